@@ -1,0 +1,335 @@
+"""Every parameter of the suite, declared once: name, default, what is allowed and what it means.
+
+The namespace is flat: a parameter has one spelling in a profile (YAML), in a notebook's parameters cell, in
+`run_all.sh -p NAME VALUE` and in the function that uses it. Every notebook accepts every parameter, so one profile
+serves the whole suite. Papermill only warns about a name it does not know; here that is an error before any work.
+
+    config = configure(globals())       # in a notebook, after its parameters cell
+    config.search.trials, config.child.filters, config.parameters()
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, whole
+from alphaxenas.parameters import whole_list
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
+
+DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
+CONTROLLERS = ("alphaxenas", "random")
+OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
+COMBINATIONS = ("add", "concat")
+PRECISIONS = ("float32", "bfloat16", "float16")
+NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where a suite's runs lie and what makes them repeatable."""
+
+    run: str = text("quick", "name of the suite; its records lie in exp/<run>/", NAME_PATTERN)
+    seed: int = whole(0, "the one seed that all randomness is derived from", low=0)
+    exp_dir: str = file_path("exp", "folder of the run records", neutral=True)
+    tensorboard_dir: str = file_path("tensorboard_log", "folder of the TensorBoard event files", neutral=True)
+    overwrite: bool = flag(False, "delete the stored runs that are met and start them anew", neutral=True)
+    threads: int = whole(0, "CPU threads; 0 = all cores", low=0)
+    precision: str = choice("float32", "arithmetic of the children in the search", PRECISIONS)
+    memory_growth: bool = flag(True, "GPU: take memory as needed instead of all at once", neutral=True)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Images: which, how many, how augmented."""
+
+    dataset: str = choice("digits", "the data set; arrays = a file of your own, see arrays_path", DATASETS)
+    data_dir: str = file_path("data", "folder of downloaded data sets", neutral=True)
+    arrays_path: str = file_path("", "an .npz file with arrays x (images) and y (labels), for dataset arrays")
+    validation_size: int = whole(0, "images for validation; 0 = the data set's standard", low=0)
+    test_size: int = whole(0, "images for test where the publisher gives none; 0 = the standard", low=0)
+    fraction: float = number(1.0, "share of the training images kept at all, the same for each class", above=0, high=1)
+    augment: bool = flag(True, "random crop (pad 4) and mirror images while training")
+    cutout: int = whole(0, "side of the square cut out of each training image, pixels; 0 = off", low=0)
+
+
+@dataclass(frozen=True)
+class SpaceConfig:
+    """What can be built."""
+
+    blocks: int = whole(4, "blocks of a cell", low=1, high=12)
+    operations: tuple[str, ...] = name_list(OPERATIONS, "operations a block may choose from", OPERATIONS)
+    combinations: tuple[str, ...] = name_list(COMBINATIONS, "ways a block may combine its two branches", COMBINATIONS)
+
+
+@dataclass(frozen=True)
+class ChildConfig:
+    """The networks trained during the search."""
+
+    filters: int = whole(16, "channels of the first cell; doubled at every reduction", low=1)
+    cells: int = whole(3, "cells of a child", low=1)
+    reductions: int = whole(2, "how many times the image is halved", low=0)
+    stem_stride: int = choice(1, "stride of the first convolution; 2 halves the image at once", (1, 2))
+    batch_size: int = whole(64, "images per training step", low=1)
+    learning_rate: float = number(0.05, "highest learning rate of a child's schedule", above=0)
+    weight_decay: float = number(1e-4, "decay of kernels per unit of learning rate", low=0)
+    momentum: float = number(0.9, "Nesterov momentum", low=0, below=1)
+    gradient_clip: float = number(5.0, "bound on the global gradient norm; 0 = off", low=0)
+    label_smoothing: float = number(0.0, "probability mass spread over all classes", low=0, below=1)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The search: who plays, how long, with which budgets."""
+
+    controllers: tuple[str, ...] = name_list(("alphaxenas", "random"), "who searches, one run each", CONTROLLERS, neutral=True)
+    seeds: tuple[int, ...] = whole_list((), "seeds of the search runs; empty = only `seed`", neutral=True)
+    iterations: int = whole(0, "stop after so many finished architectures; 0 = unlimited", low=0)
+    trials: int = whole(48, "stop after so many trained children; 0 = unlimited", low=0)
+    max_minutes: float = number(0.0, "stop after so many minutes, restarts included; 0 = unlimited", low=0)
+    search_epochs: int = whole(1, "epochs of a child met inside the tree", low=0)
+    search_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
+    final_epochs: int = whole(3, "epochs of the architecture a game ends with", low=1)
+    final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
+    expansions: int = whole(12, "tree simulations per move", low=1)
+    exploration: float = number(1.5, "c of PUCT: weight of the prior against the value", low=0)
+    temperature: float = number(1.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited", low=0)
+    prior: str = choice("lstm", "where move probabilities come from", ("lstm", "uniform"))
+    warmup_iterations: int = whole(2, "iterations with a uniform prior, before the LSTM is asked", low=0)
+    tree_renewal: int = whole(0, "a new tree every so many iterations; 0 = never", low=0)
+    dirichlet_alpha: float = number(0.3, "concentration of the noise at the root", above=0)
+    dirichlet_weight: float = number(0.25, "share of that noise in the root's prior; 0 = off", low=0, high=1)
+    refresh_after: int = whole(0, "score known children again after so many trained ones; 0 = never", low=0)
+    lstm_units: int = whole(100, "width of the LSTM", low=1)
+    lstm_learning_rate: float = number(0.003, "Adam's learning rate for the LSTM", above=0)
+    lstm_batch_size: int = whole(32, "examples per training step of the LSTM", low=1)
+    lstm_steps: int = whole(20, "training steps of the LSTM per iteration", low=1)
+    replay_capacity: int = whole(1000, "examples kept for training the LSTM", low=1)
+    checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """DenseNet-BC, the hand-made network in the same harness."""
+
+    densenet_depth: int = whole(22, "layers: 4 + a multiple of 6 (Huang et al. 2017: 100)", low=10)
+    densenet_growth: int = whole(12, "channels each layer adds", low=1)
+    densenet_compression: float = number(0.5, "share of channels a transition keeps", above=0, high=1)
+    densenet_dropout: float = number(0.0, "dropout after each convolution", low=0, below=1)
+    densenet_epochs: int = whole(15, "epochs", low=1)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Training the found architectures in full."""
+
+    architecture: str = text("", "train this architecture (JSON or one-line text); empty = the best of the search")
+    top_k: int = whole(1, "how many of the best architectures are trained", low=1)
+    train_cells: int = whole(6, "cells of the final network", low=1)
+    train_filters: int = whole(24, "channels of its first cell", low=1)
+    train_epochs: int = whole(20, "epochs", low=1)
+    train_learning_rate: float = number(0.05, "highest learning rate of the cosine schedule", above=0)
+    train_batch_size: int = whole(64, "images per training step", low=1)
+    warmup_epochs: float = number(1.0, "epochs of rising learning rate at the start", low=0)
+    train_label_smoothing: float = number(0.1, "probability mass spread over all classes", low=0, below=1)
+    train_weight_decay: float = number(5e-4, "decay of kernels per unit of learning rate", low=0)
+    train_cutout: int = whole(0, "side of the square cut out of each training image, pixels; 0 = off", low=0)
+    train_precision: str = choice("float32", "arithmetic of the final training", PRECISIONS)
+    evaluate_model: str = file_path("", "evaluate this stored .keras model again instead of training", neutral=True)
+
+
+GROUPS: dict[str, type] = {
+    "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
+    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig,
+}
+FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
+
+
+@dataclass(frozen=True)
+class Config:
+    """All parameters of the suite, checked; one attribute per group."""
+
+    run: RunConfig = RunConfig()
+    data: DataConfig = DataConfig()
+    space: SpaceConfig = SpaceConfig()
+    child: ChildConfig = ChildConfig()
+    search: SearchConfig = SearchConfig()
+    baseline: BaselineConfig = BaselineConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def parameters(self, *groups: str) -> dict[str, Any]:
+        """The parameters as JSON values, for run.json.
+
+        Args:
+            *groups: Names of groups such as `"data"`, `"search"`. Then only those parameters are given that can
+                change the results of a stage built from these groups: theirs and, of `run`, seed, threads and
+                precision; never where files lie. None: every parameter.
+
+        Returns:
+            Name to JSON value; paths inside the project are relative to its root.
+        """
+        chosen = ("run", *(group for group in groups if group != "run")) if groups else tuple(GROUPS)
+        values = {}
+        for group in chosen:
+            for field in dataclasses.fields(GROUPS[group]):
+                if not groups or not (field.metadata["neutral"] or field.name == "run"):
+                    value = getattr(getattr(self, group), field.name)
+                    if field.metadata["kind"] == "path" and value and Path(value).is_relative_to(PROJECT_ROOT):
+                        value = str(Path(value).relative_to(PROJECT_ROOT))
+                    values[field.name] = list(value) if isinstance(value, tuple) else value
+        return values
+
+
+def configure(namespace: Mapping[str, Any]) -> Config:
+    """The checked configuration of a notebook: `config = configure(globals())`, right after the parameters cells.
+
+    Args:
+        namespace: The notebook's globals. Names with an underscore, modules, functions, classes and IPython's own
+            names are passed over; every other name has to be a parameter of the suite.
+
+    Returns:
+        The configuration; relative paths are resolved against the project's root, wherever the notebook was started.
+
+    Raises:
+        ParameterError: A name is unknown, or a value has the wrong type or is impossible.
+    """
+    values = {name: value for name, value in namespace.items() if name in FIELDS}
+    cells = namespace.get("In")
+    if "_configured_after" in namespace and isinstance(cells, list):
+        # The cell is run a second time: variables of later cells are around, so only cells that hold nothing but
+        # constants count as parameters cells.
+        unknown = _constants_assigned(cells[namespace["_configured_after"]:]) - set(FIELDS)
+    else:
+        plain = (bool, int, float, str, list, tuple, dict, type(None))
+        ipython = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+        unknown = {name for name, value in namespace.items()
+                   if isinstance(value, plain) and not name.startswith("_") and name not in ipython} - set(FIELDS)
+    for name in sorted(unknown):
+        raise _unknown(name)
+    config = from_values(values)
+    if isinstance(cells, list) and isinstance(namespace, dict):
+        namespace["_configured_after"] = len(cells)
+    return config
+
+
+def from_values(values: Mapping[str, Any]) -> Config:
+    """The checked configuration with these values and defaults for the others.
+
+    Raises:
+        ParameterError: A name is unknown, or a value has the wrong type or is impossible, alone or with others.
+    """
+    for name in values:
+        if name not in FIELDS:
+            raise _unknown(str(name))
+    groups = {}
+    for group, kind in GROUPS.items():
+        given = {field.name: check(field, values[field.name]) for field in dataclasses.fields(kind) if field.name in values}
+        for field in dataclasses.fields(kind):
+            value = given.get(field.name, field.default)
+            if field.metadata["kind"] == "path" and value:
+                given[field.name] = str((PROJECT_ROOT / Path(value).expanduser()).resolve())
+        groups[group] = kind(**given)
+    config = Config(**groups)
+    _check_together(config)
+    return config
+
+
+def parse_value(name: str, written: str) -> Any:
+    """The value of parameter `name` written as text, as in `-p NAME VALUE`.
+
+    Raises:
+        ParameterError: The name is unknown, or the text is no value of its type or impossible.
+    """
+    if name not in FIELDS:
+        raise _unknown(name)
+    return check(FIELDS[name], parse(FIELDS[name], written))
+
+
+def load_profile(name_or_path: str) -> dict[str, Any]:
+    """The parameters of a profile, checked.
+
+    Args:
+        name_or_path: Name of a file in notebooks/profiles (without `.yaml`), or path of a YAML file.
+
+    Returns:
+        Parameter name to value, as written in the file: what papermill is to inject.
+
+    Raises:
+        ParameterError: No such profile, no flat mapping, a name given twice, or an unknown or impossible parameter.
+    """
+    import yaml
+
+    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else PROFILES / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for file in PROFILES.glob("*.yaml"))
+        near = difflib.get_close_matches(name_or_path, known, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ParameterError(f"Unknown profile {name_or_path!r}. Expected one of {', '.join(known)} or the path of a YAML file.{hint}")
+    written = path.read_text(encoding="utf-8")
+    try:
+        node = yaml.compose(written, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(written) or {}
+    except yaml.YAMLError as error:
+        raise ParameterError(f"Profile {path} is no valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ParameterError(f"Invalid profile {path}. Expected lines `parameter: value`. Received: a {type(values).__name__}")
+    keys = [key.value for key, _ in node.value] if node is not None else []
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ParameterError(f"Profile {path} gives the parameter `{key}` twice.")
+    try:
+        from_values(values)
+    except ParameterError as error:
+        raise ParameterError(f"In profile {path}: {error}") from error
+    return values
+
+
+def _unknown(name: str) -> ParameterError:
+    near = difflib.get_close_matches(name, FIELDS, 1, cutoff=0.5)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    return ParameterError(f"Unknown parameter `{name}`.{hint} All parameters: ./run_all.sh --help")
+
+
+def _constants_assigned(cells: list[str]) -> set[str]:
+    """Names assigned by those cells that hold nothing but assignments of constants."""
+    names: set[str] = set()
+    for cell in cells:
+        try:
+            body = ast.parse(cell).body
+        except SyntaxError:
+            continue
+        found = set()
+        for statement in body:
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            value = getattr(statement, "value", None)
+            constant = value is not None and not any(isinstance(node, (ast.Name, ast.Call)) for node in ast.walk(value))
+            if not constant or not all(isinstance(target, ast.Name) for target in targets):
+                break
+            found |= {target.id for target in targets if not target.id.startswith("_")}
+        else:
+            names |= found
+    return names
+
+
+def _check_together(config: Config) -> None:
+    """Refuses values that are possible alone but not together."""
+    data, child, search, training = config.data, config.child, config.search, config.training
+    rules = [
+        (data.dataset != "arrays" or data.arrays_path, "arrays_path", "the path of an .npz file with dataset='arrays'", "''"),
+        (data.dataset == "arrays" or not data.arrays_path, "dataset", "'arrays' when arrays_path is given", repr(data.dataset)),
+        (child.reductions < child.cells or not child.reductions, "reductions", f"fewer than cells ({child.cells})", child.reductions),
+        (child.reductions < training.train_cells or not child.reductions, "train_cells", f"more than reductions ({child.reductions})", training.train_cells),
+        (search.iterations or search.trials or search.max_minutes, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
+        ((config.baseline.densenet_depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", config.baseline.densenet_depth),
+        (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})", training.warmup_epochs),
+    ]
+    for holds, name, expected, received in rules:
+        if not holds:
+            raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")

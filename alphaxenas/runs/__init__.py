@@ -1,0 +1,12 @@
+"""What survives the process: run folder, trial journal, checkpoints, event files. Knows nothing of search."""
+
+from alphaxenas.runs.checkpoint import Checkpoints
+from alphaxenas.runs.events import Events
+from alphaxenas.runs.files import StorageError, read_json, write_atomically, write_json
+from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch
+from alphaxenas.runs.journal import Journal, same_record
+
+__all__ = [
+    "Checkpoints", "Events", "Journal", "RunFolder", "RunInUse", "RunMismatch", "StorageError",
+    "read_json", "same_record", "write_atomically", "write_json",
+]

@@ -1,0 +1,130 @@
+"""Checkpoints: a nested dict of arrays and JSON values in one checksummed file. No pickle anywhere.
+
+A file is called `step-<step>-<first 16 digits of its SHA-256>.npz`, so name and checksum appear in one rename and
+there is no moment at which one is there without the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.runs.files import write_atomically
+
+_NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.npz")
+_ARRAY = "__array__"
+_log = logging.getLogger(__name__)
+
+
+def pack(state: Mapping[str, Any]) -> bytes:
+    """The bytes of an `.npz` archive with the arrays of `state` and, as entry `json`, everything else.
+
+    Args:
+        state: Nested dicts (string keys) and lists of NumPy arrays (numbers or bool) and JSON values. Tuples come
+            back as lists, NumPy scalars as plain numbers.
+
+    Raises:
+        TypeError: Something else is in it; the message says where.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def plain(value: Any, where: str) -> Any:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, np.ndarray):
+            if value.dtype.kind not in "biufc":
+                raise TypeError(f"Invalid value for `{where}`. Expected an array of numbers or bool. Received: dtype {value.dtype}")
+            arrays[f"array{len(arrays)}"] = value
+            return {_ARRAY: f"array{len(arrays) - 1}"}
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str) or key == _ARRAY:
+                    raise TypeError(f"Invalid key in `{where}`. Expected a text other than {_ARRAY!r}. Received: {key!r}")
+            return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        raise TypeError(f"Invalid value for `{where}`. Expected an array or a JSON value. Received: {type(value).__name__}")
+
+    written = json.dumps(plain(state, "state")).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, json=np.frombuffer(written, np.uint8), **arrays)
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """What `pack` was given. Raises ValueError, KeyError or zipfile.BadZipFile when `data` is something else."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            return archive[value[_ARRAY]] if _ARRAY in value else {key: whole(item) for key, item in value.items()}
+        return [whole(item) for item in value] if isinstance(value, list) else value
+
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return whole(json.loads(archive["json"].tobytes()))
+
+
+class Checkpoints:
+    """The last few states of a run.
+
+    Args:
+        folder: Where they lie; created when missing.
+        keep: How many are kept, at least 2, so that one may turn out to be damaged.
+    """
+
+    def __init__(self, folder: Path | str, keep: int = 2) -> None:
+        self.folder = Path(folder)
+        self.keep = keep
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, step: int, state: Mapping[str, Any]) -> Path:
+        """Stores the state reached after `step` and drops the oldest ones.
+
+        Raises:
+            StorageError: It could not be written (no space left, for example); the earlier ones are untouched.
+            TypeError: `state` holds something that is neither a numeric array nor a JSON value.
+        """
+        data = pack(state)
+        path = self.folder / f"step-{step:09d}-{hashlib.sha256(data).hexdigest()[:16]}.npz"
+        write_atomically(path, data)
+        # Later steps can only be damaged ones that were skipped: the run has come this way again.
+        older = [other for other in self._stored() if other != path and self._step(other) < step]
+        for other in self._stored():
+            if other != path and other not in older[:self.keep - 1]:
+                other.unlink()
+        for leftover in self.folder.glob(".*.tmp"):
+            leftover.unlink()
+        return path
+
+    def load(self) -> tuple[int, dict[str, Any]] | None:
+        """The newest valid state with its step; None when there is none.
+
+        A damaged or unreadable file is passed over with a warning that names it.
+        """
+        for path in self._stored():
+            try:
+                data = path.read_bytes()
+                if hashlib.sha256(data).hexdigest()[:16] != _NAME.fullmatch(path.name)[2]:
+                    raise ValueError("its checksum differs")
+                return self._step(path), unpack(data)
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                _log.warning("The checkpoint %s is damaged or unreadable (%s): the one before it is used.", path, error)
+        return None
+
+    def _stored(self) -> list[Path]:
+        """Complete checkpoint files, newest step first."""
+        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+    @staticmethod
+    def _step(path: Path) -> int:
+        return int(_NAME.fullmatch(path.name)[1])

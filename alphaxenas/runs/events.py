@@ -1,0 +1,151 @@
+"""TensorBoard event files without TensorFlow: one file per run, appended to when the run is continued.
+
+Record format: length, masked CRC of the length, data, masked CRC of the data (TensorFlow's `record_writer.h`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.runs.files import storage_error, write_all
+
+
+class Events:
+    """Writes scalars, texts, pictures and hyper-parameters that TensorBoard shows.
+
+    Args:
+        folder: The run's folder below TensorBoard's log folder. An event file that is there is continued, whatever a
+            kill left of its last record is cut off.
+        start_step: The step at which the run goes on; TensorBoard then forgets what was written at this step and
+            later ones, because it is about to be written again.
+    """
+
+    def __init__(self, folder: Path | str, start_step: int = 0) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stored = sorted(self.folder.glob("events.out.tfevents.*"))
+        self.path = stored[-1] if stored else self.folder / f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._size = _complete_size(self._descriptor)
+        os.ftruncate(self._descriptor, self._size)
+        event_pb2 = _protos()[0]
+        if self._size == 0:
+            self._write(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
+        else:
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._write(event_pb2.Event(wall_time=time.time(), step=start_step, session_log=start))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds one point to each of the curves named by the keys. Raises `StorageError`."""
+        summary_pb2 = _protos()[1]
+        self._summary(step, [summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()])
+
+    def text(self, step: int, tag: str, text: str) -> None:
+        """Adds a Markdown text. Raises `StorageError`."""
+        _, summary_pb2, tensor_pb2, types_pb2, tensor_shape_pb2 = _protos()
+        # A vector of one text: TensorBoard shows a scalar text the same way, but only vectors survive its old readers.
+        shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)])
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[text.encode()], tensor_shape=shape)
+        metadata = summary_pb2.SummaryMetadata(plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="text"))
+        self._summary(step, [summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
+
+    def picture(self, step: int, tag: str, picture: bytes | np.ndarray) -> None:
+        """Adds a picture: the bytes of a PNG file or uint8 of shape `[height, width, 3]`. Raises `StorageError`."""
+        if isinstance(picture, np.ndarray):
+            from matplotlib.image import imsave
+
+            buffer = io.BytesIO()
+            imsave(buffer, picture, format="png")
+            picture = buffer.getvalue()
+        if picture[:8] != b"\x89PNG\r\n\x1a\n":
+            raise ValueError("Invalid value for `picture`. Expected the bytes of a PNG file. Received: something else")
+        width, height = struct.unpack(">II", picture[16:24])
+        summary_pb2 = _protos()[1]
+        image = summary_pb2.Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture)
+        self._summary(step, [summary_pb2.Summary.Value(tag=tag, image=image)])
+
+    def hparams(self, values: Mapping[str, Any], metrics: tuple[str, ...] = ()) -> None:
+        """Adds the run to the HParams page.
+
+        Args:
+            values: Parameters; lists are shown as texts.
+            metrics: Tags of `scalars` that the page shows beside them.
+        """
+        from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+        infos, start = [], plugin_data_pb2.SessionStartInfo(start_time_secs=time.time(), group_name=self.folder.name)
+        for name, value in values.items():
+            info = api_pb2.HParamInfo(name=name)
+            if isinstance(value, bool):
+                start.hparams[name].bool_value, info.type = value, api_pb2.DATA_TYPE_BOOL
+            elif isinstance(value, (int, float)):
+                start.hparams[name].number_value, info.type = value, api_pb2.DATA_TYPE_FLOAT64
+            else:
+                start.hparams[name].string_value, info.type = str(value), api_pb2.DATA_TYPE_STRING
+            infos.append(info)
+        shown = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics]
+        contents = {
+            metadata.EXPERIMENT_TAG: plugin_data_pb2.HParamsPluginData(experiment=api_pb2.Experiment(hparam_infos=infos, metric_infos=shown)),
+            metadata.SESSION_START_INFO_TAG: plugin_data_pb2.HParamsPluginData(session_start_info=start),
+        }
+        summary_pb2 = _protos()[1]
+        plain = summary_pb2.SummaryMetadata
+        self._summary(0, [
+            summary_pb2.Summary.Value(tag=tag, metadata=plain.FromString(metadata.create_summary_metadata(content).SerializeToString()))
+            for tag, content in contents.items()
+        ])
+
+    def close(self) -> None:
+        """Closes the file; nothing is buffered."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _summary(self, step: int, values: list[Any]) -> None:
+        event_pb2, summary_pb2 = _protos()[:2]
+        self._write(event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=values)))
+
+    def _write(self, event: Any) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        buffer = io.BytesIO()
+        RecordWriter(buffer).write(event.SerializeToString())
+        try:
+            try:
+                write_all(self._descriptor, buffer.getvalue())
+            except OSError:
+                os.ftruncate(self._descriptor, self._size)
+                raise
+        except OSError as error:
+            raise storage_error(error, self.path, "The records written before are complete.") from error
+        self._size += len(buffer.getvalue())
+
+
+def _protos() -> tuple[Any, ...]:
+    """TensorBoard's message modules, imported when the first event is written: they take a third of a second."""
+    from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+
+    return event_pb2, summary_pb2, tensor_pb2, types_pb2, tensor_shape_pb2
+
+
+def _complete_size(descriptor: int) -> int:
+    """Where the last complete record of an event file ends."""
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    total, position = os.fstat(descriptor).st_size, 0
+    while position + 16 <= total:
+        header = os.pread(descriptor, 12, position)
+        (length,), (checksum,) = struct.unpack("<Q", header[:8]), struct.unpack("<I", header[8:])
+        if masked_crc32c(header[:8]) != checksum or position + 16 + length > total:
+            break
+        position += 16 + length
+    return position

@@ -1,0 +1,231 @@
+"""The folder of one run: exclusive, continued when it is opened again, refused when its parameters are others."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from alphaxenas.runs.checkpoint import Checkpoints
+from alphaxenas.runs.events import Events
+from alphaxenas.runs.files import read_json, storage_error, write_all, write_json
+from alphaxenas.runs.journal import Journal
+
+_log = logging.getLogger(__name__)
+_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "matplotlib", "papermill", "tensorboard")
+
+
+class RunMismatch(ValueError):
+    """The run folder belongs to other parameters; the message names each with both values, and the way out."""
+
+
+class RunInUse(RuntimeError):
+    """Another process works in this run folder."""
+
+
+class RunFolder:
+    """Everything one run leaves behind; `RunFolder.open` makes it, `with` closes it.
+
+    Attributes:
+        name: `<run>/<stage>`.
+        stage: For the log, `[stage]`.
+        path: `exp_dir/<run>/<stage>`.
+        tensorboard_path: `tensorboard_dir/<run>/<stage>`, one event file.
+        journal: `trials.jsonl`.
+        checkpoints: The last two states.
+        figures: A folder for pictures, there from the start.
+        parameters: As given, in JSON values.
+    """
+
+    def __init__(self, run: str, stage: str, parameters: dict[str, Any], exp_dir: Path, tensorboard_dir: Path, lock: int) -> None:
+        self.name, self.stage, self.parameters = f"{run}/{stage}", stage, parameters
+        self.path, self.tensorboard_path = exp_dir / run / stage, tensorboard_dir / run / stage
+        self.figures = self.path / "figures"
+        self.figures.mkdir(exist_ok=True)
+        self.journal = Journal(self.path / "trials.jsonl")
+        self.checkpoints = Checkpoints(self.path / "checkpoints")
+        self.event_start = 0
+        self._events: Events | None = None
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, run: str, stage: str, parameters: Mapping[str, Any], exp_dir: Path | str = "exp",
+             tensorboard_dir: Path | str = "tensorboard_log", overwrite: bool = False) -> RunFolder:
+        """Opens the run `<run>/<stage>`, making it when it is new.
+
+        Args:
+            run: The suite's name.
+            stage: `data`, `alphaxenas-seed0`, `densenet` ...: letters, digits, `.`, `_`, `-`.
+            parameters: JSON values that the run's results depend on, seed included.
+            exp_dir: Folder of all runs.
+            tensorboard_dir: Folder of all event files.
+            overwrite: Delete what is stored of this run, event file included, and start anew.
+
+        Raises:
+            ValueError: A name that is no plain folder name.
+            RunInUse: Another process has it open.
+            RunMismatch: It is stored with other parameters.
+            StorageError: It cannot be written.
+        """
+        for name, value in (("run", run), ("stage", stage)):
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", value):
+                raise ValueError(f"Invalid value for `{name}`. Expected letters, digits, '.', '_', '-'. Received: {value!r}")
+        exp_dir, tensorboard_dir, path = Path(exp_dir), Path(tensorboard_dir), Path(exp_dir) / run / stage
+        parameters = json.loads(json.dumps(dict(parameters)))
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = _take_lock(path)
+        except OSError as error:
+            raise storage_error(error, path, "Nothing was changed.") from error
+        try:
+            if overwrite:
+                _empty(path, tensorboard_dir / run / stage)
+            record = path / "run.json"
+            stored = read_json(record)
+            if stored is None:
+                write_json(record, _description(run, stage, parameters))
+            else:
+                _compare(f"{run}/{stage}", stored["parameters"], parameters)
+            return cls(run, stage, parameters, exp_dir, tensorboard_dir, lock)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @property
+    def events(self) -> Events:
+        """The run's one event writer, made when first asked for; `event_start` says at which step a run goes on."""
+        if self._events is None:
+            self._events = Events(self.tensorboard_path, self.event_start)
+        return self._events
+
+    def log(self, message: str) -> None:
+        """Adds a line to the suite's log.txt, which a person follows with `tail -f`. Raises `StorageError`."""
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} [{self.stage}] {' '.join(message.split())}\n"
+        log = self.path.parent / "log.txt"
+        try:
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                write_all(descriptor, line.encode())
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise storage_error(error, log, "The run's records are untouched.") from error
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Stores what the run concluded. Its `headline` is what the suite's summary shows. Raises `StorageError`."""
+        write_json(self.path / "results.json", dict(results))
+
+    def read_results(self) -> dict[str, Any] | None:
+        """What `write_results` stored; None when the run has not come that far."""
+        return read_json(self.path / "results.json")
+
+    def close(self) -> None:
+        """Closes all files and lets other processes in."""
+        self.journal.close()
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _take_lock(path: Path) -> int:
+    """An exclusive lock that ends with this process, however it ends."""
+    lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 200).decode(errors="replace").strip()
+        os.close(lock)
+        raise RunInUse(f"The run in {path} is in use by {holder or 'another process'}. Wait for it, end it, or choose another name with `run`.") from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"process {os.getpid()} on {platform.node()}".encode())
+    return lock
+
+
+def _empty(path: Path, events: Path) -> None:
+    # run.json goes first: without it the folder counts as new, so a kill in between leaves no run with half its records.
+    (path / "run.json").unlink(missing_ok=True)
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != ".lock":
+            entry.unlink()
+    if events.is_dir():
+        shutil.rmtree(events)
+
+
+def _compare(name: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuses other parameters; one that only a newer or older version of the project knows is no difference."""
+    differing = [key for key in given if key in stored and stored[key] != given[key]]
+    if differing:
+        lines = "; ".join(f"`{key}` is stored as {stored[key]!r}, now {given[key]!r}" for key in differing)
+        raise RunMismatch(f"The run {name} exists with other parameters: {lines}. Use the stored values to continue it, "
+                          "another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to replace it.")
+    for key in set(stored) ^ set(given):
+        _log.info("The run %s was recorded by another version: parameter %s is not known to both.", name, key)
+
+
+def _description(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    from alphaxenas import __version__
+
+    versions["alphaxenas"] = __version__
+    return {
+        "format": 1, "run": run, "stage": stage, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": parameters.get("seed"),
+        "parameters": dict(parameters), "versions": versions, "machine": _machine(), "revision": _revision(),
+    }
+
+
+def _machine() -> dict[str, Any]:
+    model = re.search(r"model name\s*:\s*(.+)", _read("/proc/cpuinfo"))
+    memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
+    gpus = [re.search(r"Model:\s*(.+)", _read(str(file))) for file in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    return {
+        "host": platform.node(), "system": platform.platform(), "processor": model[1] if model else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "memory_gib": round(int(memory[1]) / 2**20, 1) if memory else None, "gpus": [gpu[1] for gpu in gpus if gpu],
+    }
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _revision() -> str | None:
+    """The git revision of the project, with `+` when files differ from it; None outside git."""
+    root = str(Path(__file__).resolve().parents[2])
+    try:
+        answers = [subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+                   for words in (("rev-parse", "--show-toplevel", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    top, revision = answers[0].splitlines()
+    return revision + ("+" if answers[1] else "") if Path(top) == Path(root) else None
