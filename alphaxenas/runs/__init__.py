@@ -4,9 +4,10 @@ from alphaxenas.runs.checkpoint import Checkpoints
 from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import StorageError, read_json, write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch
+from alphaxenas.runs.interruption import Interruption, Stopped
 from alphaxenas.runs.journal import Journal, same_record
 
 __all__ = [
-    "Checkpoints", "Events", "Journal", "RunFolder", "RunInUse", "RunMismatch", "StorageError",
+    "Checkpoints", "Events", "Interruption", "Journal", "RunFolder", "RunInUse", "RunMismatch", "Stopped", "StorageError",
     "read_json", "same_record", "write_atomically", "write_json",
 ]

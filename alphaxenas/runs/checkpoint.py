@@ -106,12 +106,18 @@ class Checkpoints:
             leftover.unlink()
         return path
 
-    def load(self) -> tuple[int, dict[str, Any]] | None:
+    def load(self, up_to: int | None = None) -> tuple[int, dict[str, Any]] | None:
         """The newest valid state with its step; None when there is none.
 
         A damaged or unreadable file is passed over with a warning that names it.
+
+        Args:
+            up_to: Pass over later steps than this one, because the journal does not reach them.
         """
         for path in self._stored():
+            if up_to is not None and self._step(path) > up_to:
+                _log.warning("The checkpoint %s is ahead of the journal, which has %d lines: the one before it is used.", path, up_to)
+                continue
             try:
                 data = path.read_bytes()
                 if hashlib.sha256(data).hexdigest()[:16] != _NAME.fullmatch(path.name)[2]:

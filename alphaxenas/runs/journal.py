@@ -42,8 +42,9 @@ class Journal:
 
         Raises:
             StorageError: It could not be written; the journal is as before.
+            ValueError: A number in it is not finite, which JSON cannot say.
         """
-        line = json.dumps(record, separators=(", ", ": ")).encode() + b"\n"
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
         try:
             if self._descriptor is None:
                 self._open()

@@ -1,0 +1,282 @@
+"""The match: ask -> evaluate -> tell -> record, for any controller, search space and evaluator.
+
+Whatever ends a run, the same call continues it. Per trial the journal line comes first (flushed and fsynced), then, every
+`checkpoint_every` evaluated children, a checkpoint of controller and evaluator. A continued run restores the newest valid
+checkpoint and plays on; journal lines beyond it are played again, which gives the same records, so they are compared
+instead of being written twice. Nothing that decides anything reads a clock, except the limit on minutes.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tqdm import tqdm
+
+from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
+from alphaxenas.runs.files import StorageError
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.interruption import Interruption
+from alphaxenas.runs.journal import same_record
+
+_log = logging.getLogger(__name__)
+
+MAX_REPEATS = 1000
+"""So many known architectures in a row, and the search is taken to have exhausted the space."""
+BEST_KEPT = 10
+"""How many of the best architectures results.json lists."""
+
+
+class Coach:
+    """Runs a search and keeps its records.
+
+    Args:
+        space: Decodes tokens, knows which architectures are the same, draws them.
+        controller: Says what to try.
+        evaluator: Says how good it is.
+        folder: An open run folder; everything is written there.
+        iterations: Stop after so many outcomes of purpose `"final"`; 0 = unlimited.
+        trials: Stop after so many evaluations that trained a child; 0 = unlimited.
+        max_minutes: Stop after so many minutes, restarts included; 0 = unlimited.
+        checkpoint_every: Write a checkpoint after so many evaluations. More than 1 saves time and costs, after a
+            kill, repeating up to so many of them.
+        grace_seconds: How long the child in training may take after SIGTERM before it is given up.
+    """
+
+    def __init__(self, space: SearchSpace, controller: Controller, evaluator: Evaluator, folder: RunFolder, iterations: int = 0,
+                 trials: int = 0, max_minutes: float = 0.0, checkpoint_every: int = 1, grace_seconds: float = 20.0) -> None:
+        self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
+        self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
+        self._checkpoint_every, self._grace_seconds = checkpoint_every, grace_seconds
+        self._forget()
+
+    def play(self) -> dict[str, Any]:
+        """Plays until a limit is reached, or goes on playing an interrupted run; a finished run returns at once.
+
+        Returns:
+            The content of results.json: `headline`, `reason` (why it ended), `best` (the journal records of the best
+            architectures, best first, each architecture once), counts and `seconds`.
+
+        Raises:
+            Stopped: SIGTERM arrived; the state is saved, the exit code 143.
+            KeyboardInterrupt: Likewise for Ctrl-C, or the stop button of JupyterLab.
+            StorageError: The records could not be written or read; what was written before is intact.
+        """
+        results = self._folder.read_results()
+        if results is not None:
+            self._folder.log(f"finished earlier: {results['headline']}")
+            return results
+        with Interruption(self._grace_seconds) as interruption:
+            self._continue()
+            try:
+                reason = self._play_on(interruption)
+            except StorageError:
+                raise
+            except Exception as error:
+                self._folder.log(f"trial {len(self._records)} ended in {type(error).__name__}: {error}; the same command continues there")
+                raise
+            return self._finish(reason)
+
+    def _play_on(self, interruption: Interruption) -> str:
+        """The loop; returns why it ended."""
+        with _progress_bar(self._limits["trials"] or self._limits["iterations"], self._done()) as bar:
+            while not (reason := self._reason_to_stop()):
+                if interruption.requested:
+                    self._checkpoint()
+                    saved = f"{len(self._records)} trials are recorded and the state is saved"
+                    self._folder.log(f"{interruption.requested} received: {saved}; the same command continues")
+                    interruption.leave_if_requested(f"{self._folder.name}: {saved}")
+                proposal = self._controller.ask()
+                if proposal is None:
+                    return "space exhausted"
+                self._play_one(proposal)
+                bar.mininterval = max(10.0, self._elapsed() / 50)  # few lines in a notebook, however long the run
+                bar.set_postfix_str("" if self._best is None else f"best {self._best:.4f}", refresh=False)
+                bar.update(self._done() - bar.n)
+        return reason
+
+    def _forget(self) -> None:
+        """What the coach knows before it has read the journal."""
+        self._known: dict[tuple[str, Budget], Outcome] = {}
+        self._records: list[dict[str, Any]] = []
+        self._to_repeat: list[dict[str, Any]] = []
+        self._games = self._trained = self._repeats = self._since_checkpoint = 0
+        self._best: float | None = None
+        self._elapsed_before, self._started = 0.0, time.monotonic()
+
+    def _continue(self) -> None:
+        """Restores the newest checkpoint; sets the journal's later lines aside for comparison."""
+        self._forget()
+        records = self._folder.journal.read()
+        checkpoint = self._folder.checkpoints.load(up_to=len(records))
+        if checkpoint is None:
+            self._folder.log(f"search starts: {self._limits}" if not records else f"no usable checkpoint: all {len(records)} trials are repeated")
+            self._to_repeat = records
+            # So that a search interrupted in its first trial can be started again in the same process.
+            self._checkpoint()
+        else:
+            covered, state = checkpoint
+            self._controller.restore(state["controller"])
+            self._evaluator.restore(state["evaluator"])
+            self._elapsed_before = state["elapsed"]
+            self._to_repeat = records[covered:]
+            for record in records[:covered]:
+                self._count(record)
+            self._folder.log(f"continued after {covered} trials; {len(self._to_repeat)} recorded later are repeated")
+        self._folder.event_start = len(self._records)
+        if not self._records:
+            self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
+
+    def _play_one(self, proposal: Proposal) -> None:
+        architecture = self._space.decode(proposal.tokens)
+        key = self._space.key(architecture)
+        known = self._known.get((key, proposal.budget)) if proposal.purpose != "refresh" else None
+        started = time.monotonic()
+        if known is None:
+            outcome = _checked(self._evaluator.evaluate(proposal), proposal)
+        else:
+            outcome = Outcome(proposal, known.reward, known.status, {**known.metrics, "cached": 1.0}, 0.0, known.reason)
+        seconds = outcome.seconds or (time.monotonic() - started if known is None else 0.0)
+        self._controller.tell(outcome)
+        best_before = self._best
+        if proposal.purpose == "final" and outcome.status == "ok":
+            self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
+        record = {
+            "trial": len(self._records), "purpose": proposal.purpose, "tokens": list(map(int, proposal.tokens)),
+            "architecture": str(architecture), "key": key, "epochs": proposal.budget.epochs, "fraction": proposal.budget.fraction,
+            "status": outcome.status, "reward": outcome.reward, "reason": outcome.reason, "metrics": dict(outcome.metrics),
+            "best": self._best, "diagnostics": _finite(self._controller.diagnostics()),
+            "seconds": round(seconds, 3), "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+        self._store(record)
+        self._count(record)
+        self._show(record, architecture, improved=self._best != best_before)
+        self._since_checkpoint += known is None
+        if self._since_checkpoint >= self._checkpoint_every:
+            self._checkpoint()
+
+    def _store(self, record: dict[str, Any]) -> None:
+        """Appends to the journal, or compares with the line that is there from before an interruption."""
+        if self._to_repeat:
+            stored = self._to_repeat.pop(0)
+            if same_record(stored, record):
+                return
+            self._to_repeat = []
+            self._folder.journal.keep(record["trial"])
+            message = (f"trial {record['trial']} came out differently when repeated (reward {stored['reward']} before, {record['reward']} now), "
+                       "as it may on a GPU: the new records replace the old ones from here on")
+            _log.warning("%s: %s", self._folder.name, message)
+            self._folder.log(message)
+        self._folder.journal.append(record)
+
+    def _count(self, record: dict[str, Any]) -> None:
+        """Everything the coach knows follows from the journal; this is where it learns a line of it."""
+        cached = "cached" in record["metrics"]
+        self._records.append(record)
+        self._best = record["best"]
+        self._games += record["purpose"] == "final"
+        self._repeats = self._repeats + 1 if cached else 0
+        if record["purpose"] != "refresh" and not cached:
+            budget = Budget(record["epochs"], record["fraction"])
+            self._trained += budget.epochs > 0
+            proposal = Proposal(record["trial"], tuple(record["tokens"]), budget, record["purpose"])
+            self._known[record["key"], budget] = Outcome(
+                proposal, record["reward"], record["status"], record["metrics"], record["seconds"], record["reason"])
+
+    def _show(self, record: dict[str, Any], architecture: Any, improved: bool) -> None:
+        """The log line, the curves, and a picture of a new best architecture."""
+        step, cached = record["trial"], "cached" in record["metrics"]
+        scalars = dict(record["diagnostics"])
+        if record["status"] == "ok":
+            scalars |= {"accuracy/current": record["reward"], f"accuracy/{record['purpose']}": record["reward"]}
+        if self._best is not None:
+            scalars["accuracy/best"] = self._best
+        if not cached:
+            scalars["seconds/child"] = record["seconds"]
+        events = self._folder.events
+        events.scalars(step, scalars)
+        if improved:
+            events.text(step, "best/architecture", f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}")
+            events.picture(step, "best/cell", _picture(self._space, architecture))
+        score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
+        cost = "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
+        best = "" if self._best is None else f" | best {self._best:.4f}"
+        self._folder.log(f"trial {step} {record['purpose']} {score} ({cost}){best} | {record['architecture']} | {self._controller.beliefs()}")
+
+    def _checkpoint(self) -> None:
+        self._folder.checkpoints.save(len(self._records), {
+            "controller": self._controller.state(), "evaluator": self._evaluator.state(), "elapsed": self._elapsed(),
+        })
+        self._since_checkpoint = 0
+
+    def _elapsed(self) -> float:
+        return self._elapsed_before + time.monotonic() - self._started
+
+    def _done(self) -> int:
+        return self._trained if self._limits["trials"] else self._games if self._limits["iterations"] else len(self._records)
+
+    def _reason_to_stop(self) -> str:
+        """Why the run is over; empty while it goes on."""
+        limits = self._limits
+        if limits["trials"] and self._trained >= limits["trials"]:
+            return "trials"
+        if limits["iterations"] and self._games >= limits["iterations"]:
+            return "iterations"
+        if limits["max_minutes"] and self._elapsed() >= 60 * limits["max_minutes"]:
+            return "max_minutes"
+        return "space exhausted" if self._repeats >= MAX_REPEATS else ""
+
+    def _finish(self, reason: str) -> dict[str, Any]:
+        if self._since_checkpoint:
+            self._checkpoint()
+        ranked: dict[str, dict[str, Any]] = {}
+        rated = [record for record in self._records if record["status"] == "ok" and record["purpose"] != "refresh"]
+        for record in sorted(rated, key=lambda record: (record["purpose"] != "final", -record["reward"], record["trial"])):
+            ranked.setdefault(record["key"], record)
+        best = list(ranked.values())[:BEST_KEPT]
+        score = f"best validation accuracy {best[0]['reward']:.4f}" if best else "no child could be evaluated"
+        results = {
+            "headline": f"{score} after {self._trained} trained children", "reason": reason, "best": best, "trained": self._trained,
+            "iterations": self._games, "evaluations": len(self._records),
+            "failed": sum(record["status"] == "failed" for record in self._records), "seconds": round(self._elapsed(), 1),
+        }
+        self._folder.write_results(results)
+        self._folder.log(f"finished ({reason}): {results['headline']}, {results['seconds']:.0f} s")
+        return results
+
+
+def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:
+    """The outcome in plain numbers, as it will be read back from the journal; a reward that is no number is a failure."""
+    metrics = _finite(outcome.metrics)
+    reward = float(outcome.reward)
+    if outcome.status == "ok" and not math.isfinite(reward):
+        return Outcome(proposal, 0.0, "failed", metrics, outcome.seconds, f"the reward is {reward}")
+    return Outcome(proposal, reward, outcome.status, metrics, outcome.seconds, outcome.reason)
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Plain numbers; what is none (a correlation of too few points, the loss of a failed child) is left out, as JSON knows no NaN."""
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
+def _picture(space: SearchSpace, architecture: Any) -> bytes:
+    """The architecture as PNG, drawn without a display and without touching the notebook's figures."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    space.draw(architecture, figure.add_subplot())
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+def _progress_bar(total: int, done: int) -> tqdm:
+    return tqdm(total=total or None, initial=done, unit="child", file=sys.stderr, mininterval=10.0, maxinterval=math.inf, miniters=1, ascii=True, ncols=100)
