@@ -24,6 +24,8 @@ from alphaxenas.runs.files import read_json, storage_error, write_all, write_jso
 from alphaxenas.runs.journal import Journal
 
 _log = logging.getLogger(__name__)
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for a run in use: the kernel of a killed runner notices within a second or two that it is alone."""
 _PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "matplotlib", "papermill", "tensorboard")
 
 
@@ -151,15 +153,26 @@ class RunFolder:
 def _take_lock(path: Path) -> int:
     """An exclusive lock that ends with this process, however it ends."""
     lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(lock, 200).decode(errors="replace").strip()
-        os.close(lock)
-        raise RunInUse(f"The run in {path} is in use by {holder or 'another process'}. Wait for it, end it, or choose another name with `run`.") from None
+    patient_until = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
+            # This very process will not let go while it waits.
+            if time.monotonic() > patient_until or holder == _myself():
+                os.close(lock)
+                raise RunInUse(f"The run in {path} is in use by {holder or 'another process'}. "
+                               "Wait for it, end it, or choose another name with `run`.") from None
+            time.sleep(0.2)
     os.ftruncate(lock, 0)
-    os.write(lock, f"process {os.getpid()} on {platform.node()}".encode())
+    os.write(lock, _myself().encode())
     return lock
+
+
+def _myself() -> str:
+    return f"process {os.getpid()} on {platform.node()}"
 
 
 def _empty(path: Path, events: Path) -> None:
