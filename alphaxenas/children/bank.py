@@ -1,0 +1,102 @@
+"""The shared weights: plain arrays addressed by name, created at first use, each with its momentum slot.
+
+Every name says a position and an operation, for example `cell2/block1/first/conv3x3/kernel`, so that two children that
+place the same operation at the same position share its weights, and nothing else is shared. An array's initial value
+depends on its name and the seed alone, never on the order in which children were met.
+
+A child takes copies of its path's arrays, trains them as one flat vector (see `training.py`) and puts them back when
+the training went well: whatever is not on the path cannot move, and a child that diverges leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.seeds import stream
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What a bank must know to create an array.
+
+    Attributes:
+        shape: Its shape.
+        initial: `"he"` (normal, variance 2 / fan-in), `"ones"` or `"zeros"`.
+        fan_in: Number of inputs of one output; for `"he"`.
+    """
+
+    shape: tuple[int, ...]
+    initial: str = "he"
+    fan_in: int = 1
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape))
+
+
+class WeightBank:
+    """Weights, momentum slots and moving statistics of all children met so far.
+
+    Args:
+        seed: Seed of the initial values.
+    """
+
+    PARTS = ("weights", "slots", "statistics")
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._arrays: dict[str, dict[str, np.ndarray]] = {part: {} for part in self.PARTS}
+
+    def __getitem__(self, part: str) -> Mapping[str, np.ndarray]:
+        """The arrays of `"weights"`, `"slots"` or `"statistics"` by name."""
+        return self._arrays[part]
+
+    def take(self, part: str, specs: Mapping[str, ArraySpec]) -> np.ndarray:
+        """The named arrays as one flat float32 vector, in the order of `specs`; missing ones are created.
+
+        Raises:
+            ValueError: A name is taken by an array of another shape.
+        """
+        pieces = [self._array(part, name, spec).reshape(-1) for name, spec in specs.items()]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+    def put(self, part: str, specs: Mapping[str, ArraySpec], flat: np.ndarray) -> None:
+        """Replaces the named arrays by the pieces of a flat vector, as `take` returned it."""
+        start = 0
+        for name, spec in specs.items():
+            self._arrays[part][name] = flat[start : start + spec.size].reshape(spec.shape).copy()
+            start += spec.size
+
+    def state(self) -> dict[str, Any]:
+        """All arrays by part and name."""
+        return {part: dict(arrays) for part, arrays in self._arrays.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()` and forgets everything else."""
+        self._arrays = {part: {name: np.asarray(value) for name, value in state[part].items()} for part in self.PARTS}
+
+    def adopt(self, weights: Mapping[str, np.ndarray], statistics: Mapping[str, np.ndarray]) -> None:
+        """Takes over weights and statistics of another bank, by name; slots start from zero."""
+        self._arrays["weights"].update(weights)
+        self._arrays["statistics"].update(statistics)
+
+    def _array(self, part: str, name: str, spec: ArraySpec) -> np.ndarray:
+        arrays = self._arrays[part]
+        if name not in arrays:
+            arrays[name] = np.zeros(spec.shape, np.float32) if part == "slots" else self._initial(name, spec)
+        if arrays[name].shape != spec.shape:
+            raise ValueError(f"Invalid shape for `{name}`. Expected {arrays[name].shape}, as created. Received: {spec.shape}")
+        return arrays[name]
+
+    def _initial(self, name: str, spec: ArraySpec) -> np.ndarray:
+        if spec.initial != "he":
+            return np.full(spec.shape, float(spec.initial == "ones"), np.float32)
+        draws = stream(self.seed, "weights", name).standard_normal(spec.shape, np.float32)
+        return draws * np.float32(np.sqrt(2.0 / spec.fan_in))
+
+

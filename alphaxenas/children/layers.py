@@ -1,0 +1,132 @@
+"""The layers that children are made of, over given weights.
+
+One `Layers` object serves one forward pass (one traced graph). It computes in the chosen precision and collects the
+batch statistics. All image tensors are NHWC; `B` denotes the batch dimension. `outline.Outline` mirrors it over shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+EPSILON = 1e-3
+
+
+class Layers:
+    """Layer functions of one forward pass.
+
+    Args:
+        weights: Tensors by name, convolution kernels already in the chosen precision.
+        statistics: Moving means and variances by name; used when not training.
+        training: Batch statistics, dropout and drop-path on.
+        precision: `"float32"` or `"bfloat16"`: the type of activations.
+        seed: Int32 tensor `[2]` of this step's randomness; needed for dropout and drop-path.
+        progress: Float scalar in [0, 1]: how much of the training is over; scales drop-path.
+
+    Attributes:
+        measured: Batch means and variances by the names of the moving statistics, when training.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, tf.Tensor],
+        statistics: Mapping[str, tf.Tensor],
+        training: bool,
+        precision: str = "float32",
+        seed: tf.Tensor | None = None,
+        progress: tf.Tensor | float = 0.0,
+    ) -> None:
+        self.training = training
+        self.measured: dict[str, tf.Tensor] = {}
+        self._weights = weights
+        self._statistics = statistics
+        self._dtype = tf.dtypes.as_dtype(precision)
+        self._seed = seed
+        self._progress = progress
+        self._draws = 0
+        self._rectified: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
+
+    def input(self, images: tf.Tensor) -> tf.Tensor:
+        """Images in the chosen precision."""
+        return tf.cast(images, self._dtype)
+
+    def conv(self, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1) -> tf.Tensor:
+        """Convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`."""
+        kernel = self._weights[f"{name}/kernel"]
+        return tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, stride, stride, 1], padding="SAME")
+
+    def depthwise(self, x: tf.Tensor, name: str, size: int) -> tf.Tensor:
+        """Depthwise convolution without bias, shape kept."""
+        kernel = self._weights[f"{name}/depthwise"]
+        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="SAME")
+
+    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """Batch normalisation over all axes but the last, with trained scale and offset."""
+        scale, offset = self._weights[f"{name}/scale"], self._weights[f"{name}/offset"]
+        if not self.training:
+            return tf.raw_ops.FusedBatchNormV3(
+                x=x, scale=scale, offset=offset, mean=self._statistics[f"{name}/mean"],
+                variance=self._statistics[f"{name}/variance"], epsilon=EPSILON, is_training=False,
+            ).y
+        result = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON, is_training=True
+        )
+        self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = result.batch_mean, result.batch_variance
+        return result.y
+
+    def dense(self, x: tf.Tensor, name: str, units: int) -> tf.Tensor:
+        """Affine map in float32. `[B, n] -> [B, units]`."""
+        return tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
+
+    def relu(self, x: tf.Tensor) -> tf.Tensor:
+        """Rectifier, computed once for a tensor that several operations rectify."""
+        if id(x) not in self._rectified:
+            self._rectified[id(x)] = (x, tf.raw_ops.Relu(features=x))
+        return self._rectified[id(x)][1]
+
+    def add(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Sum of tensors of one shape."""
+        return parts[0] if len(parts) == 1 else tf.raw_ops.AddN(inputs=list(parts))
+
+    def concat(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Concatenation of channels."""
+        return parts[0] if len(parts) == 1 else tf.concat(list(parts), -1)
+
+    def max_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
+        """Maximum over windows of `size` x `size`; padding never wins."""
+        return tf.raw_ops.MaxPool(input=x, ksize=[1, size, size, 1], strides=[1, stride, stride, 1], padding="SAME")
+
+    def average_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
+        """Mean over windows of `size` x `size`; padding does not count."""
+        return tf.raw_ops.AvgPool(value=x, ksize=[1, size, size, 1], strides=[1, stride, stride, 1], padding="SAME")
+
+    def global_average(self, x: tf.Tensor) -> tf.Tensor:
+        """Mean over the image in float32. `[B, h, w, c] -> [B, c]`."""
+        return tf.reduce_mean(tf.cast(x, tf.float32), [1, 2])
+
+    def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
+        """Zeroes entries with probability `rate` in training and scales the others up."""
+        return self._drop(x, rate, tf.shape(x)) if self.training and rate else x
+
+    def drop_path(self, x: tf.Tensor, rate: float, depth: float) -> tf.Tensor:
+        """Zeroes whole paths of single images.
+
+        The probability is `rate * depth * progress`: it grows with depth and with time.
+
+        Args:
+            x: `[B, h, w, c]`.
+            rate: Probability at the last cell at the end of training.
+            depth: Position of the cell in (0, 1].
+
+        Source: Zoph et al. 2018, "Learning transferable architectures for scalable image recognition",
+            ScheduledDropPath; after Larsson et al. 2017, FractalNet, whose rate is constant.
+        """
+        if not self.training or not rate:
+            return x
+        return self._drop(x, rate * depth * self._progress, [tf.shape(x)[0], 1, 1, 1])
+
+    def _drop(self, x: tf.Tensor, rate: float | tf.Tensor, shape: tf.Tensor | list) -> tf.Tensor:
+        self._draws += 1
+        keep = tf.random.stateless_uniform(shape, self._seed + tf.constant([0, 7919 * self._draws])) >= rate
+        return x * tf.cast(tf.cast(keep, tf.float32) / (1.0 - rate), x.dtype)

@@ -1,0 +1,294 @@
+"""The one training loop of all children: searched cells, final networks and the DenseNet baseline.
+
+A child is traced once per architecture into a training step and a prediction over raw operations (measured on two
+cores, this is faster than one graph with a switch for every choice, and nothing is computed that the architecture does
+not contain). Dropping the `CompiledChild` frees its graphs; `benchmarks/memory.py` holds that claim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from alphaxenas.children.bank import ArraySpec, WeightBank
+from alphaxenas.children.layers import Layers
+from alphaxenas.children.outline import outline_of
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.seeds import derived_seed, tensor_seed
+
+Network = Callable[[Layers, tf.Tensor], list[tf.Tensor]]
+
+DECAY = 0.9
+"""Of the moving statistics: short, because a child under search sees a few hundred steps only."""
+
+AUXILIARY_WEIGHT = 0.4
+"""Of the second classifier's loss (Zoph et al. 2018)."""
+
+
+class DivergedError(RuntimeError):
+    """The loss of a child is not finite."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a child is trained: stochastic gradient descent with Nesterov momentum and a cosine schedule.
+
+    Attributes:
+        learning_rate: At its height, for the batch size in use.
+        momentum: Nesterov momentum in [0, 1).
+        weight_decay: L2 coefficient on kernels (not on scales, offsets and biases), added to the gradient.
+        gradient_clip: Largest global norm of the gradient; 0 for none.
+        label_smoothing: Share of the target spread over all classes.
+        warmup: Share of the steps in which the learning rate rises from 0.
+        final_learning_rate: Share of `learning_rate` that the cosine ends at.
+        precision: `"float32"` or `"bfloat16"`.
+    """
+
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    gradient_clip: float = 5.0
+    label_smoothing: float = 0.0
+    warmup: float = 0.0
+    final_learning_rate: float = 0.0
+    precision: str = "float32"
+
+    def rate_at(self, progress: float) -> float:
+        """The learning rate when a share `progress` in [0, 1] of the training is over."""
+        if progress < self.warmup:
+            return self.learning_rate * progress / self.warmup
+        share = (progress - self.warmup) / (1.0 - self.warmup)
+        low = self.final_learning_rate
+        return self.learning_rate * (low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * share)))
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Mean training loss, accuracy on the training images as they were met, their number, and the last rate."""
+
+    loss: float
+    accuracy: float
+    images: int
+    learning_rate: float
+
+
+class CompiledChild:
+    """A network traced over copies of its path's weights, ready to train and predict.
+
+    All trainable values live in one flat vector that the graph splits, so that decay, clipping and the momentum
+    update are a handful of operations however many kernels the path has, and a kernel that is used several times is
+    one piece of the vector: it receives the summed gradient and moves once.
+
+    Args:
+        network: Builds the forward pass; see `CellNetwork`.
+        bank: Where the weights come from; `store` brings them back.
+        image_shape: Height, width and channels.
+        recipe: See `Recipe`.
+
+    Attributes:
+        weights: Specs of the trainable arrays of the path, by name.
+        statistics: Specs of its moving means and variances.
+        parameters: Number of trainable values in prediction (without the auxiliary head).
+        multiply_adds: Of one image's forward pass in prediction.
+    """
+
+    def __init__(self, network: Network, bank: WeightBank, image_shape: tuple[int, int, int], recipe: Recipe) -> None:
+        outline, predicted = outline_of(network, image_shape, training=True), outline_of(network, image_shape)
+        self.recipe = recipe
+        self.weights, self.statistics = outline.weights, outline.statistics
+        self.parameters, self.multiply_adds = predicted.parameters, predicted.multiply_adds
+        self._outline = outline
+        self._bank = bank
+        self._network = network
+        self._values = tf.Variable(bank.take("weights", self.weights))
+        self._slots = tf.Variable(bank.take("slots", self.weights))
+        self._moving = tf.Variable(bank.take("statistics", self.statistics))
+        images, labels = tf.TensorSpec([None, *image_shape], tf.float32), tf.TensorSpec([None], tf.int32)
+        numbers = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32)]
+        self._train_step = tf.function(self._step, input_signature=[images, labels, *numbers], autograph=False)
+        self._predict = tf.function(self._prediction, input_signature=[images], autograph=False)
+        self._calibrate = tf.function(self._calibration, input_signature=[images], autograph=False)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Flat weights, slots and statistics, for a checkpoint of this child alone."""
+        return {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes over a `state()` of the same network."""
+        self._values.assign(state["values"])
+        self._slots.assign(state["slots"])
+        self._moving.assign(state["moving"])
+
+    def store(self) -> None:
+        """Puts weights, slots and statistics of the path back into the bank."""
+        self._bank.put("weights", self.weights, self._values.numpy())
+        self._bank.put("slots", self.weights, self._slots.numpy())
+        self._bank.put("statistics", self.statistics, self._moving.numpy())
+
+    def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
+        """Trains on every batch once.
+
+        Args:
+            batches: Pairs of normalised images `[B, h, w, c]` and labels `[B]`.
+            steps: Number of batches.
+            first: Share of the whole training that is over before this epoch, for the schedules.
+            last: The same after it.
+            seed: For dropout and drop-path of this epoch.
+
+        Returns:
+            What the epoch measured.
+
+        Raises:
+            DivergedError: The loss is not finite; the weights are as that step left them.
+        """
+        losses, correct, images, rate = [], 0, 0, 0.0
+        for step, (x, y) in enumerate(batches):
+            progress = first + (last - first) * step / steps
+            rate = self.recipe.rate_at(progress)
+            # NumPy scalars: Python floats would be converted one device call at a time.
+            loss, hits = self._train_step(x, y, np.float32(rate), np.float32(progress), np.array(tensor_seed(seed, step), np.uint32).view(np.int32))
+            losses.append(loss.numpy())
+            if not np.isfinite(losses[-1]):
+                raise DivergedError(f"The loss became {losses[-1]} at step {step + 1} of {steps}, learning rate {rate:.4g}.")
+            correct += int(hits)
+            images += len(y)
+        return EpochResult(float(np.mean(losses)), correct / images, images, rate)
+
+    def predict(self, batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Logits `[B, num_classes]` and labels `[B]` of every batch, with the moving statistics."""
+        for x, y in batches:
+            yield self._predict(x).numpy(), np.asarray(y)
+
+    def accuracy(self, batches: Iterable) -> float:
+        """Share of the images classified correctly; every image counts once, whatever the batch sizes."""
+        hits = [logits.argmax(1) == labels for logits, labels in self.predict(batches)]
+        return float(np.mean(np.concatenate(hits)))
+
+    def calibrate(self, batches: Iterable) -> None:
+        """Measures the moving statistics anew on batches of training images, without moving any weight.
+
+        A path whose weights other children have trained since holds statistics of other activations.
+        """
+        for x, _ in batches:
+            self._calibrate(x)
+
+    def _step(self, images, labels, rate, progress, seed):
+        recipe = self.recipe
+        values = self._values.read_value()
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            layers = self._layers(values, True, seed, progress)
+            logits, *auxiliary = self._network(layers, images)
+            targets = tf.one_hot(labels, logits.shape[1])
+            loss = _cross_entropy(logits, targets, recipe.label_smoothing)
+            extra = [_cross_entropy(more, targets, recipe.label_smoothing) for more in auxiliary]
+            total = loss + AUXILIARY_WEIGHT * tf.add_n(extra) if extra else loss
+        gradient = tape.gradient(total, values)
+        if recipe.weight_decay:
+            decayed = sum(spec.size for group in (self._outline.kernels, self._outline.matrices) for spec in group.values())
+            gradient += recipe.weight_decay * tf.pad(values[:decayed], [[0, values.shape[0] - decayed]])
+        if recipe.gradient_clip:
+            gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
+        tf.raw_ops.ResourceApplyMomentum(
+            var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
+        )
+        self._update_statistics(layers)
+        return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
+
+    def _prediction(self, images):
+        return self._network(self._layers(self._values.read_value(), False), images)[0]
+
+    def _calibration(self, images):
+        layers = self._layers(self._values.read_value(), True, tf.zeros([2], tf.int32))
+        self._network(layers, images)
+        self._update_statistics(layers)
+
+    def _layers(self, values: tf.Tensor, training: bool, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0) -> Layers:
+        kernels = self._outline.kernels
+        border = sum(spec.size for spec in kernels.values())
+        weights = _pieces(tf.cast(values[:border], self.recipe.precision), kernels)
+        weights |= _pieces(values[border:], {**self._outline.matrices, **self._outline.vectors})
+        statistics = {} if training else _pieces(self._moving.read_value(), self.statistics)
+        return Layers(weights, statistics, training, self.recipe.precision, seed, progress)
+
+    def _update_statistics(self, layers: Layers) -> None:
+        measured = tf.concat([layers.measured[name] for name in self.statistics], 0)
+        self._moving.assign_sub((1.0 - DECAY) * (self._moving - measured))
+
+
+def fit(
+    child: CompiledChild,
+    training: Batches,
+    validation: Batches,
+    epochs: int,
+    seed: int,
+    *,
+    fraction: float = 1.0,
+    drawn_by: tuple[object, ...] = (),
+    patience: int = 0,
+    validate_every: int = 0,
+    history: list[dict[str, float]] | None = None,
+    after_epoch: Callable[[list[dict[str, float]]], None] | None = None,
+) -> list[dict[str, float]]:
+    """Trains a child for a number of epochs.
+
+    Args:
+        child: The child; its weights move in place.
+        training: Batches of the training part.
+        validation: Batches of the validation part.
+        epochs: How many in all; the schedule ends with the last.
+        seed: The run's seed.
+        fraction: Share of the training images drawn for every epoch.
+        drawn_by: Names that set this training's random draws apart from others of the run.
+        patience: Stop after so many validated epochs without a better validation accuracy; 0 = never.
+        validate_every: Validate after so many epochs, and always after the last; 0 = after the last only.
+        history: Records of the epochs that are over, when a training is continued.
+        after_epoch: Called with all records after every epoch, for checkpoints and logs.
+
+    Returns:
+        One record an epoch: `epoch`, `loss`, `train_accuracy`, `images`, `learning_rate`, and `validation_accuracy`
+        where it was measured.
+
+    Raises:
+        DivergedError: The loss is not finite.
+    """
+    history = list(history or [])
+    while len(history) < epochs and not _out_of_patience(history, patience):
+        epoch = len(history)
+        result = child.train_epoch(
+            training.epoch(seed, epoch, fraction, drawn_by), training.steps(fraction),
+            epoch / epochs, (epoch + 1) / epochs, derived_seed(seed, "drop", *drawn_by, epoch),
+        )
+        record = {
+            "epoch": epoch + 1, "loss": result.loss, "train_accuracy": result.accuracy,
+            "images": result.images, "learning_rate": result.learning_rate,
+        }
+        if epoch + 1 == epochs or (validate_every and (epoch + 1) % validate_every == 0):
+            record["validation_accuracy"] = child.accuracy(validation.in_order())
+        history.append(record)
+        if after_epoch:
+            after_epoch(history)
+    return history
+
+
+def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
+    accuracies = [record["validation_accuracy"] for record in history if "validation_accuracy" in record]
+    return bool(patience) and len(accuracies) > patience and max(accuracies[-patience:]) <= max(accuracies[:-patience])
+
+
+def _pieces(flat: tf.Tensor, specs: dict[str, ArraySpec]) -> dict[str, tf.Tensor]:
+    pieces = tf.split(flat, [spec.size for spec in specs.values()])
+    return {
+        name: piece if len(spec.shape) == 1 else tf.reshape(piece, spec.shape)
+        for (name, spec), piece in zip(specs.items(), pieces)
+    }
+
+
+def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tf.Tensor:
+    if smoothing:
+        targets = targets * (1.0 - smoothing) + smoothing / logits.shape[1]
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))

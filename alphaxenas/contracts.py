@@ -1,0 +1,150 @@
+"""The values that travel between the rooms, and the four contracts that let any controller play in any space.
+
+An architecture is a sequence of tokens, and searching is a game of choosing the next token. A search space is the
+rules of that game, a controller plays it, an evaluator scores a finished game, and the coach keeps the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Budget:
+    """How much training one evaluation buys; rewards are only comparable at equal budgets.
+
+    Attributes:
+        epochs: Passes over the drawn training images; 0 scores the architecture with the weights as they are.
+        fraction: Share of the training images drawn for those passes, in (0, 1].
+    """
+
+    epochs: int
+    fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise ValueError(f"Invalid value for `epochs`. Expected a whole number >= 0. Received: {self.epochs}")
+        if not 0.0 < self.fraction <= 1.0:
+            raise ValueError(f"Invalid value for `fraction`. Expected a number in (0, 1]. Received: {self.fraction}")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One architecture that a controller wants evaluated.
+
+    Attributes:
+        number: Counts the proposals of one controller from 0; outcomes are matched by it.
+        tokens: A complete game of the search space.
+        budget: What the evaluation may cost.
+        purpose: `"search"` (a terminal met inside the tree), `"final"` (the architecture a game ended with) or
+            `"refresh"` (score again, without training, because the shared weights have moved).
+    """
+
+    number: int
+    tokens: Tokens
+    budget: Budget
+    purpose: str = "search"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a proposal.
+
+    Attributes:
+        proposal: The proposal that was evaluated.
+        reward: Validation accuracy in [0, 1]; 0 for a failed evaluation.
+        status: `"ok"`, `"failed"` (see `reason`) or `"missing"` (a table without this architecture).
+        metrics: Further numbers, such as `loss`, `parameters`, `flops`, `images_per_epoch`.
+        seconds: Wall time of the evaluation. Never used to decide anything, so that continued runs repeat exactly.
+        reason: Why the evaluation failed; empty otherwise.
+    """
+
+    proposal: Proposal
+    reward: float
+    status: str = "ok"
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    reason: str = ""
+
+
+class SearchSpace(Protocol):
+    """The rules of the game. Immutable and hashable; knows nothing of TensorFlow."""
+
+    vocabulary: tuple[str, ...]
+    """Readable name of every token; tokens are indices into it."""
+    max_length: int
+    """Length of the longest complete game."""
+
+    def legal_actions(self, tokens: Tokens) -> Tokens:
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+
+    def decode(self, tokens: Tokens) -> Any:
+        """The architecture of a complete game (a frozen dataclass with `to_json()`)."""
+
+    def encode(self, architecture: Any) -> Tokens:
+        """The tokens of an architecture; `decode(encode(a)) == a`."""
+
+    def key(self, architecture: Any) -> str:
+        """A text equal for architectures that compute the same function."""
+
+    def size(self) -> int:
+        """Exact number of complete games."""
+
+    def sample(self, rng: np.random.Generator) -> Any:
+        """An architecture drawn uniformly over complete games."""
+
+    def neighbours(self, architecture: Any) -> list[Any]:
+        """All architectures that differ in one choice, each once, without `architecture` itself."""
+
+    def features(self, architecture: Any) -> np.ndarray:
+        """A fixed-length float32 vector for surrogate models, equal for equal keys."""
+
+    def draw(self, architecture: Any, axes: Any) -> None:
+        """Draws the architecture on matplotlib axes."""
+
+    def parse(self, text: str) -> Any:
+        """An architecture from its JSON or one-line text form; ValueError says what is wrong and what is allowed."""
+
+
+class Controller(Protocol):
+    """A player. Several proposals may be outstanding and outcomes may come in any order.
+
+    Same seed and same outcomes in the same order give the same proposals.
+    """
+
+    def ask(self) -> Proposal | None:
+        """The next proposal; None when the space is exhausted or an outstanding outcome must arrive first."""
+
+    def tell(self, outcome: Outcome) -> None:
+        """Learns from an outcome."""
+
+    def diagnostics(self) -> dict[str, float]:
+        """Numbers worth a curve: losses, tree size, rank correlation. Keys are TensorBoard tags."""
+
+    def beliefs(self) -> str:
+        """One line for the log: what the search now believes."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: nested dict (string keys) of NumPy arrays and JSON values."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`; the next proposals equal those of the controller that wrote it."""
+
+
+class Evaluator(Protocol):
+    """Scores architectures by validation accuracy; never sees test data."""
+
+    def evaluate(self, proposal: Proposal) -> Outcome:
+        """Applies the proposal's budget and scores it. A failing child is an outcome, not an exception."""
+
+    def state(self) -> dict[str, Any]:
+        """As for controllers: shared weights and optimiser slots, where there are any."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""

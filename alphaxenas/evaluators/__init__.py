@@ -1,0 +1,1 @@
+"""How good is an architecture: validation accuracy after a budget of training."""

@@ -1,0 +1,110 @@
+"""Evaluators that train a child and measure its accuracy on the validation images.
+
+With shared weights a child starts from what the children before it left in the bank and returns what it learned; from
+scratch it starts from its initial values, which depend on the run's seed alone. The learning rate of every evaluation
+follows one cosine down to zero, so that rewards of one budget are comparable.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from alphaxenas.children.bank import WeightBank
+from alphaxenas.children.training import CompiledChild, DivergedError, Network, Recipe, fit
+from alphaxenas.contracts import Outcome, Proposal, SearchSpace
+from alphaxenas.data.images import ImageData
+from alphaxenas.data.pipeline import Batches
+
+CALIBRATION_BATCHES = 10
+EVALUATION_BATCH = 250
+
+
+class TrainedEvaluator:
+    """Trains children for the proposal's budget; see `contracts.Evaluator`.
+
+    Args:
+        space: Decodes the proposals' tokens.
+        build: Network of an architecture.
+        data: Training and validation part; the test part is never read.
+        recipe: How children are trained.
+        batch_size: Images a training step.
+        seed: The run's seed.
+        share_weights: Whether children share one bank, or each starts from scratch.
+        augment: Crops and mirrors training images.
+        cutout: Side of the square cut out of training images; 0 for none.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        build: Callable[[Any], Network],
+        data: ImageData,
+        recipe: Recipe,
+        batch_size: int,
+        seed: int,
+        share_weights: bool = True,
+        augment: bool = True,
+        cutout: int = 0,
+    ) -> None:
+        self.bank = WeightBank(seed)
+        self._space = space
+        self._build = build
+        self._image_shape = data.image_shape
+        self._recipe = recipe
+        self._seed = seed
+        self._share_weights = share_weights
+        self._training = Batches.of(data, "train", batch_size, augment, cutout)
+        self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
+
+    def evaluate(self, proposal: Proposal) -> Outcome:
+        """Trains and scores one architecture.
+
+        A budget of 0 epochs scores it with the weights as they are: the moving statistics are measured anew on a few
+        training batches, and nothing is kept.
+
+        Returns:
+            The outcome; `metrics` holds `loss` and `train_accuracy` of the last epoch, `images_per_epoch`,
+            `parameters` and `multiply_adds`. A child whose loss is not finite or that does not fit into memory has
+            status `"failed"`, reward 0 and a reason, and leaves the shared weights as they were.
+        """
+        begin = time.perf_counter()
+        bank = self.bank if self._share_weights else WeightBank(self._seed)
+        child = CompiledChild(self._build(self._space.decode(proposal.tokens)), bank, self._image_shape, self._recipe)
+        metrics = {"parameters": child.parameters, "multiply_adds": child.multiply_adds}
+        try:
+            reward = self._score(child, proposal, metrics)
+        except (DivergedError, tf.errors.ResourceExhaustedError) as error:
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            return Outcome(proposal, 0.0, "failed", metrics, time.perf_counter() - begin, reason)
+        finally:
+            # A traced child is a web of cycles; it must go before the next is traced.
+            del child
+            gc.collect()
+        return Outcome(proposal, reward, "ok", metrics, time.perf_counter() - begin)
+
+    def state(self) -> dict[str, Any]:
+        """The shared weights; nothing for children from scratch."""
+        return self.bank.state() if self._share_weights else {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        if self._share_weights:
+            self.bank.restore(state)
+
+    def _score(self, child: CompiledChild, proposal: Proposal, metrics: dict[str, float]) -> float:
+        epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
+        drawn_by = ("trial", proposal.number) if self._share_weights else ()
+        if epochs == 0:
+            child.calibrate(itertools.islice(self._training.epoch(self._seed, 0, fraction, drawn_by), CALIBRATION_BATCHES))
+            return child.accuracy(self._validation.in_order())
+        last = fit(child, self._training, self._validation, epochs, self._seed, fraction=fraction, drawn_by=drawn_by)[-1]
+        metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
+        if self._share_weights:
+            child.store()
+        return last["validation_accuracy"]
