@@ -1,0 +1,291 @@
+"""The cell space: a cell is a small graph of blocks that a child network repeats many times.
+
+Block k takes two inputs from {previous cell, the cell before it, blocks 0..k-1}, applies an operation to each and
+combines the two by addition or concatenation. The outputs of all blocks that no other block uses are concatenated: that
+is the cell's output. The game has five moves per block: input 1, input 2, operation 1, operation 2, combination.
+
+Source: Zoph et al. 2018, "Learning Transferable Architectures for Scalable Image Recognition", section 3.1.
+Departures from the original AlphaXENAS: block k may use every earlier block and both cell inputs (there an index was
+off by one, so that block 0 saw one input only and block 3 never saw block 2), and the first input is chosen, not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.canonical import canonical_rows
+from alphaxenas.spaces.features import cell_features, feature_names
+from alphaxenas.spaces.notation import (
+    COMBINATIONS,
+    OPERATIONS,
+    check_name,
+    input_name,
+    read_json,
+    read_text,
+    write_json,
+    write_text,
+)
+
+MOVES_PER_BLOCK = 5
+
+
+@dataclass(frozen=True)
+class Block:
+    """Two inputs, an operation on each, and how the results are combined.
+
+    Attributes:
+        input1: 0 = previous cell, 1 = the cell before it, 2+j = block j.
+        input2: As `input1`.
+        operation1: What is applied to `input1`.
+        operation2: What is applied to `input2`.
+        combination: `"add"` or `"concat"`.
+    """
+
+    input1: int
+    input2: int
+    operation1: str
+    operation2: str
+    combination: str
+
+    def __post_init__(self) -> None:
+        check_name("combination", self.combination, COMBINATIONS)
+
+    def __str__(self) -> str:
+        return write_text([astuple(self)])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A finished architecture of the cell space.
+
+    Attributes:
+        blocks: At least one; each uses only blocks before it.
+    """
+
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        if not self.blocks:
+            raise ValueError("Invalid value for `blocks`. Expected at least one block. Received: none")
+        for number, block in enumerate(self.blocks):
+            for source in (block.input1, block.input2):
+                if not isinstance(source, int) or not 0 <= source < number + 2:
+                    raise ValueError(
+                        f"Invalid value for `input` in block b{number}. Expected a whole number from 0 to "
+                        f"{number + 1}: 0 previous cell, 1 the one before, 2 + j an earlier block j. Received: {source!r}"
+                    )
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    @property
+    def rows(self) -> list[tuple[int, int, str, str, str]]:
+        """The blocks as plain tuples (input1, input2, operation1, operation2, combination)."""
+        return [(b.input1, b.input2, b.operation1, b.operation2, b.combination) for b in self.blocks]
+
+    def loose_ends(self) -> tuple[int, ...]:
+        """Numbers of the blocks that no other block uses, ascending; the cell's output is their concatenation."""
+        used = {source for block in self.blocks for source in (block.input1, block.input2)}
+        return tuple(number for number in range(len(self.blocks)) if number + 2 not in used)
+
+    def canonical(self) -> Cell:
+        """The same graph with standard numbering and order of inputs; equal for equal graphs, and only for them."""
+        return Cell(tuple(Block(*row) for row in canonical_rows(self.rows)))
+
+    def to_text(self) -> str:
+        """One line, e.g. `prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3` (+ adds, | concatenates)."""
+        return write_text(self.rows)
+
+    @classmethod
+    def from_text(
+        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
+    ) -> Cell:
+        """The cell of a `to_text()`; ValueError says where what is wrong, what is allowed, and the nearest name."""
+        return cls(tuple(Block(*row) for row in read_text(text, operations, combinations)))
+
+    def to_json(self) -> str:
+        """JSON text with a line per block; see `alphaxenas.spaces.notation`."""
+        return write_json(self.rows)
+
+    @classmethod
+    def from_json(
+        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
+    ) -> Cell:
+        """The cell of a `to_json()`; ValueError as for `from_text`."""
+        return cls(tuple(Block(*row) for row in read_json(text, operations, combinations)))
+
+
+@dataclass(frozen=True)
+class CellSpace:
+    """The rules for cells of a given number of blocks (`alphaxenas.contracts.SearchSpace`).
+
+    Attributes:
+        blocks: Blocks per cell, >= 1.
+        operations: Names to choose from, a subset of `OPERATIONS`; their order is the order of the tokens.
+        combinations: Names to choose from, a subset of `COMBINATIONS`.
+        vocabulary: Inputs (`prev`, `prev2`, `b0`, ...), then operations, then combinations.
+        max_length: Five moves per block.
+
+    Example:
+        >>> space = CellSpace(blocks=2)
+        >>> cell = space.parse("prev:conv3x3 + prev2:sep5x5; b0:identity | prev:conv1x1")
+        >>> space.decode(space.encode(cell)).loose_ends()
+        (1,)
+    """
+
+    blocks: int = 4
+    operations: tuple[str, ...] = OPERATIONS
+    combinations: tuple[str, ...] = COMBINATIONS
+    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    max_length: int = field(init=False, repr=False, compare=False)
+    _legal: tuple[Tokens, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.blocks, bool) or not isinstance(self.blocks, int) or self.blocks < 1:
+            raise ValueError(f"Invalid value for `blocks`. Expected a whole number >= 1. Received: {self.blocks!r}")
+        operations = _declared("operations", self.operations, OPERATIONS)
+        combinations = _declared("combinations", self.combinations, COMBINATIONS)
+        inputs = tuple(input_name(index) for index in range(self.blocks + 1))
+        operation_tokens = tuple(range(len(inputs), len(inputs) + len(operations)))
+        first = len(inputs) + len(operations)
+        combination_tokens = tuple(range(first, first + len(combinations)))
+        # Legality depends on the position alone, so the rule is one table: a look-up per move keeps the tree fast.
+        legal: list[Tokens] = []
+        for number in range(self.blocks):
+            sources = tuple(range(number + 2))
+            legal += [sources, sources, operation_tokens, operation_tokens, combination_tokens]
+        for name, value in (
+            ("operations", operations),
+            ("combinations", combinations),
+            ("vocabulary", (*inputs, *operations, *combinations)),
+            ("max_length", MOVES_PER_BLOCK * self.blocks),
+            ("_legal", (*legal, ())),
+        ):
+            object.__setattr__(self, name, value)
+
+    def legal_actions(self, tokens: Tokens) -> Tokens:
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        try:
+            return self._legal[len(tokens)]
+        except IndexError:
+            raise ValueError(
+                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
+            ) from None
+
+    def decode(self, tokens: Tokens) -> Cell:
+        """The cell of a complete game.
+
+        Raises:
+            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+        """
+        if len(tokens) != self.max_length:
+            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
+        for place, (token, legal) in enumerate(zip(tokens, self._legal)):
+            if token not in legal:
+                raise ValueError(
+                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
+                )
+        names = self.vocabulary
+        rows = (tokens[start : start + MOVES_PER_BLOCK] for start in range(0, self.max_length, MOVES_PER_BLOCK))
+        return Cell(tuple(Block(int(a), int(b), names[c], names[d], names[e]) for a, b, c, d, e in rows))
+
+    def encode(self, architecture: Cell) -> Tokens:
+        """The tokens of a cell; `decode(encode(cell)) == cell`.
+
+        Raises:
+            ValueError: The cell has another number of blocks, or names the operation or combination not declared here.
+        """
+        self._check(architecture)
+        first_operation, first_combination = self.blocks + 1, self.blocks + 1 + len(self.operations)
+        tokens: list[int] = []
+        for input1, input2, operation1, operation2, combination in architecture.rows:
+            tokens += [
+                input1,
+                input2,
+                first_operation + self.operations.index(operation1),
+                first_operation + self.operations.index(operation2),
+                first_combination + self.combinations.index(combination),
+            ]
+        return tuple(tokens)
+
+    def key(self, architecture: Cell) -> str:
+        """The text form of the canonical cell: equal for equal graphs, and only for them."""
+        return write_text(canonical_rows(architecture.rows))
+
+    def size(self) -> int:
+        """Exact number of complete games: product over k of (k+2)^2 |operations|^2 |combinations|."""
+        return prod(len(legal) for legal in self._legal[:-1])
+
+    def sample(self, rng: np.random.Generator) -> Cell:
+        """A cell drawn uniformly over complete games (every move is independent and uniform)."""
+        return self.decode(tuple(legal[rng.integers(len(legal))] for legal in self._legal[:-1]))
+
+    def neighbours(self, architecture: Cell) -> list[Cell]:
+        """All cells that differ in one token, each once, in ascending order of place and token."""
+        tokens = self.encode(architecture)
+        return [
+            self.decode((*tokens[:place], other, *tokens[place + 1 :]))
+            for place, token in enumerate(tokens)
+            for other in self._legal[place]
+            if other != token
+        ]
+
+    def features(self, architecture: Cell) -> np.ndarray:
+        """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""
+        self._check(architecture)
+        return cell_features(architecture.rows, self.operations, self.combinations)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+        return feature_names(self.operations, self.combinations)
+
+    def parse(self, text: str) -> Cell:
+        """A cell of this space from its JSON or one-line text form.
+
+        Raises:
+            ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
+        """
+        read = Cell.from_json if text.lstrip().startswith(("{", "[")) else Cell.from_text
+        cell = read(text, self.operations, self.combinations)
+        self._check(cell)
+        return cell
+
+    def draw(self, architecture: Cell, axes: Any) -> None:
+        """Draws the cell on matplotlib axes, inputs on the left, output on the right."""
+        from alphaxenas.spaces.drawing import draw_cell
+
+        draw_cell(architecture, axes)
+
+    def _check(self, cell: Cell) -> None:
+        """ValueError unless the cell belongs to this space."""
+        if len(cell.blocks) != self.blocks:
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected {self.blocks} blocks. Received: {len(cell.blocks)}"
+            )
+        for number, (_, _, operation1, operation2, combination) in enumerate(cell.rows):
+            for operation in (operation1, operation2):
+                check_name("operation", operation, self.operations, f"block b{number}")
+            check_name("combination", combination, self.combinations, f"block b{number}")
+
+
+def _declared(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Declared names as a tuple: known, at least one, none twice."""
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+        raise ValueError(
+            f"Invalid value for `{parameter}`. Expected a list of names from {', '.join(known)}. Received: {names!r}"
+        )
+    for name in names:
+        check_name(parameter, name, known)
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(
+            f"Invalid value for `{parameter}`. Expected every name once. Received: {twice!r} more than once"
+        )
+    return tuple(names)

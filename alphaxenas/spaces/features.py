@@ -1,0 +1,116 @@
+"""Cells as fixed-length vectors for surrogate models: what is in the cell and how data flows through it.
+
+Everything is a count or a mean of counts over the graph, so equal graphs have equal features however their blocks are
+numbered, and a surrogate need not learn that symmetry (the ordinal codes of AlphaX-NASBench101 made it learn that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
+
+import numpy as np
+
+from alphaxenas.spaces.notation import Row
+
+_SHAPE = (
+    "depth",
+    "mean depth",
+    "loose ends",
+    "uses of prev",
+    "uses of prev2",
+    "reused blocks",
+    "largest reuse",
+    "paths",
+    "mean path length",
+)
+
+
+def feature_names(operations: Sequence[str], combinations: Sequence[str]) -> tuple[str, ...]:
+    """What each entry of `cell_features` means; `a > b` reads "a feeds b"."""
+    return (
+        *operations,
+        *(f"{source} > {operation}" for source in ("prev", "prev2", "block") for operation in operations),
+        *(f"{before} > {after}" for before in operations for after in operations),
+        *(f"{one} with {other}" for one, other in combinations_with_replacement(operations, 2)),
+        *(f"{operation} > output" for operation in operations),
+        *(f"{operation} per path" for operation in operations),
+        *(f"{operation} in {combination}" for operation in operations for combination in combinations),
+        *combinations,
+        *(f"{combination} > output" for combination in combinations),
+        *_SHAPE,
+    )
+
+
+def cell_features(rows: Sequence[Row], operations: Sequence[str], combinations: Sequence[str]) -> np.ndarray:
+    """Counts of operations, where they sit, what follows what, and the shape of the graph.
+
+    A path leads from one of the two cell inputs to the output; `per path` entries are means over all paths.
+
+    Args:
+        rows: Blocks of a cell, in any legal numbering.
+        operations: Names that may occur; they fix the layout of the vector.
+        combinations: Names that may occur.
+
+    Returns:
+        float32 of shape `[len(feature_names(operations, combinations))]`, equal for equal graphs.
+    """
+    # Everything summed is a whole number, so the order of the blocks cannot show in the last bit.
+    code = {operation: index for index, operation in enumerate(operations)}
+    kinds, number = len(operations), len(rows)
+    by_source = np.zeros((3, kinds))
+    follows = np.zeros((kinds, kinds))
+    together = np.zeros((kinds, kinds))
+    within = np.zeros((kinds, len(combinations)))
+    combined, combined_last = np.zeros(len(combinations)), np.zeros(len(combinations))
+    depth, uses = np.zeros(number + 2), np.zeros(number + 2)
+    # Over all paths from the cell's inputs to the end of each node: how many, their summed length, operations on them.
+    paths, length, passed = np.zeros(number + 2), np.zeros(number + 2), np.zeros((number + 2, kinds))
+    paths[:2] = 1.0
+    for block, (input1, input2, operation1, operation2, combination) in enumerate(rows):
+        node, sign = block + 2, combinations.index(combination)
+        combined[sign] += 1
+        together[tuple(sorted((code[operation1], code[operation2])))] += 1
+        for source, operation in ((input1, code[operation1]), (input2, code[operation2])):
+            by_source[min(source, 2), operation] += 1
+            within[operation, sign] += 1
+            uses[source] += 1
+            depth[node] = max(depth[node], depth[source] + 1)
+            paths[node] += paths[source]
+            length[node] += length[source] + paths[source]
+            passed[node] += passed[source]
+            passed[node, operation] += paths[source]
+            if source >= 2:
+                for before in rows[source - 2][2:4]:
+                    follows[code[before], operation] += 1
+    ends = [node for node in range(2, number + 2) if uses[node] == 0]
+    to_output = np.zeros(kinds)
+    for node in ends:
+        combined_last[combinations.index(rows[node - 2][4])] += 1
+        for operation in rows[node - 2][2:4]:
+            to_output[code[operation]] += 1
+    total = paths[ends].sum()
+    shape = (
+        depth.max(),
+        depth[2:].mean(),
+        len(ends),
+        uses[0],
+        uses[1],
+        np.count_nonzero(uses[2:] > 1),
+        uses[2:].max(),
+        total,
+        length[ends].sum() / total,
+    )
+    parts = (
+        by_source.sum(axis=0),
+        by_source.ravel(),
+        follows.ravel(),
+        together[np.triu_indices(kinds)],
+        to_output,
+        passed[ends].sum(axis=0) / total,
+        within.ravel(),
+        combined,
+        combined_last,
+        shape,
+    )
+    return np.concatenate(parts).astype(np.float32)

@@ -1,0 +1,181 @@
+"""How cells are written: names, the one-line text form, the JSON form, and errors that say what would be right.
+
+Text, one line, `;` between blocks, `+` for add and `|` for concat, data flowing from left to right inside each half:
+
+    prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3
+
+JSON, one line per block:
+
+    {
+      "blocks": [
+        {"inputs": ["prev", "prev2"], "operations": ["conv3x3", "sep5x5"], "combination": "add"},
+        {"inputs": ["b0", "prev"], "operations": ["identity", "maxpool3x3"], "combination": "concat"}
+      ]
+    }
+
+`prev` is the output of the previous cell, `prev2` that of the cell before it, `b0` that of the first block.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+OPERATIONS = (
+    "conv1x1",
+    "conv3x3",
+    "conv5x5",
+    "conv7x7",
+    "sep3x3",
+    "sep5x5",
+    "sep7x7",
+    "identity",
+    "maxpool3x3",
+    "avgpool3x3",
+)
+COMBINATIONS = ("add", "concat")
+SYMBOLS = {"add": "+", "concat": "|"}
+EXAMPLE = "prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3"
+
+Row = tuple[int, int, str, str, str]
+"""One block as (input1, input2, operation1, operation2, combination)."""
+
+
+def input_name(index: int) -> str:
+    """The readable name of input `index`: 0 is `prev`, 1 is `prev2`, 2+j is `bj`."""
+    return ("prev", "prev2")[index] if index < 2 else f"b{index - 2}"
+
+
+def check_name(parameter: str, name: object, allowed: Iterable[str], place: str = "") -> str:
+    """Returns `name` if it is allowed.
+
+    Args:
+        parameter: What the name stands for, as the user knows it, e.g. `"operation"`.
+        name: The name received.
+        allowed: The names that would be right.
+        place: Where it was found, e.g. `"block b1"`; empty when there is only one place.
+
+    Raises:
+        ValueError: Names the value, everything that is allowed, and the nearest of it.
+    """
+    allowed = tuple(allowed)
+    if isinstance(name, str) and name in allowed:
+        return name
+    nearest = difflib.get_close_matches(str(name).lower(), allowed, n=1, cutoff=0.0)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    where = f" in {place}" if place else ""
+    raise ValueError(
+        f"Invalid value for `{parameter}`{where}. Expected one of {', '.join(allowed)}. Received: {name!r}.{hint}"
+    )
+
+
+def write_text(rows: Sequence[Row]) -> str:
+    """The one-line text form of blocks; see the module text."""
+    return "; ".join(
+        f"{input_name(input1)}:{operation1} {SYMBOLS[combination]} {input_name(input2)}:{operation2}"
+        for input1, input2, operation1, operation2, combination in rows
+    )
+
+
+def read_text(
+    text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
+) -> list[Row]:
+    """Blocks from their one-line text form; spaces do not matter, and a closing `;` is allowed.
+
+    Args:
+        text: As `write_text` writes it.
+        operations: Names that may occur.
+        combinations: Names that may occur; written as their symbols.
+
+    Raises:
+        ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
+    """
+    pieces = text.strip().removesuffix(";").split(";")
+    if pieces == [""]:
+        raise ValueError(f"Invalid value for `architecture`. Expected text such as {EXAMPLE!r}. Received: {text!r}")
+    return [_read_block(piece, number, operations, combinations) for number, piece in enumerate(pieces)]
+
+
+def _read_block(text: str, number: int, operations: Sequence[str], combinations: Sequence[str]) -> Row:
+    """One block from `input:operation SYMBOL input:operation`."""
+    place = f"block b{number}"
+    symbols = re.findall(r"[+|]", text)
+    halves = [half.split(":") for half in re.split(r"[+|]", text)]
+    if len(symbols) != 1 or any(len(half) != 2 for half in halves):
+        raise ValueError(
+            f"Invalid value for `architecture` in {place}. Expected two `input:operation` with + (add) or | (concat) "
+            f"between them, such as 'prev:conv3x3 + prev2:identity'. Received: {text.strip()!r}"
+        )
+    combination = next(name for name, symbol in SYMBOLS.items() if symbol == symbols[0])
+    check_name("combination", combination, combinations, place)
+    names, chosen = zip(*([part.strip() for part in half] for half in halves))
+    return _row(names, chosen, combination, number, operations)
+
+
+def write_json(rows: Sequence[Row]) -> str:
+    """The JSON form of blocks, laid out for people; see the module text."""
+    lines = [
+        json.dumps(
+            {
+                "inputs": [input_name(input1), input_name(input2)],
+                "operations": [operation1, operation2],
+                "combination": combination,
+            }
+        )
+        for input1, input2, operation1, operation2, combination in rows
+    ]
+    return '{\n  "blocks": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+
+
+def read_json(
+    text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
+) -> list[Row]:
+    """Blocks from their JSON form; same arguments and errors as `read_text`."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+        ) from None
+    blocks = content["blocks"] if isinstance(content, dict) and set(content) == {"blocks"} else None
+    if not isinstance(blocks, list) or not blocks:
+        raise ValueError(
+            'Invalid value for `architecture`. Expected a JSON object {"blocks": [...]} with at least one block. '
+            f"Received: {text.strip()[:80]!r}"
+        )
+    return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
+
+
+def _read_json_block(block: object, number: int, operations: Sequence[str], combinations: Sequence[str]) -> Row:
+    """One block from its JSON object."""
+    place = f"block b{number}"
+    fields = ("inputs", "operations", "combination")
+    if not isinstance(block, dict):
+        raise ValueError(
+            f"Invalid value for `blocks` in {place}. Expected an object with {', '.join(fields)}. Received: {block!r}"
+        )
+    for name in block:
+        check_name("field", name, fields, place)
+    for name in fields:
+        if name not in block:
+            raise ValueError(
+                f"Invalid value for `blocks` in {place}. Expected the field {name!r}. Received: {block!r}"
+            )
+    for name in ("inputs", "operations"):
+        if not isinstance(block[name], list) or len(block[name]) != 2:
+            raise ValueError(
+                f"Invalid value for `{name}` in {place}. Expected a list of two names. Received: {block[name]!r}"
+            )
+    combination = check_name("combination", block["combination"], combinations, place)
+    return _row(block["inputs"], block["operations"], combination, number, operations)
+
+
+def _row(names: Sequence[str], chosen: Sequence[str], combination: str, number: int, operations: Sequence[str]) -> Row:
+    """Block `number` from names, each checked against what that block may use."""
+    place = f"block b{number}"
+    allowed = [input_name(index) for index in range(number + 2)]
+    first, second = (allowed.index(check_name("input", name, allowed, place)) for name in names)
+    operation1, operation2 = (check_name("operation", name, operations, place) for name in chosen)
+    return first, second, operation1, operation2, combination
