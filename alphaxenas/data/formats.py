@@ -1,0 +1,195 @@
+"""Readers of the publishers' file formats: CIFAR's binary records, IDX, and a user's own `.npz`. No pickle anywhere."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from alphaxenas.data.download import DataError
+
+CIFAR_PIXELS = (3, 32, 32)
+_IDX_UINT8 = 0x08
+
+
+def read_cifar(path: Path, records: int, label_bytes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one file of CIFAR's binary version.
+
+    A record is `label_bytes` bytes, the last of which is the (fine) label, then the 32x32 red, green and blue planes.
+
+    Args:
+        path: A `.bin` file.
+        records: How many records it must hold.
+        label_bytes: 1 for CIFAR-10, 2 for CIFAR-100 (coarse, fine).
+
+    Returns:
+        Images uint8 `[records, 32, 32, 3]` and labels int32 `[records]`.
+
+    Raises:
+        DataError: The file is missing or has another size.
+    """
+    length = label_bytes + math.prod(CIFAR_PIXELS)
+    size = path.stat().st_size if path.is_file() else None
+    if size != records * length:
+        raise DataError(
+            f"{path} is {'missing' if size is None else 'damaged'}. Expected {records:,} records of {length:,} bytes, "
+            f"{records * length:,} bytes in all. Received: {0 if size is None else size:,} bytes. "
+            f"Delete the folder {path.parent} to have it made again."
+        )
+    rows = np.fromfile(path, np.uint8).reshape(records, length)
+    images = rows[:, label_bytes:].reshape(-1, *CIFAR_PIXELS).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), rows[:, label_bytes - 1].astype(np.int32)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Reads CIFAR's class names, one a line; DataError if the file is missing."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing. Delete the folder {path.parent} to have it made again.")
+    return tuple(path.read_text(encoding="utf-8").split())
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Reads a gzipped IDX file of unsigned bytes.
+
+    Args:
+        path: A `.gz` file.
+        shape: What its header must say, e.g. `(60000, 28, 28)`.
+
+    Returns:
+        uint8 array of that shape.
+
+    Raises:
+        DataError: The file is no gzip or IDX file, cut short, or of another shape.
+
+    Source: The format's description on the MNIST page: two zero bytes, type, number of dimensions, then the sizes
+        as big-endian 32-bit numbers.
+    """
+    header = bytes([0, 0, _IDX_UINT8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    count = math.prod(shape)
+    try:
+        with gzip.open(path, "rb") as stream:
+            received = stream.read(len(header))
+            content = stream.read(count + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is damaged ({error}). Delete it to have it downloaded again.") from error
+    if received != header or len(content) != count:
+        raise DataError(
+            f"{path} is not the expected IDX file. Expected unsigned bytes of shape {list(shape)} (header "
+            f"{header.hex()}). Received: header {received.hex()} and {len(content):,}"
+            f"{' or more' if len(content) > count else ''} bytes of content."
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads a user's own images: an `.npz` with `x`, `y` and, if wanted, `class_names` and `flip`.
+
+    Args:
+        path: File with `x` `[n, h, w]` or `[n, h, w, c]`, whole numbers 0..255 or fractions in [0, 1], and `y` `[n]` or
+            `[n, 1]`, whole numbers from 0.
+
+    Returns:
+        `x` uint8 `[n, h, w, c]`, `y` int32 `[n]`, and `class_names` and `flip` where the file has them.
+
+    Raises:
+        DataError: The file is missing or its content is not of that form.
+    """
+    if not path.is_file():
+        raise DataError(f"Invalid value for `arrays_path`. Expected an .npz file with x and y. Received: {path}")
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} is a single array. Expected an .npz file with x and y, as np.savez writes it.")
+        with stored:
+            if missing := {"x", "y"} - set(stored.files):
+                raise DataError(f"{path} lacks {', '.join(sorted(missing))}. Received: {sorted(stored.files)}")
+            found = {name: stored[name] for name in ("x", "y", "class_names", "flip") if name in stored.files}
+    except DataError:
+        raise
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} cannot be read as an .npz of plain arrays (Python objects are never loaded): {error}"
+        ) from error
+    found["x"] = _as_images(found["x"], path)
+    found["y"] = _as_labels(found["y"], len(found["x"]), path)
+    return found
+
+
+def unpack(archive: Path, destination: Path, names: Collection[str]) -> None:
+    """Takes files out of a `.tar.gz` into a folder.
+
+    Args:
+        archive: The archive. All its members must lie in one folder and be plain files or folders.
+        destination: An existing, empty folder; files land directly in it.
+        names: The file names to take; the others are left out.
+
+    Raises:
+        DataError: A member has an unsafe path or kind, a wanted file is missing, or the archive is damaged.
+        OSError: The disk is full.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            members = {}
+            for member in tar:
+                _check_member(member, archive, destination)
+                members[PurePosixPath(member.name).name] = member
+            if missing := sorted(set(names) - set(members)):
+                raise DataError(f"{archive} lacks {', '.join(missing)}")
+            for name in names:
+                source = tar.extractfile(members[name])
+                if source is None:
+                    raise DataError(f"{archive}: {name} is not a plain file")
+                with source, (destination / name).open("wb") as target:
+                    while chunk := source.read(1 << 20):
+                        target.write(chunk)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{archive} is damaged ({error}). Delete it to have it downloaded again.") from error
+
+
+def _check_member(member: tarfile.TarInfo, archive: Path, destination: Path) -> None:
+    path = PurePosixPath(member.name)
+    safe = not path.is_absolute() and ".." not in path.parts and len(path.parts) <= 2
+    if not safe or not (member.isfile() or member.isdir()):
+        raise DataError(f"{archive} holds an unsafe entry, {member.name!r}: only files inside one folder are unpacked")
+    # Python's own rules where this release has them (3.11.4 on).
+    if hasattr(tarfile, "data_filter"):
+        tarfile.data_filter(member, str(destination))
+
+
+def _as_images(x: np.ndarray, path: Path) -> np.ndarray:
+    """uint8 `[n, h, w, c]` of images given as bytes, whole numbers or fractions."""
+    if x.ndim == 3:
+        x = x[..., None]
+    if x.ndim != 4 or 0 in x.shape:
+        raise DataError(f"{path}: invalid shape of `x`. Expected [n, h, w] or [n, h, w, c]. Received: {list(x.shape)}")
+    if x.dtype == np.uint8:
+        return x
+    whole = np.issubdtype(x.dtype, np.integer)
+    if not whole and not np.issubdtype(x.dtype, np.floating):
+        raise DataError(f"{path}: invalid type of `x`. Expected numbers. Received: {x.dtype}")
+    low, high, limit = x.min(), x.max(), 255 if whole else 1
+    if not (low >= 0 and high <= limit):
+        raise DataError(
+            f"{path}: invalid pixels in `x`. Expected whole numbers 0..255 or fractions 0..1. "
+            f"Received: {x.dtype} from {low} to {high}"
+        )
+    return x.astype(np.uint8) if whole else np.rint(x * 255).astype(np.uint8)
+
+
+def _as_labels(y: np.ndarray, count: int, path: Path) -> np.ndarray:
+    """int32 `[n]` of labels given as whole numbers."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
+        raise DataError(
+            f"{path}: invalid `y`. Expected {count:,} whole numbers. Received: {y.dtype} of shape {list(y.shape)}"
+        )
+    if y.min() < 0 or y.max() > np.iinfo(np.int32).max:
+        raise DataError(f"{path}: labels out of range. Expected 0 or more. Received: {y.min()} to {y.max()}")
+    return y.astype(np.int32)

@@ -1,0 +1,262 @@
+"""The published data sets: where they come from, what their files are, and how they lie in the data folder.
+
+Files that are already there are used without network: the unpacked folder first, then the archive, then a download.
+Addresses, sizes and checksums: https://www.cs.toronto.edu/~kriz/cifar.html (binary versions),
+https://ossci-datasets.s3.amazonaws.com/mnist (mirror of yann.lecun.com, which no longer serves the files) and
+https://github.com/zalandoresearch/fashion-mnist.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alphaxenas.data.download import OpenUrl, RemoteFile, download, locked, require_space, verify
+from alphaxenas.data.formats import CIFAR_PIXELS, read_arrays, read_cifar, read_idx, read_names, unpack
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A data set as its publisher divides it.
+
+    Attributes:
+        images: uint8 `[n, h, w, c]`.
+        labels: int32 `[n]`.
+        test_images: The publisher's test part, `[m, h, w, c]`; None where the publisher gives none.
+        test_labels: int32 `[m]`, or None.
+        class_names: One per class.
+        flip: Whether a mirrored image still shows its class.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    test_images: np.ndarray | None
+    test_labels: np.ndarray | None
+    class_names: tuple[str, ...]
+    flip: bool
+
+
+@dataclass(frozen=True)
+class Cifar:
+    """One of the CIFAR data sets in its binary version.
+
+    Attributes:
+        archive: The publisher's archive.
+        folder: The folder inside it, and in the data folder.
+        train_files: Training files in order.
+        test_file: Test file.
+        names_file: Class names, one a line.
+        label_bytes: See `read_cifar`.
+        records: Records of one training file.
+        test_records: Records of the test file.
+    """
+
+    archive: RemoteFile
+    folder: str
+    train_files: tuple[str, ...]
+    test_file: str
+    names_file: str
+    label_bytes: int
+    records: int
+    test_records: int
+
+    def read(self, data_dir: Path, open_url: OpenUrl | None = None) -> Examples:
+        """Reads the data set from `data_dir`, fetching and unpacking what is missing; see `download` for errors."""
+        folder = data_dir / self.folder
+        if not folder.is_dir():
+            self._make_folder(data_dir, open_url)
+        parts = [read_cifar(folder / name, self.records, self.label_bytes) for name in self.train_files]
+        test_images, test_labels = read_cifar(folder / self.test_file, self.test_records, self.label_bytes)
+        names = read_names(folder / self.names_file)
+        return Examples(
+            images=np.concatenate([images for images, _ in parts]),
+            labels=np.concatenate([labels for _, labels in parts]),
+            test_images=test_images,
+            test_labels=test_labels,
+            class_names=names,
+            flip=True,
+        )
+
+    def _make_folder(self, data_dir: Path, open_url: OpenUrl | None) -> None:
+        """Unpacks under a temporary name and renames, so that the folder is whole or absent."""
+        archive = data_dir / self.archive.name
+        if archive.exists():
+            verify(archive, self.archive)
+        else:
+            download(self.archive, data_dir, open_url)
+        unfinished = data_dir / f".{self.folder}.part"
+        with locked(data_dir):
+            if (data_dir / self.folder).is_dir():
+                return
+            shutil.rmtree(unfinished, ignore_errors=True)
+            records = self.records * len(self.train_files) + self.test_records
+            require_space(data_dir, records * (self.label_bytes + math.prod(CIFAR_PIXELS)))
+            unfinished.mkdir()
+            try:
+                unpack(archive, unfinished, (*self.train_files, self.test_file, self.names_file))
+                unfinished.rename(data_dir / self.folder)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+        log.info("Unpacked %s; the archive is no longer needed", archive)
+
+
+@dataclass(frozen=True)
+class Idx:
+    """A data set of four gzipped IDX files with 28x28 grey images.
+
+    Attributes:
+        folder: Folder in the data folder.
+        files: Training images, training labels, test images, test labels.
+        records: Number of training and of test examples.
+        class_names: One per class.
+        flip: See `Examples`.
+    """
+
+    folder: str
+    files: tuple[RemoteFile, RemoteFile, RemoteFile, RemoteFile]
+    records: tuple[int, int]
+    class_names: tuple[str, ...]
+    flip: bool
+
+    def read(self, data_dir: Path, open_url: OpenUrl | None = None) -> Examples:
+        """Reads the data set from `data_dir`, fetching what is missing; see `download` for errors."""
+        arrays = []
+        for number, file in enumerate(self.files):
+            path = data_dir / self.folder / file.name
+            if not path.exists():
+                download(file, path.parent, open_url)
+            count = self.records[number // 2]
+            arrays.append(read_idx(path, (count,) if number % 2 else (count, 28, 28)))
+        images, labels, test_images, test_labels = arrays
+        return Examples(
+            images=images[..., None],
+            labels=labels.astype(np.int32),
+            test_images=test_images[..., None],
+            test_labels=test_labels.astype(np.int32),
+            class_names=self.class_names,
+            flip=self.flip,
+        )
+
+
+def read_digits() -> Examples:
+    """scikit-learn's 1,797 handwritten digits, 8x8, 17 shades of grey; part of that package, so never fetched."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return Examples(
+        images=np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1),
+        labels=labels.astype(np.int32),
+        test_images=None,
+        test_labels=None,
+        class_names=tuple("0123456789"),
+        flip=False,
+    )
+
+
+def read_user_arrays(path: Path) -> Examples:
+    """A user's own images; see `read_arrays`. Mirrored only if the file says `flip=True`: they may show writing."""
+    found = read_arrays(path)
+    names = tuple(map(str, found["class_names"])) if "class_names" in found else ()
+    return Examples(
+        images=found["x"],
+        labels=found["y"],
+        test_images=None,
+        test_labels=None,
+        class_names=names or tuple(map(str, range(int(found["y"].max()) + 1))),
+        flip=bool(found.get("flip", False)),
+    )
+
+
+_CIFAR_URL = "https://www.cs.toronto.edu/~kriz/"
+_MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_FASHION_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+
+
+def _idx_files(url: str, sizes_and_sums: tuple[tuple[int, str], ...]) -> tuple[RemoteFile, ...]:
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    return tuple(
+        RemoteFile(f"{name}-ubyte.gz", f"{url}{name}-ubyte.gz", size, checksum)
+        for name, (size, checksum) in zip(names, sizes_and_sums, strict=True)
+    )
+
+
+PUBLISHED: dict[str, Cifar | Idx] = {
+    "cifar10": Cifar(
+        archive=RemoteFile(
+            "cifar-10-binary.tar.gz",
+            _CIFAR_URL + "cifar-10-binary.tar.gz",
+            170_052_171,
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        ),
+        folder="cifar-10-batches-bin",
+        train_files=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+        test_file="test_batch.bin",
+        names_file="batches.meta.txt",
+        label_bytes=1,
+        records=10_000,
+        test_records=10_000,
+    ),
+    "cifar100": Cifar(
+        archive=RemoteFile(
+            "cifar-100-binary.tar.gz",
+            _CIFAR_URL + "cifar-100-binary.tar.gz",
+            168_513_733,
+            "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+        ),
+        folder="cifar-100-binary",
+        train_files=("train.bin",),
+        test_file="test.bin",
+        names_file="fine_label_names.txt",
+        label_bytes=2,
+        records=50_000,
+        test_records=10_000,
+    ),
+    "mnist": Idx(
+        folder="mnist",
+        files=_idx_files(
+            _MNIST_URL,
+            (
+                (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+                (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+                (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+                (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+            ),
+        ),
+        records=(60_000, 10_000),
+        class_names=tuple("0123456789"),
+        flip=False,
+    ),
+    "fashion_mnist": Idx(
+        folder="fashion-mnist",
+        files=_idx_files(
+            _FASHION_URL,
+            (
+                (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+                (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+                (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+                (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+            ),
+        ),
+        records=(60_000, 10_000),
+        class_names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        flip=True,
+    ),
+}
