@@ -1,0 +1,202 @@
+"""`Batches`: training batches drawn, augmented and normalised in one TensorFlow graph, without Python per image.
+
+The images stay one uint8 tensor on the device. Crop and flip are index arithmetic: each output pixel is gathered from
+where it comes from, so an augmented batch costs one gather, one multiplication and one addition.
+
+Departure from the usual recipe: where a crop reaches beyond the image, the image is mirrored at its border instead of
+continued with zeros. No artificial dark frame is ever shown to a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from alphaxenas.data.images import ImageData, Part
+from alphaxenas.data.split import stratified_draw
+from alphaxenas.seeds import stream, tensor_seed
+
+PIXELS_PER_PAD = 8
+
+Batch = tuple[tf.Tensor, tf.Tensor]
+
+
+class Batches:
+    """Batches of one part of a data set.
+
+    `B` denotes the batch dimension. The graph is traced once, whatever the batch sizes.
+
+    Args:
+        part: Images and labels, `[n, h, w, c]` and `[n]`.
+        mean: float `[c]`, of images scaled to [0, 1].
+        std: float `[c]`, likewise, above 0.
+        batch_size: Largest B.
+        augment: Whether `epoch` crops, flips and cuts out. `in_order` never does.
+        cutout: Side in pixels of the square set to the mean colour at a random place, clipped at the image's border;
+            0 for none.
+        pad: Pixels a crop may reach beyond the image on each side; None for one per eight of the shorter side (4 for
+            32x32, 1 for 8x8).
+        flip: Whether augmentation mirrors half of the images.
+
+    Raises:
+        ValueError: A parameter is impossible.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        mean: np.ndarray,
+        std: np.ndarray,
+        batch_size: int,
+        augment: bool = False,
+        cutout: int = 0,
+        pad: int | None = None,
+        flip: bool = True,
+    ) -> None:
+        height, width, channels = part.images.shape[1:]
+        shorter = min(height, width)
+        pad = max(1, shorter // PIXELS_PER_PAD) if pad is None else pad
+        _require("batch_size", batch_size, 1, None)
+        _require("pad", pad, 0, shorter - 1)
+        _require("cutout", cutout, 0, shorter)
+        if len(part) == 0:
+            raise ValueError("Invalid value for `part`. Expected at least one image. Received: none")
+        if np.shape(mean) != (channels,) or np.shape(std) != (channels,) or not np.all(np.asarray(std) > 0):
+            raise ValueError(
+                f"Invalid value for `mean` or `std`. Expected {channels} numbers each, deviations above 0. "
+                f"Received: {mean} and {std}"
+            )
+        self.batch_size = batch_size
+        self.augment = augment
+        self.image_shape = (height, width, channels)
+        self._labels_host = part.labels
+        self._cutout, self._pad, self._flip = cutout, pad, flip
+        self._pixels = tf.reshape(tf.constant(part.images), [-1, channels])
+        self._labels = tf.constant(part.labels)
+        # (x / 255 - mean) / std as one multiplication and one addition, laid out along the image: broadcasting over
+        # three channels alone is too short for vector instructions and takes twice as long.
+        scale = 1 / (255 * np.asarray(std, np.float64))
+        offset = -np.asarray(mean, np.float64) / np.asarray(std, np.float64)
+        self._scale = tf.constant(np.tile(scale, height * width), tf.float32)
+        self._offset = tf.constant(np.tile(offset, height * width), tf.float32)
+        indices, seed = tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int32)
+        self._plain = tf.function(self._plain_batch, input_signature=[indices], autograph=False)
+        self._augmented = tf.function(self._augmented_batch, input_signature=[indices, seed], autograph=False)
+
+    @classmethod
+    def of(
+        cls, data: ImageData, part: str, batch_size: int, augment: bool = False, cutout: int = 0, pad: int | None = None
+    ) -> Batches:
+        """Batches of `"train"`, `"validation"` or `"test"`, with the data set's own statistics and flip rule."""
+        parts = {"train": data.train, "validation": data.validation, "test": data.test}
+        if part not in parts:
+            raise ValueError(f"Invalid value for `part`. Expected one of {', '.join(parts)}. Received: {part!r}")
+        return cls(parts[part], data.mean, data.std, batch_size, augment, cutout, pad, data.flip)
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._labels_host)
+
+    def images_drawn(self, fraction: float = 1.0) -> int:
+        """Number of images one epoch shows: `round(fraction * n)`, at least 1."""
+        if not 0 < fraction <= 1:
+            raise ValueError(f"Invalid value for `fraction`. Expected a number in (0, 1]. Received: {fraction}")
+        return max(1, round(fraction * len(self)))
+
+    def steps(self, fraction: float = 1.0) -> int:
+        """Number of batches of one epoch."""
+        return -(-self.images_drawn(fraction) // self.batch_size)
+
+    def epoch(
+        self, seed: int, epoch: int, fraction: float = 1.0, drawn_by: tuple[object, ...] = ()
+    ) -> Iterator[Batch]:
+        """Training batches of one epoch: every drawn image once, in random order, batch sizes differing by 1 at most.
+
+        Equal arguments give equal batches. Every epoch draws anew, stratified, which images belong to the fraction.
+
+        Args:
+            seed: The run's seed.
+            epoch: Number of the epoch.
+            fraction: Share of the images to draw, in (0, 1].
+            drawn_by: Further names of the consumer, e.g. `("trial", 7)`; another name, other draws.
+
+        Returns:
+            Iterator over normalised images float32 `[B, h, w, c]` and labels int32 `[B]`.
+        """
+        count = self.images_drawn(fraction)
+        order = stratified_draw(self._labels_host, count, stream(seed, "draw", *drawn_by, epoch))
+        chunks = np.array_split(order, self.steps(fraction))
+
+        def batches() -> Iterator[Batch]:
+            for number, indices in enumerate(chunks):
+                if self.augment:
+                    yield self._augmented(indices, tensor_seed(seed, "augment", *drawn_by, epoch, number))
+                else:
+                    yield self._plain(indices)
+
+        return batches()
+
+    def in_order(self) -> Iterator[Batch]:
+        """All images once, as stored and without augmentation, for evaluation; the last batch may be shorter."""
+        for start in range(0, len(self), self.batch_size):
+            yield self._plain(np.arange(start, min(start + self.batch_size, len(self))))
+
+    def _plain_batch(self, indices: tf.Tensor) -> Batch:
+        height, width, channels = self.image_shape
+        images = tf.gather(tf.reshape(self._pixels, [-1, height * width * channels]), indices)
+        return self._normalise(images), tf.gather(self._labels, indices)
+
+    def _augmented_batch(self, indices: tf.Tensor, seed: tf.Tensor) -> Batch:
+        height, width, _ = self.image_shape
+        # int64 throughout: TensorFlow computes int32 indices on the host even when a GPU is there.
+        random = tf.random.stateless_uniform([5, tf.shape(indices)[0]], seed)
+        shift_rows, shift_columns = (self._whole(random[k], 2 * self._pad + 1) - self._pad for k in (0, 1))
+        rows = tf.range(height, dtype=tf.int64) + shift_rows[:, None]
+        columns = tf.range(width, dtype=tf.int64) + shift_columns[:, None]
+        rows, columns = _mirror(rows, height), _mirror(columns, width)
+        if self._flip:
+            columns = tf.where(random[2][:, None] < 0.5, tf.reverse(columns, [1]), columns)
+        sources = ((indices[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
+        images = self._normalise(tf.gather(self._pixels, sources))
+        if self._cutout:
+            images = self._cut_out(images, self._whole(random[3], height), self._whole(random[4], width))
+        return images, tf.gather(self._labels, indices)
+
+    def _cut_out(self, images: tf.Tensor, centre_rows: tf.Tensor, centre_columns: tf.Tensor) -> tf.Tensor:
+        """Sets a square around each centre `[B]` to 0, the mean colour."""
+        height, width, channels = self.image_shape
+        cut_rows = _near(centre_rows, height, self._cutout)
+        cut_columns = tf.repeat(_near(centre_columns, width, self._cutout), channels, axis=1)
+        kept = 1 - cut_rows[:, :, None] * cut_columns[:, None, :]
+        return tf.reshape(tf.reshape(images, [-1, height, width * channels]) * kept, [-1, height, width, channels])
+
+    def _normalise(self, pixels: tf.Tensor) -> tf.Tensor:
+        """uint8 pixels in any layout to normalised images `[B, h, w, c]`."""
+        height, width, channels = self.image_shape
+        flat = tf.cast(tf.reshape(pixels, [-1, height * width * channels]), tf.float32)
+        return tf.reshape(flat * self._scale + self._offset, [-1, height, width, channels])
+
+    @staticmethod
+    def _whole(uniform: tf.Tensor, limit: int) -> tf.Tensor:
+        """Whole numbers 0..limit-1 from uniform numbers in [0, 1)."""
+        return tf.cast(tf.floor(uniform * limit), tf.int64)
+
+
+def _mirror(positions: tf.Tensor, size: int) -> tf.Tensor:
+    """Positions beyond 0..size-1 reflected at the outermost pixel, which is not repeated."""
+    return (size - 1) - tf.abs((size - 1) - tf.abs(positions))
+
+
+def _near(centres: tf.Tensor, size: int, side: int) -> tf.Tensor:
+    """float32 `[B, size]`: 1 at the positions within a stretch of `side` around each centre, 0 elsewhere."""
+    first = centres[:, None] - side // 2
+    positions = tf.range(size, dtype=tf.int64)
+    return tf.cast((positions >= first) & (positions < first + side), tf.float32)
+
+
+def _require(name: str, value: int, low: int, high: int | None) -> None:
+    if value < low or (high is not None and value > high):
+        limits = f">= {low}" if high is None else f"in {low}..{high}"
+        raise ValueError(f"Invalid value for `{name}`. Expected a whole number {limits}. Received: {value}")
