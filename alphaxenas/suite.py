@@ -187,7 +187,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        str(path), str(running), parameters=parameters, kernel_name="python3", kernel_manager_class=Manager, cwd=str(PROJECT_ROOT),
+        str(path), str(running), parameters=parameters, kernel_name="python3", language="python", kernel_manager_class=Manager, cwd=str(PROJECT_ROOT),
         progress_bar=False, log_output=False, autosave_cell_every=30, start_timeout=300, on_cell_start=progress.cell_starts)
 
 
@@ -229,7 +229,8 @@ def _explain(error: BaseException, name: str, progress: _Progress, failed: Path)
     cell = f"cell {progress.number} of {progress.total}" + (f" ({source[0]})" if source else "")
     if type(error).__name__ == "DeadKernelError":
         lines.append("The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so; choose smaller batches.")
-    _say(f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n" + textwrap.indent("\n".join(lines), "    ") + f"\n  Notebook up to there: {failed}")
+    _say(f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n" + textwrap.indent("\n".join(lines), "    ")
+         + (f"\n  Notebook up to there: {failed}" if failed.exists() else ""))
 
 
 def _summary(executions: list[Execution], folder: Path) -> None:

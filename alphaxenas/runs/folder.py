@@ -166,8 +166,12 @@ def _take_lock(path: Path) -> int:
                 raise RunInUse(f"The run in {path} is in use by {holder or 'another process'}. "
                                "Wait for it, end it, or choose another name with `run`.") from None
             time.sleep(0.2)
-    os.ftruncate(lock, 0)
-    os.write(lock, _myself().encode())
+    try:
+        os.ftruncate(lock, 0)
+        write_all(lock, _myself().encode())
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

@@ -1,0 +1,214 @@
+"""The coach: what it records, when it stops, what it never does twice. Kills and broken disks: tests/faults."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import alphaxenas.coach
+from alphaxenas.coach import Coach
+from alphaxenas.contracts import Budget, Outcome, Proposal
+from alphaxenas.runs import RunFolder
+from tests.faults.toy import DriftingEvaluator, SeededPlayer, WordSpace
+
+
+class Script:
+    """A controller that proposes what it was told to, and remembers what it hears."""
+
+    def __init__(self, *moves):
+        self.moves, self.number, self.heard = moves, 0, []
+
+    def ask(self):
+        if self.number == len(self.moves):
+            return None
+        tokens, purpose, epochs = self.moves[self.number]
+        self.number += 1
+        return Proposal(self.number - 1, tokens, Budget(epochs), purpose)
+
+    def tell(self, outcome):
+        self.heard.append(outcome)
+
+    def diagnostics(self):
+        return {"script/moves": self.number, "script/correlation": float("nan")}
+
+    def beliefs(self):
+        return f"move {self.number}"
+
+    def state(self):
+        return {"number": self.number}
+
+    def restore(self, state):
+        self.number = state["number"]
+
+
+class Counting(DriftingEvaluator):
+    """Remembers what it was asked to evaluate."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def evaluate(self, proposal):
+        self.asked.append((proposal.tokens, proposal.purpose))
+        return super().evaluate(proposal)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with RunFolder.open("toy", "search", {"seed": 0, "prior": "none"}, tmp_path, tmp_path / "events") as opened:
+        yield opened
+
+
+A, B, SWAPPED_B, FAILING = (0, 0, 0), (0, 1, 2), (1, 0, 2), (2, 2, 2)
+
+
+def test_the_journal_has_all_fields_of_every_trial(folder):
+    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=6).play()
+    for number, record in enumerate(folder.journal.read()):
+        assert record["trial"] == number and record["status"] in ("ok", "failed")
+        assert list(record) == ["trial", "purpose", "tokens", "architecture", "key", "epochs", "fraction", "status", "reward", "reason",
+                                "metrics", "best", "diagnostics", "seconds", "finished_at"]
+
+
+def test_trials_counts_trained_children_only(folder):
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=9).play()
+    records = folder.journal.read()
+    trained = [record for record in records if record["epochs"] > 0 and "cached" not in record["metrics"]]
+    assert len(trained) == 9 == results["trained"] and results["reason"] == "trials"
+    assert len(records) > 9
+
+
+def test_iterations_counts_finished_games(folder):
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, iterations=3).play()
+    assert [record["purpose"] for record in folder.journal.read()].count("final") == 3
+    assert results["reason"] == "iterations" and folder.journal.read()[-1]["purpose"] == "final"
+
+
+def test_minutes_are_counted_over_restarts(folder):
+    evaluator = DriftingEvaluator(seconds=0.05)
+    results = Coach(WordSpace(), SeededPlayer(0), evaluator, folder, max_minutes=0.5 / 60).play()
+    assert results["reason"] == "max_minutes" and 1 < results["trained"] < 12
+    (folder.path / "results.json").unlink()
+    again = Coach(WordSpace(), SeededPlayer(0), evaluator, folder, max_minutes=0.5 / 60)
+    started = time.monotonic()
+    assert again.play()["trained"] == results["trained"] and time.monotonic() - started < 0.3
+
+
+def test_an_architecture_is_never_trained_twice_at_the_same_budget(folder):
+    evaluator = Counting()
+    script = Script((B, "search", 1), (A, "search", 1), (SWAPPED_B, "search", 1), (B, "final", 3), (B, "search", 1))
+    Coach(WordSpace(), script, evaluator, folder).play()
+    assert evaluator.asked == [(B, "search"), (A, "search"), (B, "final")]
+    records = folder.journal.read()
+    assert records[2]["metrics"]["cached"] == 1 and records[2]["reward"] == records[0]["reward"] == script.heard[2].reward
+    assert records[2]["seconds"] == 0 and script.heard[2].proposal.tokens == SWAPPED_B
+
+
+def test_a_refresh_is_evaluated_every_time_and_is_no_trial(folder):
+    evaluator = Counting()
+    results = Coach(WordSpace(), Script((B, "search", 1), (B, "refresh", 0), (A, "search", 1), (B, "refresh", 0)), evaluator, folder).play()
+    assert len(evaluator.asked) == 4 and results["trained"] == 2
+    assert [record["purpose"] for record in results["best"]] == ["search", "search"]
+
+
+def test_a_failed_child_is_recorded_with_its_reason_and_the_search_goes_on(folder):
+    results = Coach(WordSpace(), Script((FAILING, "final", 3), (A, "final", 3)), DriftingEvaluator(), folder).play()
+    failed, following = folder.journal.read()
+    assert failed["status"] == "failed" and failed["reason"] == "loss is not finite" and failed["best"] is None
+    assert following["status"] == "ok" and following["best"] == following["reward"]
+    assert results["failed"] == 1 and [record["trial"] for record in results["best"]] == [1]
+    assert "failed (loss is not finite)" in (folder.path.parent / "log.txt").read_text()
+
+
+def test_a_reward_that_is_no_number_is_a_failure(folder):
+    class Broken(DriftingEvaluator):
+        def evaluate(self, proposal):
+            return Outcome(proposal, float("nan"), metrics={"loss": float("inf"), "parameters": np.float32(3)})
+
+    script = Script((A, "final", 1))
+    results = Coach(WordSpace(), script, Broken(), folder).play()
+    record = folder.journal.read()[0]
+    assert (record["status"], record["reward"], record["metrics"]) == ("failed", 0.0, {"parameters": 3.0})
+    assert script.heard[0].status == "failed" and results["headline"].startswith("no child could be evaluated")
+
+
+def test_numbers_that_are_none_are_left_out_of_the_records(folder):
+    Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder).play()
+    assert folder.journal.read()[0]["diagnostics"] == {"script/moves": 1.0}
+
+
+def test_best_follows_final_outcomes_only(folder):
+    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=20).play()
+    best = None
+    for record in folder.journal.read():
+        if record["purpose"] == "final" and record["status"] == "ok":
+            best = record["reward"] if best is None else max(best, record["reward"])
+        assert record["best"] == best
+
+
+def test_results_list_the_best_architectures_each_once(folder):
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=25).play()
+    keys = [record["key"] for record in results["best"]]
+    finals = [record["reward"] for record in results["best"] if record["purpose"] == "final"]
+    assert len(set(keys)) == len(keys) <= 10 and finals == sorted(finals, reverse=True)
+    assert results["best"][0]["reward"] == folder.journal.read()[-1]["best"]
+    assert json.loads((folder.path / "results.json").read_text()) == results
+
+
+def test_a_finished_run_returns_its_results_without_playing(folder):
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=3).play()
+    assert Coach(WordSpace(), None, None, folder, trials=3).play() == results
+
+
+def test_an_exhausted_controller_ends_the_run(folder):
+    assert Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder, trials=100).play()["reason"] == "space exhausted"
+
+
+def test_a_controller_that_finds_nothing_new_ends_the_run(folder, monkeypatch):
+    monkeypatch.setattr(alphaxenas.coach, "MAX_REPEATS", 5)
+    results = Coach(WordSpace(), Script(*[(A, "final", 1)] * 50), DriftingEvaluator(), folder, trials=100).play()
+    assert results["reason"] == "space exhausted" and results["evaluations"] == 6 and results["trained"] == 1
+
+
+def test_an_unexpected_error_is_logged_and_the_run_continues_there_even_with_the_same_objects(folder, tmp_path):
+    class Moody(DriftingEvaluator):
+        patience = 4
+
+        def evaluate(self, proposal):
+            self.patience -= 1
+            if self.patience == 0:
+                self.weights += 100
+                raise RuntimeError("the cable was pulled")
+            return super().evaluate(proposal)
+
+    player, evaluator = SeededPlayer(0), Moody()
+    coach = Coach(WordSpace(), player, evaluator, folder, trials=8)
+    with pytest.raises(RuntimeError, match="cable"):
+        coach.play()
+    assert "trial 3 ended in RuntimeError: the cable was pulled" in (folder.path.parent / "log.txt").read_text()
+    assert coach.play()["trained"] == 8
+    with RunFolder.open("toy", "undisturbed", {}, tmp_path, tmp_path / "events") as other:
+        Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), other, trials=8).play()
+        assert [record["reward"] for record in folder.journal.read()] == [record["reward"] for record in other.journal.read()]
+
+
+def test_checkpoints_are_written_after_so_many_evaluations(folder):
+    steps = []
+    folder.checkpoints.save = lambda step, state: steps.append(step)
+    moves = [((0, 0, letter), "search", epochs) for epochs in (1, 2, 3) for letter in range(3)]
+    Coach(WordSpace(), Script(*moves), DriftingEvaluator(), folder, checkpoint_every=4).play()
+    assert steps == [0, 4, 8, 9]
+
+
+def test_tensorboard_and_log_show_what_a_person_wants_to_know(folder):
+    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=8).play()
+    files = list(folder.tensorboard_path.iterdir())
+    assert len(files) == 1
+    tags = EventAccumulator(str(folder.tensorboard_path)).Reload().Tags()
+    assert {"accuracy/best", "accuracy/current", "accuracy/final", "accuracy/search", "seconds/child", "player/sum"} <= set(tags["scalars"])
+    assert tags["images"] == ["best/cell"] and "best/architecture" in tags["tensors"]
+    log = (folder.path.parent / "log.txt").read_text().splitlines()
+    assert any("trial 2 final 0.4234 (3 ep. x 50% data" in line and "best letter" in line for line in log)
+    assert "finished (trials): best validation accuracy" in log[-1]
