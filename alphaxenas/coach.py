@@ -79,7 +79,8 @@ class Coach:
             except StorageError:
                 raise
             except Exception as error:
-                self._folder.log(f"trial {len(self._records)} ended in {type(error).__name__}: {error}; the same command continues there")
+                number, kind = len(self._records), type(error).__name__
+                self._folder.log(f"trial {number} ended in {kind}: {error}; the same command continues there")
                 raise
             return self._finish(reason)
 
@@ -116,7 +117,8 @@ class Coach:
         records = self._folder.journal.read()
         checkpoint = self._folder.checkpoints.load(up_to=len(records))
         if checkpoint is None:
-            self._folder.log(f"search starts: {self._limits}" if not records else f"no usable checkpoint: all {len(records)} trials are repeated")
+            repeated = f"no usable checkpoint: all {len(records)} trials are repeated"
+            self._folder.log(repeated if records else f"search starts: {self._limits}")
             self._to_repeat = records
             # So that a search interrupted in its first trial can be started again in the same process.
             self._checkpoint()
@@ -169,8 +171,8 @@ class Coach:
                 return
             self._to_repeat = []
             self._folder.journal.keep(record["trial"])
-            message = (f"trial {record['trial']} came out differently when repeated (reward {stored['reward']} before, {record['reward']} now), "
-                       "as it may on a GPU: the new records replace the old ones from here on")
+            message = (f"trial {record['trial']} came out differently when repeated (reward {stored['reward']} before, "
+                       f"{record['reward']} now), as it may on a GPU: the new records replace the old ones from here on")
             _log.warning("%s: %s", self._folder.name, message)
             self._folder.log(message)
         self._folder.journal.append(record)
@@ -207,7 +209,8 @@ class Coach:
         score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
         cost = "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
         best = "" if self._best is None else f" | best {self._best:.4f}"
-        self._folder.log(f"trial {step} {record['purpose']} {score} ({cost}){best} | {record['architecture']} | {self._controller.beliefs()}")
+        parts = [f"trial {step} {record['purpose']} {score} ({cost}){best}", record["architecture"], self._controller.beliefs()]
+        self._folder.log(" | ".join(parts))
 
     def _checkpoint(self) -> None:
         self._folder.checkpoints.save(len(self._records), {
@@ -261,7 +264,7 @@ def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:
-    """Plain numbers; what is none (a correlation of too few points, the loss of a failed child) is left out, as JSON knows no NaN."""
+    """Plain numbers without NaN (a correlation of too few points, the loss of a failed child), which JSON does not know."""
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
@@ -279,4 +282,5 @@ def _picture(space: SearchSpace, architecture: Any) -> bytes:
 
 
 def _progress_bar(total: int, done: int) -> tqdm:
-    return tqdm(total=total or None, initial=done, unit="child", file=sys.stderr, mininterval=10.0, maxinterval=math.inf, miniters=1, ascii=True, ncols=100)
+    return tqdm(total=total or None, initial=done, unit="child", file=sys.stderr, mininterval=10.0, maxinterval=math.inf,
+                miniters=1, ascii=True, ncols=100)

@@ -100,9 +100,10 @@ def check(field: dataclasses.Field, value: Any) -> Any:
             return value
     elif isinstance(value, (list, tuple)):
         if kind == "wholes":
-            if all(isinstance(item, int) and not isinstance(item, bool) and item >= 0 for item in value) and len(set(value)) == len(value):
-                return tuple(value)
-        elif value and all(isinstance(item, str) and item in rule["options"] for item in value) and len(set(value)) == len(value):
+            fits = all(isinstance(item, int) and not isinstance(item, bool) and item >= 0 for item in value)
+        else:
+            fits = value and all(isinstance(item, str) and item in rule["options"] for item in value)
+        if fits and len(set(value)) == len(value):
             return tuple(value)
     raise ParameterError(f"Invalid value for `{field.name}`. Expected {allowed(field)}. Received: {value!r}{_hint(field, value)}")
 

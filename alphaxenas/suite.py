@@ -102,12 +102,14 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"run_all: the run {config.run.run} is going on in another process. Wait for it, or choose another name with --run.", file=sys.stderr)
+        message = f"run_all: the run {config.run.run} is going on in another process. Wait for it, or choose another name with --run."
+        print(message, file=sys.stderr)
         os.close(lock)
         return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
     _say(f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n  executed notebooks   {output}\n"
-         f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n  log                  tail -f {folder / 'log.txt'}")
+         f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n"
+         f"  log                  tail -f {folder / 'log.txt'}")
     handlers = {number: signal.signal(number, _Kernel.forward) for number in (signal.SIGTERM, signal.SIGINT)}
     _Kernel.pid, _Kernel.received, _Kernel.kill_at = None, 0, math.inf
     executions = [Execution(path.stem) for path in chosen]
@@ -187,8 +189,8 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        str(path), str(running), parameters=parameters, kernel_name="python3", language="python", kernel_manager_class=Manager, cwd=str(PROJECT_ROOT),
-        progress_bar=False, log_output=False, autosave_cell_every=30, start_timeout=300, on_cell_start=progress.cell_starts)
+        str(path), str(running), parameters=parameters, kernel_name="python3", language="python",
+        kernel_manager_class=Manager, cwd=str(PROJECT_ROOT), progress_bar=False, log_output=False, autosave_cell_every=30, start_timeout=300, on_cell_start=progress.cell_starts)
 
 
 class _Progress:
@@ -228,7 +230,8 @@ def _explain(error: BaseException, name: str, progress: _Progress, failed: Path)
     source = getattr(error, "source", "").strip().splitlines()
     cell = f"cell {progress.number} of {progress.total}" + (f" ({source[0]})" if source else "")
     if type(error).__name__ == "DeadKernelError":
-        lines.append("The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so; choose smaller batches.")
+        lines.append("The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so: "
+                     "choose smaller batches.")
     _say(f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n" + textwrap.indent("\n".join(lines), "    ")
          + (f"\n  Notebook up to there: {failed}" if failed.exists() else ""))
 
@@ -287,7 +290,7 @@ def _parser() -> argparse.ArgumentParser:
         lines.append(f"  {group}: {kind.__doc__}")
         for name in kind.__dataclass_fields__:
             default = FIELDS[name].default
-            shown = ",".join(map(str, default)) if isinstance(default, tuple) else repr(default) if isinstance(default, str) else default
+            shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
             text = f"{FIELDS[name].metadata['help']}; {allowed(FIELDS[name])} [{shown}]"
             lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
     parser = argparse.ArgumentParser(
@@ -295,12 +298,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Runs the notebooks 01 to 05 headless. The same command again continues where it was ended, by whatever;\n"
                     "what is finished is not computed again.",
         epilog="Parameters [default], one namespace for all notebooks:\n" + "\n".join(lines))
-    parser.add_argument("profile", nargs="?", default="quick", metavar="PROFILE", help=f"one of {profiles}, or a YAML file of parameters; default quick")
+    parser.add_argument("profile", nargs="?", default="quick", metavar="PROFILE",
+                        help=f"one of {profiles}, or a YAML file of parameters; default quick")
     parser.add_argument("--run", metavar="NAME", help="name of the run; default: the profile's")
     parser.add_argument("--only", default="", metavar="02,04", help="only the notebooks whose names begin so")
     parser.add_argument("-p", dest="parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
                         help="set a parameter; lists with commas, as in -p operations conv3x3,sep5x5; repeatable")
-    parser.add_argument("--overwrite", action="store_true", help="delete what is stored of this run and start anew; leave it out to continue")
+    parser.add_argument("--overwrite", action="store_true",
+                        help="delete what is stored of this run and start anew; leave it out to continue")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: a nested dict of arrays and JSON values in one checksummed file. No pickle anywhere.
+"""Checkpoints: a nested dict of arrays and JSON values in one checksummed file; nothing in it is ever executed.
 
 A file is called `step-<step>-<first 16 digits of its SHA-256>.npz`, so name and checksum appear in one rename and
 there is no moment at which one is there without the other.

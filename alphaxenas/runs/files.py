@@ -80,4 +80,5 @@ def read_json(path: Path) -> Any | None:
     except OSError as error:
         raise StorageError(error.errno, f"Cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise StorageError(errno.EIO, f"{path} is damaged ({error}). Delete this file, or the folder it lies in, and run the same command again") from error
+        message = f"{path} is damaged ({error}). Delete this file, or the folder it lies in, and run the same command again"
+        raise StorageError(errno.EIO, message) from error

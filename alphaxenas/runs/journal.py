@@ -102,7 +102,8 @@ class Journal:
                     raise ValueError("no record")
             except ValueError as error:
                 if end < len(data):
-                    message = f"Line {len(records) + 1} of {self.path} is damaged ({error}). Restore the file from a copy, or cut it there to repeat the later trials"
+                    message = (f"Line {len(records) + 1} of {self.path} is damaged ({error}). "
+                               "Restore the file from a copy, or cut it there to repeat the later trials")
                     raise StorageError(errno.EIO, message) from error
                 break
             records.append((record, end))

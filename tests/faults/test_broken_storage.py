@@ -10,7 +10,7 @@ import pytest
 
 from alphaxenas.runs import RunMismatch, StorageError
 from tests.faults import toy
-from tests.faults.harness import assert_same_run, intercepted, play, play_until_killed, records
+from tests.faults.harness import apart, assert_same_run, intercepted, play, play_until_killed, records
 
 TRIALS = 6
 
@@ -24,7 +24,7 @@ def reference(tmp_path_factory):
 
 @pytest.fixture
 def interrupted(tmp_path):
-    assert play_until_killed(tmp_path, 50, trials=TRIALS)
+    assert apart(play_until_killed, tmp_path, 50, trials=TRIALS)
     assert 2 <= len(records(tmp_path)) < TRIALS
     return tmp_path
 
@@ -115,7 +115,7 @@ class Unrepeatable(toy.DriftingEvaluator):
 
 
 def test_records_that_cannot_be_repeated_are_replaced_with_a_warning(tmp_path, monkeypatch, caplog):
-    assert play_until_killed(tmp_path, 50, trials=TRIALS, checkpoint_every=100)
+    assert apart(play_until_killed, tmp_path, 50, trials=TRIALS, checkpoint_every=100)
     before = records(tmp_path)
     monkeypatch.setattr(toy, "DriftingEvaluator", Unrepeatable)
     with caplog.at_level(logging.WARNING):

@@ -12,7 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.faults import toy
-from tests.faults.harness import assert_same_run, play, play_until_killed, records
+from tests.faults.harness import apart, assert_same_run, killed_everywhere, killed_repeatedly, play, records
 
 TRIALS = 4
 TOY = Path(toy.__file__)
@@ -40,23 +40,11 @@ def curves(folder):
 
 @pytest.mark.parametrize("checkpoint_every", [1, 3])
 def test_killed_at_any_disk_operation_the_continued_run_equals_the_uninterrupted_one(tmp_path, reference, checkpoint_every):
-    number, killed = 1, True
-    while killed:
-        folder = tmp_path / str(number)
-        killed = play_until_killed(folder, number, trials=TRIALS, checkpoint_every=checkpoint_every)
-        results = play(folder, trials=TRIALS, checkpoint_every=checkpoint_every)
-        assert_same_run(folder, reference)
-        assert results["trained"] == TRIALS
-        number += 1
-    assert number > 40, "a run has more disk operations than that"
+    assert apart(killed_everywhere, tmp_path, reference, TRIALS, checkpoint_every) > 40, "a run has more disk operations than that"
 
 
 def test_killed_again_and_again_it_still_ends_with_the_same_journal_curves_and_state(tmp_path, long_reference):
-    deaths = 0
-    while play_until_killed(tmp_path, 31 + deaths % 7, trials=12):
-        deaths += 1
-        assert deaths < 100, "it makes no progress"
-    assert deaths > 5
+    assert apart(killed_repeatedly, tmp_path, 12) > 5
     assert_same_run(tmp_path, long_reference)
     assert curves(tmp_path) == curves(long_reference)
     states = [np.load(sorted((folder / "toy" / "search" / "checkpoints").glob("*.npz"))[-1]) for folder in (tmp_path, long_reference)]

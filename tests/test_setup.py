@@ -1,0 +1,62 @@
+"""Setting up .venv: once, again when the file changes, recovering from interruptions. With requirements that are empty."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from alphaxenas.config import PROJECT_ROOT
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("a fresh clone")
+    shutil.copy(PROJECT_ROOT / "setup_venv.sh", folder)
+    (folder / "requirements.txt").write_text("# nothing\n")
+    assert "Making" in prepare(folder).stderr
+    return folder
+
+
+def prepare(folder, **environment):
+    script = "set -euo pipefail; . ./setup_venv.sh; prepare_venv requirements.txt; .venv/bin/python -c 'print(\"ready\")'"
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_the_second_time_nothing_is_done(place):
+    answer = prepare(place)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "ready\n", "")
+
+
+def test_a_changed_file_is_installed_again_into_the_same_environment(place):
+    (place / "requirements.txt").write_text("# nothing else\n")
+    answer = prepare(place)
+    assert answer.returncode == 0 and "Installing" in answer.stderr and "Making" not in answer.stderr
+    assert prepare(place).stderr == ""
+
+
+def test_a_failed_installation_is_reported_and_tried_again(place):
+    (place / "requirements.txt").write_text("./there-is-no-such-package\n")
+    answer = prepare(place)
+    assert answer.returncode != 0 and "Run the same command again" in answer.stderr and "ready" not in answer.stdout
+    (place / "requirements.txt").write_text("# nothing\n")
+    assert "Installing" in prepare(place).stderr
+
+
+def test_an_environment_without_pip_is_made_anew(place):
+    for stamp in (place / ".venv").glob(".installed-*"):
+        stamp.unlink()
+    for folder in (place / ".venv").glob("lib/python*/site-packages/pip"):
+        shutil.rmtree(folder)
+    answer = prepare(place)
+    assert answer.returncode == 0 and "Making" in answer.stderr
+
+
+def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
+    shutil.copy(PROJECT_ROOT / "setup_venv.sh", tmp_path)
+    for name in ("python3", "python3.11", "python3.12", "python"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    answer = subprocess.run(["bash", "-c", ". ./setup_venv.sh; find_python"], cwd=tmp_path, capture_output=True, text=True, check=False,
+                            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": ""})
+    assert answer.returncode == 1 and "Python 3.11 or 3.12 is needed" in answer.stderr
