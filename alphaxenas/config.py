@@ -28,7 +28,7 @@ DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("float32", "bfloat16")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -98,6 +98,7 @@ class SearchConfig:
     search_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
     final_epochs: int = whole(3, "epochs of the architecture a game ends with", low=1)
     final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
+    search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
     expansions: int = whole(12, "tree simulations per move", low=1)
     exploration: float = number(1.5, "c of PUCT: weight of the prior against the value", low=0)
     temperature: float = number(1.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited", low=0)
@@ -140,7 +141,12 @@ class TrainingConfig:
     warmup_epochs: float = number(1.0, "epochs of rising learning rate at the start", low=0)
     train_label_smoothing: float = number(0.1, "probability mass spread over all classes", low=0, below=1)
     train_weight_decay: float = number(5e-4, "decay of kernels per unit of learning rate", low=0)
+    train_drop_path: float = number(0.0, "highest drop-path rate, reached at the last cell and epoch", low=0, below=1)
+    train_dropout: float = number(0.0, "dropout before the classifier", low=0, below=1)
+    train_auxiliary: bool = flag(False, "a second classifier after the last reduction, while training")
+    train_patience: int = whole(0, "stop after so many epochs without a better validation accuracy; 0 = never", low=0)
     train_cutout: int = whole(0, "side of the square cut out of each training image, pixels; 0 = off", low=0)
+    train_gradient_clip: float = number(5.0, "bound on the global gradient norm; 0 = off", low=0)
     train_precision: str = choice("float32", "arithmetic of the final training", PRECISIONS)
     evaluate_model: str = file_path("", "evaluate this stored .keras model again instead of training", neutral=True)
 
@@ -271,7 +277,8 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
         known = sorted(file.stem for file in PROFILES.glob("*.yaml"))
         near = difflib.get_close_matches(name_or_path, known, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ParameterError(f"Unknown profile {name_or_path!r}. Expected one of {', '.join(known)} or the path of a YAML file.{hint}")
+        expected = f"{', '.join(known)} or the path of a YAML file"
+        raise ParameterError(f"Unknown profile {name_or_path!r}. Expected one of {expected}.{hint}")
     written = path.read_text(encoding="utf-8")
     try:
         node = yaml.compose(written, Loader=yaml.SafeLoader)
@@ -321,14 +328,16 @@ def _constants_assigned(cells: list[str]) -> set[str]:
 def _check_together(config: Config) -> None:
     """Refuses values that are possible alone but not together."""
     data, child, search, training = config.data, config.child, config.search, config.training
+    depth, limits = config.baseline.densenet_depth, search.iterations or search.trials or search.max_minutes
     rules = [
         (data.dataset != "arrays" or data.arrays_path, "arrays_path", "the path of an .npz file with dataset='arrays'", "''"),
         (data.dataset == "arrays" or not data.arrays_path, "dataset", "'arrays' when arrays_path is given", repr(data.dataset)),
-        (child.reductions < child.cells or not child.reductions, "reductions", f"fewer than cells ({child.cells})", child.reductions),
-        (child.reductions < training.train_cells or not child.reductions, "train_cells", f"more than reductions ({child.reductions})", training.train_cells),
-        (search.iterations or search.trials or search.max_minutes, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
-        ((config.baseline.densenet_depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", config.baseline.densenet_depth),
-        (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})", training.warmup_epochs),
+        (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
+        (child.reductions < training.train_cells, "train_cells", f"more than reductions ({child.reductions})", training.train_cells),
+        (limits, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
+        ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
+        (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",
+         training.warmup_epochs),
     ]
     for holds, name, expected, received in rules:
         if not holds:
