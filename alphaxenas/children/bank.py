@@ -1,4 +1,4 @@
-"""The shared weights: plain arrays addressed by name, created at first use, each with its momentum slot.
+"""The shared weights: plain arrays addressed by name, each with its momentum slot.
 
 Every name says a position and an operation, for example `cell2/block1/first/conv3x3/kernel`, so that two children that
 place the same operation at the same position share its weights, and nothing else is shared. An array's initial value
@@ -57,7 +57,9 @@ class WeightBank:
         return self._arrays[part]
 
     def take(self, part: str, specs: Mapping[str, ArraySpec]) -> np.ndarray:
-        """The named arrays as one flat float32 vector, in the order of `specs`; missing ones are created.
+        """The named arrays as one flat float32 vector, in the order of `specs`.
+
+        Missing ones have their initial values; the bank keeps them only when they are `put`.
 
         Raises:
             ValueError: A name is taken by an array of another shape.
@@ -84,14 +86,16 @@ class WeightBank:
         """Takes over weights and statistics of another bank, by name; slots start from zero."""
         self._arrays["weights"].update(weights)
         self._arrays["statistics"].update(statistics)
+        for name in weights:
+            self._arrays["slots"].pop(name, None)
 
     def _array(self, part: str, name: str, spec: ArraySpec) -> np.ndarray:
-        arrays = self._arrays[part]
-        if name not in arrays:
-            arrays[name] = np.zeros(spec.shape, np.float32) if part == "slots" else self._initial(name, spec)
-        if arrays[name].shape != spec.shape:
-            raise ValueError(f"Invalid shape for `{name}`. Expected {arrays[name].shape}, as created. Received: {spec.shape}")
-        return arrays[name]
+        array = self._arrays[part].get(name)
+        if array is None:
+            return np.zeros(spec.shape, np.float32) if part == "slots" else self._initial(name, spec)
+        if array.shape != spec.shape:
+            raise ValueError(f"Invalid shape for `{name}`. Expected {array.shape}, as stored. Received: {spec.shape}")
+        return array
 
     def _initial(self, name: str, spec: ArraySpec) -> np.ndarray:
         if spec.initial != "he":

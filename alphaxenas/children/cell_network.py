@@ -70,29 +70,29 @@ class CellNetwork:
         for index in range(self.cells):
             if index in self.reduction_cells():
                 filters *= 2
-            halvings = sum(index >= reduction for reduction in self.reduction_cells())
-            size = -(-stem.shape[1] // 2**halvings)
-            states = [
-                self._project(layers, ends, f"cell{index}/{name}", filters, size) if self._reads(source) else None
-                for source, (name, ends) in enumerate((("previous", previous), ("before", before)))
-            ]
+            states = []
+            for source, (name, ends) in enumerate((("previous", previous), ("before", before))):
+                stride = 2 ** (self._halvings(index) - self._halvings(index - 1 - source))
+                states.append(self._project(layers, ends, f"cell{index}/{name}", filters, stride) if self._reads(source) else None)
             for number, block in enumerate(self.cell.blocks):
                 states.append(self._block(layers, block, states, f"cell{index}/block{number}", filters, (index + 1) / self.cells))
             before, previous = previous, {f"block{end}": states[2 + end] for end in self.cell.loose_ends()}
             if self.auxiliary and layers.training and index == max(self.reduction_cells(), default=self.cells // 2):
                 logits.append(self._auxiliary_head(layers, previous, filters))
-        features = layers.relu(self._project(layers, previous, "head", 2 * filters, states[-1].shape[1]))
+        features = layers.relu(self._project(layers, previous, "head", 2 * filters))
         pooled = layers.dropout(layers.global_average(features), self.dropout)
         return [layers.dense(pooled, "classifier", self.num_classes), *logits]
 
     def _reads(self, source: int) -> bool:
         return any(source in (block.input1, block.input2) for block in self.cell.blocks)
 
-    def _project(self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int, size: int) -> tf.Tensor:
+    def _halvings(self, index: int) -> int:
+        return sum(index >= reduction for reduction in self.reduction_cells())
+
+    def _project(self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int, stride: int = 1) -> tf.Tensor:
         parts = []
         for end, x in ends.items():
-            if x.shape[1] != size:
-                stride = -(-x.shape[1] // size)
+            if stride > 1:
                 x = layers.average_pool(x, stride, stride)
             parts.append(layers.conv(layers.relu(x), f"{name}/{end}", filters, 1))
         return layers.batch_norm(layers.add(parts), name)
@@ -109,7 +109,7 @@ class CellNetwork:
         return layers.batch_norm(layers.add(parts), f"{name}/concat")
 
     def _auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor], filters: int) -> tf.Tensor:
-        x = layers.relu(self._project(layers, ends, "auxiliary", filters, next(iter(ends.values())).shape[1]))
+        x = layers.relu(self._project(layers, ends, "auxiliary", filters))
         return layers.dense(layers.global_average(x), "auxiliary/classifier", self.num_classes)
 
 

@@ -7,6 +7,7 @@ not contain). Dropping the `CompiledChild` frees its graphs; `benchmarks/memory.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -107,11 +108,7 @@ class CompiledChild:
         self._values = tf.Variable(bank.take("weights", self.weights))
         self._slots = tf.Variable(bank.take("slots", self.weights))
         self._moving = tf.Variable(bank.take("statistics", self.statistics))
-        images, labels = tf.TensorSpec([None, *image_shape], tf.float32), tf.TensorSpec([None], tf.int32)
-        numbers = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32)]
-        self._train_step = tf.function(self._step, input_signature=[images, labels, *numbers], autograph=False)
-        self._predict = tf.function(self._prediction, input_signature=[images], autograph=False)
-        self._calibrate = tf.function(self._calibration, input_signature=[images], autograph=False)
+        self._image_shape = image_shape
 
     def state(self) -> dict[str, np.ndarray]:
         """Flat weights, slots and statistics, for a checkpoint of this child alone."""
@@ -123,11 +120,18 @@ class CompiledChild:
         self._slots.assign(state["slots"])
         self._moving.assign(state["moving"])
 
-    def store(self) -> None:
-        """Puts weights, slots and statistics of the path back into the bank."""
-        self._bank.put("weights", self.weights, self._values.numpy())
-        self._bank.put("slots", self.weights, self._slots.numpy())
-        self._bank.put("statistics", self.statistics, self._moving.numpy())
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Weights and moving statistics by name, as copies."""
+        scratch = WeightBank(self._bank.seed)
+        self.store(scratch)
+        return {**scratch["weights"], **scratch["statistics"]}
+
+    def store(self, bank: WeightBank | None = None) -> None:
+        """Puts weights, slots and statistics of the path back into its bank, or into another one."""
+        bank = bank or self._bank
+        bank.put("weights", self.weights, self._values.numpy())
+        bank.put("slots", self.weights, self._slots.numpy())
+        bank.put("statistics", self.statistics, self._moving.numpy())
 
     def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
         """Trains on every batch once.
@@ -143,20 +147,40 @@ class CompiledChild:
             What the epoch measured.
 
         Raises:
-            DivergedError: The loss is not finite; the weights are as that step left them.
+            DivergedError: The loss or a weight is not finite; the weights are as the last step left them.
         """
         losses, correct, images, rate = [], 0, 0, 0.0
         for step, (x, y) in enumerate(batches):
             progress = first + (last - first) * step / steps
             rate = self.recipe.rate_at(progress)
-            # NumPy scalars: Python floats would be converted one device call at a time.
-            loss, hits = self._train_step(x, y, np.float32(rate), np.float32(progress), np.array(tensor_seed(seed, step), np.uint32).view(np.int32))
-            losses.append(loss.numpy())
+            loss, hits = self.train_step(x, y, rate, progress, tensor_seed(seed, step))
+            losses.append(loss)
             if not np.isfinite(losses[-1]):
                 raise DivergedError(f"The loss became {losses[-1]} at step {step + 1} of {steps}, learning rate {rate:.4g}.")
-            correct += int(hits)
+            correct += hits
             images += len(y)
+        if not np.isfinite(self._values.numpy()).all():
+            raise DivergedError(f"A weight is not finite after step {steps} of {steps}, learning rate {rate:.4g}.")
         return EpochResult(float(np.mean(losses)), correct / images, images, rate)
+
+    def train_step(
+        self, images: tf.Tensor, labels: tf.Tensor, rate: float, progress: float = 0.0, seed: tuple[int, int] = (0, 0)
+    ) -> tuple[float, int]:
+        """One training step.
+
+        Args:
+            images: Normalised, `[B, h, w, c]`.
+            labels: `[B]`.
+            rate: Learning rate.
+            progress: Share of the whole training that is over; for drop-path.
+            seed: Of this step's dropout and drop-path.
+
+        Returns:
+            The loss, and how many of the images were classified correctly.
+        """
+        draws = np.array(seed, np.uint32).view(np.int32)
+        loss, hits = self._step(images, labels, *map(tf.constant, (np.float32(rate), np.float32(progress), draws)))
+        return float(loss), int(hits)
 
     def predict(self, batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Logits `[B, num_classes]` and labels `[B]` of every batch, with the moving statistics."""
@@ -164,19 +188,45 @@ class CompiledChild:
             yield self._predict(x).numpy(), np.asarray(y)
 
     def accuracy(self, batches: Iterable) -> float:
-        """Share of the images classified correctly; every image counts once, whatever the batch sizes."""
-        hits = [logits.argmax(1) == labels for logits, labels in self.predict(batches)]
+        """Share of the images classified correctly; every image counts once, whatever the batch sizes.
+
+        Raises:
+            DivergedError: A logit is not finite.
+        """
+        hits = []
+        for logits, labels in self.predict(batches):
+            if not np.isfinite(logits).all():
+                raise DivergedError("A logit is not finite in prediction.")
+            hits.append(logits.argmax(1) == labels)
         return float(np.mean(np.concatenate(hits)))
 
     def calibrate(self, batches: Iterable) -> None:
-        """Measures the moving statistics anew on batches of training images, without moving any weight.
+        """Sets the moving statistics to their mean over batches of training images, without moving any weight.
 
         A path whose weights other children have trained since holds statistics of other activations.
         """
-        for x, _ in batches:
-            self._calibrate(x)
+        for number, (x, _) in enumerate(batches):
+            self._calibrate(x, tf.constant(1.0 / (number + 1)))
 
-    def _step(self, images, labels, rate, progress, seed):
+    @functools.cached_property
+    def _step(self) -> Callable:
+        numbers = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32)]
+        return self._traced(self._training, tf.TensorSpec([None], tf.int32), *numbers)
+
+    @functools.cached_property
+    def _predict(self) -> Callable:
+        return self._traced(self._prediction)
+
+    @functools.cached_property
+    def _calibrate(self) -> Callable:
+        return self._traced(self._calibration, tf.TensorSpec([], tf.float32))
+
+    def _traced(self, function: Callable, *further: tf.TensorSpec) -> Callable:
+        # The concrete function is called, not the `tf.function`, which would warn of retracing: here that is the design.
+        signature = [tf.TensorSpec([None, *self._image_shape], tf.float32), *further]
+        return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
+
+    def _training(self, images, labels, rate, progress, seed):
         recipe = self.recipe
         values = self._values.read_value()
         with tf.GradientTape() as tape:
@@ -196,16 +246,16 @@ class CompiledChild:
         tf.raw_ops.ResourceApplyMomentum(
             var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
         )
-        self._update_statistics(layers)
+        self._update_statistics(layers, 1.0 - DECAY)
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 
     def _prediction(self, images):
         return self._network(self._layers(self._values.read_value(), False), images)[0]
 
-    def _calibration(self, images):
+    def _calibration(self, images, share):
         layers = self._layers(self._values.read_value(), True, tf.zeros([2], tf.int32))
         self._network(layers, images)
-        self._update_statistics(layers)
+        self._update_statistics(layers, share)
 
     def _layers(self, values: tf.Tensor, training: bool, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0) -> Layers:
         kernels = self._outline.kernels
@@ -215,9 +265,10 @@ class CompiledChild:
         statistics = {} if training else _pieces(self._moving.read_value(), self.statistics)
         return Layers(weights, statistics, training, self.recipe.precision, seed, progress)
 
-    def _update_statistics(self, layers: Layers) -> None:
-        measured = tf.concat([layers.measured[name] for name in self.statistics], 0)
-        self._moving.assign_sub((1.0 - DECAY) * (self._moving - measured))
+    def _update_statistics(self, layers: Layers, share: float | tf.Tensor) -> None:
+        if self.statistics:
+            measured = tf.concat([layers.measured[name] for name in self.statistics], 0)
+            self._moving.assign_sub(share * (self._moving - measured))
 
 
 def fit(
@@ -281,7 +332,7 @@ def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
 
 
 def _pieces(flat: tf.Tensor, specs: dict[str, ArraySpec]) -> dict[str, tf.Tensor]:
-    pieces = tf.split(flat, [spec.size for spec in specs.values()])
+    pieces = tf.split(flat, [spec.size for spec in specs.values()]) if specs else []
     return {
         name: piece if len(spec.shape) == 1 else tf.reshape(piece, spec.shape)
         for (name, spec), piece in zip(specs.items(), pieces)

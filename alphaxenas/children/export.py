@@ -1,0 +1,153 @@
+"""A trained child as a plain Keras model: one `.keras` file that needs nothing of this project.
+
+The network is walked a third time, over Keras layers instead of tensors. The model takes pixels as stored (0..255, NHWC)
+and gives class probabilities; normalisation is inside. It computes in float32 whatever the training used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from alphaxenas.children.layers import EPSILON
+from alphaxenas.children.training import CompiledChild, Network
+from alphaxenas.data.images import ImageData
+
+PREDICTION_BATCH = 250
+
+
+class KerasLayers:
+    """The functions of `Layers` over Keras layers, for prediction; see there."""
+
+    training = False
+
+    def __init__(self) -> None:
+        self.arrays: list[tuple[keras.layers.Layer, list[str]]] = []
+        self._names: set[str] = set()
+
+    def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        return images
+
+    def conv(self, x: keras.KerasTensor, name: str, filters: int, size: int, stride: int = 1) -> keras.KerasTensor:
+        layer = keras.layers.Conv2D(filters, size, stride, padding="same", use_bias=False, name=self._name(name, "conv"))
+        return self._with_arrays(layer, x, [f"{name}/kernel"])
+
+    def depthwise(self, x: keras.KerasTensor, name: str, size: int) -> keras.KerasTensor:
+        layer = keras.layers.DepthwiseConv2D(size, padding="same", use_bias=False, name=self._name(name, "depthwise"))
+        return self._with_arrays(layer, x, [f"{name}/depthwise"])
+
+    def batch_norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        layer = keras.layers.BatchNormalization(epsilon=EPSILON, name=self._name(name, "norm"))
+        return self._with_arrays(layer, x, [f"{name}/{kind}" for kind in ("scale", "offset", "mean", "variance")])
+
+    def dense(self, x: keras.KerasTensor, name: str, units: int) -> keras.KerasTensor:
+        layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
+        return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
+
+    def relu(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.ReLU()(x)
+
+    def add(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+        return parts[0] if len(parts) == 1 else keras.layers.Add()(list(parts))
+
+    def concat(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+        return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(list(parts))
+
+    def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
+        return keras.layers.MaxPooling2D(size, stride, padding="same")(x)
+
+    def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
+        return keras.layers.AveragePooling2D(size, stride, padding="same")(x)
+
+    def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.GlobalAveragePooling2D()(x)
+
+    def dropout(self, x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
+        return x
+
+    def drop_path(self, x: keras.KerasTensor, rate: float, depth: float) -> keras.KerasTensor:
+        return x
+
+    def _with_arrays(self, layer: keras.layers.Layer, x: keras.KerasTensor, names: list[str]) -> keras.KerasTensor:
+        self.arrays.append((layer, names))
+        return layer(x)
+
+    def _name(self, name: str, kind: str) -> str:
+        unique = f"{name}_{kind}".replace("/", "_")
+        if unique in self._names:
+            raise ValueError(f"Cannot export: `{name}` is used twice, and a Keras layer cannot be.")
+        self._names.add(unique)
+        return unique
+
+
+def export_keras(child: CompiledChild, network: Network, data: ImageData) -> keras.Model:
+    """The child with its present weights as a plain Keras model.
+
+    Args:
+        child: A trained child.
+        network: What it was built from.
+        data: For the normalisation and the shape of the images.
+
+    Returns:
+        A functional model from pixels `[B, h, w, c]` in 0..255 to probabilities `[B, num_classes]`.
+    """
+    layers, arrays = KerasLayers(), child.arrays()
+    pixels = keras.Input(data.image_shape, name="pixels")
+    mean, variance = 255.0 * data.mean, (255.0 * data.std) ** 2
+    normalised = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist(), name="normalise")(pixels)
+    model = keras.Model(pixels, network(layers, normalised)[0])
+    for layer, names in layers.arrays:
+        layer.set_weights([arrays[name] for name in names])
+    return model
+
+
+def save_keras(model: keras.Model, path: Path) -> None:
+    """Writes a model as a `.keras` file: to a temporary name first, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.partial.keras")
+    model.save(temporary)
+    temporary.replace(path)
+
+
+def test_accuracy(model: keras.Model, data: ImageData) -> float:
+    """Share of the test images that a stored or exported model classifies correctly.
+
+    Raises:
+        ValueError: The model takes images of another shape, or knows another number of classes.
+    """
+    expected, received = (data.image_shape, data.num_classes), (tuple(model.input_shape[1:]), model.output_shape[-1])
+    if expected != received:
+        raise ValueError(f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. Received: {received}")
+    images, labels = data.test.images, data.test.labels
+    hits = [
+        model.predict_on_batch(images[start : start + PREDICTION_BATCH].astype(np.float32)).argmax(1)
+        == labels[start : start + PREDICTION_BATCH]
+        for start in range(0, len(labels), PREDICTION_BATCH)
+    ]
+    return float(np.mean(np.concatenate(hits)))
+
+
+def evaluate_stored_model(path: str | Path, data: ImageData) -> float:
+    """Test accuracy of a `.keras` file.
+
+    Args:
+        path: The file.
+        data: Its test part is used.
+
+    Returns:
+        Accuracy in [0, 1].
+
+    Raises:
+        ValueError: There is no such file, it is no Keras model, or it does not fit the data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"Invalid value for `evaluate_model`. Expected the path of a .keras file. Received: {path}, which does not exist")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"Invalid value for `evaluate_model`. {path} is no readable .keras file: {error}") from error
+    return test_accuracy(model, data)

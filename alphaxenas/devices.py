@@ -1,0 +1,45 @@
+"""TensorFlow on this machine: threads, GPU memory, a quiet start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str]:
+    """Imports TensorFlow and sets it up; call it before anything computes.
+
+    Args:
+        threads: CPU threads of one operation; 0 = all cores.
+        memory_growth: On GPUs, take memory as it is needed instead of all at once.
+
+    Returns:
+        The devices in words, such as `["CPU:0"]` or `["CPU:0", "GPU:0"]`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _native_messages_hidden():
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+    if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    for gpu in gpus:
+        if tf.config.experimental.get_memory_growth(gpu) != memory_growth:
+            tf.config.experimental.set_memory_growth(gpu, memory_growth)
+    return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+
+
+@contextmanager
+def _native_messages_hidden() -> Iterator[None]:
+    """Hides what TensorFlow's native code says about missing GPUs while it is loaded; Python's errors are not hidden."""
+    sys.stderr.flush()
+    kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silent)

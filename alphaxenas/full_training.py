@@ -1,0 +1,194 @@
+"""Training networks in full: the best architectures of a search, one given as text, or the DenseNet baseline.
+
+Each network is trained for a number of epochs with a checkpoint after every one; validation accuracy chooses the epoch
+and, among several networks, the network. That one is exported as a plain Keras model and scored on the test images,
+once. Whatever interrupts the training, the same call continues it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import keras
+import numpy as np
+
+from alphaxenas.children.bank import WeightBank
+from alphaxenas.children.export import export_keras, save_keras, test_accuracy
+from alphaxenas.children.training import CompiledChild, Network, Recipe, fit
+from alphaxenas.data.images import ImageData
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators.trained import EVALUATION_BATCH
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.interruption import Interruption
+
+AGREEMENT = 1e-3
+"""Largest difference of probabilities allowed between a child in float32 and its exported model."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network to train.
+
+    Attributes:
+        name: Names its model file and its curves.
+        network: Builds the forward pass.
+        architecture: One line of text.
+        architecture_json: The architecture as a JSON value; None for hand-made networks.
+    """
+
+    name: str
+    network: Network
+    architecture: str
+    architecture_json: Any = None
+
+
+def train_in_full(
+    entries: Sequence[Entry],
+    data: ImageData,
+    recipe: Recipe,
+    folder: RunFolder,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    augment: bool = True,
+    cutout: int = 0,
+    patience: int = 0,
+) -> dict[str, Any]:
+    """Trains every entry and tests the one that validation chooses.
+
+    Args:
+        entries: What to train, in order.
+        data: All three parts.
+        recipe: How.
+        folder: An open run folder; a finished one is not trained again.
+        epochs: Epochs of every network.
+        batch_size: Images a training step.
+        seed: The run's seed.
+        augment: Crops and mirrors training images.
+        cutout: Side of the square cut out of training images; 0 for none.
+        patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
+
+    Returns:
+        The content of results.json: `headline`, `models` (one record each: accuracy, costs, history, file), `chosen`,
+        `test_accuracy`, `test_images`, `seconds`.
+
+    Raises:
+        DivergedError: A loss is not finite; the last checkpoint is kept.
+        Stopped, KeyboardInterrupt: After a signal, with the last epoch saved.
+    """
+    results = folder.read_results()
+    if results is not None:
+        folder.log(f"finished earlier: {results['headline']}")
+        return results
+    training = Batches.of(data, "train", batch_size, augment, cutout)
+    validation = Batches.of(data, "validation", EVALUATION_BATCH)
+    covered, state = folder.checkpoints.load(up_to=len(folder.journal.read())) or (0, None)
+    folder.journal.keep(covered)
+    folder.event_start = covered
+    state = state or {"models": [], "current": None}
+    models = state["models"]
+    with Interruption() as interruption:
+        while len(models) < len(entries):
+            entry = entries[len(models)]
+            session = _Session(entry, data, recipe, folder, epochs, seed, models, interruption)
+            models.append(session.run(training, validation, batch_size, patience, state["current"]))
+            state = {"models": models, "current": None}
+            folder.checkpoints.save(len(folder.journal.read()), state)
+    chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
+    accuracy = test_accuracy(keras.saving.load_model(folder.path / models[chosen]["file"], compile=False), data)
+    seconds = sum(model["seconds"] for model in models)
+    results = {
+        "headline": f"test accuracy {accuracy:.4f} (validation {models[chosen]['validation_accuracy']:.4f}), {seconds / 60:.1f} min",
+        "models": models, "chosen": chosen, "test_accuracy": accuracy, "test_images": len(data.test), "seconds": seconds,
+    }
+    folder.events.scalars(covered, {"accuracy/test": accuracy})
+    folder.write_results(results)
+    folder.log(f"finished: {results['headline']}")
+    return results
+
+
+class _Session:
+    """The training of one entry, its records and its checkpoints."""
+
+    def __init__(
+        self, entry: Entry, data: ImageData, recipe: Recipe, folder: RunFolder, epochs: int, seed: int,
+        models: list[dict[str, Any]], interruption: Interruption,
+    ) -> None:
+        self._entry, self._data, self._recipe, self._folder = entry, data, recipe, folder
+        self._epochs, self._seed, self._models, self._interruption = epochs, seed, models, interruption
+        self._child = CompiledChild(entry.network, WeightBank(seed), data.image_shape, recipe)
+        self._best: dict[str, Any] | None = None
+        self._seconds, self._since = 0.0, time.monotonic()
+
+    def run(
+        self, training: Batches, validation: Batches, batch_size: int, patience: int, current: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Trains from the start or from a checkpoint to the end; the entry's record for results.json."""
+        child, folder, history = self._child, self._folder, []
+        if current is not None:
+            child.restore(current["child"])
+            self._best, history, self._seconds = current["best"], current["history"], current["seconds"]
+        folder.log(
+            f"{self._entry.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
+            f"epoch {len(history)} of {self._epochs} is done | {self._entry.architecture}"
+        )
+        history = fit(
+            child, training, validation, self._epochs, self._seed, validate_every=1, patience=patience,
+            history=history, after_epoch=self._after_epoch,
+        )
+        child.restore(self._best["child"])
+        file = f"models/{self._entry.name}.keras"
+        self._export(folder.path / file)
+        return {
+            "name": self._entry.name, "architecture": self._entry.architecture,
+            "architecture_json": self._entry.architecture_json, "parameters": child.parameters,
+            "multiply_adds": child.multiply_adds, "epochs": len(history), "batch_size": batch_size,
+            "best_epoch": self._best["epoch"], "validation_accuracy": self._best["accuracy"], "history": history,
+            "seconds": round(self._elapsed(), 1), "file": file,
+        }
+
+    def _after_epoch(self, history: list[dict[str, float]]) -> None:
+        record, name, folder = history[-1], self._entry.name, self._folder
+        accuracy = record["validation_accuracy"]
+        if self._best is None or accuracy >= self._best["accuracy"]:
+            self._best = {"accuracy": accuracy, "epoch": record["epoch"], "child": self._child.state()}
+        line = {"rank": len(self._models), "name": name, **record}
+        finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        folder.journal.append({**line, "seconds": round(self._elapsed(), 3), "finished_at": finished_at})
+        step = sum(model["epochs"] for model in self._models) + len(history)
+        folder.events.scalars(step, {f"{name}/{kind}": record[kind] for kind in ("loss", "train_accuracy", "validation_accuracy", "learning_rate")})
+        folder.checkpoints.save(step, {
+            "models": self._models,
+            "current": {"child": self._child.state(), "best": self._best, "history": history, "seconds": self._elapsed()},
+        })
+        folder.log(
+            f"{name} epoch {record['epoch']} of {self._epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
+            f"validation {accuracy:.4f} (best {self._best['accuracy']:.4f}), {self._elapsed() / len(history):.1f} s an epoch"
+        )
+        self._interruption.leave_if_requested(f"{folder.name}: epoch {record['epoch']} is saved")
+
+    def _export(self, path: Any) -> None:
+        """Writes the Keras model, after checking on validation images that it is the same function."""
+        model = export_keras(self._child, self._entry.network, self._data)
+        pixels = self._data.validation.images[:EVALUATION_BATCH]
+        exact = CompiledChild(self._entry.network, self._exact_bank(), self._data.image_shape, Recipe(precision="float32"))
+        images = Batches.of(self._data, "validation", len(pixels)).in_order()
+        logits, _ = next(exact.predict(images))
+        ours = np.exp(logits - logits.max(1, keepdims=True))
+        ours /= ours.sum(1, keepdims=True)
+        difference = float(np.abs(ours - model.predict_on_batch(pixels.astype(np.float32))).max())
+        if difference > AGREEMENT:
+            raise RuntimeError(f"The exported model differs from the trained one by {difference:.2g} in a probability; at most {AGREEMENT} is allowed.")
+        save_keras(model, path)
+
+    def _exact_bank(self) -> WeightBank:
+        bank = WeightBank(self._seed)
+        self._child.store(bank)
+        return bank
+
+    def _elapsed(self) -> float:
+        return self._seconds + time.monotonic() - self._since

@@ -1,0 +1,181 @@
+"""The stages of the suite: from a checked configuration to a run folder with results.
+
+Each function opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json; a
+stage that is finished returns at once. Notebooks call these; whoever wants other combinations uses the rooms directly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alphaxenas.children.cell_network import CellNetwork
+from alphaxenas.children.densenet import DenseNet
+from alphaxenas.children.export import evaluate_stored_model
+from alphaxenas.children.training import Recipe
+from alphaxenas.coach import Coach
+from alphaxenas.config import Config
+from alphaxenas.contracts import Budget, Controller
+from alphaxenas.controllers.alphaxenas import AlphaXENAS
+from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.data import ImageData, load_data
+from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.full_training import Entry, train_in_full
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.spaces.cell import Cell, CellSpace
+
+ORIGINAL_SEARCH_CHILDREN = 12
+"""Children that the original trained per game; random search's round where AlphaXENAS's is not fixed."""
+
+
+def load_images(config: Config) -> ImageData:
+    """The configured data set, split by the run's seed."""
+    data = config.data
+    return load_data(
+        data.dataset, data.data_dir, data.arrays_path, data.validation_size, data.test_size, data.fraction, config.run.seed
+    )
+
+
+def cell_space(config: Config) -> CellSpace:
+    """The configured search space."""
+    return CellSpace(config.space.blocks, config.space.operations, config.space.combinations)
+
+
+def child_network(config: Config, num_classes: int) -> Callable[[Cell], CellNetwork]:
+    """What the search builds around a cell."""
+    child = config.child
+    return lambda cell: CellNetwork(cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride)
+
+
+def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> Controller:
+    """The controller `name`, with both budgets, the same for every controller."""
+    search = config.search
+    budgets = Budget(search.search_epochs, search.search_fraction), Budget(search.final_epochs, search.final_fraction)
+    if name == "random":
+        return RandomSearch(space, *budgets, search.search_children or ORIGINAL_SEARCH_CHILDREN, seed)
+    names = (
+        "expansions", "exploration", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
+        "dirichlet_weight", "refresh_after", "search_children", "lstm_units", "lstm_learning_rate", "lstm_batch_size",
+        "lstm_steps", "replay_capacity",
+    )
+    return AlphaXENAS(space, *budgets, **{name: getattr(search, name) for name in names}, seed=seed)
+
+
+def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `<controller>-seed<seed>`: a search over children that share weights; results as of `Coach.play`.
+
+    Args:
+        config: The configuration; its own seed splits the data, so that all searches see the same images.
+        controller: `"alphaxenas"` or `"random"`.
+        seed: Of controller, initial weights and training.
+        data: The configured images, if they are loaded already.
+    """
+    space, child = cell_space(config), config.child
+    parameters = {**config.parameters("data", "space", "child", "search"), "controller": controller, "search_seed": seed}
+    with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
+        if folder.read_results() is None:
+            data = data or load_images(config)
+            recipe = Recipe(
+                child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing,
+                precision=config.run.precision,
+            )
+            evaluator = TrainedEvaluator(
+                space, child_network(config, data.num_classes), data, recipe, child.batch_size, seed,
+                augment=config.data.augment, cutout=config.data.cutout,
+            )
+        else:
+            evaluator = None
+        limits = config.search
+        coach = Coach(
+            space, make_controller(config, controller, space, seed), evaluator, folder, limits.iterations, limits.trials,
+            limits.max_minutes, limits.checkpoint_every,
+        )
+        return coach.play()
+
+
+def search_seeds(config: Config) -> tuple[int, ...]:
+    """Seeds of the searches: `seeds`, or the run's one."""
+    return config.search.seeds or (config.run.seed,)
+
+
+def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `densenet`: DenseNet-BC with the recipe and the data of the final training; results as of `train_in_full`."""
+    base = config.baseline
+    with open_stage(config, "densenet", config.parameters("data", "baseline", "training")) as folder:
+        data = data or load_images(config)
+        network = DenseNet(data.num_classes, base.densenet_depth, base.densenet_growth, base.densenet_compression, base.densenet_dropout)
+        text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
+        return _train(config, [Entry("densenet", network, text)], data, folder, base.densenet_epochs)
+
+
+def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `final`: the best architectures of the search, or the one given, in full; results as of `train_in_full`."""
+    training, child = config.training, config.child
+    cells = chosen_architectures(config)
+    parameters = {**config.parameters("data", "space", "training"), "reductions": child.reductions, "stem_stride": child.stem_stride}
+    with open_stage(config, "final", {**parameters, "trained": [str(cell) for cell in cells]}) as folder:
+        data = data or load_images(config)
+        entries = [
+            Entry(
+                f"rank{rank}",
+                CellNetwork(
+                    cell, data.num_classes, training.train_filters, training.train_cells, child.reductions, child.stem_stride,
+                    training.train_drop_path, training.train_dropout, training.train_auxiliary,
+                ),
+                str(cell), json.loads(cell.to_json()),
+            )
+            for rank, cell in enumerate(cells, 1)
+        ]
+        return _train(config, entries, data, folder, training.train_epochs)
+
+
+def chosen_architectures(config: Config) -> list[Cell]:
+    """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's searches.
+
+    Raises:
+        ValueError: There is no finished search to choose from, or the text is no architecture.
+    """
+    space, controller = cell_space(config), config.search.controllers[0]
+    if config.training.architecture:
+        return [space.parse(config.training.architecture)]
+    suite = Path(config.run.exp_dir) / config.run.run
+    records: dict[str, dict[str, Any]] = {}
+    for seed in search_seeds(config):
+        file = suite / f"{controller}-seed{seed}" / "results.json"
+        for record in json.loads(file.read_text())["best"] if file.is_file() else ():
+            if record["purpose"] == "final" and record["reward"] > records.get(record["key"], {"reward": 0})["reward"]:
+                records[record["key"]] = record
+    ranked = sorted(records.values(), key=lambda record: -record["reward"])[: config.training.top_k]
+    if not ranked:
+        raise ValueError(
+            f"There is no finished {controller} search in {suite} to take an architecture from. "
+            "Run notebook 02 with the same `run` first, or give one with the parameter `architecture`."
+        )
+    return [space.parse(record["architecture"]) for record in ranked]
+
+
+def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, Any]:
+    """Test accuracy of the stored `.keras` model named by `evaluate_model`; nothing is trained or stored."""
+    data = data or load_images(config)
+    accuracy = evaluate_stored_model(config.training.evaluate_model, data)
+    return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
+
+
+def open_stage(config: Config, stage: str, parameters: dict[str, Any]) -> RunFolder:
+    """The run folder of a stage of the configured suite."""
+    run = config.run
+    return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite)
+
+
+def _train(config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int) -> dict[str, Any]:
+    training = config.training
+    recipe = Recipe(
+        training.train_learning_rate, config.child.momentum, training.train_weight_decay, training.train_gradient_clip,
+        training.train_label_smoothing, warmup=min(training.warmup_epochs / epochs, 0.5), precision=training.train_precision,
+    )
+    return train_in_full(
+        entries, data, recipe, folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,
+        training.train_cutout, training.train_patience,
+    )
