@@ -170,12 +170,15 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     import logging
 
     import papermill
+    import zmq
     from jupyter_client import AsyncKernelManager
 
     class Manager(AsyncKernelManager):
-        """Makes the kernel's process known to the signal handler."""
+        """Makes the kernel's process known to the signal handler, and encrypts what it sends."""
 
         async def start_kernel(self, **more: Any) -> None:
+            if zmq.has("curve"):
+                self.transport_encryption = "auto"  # what cells print is nobody else's business on a shared machine
             await super().start_kernel(**more)
             _Kernel.pid = self.provisioner.pid
             if _Kernel.received:
