@@ -205,7 +205,7 @@ class Coach:
         events.scalars(step, scalars)
         if improved:
             events.text(step, "best/architecture", f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}")
-            events.picture(step, "best/cell", _picture(self._space, architecture))
+            events.picture(step, "best/cell", picture(self._space, architecture))
         score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
         cost = "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
         best = "" if self._best is None else f" | best {self._best:.4f}"
@@ -268,7 +268,7 @@ def _finite(values: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
-def _picture(space: SearchSpace, architecture: Any) -> bytes:
+def picture(space: SearchSpace, architecture: Any) -> bytes:
     """The architecture as PNG, drawn without a display and without touching the notebook's figures."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

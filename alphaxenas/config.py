@@ -134,7 +134,10 @@ class TrainingConfig:
     architecture: str = text("", "train this architecture (JSON or one-line text); empty = the best of the search")
     top_k: int = whole(1, "how many of the best architectures are trained", low=1)
     train_cells: int = whole(6, "cells of the final network", low=1)
+    train_reductions: int = whole(2, "how many times it halves the image", low=0)
+    train_stem_stride: int = choice(1, "stride of its first convolution", (1, 2))
     train_filters: int = whole(24, "channels of its first cell", low=1)
+    train_multiply_adds: float = number(0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off", low=0)
     train_epochs: int = whole(20, "epochs", low=1)
     train_learning_rate: float = number(0.05, "highest learning rate of the cosine schedule", above=0)
     train_batch_size: int = whole(64, "images per training step", low=1)
@@ -151,9 +154,16 @@ class TrainingConfig:
     evaluate_model: str = file_path("", "evaluate this stored .keras model again instead of training", neutral=True)
 
 
+@dataclass(frozen=True)
+class ReportConfig:
+    """Looking back at stored runs."""
+
+    compare_with: str = text("", "other suites to show beside this one, with commas, e.g. an ablation", f"({NAME_PATTERN}(, *{NAME_PATTERN})*)?")
+
+
 GROUPS: dict[str, type] = {
     "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
-    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig,
+    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig,
 }
 FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
 
@@ -169,6 +179,7 @@ class Config:
     search: SearchConfig = SearchConfig()
     baseline: BaselineConfig = BaselineConfig()
     training: TrainingConfig = TrainingConfig()
+    report: ReportConfig = ReportConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.

@@ -14,8 +14,9 @@ from typing import Any
 from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.densenet import DenseNet
 from alphaxenas.children.export import evaluate_stored_model
+from alphaxenas.children.outline import outline_of
 from alphaxenas.children.training import Recipe
-from alphaxenas.coach import Coach
+from alphaxenas.coach import Coach, picture
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller
 from alphaxenas.controllers.alphaxenas import AlphaXENAS
@@ -23,6 +24,7 @@ from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.data import ImageData, load_data
 from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.full_training import Entry, train_in_full
+from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
 
@@ -112,23 +114,38 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
 
 def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `final`: the best architectures of the search, or the one given, in full; results as of `train_in_full`."""
-    training, child = config.training, config.child
-    cells = chosen_architectures(config)
-    parameters = {**config.parameters("data", "space", "training"), "reductions": child.reductions, "stem_stride": child.stem_stride}
-    with open_stage(config, "final", {**parameters, "trained": [str(cell) for cell in cells]}) as folder:
+    space, cells = cell_space(config), chosen_architectures(config)
+    parameters = {**config.parameters("data", "space", "training"), "trained": [str(cell) for cell in cells]}
+    with open_stage(config, "final", parameters) as folder:
         data = data or load_images(config)
         entries = [
-            Entry(
-                f"rank{rank}",
-                CellNetwork(
-                    cell, data.num_classes, training.train_filters, training.train_cells, child.reductions, child.stem_stride,
-                    training.train_drop_path, training.train_dropout, training.train_auxiliary,
-                ),
-                str(cell), json.loads(cell.to_json()),
-            )
+            Entry(f"rank{rank}", final_network(config, cell, data), str(cell), json.loads(cell.to_json()))
             for rank, cell in enumerate(cells, 1)
         ]
-        return _train(config, entries, data, folder, training.train_epochs)
+        results = _train(config, entries, data, folder, config.training.train_epochs)
+        write_atomically(folder.figures / "architecture.png", picture(space, cells[results["chosen"]]))
+        return results
+
+
+def final_network(config: Config, cell: Cell, data: ImageData) -> CellNetwork:
+    """The network that the final training builds around a cell.
+
+    It has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
+    image, the largest multiple of 4 that does not: architectures are then compared at one price.
+    """
+    training = config.training
+    for filters in (training.train_filters, *range(training.train_filters // 4 * 4, 0, -4)):
+        network = CellNetwork(
+            cell, data.num_classes, filters, training.train_cells, training.train_reductions, training.train_stem_stride,
+            training.train_drop_path, training.train_dropout, training.train_auxiliary,
+        )
+        cost = outline_of(network, data.image_shape).multiply_adds
+        if not training.train_multiply_adds or cost <= 1e6 * training.train_multiply_adds:
+            return network
+    raise ValueError(
+        f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs with 4 "
+        f"filters. Received: {training.train_multiply_adds:g}"
+    )
 
 
 def chosen_architectures(config: Config) -> list[Cell]:
