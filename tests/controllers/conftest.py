@@ -19,7 +19,25 @@ def random_search(space, seed):
     return RandomSearch(space, search_budget=SEARCH, final_budget=FINAL, searches_per_final=3, seed=seed)
 
 
-FACTORIES = {"random_search": random_search}
+def alphaxenas(space, seed):
+    from alphaxenas.controllers.alphaxenas import AlphaXENAS
+
+    return AlphaXENAS(
+        space, SEARCH, FINAL, expansions=4, search_children=3, refresh_after=5, tree_renewal=2, temperature=0.5,
+        warmup_iterations=1, lstm_units=8, lstm_steps=3, lstm_batch_size=4, seed=seed,
+    )  # fmt: skip
+
+
+def alphaxenas_original(space, seed):
+    from alphaxenas.controllers.alphaxenas import AlphaXENAS
+
+    return AlphaXENAS(
+        space, SEARCH, FINAL, expansions=3, search_children=0, refresh_after=4, tree_renewal=0, temperature=1.0,
+        prior="uniform", lstm_units=8, lstm_steps=3, lstm_batch_size=4, seed=seed,
+    )  # fmt: skip
+
+
+FACTORIES = {"random_search": random_search, "alphaxenas": alphaxenas, "alphaxenas_original": alphaxenas_original}
 
 
 @pytest.fixture(params=FACTORIES)

@@ -1,0 +1,220 @@
+"""What the search has measured, as training data: one record per architecture and budget, with all its prefixes.
+
+A record holds the tokens, the reward, and for games that were played the visit distribution of every move. Each prefix
+of a record is one example for the network: (prefix, budget) -> (visit distribution, reward).
+
+Rewards are standardised per budget before anything learns from them. Accuracies of one run live in a narrow band (say
+0.93 to 0.97) that lies elsewhere at every budget, so that raw rewards would spend the network on the budget's level and
+leave differences between architectures, the only thing the search needs, below the noise of the fit. The standardisation
+is robust (median, quartiles, clipped), because a child that diverged must not squeeze all others together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alphaxenas.contracts import Budget, Tokens
+
+CLIP = 2.5
+"""Standardised rewards are clipped to [-CLIP, CLIP]."""
+
+
+class Scale(NamedTuple):
+    """Centre and spread of the rewards of one budget, in accuracy."""
+
+    centre: float
+    spread: float
+
+    def standardise(self, rewards: np.ndarray | float) -> np.ndarray:
+        """Rewards as standardised values, clipped to [-CLIP, CLIP], any shape."""
+        return np.clip((np.asarray(rewards, dtype=np.float64) - self.centre) / self.spread, -CLIP, CLIP)
+
+    def reward(self, value: float) -> float:
+        """The inverse of `standardise`, where nothing was clipped."""
+        return self.centre + self.spread * float(value)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`n` records as arrays; `L` is the length of the longest game, `V` the size of the vocabulary.
+
+    Attributes:
+        tokens: `[n, L]` int32, padded with -1.
+        lengths: `[n]` int32.
+        context: `[n, 3]` float32: log(1 + epochs), fraction, age (see `Replay.context`).
+        values: `[n]` float32, standardised per budget.
+        policies: `[n, L, V]` float32, the visit distribution of each move, positive for every legal action; zeros if unknown.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    context: np.ndarray
+    values: np.ndarray
+    policies: np.ndarray
+
+
+@dataclass
+class _Record:
+    key: str
+    tokens: Tokens
+    budget: Budget
+    reward: float
+    failed: bool
+    age: int
+    policies: np.ndarray | None
+
+
+class Replay:
+    """The latest `capacity` records.
+
+    Args:
+        capacity: Records kept, the oldest leave first.
+        max_length: L, length of the longest game.
+        vocabulary_size: V.
+
+    Raises:
+        ValueError: If `capacity` is not positive.
+    """
+
+    def __init__(self, capacity: int, max_length: int, vocabulary_size: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"Invalid value for `replay_capacity`. Expected a whole number >= 1. Received: {capacity}")
+        self.capacity, self.max_length, self.vocabulary_size = capacity, max_length, vocabulary_size
+        self._records: dict[tuple[str, Budget], _Record] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(
+        self, key: str, tokens: Tokens, budget: Budget, reward: float, age: int, failed: bool = False,
+        policies: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Adds a record, or replaces the one of the same key and budget (a refreshed score).
+
+        Args:
+            key: The architecture's canonical key.
+            tokens: Its complete game.
+            budget: What it was evaluated for.
+            reward: Validation accuracy; ignored if `failed`.
+            age: Children trained before it, which is how far the shared weights had come.
+            failed: The evaluation failed; counts as the lowest reward of its budget.
+            policies: `[len(tokens), V]` visit distributions, if it was played; a replaced record keeps its own.
+        """
+        old = self._records.pop((key, budget), None)
+        if old is not None and policies is None:
+            policies = old.policies
+        self._records[key, budget] = _Record(key, tuple(tokens), budget, float(reward), failed, age, policies)
+        while len(self._records) > self.capacity:
+            del self._records[next(iter(self._records))]
+
+    def scale(self, budget: Budget) -> Scale | None:
+        """Median and robust spread of the rewards at a budget; None before the first.
+
+        The spread is (upper - lower quartile) / 1.349, the standard deviation of a normal sample, but at least a
+        quarter of the plain standard deviation and 1e-4. With fewer than four rewards the widest other budget lends its spread.
+        """
+        groups: dict[Budget, list[float]] = {}
+        for record in self._records.values():
+            if not record.failed:
+                groups.setdefault(record.budget, []).append(record.reward)
+        if budget not in groups:
+            return None
+        rewards = groups[budget] if len(groups[budget]) >= 4 else max(groups.values(), key=len)
+        lower, upper = np.percentile(rewards, (25, 75))
+        spread = max((upper - lower) / 1.349, np.std(rewards) / 4, 1e-4)
+        return Scale(float(np.median(groups[budget])), float(spread))
+
+    def value(self, budget: Budget, reward: float, failed: bool = False) -> float:
+        """A reward as it may enter a tree: not below the budget's clip, nor a zero that only means failure.
+
+        Args:
+            budget: The budget of the reward.
+            reward: Validation accuracy; ignored if `failed`.
+            failed: The evaluation failed.
+        """
+        scale = self.scale(budget)
+        if scale is None:
+            return 0.0 if failed else float(reward)
+        if failed:
+            return min(r.reward for r in self._records.values() if r.budget == budget and not r.failed)
+        return max(float(reward), scale.reward(-2 * CLIP))
+
+    @staticmethod
+    def context(budget: Budget, age: int) -> tuple[float, float, float]:
+        """What the network is told beside the tokens: log(1 + epochs), fraction, and log(1 + age) / 4."""
+        return float(np.log1p(budget.epochs)), budget.fraction, float(np.log1p(age)) / 4.0
+
+    def examples(self) -> Examples:
+        """All records as arrays; failed ones have the lowest standardised value of their budget."""
+        records = list(self._records.values())
+        count, length = len(records), self.max_length
+        tokens = np.full((count, length), -1, np.int32)
+        policies = np.zeros((count, length, self.vocabulary_size), np.float32)
+        values = np.zeros(count, np.float32)
+        scales = {budget: self.scale(budget) for budget in {record.budget for record in records}}
+        for row, record in enumerate(records):
+            tokens[row, : len(record.tokens)] = record.tokens
+            if record.policies is not None:
+                policies[row, : len(record.tokens)] = record.policies
+            scale = scales[record.budget]
+            if scale is None:
+                values[row] = -1.0
+            else:
+                reward = self.value(record.budget, record.reward, record.failed)
+                values[row] = scale.standardise(reward)
+        return Examples(
+            tokens,
+            np.array([len(record.tokens) for record in records], np.int32),
+            np.array([self.context(r.budget, r.age) for r in records], np.float32).reshape(count, 3),
+            values,
+            policies,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Records as arrays and lists, oldest first."""
+        records, examples = list(self._records.values()), self.examples()
+        return {
+            "keys": [record.key for record in records],
+            "tokens": examples.tokens,
+            "lengths": examples.lengths,
+            "epochs": [record.budget.epochs for record in records],
+            "fractions": [record.budget.fraction for record in records],
+            "rewards": np.array([record.reward for record in records], np.float64),
+            "failed": np.array([record.failed for record in records], bool),
+            "ages": [record.age for record in records],
+            "played": np.array([record.policies is not None for record in records], bool),
+            "policies": examples.policies[[record.policies is not None for record in records]] if records else examples.policies,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        self._records = {}
+        played = iter(np.asarray(state["policies"]))
+        for row, key in enumerate(state["keys"]):
+            length = int(state["lengths"][row])
+            tokens = tuple(np.asarray(state["tokens"])[row, :length].tolist())
+            budget = Budget(int(state["epochs"][row]), float(state["fractions"][row]))
+            policies = next(played)[:length].copy() if bool(state["played"][row]) else None
+            self._records[key, budget] = _Record(
+                key, tokens, budget, float(state["rewards"][row]), bool(state["failed"][row]), int(state["ages"][row]), policies
+            )  # fmt: skip
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+    """Spearman's rank correlation with mean ranks for ties; NaN for fewer than 3 pairs or a constant side."""
+    if len(first) < 3:
+        return float("nan")
+    ranks = [_ranks(np.asarray(side, dtype=np.float64)) for side in (first, second)]
+    if any(np.ptp(side) == 0 for side in ranks):
+        return float("nan")
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return ((ends - counts + ends - 1) / 2.0)[inverse]

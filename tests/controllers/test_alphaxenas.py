@@ -1,0 +1,174 @@
+"""The whole controller: what it proposes, what it never does twice, and what its values mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from alphaxenas.contracts import Budget, Outcome
+from alphaxenas.controllers.alphaxenas import AlphaXENAS
+from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.spaces import CellSpace
+
+SEARCH, FINAL = Budget(1), Budget(3)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Games of `length` digits; the order of the digits does not matter (equal keys)."""
+
+    length: int = 3
+    vocabulary: tuple[str, ...] = ("0", "1", "2", "3")
+
+    @property
+    def max_length(self):
+        return self.length
+
+    def legal_actions(self, tokens):
+        return () if len(tokens) == self.length else tuple(range(len(self.vocabulary)))
+
+    def decode(self, tokens):
+        return tuple(tokens)
+
+    def key(self, architecture):
+        return "".join(map(str, sorted(architecture)))
+
+
+def small(space=None, **settings):
+    defaults = {"expansions": 6, "lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 8, "search_children": 2}
+    return AlphaXENAS(space or Digits(), SEARCH, FINAL, **(defaults | settings))
+
+
+def play(controller, reward, steps=10**6, noise=None):
+    """Proposals and outcomes until nothing is asked for or `steps` are made."""
+    outcomes = []
+    while len(outcomes) < steps and (proposal := controller.ask()) is not None:
+        outcomes.append(Outcome(proposal, reward(proposal)))
+        controller.tell(outcomes[-1])
+    return outcomes
+
+
+def total(proposal):
+    return 0.5 + 0.03 * sum(proposal.tokens) + 0.05 * proposal.budget.epochs
+
+
+@pytest.mark.parametrize("children", [0, 2])
+@pytest.mark.parametrize("renewal", [0, 1])
+def test_no_key_is_trained_twice_for_one_budget_and_every_one_is_played(children, renewal):
+    outcomes = play(small(search_children=children, tree_renewal=renewal, refresh_after=0), total)
+    trained = [("".join(map(str, sorted(o.proposal.tokens))), o.proposal.budget) for o in outcomes]
+    assert len(trained) == len(set(trained))
+    assert sum(o.proposal.purpose == "final" for o in outcomes) == 20  # multisets of 3 out of 4 digits
+
+
+def test_the_optimum_of_a_space_that_can_be_counted_out_is_found_early():
+    outcomes = play(small(Digits(5), expansions=16, seed=1), total, steps=30)
+    assert max(sum(o.proposal.tokens) for o in outcomes) == 15
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"expansions": 12, "tree_renewal": 16, "warmup_iterations": 16, "prior": "lstm"},
+        {"expansions": 1, "tree_renewal": 0, "warmup_iterations": 0, "prior": "uniform"},
+        {"expansions": 1, "tree_renewal": 1, "warmup_iterations": 0, "prior": "lstm"},  # divided by zero in the original
+    ],
+)
+def test_the_originals_configurations_play(settings):
+    space = CellSpace(blocks=2)
+    controller = small(space, search_children=0, temperature=1.0, exploration=5.0, **settings)
+    outcomes = play(controller, lambda p: 0.5 + 0.01 * p.tokens[2] + 0.001 * p.tokens[7], steps=40)
+    assert len(outcomes) == 40
+    assert sum(o.proposal.purpose == "final" for o in outcomes) >= 3
+
+
+def test_search_children_bounds_what_a_game_costs():
+    outcomes = play(small(CellSpace(blocks=2), search_children=4), lambda p: 0.5 + 0.01 * p.tokens[2], steps=25)
+    assert [o.proposal.purpose for o in outcomes] == 5 * [*4 * ["search"], "final"]
+
+
+def test_values_of_the_tree_are_of_the_search_budget():
+    # Finals score far higher; a tree that mixed them in would hold values above every search reward.
+    controller = small(Digits(5), tree_renewal=0, search_children=3, refresh_after=0)
+    outcomes = play(controller, lambda p: 0.2 + 0.01 * sum(p.tokens) + (0.6 if p.purpose == "final" else 0.0), steps=40)
+    assert {o.proposal.purpose for o in outcomes} == {"search", "final"}
+    means = controller._tree.statistics()["means"]
+    assert all(mean < 0.45 for mean in means if mean == mean)
+
+
+def test_old_values_are_scored_again_without_training_and_replaced():
+    rewards = {}
+
+    def drifting(proposal):
+        rewards[proposal.number] = proposal
+        return 0.5 + 0.01 * sum(proposal.tokens) + 0.004 * proposal.number
+
+    controller = small(Digits(3), search_children=0, tree_renewal=0, refresh_after=4, temperature=1.0)
+    outcomes = play(controller, drifting)
+    refreshed = [o for o in outcomes if o.proposal.purpose == "refresh"]
+    assert refreshed
+    for outcome in refreshed:
+        assert outcome.proposal.budget.epochs == 0
+    last = {controller._key(o.proposal.tokens): o.reward for o in outcomes if o.proposal.purpose in ("search", "refresh")}
+    for key, visits in controller._visits.items():
+        assert {visit.value for visit in visits} == {controller._replay.value(SEARCH, last[key])}
+
+
+def test_measured_values_add_up_along_every_path():
+    # Without predictions left in it, the sums at the root are those of the values its simulations brought.
+    controller = small(Digits(2), search_children=0, tree_renewal=0, refresh_after=3, warmup_iterations=99)
+    play(controller, lambda p: 0.5 + 0.01 * p.number, steps=4)
+    root = controller._tree.statistics()
+    assert root["total"] == [sum(root["visits"]) + 1]
+
+
+def test_failures_do_not_wreck_the_scale():
+    controller = small(Digits(5), search_children=4)
+    for step in range(40):
+        proposal = controller.ask()
+        failed = step % 4 == 0
+        reward = 0.0 if failed else 0.93 + 0.002 * sum(proposal.tokens)
+        controller.tell(Outcome(proposal, reward, "failed" if failed else "ok", reason="x" if failed else ""))
+    assert controller._scale.centre > 0.9
+    assert controller._tree.state()["range"][0] > 0.85
+
+
+def test_held_out_predictions_are_about_keys_never_trained_on(monkeypatch):
+    controller = small(Digits(5), search_children=5)
+    asked, predict = [], controller._net.predict
+
+    def spy(prefixes, contexts):
+        keys = {key for key, _ in controller._replay._records}
+        asked.append(controller._key(prefixes[0]))
+        assert asked[-1] not in keys
+        return predict(prefixes, contexts)
+
+    monkeypatch.setattr(controller._net, "predict", spy)
+    play(controller, total, steps=40)
+    assert len(asked) > 15
+    assert -1 <= controller.diagnostics()["lstm/rank_correlation"] <= 1
+
+
+def test_it_beats_random_search_at_equal_trials():
+    space, gains = CellSpace(), []
+    for seed in range(2):
+        effects = np.random.default_rng(seed).normal(0, 0.012, len(space.vocabulary))
+        scores = []
+        for controller in (AlphaXENAS(space, SEARCH, FINAL, seed=seed), RandomSearch(space, SEARCH, FINAL, 6, seed)):
+            noise = np.random.default_rng([seed, 1])
+            outcomes = play(controller, lambda p: 0.7 + effects[list(p.tokens)].sum() + noise.normal(0, 0.01), steps=42)
+            scores.append(np.mean([o.reward for o in outcomes[-12:]]))
+        gains.append(scores[0] - scores[1])
+    assert min(gains) > 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("expansions", 0), ("temperature", -1.0), ("prior", "lst"), ("tree_renewal", -1), ("dirichlet_weight", 1.5),
+     ("dirichlet_alpha", 0.0), ("refresh_after", -1), ("search_children", -1), ("exploration", -0.1)],
+)  # fmt: skip
+def test_impossible_settings_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        small(**{name: value})

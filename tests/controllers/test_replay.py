@@ -1,0 +1,92 @@
+"""The replay: what it keeps, and how rewards of different budgets become comparable targets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from alphaxenas.contracts import Budget
+from alphaxenas.controllers.replay import CLIP, Replay, rank_correlation
+
+SEARCH, FINAL = Budget(1, 0.5), Budget(3)
+
+
+def filled(capacity=100):
+    replay, rng = Replay(capacity, 3, 4), np.random.default_rng(0)
+    for number in range(20):
+        replay.add(f"s{number}", (number % 4, 1, 2), SEARCH, 0.93 + 0.01 * rng.standard_normal(), number)
+        replay.add(f"f{number}", (number % 4, 1), FINAL, 0.97 + 0.01 * rng.standard_normal(), number)
+    return replay
+
+
+def test_capacity_holds_and_the_oldest_leave():
+    replay = filled(capacity=7)
+    assert len(replay) == 7
+    assert replay.state()["keys"][-1] == "f19"
+
+
+def test_a_refreshed_score_replaces_the_old_one_and_keeps_the_moves():
+    replay, moves = Replay(5, 2, 4), np.full((2, 4), 0.25, np.float32)
+    replay.add("a", (0, 1), FINAL, 0.5, 0, policies=moves)
+    replay.add("a", (0, 1), FINAL, 0.9, 3)
+    assert len(replay) == 1
+    assert replay.state()["rewards"].tolist() == [0.9]
+    np.testing.assert_array_equal(replay.examples().policies[0], moves)
+
+
+def test_targets_are_standardised_per_budget():
+    examples = filled().examples()
+    for epochs in (np.log1p(1), np.log1p(3)):
+        values = examples.values[np.isclose(examples.context[:, 0], epochs)]
+        assert len(values) == 20
+        assert abs(np.median(values)) < 1e-6
+        assert 0.5 < values.std() < 2
+
+
+def test_budgets_reach_the_inputs():
+    assert np.unique(filled().examples().context[:, :2], axis=0).shape == (2, 2)
+
+
+def test_failures_neither_move_the_scale_nor_enter_as_zero():
+    replay = filled()
+    before = replay.scale(SEARCH)
+    replay.add("broken", (0, 0, 0), SEARCH, 0.0, 9, failed=True)
+    assert replay.scale(SEARCH) == before
+    assert replay.value(SEARCH, 0.0, failed=True) > 0.85
+    assert replay.examples().values.min() >= -CLIP
+
+
+def test_one_diverged_child_does_not_squeeze_the_others():
+    replay = filled()
+    before = replay.scale(SEARCH).spread
+    replay.add("diverged", (0, 0, 0), SEARCH, 0.1, 9)
+    assert replay.scale(SEARCH).spread < 15 * before
+    assert replay.value(SEARCH, 0.1) > 0.1
+
+
+def test_only_failures_are_no_scale():
+    replay = Replay(5, 2, 4)
+    replay.add("a", (0, 1), SEARCH, 0.0, 0, failed=True)
+    assert replay.scale(SEARCH) is None
+    assert replay.examples().values.tolist() == [-1.0]
+
+
+def test_state_comes_back():
+    replay, other = filled(), Replay(100, 3, 4)
+    replay.add("p", (0, 1), FINAL, 0.5, 0, policies=np.full((2, 4), 0.25, np.float32))
+    other.restore(replay.state())
+    np.testing.assert_equal(other.state(), replay.state())
+
+
+def test_rank_correlation_agrees_with_scipy():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        first, second = rng.integers(0, 6, 30), rng.integers(0, 6, 30)
+        assert rank_correlation(first, second) == pytest.approx(spearmanr(first, second)[0])
+    assert np.isnan(rank_correlation([1, 1, 1], [1, 2, 3]))
+
+
+def test_impossible_capacity_is_refused():
+    with pytest.raises(ValueError, match="`replay_capacity`"):
+        Replay(0, 3, 4)
