@@ -1,0 +1,137 @@
+"""Training in full: what is trained, chosen, exported, tested, and continued."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from alphaxenas import full_training
+from alphaxenas.children.cell_network import CellNetwork
+from alphaxenas.children.densenet import DenseNet
+from alphaxenas.children.export import evaluate_stored_model
+from alphaxenas.children.training import Recipe
+from alphaxenas.data import load_data
+from alphaxenas.full_training import Entry, train_in_full
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.journal import same_record
+from alphaxenas.spaces.cell import Cell
+
+CELL = Cell.from_text("prev:conv3x3 + prev2:avgpool3x3; b0:sep3x3 | prev:maxpool3x3")
+RECIPE = Recipe(learning_rate=0.05, warmup=0.2, label_smoothing=0.1, precision="bfloat16")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_data("digits", fraction=0.4)
+
+
+def entries(*names, filters=4):
+    return [Entry(name, CellNetwork(CELL, 10, filters, 2, 1), str(CELL), json.loads(CELL.to_json())) for name in names]
+
+
+def train(tmp_path, data, what, stage="final", epochs=3, **more):
+    with RunFolder.open("suite", stage, {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
+        return train_in_full(what, data, RECIPE, folder, epochs, 32, 0, **more), folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, data):
+    return train(tmp_path_factory.mktemp("trained"), data, entries("rank1", "rank2"))
+
+
+def test_validation_chooses_and_only_the_chosen_one_is_tested(trained, data):
+    results, _ = trained
+    accuracies = [model["validation_accuracy"] for model in results["models"]]
+    assert results["chosen"] == int(np.argmax(accuracies))
+    assert results["test_images"] == len(data.test)
+    assert not any("test_accuracy" in model for model in results["models"])
+
+
+def test_best_epoch_is_the_one_of_highest_validation_accuracy(trained):
+    for model in trained[0]["models"]:
+        best = max(record["validation_accuracy"] for record in model["history"])
+        assert model["validation_accuracy"] == best
+        assert model["history"][model["best_epoch"] - 1]["validation_accuracy"] == best
+
+
+def test_a_finished_training_returns_its_results_without_training(trained, data, monkeypatch):
+    results, folder = trained
+    monkeypatch.setattr(full_training, "CompiledChild", None)
+    with RunFolder.open("suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]) as again:
+        assert train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0) == results
+
+
+def test_exported_model_runs_where_this_package_cannot_be_imported(trained, data, tmp_path):
+    results, folder = trained
+    file = folder.path / results["models"][results["chosen"]]["file"]
+    np.savez(tmp_path / "images.npz", images=data.test.images[:50].astype(np.float32))
+    script = (
+        "import sys; sys.modules['alphaxenas'] = None\n"
+        "import keras, numpy as np\n"
+        f"model = keras.saving.load_model({str(file)!r}, safe_mode=True)\n"
+        f"np.save({str(tmp_path / 'out.npy')!r}, model.predict(np.load({str(tmp_path / 'images.npz')!r})['images'], verbose=0))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, capture_output=True)
+    here = keras.saving.load_model(file).predict_on_batch(data.test.images[:50].astype(np.float32))
+    there = np.load(tmp_path / "out.npy")
+    np.testing.assert_allclose(there, here, atol=1e-5)
+    np.testing.assert_allclose(there.sum(1), 1.0, atol=1e-5)
+
+
+def test_stored_model_evaluated_again_gives_the_same_test_accuracy(trained, data):
+    results, folder = trained
+    assert evaluate_stored_model(folder.path / results["models"][results["chosen"]]["file"], data) == results["test_accuracy"]
+
+
+def test_stored_model_that_does_not_fit_is_refused(trained, tmp_path, data):
+    with pytest.raises(ValueError, match="does not exist"):
+        evaluate_stored_model(tmp_path / "nowhere.keras", data)
+    (tmp_path / "broken.keras").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="no readable"):
+        evaluate_stored_model(tmp_path / "broken.keras", data)
+    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(tmp_path / "other.keras")
+    with pytest.raises(ValueError, match="does not fit"):
+        evaluate_stored_model(tmp_path / "other.keras", data)
+
+
+class _Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_training_killed_after_an_epoch_continues_bit_for_bit(trained, data, tmp_path, monkeypatch, after):
+    whole, folder = trained
+    original, calls = RunFolder.log, []
+
+    def log_then_die(self, message):
+        original(self, message)
+        calls.append(" epoch " in message)
+        if sum(calls) == after:
+            raise _Killed
+
+    monkeypatch.setattr(RunFolder, "log", log_then_die)
+    with pytest.raises(_Killed):
+        train(tmp_path, data, entries("rank1", "rank2"))
+    monkeypatch.setattr(RunFolder, "log", original)
+    results, continued = train(tmp_path, data, entries("rank1", "rank2"))
+    lines = [[json.loads(line) for line in (path.path / "trials.jsonl").read_text().splitlines()] for path in (folder, continued)]
+    assert len(lines[0]) == len(lines[1]) == 6
+    assert all(same_record(one, two) for one, two in zip(*lines))
+    assert results["test_accuracy"] == whole["test_accuracy"]
+
+
+def test_patience_ends_a_training_early(tmp_path, data):
+    frozen = Recipe(learning_rate=1e-12)
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
+        results = train_in_full(entries("rank1"), data, frozen, folder, 12, 32, 0, patience=2)
+    # The moving statistics settle in the first epochs; nothing else moves.
+    assert results["models"][0]["epochs"] < 12
+
+
+def test_densenet_trains_and_exports_in_the_same_harness(tmp_path, data):
+    results, folder = train(tmp_path, data, [Entry("densenet", DenseNet(10, 10, 4), "DenseNet-BC")], "densenet", epochs=1)
+    assert (folder.path / results["models"][0]["file"]).is_file()
+    assert results["models"][0]["architecture_json"] is None
