@@ -37,7 +37,7 @@ def objective(seed: int):
         for number, block in enumerate(space.decode(tokens).blocks):
             first, second = names[block.operation1], names[block.operation2]
             result += single[first] + single[second] + place[number, 0, first] + place[number, 1, second]
-            result += pair[min(first, second), max(first, second)] + combination[block.combination == "add"]
+            result += pair[min(first, second), max(first, second)] + combination[int(block.combination == "add")]
             depths.append(1 + max(depths[block.input1], depths[block.input2]))
         return result + per_depth * max(depths)
 
