@@ -147,7 +147,7 @@ class CompiledChild:
             What the epoch measured.
 
         Raises:
-            DivergedError: The loss or a weight is not finite; the weights are as the last step left them.
+            DivergedError: The loss, a weight or a statistic is not finite; the weights are as the last step left them.
         """
         losses, correct, images, rate = [], 0, 0, 0.0
         for step, (x, y) in enumerate(batches):
@@ -159,8 +159,9 @@ class CompiledChild:
                 raise DivergedError(f"The loss became {losses[-1]} at step {step + 1} of {steps}, learning rate {rate:.4g}.")
             correct += hits
             images += len(y)
-        if not np.isfinite(self._values.numpy()).all():
-            raise DivergedError(f"A weight is not finite after step {steps} of {steps}, learning rate {rate:.4g}.")
+        # Rectifiers turn "not a number" into 0 and normalisation an overflow: the loss alone does not show everything.
+        if not all(np.isfinite(array).all() for array in self.state().values()):
+            raise DivergedError(f"A weight or statistic is not finite after step {steps} of {steps}, learning rate {rate:.4g}.")
         return EpochResult(float(np.mean(losses)), correct / images, images, rate)
 
     def train_step(
