@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -103,3 +103,18 @@ def our_visits(values: np.ndarray, exploration: float) -> np.ndarray:
         leaf = tree.reach()
         tree.settle(leaf, float(values[leaf.tokens[0]]))
     return np.array(tree.statistics()["visits"], dtype=float)
+
+
+def mean_visits(rule: Callable[[np.ndarray], np.ndarray], values: np.ndarray, orders: int = 200) -> np.ndarray:
+    """Visits of each action, averaged over random orders of the actions, because ties go to the first.
+
+    Args:
+        rule: Visits `[n]` of actions with values `[n]`.
+        values: What each action returns, `[n]`.
+        orders: How many orders.
+    """
+    rng, counts = np.random.default_rng(0), np.zeros(len(values))
+    for _ in range(orders):
+        order = rng.permutation(len(values))
+        counts[order] += rule(values[order]) / orders
+    return counts

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from alphaxenas.controllers.tree import Leaf
-from alphaxenas.report.lesson_numbers import ORIGINAL_ACCURACIES, ORIGINAL_EXPANSIONS, nesterov_step, original_visits, our_visits, puct_scores, snapshot, toy_tree
+from alphaxenas.report.lesson_numbers import ORIGINAL_ACCURACIES, ORIGINAL_EXPANSIONS, mean_visits, nesterov_step, original_visits, our_visits, puct_scores, snapshot, toy_tree
 from alphaxenas.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, new_figure
 from alphaxenas.spaces import Cell, CellSpace
 
@@ -116,10 +116,10 @@ def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", 
     _box(axes, (left + last) / 2, 0.4, step * len(tokens) - 0.2, 0.5, "at every step: log(1 + epochs), share of the data, age of the shared weights", PALE_GREEN)
     for number, token in enumerate(tokens):
         x = left + step * number
-        _box(axes, x, 1.22, 1.05, 0.42, token, PALE_GREY)
+        _box(axes, x, 1.22, 0.74, 0.42, token, PALE_GREY)
         _box(axes, x, 2.1, 1.05, 0.6, "LSTM", PALE_BLUE)
         _arrow(axes, (x, 1.44), (x, 1.79), INK)
-        _arrow(axes, (x + 0.4, 0.66), (x + 0.4, 1.79), GREEN)
+        _arrow(axes, (x + 0.45, 0.66), (x + 0.45, 1.79), GREEN)
         _arrow(axes, (x, 2.41), (x, 2.84), ORANGE)
         _box(axes, x, 3.05, 0.42, 0.4, "+", PALE_ORANGE)
         if number:
@@ -189,7 +189,7 @@ def dense_block(layers: int = 4) -> Figure:
     return figure
 
 
-def original_mistakes(exploration: float = 1.5) -> Figure:
+def original_mistakes(exploration: float = 1.0) -> Figure:
     """Three of the original's mistakes in numbers: repeated updates, two value scales, a search that hardly compares.
 
     Args:
@@ -210,14 +210,13 @@ def original_mistakes(exploration: float = 1.5) -> Figure:
         scales.text(2.5, np.mean(accuracies) + offset, label, ha="center", va="center", fontsize=8, color=INK)
     scales.set(xlabel="quarter of the original's search", ylabel="accuracy", ylim=(0.5, 0.85), xticks=range(1, 5))
     scales.set_title("two scales in one tree", fontsize=11)
-    values = np.array([0.59, 0.66, 0.55, 0.70, 0.57, 0.62, 0.75, 0.64, 0.60, 0.68])
-    theirs, ours = original_visits(values), our_visits(values, exploration)
-    order = np.argsort(values)
+    values = np.array([0.55, 0.57, 0.59, 0.60, 0.62, 0.64, 0.66, 0.68, 0.70, 0.75])
+    theirs, ours = mean_visits(original_visits, values), mean_visits(lambda worth: our_visits(worth, exploration), values)
     for shift, counts, colour, name in ((-0.2, theirs, RED, "original"), (0.2, ours, BLUE, "here")):
-        label = f"{name}: drawn move is worth {counts @ values / counts.sum():.3f}"
-        visits.bar(np.arange(len(values)) + shift, counts[order], width=0.4, color=colour, label=label)
-    visits.set_xticks(range(len(values)), [f"{value:.2f}".lstrip("0") for value in values[order]], fontsize=8)
-    visits.set(xlabel="true value of the action", ylabel="visits", ylim=(0, 1.45 * max(theirs.max(), ours.max())))
+        label = f"{name}: a visit is worth {counts @ values / counts.sum():.3f}"
+        visits.bar(np.arange(len(values)) + shift, counts, width=0.4, color=colour, label=label)
+    visits.set_xticks(range(len(values)), [f"{value:.2f}".lstrip("0") for value in values], fontsize=8)
+    visits.set(xlabel="true value of the action", ylabel="visits on average", ylim=(0, 1.45 * max(theirs.max(), ours.max())))
     visits.set_title(f"{ORIGINAL_EXPANSIONS} simulations of one move", fontsize=11)
     visits.legend(frameon=False, fontsize=8, loc="upper left")
     return figure

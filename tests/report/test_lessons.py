@@ -96,6 +96,14 @@ def test_original_rule_clings_to_the_first_action_where_ours_tries_all():
     assert ours.max() <= 2 and ours.min() >= 1
 
 
+def test_ours_visits_better_actions_more_often_than_the_original():
+    values = np.linspace(0.55, 0.75, 10)
+    theirs = lesson_numbers.mean_visits(lesson_numbers.original_visits, values)
+    ours = lesson_numbers.mean_visits(lambda worth: lesson_numbers.our_visits(worth, 1.0), values)
+    assert theirs.sum() == pytest.approx(lesson_numbers.ORIGINAL_EXPANSIONS) and ours.sum() == pytest.approx(lesson_numbers.ORIGINAL_EXPANSIONS)
+    assert ours @ values > theirs @ values
+
+
 def test_drawings_need_no_tensorflow():
     code = "import sys; from alphaxenas.report import lessons; lessons.one_simulation(); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
