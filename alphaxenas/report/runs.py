@@ -1,0 +1,217 @@
+"""Stored runs, found by their folder names and loaded for reading; nothing is locked, changed or made here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alphaxenas.runs import Journal, read_json
+from alphaxenas.spaces import CellSpace
+
+NAMES = {"alphaxenas": "AlphaXENAS", "random": "random search", "densenet": "DenseNet-BC"}
+"""How controllers and baselines are called in figures and tables."""
+_SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """The records of one run: a search, or the training of final networks.
+
+    Attributes:
+        suite: Name of the suite it belongs to.
+        stage: `alphaxenas-seed0`, `densenet`, `final` ...
+        description: run.json: parameters, versions, machine, revision.
+        records: The journal, oldest first.
+        results: results.json; None while the run is not finished.
+    """
+
+    suite: str
+    stage: str
+    description: dict[str, Any]
+    records: tuple[dict[str, Any], ...]
+    results: dict[str, Any] | None
+
+    @property
+    def controller(self) -> str:
+        """Who searched: the stage without its seed."""
+        match = _SEARCH.fullmatch(self.stage)
+        return match["controller"] if match else self.stage
+
+    @property
+    def seed(self) -> int:
+        """The run's seed, from the stage's name or else from run.json."""
+        match = _SEARCH.fullmatch(self.stage)
+        return int(match["seed"] if match else self.description["seed"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that its results depend on."""
+        return self.description["parameters"]
+
+    @property
+    def models(self) -> tuple[dict[str, Any], ...]:
+        """The networks that a full training ended with; empty for searches and unfinished runs."""
+        return tuple((self.results or {}).get("models", ()))
+
+    @property
+    def space(self) -> CellSpace:
+        """The search space of a search run."""
+        chosen = self.parameters
+        return CellSpace(chosen["blocks"], tuple(chosen["operations"]), tuple(chosen["combinations"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Suite:
+    """All stored runs of one suite.
+
+    Attributes:
+        name: Folder below the folder of all runs.
+        searches: One run per controller and seed, in this order; those without any record are left out.
+        final: Full training of the best found; None if there is none.
+        densenet: Full training of the baseline; None if there is none.
+    """
+
+    name: str
+    searches: tuple[StoredRun, ...]
+    final: StoredRun | None
+    densenet: StoredRun | None
+
+    def groups(self, among: str | None = None) -> dict[str, tuple[StoredRun, ...]]:
+        """The searches by who searched.
+
+        Args:
+            among: Added to the labels, in brackets, to tell several suites apart.
+
+        Returns:
+            Readable label to the runs of all seeds.
+        """
+        found: dict[str, list[StoredRun]] = {}
+        for run in self.searches:
+            name = NAMES.get(run.controller, run.controller)
+            found.setdefault(f"{name} ({among})" if among else name, []).append(run)
+        return {label: tuple(runs) for label, runs in found.items()}
+
+    @property
+    def runs(self) -> tuple[StoredRun, ...]:
+        """Searches and trainings together."""
+        return self.searches + tuple(run for run in (self.final, self.densenet) if run is not None)
+
+    def remarks(self) -> list[str]:
+        """What a reader has to know before trusting the numbers: unfinished runs, missing parts."""
+        remarks = [f"`{run.stage}` is not finished: {len(run.records)} records so far." for run in self.runs if run.results is None]
+        controllers = {run.controller for run in self.searches}
+        for controller in ("alphaxenas", "random"):
+            if controller not in controllers:
+                remarks.append(f"There is no run of {NAMES[controller]}, so nothing can be said about the difference.")
+        for stage, run in (("final", self.final), ("densenet", self.densenet)):
+            if run is None:
+                remarks.append(f"There is no run `{stage}`: its numbers are missing below.")
+        return remarks
+
+
+def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
+    """The suite to show: the one asked for or, in a fresh clone, the first reference suite.
+
+    Args:
+        run: Name of the suite asked for.
+        exp_dir: Folder of all runs.
+
+    Returns:
+        Its name, and a sentence that says what is shown and why.
+
+    Raises:
+        FileNotFoundError: Neither is stored; says which suites are, and how to make one.
+    """
+    exp_dir = Path(exp_dir)
+    if _holds_records(exp_dir / run):
+        return run, f"Shown: the run `{run}`."
+    stored = sorted(path.name for path in exp_dir.glob("*") if _holds_records(path))
+    references = [name for name in stored if name.startswith("reference-")]
+    if references:
+        instead = f"Shown instead: the stored reference run `{references[0]}`. `./run_all.sh` makes your own."
+        return references[0], f"There is no run `{run}` here yet. {instead}"
+    known = f" Stored are: {', '.join(stored)}." if stored else ""
+    raise FileNotFoundError(
+        f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {run!r}.{known} ./run_all.sh makes one.")
+
+
+def load_suite(name: str, exp_dir: Path | str) -> Suite:
+    """Reads all runs of a suite.
+
+    Args:
+        name: The suite.
+        exp_dir: Folder of all runs.
+
+    Raises:
+        FileNotFoundError: There is no record of that name.
+        StorageError: A record is damaged; names the file.
+    """
+    folder = Path(exp_dir) / name
+    if not _holds_records(folder):
+        raise FileNotFoundError(f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {name!r}")
+    runs = {path.parent.name: _load(path.parent, name) for path in sorted(folder.glob("*/run.json"))}
+    searches = [run for stage, run in runs.items() if _SEARCH.fullmatch(stage) and run.records]
+    # AlphaXENAS first, then by name; seeds as numbers, so that seed 10 follows seed 9.
+    searches.sort(key=lambda run: (run.controller != "alphaxenas", run.controller, run.seed))
+    return Suite(name, tuple(searches), runs.get("final"), runs.get("densenet"))
+
+
+def load_others(names: str, exp_dir: Path | str) -> list[Suite]:
+    """The suites named in `compare_with`, as `load_suite`.
+
+    Args:
+        names: Names with commas between them; empty for none.
+        exp_dir: Folder of all runs.
+    """
+    return [load_suite(name.strip(), exp_dir) for name in names.split(",") if name.strip()]
+
+
+def load_groups(suite: Suite, others: Sequence[Suite]) -> dict[str, tuple[StoredRun, ...]]:
+    """The searches of a suite by who searched, those of other suites behind them under labels with the suite's name."""
+    groups = suite.groups()
+    for other in others:
+        groups |= other.groups(other.name)
+    return groups
+
+
+def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
+    """Parameters that are not the same in all runs, who searched with which seed aside, each with its different values."""
+    names = dict.fromkeys(name for run in runs for name in run.parameters if name not in ("controller", "search_seed"))
+    values: dict[str, list[Any]] = {name: [] for name in names}
+    for name in names:
+        for run in runs:
+            if name in run.parameters and run.parameters[name] not in values[name]:
+                values[name].append(run.parameters[name])
+    return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun, dict[str, Any]]]:
+    """The best architectures at the final budget, best first, each architecture once.
+
+    Args:
+        runs: Searches of one space.
+        count: How many at most.
+
+    Returns:
+        Pairs of a run and its record.
+    """
+    finals = [
+        (run, record) for run in runs for record in run.records if record["purpose"] == "final" and record["status"] == "ok"
+    ]
+    best: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
+    for run, record in sorted(finals, key=lambda pair: -pair[1]["reward"]):
+        best.setdefault(record["key"], (run, record))
+    return list(best.values())[:count]
+
+
+def _holds_records(folder: Path) -> bool:
+    """Whether a suite holds more than what a data or results notebook leaves."""
+    return any(path.parent.name not in ("data", "results") for path in folder.glob("*/run.json"))
+
+
+def _load(folder: Path, suite: str) -> StoredRun:
+    records = tuple(Journal(folder / "trials.jsonl").read())
+    return StoredRun(suite, folder.name, read_json(folder / "run.json"), records, read_json(folder / "results.json"))

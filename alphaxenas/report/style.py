@@ -1,0 +1,110 @@
+"""The look of all figures, and the way from a figure into a notebook and a run folder.
+
+Colours: Okabe & Ito 2008, "Color universal design", told apart by people with any kind of colour vision; lines differ in
+dashes and dots in shape as well.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from alphaxenas.runs import write_atomically
+
+if TYPE_CHECKING:
+    from IPython.display import Image
+    from matplotlib.axes import Axes
+
+WIDTH = 10.0
+"""Inches of a figure as wide as a notebook."""
+BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GREY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#2b2f36", "#9aa0a8"
+_OWN = {"AlphaXENAS": BLUE, "random search": ORANGE, "DenseNet-BC": GREEN}
+_OTHERS = (PINK, SKY, RED, GREY)
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+
+
+def colours(labels: Iterable[str]) -> dict[str, str]:
+    """A colour per label: AlphaXENAS, random search and DenseNet always have their own."""
+    found = {label: _OWN.get(label, "") for label in labels}
+    others = [label for label, colour in found.items() if not colour]
+    return found | {label: _OTHERS[number % len(_OTHERS)] for number, label in enumerate(others)}
+
+
+def new_figure(rows: int = 1, columns: int = 1, height: float = 3.6, width: float = WIDTH, **more: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of notebook width with its axes, row by row, in the common look.
+
+    Args:
+        rows: Rows of axes.
+        columns: Columns of axes.
+        height: Inches of the whole figure.
+        width: Inches of the whole figure.
+        **more: For `Figure.subplots`, such as `sharey`.
+    """
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
+    for each in axes:
+        dress(each)
+    return figure, axes
+
+
+def dress(axes: Axes) -> None:
+    """Quiet frame and grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.grid(True, color="#e4e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.title.set_fontsize(11)
+
+
+def say(axes: Axes, text: str) -> None:
+    """Writes a sentence into axes that have nothing to show."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK, fontsize=10, wrap=True)
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+class Album:
+    """The figures of a notebook: shown inline as PNG, and stored together in a run folder at the end."""
+
+    def __init__(self) -> None:
+        self.pictures: dict[str, bytes] = {}
+
+    def show(self, name: str, figure: Figure, photographs: bool = False) -> Image:
+        """Keeps a figure under a name and gives it to the notebook, which shows it when it is a cell's last line.
+
+        Args:
+            name: Of the file that `store` writes.
+            figure: Any figure.
+            photographs: Keep every colour. Drawings look the same in 255, and take a third of the notebook's space.
+        """
+        from IPython.display import Image
+
+        self.pictures[name] = as_png(figure, photographs)
+        return Image(self.pictures[name], format="png")
+
+    def store(self, folder: Path) -> None:
+        """Writes all figures kept so far as `<name>.png`. Raises `StorageError`."""
+        for name, picture in self.pictures.items():
+            write_atomically(folder / f"{name}.png", picture)
+
+
+def as_png(figure: Figure, photographs: bool = False) -> bytes:
+    """The bytes of a PNG file, the same for the same figure; see `Album.show`."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
+    picture = Image.open(buffer).convert("RGB")
+    if not photographs:
+        picture = picture.quantize(255, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    smaller = io.BytesIO()
+    picture.save(smaller, format="png", optimize=True)
+    return smaller.getvalue()

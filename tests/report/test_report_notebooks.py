@@ -1,0 +1,23 @@
+"""Notebook 05 in a fresh clone: it shows a stored reference run and leaves it as it is."""
+
+import json
+
+import papermill
+
+from alphaxenas.config import PROJECT_ROOT
+
+
+def test_results_of_a_fresh_clone_show_the_reference_and_leave_it_alone(shelf, tmp_path):
+    shelf.suite("reference-quick", seeds=2)
+    before = {path: path.read_bytes() for path in shelf.exp_dir.rglob("*") if path.is_file()}
+    output = tmp_path / "05.ipynb"
+    papermill.execute_notebook(
+        PROJECT_ROOT / "notebooks" / "05_results.ipynb", output, {"exp_dir": str(shelf.exp_dir)},
+        kernel_name="python3", cwd=PROJECT_ROOT / "notebooks", progress_bar=False,
+    )
+    results = json.loads((shelf.exp_dir / "quick" / "results" / "results.json").read_text())
+    assert results["shown"] == "reference-quick" and "2 seeds" in results["headline"]
+    assert len(list((shelf.exp_dir / "quick" / "results" / "figures").glob("*.png"))) == 8
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (shelf.exp_dir / "reference-quick" / "results").exists()
+    assert output.stat().st_size < 1_000_000 and "Shown instead" in output.read_text()

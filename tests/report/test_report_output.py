@@ -1,0 +1,178 @@
+"""Figures, tables, words and the checklist, from whole and from incomplete suites."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables, words
+from alphaxenas.report.runs import best_records, load_others
+from alphaxenas.report.style import Album, colours
+
+PAIR = ("AlphaXENAS", "random search")
+
+
+def all_figures(suite):
+    groups, searches = suite.groups(), [run for run in suite.searches if run.controller == "alphaxenas"]
+    trainings = [run for run in (suite.final, suite.densenet) if run is not None]
+    return {
+        "curves": figures.search_curves(groups), "trials": figures.trial_dots(groups), "lstm": figures.lstm_curves(searches), "tree": figures.tree_curves(searches),
+        "operations": figures.operation_shares(groups), "training": figures.training_curves(trainings),
+        "parameters": figures.accuracy_against_parameters(groups, trainings), "cells": pictures.best_cells(best_records(searches, 2)),
+    }
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_every_figure_is_a_picture_of_notebook_width(suites, seeds, tmp_path):
+    album = Album()
+    for name, figure in all_figures(suites[seeds]).items():
+        picture = imread(io.BytesIO(album.show(name, figure).data))
+        assert picture.shape[1] == 1000 and picture.std() > 0.05
+    album.store(tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(album.pictures)
+    assert sum(map(len, album.pictures.values())) < 400_000
+
+
+def test_an_unfinished_suite_gets_figures_too(shelf):
+    shelf.search("s", "random", 0, trials=2)  # before the first final
+    shelf.training("s", "final", finished=False)
+    suite = load_suite("s", shelf.exp_dir)
+    album = Album()
+    for name, figure in all_figures(suite).items():
+        album.show(name, figure)
+    for table in (tables.comparison(suite, suite.groups()), tables.best_architectures(suite.groups()), tables.costs(suite.runs), tables.search_diagnostics(suite.searches)):
+        tables.formatted(table).to_html()
+    assert len(tables.comparison(suite, suite.groups())) == 0
+    assert tables.costs(suite.runs).loc["s/final", "seconds"] == 12  # two networks, the last lines say 6 s each
+
+
+def test_the_same_records_give_the_same_bytes(suites):
+    first, second = (Album().show("curves", figures.search_curves(suites[3].groups())).data for _ in range(2))
+    assert first == second
+
+
+def test_one_seed_is_drawn_without_shades_and_labelled_as_one(suites):
+    assert not figures.search_curves(suites[1].groups()).axes[0].collections
+    several = figures.search_curves(suites[3].groups())
+    assert len(several.axes[0].collections) == 2
+    assert "mean of 3 seeds" in several.legends[0].get_texts()[0].get_text()
+
+
+def test_failed_children_are_marked_on_the_edge_and_do_not_stretch_the_axis(suites):
+    panel = figures.trial_dots(suites[3].groups()).axes[0]
+    assert panel.get_ylim()[0] > 0.4
+    assert sum(len(dots.get_offsets()) for dots in panel.collections) == sum(len(run.records) for run in suites[3].groups()["AlphaXENAS"])
+
+
+def test_labels_keep_their_colours_and_all_differ():
+    found = colours(["AlphaXENAS (uniform)", "random search", "AlphaXENAS", "other"])
+    assert found["AlphaXENAS"] == colours(["AlphaXENAS"])["AlphaXENAS"] and len(set(found.values())) == 4
+
+
+def test_shares_of_operations_add_up_in_every_stretch(suites):
+    operations, shares = figures._shares(suites[3].groups()["random search"])
+    assert len(operations) == 10
+    np.testing.assert_allclose(shares.sum(axis=0), 1.0)
+
+
+def test_comparison_puts_searches_beside_full_trainings_with_cost(suites):
+    table = tables.comparison(suites[3], suites[3].groups())
+    assert list(table.index) == ["best child, AlphaXENAS", "best child, random search", "searched, rank 1", "searched, rank 2", "DenseNet-BC"]
+    assert table["test"].notna().tolist() == [False, False, True, False, True]  # only what validation chose
+    child = table.loc["best child, AlphaXENAS"]
+    assert child["trials"] == 12 and child["low"] <= child["validation"] <= child["high"] and child["images trained"] == 9 * 100 + 3 * 600
+    assert np.isnan(tables.comparison(suites[1], suites[1].groups()).loc["best child, AlphaXENAS", "low"])
+
+
+def test_costs_count_failures_and_sum_up(suites):
+    table = tables.costs(suites[3].runs)
+    assert table.loc["suite/random-seed0", "failed"] == 1 and table.loc["suite/random-seed0", "trained"] == 12
+    assert table.loc["all", "images trained"] == table["images trained"][:-1].sum()
+    assert table.loc["suite/densenet", "training multiply-adds (10¹²)"] == pytest.approx(3 * 4 * 200 * 2e6 / 1e12)
+
+
+def test_tables_show_a_dash_where_there_is_no_number_and_become_json(suites):
+    table = tables.comparison(suites[1], suites[1].groups())
+    assert "nan" not in tables.formatted(table).to_html().lower() and "–" in tables.formatted(table).to_html()
+    assert tables.records(table)[0]["low"] is None and tables.records(table)[0]["network"] == "best child, AlphaXENAS"
+
+
+def test_one_seed_is_never_called_a_win(suites):
+    comparisons = statistics.compare(suites[1].groups(), *PAIR)
+    sentences = " ".join(words.findings(suites[1], comparisons, PAIR))
+    assert "one seed, no interval" in sentences and "better" not in sentences
+    assert "one seed, no interval" in words.headline(suites[1], comparisons, PAIR)
+
+
+def test_findings_give_test_accuracy_with_its_interval_and_say_what_is_missing(suites, shelf):
+    sentences = words.findings(suites[6], statistics.compare(suites[6].groups(), *PAIR), PAIR)
+    assert "**0.8500** on 500 images" in sentences[0] and any("AlphaXENAS is better" in sentence for sentence in sentences)
+    shelf.search("s", "random", 0, trials=4)
+    assert "nothing can be said" in " ".join(words.findings(load_suite("s", shelf.exp_dir), [], PAIR))
+
+
+def test_wilson_interval_equals_a_published_example():
+    # Newcombe 1998, Statistics in Medicine 17(8), table I: 81 of 263.
+    assert words.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+def answers(suite, others=()):
+    return {item.asked: item for item in checklist.checklist(suite, others)}
+
+
+def test_the_checklist_says_no_where_something_is_missing(shelf):
+    shelf.search("s", "alphaxenas", 0, trials=4)
+    found = answers(load_suite("s", shelf.exp_dir))
+    for asked in ("Random search is among", "Searches are repeated", "Ablations show", "Test data were used", "All methods search the same space", "Tabular"):
+        assert next(item for text, item in found.items() if text.startswith(asked)).answer == "no", asked
+    assert all(item.evidence for item in found.values())
+
+
+@pytest.mark.parametrize("seeds, answer", [(1, "no"), (3, "partly"), (6, "yes")])
+def test_the_checklist_counts_seeds(suites, seeds, answer):
+    item = answers(suites[seeds])["Searches are repeated with several seeds, and the seeds are given."]
+    assert item.answer == answer and str(seeds) in item.evidence
+
+
+def test_the_checklist_notices_another_recipe_budget_or_length_of_training(shelf):
+    shelf.search("s", "alphaxenas", 0, trials=4)
+    shelf.search("s", "random", 0, trials=4, more={"learning_rate": 0.2, "final_epochs": 5})
+    shelf.training("s", "final")
+    shelf.training("s", "densenet")
+    found = answers(load_suite("s", shelf.exp_dir))
+    recipe, budgets = found["All methods train children by the same code and recipe."], found["The same protocol rates all methods."]
+    assert recipe.answer == budgets.answer == "no"
+    assert "learning_rate 0.05 or 0.2" in recipe.evidence and "final_epochs 3 or 5" in budgets.evidence
+    alike = found["The searched network and the baseline are trained alike."]
+    assert alike.answer == "partly" and "epochs" in alike.evidence
+
+
+def test_an_ablation_counts_when_it_differs_in_the_method_alone(shelf):
+    shelf.search("s", "alphaxenas", 0, trials=4)
+    shelf.search("uniform", "alphaxenas", 0, trials=4, more={"prior": "uniform"})
+    shelf.search("other", "alphaxenas", 0, trials=4, more={"prior": "uniform", "filters": 7})
+    suite, asked = load_suite("s", shelf.exp_dir), "Ablations show which part of the method matters."
+    item = answers(suite, load_others("uniform", shelf.exp_dir))[asked]
+    assert item.answer == "partly" and "prior lstm or uniform" in item.evidence
+    assert answers(suite, load_others("other", shelf.exp_dir))[asked].answer == "no"
+
+
+def test_summary_counts_every_item_once(suites):
+    items = checklist.checklist(suites[3])
+    assert sum(checklist.summary(items).values()) == len(items) == len(checklist.as_table(items))
+
+
+def test_image_rows_place_every_strip():
+    pages = {"zero": np.zeros((8, 80, 3), np.uint8), "one": np.full((8, 80, 3), 128, np.uint8)}
+    figure = pictures.image_rows(pages)
+    assert len(figure.axes) == 2 and [text.get_text() for text in figure.texts] == ["zero", "one"]
+
+
+def test_report_needs_no_tensorflow():
+    code = ("import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.words; "
+            "sys.exit('tensorflow' in sys.modules)")
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0

@@ -1,0 +1,77 @@
+"""Finding and loading stored runs."""
+
+import pytest
+
+from alphaxenas.report import choose_suite, load_suite
+from alphaxenas.report.runs import best_records, differing_parameters, load_groups, load_others
+
+
+def test_searches_are_grouped_by_controller_with_seeds_in_order(shelf):
+    for seed in (10, 2):
+        shelf.search("s", "random", seed, trials=4)
+        shelf.search("s", "alphaxenas", seed, trials=4)
+    groups = load_suite("s", shelf.exp_dir).groups()
+    assert {label: [run.seed for run in runs] for label, runs in groups.items()} == {"AlphaXENAS": [2, 10], "random search": [2, 10]}
+
+
+def test_the_suite_asked_for_is_shown_when_it_is_stored(shelf):
+    shelf.search("mine", "random", 0, trials=4)
+    shelf.search("reference-quick", "random", 0, trials=4)
+    assert choose_suite("mine", shelf.exp_dir)[0] == "mine"
+
+
+def test_a_fresh_clone_shows_the_first_reference_and_says_so(shelf):
+    for name in ("reference-quick", "reference-cifar10-cpu"):
+        shelf.search(name, "random", 0, trials=4)
+    name, note = choose_suite("quick", shelf.exp_dir)
+    assert name == "reference-cifar10-cpu" and "no run `quick`" in note and "reference-cifar10-cpu" in note
+
+
+def test_a_folder_with_nothing_but_data_and_results_is_no_suite_to_show(shelf):
+    from alphaxenas.runs import RunFolder
+
+    shelf.search("reference-quick", "random", 0, trials=4)
+    for stage in ("data", "results"):
+        RunFolder.open("quick", stage, {}, shelf.exp_dir, shelf.exp_dir).close()
+    assert choose_suite("quick", shelf.exp_dir)[0] == "reference-quick"
+
+
+def test_without_any_run_the_error_says_what_is_stored_and_how_to_make_one(shelf):
+    shelf.search("other", "random", 0, trials=4)
+    with pytest.raises(FileNotFoundError, match=r"'quick'.*Stored are: other.*run_all.sh"):
+        choose_suite("quick", shelf.exp_dir)
+    with pytest.raises(FileNotFoundError, match="'quick'"):
+        load_suite("quick", shelf.exp_dir)
+
+
+def test_remarks_name_what_is_missing_and_what_is_unfinished(shelf):
+    shelf.search("s", "alphaxenas", 0, trials=4)
+    shelf.training("s", "final", finished=False)
+    text = " ".join(load_suite("s", shelf.exp_dir).remarks())
+    assert "`final` is not finished" in text and "no run of random search" in text and "no run `densenet`" in text
+    assert "alphaxenas-seed0" not in text
+
+
+def test_a_whole_suite_needs_no_remarks(suites):
+    assert suites[3].remarks() == []
+
+
+def test_other_suites_keep_their_names(shelf):
+    for name in ("s", "uniform"):
+        shelf.search(name, "alphaxenas", 0, trials=4)
+    groups = load_groups(load_suite("s", shelf.exp_dir), load_others("uniform", shelf.exp_dir))
+    assert list(groups) == ["AlphaXENAS", "AlphaXENAS (uniform)"]
+    assert load_others("", shelf.exp_dir) == []
+
+
+def test_differing_parameters_leave_the_seeds_of_searches_out(shelf):
+    shelf.search("s", "alphaxenas", 0, trials=4)
+    shelf.search("s", "alphaxenas", 1, trials=4, more={"prior": "uniform"})
+    assert differing_parameters(load_suite("s", shelf.exp_dir).searches) == {"prior": ["lstm", "uniform"]}
+
+
+def test_best_records_are_finals_each_architecture_once(suites):
+    found = best_records(suites[3].searches, 10)
+    rewards = [record["reward"] for _, record in found]
+    assert rewards == sorted(rewards, reverse=True) and len({record["key"] for _, record in found}) == len(found)
+    assert {record["purpose"] for _, record in found} == {"final"}
