@@ -115,11 +115,17 @@ def test_executed_notebook_is_small_and_shows_pictures(executed, number):
 
 
 @pytest.mark.parametrize("stage", [stage for stages in STAGES.values() for stage in stages])
-def test_each_stage_has_results_and_pictures(executed, stage):
+def test_each_stage_has_results(executed, stage):
     folder, parameters, _ = executed
-    place = folder / "exp" / parameters["run"] / stage
-    assert json.loads((place / "results.json").read_text())["headline"]
-    assert list((place / "figures").glob("*.png"))
+    assert json.loads((folder / "exp" / parameters["run"] / stage / "results.json").read_text())["headline"]
+
+
+@pytest.mark.parametrize("number", STAGES)
+def test_each_notebook_stores_its_pictures_once(executed, number):
+    folder, parameters, _ = executed
+    first, *others = [folder / "exp" / parameters["run"] / stage / "figures" for stage in STAGES[number]]
+    assert list(first.glob("*.png"))
+    assert not [picture for place in others for picture in place.glob("*.png")]
 
 
 def test_final_network_is_the_best_of_the_search(executed):
