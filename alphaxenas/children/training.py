@@ -105,9 +105,9 @@ class CompiledChild:
         self._outline = outline
         self._bank = bank
         self._network = network
-        self._values = tf.Variable(bank.take("weights", self.weights))
-        self._slots = tf.Variable(bank.take("slots", self.weights))
-        self._moving = tf.Variable(bank.take("statistics", self.statistics))
+        self._values = _vector(bank.take("weights", self.weights))
+        self._slots = _vector(bank.take("slots", self.weights))
+        self._moving = _vector(bank.take("statistics", self.statistics))
         self._image_shape = image_shape
 
     def state(self) -> dict[str, np.ndarray]:
@@ -229,7 +229,7 @@ class CompiledChild:
 
     def _training(self, images, labels, rate, progress, seed):
         recipe = self.recipe
-        values = self._values.read_value()
+        values = _read(self._values, self.weights)
         with tf.GradientTape() as tape:
             tape.watch(values)
             layers = self._layers(values, True, seed, progress)
@@ -251,10 +251,10 @@ class CompiledChild:
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 
     def _prediction(self, images):
-        return self._network(self._layers(self._values.read_value(), False), images)[0]
+        return self._network(self._layers(_read(self._values, self.weights), False), images)[0]
 
     def _calibration(self, images, share):
-        layers = self._layers(self._values.read_value(), True, tf.zeros([2], tf.int32))
+        layers = self._layers(_read(self._values, self.weights), True, tf.zeros([2], tf.int32))
         self._network(layers, images)
         self._update_statistics(layers, share)
 
@@ -263,13 +263,13 @@ class CompiledChild:
         border = sum(spec.size for spec in kernels.values())
         weights = _pieces(tf.cast(values[:border], self.recipe.precision), kernels)
         weights |= _pieces(values[border:], {**self._outline.matrices, **self._outline.vectors})
-        statistics = {} if training else _pieces(self._moving.read_value(), self.statistics)
+        statistics = {} if training else _pieces(_read(self._moving, self.statistics), self.statistics)
         return Layers(weights, statistics, training, self.recipe.precision, seed, progress)
 
     def _update_statistics(self, layers: Layers, share: float | tf.Tensor) -> None:
         if self.statistics:
             measured = tf.concat([layers.measured[name] for name in self.statistics], 0)
-            self._moving.assign_sub(share * (self._moving - measured))
+            self._moving.assign_sub(share * (_read(self._moving, self.statistics) - measured))
 
 
 def fit(
@@ -330,6 +330,17 @@ def fit(
 def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
     accuracies = [record["validation_accuracy"] for record in history if "validation_accuracy" in record]
     return bool(patience) and len(accuracies) > patience and max(accuracies[-patience:]) <= max(accuracies[:-patience])
+
+
+def _vector(values: np.ndarray) -> tf.Variable:
+    # TensorFlow keeps some 70 KiB for ever for every variable shape that it meets: to it, all vectors have the same.
+    return tf.Variable(values, shape=[None])
+
+
+def _read(vector: tf.Variable, specs: Mapping[str, ArraySpec]) -> tf.Tensor:
+    values = vector.read_value()
+    values.set_shape([sum(spec.size for spec in specs.values())])
+    return values
 
 
 def _pieces(flat: tf.Tensor, specs: dict[str, ArraySpec]) -> dict[str, tf.Tensor]:
