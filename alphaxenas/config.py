@@ -73,11 +73,11 @@ class SpaceConfig:
 class ChildConfig:
     """The networks trained during the search."""
 
-    filters: int = whole(16, "channels of the first cell; doubled at every reduction", low=1)
+    filters: int = whole(8, "channels of the first cell; doubled at every reduction", low=1)
     cells: int = whole(3, "cells of a child", low=1)
     reductions: int = whole(2, "how many times the image is halved", low=0)
     stem_stride: int = choice(1, "stride of the first convolution; 2 halves the image at once", (1, 2))
-    batch_size: int = whole(64, "images per training step", low=1)
+    batch_size: int = whole(32, "images per training step", low=1)
     learning_rate: float = number(0.05, "highest learning rate of a child's schedule", above=0)
     weight_decay: float = number(1e-4, "decay of kernels per unit of learning rate", low=0)
     momentum: float = number(0.9, "Nesterov momentum", low=0, below=1)
@@ -92,26 +92,26 @@ class SearchConfig:
     controllers: tuple[str, ...] = name_list(("alphaxenas", "random"), "who searches, one run each", CONTROLLERS, neutral=True)
     seeds: tuple[int, ...] = whole_list((), "seeds of the search runs; empty = only `seed`", neutral=True)
     iterations: int = whole(0, "stop after so many finished architectures; 0 = unlimited", low=0)
-    trials: int = whole(48, "stop after so many trained children; 0 = unlimited", low=0)
+    trials: int = whole(56, "stop after so many trained children; 0 = unlimited", low=0)
     max_minutes: float = number(0.0, "stop after so many minutes, restarts included; 0 = unlimited", low=0)
-    search_epochs: int = whole(1, "epochs of a child met inside the tree", low=0)
+    search_epochs: int = whole(2, "epochs of a child met inside the tree", low=0)
     search_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
-    final_epochs: int = whole(3, "epochs of the architecture a game ends with", low=1)
+    final_epochs: int = whole(4, "epochs of the architecture a game ends with", low=1)
     final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
     search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
-    expansions: int = whole(12, "tree simulations per move", low=1)
-    exploration: float = number(1.5, "c of PUCT: weight of the prior against the value", low=0)
-    temperature: float = number(1.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited", low=0)
+    expansions: int = whole(24, "tree simulations per move", low=1)
+    exploration: float = number(1.0, "c of PUCT: weight of the prior against the value", low=0)
+    temperature: float = number(0.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited", low=0)
     prior: str = choice("lstm", "where move probabilities come from", ("lstm", "uniform"))
-    warmup_iterations: int = whole(2, "iterations with a uniform prior, before the LSTM is asked", low=0)
-    tree_renewal: int = whole(0, "a new tree every so many iterations; 0 = never", low=0)
+    warmup_iterations: int = whole(4, "iterations with a uniform prior, before the LSTM is asked", low=0)
+    tree_renewal: int = whole(1, "a new tree every so many iterations; 0 = never", low=0)
     dirichlet_alpha: float = number(0.3, "concentration of the noise at the root", above=0)
     dirichlet_weight: float = number(0.25, "share of that noise in the root's prior; 0 = off", low=0, high=1)
-    refresh_after: int = whole(0, "score known children again after so many trained ones; 0 = never", low=0)
+    refresh_after: int = whole(50, "score known children again after so many trained ones; 0 = never", low=0)
     lstm_units: int = whole(100, "width of the LSTM", low=1)
     lstm_learning_rate: float = number(0.003, "Adam's learning rate for the LSTM", above=0)
     lstm_batch_size: int = whole(32, "examples per training step of the LSTM", low=1)
-    lstm_steps: int = whole(20, "training steps of the LSTM per iteration", low=1)
+    lstm_steps: int = whole(40, "training steps of the LSTM per iteration", low=1)
     replay_capacity: int = whole(1000, "examples kept for training the LSTM", low=1)
     checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
 
@@ -342,6 +342,7 @@ def _check_together(config: Config) -> None:
     depth, limits = config.baseline.densenet_depth, search.iterations or search.trials or search.max_minutes
     rules = [
         (data.dataset != "arrays" or data.arrays_path, "arrays_path", "the path of an .npz file with dataset='arrays'", "''"),
+        (data.augment or not (data.cutout or training.train_cutout), "augment", "true where images are cut out (cutout, train_cutout)", data.augment),
         (data.dataset == "arrays" or not data.arrays_path, "dataset", "'arrays' when arrays_path is given", repr(data.dataset)),
         (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
         (child.reductions < training.train_cells, "train_cells", f"more than reductions ({child.reductions})", training.train_cells),

@@ -22,6 +22,8 @@ def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str
     with _native_messages_hidden():
         import tensorflow as tf
 
+        # Python's warnings of retracing: a child is traced once per architecture by design.
+        tf.get_logger().setLevel("ERROR")
         gpus = tf.config.list_physical_devices("GPU")
     if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -151,12 +151,14 @@ def final_network(config: Config, cell: Cell, data: ImageData) -> CellNetwork:
 def chosen_architectures(config: Config) -> list[Cell]:
     """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's searches.
 
+    A given architecture may have any number of blocks and any operations that children know.
+
     Raises:
         ValueError: There is no finished search to choose from, or the text is no architecture.
     """
     space, controller = cell_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [space.parse(config.training.architecture)]
+        return [Cell.parse(config.training.architecture)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):

@@ -121,6 +121,14 @@ class Cell:
         """The cell of a `to_json()`; ValueError as for `from_text`."""
         return cls(tuple(Block(*row) for row in read_json(text, operations, combinations)))
 
+    @classmethod
+    def parse(
+        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
+    ) -> Cell:
+        """The cell of either form; ValueError as for `from_text`."""
+        read = cls.from_json if text.lstrip().startswith(("{", "[")) else cls.from_text
+        return read(text, operations, combinations)
+
 
 @dataclass(frozen=True)
 class CellSpace:
@@ -252,8 +260,7 @@ class CellSpace:
         Raises:
             ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
         """
-        read = Cell.from_json if text.lstrip().startswith(("{", "[")) else Cell.from_text
-        cell = read(text, self.operations, self.combinations)
+        cell = Cell.parse(text, self.operations, self.combinations)
         self._check(cell)
         return cell
 
