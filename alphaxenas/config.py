@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, whole
-from alphaxenas.parameters import whole_list
+from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, whole, whole_list
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
@@ -96,7 +95,7 @@ class SearchConfig:
     max_minutes: float = number(0.0, "stop after so many minutes, restarts included; 0 = unlimited", low=0)
     search_epochs: int = whole(2, "epochs of a child met inside the tree", low=0)
     search_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
-    final_epochs: int = whole(4, "epochs of the architecture a game ends with", low=1)
+    final_epochs: int = whole(4, "epochs of the architecture a game ends with", low=0)
     final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
     search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
     expansions: int = whole(24, "tree simulations per move", low=1)
@@ -345,8 +344,10 @@ def _check_together(config: Config) -> None:
         (data.augment or not (data.cutout or training.train_cutout), "augment", "true where images are cut out (cutout, train_cutout)", data.augment),
         (data.dataset == "arrays" or not data.arrays_path, "dataset", "'arrays' when arrays_path is given", repr(data.dataset)),
         (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
-        (child.reductions < training.train_cells, "train_cells", f"more than reductions ({child.reductions})", training.train_cells),
+        (training.train_reductions < training.train_cells, "train_reductions", f"fewer than train_cells ({training.train_cells})", training.train_reductions),
         (limits, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
+        (search.search_epochs or search.final_epochs or search.iterations or search.max_minutes, "iterations",
+         "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)", search.iterations),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",
          training.warmup_epochs),

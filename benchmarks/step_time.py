@@ -12,9 +12,13 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 BATCH, SIDE, CLASSES, EPOCH_IMAGES = 64, 32, 10, 13_500
 
@@ -58,7 +62,10 @@ def main() -> None:
         ours.append(float(np.median(times[:, 0])))
         theirs.append(float(np.median(times[:, 1])))
         shares.append((starts[-1] - ours[-1]) / (ours[-1] * EPOCH_IMAGES / BATCH))
-        print(f"child {number + 1:2d}: {child.multiply_adds / 1e6:6.1f} M multiply-adds, ours {ours[-1] * 1e3:4.0f} ms, PyTorch {theirs[-1] * 1e3:4.0f} ms, start {starts[-1]:.2f} s ({shares[-1]:.1%} of an epoch)", flush=True)
+        print(
+            f"child {number + 1:2d}: {child.multiply_adds / 1e6:6.1f} M multiply-adds, ours {ours[-1] * 1e3:4.0f} ms, "
+            f"PyTorch {theirs[-1] * 1e3:4.0f} ms, start {starts[-1]:.2f} s ({shares[-1]:.1%} of an epoch)", flush=True,
+        )
     ratio = np.log(np.array(theirs) / np.array(ours))
     print(json.dumps({
         "children": options.children, "precision": options.precision, "threads": options.threads,

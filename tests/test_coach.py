@@ -1,7 +1,6 @@
 """The coach: what it records, when it stops, what it never does twice. Kills and broken disks: tests/faults."""
 
 import json
-import time
 
 import numpy as np
 import pytest

@@ -57,7 +57,7 @@ def test_the_config_is_frozen():
     ("dataset", "arrays", ["`arrays_path`", ".npz"]),
     ("arrays_path", "x.npz", ["`dataset`", "arrays"]),
     ("reductions", 3, ["`reductions`", "fewer than cells"]),
-    ("train_cells", 2, ["`train_cells`", "reductions"]),
+    ("train_cells", 2, ["`train_reductions`", "train_cells"]),
     ("densenet_depth", 23, ["`densenet_depth`", "multiple of 6"]),
     ("warmup_epochs", 1000, ["`warmup_epochs`", "train_epochs"]),
     ("seed", None, ["`seed`", "None"]),

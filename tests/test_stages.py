@@ -8,7 +8,7 @@ from alphaxenas.controllers.alphaxenas import AlphaXENAS
 from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.devices import prepare_tensorflow
 from alphaxenas.spaces.cell import Cell
-from alphaxenas.stages import cell_space, chosen_architectures, final_network, load_images, make_controller
+from alphaxenas.stages import cell_space, chosen_architectures, final_network, load_images, make_controller, search
 
 TEXT = "prev:conv5x5 + prev2:conv3x3; b0:conv7x7 | b0:identity"
 
@@ -55,6 +55,20 @@ def test_both_controllers_get_the_same_budgets(tmp_path):
     ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
     assert isinstance(ours, AlphaXENAS) and isinstance(random, RandomSearch)
     assert ours.ask().budget == random.ask().budget
+
+
+def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
+    config = configured(
+        tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2, search_children=2, filters=4, cells=1, reductions=0,
+        blocks=1, lstm_steps=2, fraction=0.2,
+    )
+    results = search(config, "alphaxenas", 0)
+    assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
+
+
+def test_a_dry_run_needs_a_limit_that_counts_something(tmp_path):
+    with pytest.raises(ParameterError, match="iterations"):
+        configured(tmp_path, search_epochs=0, final_epochs=0)
 
 
 def test_cutout_without_augmentation_is_refused(tmp_path):

@@ -10,7 +10,7 @@ the training went well: whatever is not on the path cannot move, and a child tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 

@@ -49,6 +49,12 @@ class CellNetwork:
     dropout: float = 0.0
     auxiliary: bool = False
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.reductions < max(self.cells, 1) or self.cells < 1:
+            raise ValueError(
+                f"Invalid value for `reductions`. Expected 0 to {self.cells - 1}, fewer than cells. Received: {self.reductions}"
+            )
+
     def reduction_cells(self) -> tuple[int, ...]:
         """Indices of the cells that work at half the resolution of the cell before them."""
         return tuple(self.cells * (stage + 1) // (self.reductions + 1) for stage in range(self.reductions))

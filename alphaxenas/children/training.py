@@ -44,7 +44,7 @@ class Recipe:
         weight_decay: L2 coefficient on kernels (not on scales, offsets and biases), added to the gradient.
         gradient_clip: Largest global norm of the gradient; 0 for none.
         label_smoothing: Share of the target spread over all classes.
-        warmup: Share of the steps in which the learning rate rises from 0.
+        warmup: Share of the steps, below 1, in which the learning rate rises from 0.
         final_learning_rate: Share of `learning_rate` that the cosine ends at.
         precision: `"float32"` or `"bfloat16"`.
     """

@@ -75,9 +75,12 @@ class TrainedEvaluator:
         """
         begin = time.perf_counter()
         bank = self.bank if self._share_weights else WeightBank(self._seed)
-        child = CompiledChild(self._build(self._space.decode(proposal.tokens)), bank, self._image_shape, self._recipe)
-        metrics = {"parameters": child.parameters, "multiply_adds": child.multiply_adds}
+        network = self._build(self._space.decode(proposal.tokens))
+        metrics: dict[str, float] = {}
+        child = None
         try:
+            child = CompiledChild(network, bank, self._image_shape, self._recipe)
+            metrics |= {"parameters": child.parameters, "multiply_adds": child.multiply_adds}
             reward = self._score(child, proposal, metrics)
         except (DivergedError, tf.errors.ResourceExhaustedError) as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
