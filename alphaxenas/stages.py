@@ -123,7 +123,9 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
             for rank, cell in enumerate(cells, 1)
         ]
         results = _train(config, entries, data, folder, config.training.train_epochs)
-        write_atomically(folder.figures / "architecture.png", picture(space, cells[results["chosen"]]))
+        chosen = cells[results["chosen"]]
+        write_atomically(folder.figures / "architecture.png", picture(space, chosen))
+        write_atomically(folder.path / "architecture.json", f"{chosen.to_json()}\n".encode())
         return results
 
 

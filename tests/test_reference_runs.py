@@ -1,0 +1,58 @@
+"""The stored reference runs: complete, unchanged, small, and readable by what reads any run."""
+
+import hashlib
+import json
+import subprocess
+
+import pytest
+
+from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.report import load_suite
+
+EXP, EVENTS = PROJECT_ROOT / "exp", PROJECT_ROOT / "tensorboard_log"
+SUITES = sorted(path.name for path in EXP.glob("reference-*"))
+
+
+def stored_files():
+    listed = subprocess.run(["git", "ls-files", "-z", "exp", "tensorboard_log"], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no git checkout: which files are stored cannot be told")
+    return [PROJECT_ROOT / name for name in listed.stdout.split("\0") if "/reference-" in name]
+
+
+def test_both_reference_runs_are_there():
+    assert {"reference-quick", "reference-cifar10-cpu"} <= set(SUITES)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_reference_run_is_what_its_checksums_say(suite):
+    sums = dict(reversed(line.split("  ", 1)) for line in (EXP / suite / "SHA256SUMS").read_text().splitlines())
+    assert sums, "no checksums"
+    for name, expected in sums.items():
+        assert hashlib.sha256((PROJECT_ROOT / name).read_bytes()).hexdigest() == expected, name
+
+
+def test_every_stored_file_has_a_checksum():
+    sums = "".join((EXP / suite / "SHA256SUMS").read_text() for suite in SUITES)
+    missing = [path for path in stored_files() if path.name != "SHA256SUMS" and str(path.relative_to(PROJECT_ROOT)) not in sums]
+    assert not missing
+
+
+def test_reference_runs_are_small():
+    files = stored_files()
+    assert sum(path.stat().st_size for path in files) < 5e6
+    assert all(path.stat().st_size < 1e6 for path in files)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_reference_run_is_finished_and_reads_like_any_run(suite):
+    stored = load_suite(suite, EXP)
+    assert stored.searches and stored.final and stored.densenet
+    for run in stored.runs:
+        assert run.results is not None
+        assert (EVENTS / suite / run.stage).is_dir()
+    notebooks = sorted(path.stem[:2] for path in (EXP / suite / "notebooks").glob("*.ipynb"))
+    assert notebooks == ["01", "02", "03", "04", "05"]
+    for path in (EXP / suite / "notebooks").glob("*.ipynb"):
+        outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
+        assert outputs and not any(output["output_type"] == "error" for output in outputs)
