@@ -47,12 +47,12 @@ def test_reference_runs_are_small():
 @pytest.mark.parametrize("suite", SUITES)
 def test_reference_run_is_finished_and_reads_like_any_run(suite):
     stored = load_suite(suite, EXP)
-    assert stored.searches and stored.final and stored.densenet
+    assert stored.searches and stored.final
     for run in stored.runs:
         assert run.results is not None
         assert (EVENTS / suite / run.stage).is_dir()
     notebooks = sorted(path.stem[:2] for path in (EXP / suite / "notebooks").glob("*.ipynb"))
-    assert notebooks == ["01", "02", "03", "04", "05"]
+    assert notebooks == ["01", "02", *(["03"] if stored.densenet else []), "04", "05"]
     for path in (EXP / suite / "notebooks").glob("*.ipynb"):
         outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
         assert outputs and not any(output["output_type"] == "error" for output in outputs)
