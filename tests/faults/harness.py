@@ -35,7 +35,7 @@ def apart(function, *arguments, **named):
 
 def play(exp_dir: Path | str, **more) -> dict:
     """The toy search to its end, with a stand-in for the pictures, which take most of its time."""
-    with mock.patch.object(alphaxenas.coach, "_picture", lambda space, architecture: PNG):
+    with mock.patch.object(alphaxenas.coach, "picture", lambda space, architecture: PNG):
         return toy.play(Path(exp_dir), **more)
 
 
