@@ -109,9 +109,9 @@ def test_after_the_grace_period_a_long_child_is_given_up(tmp_path, reference):
 
 
 def test_two_processes_never_share_a_run(tmp_path):
-    first = start(tmp_path, 12, 0.3)
+    first = start(tmp_path, 400, 0.3)  # long enough to be still at it when the second has started on a busy machine
     wait_for_trials(tmp_path, 1, first)
-    second = start(tmp_path, 12)
+    second = start(tmp_path, 400)
     _, errors = second.communicate(timeout=30)
     assert second.returncode == 1 and f"in use by process {first.pid}" in errors
     first.kill()
