@@ -24,70 +24,16 @@ dozen actions is several times faster than arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.controllers.tree_nodes import Leaf, Node, Predict, Prediction, flag, flatten, unflatten, walk
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """What `predict` says about a prefix with `n` legal actions.
-
-    Attributes:
-        priors: Probability of each legal action, `[n]`, in the order of the actions.
-        value: Expected value of the prefix.
-        action_values: Expected value after each action, `[n]`; None to start unvisited edges from the node's mean.
-    """
-
-    priors: Sequence[float]
-    value: float
-    action_values: Sequence[float] | None = None
-
-
-Predict = Callable[[Tokens, Tokens], Prediction]
-"""`predict(prefix, legal actions)`; never asked about a complete game."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A simulation that waits for its value.
-
-    Attributes:
-        tokens: The prefix reached.
-        depth: Length of the prefix the simulation started from; only edges below it take part.
-        complete: Whether `tokens` is a complete game.
-        value: The value predicted for the prefix; NaN for a complete game.
-    """
-
-    tokens: Tokens
-    depth: int
-    complete: bool
-    value: float
-
-
-class _Node:
-    """One prefix and its edges, edge `i` in slot `i` of every list."""
-
-    __slots__ = ("actions", "priors", "firsts", "visits", "sums", "waiting", "closed", "spent", "children", "total", "sum")
-
-    def __init__(self, actions: Tokens, prediction: Prediction) -> None:
-        count = len(actions)
-        self.actions = actions
-        self.priors = list(prediction.priors)
-        self.firsts = None if prediction.action_values is None else list(prediction.action_values)
-        self.visits = [0] * count
-        self.sums = [0.0] * count
-        self.waiting = [0] * count
-        self.closed = [False] * count
-        self.spent = [False] * count
-        self.children: list[_Node | None] = [None] * count
-        self.total = 1
-        self.sum = float(prediction.value)
+__all__ = ["Leaf", "Predict", "Prediction", "Tree"]
 
 
 class Tree:
@@ -112,14 +58,14 @@ class Tree:
 
     def reset(self) -> None:
         """Forgets everything: a new tree."""
-        self._top: _Node | None = None
+        self._top: Node | None = None
         self._low, self._high = float("inf"), float("-inf")
         self._nodes, self._deepest = 0, 0
         self.rewind()
 
     def rewind(self) -> None:
         """Puts the root back to the empty prefix, keeping the tree: a new game."""
-        self._line: list[tuple[_Node, int]] = []
+        self._line: list[tuple[Node, int]] = []
         self._root = self._top
         self._noisy: list[float] | None = None
         self.prefix: Tokens = ()
@@ -192,7 +138,7 @@ class Tree:
                 return self._arrive(node, chosen, tuple(tokens))
             node, priors = child, child.priors
 
-    def _arrive(self, node: _Node, slot: int, tokens: Tokens) -> Leaf:
+    def _arrive(self, node: Node, slot: int, tokens: Tokens) -> Leaf:
         """Expands the edge that a walk ended on, unless the game is complete there."""
         depth = len(self.prefix)
         self._deepest = max(self._deepest, len(tokens))
@@ -200,7 +146,7 @@ class Tree:
         node.children[slot] = child
         return Leaf(tokens, depth, child is None, float("nan") if child is None else child.sum)
 
-    def _expand(self, tokens: Tokens) -> _Node | None:
+    def _expand(self, tokens: Tokens) -> Node | None:
         """A new node, or None for a complete game."""
         actions = self.legal_actions(tokens)
         if not actions:
@@ -208,7 +154,7 @@ class Tree:
         self._nodes += 1
         prediction = self.predict(tokens, actions)
         self._see(prediction.value)
-        return _Node(actions, prediction)
+        return Node(actions, prediction)
 
     def _see(self, value: float) -> None:
         self._low, self._high = min(self._low, value), max(self._high, value)
@@ -223,7 +169,7 @@ class Tree:
         """
         value = float(value)
         self._see(value)
-        path = self._path(leaf.tokens)
+        path = walk(self._top, leaf.tokens)
         for node, slot in path[leaf.depth :]:
             node.waiting[slot] -= 1
             node.visits[slot] += 1
@@ -231,16 +177,16 @@ class Tree:
             node.total += 1
             node.sum += value
         if close:
-            _flag(path, "closed")
+            flag(path, "closed")
 
     def cancel(self, leaf: Leaf) -> None:
         """Releases the virtual loss of a leaf without counting the simulation."""
-        for node, slot in self._path(leaf.tokens)[leaf.depth :]:
+        for node, slot in walk(self._top, leaf.tokens)[leaf.depth :]:
             node.waiting[slot] -= 1
 
     def hold(self, leaf: Leaf) -> None:
         """Lays the virtual loss of a leaf again, after `restore` (which starts without any)."""
-        for node, slot in self._path(leaf.tokens)[leaf.depth :]:
+        for node, slot in walk(self._top, leaf.tokens)[leaf.depth :]:
             node.waiting[slot] += 1
 
     def search(self, simulations: int, score: Callable[[Tokens], float]) -> int:
@@ -264,7 +210,7 @@ class Tree:
         Exact: the tree is then the one that would have been, had the simulation returned the new value (its walk
         excepted). A value counted in several simulations is corrected once for each.
         """
-        for node, slot in self._path(leaf.tokens)[leaf.depth :]:
+        for node, slot in walk(self._top, leaf.tokens)[leaf.depth :]:
             node.sums[slot] += difference
             node.sum += difference
 
@@ -279,16 +225,16 @@ class Tree:
 
     def reopen(self, tokens: Tokens) -> None:
         """Lets simulations go to a complete game again, because its measured value is out of date."""
-        path = self._path(tokens)
+        path = walk(self._top, tokens)
         if len(path) == len(tokens):
             for node, slot in path:
                 node.closed[slot] = False
 
     def spend(self, tokens: Tokens) -> None:
         """Marks a complete game as played to its end: never a move again. Nothing if the tree has not grown so far."""
-        path = self._path(tokens)
+        path = walk(self._top, tokens)
         if len(path) == len(tokens):
-            _flag(path, "spent")
+            flag(path, "spent")
 
     # --- moves -------------------------------------------------------------------------------------------------------
 
@@ -371,92 +317,29 @@ class Tree:
                 "closed": list(node.closed), "spent": list(node.spent), "total": [node.total]}  # fmt: skip
 
     def state(self) -> dict[str, Any]:
-        """The tree as flat arrays: nodes in the order of a breadth-first walk, edges in the order of their nodes.
+        """The tree as flat arrays (`flatten`), the prefix, the noise and the range of values.
 
         Simulations that wait for a value are left out; `hold` them again after `restore`.
         """
-        nodes = [] if self._top is None else [self._top]
-        links: list[int] = []
-        for node in nodes:  # grows while it is walked: breadth first, without recursion
-            for child in node.children:
-                links.append(len(nodes) if child is not None else -1)
-                if child is not None:
-                    nodes.append(child)
-
-        def edges(name: str, kind: str) -> np.ndarray:
-            return np.array([value for node in nodes for value in getattr(node, name)], dtype=kind)
-
-        return {
+        return flatten(self._top) | {
             "prefix": list(self.prefix),
             "range": np.array([self._low, self._high], dtype=np.float64),
             "noisy": np.array(self._noisy or [], dtype=np.float64),
             "size": [self._nodes, self._deepest],
-            "node_edges": np.array([len(node.actions) for node in nodes], dtype=np.int32),
-            "node_total": np.array([node.total for node in nodes], dtype=np.int64),
-            "node_sum": np.array([node.sum for node in nodes], dtype=np.float64),
-            "edge_child": np.array(links, dtype=np.int64),
-            "edge_action": edges("actions", "int32"),
-            "edge_prior": edges("priors", "float64"),
-            "edge_visits": edges("visits", "int64"),
-            "edge_sum": edges("sums", "float64"),
-            "edge_closed": edges("closed", "bool"),
-            "edge_spent": edges("spent", "bool"),
-            "edge_first": np.array(
-                [v for n in nodes for v in (n.firsts or [float("nan")] * len(n.actions))], dtype=np.float64
-            ),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self.reset()
-        columns = {name: np.asarray(value).tolist() for name, value in state.items()}
-        nodes, start = [], 0
-        for count, total, value in zip(columns["node_edges"], columns["node_total"], columns["node_sum"]):
-            part = slice(start, start + count)
-            firsts = columns["edge_first"][part]
-            node = _Node(tuple(columns["edge_action"][part]), Prediction(columns["edge_prior"][part], value, firsts))
-            if firsts[0] != firsts[0]:
-                node.firsts = None
-            node.visits, node.sums = columns["edge_visits"][part], columns["edge_sum"][part]
-            node.closed, node.spent = columns["edge_closed"][part], columns["edge_spent"][part]
-            node.total, node.sum = total, value
-            nodes.append(node)
-            start += count
-        start = 0
-        for node in nodes:
-            for slot in range(len(node.actions)):
-                child = columns["edge_child"][start + slot]
-                node.children[slot] = nodes[child] if child >= 0 else None
-            start += len(node.actions)
-        self._top = self._root = nodes[0] if nodes else None
-        self._low, self._high = columns["range"]
-        self._nodes, self._deepest = columns["size"]
-        for action in columns["prefix"]:
-            self.advance(action)
-        self._noisy = columns["noisy"] or None
+        self._top = self._root = unflatten(state)
+        self._low, self._high = np.asarray(state["range"]).tolist()
+        self._nodes, self._deepest = map(int, state["size"])
+        for action in state["prefix"]:
+            self.advance(int(action))
+        self._noisy = np.asarray(state["noisy"]).tolist() or None
 
-    def _path(self, tokens: Tokens) -> list[tuple[_Node, int]]:
-        """Nodes and slots along `tokens`, as far as the tree has grown."""
-        path, node = [], self._top
-        for token in tokens:
-            if node is None:
-                break
-            slot = node.actions.index(token)
-            path.append((node, slot))
-            node = node.children[slot]
-        return path
-
-    def _find(self, tokens: Tokens) -> _Node | None:
-        path = self._path(tokens)
+    def _find(self, tokens: Tokens) -> Node | None:
+        path = walk(self._top, tokens)
         if len(path) < len(tokens):
             return None
         return path[-1][0].children[path[-1][1]] if path else self._top
-
-
-def _flag(path: list[tuple[_Node, int]], name: str) -> None:
-    """Sets a flag on the last edge of a path, and on every edge above whose node has all its edges flagged."""
-    for node, slot in reversed(path):
-        flags = getattr(node, name)
-        flags[slot] = True
-        if not all(flags):
-            return
