@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, whole, whole_list
+from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, text_list, whole, whole_list
+from alphaxenas.study_choices import DIGITS_TABLE, parse_controllers, parse_table
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
@@ -160,9 +161,24 @@ class ReportConfig:
     compare_with: str = text("", "other suites to show beside this one, with commas, e.g. an ablation", f"({NAME_PATTERN}(, *{NAME_PATTERN})*)?")
 
 
+@dataclass(frozen=True)
+class StudyConfig:
+    """Sample efficiency: controllers on tables of architectures that were trained before."""
+
+    tables: tuple[str, ...] = text_list(
+        ("digits",), "what is searched: digits = small networks really trained here, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...")
+    study_controllers: str = text(
+        "random,evolution,local,uct,alphax,guided", "who searches, with commas; name:setting=value,setting=value changes settings")
+    ablation: str = text("", "variants of controllers shown in a comparison of their own, written likewise; empty = none")
+    study_seeds: int = whole(20, "seeds 0, 1, 2, ... of every controller on every table", low=1)
+    cap: int = whole(20_000, "a search that has not succeeded after so many queries ends and counts as so many", low=1)
+    target: str = text("optimum", "when a search has succeeded: optimum, or a top share of the table such as 0.001", r"optimum|0?\.[0-9]+")
+    processes: int = whole(0, "searches at the same time; 0 = as many as there are cores", low=0)
+
+
 GROUPS: dict[str, type] = {
     "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
-    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig,
+    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig, "study": StudyConfig,
 }
 FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
 
@@ -179,6 +195,7 @@ class Config:
     baseline: BaselineConfig = BaselineConfig()
     training: TrainingConfig = TrainingConfig()
     report: ReportConfig = ReportConfig()
+    study: StudyConfig = StudyConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.
@@ -355,3 +372,8 @@ def _check_together(config: Config) -> None:
     for holds, name, expected, received in rules:
         if not holds:
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
+    for name in ("study_controllers", "ablation"):
+        parse_controllers(getattr(config.study, name), name)
+    for table in config.study.tables:
+        if table != DIGITS_TABLE and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
+            raise ParameterError(f"Invalid value for `tables`. Expected {DIGITS_TABLE}, or an existing file. Received: {path}")

@@ -55,6 +55,11 @@ def whole_list(default: Sequence[int], help: str, neutral: bool = False) -> Any:
     return _declare("wholes", tuple(default), help, neutral=neutral)
 
 
+def text_list(default: Sequence[str], help: str, neutral: bool = False) -> Any:
+    """Declares a list of different texts, none of them empty."""
+    return _declare("texts", tuple(default), help, neutral=neutral)
+
+
 def allowed(field: dataclasses.Field) -> str:
     """What a field accepts, in words."""
     rule = field.metadata
@@ -69,6 +74,8 @@ def allowed(field: dataclasses.Field) -> str:
         return "a list of one or more different names among " + ", ".join(rule["options"])
     if kind == "wholes":
         return "a list of different whole numbers >= 0"
+    if kind == "texts":
+        return "a list of different texts, none of them empty"
     if kind == "flag":
         return "True or False"
     return "a path (text)" if kind == "path" else f"text of the form {rule['pattern']}" if rule["pattern"] != "(?s).*" else "text"
@@ -101,6 +108,8 @@ def check(field: dataclasses.Field, value: Any) -> Any:
     elif isinstance(value, (list, tuple)):
         if kind == "wholes":
             fits = all(isinstance(item, int) and not isinstance(item, bool) and item >= 0 for item in value)
+        elif kind == "texts":
+            fits = all(isinstance(item, str) and item.strip() and "\0" not in item for item in value)
         else:
             fits = value and all(isinstance(item, str) and item in rule["options"] for item in value)
         if fits and len(set(value)) == len(value):
@@ -114,9 +123,9 @@ def parse(field: dataclasses.Field, written: str) -> Any:
     Lists are written with commas, as in `conv3x3,sep5x5`, with or without brackets.
     """
     kind = field.metadata["kind"]
-    if kind in ("names", "wholes"):
+    if kind in ("names", "wholes", "texts"):
         items = [item.strip().strip("'\"") for item in written.strip().strip("[]").split(",") if item.strip()]
-        return items if kind == "names" else [_read(int, item) for item in items]
+        return [_read(int, item) for item in items] if kind == "wholes" else items
     if kind == "flag":
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(written.lower(), written)
     if kind == "number":

@@ -1,0 +1,202 @@
+"""What a study compares, as texts that fit on a command line, in a profile and in a journal: tables and controllers.
+
+    random,evolution,guided:tree=false,surrogate=gp,local      four controllers, one of them with two settings
+    FILE code=COLUMN signal=COLUMN report=COLUMN               one table
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from alphaxenas.parameters import ParameterError
+
+DIGITS_TABLE = "digits"
+"""Names the table that needs no file: small networks, really trained on scikit-learn's digits."""
+SPACES = ("auto", "table", "nasbench101", "nasbench201")
+SUFFIXES = (".csv.gz", ".csv", ".npz", ".tfrecord")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+@dataclass(frozen=True)
+class ControllerChoice:
+    """A controller with settings that differ from its defaults.
+
+    Attributes:
+        name: As in the catalogue of controllers.
+        settings: Keyword arguments of its class.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+    @property
+    def label(self) -> str:
+        """`name` or `name:setting=value,setting=value`, the settings in the order given."""
+        settings = ",".join(f"{name}={_written(value)}" for name, value in self.settings.items())
+        return f"{self.name}:{settings}" if settings else self.name
+
+    @property
+    def folder(self) -> str:
+        """The label as the name of a folder."""
+        return self.label.replace(":", ",").replace("/", "_")
+
+
+@dataclass(frozen=True)
+class TableChoice:
+    """A table and which of its columns mean what; `alphaxenas.data.benchmark_tables.read_table` says what is allowed.
+
+    Attributes:
+        path: The file.
+        code: Column that names the architecture; empty where the format fixes it (`.npz`, `.tfrecord`).
+        signal: Column that the search sees.
+        report: Column that is only reported, such as test accuracy; empty for none.
+        cost: Column of seconds that a query would have taken; empty for none.
+        space: One of `SPACES`.
+        where: Only rows whose column has this value, as `(column, value)` pairs.
+        epochs: Budget, where the table has several; 0 where it has one.
+        same_signal_and_report: Allow the report column to be the signal.
+        name: How the table is called in folders and figures; by default file and signal.
+    """
+
+    path: str
+    code: str = ""
+    signal: str = ""
+    report: str = ""
+    cost: str = ""
+    space: str = "auto"
+    where: tuple[tuple[str, str], ...] = ()
+    epochs: int = 0
+    same_signal_and_report: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        file = Path(self.path).name
+        stem = next((file.removesuffix(suffix) for suffix in SUFFIXES if file.endswith(suffix)), file)
+        parts = [stem, *(value for _, value in self.where), *([f"{self.epochs}epochs"] if self.epochs else ()), self.signal]
+        name = self.name or re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(filter(None, parts))).lstrip("-.")
+        object.__setattr__(self, "name", name)
+        for word, value, rule, expected in (
+            ("space", self.space, self.space in SPACES, f"one of {', '.join(SPACES)}"),
+            ("signal", self.signal, bool(self.signal), "a column"),
+            ("name", name, re.fullmatch(_NAME, name), "letters, digits, '.', '_', '-'"),
+        ):
+            if not rule:
+                raise ParameterError(f"Invalid value for `{word}` of the table {self.path}. Expected {expected}. Received: {value!r}")
+
+    def description(self) -> dict[str, Any]:
+        """All but the folder of the file, as JSON values: where a table lies does not change what it says."""
+        return {
+            "name": self.name, "file": Path(self.path).name, "code": self.code, "signal": self.signal, "report": self.report,
+            "cost": self.cost, "space": self.space, "where": [list(pair) for pair in self.where], "epochs": self.epochs,
+        }
+
+
+def parse_controllers(text: str, parameter: str = "controllers") -> tuple[ControllerChoice, ...]:
+    """Controllers written as `name,name:setting=value,setting=value,name`.
+
+    Args:
+        text: A part with `=` but without `:` in front of it is a further setting of the controller before it. Values are
+            `true`, `false`, numbers, or else texts. An empty text means no controller.
+        parameter: Where the text comes from, for messages.
+
+    Raises:
+        ParameterError: No such controller, an unreadable setting, or a controller given twice.
+    """
+    from alphaxenas.controllers.catalogue import CONTROLLERS
+
+    found: list[tuple[str, dict[str, Any]]] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        head, colon, rest = part.partition(":")
+        if colon or "=" not in part:
+            if head not in CONTROLLERS:
+                raise ParameterError(f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with settings "
+                                     f"as in name:setting=value,setting=value. Received: {part!r}")
+            found.append((head, {}))
+            part = rest
+            if not colon:
+                continue
+        name, equals, value = part.partition("=")
+        if not found or not equals or not name.isidentifier() or not value or name in found[-1][1]:
+            raise ParameterError(f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each once. "
+                                 f"Received: {part!r} in {text!r}")
+        found[-1][1][name] = _value(value)
+    choices = tuple(ControllerChoice(name, MappingProxyType(settings)) for name, settings in found)
+    folders = [choice.folder for choice in choices]
+    for choice in choices:
+        if folders.count(choice.folder) > 1:
+            raise ParameterError(f"Invalid value for `{parameter}`. Expected every controller once. Received: {choice.label} twice")
+    return choices
+
+
+def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
+    """A table written as `FILE code=COLUMN signal=COLUMN ...`, quoted as in a shell where names contain blanks.
+
+    Args:
+        text: After the file, any of the attributes of `TableChoice`; `where=COLUMN=VALUE` may be repeated.
+        folder: What a relative path is meant from.
+
+    Raises:
+        ParameterError: An unreadable or unknown word, or a missing one.
+    """
+    try:
+        file, *words = shlex.split(text)
+    except ValueError as error:
+        raise ParameterError(f"Invalid value for `tables`. Expected FILE and words as in signal=COLUMN. Received: {text!r} ({error})") from None
+    known = [name for name in TableChoice.__dataclass_fields__ if name != "path"]
+    values: dict[str, Any] = {}
+    where = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in known or not equals or (name in values and name != "where"):
+            raise ParameterError(f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in signal=COLUMN. "
+                                 f"Received: {word!r} in {text!r}")
+        if name == "where":
+            where.append(parse_where(value))
+        else:
+            values[name] = value
+    for name, kind in (("epochs", int), ("same_signal_and_report", bool)):
+        if name in values:
+            value = _value(values[name])
+            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+                raise ParameterError(f"Invalid value for `{name}` in `tables`. Expected {kind.__name__}. Received: {values[name]!r}")
+            values[name] = value
+    return TableChoice(str(Path(folder) / Path(file).expanduser()), where=tuple(where), **values)
+
+
+def parse_where(text: str) -> tuple[str, str]:
+    """`COLUMN=VALUE` as a pair. Raises `ParameterError`."""
+    column, equals, value = text.partition("=")
+    if not column or not equals:
+        raise ParameterError(f"Invalid value for `where`. Expected COLUMN=VALUE. Received: {text!r}")
+    return column, value
+
+
+def parse_target(text: str) -> float:
+    """`optimum` as 0, a top share such as `0.001` as a number in (0, 1). Raises `ParameterError`."""
+    if text == "optimum":
+        return 0.0
+    share = _value(text)
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+        raise ParameterError(f"Invalid value for `target`. Expected optimum, or a share between 0 and 1 such as 0.001. Received: {text!r}")
+    return float(share)
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
