@@ -19,8 +19,7 @@ from alphaxenas.children.training import Recipe
 from alphaxenas.coach import Coach, picture
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller
-from alphaxenas.controllers.alphaxenas import AlphaXENAS
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
 from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.full_training import Entry, train_in_full
@@ -29,7 +28,7 @@ from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
 
 ORIGINAL_SEARCH_CHILDREN = 12
-"""Children that the original trained per game; random search's round where AlphaXENAS's is not fixed."""
+"""Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
 
 
 def load_images(config: Config) -> ImageData:
@@ -55,14 +54,14 @@ def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> C
     """The controller `name`, with both budgets, the same for every controller."""
     search = config.search
     budgets = Budget(search.search_epochs, search.search_fraction), Budget(search.final_epochs, search.final_fraction)
-    if name == "random":
-        return RandomSearch(space, *budgets, search.search_children or ORIGINAL_SEARCH_CHILDREN, seed)
+    if name != "alphaxenas":
+        return catalogue.make_controller(name, space, seed, *budgets, search.search_children or ORIGINAL_SEARCH_CHILDREN)
     names = (
         "expansions", "exploration", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
         "dirichlet_weight", "refresh_after", "search_children", "lstm_units", "lstm_learning_rate", "lstm_batch_size",
         "lstm_steps", "replay_capacity",
     )
-    return AlphaXENAS(space, *budgets, **{name: getattr(search, name) for name in names}, seed=seed)
+    return catalogue.make_controller(name, space, seed, *budgets, **{name: getattr(search, name) for name in names})
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from alphaxenas.contracts import Budget, Outcome  # noqa: E402
-from alphaxenas.controllers import AlphaXENAS, RandomSearch  # noqa: E402
+from alphaxenas.controllers import AlphaXENAS, make_controller  # noqa: E402
 from alphaxenas.spaces import CellSpace  # noqa: E402
 
 NOISE = 0.01
@@ -61,7 +61,7 @@ def play(controller, seed: int, trials: int) -> tuple[float, float]:
 def main(seeds: int = 20, trials: int = 63) -> None:
     """Plays both on every seed."""
     ours = np.array([play(AlphaXENAS(CellSpace(), SEARCH, FINAL, search_children=CHILDREN, seed=s), s, trials) for s in range(seeds)])
-    theirs = np.array([play(RandomSearch(CellSpace(), SEARCH, FINAL, CHILDREN, s), s, trials) for s in range(seeds)])
+    theirs = np.array([play(make_controller("random", CellSpace(), s, SEARCH, FINAL, CHILDREN), s, trials) for s in range(seeds)])
     gains = ours - theirs
     half = 1.96 * gains.std(0, ddof=1) / np.sqrt(seeds)
     report = {"synthetic": True, "seeds": seeds, "trials": trials}

@@ -4,6 +4,7 @@ TensorFlow is loaded when an `AlphaXENAS` is made, not by importing this package
 """
 
 from alphaxenas.controllers.alphaxenas import AlphaXENAS
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
+from alphaxenas.controllers.rounds import Rounds, Strategy
 
-__all__ = ["AlphaXENAS", "RandomSearch"]
+__all__ = ["CONTROLLERS", "AlphaXENAS", "Rounds", "Strategy", "make_controller"]

@@ -9,14 +9,13 @@ from __future__ import annotations
 import pytest
 
 from alphaxenas.contracts import Budget
+from alphaxenas.controllers.catalogue import make_controller as make
 
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
 
 def random_search(space, seed):
-    from alphaxenas.controllers.random_search import RandomSearch
-
-    return RandomSearch(space, search_budget=SEARCH, final_budget=FINAL, searches_per_final=3, seed=seed)
+    return make("random", space, seed, SEARCH, FINAL, searches_per_final=3)
 
 
 def alphaxenas(space, seed):

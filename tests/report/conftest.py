@@ -10,6 +10,7 @@ from alphaxenas.coach import Coach
 from alphaxenas.config import from_values
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.rounds import Rounds
 from alphaxenas.report import load_suite
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces import CellSpace
@@ -44,7 +45,7 @@ class Formula:
         pass
 
 
-class Diagnosed(RandomSearch):
+class Diagnosed(Rounds):
     """Random search that reports what AlphaXENAS reports."""
 
     def __init__(self, *arguments) -> None:
@@ -71,7 +72,7 @@ class Shelf:
         config = from_values({**PINNED, "trials": trials, **(more or {})})
         parameters = {**config.parameters("data", "space", "child", "search"), "controller": controller, "search_seed": seed}
         budgets = Budget(1, 0.5), Budget(3)
-        player = (Diagnosed if controller == "alphaxenas" else RandomSearch)(SPACE, *budgets, 3, seed)
+        player = (Diagnosed if controller == "alphaxenas" else Rounds)(RandomSearch(SPACE, seed), SPACE, *budgets, 3)
         with RunFolder.open(suite, f"{controller}-seed{seed}", parameters, self.exp_dir, self.exp_dir.parent / "events") as folder:
             Coach(SPACE, player, Formula(bonus, seed, failing), folder, trials=trials, checkpoint_every=100).play()
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.random_search import complete_games
+from alphaxenas.controllers.ledger import complete_games
 from alphaxenas.spaces import COMBINATIONS, OPERATIONS, Block, Cell, CellSpace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,50 @@
+"""All controllers by name. Each is imported when it is made, so that tabular searches start without TensorFlow."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from alphaxenas.contracts import Budget, Controller, SearchSpace
+from alphaxenas.controllers.rounds import Rounds
+
+_STRATEGIES = {
+    "random": "random_search.RandomSearch",
+    "uct": "uct.UCT",
+    "alphax": "alphax.AlphaX",
+    "evolution": "evolution.RegularizedEvolution",
+    "local": "local_search.LocalSearch",
+    "guided": "guided.GuidedSearch",
+}
+CONTROLLERS = ("alphaxenas", *_STRATEGIES)
+
+
+def make_controller(
+    name: str, space: SearchSpace, seed: int, search_budget: Budget, final_budget: Budget | None = None, searches_per_final: int = 0,
+    **settings: Any,
+) -> Controller:  # fmt: skip
+    """The controller called `name`.
+
+    Args:
+        name: One of `CONTROLLERS`.
+        space: Any search space.
+        seed: The run's seed.
+        search_budget: What most architectures are evaluated with.
+        final_budget: What the best of each round is evaluated with; None without finals.
+        searches_per_final: Architectures per round, 0 = no finals. `"alphaxenas"` ends every game with a final; there it
+            is `search_children`, and without a final budget the finals have the search budget.
+        **settings: Further keyword arguments of the controller's or strategy's class.
+
+    Raises:
+        ValueError: An unknown name, or a setting out of its range.
+    """
+    if name not in CONTROLLERS:
+        raise ValueError(f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}")
+    if name == "alphaxenas":
+        from alphaxenas.controllers.alphaxenas import AlphaXENAS
+
+        settings = {"search_children": searches_per_final, **settings}
+        return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
+    module, kind = _STRATEGIES[name].split(".")
+    strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)(space, seed, **settings)
+    return Rounds(strategy, space, search_budget, final_budget, searches_per_final)

@@ -1,0 +1,168 @@
+"""Rounds: what they spend, what is proposed at which budget, what the strategy is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from alphaxenas.config import CONTROLLERS as CONFIGURED
+from alphaxenas.contracts import Budget, Outcome
+from alphaxenas.controllers import CONTROLLERS, make_controller
+from alphaxenas.controllers.ledger import complete_games
+from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.spaces import CellSpace
+
+SPACE = CellSpace(blocks=2)
+TINY = CellSpace(blocks=1, operations=("conv3x3", "identity"))
+SEARCH, FINAL = Budget(1, 0.5), Budget(4)
+
+
+def searcher(space=SPACE, searches_per_final=3, seed=0, final=FINAL):
+    return Rounds(RandomSearch(space, seed), space, SEARCH, final, searches_per_final)
+
+
+def play(controller, steps, reward=lambda proposal: 0.5, status="ok"):
+    proposals = []
+    for _ in range(steps):
+        if (proposal := controller.ask()) is None:
+            break
+        proposals.append(proposal)
+        controller.tell(Outcome(proposal, reward(proposal), status))
+    return proposals
+
+
+def test_a_round_is_several_search_children_and_one_final():
+    proposals = play(searcher(searches_per_final=3), 12)
+    assert [proposal.purpose for proposal in proposals] == ["search", "search", "search", "final"] * 3
+    assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", SEARCH), ("final", FINAL)}
+
+
+def test_without_finals_there_is_one_budget_and_nothing_twice():
+    proposals = play(searcher(TINY, searches_per_final=0, final=None), 1000)
+    assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", SEARCH)}
+    keys = [TINY.key(TINY.decode(proposal.tokens)) for proposal in proposals]
+    assert len(set(keys)) == len(keys) == len({TINY.key(TINY.decode(tokens)) for tokens in complete_games(TINY)})
+
+
+def test_finals_need_a_budget():
+    with pytest.raises(ValueError, match="`final_budget`"):
+        searcher(final=None)
+
+
+def test_the_final_is_the_best_of_its_round():
+    rewards = [0.2, 0.9, 0.4, 0.0, 0.1, 0.1, 0.3, 0.0]
+    proposals = play(searcher(), 8, reward=lambda proposal: rewards[proposal.number])
+    assert proposals[3].tokens == proposals[1].tokens
+    assert proposals[7].tokens == proposals[6].tokens
+
+
+def test_of_equals_the_first_drawn_is_chosen():
+    proposals = play(searcher(), 4)
+    assert proposals[3].tokens == proposals[0].tokens
+
+
+def test_the_last_round_of_a_small_space_is_a_short_one():
+    proposals = play(searcher(TINY, searches_per_final=3), 1000)
+    counts = Counter(proposal.purpose for proposal in proposals)
+    assert counts["search"] % 3
+    assert counts["final"] == -(-counts["search"] // 3)
+
+
+def test_the_strategy_is_told_rewards_at_the_search_budget_alone():
+    class Told(RandomSearch):
+        told = []
+
+        def observe(self, tokens, reward):
+            super().observe(tokens, reward)
+            self.told.append((tokens, reward))
+
+    strategy = Told(SPACE, 0)
+    controller = Rounds(strategy, SPACE, SEARCH, FINAL, 3)
+    proposals = play(controller, 4, reward=lambda proposal: 0.1 * proposal.number)
+    failed = controller.ask()
+    controller.tell(Outcome(failed, 0.0, "missing"))
+    assert strategy.told == [(proposal.tokens, 0.1 * proposal.number) for proposal in proposals[:3]] + [(failed.tokens, None)]
+
+
+def test_all_search_children_of_a_round_and_its_predecessors_final_may_be_outstanding():
+    controller = searcher(searches_per_final=3)
+    first = [controller.ask() for _ in range(3)]
+    assert None not in first
+    assert controller.ask() is None, "the final waits for the outcomes of its round"
+    for proposal in reversed(first):
+        controller.tell(Outcome(proposal, 0.1 * proposal.number))
+    final = controller.ask()
+    assert (final.purpose, final.tokens) == ("final", first[2].tokens)
+    second = [controller.ask() for _ in range(3)]
+    assert [proposal.purpose for proposal in second] == ["search"] * 3
+    controller.tell(Outcome(second[0], 0.5))
+    controller.tell(Outcome(final, 0.7))
+    with pytest.raises(ValueError, match="outstanding proposals"):
+        controller.tell(Outcome(final, 0.7))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_random_search_proposes_does_not_depend_on_the_order_of_outcomes(seed):
+    def reward(proposal):
+        return (7 * proposal.number % 11) / 11
+
+    in_order = play(searcher(), 12, reward)
+    controller, rng, outstanding, proposals = searcher(), np.random.default_rng(seed), [], []
+    while len(proposals) < 12:
+        while len(proposals) < 12 and (proposal := controller.ask()) is not None:
+            proposals.append(proposal)
+            outstanding.append(proposal)
+        if outstanding:
+            late = outstanding.pop(rng.integers(len(outstanding)))
+            controller.tell(Outcome(late, reward(late)))
+    assert [(p.tokens, p.purpose) for p in proposals] == [(p.tokens, p.purpose) for p in in_order]
+
+
+def test_failed_children_are_never_given_the_final_budget():
+    controller = searcher(searches_per_final=2)
+    one, two = controller.ask(), controller.ask()
+    controller.tell(Outcome(one, 0.0, "failed", reason="loss is not finite"))
+    controller.tell(Outcome(two, 0.0))
+    assert controller.ask().tokens == two.tokens
+
+
+def test_a_round_in_which_everything_failed_has_no_final():
+    proposals = play(searcher(), 7, status="failed", reward=lambda proposal: 0.0)
+    assert [proposal.purpose for proposal in proposals] == ["search"] * 7
+
+
+def test_diagnostics_and_beliefs_tell_what_was_spent_and_found():
+    controller = searcher()
+    assert controller.beliefs() == "nothing evaluated yet"
+    proposals = play(controller, 3, reward=lambda proposal: 0.1 * proposal.number)
+    assert str(SPACE.decode(proposals[2].tokens)) in controller.beliefs()
+    assert "search/best_final" not in controller.diagnostics()
+    play(controller, 2, reward=lambda proposal: 0.8125)
+    assert controller.beliefs().startswith("best of 1 at the final budget: 0.8125 by ")
+    assert controller.diagnostics() == {
+        "search/iterations": 1.0,
+        "search/children": 5.0,
+        "search/failed": 0.0,
+        "search/best_search": 0.8125,
+        "search/best_final": 0.8125,
+    }
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, True])
+def test_the_number_of_searches_is_a_whole_one(number):
+    with pytest.raises(ValueError, match="`searches_per_final`. Expected a whole number >= 0"):
+        searcher(searches_per_final=number)
+
+
+def test_the_catalogue_names_what_it_has():
+    with pytest.raises(ValueError, match="random.*Received: 'rnd'"):
+        make_controller("rnd", SPACE, 0, SEARCH)
+
+
+def test_a_controller_of_the_catalogue_plays_with_and_without_finals():
+    assert [p.purpose for p in play(make_controller("random", SPACE, 0, SEARCH), 4)] == ["search"] * 4
+    assert [p.purpose for p in play(make_controller("random", SPACE, 0, SEARCH, FINAL, 3), 4)] == ["search"] * 3 + ["final"]
+    assert set(CONFIGURED) <= set(CONTROLLERS)
