@@ -65,7 +65,7 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
     axes.set_ylim(*picture.upwards)
     axes.set_aspect("equal")
     axes.axis("off")
-    pen = _Pen(axes)
+    pen = Pen(axes)
     _draw_lines(pen, picture)
     for number, block in enumerate(cell.blocks):
         _draw_block(pen, block, f"b{number}", left[layout.columns[f"b{number}"]], layout)
@@ -148,7 +148,7 @@ def _columns(layout: Layout, edges: list[Edge]) -> list[float]:
     return left
 
 
-def _draw_lines(pen: _Pen, picture: _Picture) -> None:
+def _draw_lines(pen: Pen, picture: _Picture) -> None:
     """Every edge: a curve between columns, straight along its rails, an arrow head at its end."""
     layout, left = picture.layout, picture.left
     for edge in picture.edges:
@@ -174,7 +174,7 @@ def _draw_lines(pen: _Pen, picture: _Picture) -> None:
         pen.arrow(tip, height, colour)
 
 
-def _draw_block(pen: _Pen, block: Block, name: str, left: float, layout: Layout) -> None:
+def _draw_block(pen: Pen, block: Block, name: str, left: float, layout: Layout) -> None:
     """A frame with two operations, the sign that combines them, and the block's name."""
     y = layout.y[name, layout.columns[name]]
     pen.rounded(left, y - BLOCK_HEIGHT / 2, BLOCK_WIDTH, BLOCK_HEIGHT, PAPER, FRAME, order=1.05)
@@ -182,11 +182,11 @@ def _draw_block(pen: _Pen, block: Block, name: str, left: float, layout: Layout)
     sign = start + SIGN_GAP
     for port, operation in enumerate((block.operation1, block.operation2)):
         height = layout.port_y(name, port, ROW)
-        fill, ink = _colours(operation)
+        fill, ink = family_colours(operation)
         middle = (start + sign) / 2
         curve = [(start, height), (middle, height), (middle, y), (sign, y)]
         pen.line(Path(curve, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]), BETWEEN, 0.85, order=2)
-        pen.box(left + PAD, height, BOX_WIDTH, BOX_HEIGHT, _readable(operation), fill, ink)
+        pen.box(left + PAD, height, BOX_WIDTH, BOX_HEIGHT, readable_operation(operation), fill, ink)
     end = sign + SIGN_WIDTH
     pen.rounded(sign, y - SIGN_HEIGHT / 2, SIGN_WIDTH, SIGN_HEIGHT, "white", BETWEEN, order=3)
     pen.letters((sign + end) / 2, y, block.combination, INK, 0.84 * LETTER, upright=True)
@@ -194,18 +194,18 @@ def _draw_block(pen: _Pen, block: Block, name: str, left: float, layout: Layout)
     pen.line(Path([(end, y), (left + BLOCK_WIDTH, y)]), BETWEEN, 1.0, order=2)
 
 
-def _colours(operation: str) -> tuple[str, str]:
+def family_colours(operation: str) -> tuple[str, str]:
     """Fill and lettering of an operation's family."""
     return next(colours for family, colours in FAMILIES.items() if operation.startswith(family))
 
 
-def _readable(operation: str) -> str:
+def readable_operation(operation: str) -> str:
     """`maxpool3x3` as `max pool 3×3`."""
     family = next(family for family in FAMILIES if operation.startswith(family))
     return f"{family.replace('pool', ' pool')} {operation.removeprefix(family).replace('x', '×')}".strip()
 
 
-class _Pen:
+class Pen:
     """Draws shapes on axes whose limits are set; lines keep their width in proportion to everything else."""
 
     def __init__(self, axes: Axes) -> None:

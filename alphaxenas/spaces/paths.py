@@ -1,0 +1,53 @@
+"""Architectures as the operation sequences on their paths from input to output: equal for equal graphs.
+
+A path is written as a number: the sequences of `kinds` operations are the nodes of a tree in which every node has
+`kinds` children, numbered level by level from the root. The empty sequence is 0, and operation `o` after sequence `i` is
+`kinds * i + o + 1`. So shorter sequences come first, and the numbers of all sequences up to a length are contiguous.
+
+Source: White, Neiswanger, Savani 2021, "BANANAS: Bayesian optimization with neural architectures for neural architecture
+search", section 4.1 (path encoding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def path_numbers(kinds: int, longest: int) -> int:
+    """How many sequences of at most `longest` out of `kinds` operations there are: 1 + kinds + ... + kinds**longest."""
+    return sum(kinds**length for length in range(longest + 1))
+
+
+def extended(path: int, operation: int, kinds: int) -> int:
+    """The number of a sequence with one more operation at its end."""
+    return kinds * path + operation + 1
+
+
+def path_name(path: int, operations: Sequence[str]) -> str:
+    """A path's operations, readable: `conv > pool`; the empty sequence is `direct`."""
+    names: list[str] = []
+    while path:
+        path, operation = divmod(path - 1, len(operations))
+        names.append(operations[operation])
+    return " > ".join(reversed(names)) or "direct"
+
+
+def vertex_paths(predecessors: Sequence[Iterable[int]], operations: Sequence[int], kinds: int) -> set[int]:
+    """The different operation sequences between the first and the last vertex of a graph with operations on its vertices.
+
+    Args:
+        predecessors: Of every vertex, in an order in which edges lead forwards; vertex 0 has none.
+        operations: Code of every vertex; those of the first and last vertex are not read.
+        kinds: How many codes there are.
+    """
+    last = len(predecessors) - 1
+    found: list[set[int]] = [{0}]
+    for vertex in range(1, last + 1):
+        arriving: set[int] = set()
+        for source in predecessors[vertex]:
+            arriving |= found[source]
+        if vertex < last:
+            step = operations[vertex] + 1
+            arriving = {kinds * path + step for path in arriving}
+        found.append(arriving)
+    return found[last]
