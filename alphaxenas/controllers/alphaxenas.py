@@ -25,40 +25,20 @@ Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many predicted 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.replay import CLIP, Replay, Scale, rank_correlation
+from alphaxenas.controllers.guide import Guide
+from alphaxenas.controllers.measured import Measured
+from alphaxenas.controllers.replay import Replay
 from alphaxenas.controllers.tree import Leaf, Prediction, Tree
+from alphaxenas.controllers.tree_nodes import leaf_from_json, leaf_to_json
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
-ROLLOUT_TEMPERATURE = 0.1
-"""Of rollouts, in standard deviations of predicted reward."""
 ROLLOUT_TRIES = 20
-WINDOW = 60
-"""Latest outcomes that the held-out rank correlation is taken over."""
-REMEMBERED = 4096
-"""Prefixes whose LSTM states are kept at once."""
-
-
-@dataclass
-class _Known:
-    """The outcome of a key at the search budget."""
-
-    reward: float
-    failed: bool
-    age: int
-
-
-@dataclass
-class _Visit:
-    """A simulation that brought a measured value into the tree, so that the value can be replaced."""
-
-    leaf: Leaf
-    value: float
+"""Rollouts of one simulation before it gives up finding a new architecture."""
 
 
 class AlphaXENAS:
@@ -84,7 +64,6 @@ class AlphaXENAS:
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
         lstm_steps: Mini-batches per fit, one fit per game.
-        lstm_members: Networks that are averaged.
         replay_capacity: Evaluated architectures kept for training the LSTM.
         seed: The run's seed.
 
@@ -97,7 +76,7 @@ class AlphaXENAS:
         exploration: float = 1.0, temperature: float = 0.0, prior: str = "lstm", warmup_iterations: int = 4,
         tree_renewal: int = 1, dirichlet_alpha: float = 0.3, dirichlet_weight: float = 0.25, refresh_after: int = 50,
         search_children: int = 6, lstm_units: int = 100, lstm_learning_rate: float = 0.003, lstm_batch_size: int = 32,
-        lstm_steps: int = 40, lstm_members: int = 1, replay_capacity: int = 1000, seed: int = 0,
+        lstm_steps: int = 40, replay_capacity: int = 1000, seed: int = 0,
     ) -> None:  # fmt: skip
         _check("expansions", expansions >= 1, "a whole number >= 1", expansions)
         _check("temperature", temperature >= 0, "a number >= 0", temperature)
@@ -116,26 +95,19 @@ class AlphaXENAS:
         self._expansions, self._temperature, self._prior = expansions, temperature, prior
         self._warmup, self._renewal = warmup_iterations, tree_renewal
         self._noise = (dirichlet_alpha, dirichlet_weight)
-        self._refresh_after, self._search_children = refresh_after, search_children
+        self._search_children = search_children
         size, length = len(space.vocabulary), space.max_length
-        self._net = PolicyValueLSTM(
-            size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, members=lstm_members, seed=seed
-        )  # fmt: skip
+        network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
         self._replay = Replay(replay_capacity, length, size)
         self._tree = Tree(space.legal_actions, self._predict, exploration)
+        self._measured = Measured(self._tree, self._replay, search_budget, refresh_after)
+        self._guide = Guide(space, network, search_budget, final_budget, self._measured.mean)
         self._rng = stream(seed, "alphaxenas")
         self._number = self._iteration = self._trained = 0
-        self._scale: Scale | None = None
-        self._fit_age = 0
-        self._known: dict[str, _Known] = {}
         self._finished: set[str] = set()
-        self._visits: dict[str, list[_Visit]] = {}
         self._waiting: dict[int, tuple[Proposal, Leaf | None]] = {}
-        self._held_out: list[list[float]] = []
-        self._correlation: float | None = None
         self._best: tuple[float, Tokens] | None = None
         self._over = False
-        self._forget()
         self._begin_game()
 
     # --- the game ----------------------------------------------------------------------------------------------------
@@ -180,17 +152,17 @@ class AlphaXENAS:
                 self._tree.settle(leaf, leaf.value)
                 continue
             key = self._key(leaf.tokens)
-            known = self._known.get(key)
+            known = key in self._measured
             if self._awaited(key):
                 self._tree.cancel(leaf)
                 self._left += 1
                 return None
-            if known is not None and self._stale(known):
+            if known and self._measured.stale(key, self._trained):
                 return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
-            if known is not None:
-                self._measured(key, leaf)
+            if known:
+                self._measured.back_up(key, leaf)
             elif self._search_children or key in self._finished:
-                self._tree.settle(leaf, self._predicted(leaf.tokens), close=key in self._finished)
+                self._tree.settle(leaf, self._guide.value(leaf.tokens), close=key in self._finished)
             else:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
         while self._children < self._due():
@@ -211,19 +183,9 @@ class AlphaXENAS:
     def _rollout(self, prefix: Tokens) -> Tokens | None:
         """A complete game from `prefix` with a new key, drawn along high predicted values; None if none was found."""
         for _ in range(ROLLOUT_TRIES):
-            tokens = prefix
-            while actions := self._space.legal_actions(tokens):
-                weights = np.full(len(actions), 1.0 / len(actions))
-                if self._scale is not None:
-                    memory = self._memory(tokens)
-                    values = self._net.values(self._continuations(tokens, actions)).astype(np.float64) / ROLLOUT_TEMPERATURE
-                    weights = np.exp(values - values.max())
-                    if self._uses_policy():
-                        weights = weights * self._net.policy(memory, actions)
-                    weights /= weights.sum()
-                tokens = (*tokens, actions[int(self._rng.choice(len(actions), p=weights))])
+            tokens = self._guide.rollout(prefix, self._rng, self._uses_policy())
             key = self._key(tokens)
-            if key not in self._known and key not in self._finished and not self._awaited(key):
+            if key not in self._measured and key not in self._finished and not self._awaited(key):
                 return tokens
         return None
 
@@ -270,47 +232,22 @@ class AlphaXENAS:
         key, failed = self._key(proposal.tokens), outcome.status != "ok"
         reward = float(outcome.reward)
         if proposal.purpose == "refresh":
-            self._refreshed(key, proposal.tokens, leaf, reward, failed)
+            self._measured.refresh(key, proposal.tokens, leaf, reward, failed, self._trained)
             return
-        self._predict_held_out(key, proposal, reward, failed)
+        if not failed and key not in self._measured and key not in self._finished:
+            self._guide.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
         policies = np.stack(self._policies) if final else None
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies)
         self._trained += 1
         if not final:
-            first = not failed and not any(not known.failed for known in self._known.values())
-            self._known[key] = _Known(reward, failed, self._trained)
-            if first and self._scale is None:
+            first = self._measured.add(key, reward, failed, self._trained)
+            if first and not self._guide.learned:
                 self._tree.rebase(reward)
-            self._measured(key, leaf)
-        for other, known in self._known.items():
-            if self._stale(known):
-                for visit in self._visits.get(other, []):
-                    self._tree.reopen(visit.leaf.tokens)
+            self._measured.back_up(key, leaf)
+        self._measured.reopen_stale(self._trained)
         if final:
             self._finish(key, proposal.tokens, reward, failed)
-
-    def _measured(self, key: str, leaf: Leaf) -> None:
-        """Backs the measured value of a key up the path of `leaf`, which may end before the game it was rolled out to."""
-        known = self._known[key]
-        value = self._replay.value(self._search_budget, known.reward, known.failed)
-        if known.failed and all(other.failed for other in self._known.values()):
-            value = self._placeholder()
-        self._tree.settle(leaf, value, close=leaf.complete)
-        self._visits.setdefault(key, []).append(_Visit(leaf, value))
-
-    def _refreshed(self, key: str, tokens: Tokens, leaf: Leaf, reward: float, failed: bool) -> None:
-        """Replaces the value of a key, on every path that it was backed up on."""
-        known = self._known[key]
-        known.age = self._trained
-        if not failed:
-            known.reward = reward
-            self._replay.add(key, tokens, self._search_budget, reward, self._trained)
-            value = self._replay.value(self._search_budget, reward)
-            for visit in self._visits.get(key, []):
-                self._tree.correct(visit.leaf, value - visit.value)
-                visit.value = value
-        self._measured(key, leaf)
 
     def _finish(self, key: str, tokens: Tokens, reward: float, failed: bool) -> None:
         """Ends a game: learns, renews the tree when it is time, begins the next game."""
@@ -319,79 +256,17 @@ class AlphaXENAS:
         if not failed and (self._best is None or reward > self._best[0]):
             self._best = (reward, tokens)
         self._iteration += 1
-        window = [pair for pair in self._held_out if pair[2] == 0.0]
-        correlation = rank_correlation([pair[0] for pair in window], [pair[1] for pair in window])
-        self._correlation = correlation if len(window) >= 5 and np.isfinite(correlation) else None
-        scale = self._replay.scale(self._search_budget) or self._replay.scale(self._final_budget)
-        if scale is not None:
-            self._net.fit(self._replay.examples())
-            self._scale, self._fit_age = scale, self._trained
-        self._forget()
+        self._guide.learn(self._replay, self._trained)
         if self._renewal and self._iteration % self._renewal == 0:
             self._tree.reset()
-            self._visits = {}
+            self._measured.forget_paths()
         self._begin_game()
 
-    def _predict_held_out(self, key: str, proposal: Proposal, reward: float, failed: bool) -> None:
-        """Notes what the LSTM expects of an architecture that it never saw, beside what came of it."""
-        if self._scale is None or failed or key in self._known or key in self._finished:
-            return
-        context = self._replay.context(proposal.budget, self._fit_age)
-        _, value = self._net.predict([proposal.tokens], np.array([context]))
-        self._held_out.append([float(value[0]), reward, float(proposal.purpose == "final")])
-        del self._held_out[:-WINDOW]
-
-    # --- what the tree is told ---------------------------------------------------------------------------------------
-
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
-        uniform = [1.0 / len(actions)] * len(actions)
-        if self._scale is None:
-            return Prediction(uniform, self._placeholder())
-        memory = self._memory(tokens)
-        priors = self._net.policy(memory, actions).tolist() if self._uses_policy() else uniform
-        values = [self._accuracy(value) for value in self._net.values(self._continuations(tokens, actions))]
-        return Prediction(priors, self._accuracy(memory.total.mean()), values)
+        return self._guide.predict(tokens, actions, self._uses_policy())
 
     def _uses_policy(self) -> bool:
         return self._prior == "lstm" and self._iteration >= self._warmup
-
-    def _placeholder(self) -> float:
-        """The value of everything before the LSTM has learned anything: the mean of what was measured."""
-        rewards = [known.reward for known in self._known.values() if not known.failed]
-        return float(np.mean(rewards)) if rewards else 0.0
-
-    def _predicted(self, tokens: Tokens) -> float:
-        return self._placeholder() if self._scale is None else self._accuracy(self._memory(tokens).total.mean())
-
-    def _accuracy(self, value: float) -> float:
-        return self._scale.reward(min(max(float(value), -CLIP), CLIP))
-
-    def _forget(self) -> None:
-        """Drops remembered LSTM states; they are computed again to the same bits."""
-        self._memories: dict[Tokens, Any] = {}
-        self._drive: np.ndarray | None = None
-
-    def _memory(self, tokens: Tokens):
-        """The LSTM's memory of a prefix, always computed beside its siblings (see `PolicyValueLSTM.extend`)."""
-        if self._drive is None:
-            context = self._replay.context(self._search_budget, self._fit_age)
-            self._start, self._drive = self._net.begin(context)
-        if not tokens:
-            return self._start
-        parent = tokens[:-1]
-        actions = self._space.legal_actions(parent)
-        siblings, row = self._continuations(parent, actions), actions.index(tokens[-1])
-        return type(siblings)(*(part[row] for part in siblings))
-
-    def _continuations(self, tokens: Tokens, actions: Tokens):
-        """Memories of all continuations of a prefix."""
-        found = self._memories.get(tokens)
-        if found is None:
-            memory = self._memory(tokens)
-            if len(self._memories) >= REMEMBERED:
-                self._memories.clear()
-            found = self._memories[tokens] = self._net.extend(memory, actions, self._drive)
-        return found
 
     def _key(self, tokens: Tokens) -> str:
         return self._space.key(self._space.decode(tokens))
@@ -399,92 +274,61 @@ class AlphaXENAS:
     def _awaited(self, key: str) -> bool:
         return any(self._key(proposal.tokens) == key for proposal, _ in self._waiting.values())
 
-    def _stale(self, known: _Known) -> bool:
-        return 0 < self._refresh_after <= self._trained - known.age and not known.failed
-
     # --- records -----------------------------------------------------------------------------------------------------
 
     def diagnostics(self) -> dict[str, float]:
         """Tree size, and after the first fit the LSTM's losses and held-out rank correlation at the search budget."""
         numbers = {f"tree/{name}": value for name, value in self._tree.summary().items()}
-        numbers |= {f"lstm/{name}": value for name, value in self._net.losses.items()}
-        if self._correlation is not None:
-            numbers["lstm/rank_correlation"] = self._correlation
-        return numbers | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
+        return numbers | self._guide.diagnostics() | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
 
     def beliefs(self) -> str:
         """One line: the architecture the LSTM would build now and what it expects of it, and the best so far."""
-        if self._scale is None:
-            return f"nothing learned yet, {len(self._known)} children measured"
-        tokens: Tokens = ()
-        while actions := self._space.legal_actions(tokens):
-            tokens = (*tokens, actions[int(np.argmax(self._net.values(self._continuations(tokens, actions))))])
-        line = f"expects {self._predicted(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
+        if not self._guide.learned:
+            return f"nothing learned yet, {len(self._measured)} children measured"
+        tokens = self._guide.favourite()
+        line = f"expects {self._guide.value(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
         return line if self._best is None else f"{line}; best final {self._best[0]:.4f}"
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on: tree, LSTM with optimiser, replay, generator, the game in progress."""
-        visits = [(key, visit) for key, group in self._visits.items() for visit in group]
+        """Everything needed to go on: tree, guide, replay, generator, the game in progress."""
         return {
             "tree": self._tree.state(),
-            "lstm": self._net.state() | {"seed": self._net.seed},
+            "guide": self._guide.state(),
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
-            "counters": [self._number, self._iteration, self._trained, self._fit_age, self._children, self._left],
+            "counters": [self._number, self._iteration, self._trained, self._children, self._left],
             "noised": self._noised,
             "over": self._over,
-            "scale": None if self._scale is None else [float(part) for part in self._scale],
-            "known": [[key, known.reward, known.failed, known.age] for key, known in self._known.items()],
+            "measured": self._measured.state(),
             "finished": sorted(self._finished),
-            "visits": [[key, visit.value, *_plain(visit.leaf)] for key, visit in visits],
             "waiting": [
-                [p.number, list(p.tokens), p.budget.epochs, p.budget.fraction, p.purpose, None if leaf is None else _plain(leaf)]
+                [p.number, list(p.tokens), p.budget.epochs, p.budget.fraction, p.purpose, None if leaf is None else leaf_to_json(leaf)]
                 for p, leaf in self._waiting.values()
             ],
             "policies": np.array(self._policies, np.float32),
-            "held_out": [list(pair) for pair in self._held_out],
-            "correlation": self._correlation,
             "best": None if self._best is None else [self._best[0], list(self._best[1])],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
-        self._forget()
         self._tree.restore(state["tree"])
-        self._net.seed = int(state["lstm"]["seed"])
-        self._net.restore(state["lstm"])
+        self._guide.restore(state["guide"])
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
-        (self._number, self._iteration, self._trained, self._fit_age, self._children, self._left) = map(int, state["counters"])
+        (self._number, self._iteration, self._trained, self._children, self._left) = map(int, state["counters"])
         self._noised, self._over = bool(state["noised"]), bool(state["over"])
-        self._scale = None if state["scale"] is None else Scale(*state["scale"])
-        self._known = {key: _Known(float(r), bool(f), int(age)) for key, r, f, age in state["known"]}
+        self._measured.restore(state["measured"])
         self._finished = set(state["finished"])
-        self._visits = {}
-        for key, value, *leaf in state["visits"]:
-            self._visits.setdefault(key, []).append(_Visit(_leaf(leaf), float(value)))
         self._waiting = {}
         for number, tokens, epochs, fraction, purpose, leaf in state["waiting"]:
             proposal = Proposal(int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose)
-            self._waiting[proposal.number] = (proposal, None if leaf is None else _leaf(leaf))
+            self._waiting[proposal.number] = (proposal, None if leaf is None else leaf_from_json(leaf))
             if leaf is not None:
-                self._tree.hold(_leaf(leaf))
+                self._tree.hold(leaf_from_json(leaf))
         self._policies = list(np.asarray(state["policies"]))
-        self._held_out = [list(pair) for pair in state["held_out"]]
-        self._correlation = state["correlation"]
         self._best = None if state["best"] is None else (float(state["best"][0]), tuple(state["best"][1]))
 
 
 def _check(name: str, holds: bool, expected: str, received: object) -> None:
     if not holds:
         raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
-
-
-def _plain(leaf: Leaf) -> list:
-    """A leaf as JSON values; a NaN value (of a complete game) as None."""
-    return [list(leaf.tokens), leaf.depth, leaf.complete, None if leaf.complete else float(leaf.value)]
-
-
-def _leaf(plain: list) -> Leaf:
-    tokens, depth, complete, value = plain
-    return Leaf(tuple(tokens), int(depth), bool(complete), float("nan") if value is None else float(value))

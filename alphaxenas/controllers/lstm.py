@@ -9,13 +9,12 @@ per budget (`replay.py` says why). One pass over an architecture therefore train
 
 Source: AlphaGo Zero (Silver et al. 2017, eq. 1) for the loss, the original AlphaXENAS for the inputs. Departures from
 the original: cross-entropy instead of the reversed KL divergence, a linear value on standardised rewards instead of a
-sigmoid on accuracies, decoupled weight decay, `members` networks whose outputs are averaged, and the value is
-a sum of contributions, one per token read: most of an architecture's merit is the sum of its parts, and a few dozen
-evaluated architectures teach a sum
-where they do not yet teach a function of the last LSTM state.
+sigmoid on accuracies, decoupled weight decay, and the value is a sum of contributions, one per token read: most of an
+architecture's merit is the sum of its parts, and a few dozen evaluated architectures teach a sum where they do not yet
+teach a function of the last LSTM state.
 
 Training is one `tf.function` with one shape. Inference is NumPy: the search asks for one prefix at a time, and one LSTM
-step costs less than a call into TensorFlow. Notation: E members, U units, V tokens, L longest game, n prefixes.
+step costs less than a call into TensorFlow. Notation: U units, V tokens, L longest game, n prefixes, b architectures of a mini-batch.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ CONTEXT = 3
 
 
 class Memory(NamedTuple):
-    """What the LSTM remembers of a prefix: output and cell, each `[E, U]`, and the value so far, `[E]`."""
+    """What the LSTM remembers of a prefix: output and cell, each `[U]`, and the value so far; of `n` prefixes, with `n` first."""
 
     output: np.ndarray
     cell: np.ndarray
@@ -47,27 +46,26 @@ class PolicyValueLSTM:
     Args:
         vocabulary_size: V.
         max_length: L.
-        units: U, LSTM units of each member.
+        units: U.
         learning_rate: Of Adam.
         batch_size: Architectures per mini-batch.
         steps: Mini-batches per fit.
         weight_decay: Share of every weight matrix lost per step, times the learning rate.
-        members: E, networks that are averaged.
         seed: Of initial weights and batches.
     """
 
     def __init__(
         self, vocabulary_size: int, max_length: int, units: int = 100, learning_rate: float = 0.003, batch_size: int = 32,
-        steps: int = 40, weight_decay: float = 0.3, members: int = 1, seed: int = 0,
+        steps: int = 40, weight_decay: float = 0.3, seed: int = 0,
     ) -> None:  # fmt: skip
-        for name, value in (("units", units), ("batch_size", batch_size), ("steps", steps), ("members", members)):
+        for name, value in (("units", units), ("batch_size", batch_size), ("steps", steps)):
             if value < 1:
                 raise ValueError(f"Invalid value for `lstm_{name}`. Expected a whole number >= 1. Received: {value}")
         if not learning_rate > 0:
             raise ValueError(f"Invalid value for `lstm_learning_rate`. Expected a number > 0. Received: {learning_rate}")
         self.vocabulary_size, self.max_length, self.units = vocabulary_size, max_length, units
         self.learning_rate, self.batch_size, self.steps = learning_rate, batch_size, steps
-        self.weight_decay, self.members, self.seed = weight_decay, members, seed
+        self.weight_decay, self.seed = weight_decay, seed
         self.fits = 0
         self.losses: dict[str, float] = {}
         inputs = vocabulary_size + 1 + CONTEXT
@@ -79,18 +77,17 @@ class PolicyValueLSTM:
         }
         rng = stream(seed, "lstm", "weights")
         initial = []
-        for _ in range(members):
-            for name, shape in shapes.items():
-                limit = np.sqrt(6.0 / sum(shape)) if len(shape) == 2 else 0.0
-                value = rng.uniform(-limit, limit, shape).astype(np.float32) if limit else np.zeros(shape, np.float32)
-                if name == "kernel":
-                    value[inputs:] *= 0.1  # begin with sums of single tokens, learn interactions later
-                    value[vocabulary_size + 1 : inputs] *= 0.3
-                if name == "bias":
-                    value[units : 2 * units] = 1.0  # forget little at first
-                if name == "head":
-                    value *= 0.1
-                initial.append(value)
+        for name, shape in shapes.items():
+            limit = np.sqrt(6.0 / sum(shape)) if len(shape) == 2 else 0.0
+            value = rng.uniform(-limit, limit, shape).astype(np.float32) if limit else np.zeros(shape, np.float32)
+            if name == "kernel":
+                value[inputs:] *= 0.1  # begin with sums of single tokens, learn interactions later
+                value[vocabulary_size + 1 : inputs] *= 0.3
+            if name == "bias":
+                value[units : 2 * units] = 1.0  # forget little at first
+            if name == "head":
+                value *= 0.1
+            initial.append(value)
         # On a GPU this network is too small to be worth the trip, and the CPU's sums repeat exactly.
         with tf.device("/CPU:0"):
             self._weights = [tf.Variable(value) for value in initial]
@@ -105,35 +102,33 @@ class PolicyValueLSTM:
 
     def _refresh(self) -> None:
         """Copies the weights to NumPy for inference."""
-        groups = [[weight.numpy() for weight in self._weights[part::4]] for part in range(4)]
-        kernel, self._bias, head, head_bias = (np.stack(group) for group in groups)
-        self._token_rows = np.ascontiguousarray(kernel[:, : self.vocabulary_size + 1].transpose(1, 0, 2))  # [V+1, E, 4U]
-        self._context_rows = kernel[:, self.vocabulary_size + 1 : -self.units]  # [E, 3, 4U]
-        self._recurrent = np.ascontiguousarray(kernel[:, -self.units :])  # [E, U, 4U]
-        self._policy_rows = np.ascontiguousarray(head[:, :, :-1])
-        self._value_rows = np.ascontiguousarray(head[:, :, -1])
-        self._policy_bias, self._value_bias = head_bias[:, :-1], head_bias[:, -1]
+        kernel, self._bias, head, head_bias = (weight.numpy().copy() for weight in self._weights)
+        self._token_rows = kernel[: self.vocabulary_size + 1]  # [V+1, 4U]
+        self._context_rows = kernel[self.vocabulary_size + 1 : -self.units]  # [3, 4U]
+        self._recurrent = kernel[-self.units :]  # [U, 4U]
+        self._policy_rows = np.ascontiguousarray(head[:, :-1])
+        self._value_rows = np.ascontiguousarray(head[:, -1])
+        self._policy_bias, self._value_bias = head_bias[:-1], head_bias[-1]
 
     def begin(self, context: Sequence[float]) -> tuple[Memory, np.ndarray]:
-        """The memory of the empty prefix, and the contribution of the context to every later step, `[E, 4U]`.
+        """The memory of the empty prefix, and the contribution of the context to every later step, `[4U]`.
 
         Args:
             context: The three numbers of `Replay.context`.
         """
         drive = np.asarray(context, np.float32) @ self._context_rows + self._bias
-        zeros = np.zeros((self.members, self.units), np.float32)
+        zeros = np.zeros(self.units, np.float32)
         nothing = Memory(zeros, zeros, self._value_bias)
         first = self.extend(nothing, (self.vocabulary_size,), drive)
         return Memory(first.output[0], first.cell[0], first.total[0]), drive
 
     def extend(self, memory: Memory, tokens: Tokens, drive: np.ndarray) -> Memory:
-        """Memories of `n` continuations of one prefix by one token each, `[n, E, U]`.
+        """Memories of `n` continuations of one prefix by one token each, `[n, U]`.
 
         Always called for all legal tokens of a prefix at once, so that a memory has the same bits whether it is
         remembered or computed again.
         """
-        recurrent = (memory.output[:, None, :] @ self._recurrent)[:, 0]
-        gates = self._token_rows[list(tokens)] + (recurrent + drive)
+        gates = self._token_rows[list(tokens)] + (memory.output @ self._recurrent + drive)
         return self._cell(gates, memory)
 
     def _cell(self, gates: np.ndarray, memory: Memory) -> Memory:
@@ -145,12 +140,12 @@ class PolicyValueLSTM:
         return Memory(output, cell, memory.total + (output * self._value_rows).sum(-1))
 
     def values(self, memory: Memory) -> np.ndarray:
-        """Expected standardised rewards `[n]` of memories `[n, E, U]`, the mean of the members."""
-        return memory.total.mean(-1)
+        """Expected standardised rewards `[n]` of `n` memories."""
+        return memory.total
 
     def policy(self, memory: Memory, actions: Tokens) -> np.ndarray:
-        """Probabilities `[n]` of the `n` legal actions after one prefix; masked softmax of the members' mean logits."""
-        logits = ((memory.output[:, None, :] @ self._policy_rows)[:, 0] + self._policy_bias).mean(0)[list(actions)]
+        """Probabilities `[n]` of the `n` legal actions after one prefix; masked softmax."""
+        logits = (memory.output @ self._policy_rows + self._policy_bias)[list(actions)]
         exponentials = np.exp((logits - logits.max()).astype(np.float64))
         return exponentials / exponentials.sum()
 
@@ -162,20 +157,17 @@ class PolicyValueLSTM:
             contexts: `[n, 3]`, see `Replay.context`.
         """
         count = len(prefixes)
-        drive = np.asarray(contexts, np.float32) @ self._context_rows + self._bias[:, None]  # [E, n, 4U]
-        drive = drive.transpose(1, 0, 2)
-        zeros = np.zeros((count, self.members, self.units), np.float32)
-        memory = Memory(zeros, zeros, np.tile(self._value_bias, (count, 1)))
+        drive = np.asarray(contexts, np.float32) @ self._context_rows + self._bias  # [n, 4U]
+        zeros = np.zeros((count, self.units), np.float32)
+        memory = Memory(zeros, zeros, np.full(count, self._value_bias))
         lengths = np.array([len(prefix) for prefix in prefixes])
         longest = int(lengths.max(initial=0))
         for position in range(longest + 1):
             tokens = [self.vocabulary_size if position == 0 else (*prefix, *(0,) * longest)[position - 1] for prefix in prefixes]
-            recurrent = (memory.output.transpose(1, 0, 2) @ self._recurrent).transpose(1, 0, 2)
-            step = self._cell(self._token_rows[tokens] + drive + recurrent, memory)
-            reading = (position <= lengths)[:, None, None]
-            memory = Memory(*(np.where(reading[..., 0] if new.ndim == 2 else reading, new, old) for new, old in zip(step, memory)))
-        logits = (memory.output.transpose(1, 0, 2) @ self._policy_rows).mean(0) + self._policy_bias.mean(0)
-        return logits, self.values(memory)
+            step = self._cell(self._token_rows[tokens] + drive + memory.output @ self._recurrent, memory)
+            reading = position <= lengths
+            memory = Memory(*(np.where(reading if new.ndim == 1 else reading[:, None], new, old) for new, old in zip(step, memory)))
+        return memory.output @ self._policy_rows + self._policy_bias, memory.total
 
     # --- training ----------------------------------------------------------------------------------------------------
 
@@ -193,7 +185,7 @@ class PolicyValueLSTM:
         count = len(examples.lengths)
         losses = []
         for _ in range(self.steps):
-            rows = np.stack([rng.choice(count, self.batch_size, replace=self.batch_size > count) for _ in range(self.members)])
+            rows = rng.choice(count, self.batch_size, replace=self.batch_size > count)
             losses.append(self._train(*self._batch(examples, rows)))
         policy, value, moves = np.mean([[float(v) for v in loss] for loss in losses[len(losses) // 2 :]], axis=0)
         self.fits += 1
@@ -202,46 +194,38 @@ class PolicyValueLSTM:
         return self.losses
 
     def _batch(self, examples: Examples, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Inputs of every position of the architectures `rows` `[E, b]`, time first: tokens, context, targets."""
-        tokens = examples.tokens[rows]  # [E, b, L]
-        start = np.full((*rows.shape, 1), self.vocabulary_size, np.int32)
-        inputs = np.concatenate([start, np.maximum(tokens, 0)], axis=2).transpose(0, 2, 1)
-        positions = np.arange(self.max_length + 1)
-        inside = (positions <= examples.lengths[rows][..., None]).astype(np.float32).transpose(0, 2, 1)
-        policies = examples.policies[rows].transpose(0, 2, 1, 3)
+        """Inputs of every position of the architectures `rows` `[b]`, time first: tokens, context, targets."""
+        tokens = examples.tokens[rows]  # [b, L]
+        start = np.full((len(rows), 1), self.vocabulary_size, np.int32)
+        inputs = np.concatenate([start, np.maximum(tokens, 0)], axis=1).T
+        inside = (np.arange(self.max_length + 1)[:, None] <= examples.lengths[rows]).astype(np.float32)
+        policies = examples.policies[rows].transpose(1, 0, 2)
         return inputs, examples.context[rows], examples.values[rows], inside, policies
 
     def _training_step(self) -> Any:
         batch, length, size = self.batch_size, self.max_length, self.vocabulary_size
-        count = self.members
         signature = [
-            tf.TensorSpec([count, length + 1, batch], tf.int32),
-            tf.TensorSpec([count, batch, CONTEXT], tf.float32),
-            tf.TensorSpec([count, batch], tf.float32),
-            tf.TensorSpec([count, length + 1, batch], tf.float32),
-            tf.TensorSpec([count, length, batch, size], tf.float32),
+            tf.TensorSpec([length + 1, batch], tf.int32),
+            tf.TensorSpec([batch, CONTEXT], tf.float32),
+            tf.TensorSpec([batch], tf.float32),
+            tf.TensorSpec([length + 1, batch], tf.float32),
+            tf.TensorSpec([length, batch, size], tf.float32),
         ]
 
         @tf.function(input_signature=signature, autograph=False)
         def train(inputs, context, values, inside, policies):
-            with tf.device("/CPU:0"), tf.GradientTape() as tape:
-                policy_losses, value_losses = [], []
-                for member in range(count):
-                    given = (inputs[member], context[member], values[member], inside[member], policies[member])
-                    policy, value = self._losses(self._weights[4 * member : 4 * member + 4], *given)
-                    policy_losses.append(policy)
-                    value_losses.append(value)
-                loss = tf.add_n(policy_losses) + tf.add_n(value_losses)
             with tf.device("/CPU:0"):
+                with tf.GradientTape() as tape:
+                    policy_loss, value_loss = self._losses(inputs, context, values, inside, policies)
+                    loss = policy_loss + value_loss
                 self._adam(tape.gradient(loss, self._weights))
-                moves = tf.reduce_sum(policies)
-                return tf.add_n(policy_losses) / count, tf.add_n(value_losses) / count, moves
+                return policy_loss, value_loss, tf.reduce_sum(policies)
 
         return train
 
-    def _losses(self, weights, tokens, context, values, inside, policies) -> tuple[tf.Tensor, tf.Tensor]:
-        """Policy and value loss of one member; tokens `[L+1, b]`, policies `[L, b, V]`."""
-        kernel, bias, head, head_bias = weights
+    def _losses(self, tokens, context, values, inside, policies) -> tuple[tf.Tensor, tf.Tensor]:
+        """Policy and value loss; tokens `[L+1, b]`, policies `[L, b, V]`."""
+        kernel, bias, head, head_bias = self._weights
         batch, units = self.batch_size, self.units
         seen = tf.one_hot(tokens, self.vocabulary_size + 1)
         along = tf.broadcast_to(context, [self.max_length + 1, batch, CONTEXT])
@@ -277,10 +261,10 @@ class PolicyValueLSTM:
     # --- state -------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Weights, optimiser slots and counters, as arrays."""
+        """Weights, optimiser slots, counters and the seed of later batches."""
         arrays = {f"weight{i}": v.numpy() for i, v in enumerate(self._weights)}
         arrays |= {f"slot{i}": v.numpy() for i, v in enumerate(self._slots)}
-        return arrays | {"steps_taken": int(self._steps_taken.numpy()), "fits": self.fits, "losses": dict(self.losses)}
+        return arrays | {"steps_taken": int(self._steps_taken.numpy()), "seed": self.seed, "fits": self.fits, "losses": dict(self.losses)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
@@ -289,5 +273,6 @@ class PolicyValueLSTM:
         for index, slot in enumerate(self._slots):
             slot.assign(state[f"slot{index}"])
         self._steps_taken.assign(int(state["steps_taken"]))
+        self.seed = int(state["seed"])
         self.fits, self.losses = int(state["fits"]), {name: float(v) for name, v in state["losses"].items()}
         self._refresh()

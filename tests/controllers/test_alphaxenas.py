@@ -9,7 +9,7 @@ import pytest
 
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.alphaxenas import AlphaXENAS
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.spaces import CellSpace
 
 SEARCH, FINAL = Budget(1), Budget(3)
@@ -112,7 +112,7 @@ def test_old_values_are_scored_again_without_training_and_replaced():
     for outcome in refreshed:
         assert outcome.proposal.budget.epochs == 0
     last = {controller._key(o.proposal.tokens): o.reward for o in outcomes if o.proposal.purpose in ("search", "refresh")}
-    for key, visits in controller._visits.items():
+    for key, visits in controller._measured._visits.items():
         assert {visit.value for visit in visits} == {controller._replay.value(SEARCH, last[key])}
 
 
@@ -131,13 +131,13 @@ def test_failures_do_not_wreck_the_scale():
         failed = step % 4 == 0
         reward = 0.0 if failed else 0.93 + 0.002 * sum(proposal.tokens)
         controller.tell(Outcome(proposal, reward, "failed" if failed else "ok", reason="x" if failed else ""))
-    assert controller._scale.centre > 0.9
+    assert controller._guide.scale.centre > 0.9
     assert controller._tree.state()["range"][0] > 0.85
 
 
 def test_held_out_predictions_are_about_keys_never_trained_on(monkeypatch):
     controller = small(Digits(5), search_children=5)
-    asked, predict = [], controller._net.predict
+    asked, predict = [], controller._guide._network.predict
 
     def spy(prefixes, contexts):
         keys = {key for key, _ in controller._replay._records}
@@ -145,7 +145,7 @@ def test_held_out_predictions_are_about_keys_never_trained_on(monkeypatch):
         assert asked[-1] not in keys
         return predict(prefixes, contexts)
 
-    monkeypatch.setattr(controller._net, "predict", spy)
+    monkeypatch.setattr(controller._guide._network, "predict", spy)
     play(controller, total, steps=40)
     assert len(asked) > 15
     assert -1 <= controller.diagnostics()["lstm/rank_correlation"] <= 1
@@ -156,7 +156,7 @@ def test_it_beats_random_search_at_equal_trials():
     for seed in range(2):
         effects = np.random.default_rng(seed).normal(0, 0.012, len(space.vocabulary))
         scores = []
-        for controller in (AlphaXENAS(space, SEARCH, FINAL, seed=seed), RandomSearch(space, SEARCH, FINAL, 6, seed)):
+        for controller in (AlphaXENAS(space, SEARCH, FINAL, seed=seed), make_controller("random", space, seed, SEARCH, FINAL, 6)):
             noise = np.random.default_rng([seed, 1])
             outcomes = play(controller, lambda p: 0.7 + effects[list(p.tokens)].sum() + noise.normal(0, 0.01), steps=42)
             scores.append(np.mean([o.reward for o in outcomes[-12:]]))

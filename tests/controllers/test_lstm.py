@@ -62,7 +62,7 @@ def test_losses_fall_on_a_fixed_replay():
 
 
 def test_step_by_step_and_batched_predictions_agree():
-    network = small(members=2)
+    network = small()
     network.fit(replay_of(10)[0].examples())
     prefix, context = games(1, 5)[0][:7], Replay.context(FINAL, 4)
     memory, drive = network.begin(context)
@@ -70,7 +70,7 @@ def test_step_by_step_and_batched_predictions_agree():
         siblings = network.extend(memory, (token,), drive)
         memory = Memory(*(part[0] for part in siblings))
     logits, values = network.predict([prefix, ()], np.array([context, context]))
-    assert values[0] == pytest.approx(memory.total.mean(), abs=1e-5)
+    assert values[0] == pytest.approx(memory.total, abs=1e-5)
     actions = SPACE.legal_actions(prefix)
     masked = np.exp(logits[0, list(actions)])
     np.testing.assert_allclose(network.policy(memory, actions), masked / masked.sum(), atol=1e-5)
@@ -81,8 +81,7 @@ def test_inference_and_training_are_one_function():
     network = small(steps=1)
     replay, _ = replay_of(8)
     examples = replay.examples()
-    rows = np.arange(8)[None]
-    expected = float(network._losses(network._weights, *(part[0] for part in network._batch(examples, rows)))[1])
+    expected = float(network._losses(*network._batch(examples, np.arange(8)))[1])
     total, weight = 0.0, 0.0
     for row in range(8):
         tokens = tuple(examples.tokens[row])
@@ -132,7 +131,7 @@ def test_restored_it_goes_on_to_the_same_bits():
     np.testing.assert_equal(other.state(), network.state())
 
 
-@pytest.mark.parametrize("name", ["units", "batch_size", "steps", "members"])
+@pytest.mark.parametrize("name", ["units", "batch_size", "steps"])
 def test_impossible_settings_are_refused(name):
     with pytest.raises(ValueError, match=f"`lstm_{name}`"):
         small(**{name: 0})
