@@ -89,7 +89,9 @@ def draw_code(positions: Sequence[str], values: Sequence[str], ranks: Sequence[i
 
 
 def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence[tuple[str, str]], axes: Axes) -> None:
-    """Boxes in their columns and curves between them."""
+    """Boxes in their columns, empty ones closed up, and curves between them."""
+    used = sorted(set(columns.values()))
+    columns = {name: used.index(column) for name, column in columns.items()}
     edges, ports = [], dict.fromkeys(columns, 0)
     for source, target in lines:
         edges.append(Edge(source, target, ports[target]))

@@ -197,6 +197,8 @@ class _Graph:
                 wanted = [
                     sum(weight * (y[other] + shift) for other, shift, weight in pulls[place])
                     / sum(weight for *_, weight in pulls[place])
+                    if pulls[place]
+                    else y[place]
                     for place in stack
                 ]
                 # Subtracting the closest stacking turns "keep your distance" into "do not decrease".

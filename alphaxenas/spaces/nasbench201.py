@@ -235,6 +235,7 @@ def _read_json(text: str) -> NASBench201Cell:
     edges = content.get("edges")
     if set(content) != {"edges"} or not isinstance(edges, dict) or set(edges) != set(_EDGE_NAMES):
         raise ValueError(
-            f'Invalid value for `architecture`. Expected {{"edges": {{...}}}} with the edges {", ".join(_EDGE_NAMES)}. Received: {text[:80]!r}'
+            f'Invalid value for `architecture`. Expected {{"edges": {{...}}}} with the edges {", ".join(_EDGE_NAMES)}. '
+            f"Received: {text[:80]!r}"
         )
     return NASBench201Cell(tuple(edges[name] for name in _EDGE_NAMES))

@@ -65,8 +65,8 @@ def split_codes(texts: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
     for place, code in enumerate(codes):
         if len(code) != len(codes[0]) or not code or not all(code):
             raise ValueError(
-                f"Expected {len(codes[0])} values{f' between {separator!r}' if separator else ' of one character'}, as in {texts[0]!r}. "
-                f"Received: {texts[place]!r}",
+                f"Expected {len(codes[0])} values{f' between {separator!r}' if separator else ' of one character'}, "
+                f"as in {texts[0]!r}. Received: {texts[place]!r}",
                 place,
             )
     return codes, separator
@@ -79,7 +79,8 @@ class Table:
     Attributes:
         codes: Different codes of one length.
         positions: A name per position, unique; `0`, `1`, ... by default.
-        separator: What stands between the values of a code in its text form and its key; empty when all values are single characters.
+        separator: What stands between the values of a code in its text form and its key; empty when all values are
+            single characters.
         vocabulary: `position=value` for every value that occurs there, values in ascending order.
         max_length: Length of the codes.
 
@@ -229,13 +230,16 @@ class Table:
         """What is wrong with values that are no code of the table."""
         text = self.separator.join(map(str, values))
         if len(values) != self.max_length:
-            return ValueError(f"Invalid value for `architecture`. Expected {self.max_length} values, as in {self.separator.join(self.codes[0])!r}. Received: {text!r}")
+            example = self.separator.join(self.codes[0])
+            return ValueError(f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. Received: {text!r}")
         for position, numbers, value in zip(self.positions, self._values, values):
             if value not in numbers:
                 return ValueError(
                     f"Invalid value for `architecture` at position {position}. Expected one of {', '.join(numbers)}. Received: {value!r}"
                 )
-        return ValueError(f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. Received: {text!r}, which it lacks")
+        return ValueError(
+            f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. Received: {text!r}, which it lacks"
+        )
 
 
 def _by_number(value: str) -> tuple[bool, float, str]:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.spaces import CellSpace, NASBench201, Table
+from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, Subset, Table
 
-SOME_CODES = tuple(("3x3", "5x5", "1x1")[a] + "," + str(b) + "," + ("max", "avg")[c] for a in range(3) for b in (8, 16, 128) for c in range(2) if (a + b + c) % 5)
-SOME = Table(tuple(tuple(code.split(",")) for code in SOME_CODES), positions=("kernel", "width", "pool"))
+WITH_GAPS = ((a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16))
+SOME = Table(tuple(WITH_GAPS), positions=("kernel", "width", "pool"))
 EVERY = Table(tuple((a, b, c) for a in "01" for b in "012" for c in "xyz"))
+CODES_201 = (f"{number * 7 % 5}{number % 3}0{number % 5}1{number % 4}" for number in range(60))
+POOL_201 = Subset(NASBench201(), tuple(map(NASBench201().parse, CODES_201)))
+POOL_101 = Subset(
+    NASBench101(5),
+    tuple(
+        map(
+            NASBench101(5).parse,
+            (
+                "output(0)",
+                "maxpool3x3(0) output(1)",
+                "maxpool3x3(0) output(0,1)",
+                "conv3x3-bn-relu(0) output(0,1)",
+                "conv3x3-bn-relu(0) maxpool3x3(0) output(1,2)",
+                "conv3x3-bn-relu(0) maxpool3x3(0,1) output(2)",
+                "conv3x3-bn-relu(0) conv1x1-bn-relu(0) maxpool3x3(0,1,2) output(2,3)",
+            ),
+        )
+    ),
+)
 
 SPACES = {
     "cell": CellSpace(),
@@ -16,8 +35,12 @@ SPACES = {
     "cell of six blocks": CellSpace(blocks=6),
     "cell with add only": CellSpace(blocks=3, operations=("sep3x3", "maxpool3x3", "conv1x1"), combinations=("add",)),
     "nasbench201": NASBench201(),
+    "nasbench101": NASBench101(),
+    "nasbench101 of few edges": NASBench101(6, 5),
     "table with gaps": SOME,
     "table of everything": EVERY,
+    "subset of nasbench201": POOL_201,
+    "subset of nasbench101": POOL_101,
 }
 TINY_SPACES = {
     "one block": CellSpace(blocks=1, operations=("conv3x3", "identity", "maxpool3x3")),
@@ -26,6 +49,13 @@ TINY_SPACES = {
     "nasbench201": NASBench201(),
     "table with gaps": SOME,
     "table of everything": EVERY,
+    "subset of nasbench201": POOL_201,
+}
+"""Their games have one length each."""
+TINY_SPACES_OF_MANY_LENGTHS = {
+    "nasbench101 of four vertices": NASBench101(4),
+    "nasbench101 of five vertices, five edges": NASBench101(5, 5),
+    "subset of nasbench101": POOL_101,
 }
 
 
@@ -34,6 +64,11 @@ def space(request):
     return SPACES[request.param]
 
 
-@pytest.fixture(params=TINY_SPACES)
+@pytest.fixture(params=TINY_SPACES | TINY_SPACES_OF_MANY_LENGTHS)
 def tiny_space(request):
+    return (TINY_SPACES | TINY_SPACES_OF_MANY_LENGTHS)[request.param]
+
+
+@pytest.fixture(params=TINY_SPACES)
+def tiny_space_of_one_length(request):
     return TINY_SPACES[request.param]
