@@ -175,9 +175,8 @@ class _Session:
         """Writes the Keras model, after checking on validation images that it is the same function."""
         model = export_keras(self._child, self._entry.network, self._data)
         pixels = self._data.validation.images[:EVALUATION_BATCH]
-        exact = CompiledChild(self._entry.network, self._exact_bank(), self._data.image_shape, Recipe(precision="float32"))
         images = Batches.of(self._data, "validation", len(pixels)).in_order()
-        logits, _ = next(exact.predict(images))
+        logits, _ = next(self._exact_child().predict(images))
         ours = np.exp(logits - logits.max(1, keepdims=True))
         ours /= ours.sum(1, keepdims=True)
         difference = float(np.abs(ours - model.predict_on_batch(pixels.astype(np.float32))).max())
@@ -185,10 +184,13 @@ class _Session:
             raise RuntimeError(f"The exported model differs from the trained one by {difference:.2g} in a probability; at most {AGREEMENT} is allowed.")
         save_keras(model, path)
 
-    def _exact_bank(self) -> WeightBank:
+    def _exact_child(self) -> CompiledChild:
+        """The child itself, or its weights in float32 arithmetic where it was trained in another."""
+        if self._recipe.precision == "float32":
+            return self._child
         bank = WeightBank(self._seed)
         self._child.store(bank)
-        return bank
+        return CompiledChild(self._entry.network, bank, self._data.image_shape, Recipe(precision="float32"))
 
     def _elapsed(self) -> float:
         return self._seconds + time.monotonic() - self._since

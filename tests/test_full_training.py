@@ -131,6 +131,21 @@ def test_patience_ends_a_training_early(tmp_path, data):
     assert results["models"][0]["epochs"] < 12
 
 
+@pytest.mark.parametrize(("precision", "compiled"), [("float32", ["float32"]), ("bfloat16", ["bfloat16", "float32"])])
+def test_exported_model_is_checked_against_the_trained_child_in_float32(tmp_path, data, monkeypatch, precision, compiled):
+    made = []
+
+    class Counted(full_training.CompiledChild):
+        def __init__(self, network, bank, image_shape, recipe):
+            made.append(recipe.precision)
+            super().__init__(network, bank, image_shape, recipe)
+
+    monkeypatch.setattr(full_training, "CompiledChild", Counted)
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
+        train_in_full(entries("rank1"), data, Recipe(precision=precision), folder, 1, 32, 0)
+    assert made == compiled
+
+
 def test_densenet_trains_and_exports_in_the_same_harness(tmp_path, data):
     results, folder = train(tmp_path, data, [Entry("densenet", DenseNet(10, 10, 4), "DenseNet-BC")], "densenet", epochs=1)
     assert (folder.path / results["models"][0]["file"]).is_file()

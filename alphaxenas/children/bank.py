@@ -82,13 +82,6 @@ class WeightBank:
         """Takes over a `state()` and forgets everything else."""
         self._arrays = {part: {name: np.asarray(value) for name, value in state[part].items()} for part in self.PARTS}
 
-    def adopt(self, weights: Mapping[str, np.ndarray], statistics: Mapping[str, np.ndarray]) -> None:
-        """Takes over weights and statistics of another bank, by name; slots start from zero."""
-        self._arrays["weights"].update(weights)
-        self._arrays["statistics"].update(statistics)
-        for name in weights:
-            self._arrays["slots"].pop(name, None)
-
     def _array(self, part: str, name: str, spec: ArraySpec) -> np.ndarray:
         array = self._arrays[part].get(name)
         if array is None:

@@ -44,7 +44,7 @@ class Recipe:
         weight_decay: L2 coefficient on kernels (not on scales, offsets and biases), added to the gradient.
         gradient_clip: Largest global norm of the gradient; 0 for none.
         label_smoothing: Share of the target spread over all classes.
-        warmup: Share of the steps, below 1, in which the learning rate rises from 0.
+        warmup: Share of the steps, in [0, 1], in which the learning rate rises from 0; with 1 it only rises.
         final_learning_rate: Share of `learning_rate` that the cosine ends at.
         precision: `"float32"` or `"bfloat16"`.
     """
@@ -60,7 +60,7 @@ class Recipe:
 
     def rate_at(self, progress: float) -> float:
         """The learning rate when a share `progress` in [0, 1] of the training is over."""
-        if progress < self.warmup:
+        if progress < self.warmup or self.warmup == 1.0:
             return self.learning_rate * progress / self.warmup
         share = (progress - self.warmup) / (1.0 - self.warmup)
         low = self.final_learning_rate

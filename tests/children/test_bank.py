@@ -86,13 +86,3 @@ def test_a_state_is_not_changed_by_what_is_put_later_and_restores_exactly():
     bank.restore(state)
     np.testing.assert_array_equal(bank.take("weights", specs), [1, 2])
     assert set(bank["weights"]) == {"a"}
-
-
-def test_adopted_weights_start_with_empty_slots():
-    bank, specs = WeightBank(0), {"a": ArraySpec((2,)), "b": ArraySpec((1,))}
-    for part in bank.PARTS:
-        bank.put(part, specs, np.ones(3, np.float32))
-    bank.adopt({"a": np.array([5, 6], np.float32)}, {"a": np.array([7, 8], np.float32)})
-    np.testing.assert_array_equal(bank.take("weights", specs), [5, 6, 1])
-    np.testing.assert_array_equal(bank.take("statistics", specs), [7, 8, 1])
-    np.testing.assert_array_equal(bank.take("slots", specs), [0, 0, 1])

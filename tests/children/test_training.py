@@ -240,9 +240,8 @@ class TestOneFunction:
         images, labels = batch_of()
         searched = child_of(network_of(MIXED))
         searched.train_step(images, labels, 0.1)
-        searched.store()
         bank = WeightBank(99)
-        bank.adopt(searched._bank["weights"], searched._bank["statistics"])
+        searched.store(bank)
         final = child_of(network_of(MIXED, drop_path=0.3, dropout=0.3), bank, Recipe(warmup=0.1, label_smoothing=0.1))
         np.testing.assert_array_equal(logits_of(final, images), logits_of(searched, images))
 
@@ -283,6 +282,9 @@ class TestTheSchedule:
     def test_warm_up_rises_linearly_and_the_cosine_takes_the_rest(self):
         recipe = Recipe(learning_rate=0.2, warmup=0.1)
         assert [recipe.rate_at(progress) for progress in (0, 0.05, 0.1, 0.55, 1)] == pytest.approx([0.0, 0.1, 0.2, 0.1, 0.0])
+
+    def test_a_training_that_is_all_warm_up_rises_to_its_end(self):
+        assert [Recipe(0.2, warmup=1.0).rate_at(progress) for progress in (0, 0.5, 1)] == pytest.approx([0.0, 0.1, 0.2])
 
     def test_the_cosine_can_end_above_zero(self):
         recipe = Recipe(learning_rate=0.2, final_learning_rate=0.01)
