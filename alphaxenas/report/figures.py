@@ -96,7 +96,8 @@ def lstm_curves(runs: Sequence[StoredRun]) -> Figure:
         _diagnostic(panel, runs, tag, BLUE, "steps-post")
         panel.set_title(title)
         panel.set_xlabel("trained children")
-    axes[-1].axhline(0, color=INK, linewidth=0.8)
+    if axes[-1].lines:
+        axes[-1].axhline(0, color=INK, linewidth=0.8)
     axes[-1].set_ylim(-1, 1)
     _seed_legend(figure, axes)
     return figure
@@ -213,12 +214,14 @@ def _clear_limits(rewards: Sequence[float]) -> tuple[float, float]:
 
 
 def _diagnostic(panel: Axes, runs: Sequence[StoredRun], tag: str, colour: str, style: str = "default") -> None:
-    """One curve per seed, or a sentence when no run has it."""
+    """One curve per seed, a dot where there is one point only, or a sentence when no run has it."""
     for number, run in enumerate(runs):
         points = [(x, record["diagnostics"][tag]) for x, record in zip(cumulative_cost(run, "trials"), run.records) if tag in record["diagnostics"]]
         if points:
             dashes = DASHES[number % len(DASHES)]
-            panel.plot(*zip(*points), color=colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style, label=f"seed {run.seed}")
+            panel.plot(*zip(*points), color=colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style, marker="o" if len(points) == 1 else None,
+                       label=f"seed {run.seed}")
+    panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     if not panel.lines:
         say(panel, "not recorded")
 

@@ -55,6 +55,18 @@ def test_the_same_records_give_the_same_bytes(suites):
     assert first == second
 
 
+def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(shelf):
+    shelf.search("s", "alphaxenas", 0, trials=4)  # learns from the fourth on
+    run = load_suite("s", shelf.exp_dir).searches[0]
+    del run.records[-1]["diagnostics"]["lstm/rank_correlation"]
+    policy, value, correlation = figures.lstm_curves([run]).axes
+    for panel in (policy, value):
+        (line,) = panel.lines
+        assert len(line.get_xdata()) == 1 and line.get_marker() == "o"
+        assert 4 in panel.get_xticks() and not any(tick % 1 for tick in panel.get_xticks())
+    assert not correlation.lines and [text.get_text() for text in correlation.texts] == ["not recorded"]
+
+
 def test_one_seed_is_drawn_without_shades_and_labelled_as_one(suites):
     assert not figures.search_curves(suites[1].groups()).axes[0].collections
     several = figures.search_curves(suites[3].groups())
