@@ -131,12 +131,12 @@ class NASBench101Cell:
             As for `pruned`.
         """
         matrix = np.asarray(matrix)
-        if matrix.ndim != 2 or matrix.shape != (len(operations),) * 2 or len(operations) < 2 or not np.isin(matrix, (0, 1)).all():
+        if matrix.shape != (len(operations),) * 2 or len(operations) < 2 or not ((matrix == 0) | (matrix == 1)).all():
             raise ValueError(
                 f"Invalid value for `matrix`. Expected 0 and 1 of shape [{len(operations)}, {len(operations)}], as many as `operations`. "
                 f"Received: {matrix.dtype} of shape {list(matrix.shape)}"
             )
-        return cls.pruned(tuple(operations[1:-1]), [(int(s), int(t)) for s, t in np.argwhere(matrix)])
+        return cls.pruned(tuple(operations[1:-1]), list(zip(*(ends.tolist() for ends in matrix.nonzero()))))
 
     def _vertices(self) -> list[tuple[str, list[int]]]:
         """(operation, inputs) of every vertex but the input; the last one's operation is `output`."""

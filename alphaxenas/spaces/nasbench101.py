@@ -117,6 +117,10 @@ class NASBench101:
         """A cell drawn uniformly over complete games."""
         return self._rules.cell(self._rules.game(int(rng.integers(self.size()))))
 
+    def architectures(self) -> Iterator[NASBench101Cell]:
+        """Every labelled cell, in ascending order of their games: several per key."""
+        return (self._rules.cell(self._rules.game(number)) for number in range(self.size()))
+
     def neighbours(self, architecture: NASBench101Cell) -> list[NASBench101Cell]:
         """All cells of the space one change away, each labelled cell once.
 
@@ -184,13 +188,19 @@ def module_hash(cell: NASBench101Cell) -> str:
         into[target].append(source)
         out_of[source].append(target)
     codes = (_INPUT, *map(OPERATIONS_101.index, cell.operations), _OUTPUT)
-    hashes = [md5(str((len(o), len(i), code)).encode()).hexdigest() for o, i, code in zip(out_of, into, codes)]
+    hashes = [_digest(str((len(o), len(i), code))) for o, i, code in zip(out_of, into, codes)]
     for _ in range(vertices):
+        before = hashes.__getitem__
         hashes = [
-            md5(f"{''.join(sorted([hashes[s] for s in i]))}|{''.join(sorted([hashes[t] for t in o]))}|{own}".encode()).hexdigest()
+            md5(f"{''.join(sorted(map(before, i)))}|{''.join(sorted(map(before, o)))}|{own}".encode()).hexdigest()
             for i, o, own in zip(into, out_of, hashes)
         ]
     return md5(str(sorted(hashes)).encode()).hexdigest()
+
+
+@cache
+def _digest(text: str) -> str:
+    return md5(text.encode()).hexdigest()
 
 
 class _Rules:

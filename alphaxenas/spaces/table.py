@@ -55,18 +55,20 @@ def split_codes(texts: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
         The values of every code, and the separator ("" for single characters).
 
     Raises:
-        ValueError: A code has another number of values than the first, or an empty value; `args[1]` is its place.
+        ValueError: A code has another number of values than most, or an empty value; `args[1]` is its place.
     """
     bare = [text.strip().strip("[]()|").strip() for text in texts]
     counts = {mark: {text.count(mark) for text in bare} for mark in SEPARATORS}
     occurring = [mark for mark in SEPARATORS if counts[mark] != {0}]
     separator = next((mark for mark in occurring if len(counts[mark]) == 1), occurring[0] if occurring else "")
     codes = [tuple(value.strip() for value in text.split(separator)) if separator else tuple(text) for text in bare]
+    length = Counter(map(len, codes)).most_common(1)[0][0]
+    example = next(text for text, code in zip(texts, codes) if len(code) == length)
     for place, code in enumerate(codes):
-        if len(code) != len(codes[0]) or not code or not all(code):
+        if len(code) != length or not code or not all(code):
             raise ValueError(
-                f"Expected {len(codes[0])} values{f' between {separator!r}' if separator else ' of one character'}, "
-                f"as in {texts[0]!r}. Received: {texts[place]!r}",
+                f"Expected {length} values{f' between {separator!r}' if separator else ' of one character'}, "
+                f"as in {example!r}. Received: {texts[place]!r}",
                 place,
             )
     return codes, separator
@@ -109,7 +111,8 @@ class Table:
         length = len(codes[0])
         for place, code in enumerate(codes):
             if len(code) != length or not length:
-                raise ValueError(f"Invalid value for `codes` at place {place}. Expected {length or 'one or more'} values. Received: {code!r}")
+                expected = length or "one or more"
+                raise ValueError(f"Invalid value for `codes` at place {place}. Expected {expected} values. Received: {code!r}")
         positions = tuple(self.positions) or tuple(map(str, range(length)))
         if len(positions) != length or len(set(positions)) < length:
             raise ValueError(f"Invalid value for `positions`. Expected {length} different names. Received: {positions!r}")
