@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from alphaxenas.parameters import ParameterError
 
 DIGITS_TABLE = "digits"
 """Names the table that needs no file: small networks, really trained on scikit-learn's digits."""
-SPACES = ("auto", "table", "nasbench101", "nasbench201")
-SUFFIXES = (".csv.gz", ".csv", ".npz", ".tfrecord")
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -29,16 +25,16 @@ class ControllerChoice:
 
     Attributes:
         name: As in the catalogue of controllers.
-        settings: Keyword arguments of its class.
+        settings: Keyword arguments of its class, as pairs.
     """
 
     name: str
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    settings: tuple[tuple[str, Any], ...] = ()
 
     @property
     def label(self) -> str:
         """`name` or `name:setting=value,setting=value`, the settings in the order given."""
-        settings = ",".join(f"{name}={_written(value)}" for name, value in self.settings.items())
+        settings = ",".join(f"{name}={_written(value)}" for name, value in self.settings)
         return f"{self.name}:{settings}" if settings else self.name
 
     @property
@@ -53,36 +49,36 @@ class TableChoice:
 
     Attributes:
         path: The file.
-        code: Column that names the architecture; empty where the format fixes it (`.npz`, `.tfrecord`).
+        code: Column that names the architecture.
         signal: Column that the search sees.
         report: Column that is only reported, such as test accuracy; empty for none.
         cost: Column of seconds that a query would have taken; empty for none.
-        space: One of `SPACES`.
+        space: `auto`, `table`, `nasbench101` or `nasbench201`.
         where: Only rows whose column has this value, as `(column, value)` pairs.
+        repeats: `mean` averages the rows of one architecture; empty makes them an error.
         epochs: Budget, where the table has several; 0 where it has one.
         same_signal_and_report: Allow the report column to be the signal.
         name: How the table is called in folders and figures; by default file and signal.
     """
 
     path: str
-    code: str = ""
+    code: str = "module_hash"
     signal: str = ""
     report: str = ""
     cost: str = ""
     space: str = "auto"
     where: tuple[tuple[str, str], ...] = ()
+    repeats: str = ""
     epochs: int = 0
     same_signal_and_report: bool = False
     name: str = ""
 
     def __post_init__(self) -> None:
-        file = Path(self.path).name
-        stem = next((file.removesuffix(suffix) for suffix in SUFFIXES if file.endswith(suffix)), file)
+        stem = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", Path(self.path).name)
         parts = [stem, *(value for _, value in self.where), *([f"{self.epochs}epochs"] if self.epochs else ()), self.signal]
         name = self.name or re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(filter(None, parts))).lstrip("-.")
         object.__setattr__(self, "name", name)
         for word, value, rule, expected in (
-            ("space", self.space, self.space in SPACES, f"one of {', '.join(SPACES)}"),
             ("signal", self.signal, bool(self.signal), "a column"),
             ("name", name, re.fullmatch(_NAME, name), "letters, digits, '.', '_', '-'"),
         ):
@@ -93,7 +89,8 @@ class TableChoice:
         """All but the folder of the file, as JSON values: where a table lies does not change what it says."""
         return {
             "name": self.name, "file": Path(self.path).name, "code": self.code, "signal": self.signal, "report": self.report,
-            "cost": self.cost, "space": self.space, "where": [list(pair) for pair in self.where], "epochs": self.epochs,
+            "cost": self.cost, "space": self.space, "where": [list(pair) for pair in self.where], "repeats": self.repeats,
+            "epochs": self.epochs,
         }
 
 
@@ -126,7 +123,7 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
             raise ParameterError(f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each once. "
                                  f"Received: {part!r} in {text!r}")
         found[-1][1][name] = _value(value)
-    choices = tuple(ControllerChoice(name, MappingProxyType(settings)) for name, settings in found)
+    choices = tuple(ControllerChoice(name, tuple(settings.items())) for name, settings in found)
     folders = [choice.folder for choice in choices]
     for choice in choices:
         if folders.count(choice.folder) > 1:

@@ -152,7 +152,7 @@ def curves(groups: Mapping[str, Sequence[StoredRun]], cost: str) -> Curves:
     end = common_end([run for runs in groups.values() for run in runs], cost)
     grid = np.arange(1.0, end + 1) if cost == "trials" else np.linspace(0.0, end, _POINTS)
     values = {label: np.stack([best_so_far(run, cost, grid) for run in runs]) for label, runs in groups.items()}
-    bounds = {label: _bootstrap(rows) for label, rows in values.items() if len(rows) > 1}
+    bounds = {label: bootstrap_bounds(rows) for label, rows in values.items() if len(rows) > 1}
     return Curves(cost, grid, values, {label: rows.mean(axis=0) for label, rows in values.items()},
                   {label: low for label, (low, _) in bounds.items()}, {label: high for label, (_, high) in bounds.items()})
 
@@ -168,7 +168,7 @@ def interval(values: Sequence[float]) -> Interval:
     rows = np.asarray(values, float)[:, None]
     if len(rows) == 1:
         return Interval(float(rows[0, 0]), None, None, 1)
-    low, high = _bootstrap(rows)
+    low, high = bootstrap_bounds(rows)
     return Interval(float(rows.mean()), float(low[0]), float(high[0]), len(rows))
 
 
@@ -209,7 +209,7 @@ def paired(
     ours, theirs = tuple(float(first[seed]) for seed in seeds), tuple(float(second[seed]) for seed in seeds)
     differences = np.subtract(ours, theirs)
     spread = interval(differences)
-    return Paired(measure, seeds, ours, theirs, spread, _wilcoxon(differences), _verdict(spread, names))
+    return Paired(measure, seeds, ours, theirs, spread, wilcoxon_p(differences), _verdict(spread, names))
 
 
 def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) -> list[Paired]:
@@ -260,7 +260,7 @@ def fidelity_correlation(run: StoredRun) -> tuple[float, int]:
     return float(spearmanr(*pairs).statistic), len(keys)
 
 
-def _bootstrap(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bootstrap_bounds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """95 % interval of the mean of `[seeds, points]` over seeds; the same every time."""
     low, high = np.quantile(_resampled(len(rows)) @ rows, (0.025, 0.975), axis=0)
     return low, high
@@ -270,10 +270,11 @@ def _bootstrap(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _resampled(count: int) -> np.ndarray:
     """Weights `[RESAMPLES, count]`: how often each of `count` seeds was drawn, over `count`; one product gives all means."""
     chosen = stream(0, "bootstrap", count).integers(count, size=(RESAMPLES, count))
-    return (chosen[:, :, None] == np.arange(count)).mean(axis=1)
+    return np.stack([np.bincount(drawn, minlength=count) for drawn in chosen]) / count
 
 
-def _wilcoxon(differences: np.ndarray) -> float | None:
+def wilcoxon_p(differences: np.ndarray) -> float | None:
+    """Wilcoxon's signed-rank test of paired differences, two-sided; None with fewer than two or without any difference."""
     if len(differences) < 2 or not np.any(differences):
         return None
     from scipy.stats import wilcoxon

@@ -5,9 +5,9 @@ from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import StorageError, read_json, write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch
 from alphaxenas.runs.interruption import Interruption, Stopped
-from alphaxenas.runs.journal import Journal, same_record
+from alphaxenas.runs.journal import Journal, first_and_last, same_record
 
 __all__ = [
     "Checkpoints", "Events", "Interruption", "Journal", "RunFolder", "RunInUse", "RunMismatch", "Stopped", "StorageError",
-    "read_json", "same_record", "write_atomically", "write_json",
+    "first_and_last", "read_json", "same_record", "write_atomically", "write_json",
 ]

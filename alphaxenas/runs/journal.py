@@ -109,3 +109,26 @@ class Journal:
             records.append((record, end))
             start = end
         return records
+
+
+def first_and_last(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first and the last record of a file of JSON lines that was written whole, without reading what lies between.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        StorageError: One of the two lines is damaged, or there is only one.
+    """
+    with open(path, "rb") as file:
+        first = file.readline()
+        start, end = file.tell(), file.seek(0, os.SEEK_END)
+        length, tail = 4096, b""
+        while tail.count(b"\n") < 2 and len(tail) < end - start:
+            file.seek(max(start, end - length))
+            tail, length = file.read(), 4 * length
+    try:
+        records = json.loads(first), json.loads(tail.splitlines()[-1])
+        if not all(isinstance(record, dict) for record in records):
+            raise ValueError("no record")
+    except (ValueError, IndexError) as error:
+        raise StorageError(errno.EIO, f"The journal {path} is damaged ({error}). Delete this file and run the same command again") from error
+    return records
