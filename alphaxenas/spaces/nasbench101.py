@@ -34,7 +34,7 @@ _INPUT, _OUTPUT = -1, -2
 _SHAPE = (
     "vertices",
     "edges",
-    *OPERATIONS_101,
+    *(f"number of {operation}" for operation in OPERATIONS_101),
     "longest path",
     "paths",
     "edges from input",

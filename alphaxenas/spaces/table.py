@@ -45,8 +45,8 @@ class Code:
 def split_codes(texts: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
     """Codes as they stand in a column, taken apart.
 
-    The separator is the first of `SEPARATORS` that occurs in every code equally often, else the first that occurs at
-    all; codes without any are sequences of single characters. Brackets around a code are dropped.
+    The separator is the first of `SEPARATORS` between which every code has equally many values, none of them empty, else
+    the first that occurs at all; codes without any are sequences of single characters. Brackets around a code are dropped.
 
     Args:
         texts: At least one code.
@@ -58,9 +58,8 @@ def split_codes(texts: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
         ValueError: A code has another number of values than most, or an empty value; `args[1]` is its place.
     """
     bare = [text.strip().strip("[]()|").strip() for text in texts]
-    counts = {mark: {text.count(mark) for text in bare} for mark in SEPARATORS}
-    occurring = [mark for mark in SEPARATORS if counts[mark] != {0}]
-    separator = next((mark for mark in occurring if len(counts[mark]) == 1), occurring[0] if occurring else "")
+    occurring = [mark for mark in SEPARATORS if any(mark in text for text in bare)]
+    separator = next((mark for mark in occurring if _is_even(bare, mark)), occurring[0] if occurring else "")
     codes = [tuple(value.strip() for value in text.split(separator)) if separator else tuple(text) for text in bare]
     length = Counter(map(len, codes)).most_common(1)[0][0]
     example = next(text for text, code in zip(texts, codes) if len(code) == length)
@@ -72,6 +71,12 @@ def split_codes(texts: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
                 place,
             )
     return codes, separator
+
+
+def _is_even(texts: Sequence[str], separator: str) -> bool:
+    """Whether every text has equally many values, two at least and none empty."""
+    values = [text.split(separator) for text in texts]
+    return len(values[0]) > 1 and all(len(each) == len(values[0]) and all(map(str.strip, each)) for each in values)
 
 
 @dataclass(frozen=True, repr=False)

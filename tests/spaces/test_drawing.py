@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, Table
 from alphaxenas.spaces.drawing import natural_size
 from alphaxenas.spaces.layered import Edge, _descending, arrange
 
@@ -93,3 +93,25 @@ def test_nearest_descending_sequence():
     assert _descending(np.array([3.0, 2.0, 1.0])).tolist() == [3.0, 2.0, 1.0]
     assert _descending(np.array([1.0, 3.0, 0.0])).tolist() == [2.0, 2.0, 0.0]
     assert _descending(np.array([0.0, 1.0, 5.0])).tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("space", [NASBench101(), NASBench201(), NASBench101(4)], ids=str)
+def test_boxes_of_benchmark_graphs_never_overlap_and_lie_within_the_axes(space):
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        axes, boxes = boxes_of(space.sample(rng), space)
+        assert len(boxes) >= 2
+        assert not any(overlap(one, other) for one, other in combinations(boxes, 2))
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        assert all(contains((left, bottom, right, top), box) for box in boxes)
+
+
+def test_a_cell_without_any_live_edge_is_drawn_too():
+    axes, boxes = boxes_of(NASBench201().parse("000000"), NASBench201())
+    assert not any(overlap(one, other) for one, other in combinations(boxes, 2))
+
+
+def test_a_long_code_is_drawn_in_rows():
+    space = Table((("a",) * 40, ("b",) * 40))
+    axes, boxes = boxes_of(space.parse("a" * 40), space)
+    assert len(boxes) == 40 and not any(overlap(one, other) for one, other in combinations(boxes, 2))
