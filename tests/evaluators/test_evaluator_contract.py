@@ -1,6 +1,6 @@
 """What every evaluator promises (`alphaxenas.contracts.Evaluator`): add a factory here and every test runs on it.
 
-A factory takes keyword arguments of `TrainedEvaluator` and returns a fresh evaluator on `SPACE` and `DATA`.
+A factory returns a fresh evaluator on `SPACE`; those of `TRAINED` take keyword arguments of `TrainedEvaluator` and use `DATA`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import pytest
 from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.training import CompiledChild, Recipe
 from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.data.benchmark_tables import BenchmarkTable, Scores
 from alphaxenas.data.images import ImageData, Part
+from alphaxenas.evaluators.table import TableEvaluator
 from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.spaces import CellSpace
@@ -53,12 +55,24 @@ def from_scratch(**options) -> TrainedEvaluator:
     return shared_weights(share_weights=False, **options)
 
 
-FACTORIES = {"shared_weights": shared_weights, "from_scratch": from_scratch}
+def table() -> TableEvaluator:
+    rows = {SPACE.key(SPACE.decode(tokens)): row for row, tokens in enumerate((FIRST, SECOND))}
+    scores = Scores(np.array([61.5, 72.25]), np.array([60.0, 71.0]), np.array([100.0, 250.0]))
+    return TableEvaluator(BenchmarkTable("two cells", SPACE, rows, {0: scores}, 0, "valid", "test", "seconds"))
+
+
+TRAINED = {"shared_weights": shared_weights, "from_scratch": from_scratch}
+FACTORIES = TRAINED | {"table": table}
 
 
 @pytest.fixture(params=FACTORIES)
 def make_evaluator(request):
     return FACTORIES[request.param]
+
+
+@pytest.fixture(params=TRAINED)
+def make_trained(request):
+    return TRAINED[request.param]
 
 
 def proposal(number=0, tokens=FIRST, epochs=1, fraction=1.0) -> Proposal:
@@ -75,37 +89,17 @@ def bits(state) -> bytes:
 
 
 class TestEvaluatorContract:
-    def test_an_outcome_answers_its_proposal_with_a_validation_accuracy(self, make_evaluator):
+    def test_an_outcome_answers_its_proposal_with_a_reward_in_the_unit_interval(self, make_evaluator):
         asked = proposal(epochs=4)
         outcome = make_evaluator().evaluate(asked)
         assert outcome.proposal is asked and outcome.status == "ok" and outcome.reason == ""
-        assert outcome.reward * len(DATA.validation) == pytest.approx(round(outcome.reward * len(DATA.validation)))
-        assert 1 / CLASSES < outcome.reward <= 1
-        assert outcome.seconds > 0
-        assert set(outcome.metrics) == {"loss", "train_accuracy", "images_per_epoch", "parameters", "multiply_adds"}
-        assert all(np.isfinite(number) for number in outcome.metrics.values())
-
-    def test_the_budget_is_really_spent(self, make_evaluator, monkeypatch):
-        seen = []
-
-        def counted(self, batches, *rest, train_epoch=CompiledChild.train_epoch):
-            result = train_epoch(self, batches, *rest)
-            seen.append(result.images)
-            return result
-
-        monkeypatch.setattr("alphaxenas.children.training.CompiledChild.train_epoch", counted)
-        outcome = make_evaluator().evaluate(proposal(epochs=3, fraction=0.3))
-        assert seen == [12, 12, 12] and outcome.metrics["images_per_epoch"] == 12
-        make_evaluator().evaluate(proposal(epochs=1))
-        assert seen[3:] == [40]
+        assert type(outcome.reward) is float and 0 < outcome.reward <= 1 and outcome.seconds > 0
+        assert all(type(name) is str and np.isfinite(number) for name, number in outcome.metrics.items())
 
     def test_the_same_run_gives_the_same_numbers_bit_for_bit(self, make_evaluator):
         asked = [proposal(0), proposal(1, SECOND, 2, 0.5)]
         first, second = ([numbers(evaluator.evaluate(each)) for each in asked] for evaluator in (make_evaluator(), make_evaluator()))
         assert first == second
-
-    def test_another_seed_gives_other_numbers(self, make_evaluator):
-        assert make_evaluator().evaluate(proposal()).metrics["loss"] != make_evaluator(seed=1).evaluate(proposal()).metrics["loss"]
 
     def test_restored_from_a_stored_state_it_goes_on_bit_for_bit(self, make_evaluator):
         evaluator, asked = make_evaluator(), [proposal(0), proposal(1, SECOND), proposal(2)]
@@ -124,11 +118,36 @@ class TestEvaluatorContract:
         evaluator.evaluate(proposal(1))
         assert bits(state) == before
 
-    def test_a_diverging_child_fails_with_a_reason_and_leaves_no_trace(self, make_evaluator):
-        evaluator = make_evaluator()
+
+class TestTraining:
+    def test_a_reward_is_a_validation_accuracy_better_than_chance(self, make_trained):
+        outcome = make_trained().evaluate(proposal(epochs=4))
+        assert outcome.reward * len(DATA.validation) == pytest.approx(round(outcome.reward * len(DATA.validation)))
+        assert 1 / CLASSES < outcome.reward
+        assert set(outcome.metrics) == {"loss", "train_accuracy", "images_per_epoch", "parameters", "multiply_adds"}
+
+    def test_the_budget_is_really_spent(self, make_trained, monkeypatch):
+        seen = []
+
+        def counted(self, batches, *rest, train_epoch=CompiledChild.train_epoch):
+            result = train_epoch(self, batches, *rest)
+            seen.append(result.images)
+            return result
+
+        monkeypatch.setattr("alphaxenas.children.training.CompiledChild.train_epoch", counted)
+        outcome = make_trained().evaluate(proposal(epochs=3, fraction=0.3))
+        assert seen == [12, 12, 12] and outcome.metrics["images_per_epoch"] == 12
+        make_trained().evaluate(proposal(epochs=1))
+        assert seen[3:] == [40]
+
+    def test_another_seed_gives_other_numbers(self, make_trained):
+        assert make_trained().evaluate(proposal()).metrics["loss"] != make_trained(seed=1).evaluate(proposal()).metrics["loss"]
+
+    def test_a_diverging_child_fails_with_a_reason_and_leaves_no_trace(self, make_trained):
+        evaluator = make_trained()
         evaluator.evaluate(proposal())
         before = bits(evaluator.state())
-        wild = make_evaluator(recipe=replace(RECIPE, learning_rate=1e30))
+        wild = make_trained(recipe=replace(RECIPE, learning_rate=1e30))
         wild.restore(evaluator.state())
         for tokens in (FIRST, SECOND):
             outcome = wild.evaluate(proposal(1, tokens))
@@ -138,8 +157,8 @@ class TestEvaluatorContract:
             assert outcome.metrics["parameters"] > 0
             assert bits(wild.state()) == before
 
-    def test_a_budget_of_zero_epochs_scores_without_training(self, make_evaluator):
-        evaluator = make_evaluator()
+    def test_a_budget_of_zero_epochs_scores_without_training(self, make_trained):
+        evaluator = make_trained()
         evaluator.evaluate(proposal(epochs=3))
         before = bits(evaluator.state())
         first, second = (evaluator.evaluate(proposal(1, epochs=0)) for _ in range(2))
@@ -147,8 +166,8 @@ class TestEvaluatorContract:
         assert "images_per_epoch" not in first.metrics
         assert bits(evaluator.state()) == before
 
-    def test_parameters_and_cost_are_those_of_the_architecture(self, make_evaluator):
-        evaluator = make_evaluator()
+    def test_parameters_and_cost_are_those_of_the_architecture(self, make_trained):
+        evaluator = make_trained()
         first, second = (evaluator.evaluate(proposal(0, tokens, 0)).metrics for tokens in (FIRST, SECOND))
         assert first["parameters"] != second["parameters"] and first["multiply_adds"] != second["multiply_adds"]
 
