@@ -169,7 +169,9 @@ class StudyConfig:
         ("digits",), "what is searched: digits = small networks really trained here, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...")
     study_controllers: str = text(
         "random,evolution,local,uct,alphax,guided", "who searches, with commas; name:setting=value,setting=value changes settings")
-    ablation: str = text("", "variants of controllers shown in a comparison of their own, written likewise; empty = none")
+    ablation: str = text(
+        "guided:plan=rollouts,guided:surrogate=none,guided:uncertainty=0,guided:surrogate=lstm,guided:prior=uniform",
+        "variants shown in a comparison of their own, written likewise; empty = none")
     study_seeds: int = whole(20, "seeds 0, 1, 2, ... of every controller on every table", low=1)
     cap: int = whole(20_000, "a search that has not succeeded after so many queries ends and counts as so many", low=1)
     target: str = text("optimum", "when a search has succeeded: optimum, or a top share of the table such as 0.001", r"optimum|0?\.[0-9]+")

@@ -8,8 +8,9 @@ order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3.
 
 Every network has its own weights and is trained alone; networks are only computed side by side, because thousands of tiny
 matrix products are faster stacked. Each is trained `TRAININGS` times, all networks from the same seed each time, as in
-NAS-Bench-201, and the table holds the means. Its accuracies are those of tiny networks on few images: good for trying out
-a search, not for a statement about networks.
+NAS-Bench-201, and the table holds the means. The search signal is the probability that a network gives to the right answer,
+on average over the validation images, which tells networks of equal accuracy apart. All this is about tiny networks on few
+images: good for trying out a search, not for a statement about networks.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ WIDTH = 8
 TRAIN_IMAGES, VALIDATION_IMAGES = 500, 650
 EPOCHS, BATCH, LEARNING_RATE = 15, 25, 0.01
 TRAININGS = 2
-COLUMNS = ("code", "validation", "test", "seconds", "parameters")
+COLUMNS = ("code", "validation_probability", "validation_accuracy", "test_accuracy", "seconds", "parameters")
 FILE = "digits_cells.csv"
 _CLASSES = 2
 
@@ -73,18 +74,19 @@ def digits_table(folder: Path | str, processes: int = 1) -> Path:
     return path
 
 
-def train_stack(start: str) -> list[tuple[str, float, float, float, int]]:
+def train_stack(start: str) -> list[tuple[str, float, float, float, float, int]]:
     """Trains all networks whose code begins with `start`; one tuple as in `COLUMNS` for each."""
     codes = [start + "".join(rest) for rest in itertools.product(OPERATIONS, repeat=len(EDGES) - len(start))]
     (train, validation, test), begun = _split(), time.perf_counter()
-    scores = np.zeros((2, len(codes)))
+    means = np.zeros((3, len(codes)))
     for training in range(TRAININGS):
         stack = _Stack(codes, training)
         stack.fit(*train, training)
-        scores += [(stack.scores(images).argmax(axis=2) == labels).mean(axis=1) / TRAININGS for images, labels in (validation, test)]
+        (sure, right), (_, tested) = (stack.rate(*part) for part in (validation, test))
+        means += np.stack([sure, right, tested]) / TRAININGS
     sizes = np.array([_parameters(code) for code in codes])
     seconds = (time.perf_counter() - begun) / TRAININGS * sizes / sizes.sum()
-    return list(zip(codes, scores[0].tolist(), scores[1].tolist(), seconds.tolist(), sizes.tolist()))
+    return list(zip(codes, *means.tolist(), seconds.tolist(), sizes.tolist()))
 
 
 class _Stack:
@@ -111,9 +113,10 @@ class _Stack:
                 square += 0.001 * (gradient * gradient - square)
                 array -= np.float32(rate) * mean / (np.sqrt(square) + 1e-8)
 
-    def scores(self, images: np.ndarray) -> np.ndarray:
-        """Class scores, `[networks, images, _CLASSES]`."""
-        return self._forward(images)[-1] @ self.weights[-1] + self.biases[-1]
+    def rate(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean probability of the right class, and share of images where it is the likeliest, each `[networks]`."""
+        probabilities = self._probabilities(self._forward(images))
+        return probabilities[:, np.arange(len(labels)), labels].mean(axis=1), (probabilities.argmax(axis=2) == labels).mean(axis=1)
 
     def _forward(self, images: np.ndarray) -> list[np.ndarray]:
         """Values of the four nodes, each `[networks, images, WIDTH]`."""
@@ -126,6 +129,12 @@ class _Stack:
                     nodes[target][self.denses[edge]] += self._dense(edge, nodes[source])
         return nodes
 
+    def _probabilities(self, nodes: list[np.ndarray]) -> np.ndarray:
+        """Softmax of what is read from the last node, `[networks, images, _CLASSES]`."""
+        scores = nodes[-1] @ self.weights[-1] + self.biases[-1]
+        likely = np.exp(scores - scores.max(axis=2, keepdims=True))
+        return likely / likely.sum(axis=2, keepdims=True)
+
     def _dense(self, edge: int, source: np.ndarray) -> np.ndarray:
         chosen = self.denses[edge]
         return np.maximum(source[chosen] @ self.weights[1 + edge][chosen] + self.biases[1 + edge][chosen], 0)
@@ -133,9 +142,7 @@ class _Stack:
     def _gradients(self, images: np.ndarray, labels: np.ndarray) -> list[np.ndarray]:
         """Gradients of weights, then of biases."""
         nodes = self._forward(images)
-        scores = nodes[-1] @ self.weights[-1] + self.biases[-1]
-        wrong = np.exp(scores - scores.max(axis=2, keepdims=True))
-        wrong /= wrong.sum(axis=2, keepdims=True)
+        wrong = self._probabilities(nodes)
         wrong[:, np.arange(len(labels)), labels] -= 1
         wrong /= len(labels)
         weights, biases = [np.zeros_like(array) for array in self.weights], [np.zeros_like(array) for array in self.biases]

@@ -315,7 +315,7 @@ def ranking(study: Study) -> Ranking | None:
     p_value = (wilcoxon_p(values[0] - values[1]) or 1.0) if count == 2 else float(friedmanchisquare(*values).pvalue)
     quantile = float(studentized_range.ppf(1 - SIGNIFICANT, count, np.inf)) / np.sqrt(2)
     return Ranking(dict(zip(controllers, ranks.tolist())), number, 1.0 if np.isnan(p_value) else p_value,
-                   quantile * float(np.sqrt(count * (count + 1) / (6 * number))))
+                   float(quantile * np.sqrt(count * (count + 1) / (6 * number))))
 
 
 def regret_course(study: Study, table: str, measure: str = "signal", cost: str = "queries") -> Course | None:

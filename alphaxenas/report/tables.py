@@ -23,6 +23,8 @@ BACKWARD = 3
 _DECIMALS = {
     "validation": 4, "low": 4, "high": 4, "test": 4, "difference": 4, "training multiply-adds (10¹²)": 3, "Wilcoxon p": 3, "policy loss": 3,
     "value loss": 3, "held-out rank correlation": 2, "rank correlation search / final": 2,
+    "mean queries": 1, "median queries": 1, "saved": 1, "missing": 1, "CPU seconds": 1, "CPU ms per query": 3, "corrected p": 4, "reported": 4,
+    "best of the table": 4, "regret of the report": 4,
 }
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")
 
