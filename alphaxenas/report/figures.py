@@ -39,7 +39,7 @@ def search_curves(groups: Groups) -> Figure:
                 panel.plot(found.grid, found.values[label].T, color=palette[label], linewidth=0.6, alpha=0.35, drawstyle="steps-post")
                 panel.fill_between(found.grid, found.low[label], found.high[label], color=palette[label], alpha=0.18, step="post", linewidth=0)
             name = f"{label}, mean of {seeds} seeds" if seeds > 1 else f"{label}, seed {groups[label][0].seed}"
-            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", label=name, **line)
+            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", marker=_dot(found.mean[label]), label=name, **line)
         panel.set_xlabel(title.replace(" (", "\n("))
         panel.set_xlim(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0))
         panel.xaxis.set_major_formatter(_short)
@@ -76,6 +76,7 @@ def trial_dots(groups: Groups) -> Figure:
         panel.set_title(label)
         panel.set_xlabel("trained children")
         panel.tick_params(labelbottom=True)
+        _count_on(panel)
         panel.set_ylim(low, high)
     for panel in axes[len(labels):]:
         panel.set_axis_off()
@@ -145,8 +146,9 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
     figure, (loss, accuracy) = new_figure(1, 2, height=3.9)
     for (name, history), colour, dashes in found:
         epochs = [record["epoch"] for record in history]
-        loss.plot(epochs, [record["loss"] for record in history], color=colour, linestyle=dashes, linewidth=1.8, label=name)
-        accuracy.plot(epochs, [record["train_accuracy"] for record in history], color=colour, linestyle=dashes, linewidth=1.0, alpha=0.55)
+        losses, accuracies = ([record[kind] for record in history] for kind in ("loss", "train_accuracy"))
+        loss.plot(epochs, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=_dot(losses), label=name)
+        accuracy.plot(epochs, accuracies, color=colour, linestyle=dashes, linewidth=1.0, alpha=0.55, marker="_" if _dot(accuracies) else None)
         rated = [(record["epoch"], record["validation_accuracy"]) for record in history if "validation_accuracy" in record]
         if rated:
             accuracy.plot(*zip(*rated), color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=3.5)
@@ -154,6 +156,7 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
     accuracy.set_title("accuracy: validation (dots), training (thin)")
     for panel in (loss, accuracy):
         panel.set_xlabel("epoch")
+        _count_on(panel)
     figure.legend(*loss.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure
 
@@ -219,11 +222,21 @@ def _diagnostic(panel: Axes, runs: Sequence[StoredRun], tag: str, colour: str, s
         points = [(x, record["diagnostics"][tag]) for x, record in zip(cumulative_cost(run, "trials"), run.records) if tag in record["diagnostics"]]
         if points:
             dashes = DASHES[number % len(DASHES)]
-            panel.plot(*zip(*points), color=colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style, marker="o" if len(points) == 1 else None,
+            panel.plot(*zip(*points), color=colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style, marker=_dot([y for _, y in points]),
                        label=f"seed {run.seed}")
-    panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    _count_on(panel)
     if not panel.lines:
         say(panel, "not recorded")
+
+
+def _dot(values: Sequence[float]) -> str | None:
+    """The marker of a curve of one point, of which a line would show nothing."""
+    return "o" if np.isfinite(values).sum() == 1 else None
+
+
+def _count_on(panel: Axes) -> None:
+    """Whole numbers on the horizontal axis, which counts something."""
+    panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
 
 def _seed_legend(figure: Figure, axes: Sequence[Axes]) -> None:

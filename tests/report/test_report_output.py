@@ -67,6 +67,12 @@ def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(
     assert not correlation.lines and [text.get_text() for text in correlation.texts] == ["not recorded"]
 
 
+def test_a_training_of_one_epoch_is_dots(shelf):
+    shelf.training("s", "final", epochs=1)
+    loss, accuracy = figures.training_curves([load_suite("s", shelf.exp_dir).final]).axes
+    assert all(line.get_marker() == "o" for line in loss.lines) and all(line.get_marker() != "None" for line in accuracy.lines)
+
+
 def test_one_seed_is_drawn_without_shades_and_labelled_as_one(suites):
     assert not figures.search_curves(suites[1].groups()).axes[0].collections
     several = figures.search_curves(suites[3].groups())
