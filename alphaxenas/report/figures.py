@@ -39,7 +39,8 @@ def search_curves(groups: Groups) -> Figure:
                 panel.plot(found.grid, found.values[label].T, color=palette[label], linewidth=0.6, alpha=0.35, drawstyle="steps-post")
                 panel.fill_between(found.grid, found.low[label], found.high[label], color=palette[label], alpha=0.18, step="post", linewidth=0)
             name = f"{label}, mean of {seeds} seeds" if seeds > 1 else f"{label}, seed {groups[label][0].seed}"
-            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", marker=_dot(found.mean[label]), label=name, **line)
+            dot = _dot(found.mean[label])
+            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", marker=dot, clip_on=not dot, label=name, **line)
         panel.set_xlabel(title.replace(" (", "\n("))
         panel.set_xlim(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0))
         panel.xaxis.set_major_formatter(_short)
