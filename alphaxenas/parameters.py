@@ -56,7 +56,7 @@ def whole_list(default: Sequence[int], help: str, neutral: bool = False) -> Any:
 
 
 def text_list(default: Sequence[str], help: str, neutral: bool = False) -> Any:
-    """Declares a list of different texts, none of them empty."""
+    """Declares a list of at least one text, all different and none of them empty."""
     return _declare("texts", tuple(default), help, neutral=neutral)
 
 
@@ -75,7 +75,7 @@ def allowed(field: dataclasses.Field) -> str:
     if kind == "wholes":
         return "a list of different whole numbers >= 0"
     if kind == "texts":
-        return "a list of different texts, none of them empty"
+        return "a list of one or more different texts, none of them empty"
     if kind == "flag":
         return "True or False"
     return "a path (text)" if kind == "path" else f"text of the form {rule['pattern']}" if rule["pattern"] != "(?s).*" else "text"
@@ -109,7 +109,7 @@ def check(field: dataclasses.Field, value: Any) -> Any:
         if kind == "wholes":
             fits = all(isinstance(item, int) and not isinstance(item, bool) and item >= 0 for item in value)
         elif kind == "texts":
-            fits = all(isinstance(item, str) and item.strip() and "\0" not in item for item in value)
+            fits = value and all(isinstance(item, str) and item.strip() and "\0" not in item for item in value)
         else:
             fits = value and all(isinstance(item, str) and item in rule["options"] for item in value)
         if fits and len(set(value)) == len(value):

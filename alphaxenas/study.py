@@ -20,6 +20,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ from tqdm import tqdm
 from alphaxenas.contracts import Budget, Controller, Outcome
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data.benchmark_tables import BenchmarkTable, read_table
+from alphaxenas.parameters import ParameterError
 from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, write_atomically
 from alphaxenas.study_choices import ControllerChoice, TableChoice
 from alphaxenas.workers import Failure, answers
@@ -84,7 +86,20 @@ class Search:
 
 
 def load_table(choice: TableChoice) -> BenchmarkTable:
-    """The chosen table. Raises `ValueError` naming file, row and column where it is none."""
+    """The chosen table, read once as long as its file does not change.
+
+    Raises:
+        ValueError: It is none; names file, row and column.
+    """
+    try:
+        state = os.stat(choice.path)
+    except OSError:  # the reader says what is wrong
+        return _read(choice, 0, 0)
+    return _read(choice, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
     return read_table(
         choice.path, choice.code, choice.signal, choice.report or None, choice.cost or None, choice.space, choice.epochs or None,
         choice.same_signal_and_report, dict(choice.where), choice.repeats or None,
@@ -137,6 +152,30 @@ def play(table: BenchmarkTable, controller: Controller, cap: int, threshold: flo
     return trace
 
 
+def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int, processes: int = 1) -> None:
+    """Reads every table and makes every controller, so that nothing is opened or emptied for a study that cannot be.
+
+    Raises:
+        ValueError: A table, a controller or a number is impossible; names it, a table with file, row and column.
+    """
+    for name, holds, expected, value in (
+        ("tables", len({table.name for table in tables}) == len(tables) > 0, "at least one, with different names", [table.name for table in tables]),
+        ("controllers", len(controllers) > 0, "at least one", []),
+        ("seeds", len(set(seeds)) == len(seeds) > 0, "at least one, each once", list(seeds)),
+        ("cap", cap >= 1, "a whole number >= 1", cap),
+        ("processes", processes >= 1, "a whole number >= 1", processes),
+    ):
+        if not holds:
+            raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value}")
+    for choice in tables:
+        table = load_table(choice)
+        for controller in controllers:
+            try:
+                make(controller, table, seeds[0])
+            except TypeError as error:
+                raise ParameterError(f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: {controller.label} ({error})") from error
+
+
 def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Iterable[int], cap: int,
               target: float = 0.0, processes: int = 1) -> dict[str, str]:
     """Plays every controller on every table with every seed; what is stored and whole is kept.
@@ -163,21 +202,13 @@ def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Seq
         StorageError: Journals could not be read or written.
     """
     seeds = tuple(seeds)
-    for name, holds, expected, value in (
-        ("tables", len({table.name for table in tables}) == len(tables) > 0, "at least one, with different names", [table.name for table in tables]),
-        ("controllers", len(controllers) > 0, "at least one", []),
-        ("seeds", len(set(seeds)) == len(seeds) > 0, "at least one, each once", seeds),
-        ("cap", cap >= 1, "a whole number >= 1", cap),
-        ("processes", processes >= 1, "a whole number >= 1", processes),
-    ):
-        if not holds:
-            raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value}")
+    check_study(tables, controllers, seeds, cap, processes)
     searches = _searches(folder.path / "journals", tables, controllers, seeds, cap, target)
     left = [search for search in searches if not _is_finished(search)]
     folder.log(f"study of {len(searches)} searches, {len(searches) - len(left)} of them finished earlier")
     failures: dict[str, str] = {}
     recorded = len(searches) - len(left)
-    with Interruption(grace_seconds=0.0) as interruption, _progress_bar(len(searches), recorded) as bar:
+    with Interruption(grace_seconds=5.0) as interruption, _progress_bar(len(searches), recorded) as bar:
 
         def check() -> None:
             if interruption.requested:
@@ -208,13 +239,11 @@ def _searches(place: Path, tables: Sequence[TableChoice], controllers: Sequence[
     """All searches, in the order of their seeds, so that an interrupted study has every controller for its first seeds."""
     headers = {}
     for choice in tables:
-        table = load_table(choice)
-        for controller in controllers:
-            make(controller, table, seeds[0])
+        table, sha256 = load_table(choice), file_hash(choice.path)
         best = np.sort(table.signal)[::-1]
         top = best[max(1, int(target * len(best))) - 1]
         headers[choice] = {
-            "format": FORMAT, "table": {**choice.description(), "sha256": file_hash(choice.path)}, "rows": len(best), "threshold": float(top),
+            "format": FORMAT, "table": {**choice.description(), "sha256": sha256}, "rows": len(best), "threshold": float(top),
             "optimum": float(best[0]), "best_report": None if table.report is None else float(np.max(table.report)),
         }
     return [
@@ -247,14 +276,9 @@ def _differences(name: str, stored: Any, given: Any) -> list[str]:
     return [] if stored == given else [f"`{name}` is stored as {stored!r}, now {given!r}"]
 
 
-@lru_cache(maxsize=8)
-def _loaded(choice: TableChoice) -> BenchmarkTable:
-    return load_table(choice)
-
-
 def _play_and_record(search: Search) -> None:
     """The work of one process: plays and writes the journal."""
-    table = _loaded(search.table)
+    table = load_table(search.table)
     started = time.process_time()
     header = search.header
     trace = play(table, make(search.controller, table, header["seed"]), header["cap"], header["threshold"])

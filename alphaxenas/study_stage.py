@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from alphaxenas.config import PROJECT_ROOT, Config
 from alphaxenas.data.benchmark_tables import BenchmarkTable
 from alphaxenas.data.digits_table import digits_table
 from alphaxenas.runs import RunFolder
-from alphaxenas.study import STAGE, make, play, run_study
+from alphaxenas.study import STAGE, check_study, make, play, run_study
 from alphaxenas.study_choices import DIGITS_TABLE, ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
 
 DIGITS_COLUMNS = {"code": "code", "signal": "validation_probability", "report": "test_accuracy", "cost": "seconds", "name": DIGITS_TABLE}
@@ -41,18 +42,23 @@ def study_processes(config: Config) -> int:
     return config.study.processes or len(os.sched_getaffinity(0))
 
 
+def study_path(config: Config) -> Path:
+    """Where the study is stored, `exp/<run>/study/`."""
+    return Path(config.run.exp_dir) / config.run.run / STAGE
+
+
 def open_study(config: Config, overwrite: bool = False) -> RunFolder:
-    """The study's run folder, `exp/<run>/study/`; with `overwrite` it is emptied first."""
+    """The study's run folder; with `overwrite` it is emptied first."""
     run, parameters = config.run, {"cap": config.study.cap, "target": parse_target(config.study.target)}
     return RunFolder.open(run.run, STAGE, parameters, run.exp_dir, run.tensorboard_dir, overwrite)
 
 
-def play_study(config: Config, folder: RunFolder, tables: Sequence[TableChoice]) -> dict[str, str]:
+def play_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
     """Runs or continues the configured study; returns and raises as `alphaxenas.study.run_study`."""
-    return run_study(
-        folder, tables, study_controllers(config), range(config.study.study_seeds), config.study.cap, parse_target(config.study.target),
-        study_processes(config),
-    )
+    chosen, controllers, seeds = config.study, study_controllers(config), range(config.study.study_seeds)
+    check_study(tables, controllers, seeds, chosen.cap)
+    with open_study(config, config.run.overwrite) as folder:
+        return run_study(folder, tables, controllers, seeds, chosen.cap, parse_target(chosen.target), study_processes(config))
 
 
 def watch_tree(table: BenchmarkTable, choice: ControllerChoice, seed: int, moments: Sequence[int]) -> list[tuple[int, dict[str, np.ndarray]]]:

@@ -40,10 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[ControllerChoice, ...], target: float) -> int:
     from alphaxenas.report import sample_efficiency as report
     from alphaxenas.runs import RunFolder
-    from alphaxenas.study import STAGE, run_study
+    from alphaxenas.study import STAGE, check_study, run_study
 
     processes = options.processes or len(os.sched_getaffinity(0))
     run = options.run or f"sample-{table.name}"
+    check_study([table], controllers, range(options.seeds), options.cap)
     with RunFolder.open(run, STAGE, {"cap": options.cap, "target": target}, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
         failures = run_study(folder, [table], controllers, range(options.seeds), options.cap, target, processes)
         study = report.load_study(folder.path, [choice.label for choice in controllers], range(options.seeds), [table.name])

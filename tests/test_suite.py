@@ -78,7 +78,7 @@ def wait_until(condition, seconds=40):
 def test_notebooks_run_in_order_with_the_parameters_and_the_summary_shows_results(place, capsys):
     write_notebook(place / "notebooks", "01_first", REPORT)
     write_notebook(place / "notebooks", "02_second", "1 + 1")
-    write_notebook(place / "notebooks", "06_later", "raise SystemExit('not part of the suite')")
+    write_notebook(place / "notebooks", "07_later", "raise SystemExit('not part of the suite')")
     assert run(place, "-p", "trials", "9", "--only", "01") == 0
     output = capsys.readouterr().out
     facts = json.loads((place / "exp" / "tiny" / "data" / "results.json").read_text())

@@ -1,0 +1,174 @@
+"""Sample efficiency from journals alone, against numbers worked out by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import wilcoxon
+
+from alphaxenas.report import sample_efficiency as se
+from alphaxenas.report.sample_tables import contrast_table, efficiency_table, final_report_table
+from alphaxenas.report.tables import formatted, records
+from alphaxenas.runs import StorageError
+from tests.report.sample_journals import write_journal
+
+
+def write_queries(folder, queries, table="t", cap=100):
+    """Journals of searches that succeeded with these numbers of queries; None = at the cap without success."""
+    for controller, numbers in queries.items():
+        for seed, number in enumerate(numbers):
+            count = cap if number is None else number
+            signals = [0.5] * (count - 1) + [0.5 if number is None else 0.9]
+            write_journal(folder, table, controller, seed, signals, ended="cap" if number is None else "found", cap=cap)
+    return se.load_study(folder)
+
+
+def test_mean_median_interval_and_share_found(tmp_path):
+    study = write_queries(tmp_path, {"random": [10, 20, 60, None]})
+    (found,) = se.efficiencies(study)
+    assert found.queries.mean == (10 + 20 + 60 + 100) / 4 and found.median == 40 and found.found == 0.75 and found.cap == 100
+    assert 10 <= found.queries.low < 47.5 < found.queries.high <= 100 and found.queries.count == 4
+    assert found.seconds == pytest.approx(4 * 0.25)
+    (number,) = se.as_json(study)
+    assert number["mean"] == 47.5 and number["seconds_per_search"] == 0.25 and number["interval"] == [found.queries.low, found.queries.high]
+    assert json.loads(json.dumps(number)) == number
+
+
+def test_an_exhausted_search_counts_as_the_cap(tmp_path):
+    write_journal(tmp_path, "t", "uct", 0, [0.1, 0.2, 0.3], ended="exhausted", cap=50)
+    (found,) = se.efficiencies(se.load_study(tmp_path))
+    assert found.queries.mean == 50 and found.found == 0 and found.queries.low is None
+
+
+def test_failed_searches_are_in_no_number_but_counted(tmp_path):
+    write_queries(tmp_path, {"uct": [10, 20]})
+    write_journal(tmp_path, "t", "uct", 2, [], ended="failed")
+    study = se.load_study(tmp_path)
+    (found,) = se.efficiencies(study)
+    assert (found.queries.mean, found.queries.count, found.failed) == (15, 2, 1)
+    assert study.failed == [("t", "uct", 2, "on purpose")]
+
+
+def test_only_the_chosen_searches_are_loaded_in_the_order_asked_for(tmp_path):
+    write_queries(tmp_path, {"a": [1, 2, 3], "b": [4, 5, 6], "c:x=1,y=2": [7, 8, 9]})
+    study = se.load_study(tmp_path, ["c:x=1,y=2", "a"], range(2), ["t"])
+    assert study.controllers == ["c:x=1,y=2", "a"] and len(study.searches) == 4
+    assert se.load_study(tmp_path, tables=["other"]).searches == {}
+
+
+def test_best_so_far_and_the_report_of_what_the_signal_selects(tmp_path):
+    write_journal(tmp_path, "t", "a", 0, [0.2, 0.6, 0.6, 0.4, 0.9], reports=[0.1, 0.5, 0.8, 0.9, 0.7])
+    search = se.load_study(tmp_path).searches["t", "a", 0]
+    np.testing.assert_array_equal(search.best, [0.2, 0.6, 0.6, 0.6, 0.9])
+    np.testing.assert_array_equal(search.selected_report, [0.1, 0.5, 0.5, 0.5, 0.7])  # the first among equals stays
+
+
+def test_regret_is_the_mean_over_seeds_and_stays_where_a_search_ended(tmp_path):
+    write_journal(tmp_path, "t", "a", 0, [0.5, 0.9])
+    write_journal(tmp_path, "t", "a", 1, [0.3, 0.4, 0.7, 0.9])
+    course = se.regret_course(se.load_study(tmp_path), "t")
+    np.testing.assert_array_equal(course.grid, [1, 2, 3, 4])
+    np.testing.assert_allclose(course.mean["a"], [(0.4 + 0.6) / 2, (0.0 + 0.5) / 2, (0.0 + 0.2) / 2, 0.0])
+    assert np.all(course.low["a"] <= course.mean["a"] + 1e-12) and np.all(course.high["a"] >= course.mean["a"] - 1e-12)
+
+
+def test_regret_of_the_report_and_against_seconds(tmp_path):
+    write_journal(tmp_path, "t", "a", 0, [0.5, 0.9], reports=[0.8, 0.6], costs=[10, 30])
+    study = se.load_study(tmp_path)
+    np.testing.assert_allclose(se.regret_course(study, "t", "report").mean["a"], [0.1, 0.3])
+    course = se.regret_course(study, "t", cost="seconds")
+    assert course.grid[0] == pytest.approx(10) and course.grid[-1] == pytest.approx(40)
+    np.testing.assert_allclose(course.mean["a"][[0, -1]], [0.4, 0.0], atol=1e-12)
+
+
+def test_a_column_that_a_table_lacks_has_no_course(tmp_path):
+    write_journal(tmp_path, "t", "a", 0, [0.5, 0.9])
+    study = se.load_study(tmp_path)
+    assert se.regret_course(study, "t", "report") is None and se.regret_course(study, "t", cost="seconds") is None
+    assert len(final_report_table(study)) == 0
+    with pytest.raises(ValueError, match="`cost`"):
+        se.regret_course(study, "t", cost="hours")
+
+
+def test_holm_equals_a_worked_example():
+    # Steps: 4 * 0.005, 3 * 0.01, 2 * 0.03, 1 * 0.04; the last may not be below the one before.
+    assert se.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert se.holm([0.9, 0.8]) == [1.0, 1.0] and se.holm([]) == []
+
+
+def test_contrasts_pair_the_seeds_and_put_the_better_one_first(tmp_path):
+    queries = {"slow": [50, 61, 72, 83, 94, 99], "fast": [10, 12, 14, 16, 18, 20], "other": [11, 12, 13, 17, 18, 21]}
+    found = {(each.first, each.second): each for each in se.contrasts(write_queries(tmp_path, queries))}
+    assert set(found) == {("fast", "slow"), ("other", "slow"), ("fast", "other")}
+    better = found["fast", "slow"]
+    assert better.difference.mean == pytest.approx(np.mean(np.subtract(queries["slow"], queries["fast"])))
+    assert better.p_value == pytest.approx(wilcoxon(np.subtract(queries["slow"], queries["fast"])).pvalue) == pytest.approx(2 / 2**6)
+    assert better.corrected == pytest.approx(3 * 2 / 2**6)
+    assert len(se.contrasts(se.load_study(tmp_path), against="slow")) == 2
+
+
+def test_equal_searches_are_no_difference(tmp_path):
+    (found,) = se.contrasts(write_queries(tmp_path, {"a": [5, 6, 7], "b": [5, 6, 7]}))
+    assert (found.p_value, found.corrected, found.difference.mean) == (1.0, 1.0, 0.0)
+
+
+def test_ranks_share_ties_and_the_critical_difference_equals_a_published_one(tmp_path):
+    # Demšar 2006, section 3.2.2: 4 classifiers on 14 data sets, critical difference 2.569 * sqrt(4 * 5 / (6 * 14)) = 1.25.
+    queries = {name: [10 * place + seed for seed in range(14)] for place, name in enumerate("abcd", 1)}
+    queries["b"] = queries["a"]
+    found = se.ranking(write_queries(tmp_path, queries))
+    assert found.ranks == {"a": 1.5, "b": 1.5, "c": 3.0, "d": 4.0} and found.blocks == 14
+    assert found.critical == pytest.approx(1.25, abs=0.005) and found.p_value < 1e-6
+
+
+def test_ranks_take_only_seeds_that_all_have(tmp_path):
+    assert se.ranking(write_queries(tmp_path, {"a": [1, 2, 3], "b": [4, 5]})).blocks == 2
+    assert se.ranking(se.load_study(tmp_path, ["a"])) is None
+    assert se.ranking(se.load_study(tmp_path, seeds=[0])) is None
+
+
+def test_the_verdict_says_whether_the_interval_lies_below_all_others(tmp_path):
+    study = write_queries(tmp_path, {"guided": [9, 10, 11, 10], "random": [50, 60, 70, None], "local": [8, 12, 13, 10]})
+    (sentence,) = se.verdict(study, "guided")
+    assert "does **not** lie below that of local search" in sentence and "random" not in sentence
+    (sentence,) = se.verdict(se.load_study(tmp_path, ["guided", "random"]), "guided")
+    assert "the interval lies below that of every other controller" in sentence and "GuidedSearch needs 10.0" in sentence
+    (sentence,) = se.verdict(se.load_study(tmp_path, ["guided", "random"]), "random")
+    assert "25% of its searches did not succeed and count as 100" in sentence
+    assert "nothing is shown" in se.verdict(se.load_study(tmp_path, seeds=[0]), "guided")[0]
+
+
+def test_many_seeds_need_little_memory(tmp_path):
+    import tracemalloc
+
+    study = write_queries(tmp_path, {"a": list(range(1, 98))})
+    tracemalloc.start()
+    se.efficiencies(study)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+
+
+def test_tables_of_the_notebook(tmp_path):
+    study = write_queries(tmp_path, {"guided:plan=rollouts": [10, 20], "random": [50, None]})
+    table = efficiency_table(study)
+    assert table.loc[("t", "random search"), "mean queries"] == 75 and table.loc[("t", "random search"), "found %"] == 50
+    assert ("t", "GuidedSearch, plan=rollouts") in table.index
+    assert "75.0" in formatted(table).to_html()
+    compared = contrast_table(se.contrasts(study))
+    assert records(compared)[0]["verdict"] == "no difference is shown" and "no difference" in formatted(compared).to_html()
+
+
+def test_text_and_headline(tmp_path):
+    study = write_queries(tmp_path, {"local": [10, 20], "random": [50, None]})
+    text = se.as_text(study)
+    assert "local search" in text and "15.0" in text and "50%" in text
+    assert se.headline(study) == "t: local search with 15.0 queries"
+    assert se.headline(se.load_study(tmp_path / "nothing")) == "no search is recorded"
+
+
+def test_a_damaged_journal_is_named(tmp_path):
+    path = write_journal(tmp_path, "t", "a", 0, [0.5, 0.9])
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(StorageError, match=r"seed0\.jsonl is damaged"):
+        se.load_study(tmp_path)
