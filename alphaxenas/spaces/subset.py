@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,10 +97,6 @@ class Subset:
     def key(self, architecture: Any) -> str:
         """The parent's key."""
         return self.space.key(architecture)
-
-    def keys(self) -> Iterable[str]:
-        """The members' keys, in the order in which they were given."""
-        return self._members.keys()
 
     def size(self) -> int:
         """Exact number of complete games: the number of members."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from alphaxenas.contracts import Tokens
 
@@ -18,12 +18,6 @@ class GameTrie:
     def __init__(self, games: Iterable[Tokens]) -> None:
         self.games: tuple[Tokens, ...] = tuple(sorted(games))
         self._legal: dict[Tokens, Tokens] = {}
-
-    def __len__(self) -> int:
-        return len(self.games)
-
-    def __iter__(self) -> Iterator[Tokens]:
-        return iter(self.games)
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
         """Tokens that follow the prefix `tokens` in at least one game, ascending; empty for a whole game.
