@@ -6,7 +6,7 @@ its own seed, so the journals do not depend on how many processes there were.
 
 A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the report reads:
 
-    {"table": {...}, "controller": "uct", "seed": 17, "cap": 20000, "target": 0.0, ...}     the parameters
+    {"table": {...}, "controller": "uct", "seed": 17, "cap": 20000, "target": "optimum", ...}     the parameters
     [10311, 93.66, 93.2, 2011.5]          one line per query: row of the table, signal, report or null, cost or null
     {"after": 20, "diagnostics": {...}}   now and then: what the controller tells of itself
     {"ended": "found", "queries": 212, "missing": 0, "cpu_seconds": 0.005}
@@ -23,7 +23,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -37,7 +37,7 @@ from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data.benchmark_tables import BenchmarkTable, read_table
 from alphaxenas.parameters import ParameterError
 from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, write_atomically
-from alphaxenas.study_choices import ControllerChoice, TableChoice
+from alphaxenas.study_choices import OPTIMA, ControllerChoice, TableChoice, parse_target
 from alphaxenas.workers import Failure, answers
 
 _log = logging.getLogger(__name__)
@@ -111,21 +111,39 @@ def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controll
     return make_controller(choice.name, table.space, seed, Budget(1), **dict(choice.settings))
 
 
-def play(table: BenchmarkTable, controller: Controller, cap: int, threshold: float = math.inf) -> Trace:
+def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
+    """The rows that end a search.
+
+    Args:
+        table: Any table.
+        target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as `"0.001"`: the
+            rows of this top share, and those as good as the last of them.
+
+    Raises:
+        ParameterError: The target is none of these.
+    """
+    share = parse_target(target)
+    if target == OPTIMA[1]:
+        return frozenset([int(np.argmax(table.signal))])
+    threshold = np.sort(table.signal)[-max(1, int(share * len(table)))]
+    return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
+
+
+def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
     """Lets a controller query a table.
 
     Args:
         table: Rows and their values.
         controller: Knows the table's space; may have queried before.
         cap: Queries at most.
-        threshold: Ends with the first query whose signal is at least this.
+        goals: Ends with the first query of one of these rows.
 
     Returns:
         What it did. A row that this call has queried before is answered again but is no query.
     """
     trace = Trace()
-    ask, tell, lookup, signals, rewards = controller.ask, controller.tell, table.lookup, table.signal.tolist(), table.rewards.tolist()
-    rows, known, idle, mark = trace.rows, bytearray(len(signals)), 0, 5
+    ask, tell, lookup, rewards = controller.ask, controller.tell, table.lookup, table.rewards.tolist()
+    rows, known, idle, mark = trace.rows, bytearray(len(rewards)), 0, 5
     while len(rows) < cap:
         proposal = ask()
         if proposal is None or idle > MAX_REPEATS:
@@ -142,7 +160,7 @@ def play(table: BenchmarkTable, controller: Controller, cap: int, threshold: flo
             continue
         known[row], idle = 1, 0
         rows.append(row)
-        if signals[row] >= threshold:
+        if row in goals:
             trace.ended = "found"
             break
         if len(rows) == mark:
@@ -177,7 +195,7 @@ def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerC
 
 
 def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Iterable[int], cap: int,
-              target: float = 0.0, processes: int = 1) -> dict[str, str]:
+              target: str = "optimum", processes: int = 1) -> dict[str, str]:
     """Plays every controller on every table with every seed; what is stored and whole is kept.
 
     Tables, controllers and seeds may be added later; everything else has to stay.
@@ -188,7 +206,7 @@ def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Seq
         controllers: Who searches, with default settings or others.
         seeds: Of the searches; equal seeds are paired.
         cap: Queries at most.
-        target: A search has succeeded when it has met the optimum of the signal (0), or one of this top share of the rows.
+        target: What a search has to meet to succeed, see `goal_rows`.
         processes: Searches at the same time.
 
     Returns:
@@ -235,16 +253,15 @@ def file_hash(path: Path | str) -> str:
 
 
 def _searches(place: Path, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int,
-              target: float) -> list[Search]:
+              target: str) -> list[Search]:
     """All searches, in the order of their seeds, so that an interrupted study has every controller for its first seeds."""
     headers = {}
     for choice in tables:
         table, sha256 = load_table(choice), file_hash(choice.path)
-        best = np.sort(table.signal)[::-1]
-        top = best[max(1, int(target * len(best))) - 1]
+        goals = goal_rows(table, target)
         headers[choice] = {
-            "format": FORMAT, "table": {**choice.description(), "sha256": sha256}, "rows": len(best), "threshold": float(top),
-            "optimum": float(best[0]), "best_report": None if table.report is None else float(np.max(table.report)),
+            "format": FORMAT, "table": {**choice.description(), "sha256": sha256}, "rows": len(table), "goals": len(goals),
+            "threshold": float(min(table.signal[row] for row in goals)), "optimum": table.optimum, "best_report": None if table.report is None else float(np.max(table.report)),
         }
     return [
         Search(table, controller, {**headers[table], "controller": controller.label, "seed": seed, "cap": cap, "target": target},
@@ -281,7 +298,7 @@ def _play_and_record(search: Search) -> None:
     table = load_table(search.table)
     started = time.process_time()
     header = search.header
-    trace = play(table, make(search.controller, table, header["seed"]), header["cap"], header["threshold"])
+    trace = play(table, make(search.controller, table, header["seed"]), header["cap"], goal_rows(table, header["target"]))
     ended = {"ended": trace.ended, "queries": len(trace.rows), "missing": trace.missing, "cpu_seconds": round(time.process_time() - started, 4)}
     _write(search, _lines(table, trace), ended)
 

@@ -16,6 +16,8 @@ from alphaxenas.parameters import ParameterError
 
 DIGITS_TABLE = "digits"
 """Names the table that needs no file: small networks, really trained on scikit-learn's digits."""
+OPTIMA = ("optimum", "first-optimum")
+"""Targets: any row with the best signal, or of several such rows the first alone, as figures published for one architecture have it."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -175,12 +177,12 @@ def parse_where(text: str) -> tuple[str, str]:
 
 
 def parse_target(text: str) -> float:
-    """`optimum` as 0, a top share such as `0.001` as a number in (0, 1). Raises `ParameterError`."""
-    if text == "optimum":
+    """The top share of the rows that a search is to meet; 0 for one of `OPTIMA`. Raises `ParameterError`."""
+    if text in OPTIMA:
         return 0.0
     share = _value(text)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
-        raise ParameterError(f"Invalid value for `target`. Expected optimum, or a share between 0 and 1 such as 0.001. Received: {text!r}")
+        raise ParameterError(f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, or a share between 0 and 1 such as 0.001. Received: {text!r}")
     return float(share)
 
 

@@ -17,7 +17,7 @@ from alphaxenas.data.benchmark_tables import BenchmarkTable
 from alphaxenas.data.digits_table import digits_table
 from alphaxenas.runs import RunFolder
 from alphaxenas.study import STAGE, check_study, make, play, run_study
-from alphaxenas.study_choices import DIGITS_TABLE, ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
+from alphaxenas.study_choices import DIGITS_TABLE, ControllerChoice, TableChoice, parse_controllers, parse_table
 
 DIGITS_COLUMNS = {"code": "code", "signal": "validation_probability", "report": "test_accuracy", "cost": "seconds", "name": DIGITS_TABLE}
 
@@ -49,7 +49,7 @@ def study_path(config: Config) -> Path:
 
 def open_study(config: Config, overwrite: bool = False) -> RunFolder:
     """The study's run folder; with `overwrite` it is emptied first."""
-    run, parameters = config.run, {"cap": config.study.cap, "target": parse_target(config.study.target)}
+    run, parameters = config.run, {"cap": config.study.cap, "target": config.study.target}
     return RunFolder.open(run.run, STAGE, parameters, run.exp_dir, run.tensorboard_dir, overwrite)
 
 
@@ -58,7 +58,7 @@ def play_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
     chosen, controllers, seeds = config.study, study_controllers(config), range(config.study.study_seeds)
     check_study(tables, controllers, seeds, chosen.cap)
     with open_study(config, config.run.overwrite) as folder:
-        return run_study(folder, tables, controllers, seeds, chosen.cap, parse_target(chosen.target), study_processes(config))
+        return run_study(folder, tables, controllers, seeds, chosen.cap, chosen.target, study_processes(config))
 
 
 def watch_tree(table: BenchmarkTable, choice: ControllerChoice, seed: int, moments: Sequence[int]) -> list[tuple[int, dict[str, np.ndarray]]]:

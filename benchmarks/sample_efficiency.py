@@ -3,10 +3,10 @@
     python benchmarks/sample_efficiency.py --table nasbench201.csv.gz --code op_code --signal cifar10_test_200ep_mean \\
         --controllers random,evolution,local,uct,guided --seeds 200 --cap 20000 [--report COLUMN] [--cost COLUMN]
 
-A search ends at the optimum of the signal (or in a top share of the table, `--target 0.001`), or at the cap, and then counts
-as the cap. The searches are stored in exp/<run>/study/ and continued by the same command. Prints a table on stderr and JSON
-as the last line of stdout. Exit code: 0 all searches are recorded, 1 some failed (the reasons are printed), 2 bad arguments
-or a bad table, found before any search.
+A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`: the first
+alone; `--target 0.001`: in this top share of the table), or at the cap, and then counts as the cap. The searches are stored in
+exp/<run>/study/ and continued by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit code: 0
+all searches are recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before any search.
 """
 
 from __future__ import annotations
@@ -31,26 +31,29 @@ def main(arguments: list[str] | None = None) -> int:
             str(Path(options.table).expanduser().resolve()), options.code, options.signal, options.report, options.cost, options.space,
             tuple(parse_where(text) for text in options.where), options.repeats, options.epochs, options.same_signal_and_report, options.name)
         controllers = parse_controllers(options.controllers)
-        return _study(options, table, controllers, parse_target(options.target))
+        parse_target(options.target)
+        return _study(options, table, controllers)
     except ValueError as error:
         print(f"sample_efficiency: {error}", file=sys.stderr)
         return 2
 
 
-def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[ControllerChoice, ...], target: float) -> int:
+def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[ControllerChoice, ...]) -> int:
     from alphaxenas.report import sample_efficiency as report
+    from alphaxenas.report.sample_journals import load_study
     from alphaxenas.runs import RunFolder
     from alphaxenas.study import STAGE, check_study, run_study
 
     processes = options.processes or len(os.sched_getaffinity(0))
     run = options.run or f"sample-{table.name}"
     check_study([table], controllers, range(options.seeds), options.cap)
-    with RunFolder.open(run, STAGE, {"cap": options.cap, "target": target}, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
-        failures = run_study(folder, [table], controllers, range(options.seeds), options.cap, target, processes)
-        study = report.load_study(folder.path, [choice.label for choice in controllers], range(options.seeds), [table.name])
+    with RunFolder.open(run, STAGE, {"cap": options.cap, "target": options.target}, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
+        failures = run_study(folder, [table], controllers, range(options.seeds), options.cap, options.target, processes)
+        study = load_study(folder.path, [choice.label for choice in controllers], range(options.seeds), [table.name])
         found = report.as_json(study)
         results = {
-            "headline": report.headline(study), "table": table.description(), "target": options.target, "cap": options.cap, "seeds": options.seeds,
+            "headline": report.headline(study), "table": table.description(), "target": options.target, "goals": study.goals.get(table.name), "cap": options.cap,
+            "seeds": options.seeds,
             "controllers": found, "failures": failures,
         }
         folder.write_results(results)
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="with commas; settings as in guided:tree=false,surrogate=gp [%(default)s]")
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]")
     parser.add_argument("--cap", type=int, default=20_000, metavar="Q", help="queries after which a search ends [%(default)s]")
-    parser.add_argument("--target", default="optimum", help="optimum, or a top share of the table such as 0.001 [%(default)s]")
+    parser.add_argument("--target", default="optimum", help="optimum, first-optimum, or a top share of the table such as 0.001 [%(default)s]")
     parser.add_argument("--processes", type=int, default=0, help="searches at the same time; 0 = as many as there are cores [%(default)s]")
     parser.add_argument("--run", default="", metavar="NAME", help="the study is stored in exp/NAME/study [sample- and the table's name]")
     parser.add_argument("--overwrite", action="store_true", help="delete what is stored under this name and start anew")

@@ -15,7 +15,7 @@ from alphaxenas import study
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.parameters import ParameterError
 from alphaxenas.runs import RunFolder, RunMismatch
-from alphaxenas.study import load_table, make, play, run_study
+from alphaxenas.study import goal_rows, load_table, make, play, run_study
 from alphaxenas.study_choices import ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
 
 CODES = ["".join(code) for code in itertools.product("abcd", repeat=4)]
@@ -41,7 +41,7 @@ def table(tmp_path):
 def opened(tmp_path):
     """Opens the study's folder, for one call of `run_study`."""
 
-    def run(tables, controllers="random,local", seeds=3, cap=100, target=0.0, processes=2, **more):
+    def run(tables, controllers="random,local", seeds=3, cap=100, target="optimum", processes=2, **more):
         with RunFolder.open("s", study.STAGE, {"cap": cap, "target": target}, tmp_path / "exp", tmp_path / "events", **more) as folder:
             return run_study(folder, tables, parse_controllers(controllers), range(seeds), cap, target, processes)
 
@@ -88,7 +88,7 @@ def test_a_search_ends_with_the_query_that_meets_the_optimum(table):
     best = int(loaded.signal.argmax())
     rows = [0, 5, best, 7]
     controller = Listed(games_of(loaded, rows))
-    trace = play(loaded, controller, 100, loaded.optimum)
+    trace = play(loaded, controller, 100, {best})
     assert (trace.rows, trace.ended, trace.missing) == (rows[:3], "found", 0)
     assert controller.told == [("ok", loaded.rewards[row]) for row in rows[:3]]
 
@@ -97,12 +97,13 @@ def test_equal_optima_all_count_as_the_optimum(tmp_path):
     (tmp_path / "ties.csv").write_text("arch,valid\naa,0.5\nab,0.9\nba,0.9\nbb,0.1\n")
     loaded = load_table(TableChoice(str(tmp_path / "ties.csv"), "arch", "valid"))
     for row in (1, 2):
-        assert play(loaded, Listed(games_of(loaded, [0, row, 3])), 100, loaded.optimum).rows == [0, row]
+        assert play(loaded, Listed(games_of(loaded, [0, row, 3])), 100, goal_rows(loaded, "optimum")).rows == [0, row]
+    assert goal_rows(loaded, "first-optimum") == {1}
 
 
 def test_a_known_architecture_is_no_query_and_the_cap_counts_queries(table):
     loaded = load_table(table)
-    trace = play(loaded, Listed(games_of(loaded, [3, 3, 4, 3, 5, 6])), 3, np.inf)
+    trace = play(loaded, Listed(games_of(loaded, [3, 3, 4, 3, 5, 6])), 3)
     assert (trace.rows, trace.ended) == ([3, 4, 5], "cap")
 
 
@@ -187,7 +188,7 @@ def test_a_changed_column_is_refused_by_name(opened, table, tmp_path):
 
 
 def test_a_top_share_is_met_by_any_of_its_rows(opened, table, tmp_path):
-    opened([table], "random", seeds=5, target=0.05)
+    opened([table], "random", seeds=5, target="0.05")
     signal = np.sort(load_table(table).signal)[::-1]
     for path in journals(tmp_path).values():
         header, *lines, ended = without_times(path)
@@ -232,8 +233,8 @@ from alphaxenas.runs import RunFolder
 from alphaxenas.study import STAGE, run_study
 from alphaxenas.study_choices import parse_controllers, parse_table
 if __name__ == "__main__":
-    with RunFolder.open("s", STAGE, {"cap": 100, "target": 0.0}, sys.argv[2] + "/exp", sys.argv[2] + "/events") as folder:
-        run_study(folder, [parse_table(sys.argv[1])], parse_controllers("random,evolution"), range(150), 100, 0.0, 2)
+    with RunFolder.open("s", STAGE, {"cap": 100, "target": "optimum"}, sys.argv[2] + "/exp", sys.argv[2] + "/events") as folder:
+        run_study(folder, [parse_table(sys.argv[1])], parse_controllers("random,evolution"), range(150), 100, "optimum", 2)
 """
 
 
@@ -298,7 +299,7 @@ def test_an_unreadable_table_is_named(text, part):
 
 
 def test_targets_are_the_optimum_or_a_share():
-    assert (parse_target("optimum"), parse_target("0.001"), parse_target(".5")) == (0.0, 0.001, 0.5)
+    assert [parse_target(text) for text in ("optimum", "first-optimum", "0.001", ".5")] == [0.0, 0.0, 0.001, 0.5]
     for text in ("best", "1", "0", "-0.1", "true"):
         with pytest.raises(ParameterError, match="`target`"):
             parse_target(text)

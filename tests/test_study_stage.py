@@ -34,7 +34,7 @@ def test_a_configured_study_is_played_and_kept(place):
     assert [f"{path.parent.name}/{path.stem}" for path in paths] == ["random/seed0", "random/seed1", "uct/seed0", "uct/seed1"]
     with open_study(config, overwrite=True) as folder:
         assert not (folder.path / "journals").exists()
-    assert json.loads((folder.path / "run.json").read_text())["parameters"] == {"cap": 300, "target": 0.0}
+    assert json.loads((folder.path / "run.json").read_text())["parameters"] == {"cap": 300, "target": "optimum"}
 
 
 def test_controllers_of_study_and_ablation_are_each_played_once(place):

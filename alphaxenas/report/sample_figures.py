@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alphaxenas.report.sample_efficiency import Course, Ranking, Study, efficiencies, name_of
+from alphaxenas.report.sample_efficiency import Course, Ranking, efficiencies
+from alphaxenas.report.sample_journals import Study, name_of
 from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, PINK, RED, SKY, new_figure, say
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas
 
-from alphaxenas.report.sample_efficiency import SIGNIFICANT, Contrast, Study, efficiencies, name_of
+from alphaxenas.report.sample_efficiency import SIGNIFICANT, Contrast, efficiencies
+from alphaxenas.report.sample_journals import Study, name_of
 
 COLUMNS = ["seeds", "mean queries", "low", "high", "median queries", "found %", "missing", "CPU seconds", "CPU ms per query"]
 

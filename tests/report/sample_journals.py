@@ -6,7 +6,7 @@ import json
 def write_journal(folder, table, controller, seed, signals, reports=None, costs=None, ended="found", cap=100, diagnostics=()):
     """Writes one journal; the table's best signal and best report are 0.9."""
     header = {
-        "format": 1, "table": {"name": table}, "controller": controller, "seed": seed, "cap": cap, "target": 0.0, "rows": 1000, "threshold": 0.9,
+        "format": 1, "table": {"name": table}, "controller": controller, "seed": seed, "cap": cap, "target": "optimum", "rows": 1000, "goals": 1, "threshold": 0.9,
         "optimum": 0.9, "best_report": 0.9 if reports else None,
     }
     columns = [signals, reports or [None] * len(signals), costs or [None] * len(signals)]

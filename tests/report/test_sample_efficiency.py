@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import wilcoxon
 
 from alphaxenas.report import sample_efficiency as se
+from alphaxenas.report.sample_journals import load_study
 from alphaxenas.report.sample_tables import contrast_table, efficiency_table, final_report_table
 from alphaxenas.report.tables import formatted, records
 from alphaxenas.runs import StorageError
@@ -20,7 +21,7 @@ def write_queries(folder, queries, table="t", cap=100):
             count = cap if number is None else number
             signals = [0.5] * (count - 1) + [0.5 if number is None else 0.9]
             write_journal(folder, table, controller, seed, signals, ended="cap" if number is None else "found", cap=cap)
-    return se.load_study(folder)
+    return load_study(folder)
 
 
 def test_mean_median_interval_and_share_found(tmp_path):
@@ -36,14 +37,14 @@ def test_mean_median_interval_and_share_found(tmp_path):
 
 def test_an_exhausted_search_counts_as_the_cap(tmp_path):
     write_journal(tmp_path, "t", "uct", 0, [0.1, 0.2, 0.3], ended="exhausted", cap=50)
-    (found,) = se.efficiencies(se.load_study(tmp_path))
+    (found,) = se.efficiencies(load_study(tmp_path))
     assert found.queries.mean == 50 and found.found == 0 and found.queries.low is None
 
 
 def test_failed_searches_are_in_no_number_but_counted(tmp_path):
     write_queries(tmp_path, {"uct": [10, 20]})
     write_journal(tmp_path, "t", "uct", 2, [], ended="failed")
-    study = se.load_study(tmp_path)
+    study = load_study(tmp_path)
     (found,) = se.efficiencies(study)
     assert (found.queries.mean, found.queries.count, found.failed) == (15, 2, 1)
     assert study.failed == [("t", "uct", 2, "on purpose")]
@@ -51,14 +52,14 @@ def test_failed_searches_are_in_no_number_but_counted(tmp_path):
 
 def test_only_the_chosen_searches_are_loaded_in_the_order_asked_for(tmp_path):
     write_queries(tmp_path, {"a": [1, 2, 3], "b": [4, 5, 6], "c:x=1,y=2": [7, 8, 9]})
-    study = se.load_study(tmp_path, ["c:x=1,y=2", "a"], range(2), ["t"])
+    study = load_study(tmp_path, ["c:x=1,y=2", "a"], range(2), ["t"])
     assert study.controllers == ["c:x=1,y=2", "a"] and len(study.searches) == 4
-    assert se.load_study(tmp_path, tables=["other"]).searches == {}
+    assert load_study(tmp_path, tables=["other"]).searches == {}
 
 
 def test_best_so_far_and_the_report_of_what_the_signal_selects(tmp_path):
     write_journal(tmp_path, "t", "a", 0, [0.2, 0.6, 0.6, 0.4, 0.9], reports=[0.1, 0.5, 0.8, 0.9, 0.7])
-    search = se.load_study(tmp_path).searches["t", "a", 0]
+    search = load_study(tmp_path).searches["t", "a", 0]
     np.testing.assert_array_equal(search.best, [0.2, 0.6, 0.6, 0.6, 0.9])
     np.testing.assert_array_equal(search.selected_report, [0.1, 0.5, 0.5, 0.5, 0.7])  # the first among equals stays
 
@@ -66,7 +67,7 @@ def test_best_so_far_and_the_report_of_what_the_signal_selects(tmp_path):
 def test_regret_is_the_mean_over_seeds_and_stays_where_a_search_ended(tmp_path):
     write_journal(tmp_path, "t", "a", 0, [0.5, 0.9])
     write_journal(tmp_path, "t", "a", 1, [0.3, 0.4, 0.7, 0.9])
-    course = se.regret_course(se.load_study(tmp_path), "t")
+    course = se.regret_course(load_study(tmp_path), "t")
     np.testing.assert_array_equal(course.grid, [1, 2, 3, 4])
     np.testing.assert_allclose(course.mean["a"], [(0.4 + 0.6) / 2, (0.0 + 0.5) / 2, (0.0 + 0.2) / 2, 0.0])
     assert np.all(course.low["a"] <= course.mean["a"] + 1e-12) and np.all(course.high["a"] >= course.mean["a"] - 1e-12)
@@ -74,7 +75,7 @@ def test_regret_is_the_mean_over_seeds_and_stays_where_a_search_ended(tmp_path):
 
 def test_regret_of_the_report_and_against_seconds(tmp_path):
     write_journal(tmp_path, "t", "a", 0, [0.5, 0.9], reports=[0.8, 0.6], costs=[10, 30])
-    study = se.load_study(tmp_path)
+    study = load_study(tmp_path)
     np.testing.assert_allclose(se.regret_course(study, "t", "report").mean["a"], [0.1, 0.3])
     course = se.regret_course(study, "t", cost="seconds")
     assert course.grid[0] == pytest.approx(10) and course.grid[-1] == pytest.approx(40)
@@ -83,7 +84,7 @@ def test_regret_of_the_report_and_against_seconds(tmp_path):
 
 def test_a_column_that_a_table_lacks_has_no_course(tmp_path):
     write_journal(tmp_path, "t", "a", 0, [0.5, 0.9])
-    study = se.load_study(tmp_path)
+    study = load_study(tmp_path)
     assert se.regret_course(study, "t", "report") is None and se.regret_course(study, "t", cost="seconds") is None
     assert len(final_report_table(study)) == 0
     with pytest.raises(ValueError, match="`cost`"):
@@ -104,7 +105,7 @@ def test_contrasts_pair_the_seeds_and_put_the_better_one_first(tmp_path):
     assert better.difference.mean == pytest.approx(np.mean(np.subtract(queries["slow"], queries["fast"])))
     assert better.p_value == pytest.approx(wilcoxon(np.subtract(queries["slow"], queries["fast"])).pvalue) == pytest.approx(2 / 2**6)
     assert better.corrected == pytest.approx(3 * 2 / 2**6)
-    assert len(se.contrasts(se.load_study(tmp_path), against="slow")) == 2
+    assert len(se.contrasts(load_study(tmp_path), against="slow")) == 2
 
 
 def test_equal_searches_are_no_difference(tmp_path):
@@ -123,19 +124,19 @@ def test_ranks_share_ties_and_the_critical_difference_equals_a_published_one(tmp
 
 def test_ranks_take_only_seeds_that_all_have(tmp_path):
     assert se.ranking(write_queries(tmp_path, {"a": [1, 2, 3], "b": [4, 5]})).blocks == 2
-    assert se.ranking(se.load_study(tmp_path, ["a"])) is None
-    assert se.ranking(se.load_study(tmp_path, seeds=[0])) is None
+    assert se.ranking(load_study(tmp_path, ["a"])) is None
+    assert se.ranking(load_study(tmp_path, seeds=[0])) is None
 
 
 def test_the_verdict_says_whether_the_interval_lies_below_all_others(tmp_path):
     study = write_queries(tmp_path, {"guided": [9, 10, 11, 10], "random": [50, 60, 70, None], "local": [8, 12, 13, 10]})
     (sentence,) = se.verdict(study, "guided")
     assert "does **not** lie below that of local search" in sentence and "random" not in sentence
-    (sentence,) = se.verdict(se.load_study(tmp_path, ["guided", "random"]), "guided")
+    (sentence,) = se.verdict(load_study(tmp_path, ["guided", "random"]), "guided")
     assert "the interval lies below that of every other controller" in sentence and "GuidedSearch needs 10.0" in sentence
-    (sentence,) = se.verdict(se.load_study(tmp_path, ["guided", "random"]), "random")
+    (sentence,) = se.verdict(load_study(tmp_path, ["guided", "random"]), "random")
     assert "25% of its searches did not succeed and count as 100" in sentence
-    assert "nothing is shown" in se.verdict(se.load_study(tmp_path, seeds=[0]), "guided")[0]
+    assert "nothing is shown" in se.verdict(load_study(tmp_path, seeds=[0]), "guided")[0]
 
 
 def test_many_seeds_need_little_memory(tmp_path):
@@ -164,11 +165,11 @@ def test_text_and_headline(tmp_path):
     text = se.as_text(study)
     assert "local search" in text and "15.0" in text and "50%" in text
     assert se.headline(study) == "t: local search with 15.0 queries"
-    assert se.headline(se.load_study(tmp_path / "nothing")) == "no search is recorded"
+    assert se.headline(load_study(tmp_path / "nothing")) == "no search is recorded"
 
 
 def test_a_damaged_journal_is_named(tmp_path):
     path = write_journal(tmp_path, "t", "a", 0, [0.5, 0.9])
     path.write_text(path.read_text()[:-20])
     with pytest.raises(StorageError, match=r"seed0\.jsonl is damaged"):
-        se.load_study(tmp_path)
+        load_study(tmp_path)

@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from alphaxenas.report import sample_efficiency as se
 from alphaxenas.report import sample_figures as figures
+from alphaxenas.report.sample_journals import load_study
 from alphaxenas.report.style import as_png
 from tests.report.sample_journals import write_journal
 
@@ -23,7 +24,7 @@ def write_study(folder, tables=("t", "u"), seeds=4, whole=True):
                 more = {"reports": list(rng.uniform(0.3, 0.8, count)), "costs": list(rng.uniform(1, 2, count))} if whole else {}
                 ended = "found" if seed or place else "cap"
                 write_journal(folder, table, controller, seed, signals if ended == "found" else signals[:-1] + [0.8], ended=ended, diagnostics=notes, **more)
-    return se.load_study(folder)
+    return load_study(folder)
 
 
 def all_figures(study):
@@ -44,7 +45,7 @@ def test_every_figure_is_a_picture_of_notebook_width(shape, tmp_path):
 
 
 def test_no_searches_give_figures_that_say_so(tmp_path):
-    for figure in all_figures(se.load_study(tmp_path)).values():
+    for figure in all_figures(load_study(tmp_path)).values():
         as_png(figure)
     (panel,) = figures.critical_differences(None).axes
     assert "two controllers" in panel.texts[0].get_text()
