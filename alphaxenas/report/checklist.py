@@ -77,7 +77,7 @@ def checklist(suite: Suite, others: Sequence[Suite] = ()) -> list[Item]:
         Item(comparison, "Random search is among the methods.", *_random(suite)),
         Item(comparison, "Searches are repeated with several seeds, and the seeds are given.", *_repeated(suite)),
         Item(comparison, "Tabular or surrogate benchmarks back the comparison.", "no",
-             "The runs shown here train real children; no tabular run is among them."),
+             "The runs shown here train real children; searches on tables are notebook 06's."),
         Item(report, "How the method's own settings were tuned, and what that cost.", "no",
              "The records do not hold the runs that led to the default settings."),
         Item(report, "The time from start to final network, not of the search alone.", *_total_time(suite)),
