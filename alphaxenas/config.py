@@ -101,6 +101,7 @@ class SearchConfig:
     search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
     expansions: int = whole(24, "tree simulations per move", low=1)
     exploration: float = number(1.0, "c of PUCT: weight of the prior against the value", low=0)
+    finals: str = choice("best", "a game ends with the best child so far, or with the one its moves built", ("best", "played"))
     temperature: float = number(0.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited", low=0)
     prior: str = choice("lstm", "where move probabilities come from", ("lstm", "uniform"))
     warmup_iterations: int = whole(4, "iterations with a uniform prior, before the LSTM is asked", low=0)
@@ -172,9 +173,9 @@ class StudyConfig:
     ablation: str = text(
         "guided:plan=rollouts,guided:surrogate=none,guided:uncertainty=0,guided:surrogate=lstm,guided:prior=uniform",
         "variants shown in a comparison of their own, written likewise; empty = none")
-    study_seeds: int = whole(20, "seeds 0, 1, 2, ... of every controller on every table", low=1)
+    study_seeds: int = whole(10, "seeds 0, 1, 2, ... of every controller on every table", low=1)
     cap: int = whole(20_000, "a search that has not succeeded after so many queries ends and counts as so many", low=1)
-    target: str = text("optimum", "when a search has succeeded: optimum, or a top share of the table such as 0.001", r"optimum|0?\.[0-9]+")
+    target: str = text("optimum", "when a search has succeeded: optimum, first-optimum where several are equal, or a top share such as 0.001", r"optimum|first-optimum|0?\.[0-9]+")
     processes: int = whole(0, "searches at the same time; 0 = as many as there are cores", low=0)
 
 

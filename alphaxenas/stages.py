@@ -57,7 +57,7 @@ def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> C
     if name != "alphaxenas":
         return catalogue.make_controller(name, space, seed, *budgets, search.search_children or ORIGINAL_SEARCH_CHILDREN)
     names = (
-        "expansions", "exploration", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
+        "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
         "dirichlet_weight", "refresh_after", "search_children", "lstm_units", "lstm_learning_rate", "lstm_batch_size",
         "lstm_steps", "replay_capacity",
     )

@@ -2,7 +2,8 @@
 
 One iteration is one game. Before every move `expansions` simulations grow the tree below the current prefix; leaves are
 valued by the LSTM at the search budget. In between, children are trained for the search budget and their accuracy is
-backed up instead. The move follows the visits. The finished architecture is trained for the final budget, everything
+backed up instead. The move follows the visits. The game ends with the best child measured so far that did not end one
+before, or with the architecture that the moves built (`finals`). The finished architecture is trained for the final budget, everything
 measured goes into the replay, the LSTM learns from it, and the next game begins.
 
 Which children are trained in a game:
@@ -18,7 +19,7 @@ twice for one budget. Under shared weights an outcome ages: one met again more t
 is scored anew without training, and replaced on every path that it was backed up on.
 
 The original's two configurations are `prior="lstm", expansions=12, tree_renewal=16, warmup_iterations=16,
-search_children=0` and `prior="uniform", expansions=1, tree_renewal=0, search_children=0`. Sources: Silver et al. 2017;
+search_children=0, finals="played"` and `prior="uniform", expansions=1, tree_renewal=0, search_children=0, finals="played"`. Sources: Silver et al. 2017;
 Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many predicted completions).
 """
 
@@ -52,6 +53,8 @@ class AlphaXENAS:
         final_budget: For the architecture a game ends with.
         expansions: Simulations per move, >= 1.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
+        finals: Which architecture a game ends with: `"best"` = the child of the highest reward so far that did not end a
+            game yet, `"played"` = the one that the moves built.
         temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
         prior: `"lstm"` or `"uniform"`.
         warmup_iterations: Games with a uniform prior before the LSTM's is used.
@@ -73,12 +76,13 @@ class AlphaXENAS:
 
     def __init__(
         self, space: SearchSpace, search_budget: Budget, final_budget: Budget, *, expansions: int = 24,
-        exploration: float = 1.0, temperature: float = 0.0, prior: str = "lstm", warmup_iterations: int = 4,
-        tree_renewal: int = 1, dirichlet_alpha: float = 0.3, dirichlet_weight: float = 0.25, refresh_after: int = 50,
-        search_children: int = 6, lstm_units: int = 100, lstm_learning_rate: float = 0.003, lstm_batch_size: int = 32,
+        exploration: float = 1.0, finals: str = "best", temperature: float = 0.0, prior: str = "lstm",
+        warmup_iterations: int = 4, tree_renewal: int = 1, dirichlet_alpha: float = 0.3, dirichlet_weight: float = 0.25,
+        refresh_after: int = 50, search_children: int = 6, lstm_units: int = 100, lstm_learning_rate: float = 0.003, lstm_batch_size: int = 32,
         lstm_steps: int = 40, replay_capacity: int = 1000, seed: int = 0,
     ) -> None:  # fmt: skip
         _check("expansions", expansions >= 1, "a whole number >= 1", expansions)
+        _check("finals", finals in ("best", "played"), '"best" or "played"', repr(finals))
         _check("temperature", temperature >= 0, "a number >= 0", temperature)
         _check("prior", prior in ("lstm", "uniform"), '"lstm" or "uniform"', repr(prior))
         _check("warmup_iterations", warmup_iterations >= 0, "a whole number >= 0", warmup_iterations)
@@ -92,7 +96,7 @@ class AlphaXENAS:
 
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
-        self._expansions, self._temperature, self._prior = expansions, temperature, prior
+        self._expansions, self._finals, self._temperature, self._prior = expansions, finals, temperature, prior
         self._warmup, self._renewal = warmup_iterations, tree_renewal
         self._noise = (dirichlet_alpha, dirichlet_weight)
         self._search_children = search_children
@@ -104,6 +108,7 @@ class AlphaXENAS:
         self._guide = Guide(space, network, search_budget, final_budget, self._measured.mean)
         self._rng = stream(seed, "alphaxenas")
         self._number = self._iteration = self._trained = 0
+        self._games: dict[str, Tokens] = {}
         self._finished: set[str] = set()
         self._waiting: dict[int, tuple[Proposal, Leaf | None]] = {}
         self._best: tuple[float, Tokens] | None = None
@@ -118,7 +123,8 @@ class AlphaXENAS:
             if any(proposal.purpose == "final" for proposal, _ in self._waiting.values()):
                 return None
             if not self._tree.root_actions():
-                return self._propose(self._tree.prefix, self._final_budget, "final", None)
+                best = self._best_measured() if self._finals == "best" else None
+                return self._propose(best or self._tree.prefix, self._final_budget, "final", None)
             if not self._noised:
                 self._tree.add_noise(self._rng, *self._noise)
                 self._noised = True
@@ -190,7 +196,7 @@ class AlphaXENAS:
         return None
 
     def _move(self) -> None:
-        """Chooses the next token by the visits, never towards architectures that were all played before."""
+        """Chooses the next token, never towards architectures that were all played before."""
         tree = self._tree
         for action in tree.root_actions():
             tokens = (*tree.prefix, action)
@@ -208,6 +214,20 @@ class AlphaXENAS:
         self._policies.append(row / row.sum())
         tree.advance(tree.choose(self._rng, self._temperature))
         self._begin_move()
+
+    def _best_measured(self) -> Tokens | None:
+        """The measured game of the highest reward that did not end a game yet."""
+        rewards = {key: self._measured.reward(key) for key in self._games if key not in self._finished}
+        succeeded = [key for key, reward in rewards.items() if reward is not None]
+        return self._games[max(succeeded, key=rewards.__getitem__)] if succeeded else None
+
+    def _policies_along(self, tokens: Tokens) -> np.ndarray:
+        """Visit distributions of the game's moves `[len(tokens), V]`; zeros where the finished game left the played one."""
+        rows = np.zeros((len(tokens), len(self._space.vocabulary)), np.float32)
+        for place, row in enumerate(self._policies[: len(tokens)]):
+            if tokens[:place] == self._tree.prefix[:place]:
+                rows[place] = row
+        return rows
 
     def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None) -> Proposal:
         proposal = Proposal(self._number, tokens, budget, purpose)
@@ -237,10 +257,11 @@ class AlphaXENAS:
         if not failed and key not in self._measured and key not in self._finished:
             self._guide.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
-        policies = np.stack(self._policies) if final else None
+        policies = self._policies_along(proposal.tokens) if final else None
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies)
         self._trained += 1
         if not final:
+            self._games[key] = proposal.tokens
             first = self._measured.add(key, reward, failed, self._trained)
             if first and not self._guide.learned:
                 self._tree.rebase(reward)
@@ -300,6 +321,7 @@ class AlphaXENAS:
             "noised": self._noised,
             "over": self._over,
             "measured": self._measured.state(),
+            "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
             "finished": sorted(self._finished),
             "waiting": [
                 [p.number, list(p.tokens), p.budget.epochs, p.budget.fraction, p.purpose, None if leaf is None else leaf_to_json(leaf)]
@@ -318,6 +340,7 @@ class AlphaXENAS:
         (self._number, self._iteration, self._trained, self._children, self._left) = map(int, state["counters"])
         self._noised, self._over = bool(state["noised"]), bool(state["over"])
         self._measured.restore(state["measured"])
+        self._games = {key: tuple(tokens) for key, tokens in state["games"]}
         self._finished = set(state["finished"])
         self._waiting = {}
         for number, tokens, epochs, fraction, purpose, leaf in state["waiting"]:

@@ -68,6 +68,11 @@ class Measured:
         rewards = [known.reward for known in self._known.values() if not known.failed]
         return float(np.mean(rewards)) if rewards else 0.0
 
+    def reward(self, key: str) -> float | None:
+        """Latest reward of a measured key; None if it failed."""
+        known = self._known[key]
+        return None if known.failed else known.reward
+
     def add(self, key: str, reward: float, failed: bool, age: int) -> bool:
         """Notes an outcome; whether it is the first success."""
         first = not failed and all(known.failed for known in self._known.values())

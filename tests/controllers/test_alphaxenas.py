@@ -63,6 +63,30 @@ def test_no_key_is_trained_twice_for_one_budget_and_every_one_is_played(children
     assert sum(o.proposal.purpose == "final" for o in outcomes) == 20  # multisets of 3 out of 4 digits
 
 
+def test_a_game_ends_with_the_best_child_that_ended_none_before():
+    outcomes = play(small(Digits(4), refresh_after=0, seed=2), total, steps=24)
+    measured, ended = {}, set()
+    for outcome in outcomes:
+        game = tuple(sorted(outcome.proposal.tokens))
+        if outcome.proposal.purpose == "final":
+            left = {key: reward for key, reward in measured.items() if key not in ended}
+            assert left[game] == max(left.values())
+            ended.add(game)
+        else:
+            measured[game] = outcome.reward
+    assert len(ended) >= 5
+
+
+def test_policies_of_moves_that_the_finished_game_did_not_make_are_unknown():
+    controller = small(seed=3)
+    outcomes = play(controller, total, steps=40)
+    assert any(o.proposal.purpose == "final" for o in outcomes)
+    policies = controller._replay.examples().policies
+    sums = policies.sum(-1)
+    assert np.all(np.isclose(sums, 1) | (sums == 0))
+    assert np.any(np.isclose(sums, 1))
+
+
 def test_the_optimum_of_a_space_that_can_be_counted_out_is_found_early():
     outcomes = play(small(Digits(5), expansions=16, seed=1), total, steps=30)
     assert max(sum(o.proposal.tokens) for o in outcomes) == 15
