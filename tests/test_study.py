@@ -17,6 +17,7 @@ from alphaxenas.parameters import ParameterError
 from alphaxenas.runs import RunFolder, RunMismatch
 from alphaxenas.study import goal_rows, load_table, make, play, run_study
 from alphaxenas.study_choices import ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
+from tests.data.real import real_table
 
 CODES = ["".join(code) for code in itertools.product("abcd", repeat=4)]
 
@@ -310,3 +311,21 @@ def test_same_seed_same_search(table):
     for choice in parse_controllers("random,evolution,local,uct"):
         first, second, other = (play(loaded, make(choice, loaded, seed), 40).rows for seed in (1, 1, 2))
         assert first == second != other
+
+
+REAL = {  # the 20th and two more of the sample are equally good
+    "nasbench201_cifar.csv.gz": ("code=op_code signal=cifar10_test_200ep_mean report=cifar10_valid_200ep_seed", "optimum", 15_625, 2),
+    "nasbench101_20k.npz": ("signal=val_acc_108 cost=train_time_108_s", "0.001", 20_001, 22),
+    "ecnas_4v_5v.csv.gz": ("code=module_hash signal=val_acc report=test_acc cost=train_time_s where=table=5V9E repeats=mean", "optimum", 2_532, 1),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_tables_are_searched_and_their_goals_counted(name):
+    words, target, rows, goals = REAL[name]
+    table = load_table(parse_table(f"{real_table(name)} {words}"))
+    ends = goal_rows(table, target)
+    assert (len(table), len(ends)) == (rows, goals) and len(goal_rows(table, "first-optimum")) == 1
+    found = [play(table, make(choice, table, 0), rows, ends) for choice in parse_controllers("random,local")]
+    for trace in found:
+        assert trace.ended == "found" and trace.missing == 0 and trace.rows[-1] in ends and len(set(trace.rows)) == len(trace.rows)
