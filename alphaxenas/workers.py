@@ -133,8 +133,9 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
 @contextlib.contextmanager
 def _single_threaded() -> Iterator[None]:
     """Numerical libraries read these variables when they are loaded, which the new process does afresh."""
-    before = {name: os.environ.get(name) for name in _THREADS}
+    before = {name: os.environ.get(name) for name in (*_THREADS, "TF_CPP_MIN_LOG_LEVEL")}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what TensorFlow says while it starts would be said by every process
     try:
         yield
     finally:
