@@ -270,7 +270,7 @@ def as_text(study: Study) -> str:
     """The efficiencies as a table of plain text, a block per table."""
     lines = []
     for table in study.tables:
-        lines.append(f"{table}: {study.goals[table]:,} rows count as success")
+        lines.append(f"{table}; rows that count as success: {study.goals[table]:,}")
         lines.append(f"  {'controller':34} {'seeds':>5} {'mean':>9} {'95 % interval':>19} {'median':>9} {'found':>6} {'CPU s':>8} {'s/search':>9}")
         for each in efficiencies(study):
             if each.table == table:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {"random": ORANGE, "evolution": GREEN, "local": SKY, "uct": PINK, "alphax": RED, "guided": BLUE, "alphaxenas": INK}
-_VARIANTS = (INK, RED, GREEN, ORANGE, PINK, SKY, GREY)
+_COLOURS = {"random": ORANGE, "evolution": GREEN, "local": SKY, "uct": PINK, "alphax": RED, "guided": BLUE, "alphaxenas": "#004d40"}
+_VARIANTS = (INK, GREY, "#6a3d9a", "#8c564b", "#a6a600")
+"""Colours of variants, which controllers at their defaults do not have."""
 _MARKERS = "osD^vP*X"
 
 Snapshot = tuple[int, Mapping[str, np.ndarray]]
@@ -83,7 +84,7 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
             panel.plot(course.grid, np.where(mean > 0, mean, np.nan), color=colour, linestyle=dashes, linewidth=1.9, label=name_of(controller))
             if controller in course.low:
                 low, high = (np.where(mean > 0, bound, np.nan) for bound in (course.low[controller], course.high[controller]))
-                panel.fill_between(course.grid, np.maximum(low, 0.02 * mean), high, color=colour, alpha=0.15, linewidth=0)
+                panel.fill_between(course.grid, np.maximum(low, 0.02 * mean), high, color=colour, alpha=0.11, linewidth=0)
         panel.set_xscale("log")
         panel.set_yscale("log")
         positive = [float(mean[mean > 0].min()) for mean in course.mean.values() if np.any(mean > 0)]
@@ -193,7 +194,8 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float
                     continue
                 at = np.array(sorted(points))
                 quarters = np.array([np.quantile(points[after], (0.25, 0.75)) for after in at])
-                name = name_of(controller) + (f", {table}" if len(tables) > 1 else "")
+                parts = [name_of(controller)] if len(study.controllers) > 1 or len(tables) == 1 else []
+                name = ", ".join([*parts, *([table] if len(tables) > 1 else [])])
                 panel.plot(at, [np.mean(points[after]) for after in at], color=looks[controller][0], linestyle=DASHES[number % len(DASHES)],
                            marker=_MARKERS[number % len(_MARKERS)], markersize=3.5, linewidth=1.5, label=name)
                 panel.fill_between(at, *quarters.T, color=looks[controller][0], alpha=0.12, linewidth=0)
@@ -289,4 +291,5 @@ def _one_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     for panel in axes:
         found |= {label: handle for handle, label in zip(*panel.get_legend_handles_labels())}
     if found:
-        figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=4, frameon=False)
+        columns = min(4, max(1, 120 // (max(map(len, found)) + 8)))
+        figure.legend(list(found.values()), list(found), loc="outside upper center", ncols=columns, frameon=False)
