@@ -1,5 +1,6 @@
 """Setting up .venv: once, again when the file changes, recovering from interruptions. With requirements that are empty."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -60,3 +61,20 @@ def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
     answer = subprocess.run(["bash", "-c", ". ./setup_venv.sh; find_python"], cwd=tmp_path, capture_output=True, text=True, check=False,
                             env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": ""})
     assert answer.returncode == 1 and "Python 3.11 or 3.12 is needed" in answer.stderr
+
+
+def test_coverage_is_demanded_of_the_whole_suite_alone(tmp_path):
+    for name in ("setup_venv.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(PROJECT_ROOT / name, tmp_path)
+    wanted = hashlib.sha256(b"".join((tmp_path / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt"))).hexdigest()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n')  # shows what it is told to run
+    python.chmod(0o755)
+    (tmp_path / ".venv" / ".installed-requirements-dev.txt").write_text(wanted)
+
+    def told(*arguments):
+        return subprocess.run([tmp_path / "run_tests.sh", *arguments], capture_output=True, text=True, check=True).stdout.split()
+
+    assert told()[:3] == ["-m", "pytest", "--cov"]
+    assert told("tests/runs", "-k", "journal") == ["-m", "pytest", "tests/runs", "-k", "journal"]
