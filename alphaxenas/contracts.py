@@ -103,7 +103,11 @@ class SearchSpace(Protocol):
         """All architectures that differ in one choice, each once, without `architecture` itself."""
 
     def features(self, architecture: Any) -> np.ndarray:
-        """A fixed-length float32 vector for surrogate models, equal for equal keys."""
+        """A fixed-length float32 vector for surrogate models, equal for equal keys.
+
+        A space may also have `feature_groups() -> {name: (slice, kind)}`, which says what belongs together; kinds are
+        `"sequences"` and `"counts"` (numbers of occurrences), `"one-hot"` and `"numbers"`.
+        """
 
     def draw(self, architecture: Any, axes: Any) -> None:
         """Draws the architecture on matplotlib axes."""

@@ -26,22 +26,11 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.cell101 import OPERATIONS_101, NASBench101Cell, read_cell
-from alphaxenas.spaces.paths import path_name, path_numbers, vertex_paths
+from alphaxenas.spaces.structure101 import BINS, FLOW, PAIRS, structure
 
 VERTEX_LIMITS = (3, 7)
 MOST_EDGES = 9
 _INPUT, _OUTPUT = -1, -2
-_SHAPE = (
-    "vertices",
-    "edges",
-    *(f"number of {operation}" for operation in OPERATIONS_101),
-    "longest path",
-    "paths",
-    "edges from input",
-    "edges into output",
-    "input > output",
-)
-
 _State = tuple[int, bool, int, int, int]
 """(newest inner vertex, whether the output's edges are being placed, source of the last edge into the present target or
 -1, vertices still without outgoing edge as bits, edges so far)."""
@@ -133,18 +122,25 @@ class NASBench101:
         return [cell for cell in found if len(cell.edges) <= self.max_edges]
 
     def features(self, architecture: NASBench101Cell) -> np.ndarray:
-        """Which operation sequences lead from input to output, then a few counts: equal for isomorphic cells.
+        """What flows through a cell and what stands beside what, equal for isomorphic cells; see `structure101.py`.
 
         Returns:
             float32 of shape `[len(self.feature_names())]`, read-only.
         """
         self._check(architecture)
-        return _features(architecture, self.max_vertices)
+        return _features(architecture)
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
-        paths = path_numbers(len(OPERATIONS_101), self.max_vertices - 2)
-        return (*(path_name(path, OPERATIONS_101) for path in range(paths)), *_SHAPE)
+        return (*FLOW, *PAIRS, *(f"surroundings {place}" for place in range(BINS)))
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together."""
+        flow, pairs = len(FLOW), len(FLOW) + len(PAIRS)
+        return {
+            "flow": (slice(0, flow), "numbers"), "pairs": (slice(flow, pairs), "numbers"),
+            "surroundings": (slice(pairs, pairs + BINS), "counts"),
+        }  # fmt: skip
 
     def parse(self, text: str) -> NASBench101Cell:
         """A cell of this space from its one-line text or JSON form.
@@ -307,29 +303,8 @@ def _rules_of(max_vertices: int, max_edges: int) -> _Rules:
 
 
 @lru_cache(maxsize=1 << 16)
-def _features(cell: NASBench101Cell, max_vertices: int) -> np.ndarray:
-    kinds, last = len(OPERATIONS_101), len(cell.operations) + 1
-    into: list[list[int]] = [[] for _ in range(last + 1)]
-    for source, target in cell.edges:
-        into[target].append(source)
-    codes = [OPERATIONS_101.index(operation) for operation in cell.operations]
-    depth, ways = [0], [1]
-    for vertex in range(1, last + 1):
-        depth.append(1 + max(depth[source] for source in into[vertex]))
-        ways.append(sum(ways[source] for source in into[vertex]))
-    paths = path_numbers(kinds, max_vertices - 2)
-    vector = np.zeros(paths + len(_SHAPE), np.float32)
-    vector[list(vertex_paths(into, [-1, *codes, -1], kinds))] = 1
-    vector[paths:] = (
-        last + 1,
-        len(cell.edges),
-        *(codes.count(code) for code in range(kinds)),
-        depth[last],
-        ways[last],
-        sum(source == 0 for source, _ in cell.edges),
-        len(into[last]),
-        (0, last) in cell.edges,
-    )
+def _features(cell: NASBench101Cell) -> np.ndarray:
+    vector = structure([OPERATIONS_101.index(operation) for operation in cell.operations], cell.edges)
     vector.flags.writeable = False
     return vector
 

@@ -138,6 +138,10 @@ class NASBench201:
         paths = tuple(path_name(path, _PATH_OPERATIONS) for path in range(_PATHS))
         return (*paths, *(f"{edge}={operation}" for edge in _EDGE_NAMES for operation in OPERATIONS_201))
 
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together."""
+        return {"paths": (slice(0, _PATHS), "sequences"), "edges": (slice(_PATHS, _PATHS + len(EDGES) * len(OPERATIONS_201)), "one-hot")}
+
     def parse(self, text: str) -> NASBench201Cell:
         """A cell from the benchmark's string, its six-digit code, or its JSON form.
 

@@ -10,7 +10,7 @@ search", section 4.1 (path encoding).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 
 def path_numbers(kinds: int, longest: int) -> int:
@@ -30,24 +30,3 @@ def path_name(path: int, operations: Sequence[str]) -> str:
         path, operation = divmod(path - 1, len(operations))
         names.append(operations[operation])
     return " > ".join(reversed(names)) or "direct"
-
-
-def vertex_paths(predecessors: Sequence[Iterable[int]], operations: Sequence[int], kinds: int) -> set[int]:
-    """The different operation sequences between the first and the last vertex of a graph with operations on its vertices.
-
-    Args:
-        predecessors: Of every vertex, in an order in which edges lead forwards; vertex 0 has none.
-        operations: Code of every vertex; those of the first and last vertex are not read.
-        kinds: How many codes there are.
-    """
-    last = len(predecessors) - 1
-    found: list[set[int]] = [{0}]
-    for vertex in range(1, last + 1):
-        arriving: set[int] = set()
-        for source in predecessors[vertex]:
-            arriving |= found[source]
-        if vertex < last:
-            step = operations[vertex] + 1
-            arriving = {kinds * path + step for path in arriving}
-        found.append(arriving)
-    return found[last]

@@ -124,6 +124,11 @@ class Subset:
         """What each entry of `features` means."""
         return self.space.feature_names()
 
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """The parent's, or one group of numbers where it has none."""
+        groups = getattr(self.space, "feature_groups", None)
+        return groups() if groups else {"features": (slice(None), "numbers")}
+
     def parse(self, text: str) -> Any:
         """The member that a text or JSON form of the parent space stands for; ValueError if there is none."""
         return self._member(self.space.parse(text))[0]

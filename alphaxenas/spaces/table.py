@@ -213,6 +213,10 @@ class Table:
         """What each entry of `features` means."""
         return self.vocabulary
 
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """All entries of `features` are one group."""
+        return {"code": (slice(0, len(self.vocabulary)), "one-hot")}
+
     def parse(self, text: str) -> Code:
         """A code from its text in the table's spelling, or its JSON form.
 
