@@ -1,0 +1,153 @@
+"""GuidedSearch: plans, surrogates, and what they are worth on a space whose optimum is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alphaxenas.controllers.gaussian_process import GaussianProcess
+from alphaxenas.controllers.guided import GuidedSearch, _Transform
+from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.surrogates import SURROGATES, make_surrogate
+from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces.nasbench201 import NASBench201
+
+SPACE = NASBench201()
+WORTH = {"none": 0.0, "skip_connect": 0.3, "nor_conv_1x1": 0.6, "nor_conv_3x3": 1.0, "avg_pool_3x3": 0.2}
+OPTIMUM = ("nor_conv_3x3",) * 6
+
+
+def reward(tokens):
+    """Best with 3x3 convolutions everywhere, with an interaction of the last two edges."""
+    operations = SPACE.decode(tokens).operations
+    clash = 0.05 * (operations[4] == operations[5] != "nor_conv_3x3")
+    return 0.5 + 0.4 * np.mean([WORTH[operation] for operation in operations]) - clash
+
+
+def queries(strategy, most=250):
+    """Suggestions up to and including the optimum."""
+    for count in range(1, most + 1):
+        tokens = strategy.suggest()
+        strategy.observe(tokens, reward(tokens))
+        if SPACE.decode(tokens).operations == OPTIMUM:
+            return count
+    return most
+
+
+def test_the_optimum_is_found_in_a_fraction_of_the_queries_of_random_search():
+    found = [queries(GuidedSearch(SPACE, seed)) for seed in range(3)]
+    assert max(found) <= 60
+    assert min(queries(RandomSearch(SPACE, seed)) for seed in range(3)) > 60
+
+
+def test_the_space_is_never_enumerated(monkeypatch):
+    import alphaxenas.controllers.guided as module
+
+    monkeypatch.setattr(module, "complete_games", lambda space: pytest.fail("the space was enumerated"))
+    search = GuidedSearch(CellSpace(), 0, simulations=32)
+    for _ in range(14):
+        tokens = search.suggest()
+        search.observe(tokens, 0.5 + 0.01 * (sum(tokens) % 7))
+
+
+def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
+    search = GuidedSearch(SPACE, 1)
+    for _ in range(16):
+        tokens = search.suggest()
+        search.observe(tokens, reward(tokens))
+    search._fit()
+    games = [SPACE.encode(SPACE.parse(f"{number // 5**5 % 5}{number // 5**4 % 5}{number // 125 % 5}{number // 25 % 5}{number // 5 % 5}{number % 5}"))
+             for number in range(SPACE.size())]
+    games = [tokens for tokens in games if search._ledger.key(tokens) not in search._ledger]
+    bounds = search._bounds(games, np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games]))
+    planned = games.index(search._planned())
+    assert np.sum(bounds > bounds[planned]) <= 3
+
+
+def test_without_uncertainty_and_with_it_different_architectures_are_tried():
+    one, other = (GuidedSearch(SPACE, 2, uncertainty=weight) for weight in (0.0, 4.0))
+    trace = []
+    for search in (one, other):
+        games = []
+        for _ in range(14):
+            games.append(search.suggest())
+            search.observe(games[-1], reward(games[-1]))
+        trace.append(games)
+    assert trace[0][:8] == trace[1][:8] and trace[0] != trace[1]
+
+
+def test_the_tree_of_a_plan_counts_every_walk():
+    search = GuidedSearch(SPACE, 3, simulations=64)
+    for _ in range(9):
+        tokens = search.suggest()
+        search.observe(tokens, reward(tokens))
+    search.suggest()
+    counts = search.tree.visit_counts()
+    assert counts.sum() >= 64
+
+
+@pytest.mark.parametrize("failed", [None, 0.0])
+def test_failures_move_the_plan_elsewhere(failed):
+    search = GuidedSearch(SPACE, 4, simulations=32)
+    for place in range(20):
+        tokens = search.suggest()
+        search.observe(tokens, failed if place % 3 == 0 else reward(tokens))
+    assert search.diagnostics()["guided/remembered"] > 0
+
+
+@pytest.mark.parametrize("name", SURROGATES)
+def test_surrogates_rank_architectures_that_they_did_not_see(name):
+    rng = np.random.default_rng(0)
+    games = list({SPACE.encode(SPACE.sample(rng)): None for _ in range(260)})
+    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games])
+    values = np.array([reward(tokens) for tokens in games])
+    values = (values - values.mean()) / values.std()
+    surrogate = make_surrogate(name, SPACE, 0)
+    for _ in range(8 if name == "lstm" else 1):
+        surrogate.fit(games[:160], features[:160], values[:160])
+    mean, deviation = surrogate.predict(games[160:], features[160:])
+    assert np.all(deviation >= 0) and surrogate.noise() >= 0
+    assert np.corrcoef(mean, values[160:])[0, 1] > {"gp": 0.95, "mlp": 0.9, "lstm": 0.5, "none": 0.15}[name]
+
+
+def test_a_gaussian_process_is_sure_of_what_it_saw_and_unsure_elsewhere():
+    rng = np.random.default_rng(1)
+    games = [SPACE.encode(SPACE.sample(rng)) for _ in range(40)]
+    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games])
+    values = np.array([reward(tokens) for tokens in games])
+    process = GaussianProcess(SPACE)
+    process.fit(games[:20], features[:20], (values[:20] - values.mean()) / values.std())
+    _, seen = process.predict(games[:20], features[:20])
+    _, unseen = process.predict(games[20:], features[20:])
+    assert seen.max() < unseen.mean()
+
+
+def test_the_gradient_of_the_marginal_likelihood_leads_uphill():
+    rng = np.random.default_rng(2)
+    games = [SPACE.encode(SPACE.sample(rng)) for _ in range(60)]
+    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games])
+    values = np.array([reward(tokens) for tokens in games])
+    values = (values - values.mean()) / values.std()
+    process = GaussianProcess(SPACE)
+    before = process._theta.copy()
+    process.fit(games, features, values)
+    assert not np.allclose(process._theta, before)
+    assert process.noise() < np.sqrt(0.1)  # the values have no noise, which the prior did not know
+
+
+def test_the_transform_is_monotone_and_can_be_undone():
+    rewards = np.array([0.1, 0.5, 0.8, 0.9, 0.93, 0.94])
+    transform = _Transform(rewards)
+    values = transform(np.array([*rewards, 0.95]))
+    assert np.all(np.diff(values) > 0)
+    assert [transform.inverse(value) for value in values] == pytest.approx([*rewards, 0.95])
+    stretched = np.diff(values)
+    assert stretched[4] / 0.01 > stretched[0] / 0.4  # per point of accuracy, near the best more than far below
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("surrogate", "oracle"), ("plan", "guess"), ("prior", "lstm"), ("uncertainty", -1), ("simulations", 0), ("initial", 1)]
+)
+def test_impossible_settings_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        GuidedSearch(SPACE, 0, **{name: value})
