@@ -25,7 +25,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
-CONTROLLERS = ("alphaxenas", "random")
+CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 PRECISIONS = ("float32", "bfloat16")
@@ -95,8 +95,8 @@ class SearchConfig:
     trials: int = whole(56, "stop after so many trained children; 0 = unlimited", low=0)
     max_minutes: float = number(0.0, "stop after so many minutes, restarts included; 0 = unlimited", low=0)
     search_epochs: int = whole(1, "epochs of a child met inside the tree", low=0)
-    search_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
-    final_epochs: int = whole(3, "epochs of the architecture a game ends with", low=0)
+    search_fraction: float = number(0.5, "share of the training images drawn for those epochs", above=0, high=1)
+    final_epochs: int = whole(1, "epochs of the architecture a game ends with", low=0)
     final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
     search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
     expansions: int = whole(24, "tree simulations per move", low=1)
@@ -114,6 +114,10 @@ class SearchConfig:
     lstm_batch_size: int = whole(32, "examples per training step of the LSTM", low=1)
     lstm_steps: int = whole(40, "training steps of the LSTM per iteration", low=1)
     replay_capacity: int = whole(1000, "examples kept for training the LSTM", low=1)
+    uct_exploration: float = number(0.15, "c of uct and alphax: weight of little visited edges against ranked rewards", low=0)
+    alphax_rollouts: int = whole(10, "k of alphax: predicted completions per simulation", low=0)
+    evolution_population: int = whole(20, "evolution: architectures alive", low=1)
+    evolution_sample: int = whole(10, "evolution: of so many drawn ones the best is mutated", low=1)
     checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
 
 

@@ -30,6 +30,18 @@ from alphaxenas.spaces.cell import Cell, CellSpace
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
 
+_OWN = (
+    "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
+    "dirichlet_weight", "refresh_after", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps", "replay_capacity",
+)
+CONTROLLER_PARAMETERS = {
+    "alphaxenas": {name: name for name in _OWN},
+    "uct": {"exploration": "uct_exploration"},
+    "alphax": {"exploration": "uct_exploration", "rollouts": "alphax_rollouts"},
+    "evolution": {"population": "evolution_population", "sample": "evolution_sample"},
+}
+"""Settings of controllers and the parameters that they come from; others keep their defaults."""
+
 
 def load_images(config: Config) -> ImageData:
     """The configured data set, split by the run's seed."""
@@ -54,14 +66,11 @@ def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> C
     """The controller `name`, with both budgets, the same for every controller."""
     search = config.search
     budgets = Budget(search.search_epochs, search.search_fraction), Budget(search.final_epochs, search.final_fraction)
+    children = search.search_children
     if name != "alphaxenas":
-        return catalogue.make_controller(name, space, seed, *budgets, search.search_children or ORIGINAL_SEARCH_CHILDREN)
-    names = (
-        "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
-        "dirichlet_weight", "refresh_after", "search_children", "lstm_units", "lstm_learning_rate", "lstm_batch_size",
-        "lstm_steps", "replay_capacity",
-    )
-    return catalogue.make_controller(name, space, seed, *budgets, **{name: getattr(search, name) for name in names})
+        children = children or ORIGINAL_SEARCH_CHILDREN
+    settings = {setting: getattr(search, parameter) for setting, parameter in CONTROLLER_PARAMETERS.get(name, {}).items()}
+    return catalogue.make_controller(name, space, seed, *budgets, children, **settings)
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
@@ -69,7 +78,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.
-        controller: `"alphaxenas"` or `"random"`.
+        controller: One of `alphaxenas.config.CONTROLLERS`.
         seed: Of controller, initial weights and training.
         data: The configured images, if they are loaded already.
     """

@@ -3,7 +3,7 @@
 import pytest
 
 from alphaxenas.children.outline import outline_of
-from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config import CONTROLLERS, ParameterError, from_values
 from alphaxenas.controllers.alphaxenas import AlphaXENAS
 from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds
@@ -65,6 +65,24 @@ def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
     )
     results = search(config, "alphaxenas", 0)
     assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("controller", [name for name in CONTROLLERS if name not in ("alphaxenas", "random")])
+def test_every_controller_searches_images(tmp_path, controller):
+    config = configured(
+        tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2, search_children=3, filters=4, cells=1, reductions=0,
+        blocks=1, operations=["conv1x1", "identity"], fraction=0.2,
+    )
+    results = search(config, controller, 0)
+    assert (results["iterations"], results["evaluations"], results["failed"]) == (2, 8, 0)
+
+
+def test_controllers_take_their_parameters(tmp_path):
+    config = configured(tmp_path, evolution_population=7, evolution_sample=3, uct_exploration=0.4, alphax_rollouts=2)
+    space = cell_space(config)
+    evolution, uct, alphax = (make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax"))
+    assert (evolution._size, evolution._sample) == (7, 3)
+    assert (uct._exploration, alphax._uct._exploration, alphax._rollouts) == (0.4, 0.4, 2)
 
 
 def test_a_dry_run_needs_a_limit_that_counts_something(tmp_path):

@@ -46,7 +46,7 @@ class AlphaX:
         rollouts: k, predicted rollouts per simulation, >= 0.
         choose_best: Whether the best predicted one of the k + 1 rollouts is evaluated, or the first.
         refit_every: Evaluated architectures from one fit to the next, >= 1.
-        meta_layers: Units of the meta-DNN's hidden layers.
+        meta_layers: Units of the meta-DNN's hidden layers; also as text, `"512-2048-2048-512"`.
         meta_learning_rate: Of Adam, > 0.
         meta_batch_size: Architectures per step, >= 1.
         meta_epochs: Passes per fit, >= 1.
@@ -57,7 +57,7 @@ class AlphaX:
 
     def __init__(
         self, space: SearchSpace, seed: int, exploration: float = 0.15, values: str = "ranked", rollouts: int = 10, choose_best: bool = True,
-        refit_every: int = 20, meta_layers: Sequence[int] = (64, 64), meta_learning_rate: float = 3e-3, meta_batch_size: int = 32,
+        refit_every: int = 20, meta_layers: Sequence[int] | str = (64, 64), meta_learning_rate: float = 3e-3, meta_batch_size: int = 32,
         meta_epochs: int = 20,
     ) -> None:  # fmt: skip
         for name, value, least in (("rollouts", rollouts, 0), ("refit_every", refit_every, 1)):
@@ -65,6 +65,8 @@ class AlphaX:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {least}. Received: {value!r}")
         self._space, self._rollouts, self._choose_best, self._refit_every = space, rollouts, choose_best, refit_every
         self._uct = UCT(space, seed, exploration, values, self._play_on if rollouts else None)
+        if isinstance(meta_layers, str):
+            meta_layers = tuple(int(units) if units.isdecimal() else units for units in meta_layers.split("-"))
         self._net = MetaDNN(meta_layers, meta_learning_rate, meta_batch_size, meta_epochs, seed)
         self._rng = stream(seed, "alphax")
         self._evaluated: list[tuple[Tokens, float]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
@@ -36,7 +37,7 @@ def make_controller(
         **settings: Further keyword arguments of the controller's or strategy's class.
 
     Raises:
-        ValueError: An unknown name, or a setting out of its range.
+        ValueError: An unknown name or setting, or a setting out of its range.
     """
     if name not in CONTROLLERS:
         raise ValueError(f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}")
@@ -44,7 +45,17 @@ def make_controller(
         from alphaxenas.controllers.alphaxenas import AlphaXENAS
 
         settings = {"search_children": searches_per_final, **settings}
+        _check(name, AlphaXENAS, settings)
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
     module, kind = _STRATEGIES[name].split(".")
-    strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)(space, seed, **settings)
-    return Rounds(strategy, space, search_budget, final_budget, searches_per_final)
+    strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)
+    _check(name, strategy, settings)
+    return Rounds(strategy(space, seed, **settings), space, search_budget, final_budget, searches_per_final)
+
+
+def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
+    """ValueError unless the class takes all settings."""
+    allowed = [setting for setting in signature(kind).parameters if setting not in ("space", "seed", "search_budget", "final_budget")]
+    for setting in settings:
+        if setting not in allowed:
+            raise ValueError(f"Invalid setting for the controller {name}. Expected {' or '.join(allowed) or 'none'}. Received: {setting!r}")

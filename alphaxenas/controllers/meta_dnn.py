@@ -80,11 +80,13 @@ class MetaDNN:
         outputs = [inputs]
         for kernel, bias in zip(self._arrays[:-2:2], self._arrays[1:-2:2]):
             outputs.append(np.maximum(outputs[-1] @ kernel + bias, 0))
-        outputs.append(1 / (1 + np.exp(-(outputs[-1] @ self._arrays[-2] + self._arrays[-1]))))
+        # Beyond +-30 a sigmoid is 0 or 1 to float32, and exp would overflow.
+        logits = np.clip(outputs[-1] @ self._arrays[-2] + self._arrays[-1], -30, 30)
+        outputs.append(1 / (1 + np.exp(-logits)))
         return outputs
 
-    def _step(self, inputs: np.ndarray, rewards: np.ndarray) -> float:
-        """One step of Adam on a mini-batch; returns its loss."""
+    def _gradients(self, inputs: np.ndarray, rewards: np.ndarray) -> tuple[list[np.ndarray], float]:
+        """Gradients of the mean squared error, in the order of the arrays, and the error itself."""
         outputs = self._forward(inputs)
         predicted = outputs[-1][:, 0]
         error = predicted - rewards
@@ -94,14 +96,19 @@ class MetaDNN:
             gradients += [above.sum(0), outputs[layer].T @ above]
             if layer:
                 above = (above @ self._arrays[2 * layer].T) * (outputs[layer] > 0)
+        return gradients[::-1], float(np.mean(error * error))
+
+    def _step(self, inputs: np.ndarray, rewards: np.ndarray) -> float:
+        """One step of Adam on a mini-batch; returns its loss."""
+        gradients, loss = self._gradients(inputs, rewards)
         self._steps += 1
-        rate = self._rate * np.sqrt(1 - BETA2**self._steps) / (1 - BETA1**self._steps)
-        for place, gradient in enumerate(reversed(gradients)):
+        rate = np.float32(self._rate * np.sqrt(1 - BETA2**self._steps) / (1 - BETA1**self._steps))
+        for place, gradient in enumerate(gradients):
             first, second = self._moments[2 * place : 2 * place + 2]
             first += (1 - BETA1) * (gradient - first)
             second += (1 - BETA2) * (gradient * gradient - second)
-            self._arrays[place] -= np.float32(rate) * first / (np.sqrt(second) + EPSILON)
-        return float(np.mean(error * error))
+            self._arrays[place] -= rate * first / (np.sqrt(second) + EPSILON)
+        return loss
 
     def state(self) -> dict[str, Any]:
         """Weights, Adam's moments and the generator."""

@@ -19,8 +19,9 @@ with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo pla
 - Subtrees whose games are all known are closed. A simulation that ends in a known architecture uses the known reward and
   costs nothing; simulations go on until one ends in a new architecture.
 - A failed or missing architecture is no reward of 0 (there it was 0, 0.1 or nothing, depending on when it was met): nothing
-  is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, so that several
-  can be outstanding and a part of the space that always fails is left.
+  is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and an edge
+  without any value yet takes the lowest of its siblings', so that several rewards can be outstanding and a part of the space
+  that always fails is left.
 """
 
 from __future__ import annotations
@@ -155,12 +156,17 @@ class UCT:
         children = node.open
         if len(children) == 1:
             return children[0]
-        width = 2 * self._exploration * sqrt(2 * log(node.tried))
-        # Without a value of its own (failed, or its reward is awaited) a child is taken to be as good as its parent.
-        default = node.total / node.visits if node.visits else 0.0
-        best, ties = -1.0, []
+        # The walk in progress is counted already.
+        width = 2 * self._exploration * sqrt(2 * log(node.tried - 1))
+        best, ties, lowest = -1.0, [], None
         for child in children:
-            mean = child.total / child.visits if child.visits else default
+            if child.visits:
+                mean = child.total / child.visits
+            else:
+                # Failed or awaited so far, and nothing is known of it: as the worst of the others.
+                if lowest is None:
+                    lowest = min((other.total / other.visits for other in children if other.visits), default=0.0)
+                mean = lowest
             score = mean + width / sqrt(child.tried)
             if score > best:
                 best, ties = score, [child]

@@ -11,7 +11,10 @@ from typing import Any
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces import CellSpace
 
-NAMES = {"alphaxenas": "AlphaXENAS", "random": "random search", "densenet": "DenseNet-BC"}
+NAMES = {
+    "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",
+    "local": "local search", "guided": "GuidedSearch", "densenet": "DenseNet-BC",
+}
 """How controllers and baselines are called in figures and tables."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
 

@@ -11,13 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from alphaxenas.report.runs import NAMES
 from alphaxenas.runs import first_and_last
-
-NAMES = {
-    "random": "random search", "evolution": "regularized evolution", "local": "local search", "uct": "UCT", "alphax": "AlphaX", "guided": "GuidedSearch",
-    "alphaxenas": "AlphaXENAS",
-}
-"""How controllers are called in figures and tables."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,6 @@ from alphaxenas.controllers.catalogue import make_controller as make
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
 
-def random_search(space, seed):
-    return make("random", space, seed, SEARCH, FINAL, searches_per_final=3)
-
-
 def alphaxenas(space, seed):
     from alphaxenas.controllers.alphaxenas import AlphaXENAS
 
@@ -36,7 +32,25 @@ def alphaxenas_original(space, seed):
     )  # fmt: skip
 
 
-FACTORIES = {"random_search": random_search, "alphaxenas": alphaxenas, "alphaxenas_original": alphaxenas_original}
+def played(name, **settings):
+    return lambda space, seed: make(name, space, seed, SEARCH, FINAL, searches_per_final=3, **settings)
+
+
+FACTORIES = {
+    "random_search": played("random"),
+    "alphaxenas": alphaxenas,
+    "alphaxenas_original": alphaxenas_original,
+    "uct": played("uct"),
+    "uct_original": played("uct", exploration=2.0, values="raw"),
+    "alphax": played("alphax", refit_every=4, meta_layers=(8, 8), meta_epochs=2),
+    "evolution": played("evolution", population=4, sample=2),
+    "local": played("local"),
+    "local_best": played("local", first_improvement=False),
+    "guided": played("guided", simulations=16, initial=3),
+    "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
+    "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),
+    "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
+}
 
 
 @pytest.fixture(params=FACTORIES)
