@@ -2,21 +2,23 @@
 
 The value of a simulation is
 
-    (value of the true reward of its rollout + mean over k further rollouts of their predicted values) / 2,
+    (value of the true reward of one rollout + mean of the values of k further rollouts) / 2,
 
-where a further rollout that ends in an evaluated architecture counts with its true reward. The prediction comes from the
-meta-DNN (`alphaxenas.controllers.meta_dnn`), refitted to everything evaluated whenever `refit_every` more architectures
-are. With k = 0 it is UCT, suggestion by suggestion.
+where a further rollout counts with its true reward if it was evaluated, and with the prediction of the meta-DNN
+(`alphaxenas.controllers.meta_dnn`) otherwise. The meta-DNN is refitted to everything evaluated whenever `refit_every` more
+architectures are. With k = 0 it is UCT, suggestion by suggestion.
 
 Source: Wang et al. 2020, "Neural Architecture Search using Deep Neural Networks and Monte Carlo Tree Search", sections
 "Meta-DNN assisted search" and "Meta-DNN", and its code. Departures, besides those of `alphaxenas.controllers.uct`:
 
+- `planning` simulations are made for each architecture that is evaluated: of all their rollouts the new one with the best
+  prediction. The simulations that it does not belong to are valued by the mean of their k + 1 rollouts alone. The original's
+  form, in which every simulation evaluates its own first rollout, is `planning=0`.
 - The meta-DNN reads `space.features`, equal for equal keys (there: operations as ordinal numbers and an adjacency matrix
   whose layout shifts with the size of the graph, so that equal graphs looked different).
 - It learns what the tree averages: ranks by default, accuracies with `values="raw"`.
-- Before its first fit nothing is predicted, and the true reward counts alone.
-- All rollouts of a simulation are predicted in one batch, and the best predicted of them is the one evaluated
-  (`choose_best=False`: any).
+- Before its first fit nothing is predicted: it is UCT until then.
+- All rollouts of a simulation are predicted in one batch.
 - Defaults are smaller and faster: two hidden layers of 64, Adam 3e-3, batch 32, refitted every 20. The original's are
   `meta_layers=(512, 2048, 2048, 512), meta_learning_rate=2e-4, meta_batch_size=128, refit_every=100`.
 """
@@ -31,7 +33,8 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.meta_dnn import MetaDNN
 from alphaxenas.controllers.replay import rank_correlation
-from alphaxenas.controllers.uct import UCT
+from alphaxenas.controllers.uct import FREE_SIMULATIONS, UCT
+from alphaxenas.controllers.uct_tree import Node
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
@@ -44,7 +47,7 @@ class AlphaX:
         exploration: As for `UCT`.
         values: As for `UCT`.
         rollouts: k, predicted rollouts per simulation, >= 0.
-        choose_best: Whether the best predicted one of the k + 1 rollouts is evaluated, or the first.
+        planning: Simulations per evaluated architecture, >= 0; 0: as in the original, every one evaluates its own rollout.
         refit_every: Evaluated architectures from one fit to the next, >= 1.
         meta_layers: Units of the meta-DNN's hidden layers; also as text, `"512-2048-2048-512"`.
         meta_learning_rate: Of Adam, > 0.
@@ -56,15 +59,15 @@ class AlphaX:
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, exploration: float = 0.15, values: str = "ranked", rollouts: int = 10, choose_best: bool = True,
+        self, space: SearchSpace, seed: int, exploration: float = 0.15, values: str = "ranked", rollouts: int = 10, planning: int = 10,
         refit_every: int = 20, meta_layers: Sequence[int] | str = (64, 64), meta_learning_rate: float = 3e-3, meta_batch_size: int = 32,
         meta_epochs: int = 20,
     ) -> None:  # fmt: skip
-        for name, value, least in (("rollouts", rollouts, 0), ("refit_every", refit_every, 1)):
+        for name, value, least in (("rollouts", rollouts, 0), ("planning", planning, 0), ("refit_every", refit_every, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {least}. Received: {value!r}")
-        self._space, self._rollouts, self._choose_best, self._refit_every = space, rollouts, choose_best, refit_every
-        self._uct = UCT(space, seed, exploration, values, self._play_on if rollouts else None)
+        self._space, self._rollouts, self._planning, self._refit_every = space, rollouts, planning, refit_every
+        self._uct = UCT(space, seed, exploration, values)
         if isinstance(meta_layers, str):
             meta_layers = tuple(int(units) if units.isdecimal() else units for units in meta_layers.split("-"))
         self._net = MetaDNN(meta_layers, meta_learning_rate, meta_batch_size, meta_epochs, seed)
@@ -75,8 +78,34 @@ class AlphaX:
         self._predicted: dict[str, float] = {}
 
     def suggest(self) -> Tokens | None:
-        """As UCT."""
-        return self._uct.suggest()
+        """The most promising new game of the next simulations; None when every key has been suggested."""
+        uct = self._uct
+        if not self._fitted:
+            return uct.suggest()
+        best: tuple[float, Node, Tokens, list[float]] | None = None
+        for number in range(FREE_SIMULATIONS):
+            if number >= self._planning and best is not None:
+                break
+            node = uct.nodes.reach()
+            if node is None:
+                break
+            games = [node.prefix]
+            if not node.complete:
+                games = [uct.rollout(node.prefix, self._rng) for _ in range(self._rollouts + 1)]
+            keys, values = self._predict(games)
+            if not self._planning or (node.complete and keys[0] in uct.ledger):
+                suggested = uct.end(node, games[0], _mean(values[1:]))
+                if suggested is not None:
+                    return suggested
+                continue
+            new = [(value, -place) for place, (key, value) in enumerate(zip(keys, values)) if key not in uct.ledger]
+            if new and (best is None or max(new)[0] > best[0]):
+                value, place = max(new)
+                self._pass_over(best)
+                best = (value, node, games[-place], values[:-place] + values[1 - place :])
+            else:
+                self._pass_over((0.0, node, (), values))
+        return uct.ledger.draw(self._rng) if best is None else uct.end(best[1], best[2], _mean(best[3]))
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion, backs up what it says, and refits the meta-DNN when it is time."""
@@ -98,29 +127,27 @@ class AlphaX:
         self._fitted = len(rewards)
         self._predicted = {}
 
-    def _play_on(self, prefix: Tokens) -> tuple[Tokens, float | None]:
-        """The rollout to evaluate and the mean value of the others; before the first fit one rollout and no prediction."""
-        games = [self._uct.rollout(prefix, self._uct.rng)]
-        if not self._fitted or games[0] == prefix:
-            return games[0], None
-        games += [self._uct.rollout(prefix, self._rng) for _ in range(self._rollouts)]
-        values, rewards = self._predict(games), self._uct.ledger.rewards
-        chosen = 0
-        if self._choose_best:
-            chosen = max(range(len(games)), key=lambda place: (values[place][0] not in self._uct.ledger, values[place][1]))
-        others = [value for place, (key, value) in enumerate(values) if place != chosen and rewards.get(key, value) is not None]
-        return games[chosen], sum(others) / len(others) if others else None
-
-    def _predict(self, games: list[Tokens]) -> list[tuple[str, float]]:
-        """Key and value of each game: the true one where it was evaluated."""
-        architectures = [self._space.decode(tokens) for tokens in games]
-        keys = [self._space.key(architecture) for architecture in architectures]
-        unknown = {key: architecture for key, architecture in zip(keys, architectures) if key not in self._predicted}
+    def _predict(self, games: list[Tokens]) -> tuple[list[str], list[float | None]]:
+        """Keys and values of games: the true one where it was evaluated, None where that failed."""
+        space, rewards = self._space, self._uct.ledger.rewards
+        architectures = [space.decode(tokens) for tokens in games]
+        keys = [space.key(architecture) for architecture in architectures]
+        unknown = {key: architecture for key, architecture in zip(keys, architectures) if key not in rewards and key not in self._predicted}
         if unknown:
-            predicted = self._net.predict(np.stack([self._space.features(architecture) for architecture in unknown.values()]))
+            predicted = self._net.predict(np.stack([space.features(architecture) for architecture in unknown.values()]))
             self._predicted |= zip(unknown, predicted.tolist())
-        rewards = [self._uct.ledger.rewards.get(key) for key in keys]
-        return [(key, self._predicted[key] if reward is None else self._uct.value(reward)) for key, reward in zip(keys, rewards)]
+        values = []
+        for key in keys:
+            if key not in rewards:
+                values.append(self._predicted[key])
+            else:
+                values.append(None if rewards[key] is None else self._uct.value(rewards[key]))
+        return keys, values
+
+    def _pass_over(self, simulation: tuple[float, Node, Tokens, list[float]] | None) -> None:
+        """Ends a simulation of which nothing is evaluated."""
+        if simulation is not None and (value := _mean(simulation[3])) is not None:
+            self._uct.nodes.back_up(simulation[1], value)
 
     def diagnostics(self) -> dict[str, float]:
         """The tree's numbers; after the second fit the rank correlation of what the meta-DNN had not seen."""
@@ -158,3 +185,9 @@ class AlphaX:
         self._evaluated = [(tuple(tokens), reward) for tokens, reward in state["evaluated"]]
         self._fitted, self._correlation = int(state["fitted"]), state["correlation"]
         self._predicted = dict(zip(state["predicted"]["keys"], np.asarray(state["predicted"]["values"]).tolist()))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """The mean of those that are known; None without any."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -44,8 +44,9 @@ def test_without_predicted_rollouts_it_is_uct(settings):
         assert search(AlphaX(SPACE, seed, rollouts=0, **settings), 300) == search(UCT(SPACE, seed, **settings), 300)
 
 
-def test_a_leaf_is_worth_the_mean_of_its_true_reward_and_of_k_predicted_ones():
-    strategy = stubbed(WIDE, values="raw", choose_best=False)
+@pytest.mark.parametrize("planning", [0, 1])
+def test_a_leaf_is_worth_the_mean_of_its_true_reward_and_of_k_predicted_ones(planning):
+    strategy = stubbed(WIDE, values="raw", planning=planning)
     search(strategy, 10, lambda tokens: 0.75)
     before = strategy.tree()["total"].sum()
     search(strategy, 1, lambda tokens: 0.75)
@@ -61,13 +62,37 @@ def test_evaluated_rollouts_count_with_their_true_value():
     strategy = stubbed(Digits(3, 2), values="raw", refit_every=1)
     games = search(strategy, 5, lambda tokens: 0.75)
     keys = [strategy._space.key(tokens) for tokens in games]
-    assert strategy._predict(games) == [(key, 0.75) for key in keys]
+    assert strategy._predict(games) == (keys, [0.75] * 5)
     unknown = next(tokens for tokens in ((a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)) if tokens not in games)
-    assert strategy._predict([games[0], unknown]) == [(keys[0], 0.75), (strategy._space.key(unknown), 0.25)]
+    assert strategy._predict([games[0], unknown]) == ([keys[0], strategy._space.key(unknown)], [0.75, 0.25])
+
+
+def test_simulations_of_which_nothing_is_evaluated_are_worth_what_is_predicted():
+    strategy = stubbed(WIDE, values="raw", planning=7)
+    search(strategy, 10, lambda tokens: 0.75)
+    before = strategy.tree()
+    tokens = strategy.suggest()
+    waiting = strategy.tree()
+    strategy.observe(tokens, 0.75)
+    after = strategy.tree()
+    assert [tree["visits"][0] for tree in (before, waiting, after)] == [10, 16, 17]
+    assert waiting["total"][0] - before["total"][0] == pytest.approx(6 * 0.25)
+    assert after["total"][0] - waiting["total"][0] == pytest.approx((0.75 + 0.25) / 2)
+
+
+@pytest.mark.parametrize("planning", [0, 1, 10])
+def test_visits_of_a_node_are_those_of_its_edges_and_one(planning):
+    strategy = AlphaX(Digits(4, 3), 0, **SMALL, planning=planning)
+    for _ in range(80):
+        search(strategy, 1)
+        tree = strategy.tree()
+        inner = [row for row in range(len(tree["parent"])) if (tree["parent"] == row).any()]
+        assert all(tree["visits"][row] == tree["visits"][tree["parent"] == row].sum() + 1 for row in inner)
+    assert len(inner) > 20
 
 
 def test_the_rollouts_of_a_simulation_are_predicted_in_one_batch():
-    strategy = stubbed(WIDE)
+    strategy = stubbed(WIDE, planning=1)
     search(strategy, 10)
     asked = len(strategy._net.asked)
     strategy.suggest()
@@ -76,7 +101,7 @@ def test_the_rollouts_of_a_simulation_are_predicted_in_one_batch():
 
 
 def test_the_best_predicted_rollout_is_evaluated():
-    strategy = stubbed(WIDE)
+    strategy = stubbed(WIDE, planning=3)
     search(strategy, 10)
     strategy._net.predict = lambda features: features @ np.arange(features.shape[1]) / 1000
     chosen, drawn, rollout = [], [], strategy._uct.rollout
@@ -85,7 +110,7 @@ def test_the_best_predicted_rollout_is_evaluated():
         drawn.clear()
         chosen = strategy.suggest()
         best = max(drawn, key=lambda tokens: WIDE.features(tokens) @ np.arange(36))
-        assert chosen == best and len(drawn) == 11
+        assert chosen == best and len(drawn) == 33
 
 
 def test_it_learns_whenever_so_many_more_are_evaluated_and_predicts_them_first():
@@ -120,7 +145,7 @@ def test_it_needs_fewer_queries_than_random_search():
     assert wilcoxon(ours, theirs, alternative="less").pvalue < 0.05
 
 
-@pytest.mark.parametrize("name, value", [("rollouts", -1), ("refit_every", 0), ("rollouts", True), ("meta_layers", ()), ("meta_layers", "64-x")])
+@pytest.mark.parametrize("name, value", [("rollouts", -1), ("refit_every", 0), ("rollouts", True), ("planning", -1), ("meta_layers", ()), ("meta_layers", "64-x")])
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=name.removeprefix("meta_")):
         AlphaX(SPACE, 0, **{name: value})
