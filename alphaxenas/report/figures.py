@@ -9,7 +9,7 @@ import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, is_cached
-from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, RED, colours, new_figure, say
+from alphaxenas.report.style import BLUE, DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 Groups = Mapping[str, Sequence[StoredRun]]
 
-PURPOSES = {
-    "search": ("search budget", ORANGE, "o", 16), "final": ("final budget", BLUE, "D", 30),
-    "refresh": ("scored again, untrained", GREY, "x", 18),
-}
-"""Label, colour, marker and size of the dots of a purpose."""
+PURPOSES = {"search": ("search budget", "o", 16, 0.55), "final": ("final budget", "D", 34, 1.0), "refresh": ("scored again, untrained", "x", 18, 0.8)}
+"""Label, marker, size and opacity of the dots of a purpose; their colour says who searched."""
+PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "surrogate/rank_correlation")
+"""Tags under which controllers tell how well they rank architectures that they have not seen."""
 WINDOWS = 6
 """Stretches of a search in which chosen operations are counted."""
 
@@ -29,25 +28,24 @@ WINDOWS = 6
 def search_curves(groups: Groups) -> Figure:
     """Best validation accuracy so far against trained children, images trained and seconds, up to where the cheapest run ends."""
     figure, axes = new_figure(1, len(COSTS), height=3.9, sharey=True)
-    palette = colours(groups)
     for panel, (cost, title) in zip(axes, COSTS.items()):
         found = curves(groups, cost)
-        for number, label in enumerate(groups):
+        for label, look in looks(groups).items():
             seeds = len(groups[label])
-            line = {"color": palette[label], "linestyle": DASHES[number % len(DASHES)]}
             if seeds > 1:
-                panel.plot(found.grid, found.values[label].T, color=palette[label], linewidth=0.6, alpha=0.35, drawstyle="steps-post")
-                panel.fill_between(found.grid, found.low[label], found.high[label], color=palette[label], alpha=0.18, step="post", linewidth=0)
+                panel.plot(found.grid, found.values[label].T, color=look.colour, linewidth=0.6, alpha=0.35, drawstyle="steps-post")
+                panel.fill_between(found.grid, found.low[label], found.high[label], color=look.colour, alpha=0.18, step="post", linewidth=0)
             name = f"{label}, mean of {seeds} seeds" if seeds > 1 else f"{label}, seed {groups[label][0].seed}"
-            dot = _dot(found.mean[label])
-            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", marker=dot, clip_on=not dot, label=name, **line)
+            # The marker at the end shows where a curve arrives that rises in its last step, or has one point only.
+            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", color=look.colour, linestyle=look.dashes, marker=look.marker,
+                       markevery=[-1], markersize=6, clip_on=False, label=name)
         panel.set_xlabel(title.replace(" (", "\n("))
         panel.set_xlim(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0))
         panel.xaxis.set_major_formatter(_short)
         panel.margins(y=0.08)
     axes[0].set_ylabel("best validation accuracy so far\n(final budget)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=2 if len(labels) < 5 else 3, frameon=False, handlelength=3.2)
     return figure
 
 
@@ -56,6 +54,8 @@ def trial_dots(groups: Groups) -> Figure:
 
     Children far below all others, such as failed ones, are triangles on the lower edge.
     """
+    from matplotlib.lines import Line2D
+
     labels = list(groups)
     columns = min(2, max(1, len(labels)))
     rows = -(-max(1, len(labels)) // columns)
@@ -63,17 +63,20 @@ def trial_dots(groups: Groups) -> Figure:
     records = {label: _evaluated(groups[label]) for label in labels}
     met = {purpose for found in records.values() for _, purpose, _ in found}
     low, high = _clear_limits([reward for found in records.values() for _, _, reward in found])
+    own, shown = looks(labels), {}
     for panel, label in zip(axes, labels):
-        for purpose, (name, colour, marker, size) in PURPOSES.items():
+        for purpose, (name, marker, size, opacity) in PURPOSES.items():
             if purpose not in met:
                 continue
             found = [(x, reward) for x, kind, reward in records[label] if kind == purpose]
             inside = np.array([(x, reward) for x, reward in found if reward >= low]).reshape(-1, 2)
             below = [x for x, reward in found if reward < low]
-            edge = {} if marker == "x" else {"edgecolors": "white"}
-            panel.scatter(*inside.T, s=size, c=colour, marker=marker, linewidths=0.9 if marker == "x" else 0.4, label=name, **edge)
+            colour = GREY if purpose == "refresh" else own[label].colour
+            edge = {"edgecolors": "none" if purpose == "search" else INK} if marker != "x" else {}
+            panel.scatter(*inside.T, s=size, c=colour, marker=marker, alpha=opacity, linewidths=0.9, **edge)
             if below:
-                panel.scatter(below, [low] * len(below), s=22, c=colour, marker="v", clip_on=False)
+                panel.scatter(below, [low] * len(below), s=22, c=colour, alpha=opacity, marker="v", clip_on=False)
+            shown[name] = Line2D([], [], linestyle="", marker=marker, color=INK if marker != "x" else GREY, alpha=opacity, markersize=size**0.5)
         panel.set_title(label)
         panel.set_xlabel("trained children")
         panel.tick_params(labelbottom=True)
@@ -82,45 +85,37 @@ def trial_dots(groups: Groups) -> Figure:
     for panel in axes[len(labels):]:
         panel.set_axis_off()
     axes[0].set_ylabel("validation accuracy")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(shown.values(), shown, loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def lstm_curves(runs: Sequence[StoredRun]) -> Figure:
-    """Losses of the LSTM and the rank correlation of its predictions with what came of architectures it had not seen."""
+def lstm_curves(groups: Groups) -> Figure:
+    """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it had not seen."""
     panels = {
-        "lstm/policy_loss": "policy: cross-entropy", "lstm/value_loss": "value: squared error",
-        "lstm/rank_correlation": "held-out rank correlation",
+        "policy: cross-entropy": ("lstm/policy_loss",), "value: squared error": ("lstm/value_loss",), "held-out rank correlation": PREDICTED,
     }
-    figure, axes = new_figure(1, len(panels), height=3.5, sharex=True)
-    for panel, (tag, title) in zip(axes, panels.items()):
-        _diagnostic(panel, runs, tag, BLUE, "steps-post")
-        panel.set_title(title)
-        panel.set_xlabel("trained children")
-    if axes[-1].lines:
-        axes[-1].axhline(0, color=INK, linewidth=0.8)
-    axes[-1].set_ylim(-1, 1)
-    _seed_legend(figure, axes)
+    figure = _inside(groups, panels, "None of these searches has told of predictions.", 3.5, "steps-post")
+    correlation = figure.axes[-1]
+    if correlation.lines:
+        correlation.axhline(0, color=INK, linewidth=0.8)
+        correlation.set_ylim(-1, 1)
     return figure
 
 
-def tree_curves(runs: Sequence[StoredRun]) -> Figure:
+def tree_curves(groups: Groups) -> Figure:
     """Size of the tree: nodes, and the longest prefix reached. A renewed tree starts from nothing, which makes teeth."""
-    panels = {"tree/nodes": "nodes", "tree/depth": "longest prefix (tokens)"}
-    figure, axes = new_figure(1, len(panels), height=3.3)
-    for panel, (tag, title) in zip(axes, panels.items()):
-        _diagnostic(panel, runs, tag, GREEN)
-        panel.set_title(title)
-        panel.set_xlabel("trained children")
+    panels = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
+    figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
+    for panel in figure.axes:
         panel.set_ylim(bottom=0)
-    _seed_legend(figure, axes)
     return figure
 
 
 def operation_shares(groups: Groups) -> Figure:
     """Which operations were chosen over time: share of all choices in equal stretches of the search, seeds together."""
-    figure, axes = new_figure(1, max(1, len(groups)), height=0.9 + 0.34 * _most_operations(groups), sharey=True)
+    columns = min(4, max(1, len(groups)))
+    rows = -(-max(1, len(groups)) // columns)
+    figure, axes = new_figure(rows, columns, height=rows * (0.9 + 0.34 * _most_operations(groups)), sharey=True)
     shares = {label: _shares(runs) for label, runs in groups.items()}
     top = max((float(np.nanmax(table)) for _, table in shares.values() if np.isfinite(table).any()), default=1.0)
     for panel, (label, (operations, table)) in zip(axes, shares.items()):
@@ -132,6 +127,8 @@ def operation_shares(groups: Groups) -> Figure:
         panel.set_title(label)
         panel.set_yticks(range(len(operations)), operations)
         panel.set_xticks(range(WINDOWS), ["first\nsixth", *[""] * (WINDOWS - 2), "last\nsixth"])
+    for panel in axes[len(shares):]:
+        panel.set_axis_off()
     if shares:
         figure.colorbar(image, ax=axes, label="share of the choices", pad=0.01, format=lambda share, _: f"{100 * share:.0f} %")
     return figure
@@ -165,12 +162,12 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
 def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) -> Figure:
     """Accuracy against size, children and fully trained networks apart, because their training is not comparable."""
     figure, (children, trained) = new_figure(1, 2, height=3.9)
-    palette = colours(groups)
-    for marker, (label, runs) in zip("os^v" * len(groups), groups.items()):
+    for label, look in looks(groups).items():
+        runs = groups[label]
         finals = [record for run in runs for record in run.records if record["purpose"] == "final" and record["status"] == "ok"]
         sizes = [record["metrics"].get("parameters", np.nan) for record in finals]
         rewards = [record["reward"] for record in finals]
-        children.scatter(sizes, rewards, s=26, marker=marker, c=palette[label], edgecolors="white", linewidths=0.5, label=label)
+        children.scatter(sizes, rewards, s=30, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.5, label=label)
     children.set_title("children of the search, final budget")
     models = [model for run in trainings for model in run.models]
     for number, model in enumerate(models):
@@ -190,7 +187,7 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     if not models:
         say(trained, "No network has been trained in full yet.")
     if groups:
-        children.legend(frameon=False, fontsize=9)
+        figure.legend(*children.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
@@ -217,17 +214,44 @@ def _clear_limits(rewards: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low - room), min(1.0, high + room)
 
 
-def _diagnostic(panel: Axes, runs: Sequence[StoredRun], tag: str, colour: str, style: str = "default") -> None:
-    """One curve per seed, a dot where there is one point only, or a sentence when no run has it."""
-    for number, run in enumerate(runs):
-        points = [(x, record["diagnostics"][tag]) for x, record in zip(cumulative_cost(run, "trials"), run.records) if tag in record["diagnostics"]]
-        if points:
-            dashes = DASHES[number % len(DASHES)]
-            panel.plot(*zip(*points), color=colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style, marker=_dot([y for _, y in points]),
-                       label=f"seed {run.seed}")
-    _count_on(panel)
-    if not panel.lines:
-        say(panel, "not recorded")
+def _inside(groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default") -> Figure:
+    """One panel per title, one curve per run that has one of its tags, a dot where there is one point only, or a sentence.
+
+    Colours tell who searched; where that is one controller, dashes tell the seeds.
+    """
+    points = {title: [(label, number, run, found) for label, runs in groups.items() for number, run in enumerate(runs) if (found := _points(run, tags))]
+              for title, tags in panels.items()}
+    met = list(dict.fromkeys(label for found in points.values() for label, *_ in found))
+    if not met:
+        figure, (panel,) = new_figure(height=1.0)
+        say(panel, nothing)
+        return figure
+    figure, axes = new_figure(1, len(panels), height=height, sharex=True)
+    own, handles = looks(groups), {}
+    for panel, (title, found) in zip(axes, points.items()):
+        for label, number, run, course in found:
+            dashes = DASHES[number % len(DASHES)] if len(met) == 1 else own[label].dashes
+            (line,) = panel.plot(*zip(*course), color=own[label].colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style,
+                                 marker=_dot([y for _, y in course]))
+            handles.setdefault(f"seed {run.seed}" if len(met) == 1 else label, line)
+        panel.set_title(title)
+        panel.set_xlabel("trained children")
+        _count_on(panel)
+        if not found:
+            say(panel, "not recorded")
+    if len(handles) > 1 or met != ["AlphaXENAS"]:
+        figure.legend(handles.values(), handles, loc="outside upper center", ncols=6, frameon=False)
+    return figure
+
+
+def _points(run: StoredRun, tags: Sequence[str]) -> list[tuple[float, float]]:
+    """Trained children so far and value of the first of these tags that a record has."""
+    found = []
+    for x, record in zip(cumulative_cost(run, "trials"), run.records):
+        tag = next((tag for tag in tags if tag in record["diagnostics"]), None)
+        if tag is not None:
+            found.append((float(x), record["diagnostics"][tag]))
+    return found
 
 
 def _dot(values: Sequence[float]) -> str | None:
@@ -238,13 +262,6 @@ def _dot(values: Sequence[float]) -> str | None:
 def _count_on(panel: Axes) -> None:
     """Whole numbers on the horizontal axis, which counts something."""
     panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-
-
-def _seed_legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """One legend for all panels, where there is more than one seed to tell apart."""
-    handles, labels = max((panel.get_legend_handles_labels() for panel in axes), key=lambda found: len(found[0]))
-    if len(handles) > 1:
-        figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
 
 
 def _short(value: float, _: int) -> str:
@@ -281,7 +298,8 @@ def _histories(run: StoredRun) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _look(number: int, model: tuple[str, Any]) -> tuple[str, Any]:
-    """Colour and dashes of a fully trained network: the baseline is green, the searched ones are not."""
+    """Colour and dashes of a fully trained network: the baseline has its own, the searched ones take theirs by rank."""
     if model[0] == NAMES["densenet"]:
-        return GREEN, DASHES[1]
-    return (BLUE, ORANGE, RED, INK)[number % 4], DASHES[0] if number < 4 else DASHES[2]
+        return LOOKS[model[0]].colour, LOOKS[model[0]].dashes
+    choice = (BLUE, *OTHERS)
+    return choice[number % len(choice)], DASHES[0] if number < len(choice) else DASHES[2]

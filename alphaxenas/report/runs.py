@@ -157,8 +157,9 @@ def load_suite(name: str, exp_dir: Path | str) -> Suite:
         raise FileNotFoundError(f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {name!r}")
     runs = {path.parent.name: _load(path.parent, name) for path in sorted(folder.glob("*/run.json"))}
     searches = [run for stage, run in runs.items() if _SEARCH.fullmatch(stage) and run.records]
-    # AlphaXENAS first, then by name; seeds as numbers, so that seed 10 follows seed 9.
-    searches.sort(key=lambda run: (run.controller != "alphaxenas", run.controller, run.seed))
+    # In the order of NAMES; seeds as numbers, so that seed 10 follows seed 9.
+    order = list(NAMES)
+    searches.sort(key=lambda run: (order.index(run.controller) if run.controller in NAMES else len(order), run.controller, run.seed))
     return Suite(name, tuple(searches), runs.get("final"), runs.get("densenet"))
 
 

@@ -9,16 +9,14 @@ import numpy as np
 
 from alphaxenas.report.sample_efficiency import Course, Ranking, efficiencies
 from alphaxenas.report.sample_journals import Study, name_of
-from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, PINK, RED, SKY, new_figure, say
+from alphaxenas.report.style import DASHES, GREY, INK, Look, looks, new_figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {"random": ORANGE, "evolution": GREEN, "local": SKY, "uct": PINK, "alphax": RED, "guided": BLUE, "alphaxenas": "#004d40"}
-_VARIANTS = (INK, GREY, "#6a3d9a", "#8c564b", "#a6a600")
-"""Colours of variants, which controllers at their defaults do not have."""
 _MARKERS = "osD^vP*X"
+"""Of tables, in figures of several."""
 
 Snapshot = tuple[int, Mapping[str, np.ndarray]]
 """Queries so far, and the tree then: `parent`, `action`, `visits` and `total` by node, parents first."""
@@ -30,12 +28,12 @@ def query_dots(study: Study) -> Figure:
     columns = min(2, max(1, len(tables)))
     rows = max(1, -(-len(tables) // columns))
     figure, axes = new_figure(rows, columns, height=rows * (1.3 + 0.42 * len(controllers)), sharey=True)
-    looks, found = _looks(controllers), {(each.table, each.controller): each for each in efficiencies(study)}
+    own, found = _looks(controllers), {(each.table, each.controller): each for each in efficiencies(study)}
     for panel, table in zip(axes, tables):
         for place, controller in enumerate(controllers):
             if (table, controller) not in found:
                 continue
-            searches, colour = list(study.of(table, controller).values()), looks[controller][0]
+            searches, colour = list(study.of(table, controller).values()), own[controller].colour
             queries = np.array([search.queries for search in searches], float)
             succeeded = np.array([search.found for search in searches])
             # Below the line, spread evenly in the order of the seeds: the same every time, and nothing hides a dot.
@@ -75,11 +73,11 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure, axes = new_figure(rows, columns, height=0.5 + 3.6 * rows)
-    looks = _looks(list(dict.fromkeys(label for course in shown.values() for label in course.mean)))
+    own = _looks(list(dict.fromkeys(label for course in shown.values() for label in course.mean)))
     for panel, (table, course) in zip(axes, shown.items()):
         panel.set_title(table)
         for controller, mean in course.mean.items():
-            colour, dashes, _ = looks[controller]
+            colour, dashes = own[controller].colour, own[controller].dashes
             # A regret of 0 has no place on a logarithmic axis: the curve ends where every search has arrived.
             panel.plot(course.grid, np.where(mean > 0, mean, np.nan), color=colour, linestyle=dashes, linewidth=1.9, label=name_of(controller))
             if controller in course.low:
@@ -113,12 +111,12 @@ def critical_differences(ranking: Ranking | None) -> Figure:
     for tick in range(1, count + 1):
         panel.plot([tick, tick], [0, 0.12], color=INK, linewidth=1.2)
         panel.text(tick, 0.2, str(tick), ha="center", va="bottom", fontsize=9, color=INK)
-    looks = _looks(order)
+    own = _looks(order)
     for place, (controller, value) in enumerate(zip(order, values)):
         left = place < half
         height = -depth - 0.62 * (place if left else count - 1 - place)
         end = 1 - 0.06 * count if left else count + 0.06 * count
-        panel.plot([value, value, end], [0, height, height], color=looks[controller][0], linewidth=1.4)
+        panel.plot([value, value, end], [0, height, height], color=own[controller].colour, linewidth=1.4)
         text = f"{name_of(controller)}  {value:.2f}" if left else f"{value:.2f}  {name_of(controller)}"
         panel.text(end + (-0.01 if left else 0.01) * count, height, text, ha="right" if left else "left", va="center", fontsize=9, color=INK)
     for number, (first, last) in enumerate(cliques):
@@ -184,7 +182,7 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float
         bounds: Of the vertical axes; None = as the values are.
     """
     figure, axes = new_figure(1, max(1, len(tags)), height=3.7)
-    looks = _looks(study.controllers)
+    own = _looks(study.controllers)
     tables = study.tables
     for panel, (tag, title) in zip(axes, tags.items()):
         for number, table in enumerate(tables):
@@ -196,9 +194,9 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float
                 quarters = np.array([np.quantile(points[after], (0.25, 0.75)) for after in at])
                 parts = [name_of(controller)] if len(study.controllers) > 1 or len(tables) == 1 else []
                 name = ", ".join([*parts, *([table] if len(tables) > 1 else [])])
-                panel.plot(at, [np.mean(points[after]) for after in at], color=looks[controller][0], linestyle=DASHES[number % len(DASHES)],
+                panel.plot(at, [np.mean(points[after]) for after in at], color=own[controller].colour, linestyle=DASHES[number % len(DASHES)],
                            marker=_MARKERS[number % len(_MARKERS)], markersize=3.5, linewidth=1.5, label=name)
-                panel.fill_between(at, *quarters.T, color=looks[controller][0], alpha=0.12, linewidth=0)
+                panel.fill_between(at, *quarters.T, color=own[controller].colour, alpha=0.12, linewidth=0)
         panel.set_title(title)
         panel.set_xlabel("queries")
         if bounds is not None:
@@ -220,15 +218,9 @@ def _by_queries(searches: Any, tag: str) -> dict[int, list[float]]:
     return {after: values for after, values in points.items() if 2 * len(values) >= len(searches)}
 
 
-def _looks(controllers: Sequence[str]) -> dict[str, tuple[str, Any, str]]:
-    """Colour, dashes and marker: controllers at their defaults have their own, variants take what is left over."""
-    looks, variants = {}, 0
-    for number, controller in enumerate(controllers):
-        colour = _COLOURS.get(controller)
-        if colour is None:
-            colour, variants = _VARIANTS[variants % len(_VARIANTS)], variants + 1
-        looks[controller] = (colour, DASHES[0 if controller == "guided" else number % len(DASHES)], _MARKERS[number % len(_MARKERS)])
-    return looks
+def _looks(controllers: Sequence[str]) -> dict[str, Look]:
+    """The look of every controller, as in all figures of the suite."""
+    return dict(zip(controllers, looks(map(name_of, controllers)).values()))
 
 
 def _cliques(values: Sequence[float], critical: float) -> list[tuple[int, int]]:

@@ -1,13 +1,14 @@
 """The look of all figures, and the way from a figure into a notebook and a run folder.
 
-Colours: Okabe & Ito 2008, "Color universal design", told apart by people with any kind of colour vision; lines differ in
-dashes and dots in shape as well.
+Colours: Okabe & Ito 2008, "Color universal design", with a purple of Tol 2021, "Colour schemes", in place of the yellow; told
+apart by people with any kind of colour vision. Lines differ in dashes and dots in shape as well.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +24,40 @@ if TYPE_CHECKING:
 WIDTH = 10.0
 """Inches of a figure as wide as a notebook."""
 BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GREY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#2b2f36", "#9aa0a8"
-_OWN = {"AlphaXENAS": BLUE, "random search": ORANGE, "DenseNet-BC": GREEN}
-_OTHERS = (PINK, SKY, RED, GREY)
+PURPLE = "#aa3377"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
 
-def colours(labels: Iterable[str]) -> dict[str, str]:
-    """A colour per label: AlphaXENAS, random search and DenseNet always have their own."""
-    found = {label: _OWN.get(label, "") for label in labels}
-    others = [label for label, colour in found.items() if not colour]
-    return found | {label: _OTHERS[number % len(_OTHERS)] for number, label in enumerate(others)}
+@dataclass(frozen=True)
+class Look:
+    """How one controller or network is drawn, in every figure: colour, dashes of lines, marker of dots."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+
+LOOKS = {
+    "AlphaXENAS": Look(BLUE, DASHES[0], "o"), "random search": Look(ORANGE, DASHES[1], "s"), "UCT": Look(PINK, DASHES[2], "^"),
+    "AlphaX": Look(PURPLE, DASHES[3], "v"), "regularized evolution": Look(INK, DASHES[1], "P"), "local search": Look(SKY, DASHES[3], "X"),
+    "GuidedSearch": Look(RED, DASHES[0], "D"), "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
+}
+"""By the names of `alphaxenas.report.runs.NAMES`."""
+OTHERS = (GREY, "#6a3d9a", "#8c564b", "#8a8a00", "#004d40")
+"""Colours of whatever has none of its own: variants of controllers, searches of other suites."""
+
+
+def looks(labels: Iterable[str]) -> dict[str, Look]:
+    """A look per label: controllers and the baseline always have their own, others take theirs in order."""
+    found: dict[str, Look] = {}
+    others = 0
+    for label in labels:
+        if label not in LOOKS:
+            found[label] = Look(OTHERS[others % len(OTHERS)], DASHES[(others + 1) % len(DASHES)], "<>ph*"[others % 5])
+            others += 1
+        else:
+            found[label] = LOOKS[label]
+    return found
 
 
 def new_figure(rows: int = 1, columns: int = 1, height: float = 3.6, width: float = WIDTH, **more: Any) -> tuple[Figure, list[Axes]]:

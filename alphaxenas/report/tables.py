@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas
 
-from alphaxenas.report.figures import model_name
+from alphaxenas.report.figures import PREDICTED, model_name
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, best_records
 from alphaxenas.report.statistics import Paired, best_so_far, common_end, cumulative_cost, fidelity_correlation, images_trained, interval, is_cached, is_trained
 
@@ -26,6 +26,8 @@ _DECIMALS = {
     "mean queries": 1, "median queries": 1, "saved": 1, "missing": 1, "CPU seconds": 1, "CPU ms per query": 3, "corrected p": 4, "reported": 4,
     "best of the table": 4, "regret of the report": 4,
 }
+_QUERIES = ("mean queries", "saved")
+"""Columns whose bounds are numbers of queries, not accuracies."""
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")
 
 
@@ -139,7 +141,7 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
 
 
 def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
-    """Where tree and LSTM had arrived at the end of every search, and how well the search budget predicts the final one."""
+    """Where tree and predictions had arrived at the end of every search, and how well the search budget predicts the final one."""
     rows = []
     for run in runs:
         last: dict[str, float] = {}
@@ -150,7 +152,7 @@ def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
             "run": f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}",
             "iterations": last.get("search/iterations"), "nodes": last.get("tree/nodes"), "visits": last.get("tree/visits"),
             "policy loss": last.get("lstm/policy_loss"), "value loss": last.get("lstm/value_loss"),
-            "held-out rank correlation": last.get("lstm/rank_correlation"),
+            "held-out rank correlation": next((last[tag] for tag in PREDICTED if tag in last), None),
             "rank correlation search / final": correlation, "from architectures": pairs,
         })
     columns = ["run", "iterations", "nodes", "visits", "policy loss", "value loss", "held-out rank correlation",
@@ -163,8 +165,9 @@ def formatted(table: pandas.DataFrame) -> Styler:
     formats: dict[Any, Any] = {}
     for column in table.columns:
         if pandas.api.types.is_numeric_dtype(table[column]):
-            share = column in ("AlphaXENAS", "random search") or str(column).startswith(("AlphaXENAS (", "random search ("))
-            formats[column] = f"{{:,.{4 if share else _DECIMALS.get(column, 0)}f}}"
+            share = str(column).split(" (")[0] in NAMES.values()
+            bounds = column in ("low", "high") and any(str(other) in _QUERIES for other in table.columns)
+            formats[column] = f"{{:,.{4 if share else 1 if bounds else _DECIMALS.get(column, 0)}f}}"
     texts = [column for column in table.columns if column in _WIDE]
     # A fixed name, so that the same records give the same notebook.
     styler = table.style.format(formats, na_rep="–").set_uuid("_".join(map(str, table.columns))[:40].replace(" ", ""))

@@ -6,23 +6,27 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables, words
-from alphaxenas.report.runs import best_records, load_others
-from alphaxenas.report.style import Album, colours
+from alphaxenas.report.runs import NAMES, best_records, load_others
+from alphaxenas.report.sample_figures import query_dots
+from alphaxenas.report.sample_journals import load_study
+from alphaxenas.report.style import LOOKS, Album, looks
+from tests.report.sample_journals import write_journal
 
 PAIR = ("AlphaXENAS", "random search")
 
 
 def all_figures(suite):
-    groups, searches = suite.groups(), [run for run in suite.searches if run.controller == "alphaxenas"]
+    groups = suite.groups()
     trainings = [run for run in (suite.final, suite.densenet) if run is not None]
     return {
-        "curves": figures.search_curves(groups), "trials": figures.trial_dots(groups), "lstm": figures.lstm_curves(searches), "tree": figures.tree_curves(searches),
+        "curves": figures.search_curves(groups), "trials": figures.trial_dots(groups), "lstm": figures.lstm_curves(groups), "tree": figures.tree_curves(groups),
         "operations": figures.operation_shares(groups), "training": figures.training_curves(trainings),
-        "parameters": figures.accuracy_against_parameters(groups, trainings), "cells": pictures.best_cells(best_records(searches, 2)),
+        "parameters": figures.accuracy_against_parameters(groups, trainings), "cells": pictures.best_cells(best_records(suite.searches, 2)),
     }
 
 
@@ -59,7 +63,7 @@ def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(
     shelf.search("s", "alphaxenas", 0, trials=4)  # learns from the fourth on
     run = load_suite("s", shelf.exp_dir).searches[0]
     del run.records[-1]["diagnostics"]["lstm/rank_correlation"]
-    policy, value, correlation = figures.lstm_curves([run]).axes
+    policy, value, correlation = figures.lstm_curves({"AlphaXENAS": [run]}).axes
     for panel in (policy, value):
         (line,) = panel.lines
         assert len(line.get_xdata()) == 1 and line.get_marker() == "o"
@@ -86,9 +90,56 @@ def test_failed_children_are_marked_on_the_edge_and_do_not_stretch_the_axis(suit
     assert sum(len(dots.get_offsets()) for dots in panel.collections) == sum(len(run.records) for run in suites[3].groups()["AlphaXENAS"])
 
 
-def test_labels_keep_their_colours_and_all_differ():
-    found = colours(["AlphaXENAS (uniform)", "random search", "AlphaXENAS", "other"])
-    assert found["AlphaXENAS"] == colours(["AlphaXENAS"])["AlphaXENAS"] and len(set(found.values())) == 4
+def test_every_controller_has_a_look_of_its_own_whatever_is_beside_it():
+    assert set(LOOKS) == set(NAMES.values())
+    assert len({look.colour for look in LOOKS.values()}) == len(LOOKS)
+    found = looks(["AlphaXENAS (uniform)", "UCT", "AlphaXENAS", "other", *LOOKS])
+    assert all(found[name] == look for name, look in LOOKS.items())
+    assert len({look.colour for look in found.values()}) == len(LOOKS) + 2
+
+
+def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
+    for controller in ("local", "uct", "evolution", "alphax", "guided", "random", "alphaxenas"):
+        shelf.search("s", controller, 0, trials=4)
+    groups = load_suite("s", shelf.exp_dir).groups()
+    assert list(groups) == [name for name in LOOKS if name != "DenseNet-BC"]
+    curves, dots, sizes = figures.search_curves(groups), figures.trial_dots(groups), figures.accuracy_against_parameters(groups, [])
+    lines = {line.get_label().split(",")[0]: line.get_color() for line in curves.axes[0].lines}
+    assert lines == {name: LOOKS[name].colour for name in groups}
+    panels = {panel.get_title(): panel.collections[0] for panel in dots.axes if panel.collections}
+    for name, found in [*panels.items(), *((each.get_label(), each) for each in sizes.axes[0].collections)]:
+        assert to_hex(found.get_facecolor()[0]) == LOOKS[name].colour, name
+    # Notebook 06 draws the same controllers from other records.
+    for controller in ("uct", "guided"):
+        write_journal(tmp_path / "study", "t", controller, 0, [0.3, 0.9])
+    panel = query_dots(load_study(tmp_path / "study")).axes[0]
+    studied = [to_hex(found.get_facecolor()[0]) for found in panel.collections if len(found.get_offsets())]
+    assert sorted(studied) == sorted([LOOKS["UCT"].colour, LOOKS["GuidedSearch"].colour])
+
+
+def test_many_searches_have_rows_of_their_own_and_no_title_runs_into_another(shelf):
+    for controller in ("local", "uct", "evolution", "alphax", "guided", "random"):
+        shelf.search("s", controller, 0, trials=4)
+    figure = figures.operation_shares(load_suite("s", shelf.exp_dir).groups())
+    figure.canvas.draw()
+    boxes = [panel.title.get_window_extent() for panel in figure.axes if panel.get_title()]
+    assert len(boxes) == 6 and not any(one.overlaps(two) for number, one in enumerate(boxes) for two in boxes[:number])
+
+
+def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf):
+    for controller in ("uct", "guided", "alphaxenas"):
+        shelf.search("s", controller, 0, trials=8)
+    groups = load_suite("s", shelf.exp_dir).groups()
+    groups["GuidedSearch"][0].records[-1]["diagnostics"]["guided/rank_correlation"] = 0.7
+    groups["UCT"][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
+    policy, _, correlation = figures.lstm_curves(groups).axes
+    assert [line.get_color() for line in policy.lines] == [LOOKS["AlphaXENAS"].colour]
+    assert {line.get_color() for line in correlation.lines} >= {LOOKS["AlphaXENAS"].colour, LOOKS["GuidedSearch"].colour}
+    nodes, depth = figures.tree_curves(groups).axes
+    assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(depth.lines) == 1
+    assert tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"] == 0.7
+    alone = figures.lstm_curves({"UCT": groups["UCT"]})
+    assert "None of these searches" in alone.axes[0].texts[0].get_text() and len(alone.axes) == 1
 
 
 def test_shares_of_operations_add_up_in_every_stretch(suites):

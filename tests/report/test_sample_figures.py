@@ -67,8 +67,8 @@ def test_a_bar_joins_ranks_within_the_critical_difference():
 
 def test_controllers_keep_their_colours_and_variants_differ():
     looks = figures._looks(["guided", "random", "guided:plan=rollouts", "guided:prior=uniform"])
-    assert looks["guided"][0] == figures._looks(["uct", "guided"])["guided"][0]
-    assert len({colour for colour, _, _ in looks.values()}) == 4
+    assert looks["guided"] == figures._looks(["uct", "guided"])["guided"]
+    assert len({look.colour for look in looks.values()}) == 4
 
 
 def tree(parents, actions):
