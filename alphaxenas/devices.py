@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 
 def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str]:
@@ -18,19 +19,26 @@ def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str
     Returns:
         The devices in words, such as `["CPU:0"]` or `["CPU:0", "GPU:0"]`.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _native_messages_hidden():
-        import tensorflow as tf
-
-        # Python's warnings of retracing: a child is traced once per architecture by design.
-        tf.get_logger().setLevel("ERROR")
-        gpus = tf.config.list_physical_devices("GPU")
+    tf = load_tensorflow()
+    gpus = tf.config.list_physical_devices("GPU")
     if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     for gpu in gpus:
         if tf.config.experimental.get_memory_growth(gpu) != memory_growth:
             tf.config.experimental.set_memory_growth(gpu, memory_growth)
     return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+
+
+def load_tensorflow() -> ModuleType:
+    """The module `tensorflow`, imported without its native code's remarks on the machine, which would fill notebooks."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _native_messages_hidden():
+        import tensorflow as tf
+
+        # Python's warnings of retracing: a child is traced once per architecture by design.
+        tf.get_logger().setLevel("ERROR")
+        tf.config.list_physical_devices("GPU")
+    return tf
 
 
 @contextmanager

@@ -23,12 +23,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.replay import Examples
+from alphaxenas.devices import load_tensorflow
 from alphaxenas.seeds import stream
 
+tf = load_tensorflow()
 CONTEXT = 3
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.lstm import Memory, PolicyValueLSTM
 from alphaxenas.controllers.replay import Replay, rank_correlation
@@ -135,3 +140,10 @@ def test_restored_it_goes_on_to_the_same_bits():
 def test_impossible_settings_are_refused(name):
     with pytest.raises(ValueError, match=f"`lstm_{name}`"):
         small(**{name: 0})
+
+
+def test_a_search_with_an_lstm_says_nothing_while_tensorflow_starts():
+    code = "from alphaxenas.controllers.lstm import PolicyValueLSTM; PolicyValueLSTM(4, 3, units=2)"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {"PYTHONPATH": str(PROJECT_ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == done.stderr == ""
