@@ -14,6 +14,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from math import log
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,13 @@ ROUTES = ((3,), (0, 4), (1, 5), (0, 2, 5))
 NONE, SKIP = 0, 1
 _PATH_OPERATIONS = OPERATIONS_201[2:]
 _PATHS = path_numbers(len(_PATH_OPERATIONS), 3)
+_CONV1, _CONV3, _POOL = 2, 3, 4
+_COUNTED = {"conv3x3": (_CONV3,), "convolution": (_CONV1, _CONV3), "pool": (_POOL,), "operation": (_CONV1, _CONV3, _POOL)}
+FLOW_201 = (
+    "log parameters", *(f"number of {operation}" for operation in OPERATIONS_201[1:]), "routes",
+    *(f"{extreme} route by {counted}" for counted in _COUNTED for extreme in ("longest", "shortest", "mean")),
+)  # fmt: skip
+"""What flows through a cell, counted on live edges alone; parameters up to the square of the channels, as log(1 + them)."""
 _EXAMPLE = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
 
 
@@ -62,6 +70,8 @@ class NASBench201Cell:
         return '{\n  "edges": {\n' + ",\n".join(lines) + "\n  }\n}"
 
 
+_PLACES = _PATHS + len(EDGES) * len(OPERATIONS_201)
+"""Entries of `features` before `FLOW_201`."""
 _EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
 _CODES = {operation: code for code, operation in enumerate(OPERATIONS_201)}
 
@@ -123,10 +133,10 @@ class NASBench201:
         return list(_neighbours(self.encode(architecture)))
 
     def features(self, architecture: NASBench201Cell) -> np.ndarray:
-        """Counts of operation sequences on the live routes from input to output, then the operations edge by edge.
+        """Counts of operation sequences on the live routes from input to output, the operations edge by edge, and `FLOW_201`.
 
         `none` ends a route and a skip connection leaves no trace in a sequence, so the first part is equal for cells
-        that compute the same function.
+        that compute the same function. The last part is what the structure tells of cost and depth.
 
         Returns:
             float32 of shape `[len(self.feature_names())]`, read-only.
@@ -136,11 +146,14 @@ class NASBench201:
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
         paths = tuple(path_name(path, _PATH_OPERATIONS) for path in range(_PATHS))
-        return (*paths, *(f"{edge}={operation}" for edge in _EDGE_NAMES for operation in OPERATIONS_201))
+        return (*paths, *(f"{edge}={operation}" for edge in _EDGE_NAMES for operation in OPERATIONS_201), *FLOW_201)
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        return {"paths": (slice(0, _PATHS), "sequences"), "edges": (slice(_PATHS, _PATHS + len(EDGES) * len(OPERATIONS_201)), "one-hot")}
+        return {
+            "paths": (slice(0, _PATHS), "sequences"), "edges": (slice(_PATHS, _PLACES), "one-hot"),
+            "flow": (slice(_PLACES, _PLACES + len(FLOW_201)), "numbers"),
+        }  # fmt: skip
 
     def parse(self, text: str) -> NASBench201Cell:
         """A cell from the benchmark's string, its six-digit code, or its JSON form.
@@ -199,10 +212,9 @@ def _text(operations: tuple[str, ...]) -> str:
 @cache
 def _features(operations: tuple[str, ...]) -> np.ndarray:
     codes = [_CODES[operation] for operation in operations]
-    vector = np.zeros(_PATHS + len(EDGES) * len(OPERATIONS_201), np.float32)
-    for route in ROUTES:
-        if NONE in (codes[edge] for edge in route):
-            continue
+    vector = np.zeros(_PLACES + len(FLOW_201), np.float32)
+    routes = [route for route in ROUTES if NONE not in (codes[edge] for edge in route)]
+    for route in routes:
         path = 0
         for edge in route:
             if codes[edge] != SKIP:
@@ -210,8 +222,23 @@ def _features(operations: tuple[str, ...]) -> np.ndarray:
         vector[path] += 1
     for edge, code in enumerate(codes):
         vector[_PATHS + edge * len(OPERATIONS_201) + code] = 1
+    vector[_PLACES:] = _flow(codes, routes)
     vector.flags.writeable = False
     return vector
+
+
+def _flow(codes: list[int], routes: list[tuple[int, ...]]) -> list[float]:
+    """The values of `FLOW_201`; all 0 where nothing gets from input to output."""
+    if not routes:
+        return [0.0] * len(FLOW_201)
+    live = [codes[edge] for edge in sorted({edge for route in routes for edge in route})]
+    numbers = [live.count(code) for code in range(1, len(OPERATIONS_201))]
+    parameters = live.count(_CONV1) + 9 * live.count(_CONV3)
+    values = [log(1 + parameters), *numbers, len(routes)]
+    for counted in _COUNTED.values():
+        lengths = [sum(codes[edge] in counted for edge in route) for route in routes]
+        values += [max(lengths), min(lengths), sum(lengths) / len(lengths)]
+    return values
 
 
 def _read_text(text: str) -> NASBench201Cell:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.spaces import NASBench201, NASBench201Cell
-from alphaxenas.spaces.nasbench201 import EDGES, OPERATIONS_201
+from alphaxenas.spaces.nasbench201 import EDGES, FLOW_201, OPERATIONS_201
 
 SPACE = NASBench201()
 STRING = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
@@ -19,7 +19,11 @@ def named_features(code):
 
 
 def paths(code):
-    return {name: value for name, value in named_features(code).items() if "=" not in name}
+    return {name: value for name, value in named_features(code).items() if "=" not in name and name not in FLOW_201}
+
+
+def flow(code):
+    return {name: float(value) for name, value in named_features(code).items() if name in FLOW_201}
 
 
 class TestForms:
@@ -84,6 +88,19 @@ class TestFeatures:
         assert paths("130030") == paths("000300") == {"nor_conv_3x3": 1}
         assert SPACE.key(one) != SPACE.key(other)
         assert not np.array_equal(SPACE.features(one), SPACE.features(other))
+
+    def test_flow_counts_live_edges_alone(self):
+        # 0->1 1x1, 0->2 none, 1->2 3x3, 0->3 avg, 1->3 none, 2->3 skip: the routes are avg, and 1x1 > 3x3.
+        found = flow("203401")
+        assert found.pop("log parameters") == pytest.approx(np.log(1 + 1 + 9))
+        assert found == {
+            "number of skip_connect": 1, "number of nor_conv_1x1": 1, "number of nor_conv_3x3": 1, "number of avg_pool_3x3": 1,
+            "routes": 2, "longest route by conv3x3": 1, "mean route by conv3x3": 0.5, "longest route by convolution": 2,
+            "mean route by convolution": 1, "longest route by pool": 1, "mean route by pool": 0.5, "longest route by operation": 2,
+            "shortest route by operation": 1, "mean route by operation": 1.5,
+        }  # fmt: skip
+        assert flow("333000") == {} == flow("000000")  # nothing gets to the output
+        assert [flow(code)["log parameters"] for code in ("333301", "303301")] == pytest.approx([np.log(1 + 36), np.log(1 + 27)])
 
     def test_order_matters_along_a_path(self):
         assert paths("200030") == {"nor_conv_1x1 > nor_conv_3x3": 1} != paths("300020")
