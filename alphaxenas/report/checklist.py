@@ -29,7 +29,7 @@ _TRAINING = (
 _BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction")
 _METHOD = (
     "expansions", "exploration", "temperature", "prior", "tree_renewal", "lstm_units", "warmup_iterations", "dirichlet_weight",
-    "refresh_after", "search_children",
+    "refresh_after", "search_children", "uct_exploration", "alphax_rollouts", "evolution_population", "evolution_sample",
 )
 
 
@@ -50,12 +50,13 @@ class Item:
     evidence: str
 
 
-def checklist(suite: Suite, others: Sequence[Suite] = ()) -> list[Item]:
+def checklist(suite: Suite, others: Sequence[Suite] = (), studies: Sequence[StoredRun] = ()) -> list[Item]:
     """All items for a suite.
 
     Args:
         suite: The suite under review.
         others: Further suites shown beside it; searches that differ in the method are its ablations.
+        studies: Studies on tables, see `runs.load_studies`.
     """
     code, comparison, report = "code", "comparison", "report"
     return [
@@ -76,8 +77,7 @@ def checklist(suite: Suite, others: Sequence[Suite] = ()) -> list[Item]:
         Item(comparison, "Performance is compared over time, not at one point alone.", *_over_time(suite)),
         Item(comparison, "Random search is among the methods.", *_random(suite)),
         Item(comparison, "Searches are repeated with several seeds, and the seeds are given.", *_repeated(suite)),
-        Item(comparison, "Tabular or surrogate benchmarks back the comparison.", "no",
-             "The runs shown here train real children; searches on tables are notebook 06's."),
+        Item(comparison, "Tabular or surrogate benchmarks back the comparison.", *_tabular(suite, studies)),
         Item(report, "How the method's own settings were tuned, and what that cost.", "no",
              "The records do not hold the runs that led to the default settings."),
         Item(report, "The time from start to final network, not of the search alone.", *_total_time(suite)),
@@ -164,10 +164,9 @@ def _confounders(runs: Sequence[StoredRun]) -> tuple[str, str]:
 
 
 def _ablations(suite: Suite, others: Sequence[Suite]) -> tuple[str, str]:
-    ours = [run for run in suite.searches if run.controller == "alphaxenas"]
-    found = []
+    ours, found = suite.leading, []
     for other in others:
-        theirs = [run for run in other.searches if run.controller == "alphaxenas"]
+        theirs = [run for run in other.searches if run.controller == ours[0].controller] if ours else []
         differing = differing_parameters([*ours, *theirs]) if ours and theirs else {}
         changed = [name for name in differing if name in _METHOD]
         if changed and set(differing) <= set(_METHOD):
@@ -206,8 +205,29 @@ def _repeated(suite: Suite) -> tuple[str, str]:
     return ("yes", f"{text}.") if fewest >= FEWEST_SEEDS else ("partly", f"{text}. Fewer than {FEWEST_SEEDS} are too few to show a difference.")
 
 
+def _tabular(suite: Suite, studies: Sequence[StoredRun]) -> tuple[str, str]:
+    """Whether whoever searches here was compared on tables as well, with enough seeds."""
+    compared = list(dict.fromkeys(run.controller for run in suite.searches))
+    rows = [(study, row) for study in studies for row in (study.results or {}).get("queries", ())]
+    if not rows:
+        missing = f"{_listed(f'{study.suite}/{study.stage}' for study in studies)} has no results yet" if studies else "There is no study on tables"
+        return "no", f"{missing}. Notebook 06 makes one."
+    found = []
+    for study in dict.fromkeys(study for study, _ in rows):
+        mine = [row for other, row in rows if other is study]
+        names = _listed(dict.fromkeys(NAMES.get(row["controller"], row["controller"]) for row in mine))
+        seeds = sorted({row["seeds"] for row in mine})
+        counts = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else seeds[0]
+        found.append(f"{study.suite}/{study.stage}: tables {_listed(dict.fromkeys(row['table'] for row in mine))}; {names}; {counts} seeds each")
+    covered = {row["controller"] for _, row in rows if row["seeds"] >= FEWEST_SEEDS}
+    absent = [NAMES.get(name, name) for name in compared if name not in covered]
+    if absent or not compared:
+        return "partly", f"{'. '.join(found)}. Not on a table with {FEWEST_SEEDS} seeds or more: {_listed(absent) or 'there is no search here to compare with'}."
+    return "yes", f"{'. '.join(found)}."
+
+
 def _total_time(suite: Suite) -> tuple[str, str]:
-    searches = [run for run in suite.searches if run.controller == "alphaxenas"]
+    searches = suite.leading
     if not searches:
         return "no", "There is no search."
     search = float(np.mean([cumulative_cost(run, "seconds")[-1] for run in searches]))

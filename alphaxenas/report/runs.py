@@ -98,6 +98,18 @@ class Suite:
         return {label: tuple(runs) for label, runs in found.items()}
 
     @property
+    def leading(self) -> tuple[StoredRun, ...]:
+        """The searches that the report is about, all seeds of one controller.
+
+        It is the one that met the architecture trained in full; without such, AlphaXENAS or the first that is not random.
+        """
+        trained = self.final.parameters.get("trained", ())[:1] if self.final else ()
+        met = [run.controller for run in self.searches if any(record["architecture"] in trained for record in run.records)]
+        names = [run.controller for run in self.searches]
+        chosen = [*met, *(name for name in names if name != "random"), *names][:1]
+        return tuple(run for run in self.searches if run.controller in chosen)
+
+    @property
     def runs(self) -> tuple[StoredRun, ...]:
         """Searches and trainings together."""
         return self.searches + tuple(run for run in (self.final, self.densenet) if run is not None)
@@ -106,9 +118,9 @@ class Suite:
         """What a reader has to know before trusting the numbers: unfinished runs, missing parts."""
         remarks = [f"`{run.stage}` is not finished: {len(run.records)} records so far." for run in self.runs if run.results is None]
         controllers = {run.controller for run in self.searches}
-        for controller in ("alphaxenas", "random"):
-            if controller not in controllers:
-                remarks.append(f"There is no run of {NAMES[controller]}, so nothing can be said about the difference.")
+        for missing, what in (("random" not in controllers, NAMES["random"]), (not controllers - {"random"}, f"a search other than {NAMES['random']}")):
+            if missing:
+                remarks.append(f"There is no run of {what}, so nothing can be said about the difference.")
         for stage, run in (("final", self.final), ("densenet", self.densenet)):
             if run is None:
                 remarks.append(f"There is no run `{stage}`: its numbers are missing below.")
@@ -173,6 +185,11 @@ def load_others(names: str, exp_dir: Path | str) -> list[Suite]:
     return [load_suite(name.strip(), exp_dir) for name in names.split(",") if name.strip()]
 
 
+def load_studies(exp_dir: Path | str) -> list[StoredRun]:
+    """The studies on tables, `<suite>/study`, of all suites; their results.json says who was compared. See notebook 06."""
+    return [_load(path.parent, path.parent.parent.name) for path in sorted(Path(exp_dir).glob("*/study/run.json"))]
+
+
 def load_groups(suite: Suite, others: Sequence[Suite]) -> dict[str, tuple[StoredRun, ...]]:
     """The searches of a suite by who searched, those of other suites behind them under labels with the suite's name."""
     groups = suite.groups()
@@ -212,8 +229,8 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
 
 
 def _holds_records(folder: Path) -> bool:
-    """Whether a suite holds more than what a data or results notebook leaves."""
-    return any(path.parent.name not in ("data", "results") for path in folder.glob("*/run.json"))
+    """Whether a suite holds more than what the notebooks of data, results and tables leave."""
+    return any(path.parent.name not in ("data", "results", "study") for path in folder.glob("*/run.json"))
 
 
 def _load(folder: Path, suite: str) -> StoredRun:

@@ -39,7 +39,7 @@ def query_dots(study: Study) -> Figure:
             # Below the line, spread evenly in the order of the seeds: the same every time, and nothing hides a dot.
             heights = place + 0.1 + 0.3 * (np.arange(len(queries)) * 0.618 % 1)
             for shown, marker in ((succeeded, "o"), (~succeeded, ">")):
-                panel.scatter(queries[shown], heights[shown], s=12 if marker == "o" else 18, c=colour, alpha=0.5, linewidths=0, marker=marker)
+                panel.scatter(queries[shown], heights[shown], s=20 if marker == "o" else 28, c=colour, alpha=0.75, linewidths=0, marker=marker)
             spread = found[table, controller].queries
             if spread.low is not None:
                 panel.plot([spread.low, spread.high], [place, place], color=INK, linewidth=2.2, solid_capstyle="butt")
@@ -79,15 +79,18 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
         for controller, mean in course.mean.items():
             colour, dashes = own[controller].colour, own[controller].dashes
             # A regret of 0 has no place on a logarithmic axis: the curve ends where every search has arrived.
-            panel.plot(course.grid, np.where(mean > 0, mean, np.nan), color=colour, linestyle=dashes, linewidth=1.9, label=name_of(controller))
+            positive = np.where(mean > 0, mean, np.nan)
+            alone = own[controller].marker if np.isfinite(positive).sum() == 1 else None
+            panel.plot(course.grid, positive, color=colour, linestyle=dashes, linewidth=1.9, marker=alone, label=name_of(controller))
             if controller in course.low:
                 low, high = (np.where(mean > 0, bound, np.nan) for bound in (course.low[controller], course.high[controller]))
                 panel.fill_between(course.grid, np.maximum(low, 0.02 * mean), high, color=colour, alpha=0.11, linewidth=0)
         panel.set_xscale("log")
         panel.set_yscale("log")
-        positive = [float(mean[mean > 0].min()) for mean in course.mean.values() if np.any(mean > 0)]
-        if positive:
-            panel.set_ylim(bottom=0.4 * min(positive))
+        _plain_numbers(panel)
+        smallest = [float(mean[mean > 0].min()) for mean in course.mean.values() if np.any(mean > 0)]
+        if smallest:
+            panel.set_ylim(bottom=0.4 * min(smallest))
         panel.set_xlabel(cost)
         panel.set_ylabel(measure)
     _hide(axes[len(shown):])
@@ -268,7 +271,7 @@ def _plain_numbers(panel: Axes) -> None:
 
     low, high = panel.get_xlim()
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 250 * low else (1,)))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -17,11 +17,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from alphaxenas.report.runs import StoredRun
+from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.seeds import stream
 
 COSTS = {"trials": "trained children", "images": "images trained (epochs × images per epoch)", "seconds": "wall-clock seconds"}
 """What a search can be charged for, and how the axis is called."""
+REFERENCE = NAMES["random"]
+"""What every other search is compared with."""
 RESAMPLES = 10_000
 FEWEST_SEEDS = 5
 LAST_SHARE = 0.25
@@ -85,6 +87,10 @@ class Paired:
     interval: Interval
     p_value: float | None
     verdict: str
+
+
+Comparisons = Mapping[str, Sequence[Paired]]
+"""Label of a search to its comparisons with random search, see `compare_each`."""
 
 
 def is_cached(record: Mapping) -> bool:
@@ -239,6 +245,12 @@ def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) 
         found.append((f"mean {purpose} reward, last quarter of trials", values))
     compared = [paired(measure, ours, theirs, (first, second)) for measure, (ours, theirs) in found]
     return [comparison for comparison in compared if comparison is not None]
+
+
+def compare_each(groups: Mapping[str, Sequence[StoredRun]], reference: str = REFERENCE) -> dict[str, list[Paired]]:
+    """Every other search with the reference, see `compare`, in the order of the groups; those without a common seed are left out."""
+    others = [label for label in groups if label.split(" (")[0] != reference]
+    return {label: comparisons for label in others if (comparisons := compare(groups, label, reference))}
 
 
 def fidelity_correlation(run: StoredRun) -> tuple[float, int]:

@@ -11,7 +11,7 @@ import pandas
 
 from alphaxenas.report.figures import PREDICTED, model_name
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, best_records
-from alphaxenas.report.statistics import Paired, best_so_far, common_end, cumulative_cost, fidelity_correlation, images_trained, interval, is_cached, is_trained
+from alphaxenas.report.statistics import REFERENCE, Comparisons, best_so_far, common_end, cumulative_cost, fidelity_correlation, images_trained, interval, is_cached, is_trained
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -21,7 +21,7 @@ Groups = Mapping[str, Sequence[StoredRun]]
 BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
-    "validation": 4, "low": 4, "high": 4, "test": 4, "difference": 4, "training multiply-adds (10¹²)": 3, "Wilcoxon p": 3, "policy loss": 3,
+    "validation": 4, "mean": 4, "value": 4, REFERENCE: 4, "low": 4, "high": 4, "test": 4, "difference": 4, "training multiply-adds (10¹²)": 3, "Wilcoxon p": 3, "policy loss": 3,
     "value loss": 3, "held-out rank correlation": 2, "rank correlation search / final": 2,
     "mean queries": 1, "median queries": 1, "saved": 1, "missing": 1, "CPU seconds": 1, "CPU ms per query": 3, "corrected p": 4, "reported": 4,
     "best of the table": 4, "regret of the report": 4,
@@ -84,25 +84,28 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=columns).set_index(["search", "rank"])
 
 
-def differences(comparisons: Sequence[Paired], names: tuple[str, str]) -> pandas.DataFrame:
-    """Paired differences with interval, test and what they allow to say.
+def differences(comparisons: Comparisons) -> pandas.DataFrame:
+    """Paired differences from random search with interval, test and what they allow to say.
 
     Args:
-        comparisons: See `statistics.compare`.
-        names: Of the two searches, in the order in which they were compared.
+        comparisons: See `statistics.compare_each`.
     """
     rows = [{
-        "measure": each.measure, "seeds": len(each.seeds), names[0]: np.mean(each.first), names[1]: np.mean(each.second),
+        "search": label, "measure": each.measure, "seeds": len(each.seeds), "mean": np.mean(each.first), REFERENCE: np.mean(each.second),
         "difference": each.interval.mean, "low": each.interval.low, "high": each.interval.high, "Wilcoxon p": each.p_value, "verdict": each.verdict,
-    } for each in comparisons]
-    columns = ["measure", "seeds", *names, "difference", "low", "high", "Wilcoxon p", "verdict"]
-    return _numbers(pandas.DataFrame(rows, columns=columns).set_index("measure"), columns[2:-1])
+    } for label, found in comparisons.items() for each in found]
+    columns = ["search", "measure", "seeds", "mean", REFERENCE, "difference", "low", "high", "Wilcoxon p", "verdict"]
+    return _numbers(pandas.DataFrame(rows, columns=columns).set_index(["search", "measure"]), columns[3:-1])
 
 
-def per_seed(comparison: Paired, names: tuple[str, str]) -> pandas.DataFrame:
-    """The numbers behind one paired difference."""
-    table = pandas.DataFrame({names[0]: comparison.first, names[1]: comparison.second}, index=pandas.Index(comparison.seeds, name="seed"))
-    return table.assign(difference=table[names[0]] - table[names[1]])
+def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
+    """The numbers behind the first difference of every search."""
+    rows = [
+        {"search": label, "measure": first.measure, "seed": seed, "value": ours, REFERENCE: theirs, "difference": ours - theirs}
+        for label, (first, *_) in comparisons.items() for seed, ours, theirs in zip(first.seeds, first.first, first.second)
+    ]
+    columns = ["search", "measure", "seed", "value", REFERENCE, "difference"]
+    return pandas.DataFrame(rows, columns=columns).set_index(columns[:3])
 
 
 def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
@@ -165,9 +168,8 @@ def formatted(table: pandas.DataFrame) -> Styler:
     formats: dict[Any, Any] = {}
     for column in table.columns:
         if pandas.api.types.is_numeric_dtype(table[column]):
-            share = str(column).split(" (")[0] in NAMES.values()
             bounds = column in ("low", "high") and any(str(other) in _QUERIES for other in table.columns)
-            formats[column] = f"{{:,.{4 if share else 1 if bounds else _DECIMALS.get(column, 0)}f}}"
+            formats[column] = f"{{:,.{1 if bounds else _DECIMALS.get(column, 0)}f}}"
     texts = [column for column in table.columns if column in _WIDE]
     # A fixed name, so that the same records give the same notebook.
     styler = table.style.format(formats, na_rep="–").set_uuid("_".join(map(str, table.columns))[:40].replace(" ", ""))

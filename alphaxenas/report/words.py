@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from alphaxenas.report.figures import model_name
 from alphaxenas.report.runs import StoredRun, Suite
-from alphaxenas.report.statistics import Interval, Paired
+from alphaxenas.report.statistics import REFERENCE, Comparisons, Interval
 
 _NORMAL_95 = 1.96
 
 
-def headline(suite: Suite, comparisons: Sequence[Paired], names: tuple[str, str]) -> str:
-    """One line: test accuracies, and the difference between the two searches at equal trials with its interval."""
+def headline(suite: Suite, comparisons: Comparisons) -> str:
+    """One line: test accuracies, and the difference between the first search and random search at equal trials with its interval."""
     parts = [f"{model_name(run.models[run.results['chosen']]['name'])}: test accuracy {run.results['test_accuracy']:.4f}" for run in _tested(suite)]
-    if comparisons:
-        parts.append(f"{names[0]} minus {names[1]}, {comparisons[0].measure}: {signed(comparisons[0].interval)}")
+    for label, (first, *_) in list(comparisons.items())[:1]:
+        parts.append(f"{label} minus {REFERENCE}, {first.measure}: {signed(first.interval)}")
     return "; ".join(parts) or "nothing to compare yet"
 
 
-def findings(suite: Suite, comparisons: Sequence[Paired], names: tuple[str, str]) -> list[str]:
+def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
     """The conclusions, a sentence or two each; what is missing is said instead of left out.
 
     Args:
         suite: The suite under review.
-        comparisons: See `statistics.compare`.
-        names: Of the two searches, in the order in which they were compared.
+        comparisons: See `statistics.compare_each`. Of the first search every measure is told, of the others the first.
     """
     found = []
     for run in _tested(suite):
@@ -38,10 +36,11 @@ def findings(suite: Suite, comparisons: Sequence[Paired], names: tuple[str, str]
         )
     if len(found) == 2:
         found.append("Each of the two was trained once, so their difference carries no interval over trainings.")
-    for each in comparisons:
-        found.append(f"{names[0]} minus {names[1]}, {each.measure}: **{signed(each.interval)}**. {each.verdict}")
+    for place, (label, measures) in enumerate(comparisons.items()):
+        for each in measures[: 1 if place else None]:
+            found.append(f"{label} minus {REFERENCE}, {each.measure}: **{signed(each.interval)}**. {each.verdict}")
     if not comparisons:
-        found.append("There are no two searches with a common seed: nothing can be said about the difference.")
+        found.append(f"There is no search with a seed in common with {REFERENCE}: nothing can be said about a difference.")
     return found
 
 

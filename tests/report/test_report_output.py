@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,12 @@ from matplotlib.image import imread
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables, words
-from alphaxenas.report.runs import NAMES, best_records, load_others
+from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
 from alphaxenas.report.sample_figures import query_dots
 from alphaxenas.report.sample_journals import load_study
 from alphaxenas.report.style import LOOKS, Album, looks
+from alphaxenas.runs import RunFolder
 from tests.report.sample_journals import write_journal
-
-PAIR = ("AlphaXENAS", "random search")
 
 
 def all_figures(suite):
@@ -171,17 +171,47 @@ def test_tables_show_a_dash_where_there_is_no_number_and_become_json(suites):
 
 
 def test_one_seed_is_never_called_a_win(suites):
-    comparisons = statistics.compare(suites[1].groups(), *PAIR)
-    sentences = " ".join(words.findings(suites[1], comparisons, PAIR))
+    comparisons = statistics.compare_each(suites[1].groups())
+    sentences = " ".join(words.findings(suites[1], comparisons))
     assert "one seed, no interval" in sentences and "better" not in sentences
-    assert "one seed, no interval" in words.headline(suites[1], comparisons, PAIR)
+    assert "one seed, no interval" in words.headline(suites[1], comparisons)
 
 
 def test_findings_give_test_accuracy_with_its_interval_and_say_what_is_missing(suites, shelf):
-    sentences = words.findings(suites[6], statistics.compare(suites[6].groups(), *PAIR), PAIR)
+    sentences = words.findings(suites[6], statistics.compare_each(suites[6].groups()))
     assert "**0.8500** on 500 images" in sentences[0] and any("AlphaXENAS is better" in sentence for sentence in sentences)
     shelf.search("s", "random", 0, trials=4)
-    assert "nothing can be said" in " ".join(words.findings(load_suite("s", shelf.exp_dir), [], PAIR))
+    assert "nothing can be said" in " ".join(words.findings(load_suite("s", shelf.exp_dir), {}))
+
+
+def test_every_search_is_compared_with_random_search(shelf):
+    for controller, bonus in (("random", 0.0), ("guided", 0.1), ("uct", 0.05)):
+        for seed in (0, 1):
+            shelf.search("s", controller, seed, bonus=bonus)
+    suite = load_suite("s", shelf.exp_dir)
+    comparisons = statistics.compare_each(suite.groups())
+    assert list(comparisons) == ["UCT", "GuidedSearch"]
+    table = tables.differences(comparisons)
+    assert table.loc[("GuidedSearch", "best final at equal trials"), "difference"] == pytest.approx(0.1)
+    assert table.loc[("UCT", "best final at equal trials"), "difference"] == pytest.approx(0.05)
+    assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1, 0, 1]
+    sentences = words.findings(suite, comparisons)
+    assert sum(sentence.startswith("UCT minus random search") for sentence in sentences) > 1
+    assert sum(sentence.startswith("GuidedSearch minus random search") for sentence in sentences) == 1
+    assert words.headline(suite, comparisons).startswith("UCT minus random search")
+    assert suite.remarks()[0].startswith("There is no run `final`")
+
+
+def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
+    for controller in ("random", "guided", "uct"):
+        shelf.search("s", controller, 0, trials=8, bonus=0.1 * (controller == "guided"))
+    suite = load_suite("s", shelf.exp_dir)
+    assert [run.stage for run in suite.leading] == ["uct-seed0"]
+    guided, random = suite.groups()["GuidedSearch"][0], suite.groups()["random search"][0]
+    trained = replace(guided, stage="final", description={"parameters": {"trained": ["of guided"]}}, records=(), results=None)
+    guided.records[3]["architecture"] = "of guided"
+    assert [run.stage for run in replace(suite, final=trained).leading] == ["guided-seed0"]
+    assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
 
 
 def test_wilson_interval_equals_a_published_example():
@@ -228,6 +258,25 @@ def test_an_ablation_counts_when_it_differs_in_the_method_alone(shelf):
     item = answers(suite, load_others("uniform", shelf.exp_dir))[asked]
     assert item.answer == "partly" and "prior lstm or uniform" in item.evidence
     assert answers(suite, load_others("other", shelf.exp_dir))[asked].answer == "no"
+
+
+def test_the_checklist_asks_for_a_study_on_tables_of_the_same_controllers(shelf):
+    asked = "Tabular or surrogate benchmarks back the comparison."
+    for controller in ("guided", "random"):
+        shelf.search("s", controller, 0, trials=4)
+    suite = load_suite("s", shelf.exp_dir)
+
+    def answered():
+        return next(item for item in checklist.checklist(suite, (), load_studies(shelf.exp_dir)) if item.asked == asked)
+
+    assert answered().answer == "no" and "no study" in answered().evidence
+    with RunFolder.open("other", "study", {}, shelf.exp_dir, shelf.exp_dir) as folder:
+        assert answered().answer == "no" and "other/study has no results" in answered().evidence
+        folder.write_results({"queries": [{"table": "t", "controller": "random", "seeds": 10}, {"table": "t", "controller": "guided", "seeds": 4}]})
+    assert answered().answer == "partly" and "or more: GuidedSearch" in answered().evidence
+    with RunFolder.open("more", "study", {}, shelf.exp_dir, shelf.exp_dir) as folder:
+        folder.write_results({"queries": [{"table": "u", "controller": "guided", "seeds": 5}]})
+    assert answered().answer == "yes" and "more/study: tables u; GuidedSearch; 5 seeds each" in answered().evidence
 
 
 def test_summary_counts_every_item_once(suites):

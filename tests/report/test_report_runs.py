@@ -27,11 +27,11 @@ def test_a_fresh_clone_shows_the_first_reference_and_says_so(shelf):
     assert name == "reference-cifar10-cpu" and "no run `quick`" in note and "reference-cifar10-cpu" in note
 
 
-def test_a_folder_with_nothing_but_data_and_results_is_no_suite_to_show(shelf):
+def test_a_folder_with_nothing_but_data_results_and_a_study_is_no_suite_to_show(shelf):
     from alphaxenas.runs import RunFolder
 
     shelf.search("reference-quick", "random", 0, trials=4)
-    for stage in ("data", "results"):
+    for stage in ("data", "results", "study"):
         RunFolder.open("quick", stage, {}, shelf.exp_dir, shelf.exp_dir).close()
     assert choose_suite("quick", shelf.exp_dir)[0] == "reference-quick"
 
