@@ -167,7 +167,7 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
         finals = [record for run in runs for record in run.records if record["purpose"] == "final" and record["status"] == "ok"]
         sizes = [record["metrics"].get("parameters", np.nan) for record in finals]
         rewards = [record["reward"] for record in finals]
-        children.scatter(sizes, rewards, s=30, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.5, label=label)
+        children.scatter(sizes, rewards, s=44, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.3, label=label)
     children.set_title("children of the search, final budget")
     models = [model for run in trainings for model in run.models]
     for number, model in enumerate(models):

@@ -92,6 +92,7 @@ def say(axes: Axes, text: str) -> None:
     """Writes a sentence into axes that have nothing to show."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK, fontsize=10, wrap=True)
     axes.grid(False)
+    axes.spines[:].set_visible(False)
     # Not set_xticks([]), which would take the ticks of axes that share theirs.
     axes.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
 
