@@ -1,0 +1,87 @@
+"""Controllers by name: what the catalogue refuses, and that everything in it plays and gets its parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from alphaxenas import config, stages
+from alphaxenas.config import PROJECT_ROOT, SearchConfig, from_values
+from alphaxenas.contracts import Budget, Outcome
+from alphaxenas.controllers import catalogue
+from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
+from alphaxenas.report.runs import NAMES
+from alphaxenas.spaces import CellSpace
+
+SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
+COMMON = {
+    "controllers", "seeds", "iterations", "trials", "max_minutes", "search_epochs", "search_fraction", "final_epochs", "final_fraction",
+    "search_children", "checkpoint_every",
+}  # fmt: skip
+"""Parameters of the search that every controller shares, and those of the coach."""
+
+
+def test_the_names_are_those_of_the_parameter_and_all_have_a_name_for_people():
+    assert set(CONTROLLERS) == set(config.CONTROLLERS) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name, near", [("guidde", "guided"), ("alphaxnas", "alphaxenas"), ("Evolution", "evolution"), ("zzz", None)])
+def test_an_unknown_name_is_refused_with_all_names_and_the_nearest(name, near):
+    with pytest.raises(ValueError) as caught:
+        make_controller(name, SPACE, 0, Budget(1))
+    message = str(caught.value)
+    assert all(known in message.split("Received")[0] for known in CONTROLLERS) and repr(name) in message
+    assert message.endswith(f"Did you mean {near!r}?") if near else "Did you mean" not in message
+
+
+def test_an_unknown_setting_is_refused_with_all_settings_and_the_nearest():
+    with pytest.raises(ValueError, match=r"controller uct\. Expected exploration or values\. Received: 'exploraton'\. Did you mean 'exploration'\?"):
+        make_controller("uct", SPACE, 0, Budget(1), exploraton=1.0)
+    with pytest.raises(ValueError, match=r"controller random\. Expected none\. Received: 'seed_of'$"):
+        make_controller("random", SPACE, 0, Budget(1), seed_of=1)
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_every_controller_plays_rounds_with_a_final_at_the_dearer_budget(name):
+    settings = {"expansions": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
+    controller = make_controller(name, SPACE, 0, Budget(1, 0.5), Budget(3), searches_per_final=3, **settings)
+    proposals = []
+    for _ in range(8):
+        proposals.append(controller.ask())
+        controller.tell(Outcome(proposals[-1], 0.1 * sum(proposals[-1].tokens) % 1))
+    assert [proposal.purpose for proposal in proposals[:4]] == ["search", "search", "search", "final"]
+    assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", Budget(1, 0.5)), ("final", Budget(3))}
+    assert all(SPACE.legal_actions(proposal.tokens) == () for proposal in proposals)
+
+
+def test_every_parameter_of_the_search_is_a_setting_of_some_controller():
+    reaching = {parameter for settings in stages.CONTROLLER_PARAMETERS.values() for parameter in settings.values()}
+    assert reaching | COMMON == {field.name for field in dataclasses.fields(SearchConfig)}
+    assert not reaching & COMMON
+
+
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_path):
+    """With other values than the defaults, so that a setting that is left out is noticed."""
+    given = {}
+    for setting, parameter in stages.CONTROLLER_PARAMETERS.get(name, {}).items():
+        default = config.FIELDS[parameter].default
+        other = {"prior": "uniform", "finals": "played"}.get(parameter)
+        given[setting] = parameter, other or (default / 2 if isinstance(default, float) and default else default + 1)
+    received = {}
+    monkeypatch.setattr(catalogue, "make_controller", lambda *arguments, **settings: received.update(settings))
+    stages.make_controller(from_values(dict(given.values())), name, SPACE, 0)
+    assert received == {setting: value for setting, (_, value) in given.items()}
+
+
+def test_controllers_on_tables_start_without_tensorflow():
+    code = (
+        "import sys; from alphaxenas.contracts import Budget; from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller\n"
+        "from alphaxenas.spaces import CellSpace\n"
+        "for name in CONTROLLERS: name == 'alphaxenas' or make_controller(name, CellSpace(blocks=1), 0, Budget(1)).ask()\n"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
