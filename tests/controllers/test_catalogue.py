@@ -57,6 +57,18 @@ def test_every_controller_plays_rounds_with_a_final_at_the_dearer_budget(name):
     assert all(SPACE.legal_actions(proposal.tokens) == () for proposal in proposals)
 
 
+@pytest.mark.parametrize("name", CONTROLLERS)
+def test_without_a_final_budget_every_controller_stays_at_the_only_one(name):
+    settings = {"expansions": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
+    controller = make_controller(name, SPACE, 0, Budget(1, 0.5), **settings)
+    budgets = set()
+    for _ in range(8):
+        proposal = controller.ask()
+        budgets.add(proposal.budget)
+        controller.tell(Outcome(proposal, 0.1 * sum(proposal.tokens) % 1))
+    assert budgets == {Budget(1, 0.5)}
+
+
 def test_every_parameter_of_the_search_is_a_setting_of_some_controller():
     reaching = {parameter for settings in stages.CONTROLLER_PARAMETERS.values() for parameter in settings.values()}
     assert reaching | COMMON == {field.name for field in dataclasses.fields(SearchConfig)}

@@ -7,13 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from alphaxenas.config import CONTROLLERS as CONFIGURED
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers import CONTROLLERS, make_controller
 from alphaxenas.controllers.ledger import complete_games
 from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds
-from alphaxenas.report.runs import NAMES
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=2)
@@ -156,28 +153,3 @@ def test_diagnostics_and_beliefs_tell_what_was_spent_and_found():
 def test_the_number_of_searches_is_a_whole_one(number):
     with pytest.raises(ValueError, match="`searches_per_final`. Expected a whole number >= 0"):
         searcher(searches_per_final=number)
-
-
-def test_the_catalogue_names_what_it_has():
-    with pytest.raises(ValueError, match="random.*Received: 'rnd'"):
-        make_controller("rnd", SPACE, 0, SEARCH)
-
-
-def test_an_unknown_setting_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="evolution. Expected population or sample. Received: 'populaton'"):
-        make_controller("evolution", SPACE, 0, SEARCH, populaton=5)
-
-
-def test_the_catalogue_the_parameters_and_the_report_know_the_same_controllers():
-    assert set(CONFIGURED) == set(CONTROLLERS) and set(CONTROLLERS) < set(NAMES)
-
-
-@pytest.mark.parametrize("name", [name for name in CONTROLLERS if name != "alphaxenas"])
-def test_every_controller_plays_with_and_without_finals(name):
-    assert [p.purpose for p in play(make_controller(name, SPACE, 0, SEARCH), 4)] == ["search"] * 4
-    assert [p.purpose for p in play(make_controller(name, SPACE, 0, SEARCH, FINAL, 3), 4)] == ["search"] * 3 + ["final"]
-
-
-def test_alphaxenas_without_a_final_budget_stays_at_the_only_one():
-    controller = make_controller("alphaxenas", TINY, 0, SEARCH, expansions=4, lstm_units=8, lstm_steps=2)
-    assert {proposal.budget for proposal in play(controller, 12)} == {SEARCH}
