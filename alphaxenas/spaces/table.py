@@ -18,7 +18,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.trie import GameTrie
 
-SEPARATORS = ",;|-/ _"
+SEPARATORS = ",;|:-/ _"
 """What may stand between the values of a code, in the order in which they are tried."""
 
 
@@ -107,6 +107,7 @@ class Table:
     _values: tuple[dict[str, int], ...] = field(init=False, compare=False)
     _cells: dict[Tokens, Code] = field(init=False, compare=False)
     _trie: GameTrie = field(init=False, compare=False)
+    _features: _Features = field(init=False, compare=False)
     _hash: int = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +143,7 @@ class Table:
             ("_values", tokens),
             ("_cells", cells),
             ("_trie", GameTrie(cells)),
+            ("_features", _Features.of(positions, kinds)),
             ("_hash", hash((codes, positions, self.separator))),
         ):
             object.__setattr__(self, name, value)
@@ -204,18 +206,24 @@ class Table:
         return found
 
     def features(self, architecture: Code) -> np.ndarray:
-        """One entry per word of the vocabulary, 1 where the code has it: float32 of shape `[len(vocabulary)]`."""
-        vector = np.zeros(len(self.vocabulary), np.float32)
-        vector[list(self.encode(architecture))] = 1
-        return vector
+        """The code itself, how often it has which value, and what its values are as numbers.
+
+        One entry per word of the vocabulary, 1 where the code has it; one per value that occurs at two positions or more,
+        its count (operations of a cell, say, that cost the same wherever they stand); one per position whose
+        values are amounts (numbers of channels, say), and their sum. Amounts are three numbers or more, not all of one digit.
+
+        Returns:
+            float32 of shape `[len(feature_names())]`.
+        """
+        return self._features.rows[list(self.encode(architecture))].sum(0)
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
-        return self.vocabulary
+        return self._features.names
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
-        """All entries of `features` are one group."""
-        return {"code": (slice(0, len(self.vocabulary)), "one-hot")}
+        """Which entries of `features` belong together."""
+        return dict(self._features.groups)
 
     def parse(self, text: str) -> Code:
         """A code from its text in the table's spelling, or its JSON form.
@@ -252,6 +260,51 @@ class Table:
         return ValueError(
             f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. Received: {text!r}, which it lacks"
         )
+
+
+@dataclass(frozen=True)
+class _Features:
+    """How codes become numbers: the features of a code are the sum of the rows of its tokens.
+
+    Attributes:
+        names: What each column means.
+        groups: Columns that belong together, with their kind.
+        rows: float32 `[vocabulary, columns]`.
+    """
+
+    names: tuple[str, ...]
+    groups: dict[str, tuple[slice, str]]
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, positions: Sequence[str], kinds: Sequence[Sequence[str]]) -> _Features:
+        """For the values `kinds` that occur at `positions`."""
+        words = [(position, value) for position, values in zip(positions, kinds) for value in values]
+        occurring = Counter(value for _, value in words)
+        shared = sorted((value for value, number in occurring.items() if number > 1), key=_by_number)
+        scales = [position for position, values in zip(positions, kinds) if _is_scale(values)]
+        amounts = np.array([[float(value) if position == scale else 0.0 for scale in scales] for position, value in words])
+        blocks = {
+            "code": ("one-hot", [f"{position}={value}" for position, value in words], np.eye(len(words))),
+            "counts": ("numbers", [f"number of {value}" for value in shared], [[value == other for other in shared] for _, value in words]),
+            "levels": (
+                "numbers", [f"level of {scale}" for scale in scales] + ["sum of levels"] * bool(scales),
+                np.column_stack([amounts, amounts.sum(1)]),
+            ),
+        }  # fmt: skip
+        names: list[str] = []
+        groups, parts = {}, []
+        for name, (kind, columns, rows) in blocks.items():
+            if columns:
+                groups[name] = slice(len(names), len(names) + len(columns)), kind
+                names += columns
+                parts.append(np.array(rows, np.float32))
+        return cls(tuple(names), groups, np.concatenate(parts, axis=1))
+
+
+def _is_scale(values: Sequence[str]) -> bool:
+    """Whether values are amounts: three numbers or more, not all of a single digit, which are mostly labels."""
+    return len(values) > 2 and not any(_by_number(value)[0] for value in values) and any(len(value) > 1 for value in values)
 
 
 def _by_number(value: str) -> tuple[bool, float, str]:

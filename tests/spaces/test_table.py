@@ -26,6 +26,7 @@ class TestSplitting:
             (["-1 2", "3 -4"], [("-1", "2"), ("3", "-4")], " "),
             (["a_b", "c_d"], [("a", "b"), ("c", "d")], "_"),
             (["a;b", "c;d"], [("a", "b"), ("c", "d")], ";"),
+            (["8:64", "16:8"], [("8", "64"), ("16", "8")], ":"),
             (["7"], [("7",)], ""),
         ],
     )
@@ -64,6 +65,24 @@ class TestTable:
     def test_neighbours_are_codes_of_the_table(self):
         assert list(map(str, KERNELS.neighbours(KERNELS.parse("3x3|8|max")))) == ["3x3|16|max"]
         assert KERNELS.neighbours(KERNELS.parse("5x5|8|avg")) == []
+
+    def test_features_are_the_code_the_counts_of_its_values_and_its_amounts(self):
+        def named(table, text):
+            values = zip(table.feature_names(), table.features(table.parse(text)), strict=True)
+            return {name: float(value) for name, value in values if value}
+
+        assert named(KERNELS, "5x5|128|max") == {"0=5x5": 1, "1=128": 1, "2=max": 1, "level of 1": 128, "sum of levels": 128}
+        cells = Table((("1", "0", "1"), ("0", "2", "1"), ("2", "0", "0"), ("0", "1", "2")))
+        assert named(cells, "101") == {"0=1": 1, "1=0": 1, "2=1": 1, "number of 0": 1, "number of 1": 2}  # digits are labels
+        widths = Table(tuple((a, b) for a in ("8", "16", "64") for b in ("8", "32", "64")))
+        assert named(widths, "16,64") == {
+            "0=16": 1, "1=64": 1, "number of 64": 1, "level of 0": 16, "level of 1": 64, "sum of levels": 80
+        }  # fmt: skip
+        for table, groups in ((KERNELS, ["code", "levels"]), (cells, ["code", "counts"]), (widths, ["code", "counts", "levels"])):
+            found = table.feature_groups()
+            assert list(found) == groups
+            ends = [columns.stop for columns, _ in found.values()]
+            assert [columns.start for columns, _ in found.values()] == [0, *ends[:-1]] and ends[-1] == len(table.feature_names())
 
     @pytest.mark.parametrize(
         ("text", "message"),
