@@ -151,6 +151,19 @@ def test_rewards_that_are_awaited_send_simulations_elsewhere():
     assert strategy.tree()["visits"][0] == len(waiting)
 
 
+def test_every_simulation_that_waits_for_one_reward_gets_it():
+    """AX-4: several paths end in architectures of one key, whose reward is backed up along each of them."""
+    strategy = UCT(Unordered(4, 3), 0)
+    waiting = [strategy.suggest() for _ in range(8)]
+    together = max(len(group) for group in strategy._waiting.values())
+    simulations = sum(len(group) for group in strategy._waiting.values())
+    assert together > 1
+    for tokens in waiting:
+        strategy.observe(tokens, 0.5)
+    tree = strategy.tree()
+    assert tree["visits"][0] == simulations and np.array_equal(tree["visits"], tree["tried"])
+
+
 def test_the_original_constants_visit_about_evenly_and_ours_do_not():
     """AX-6: c = 2 on accuracies is breadth-first."""
     spread = {}
