@@ -96,7 +96,7 @@ class PolicyValueLSTM:
             self._steps_taken = tf.Variable(0, dtype=tf.int64)
         # Short prefixes say little about a reward: a prefix weighs (its length / L)^4 in the value loss.
         self._ramp = (np.linspace(0, 1, max_length + 1)[:, None] ** 4).astype(np.float32)
-        self._train = self._training_step()
+        self._train = self._training_steps()
         self._refresh()
 
     # --- inference ---------------------------------------------------------------------------------------------------
@@ -184,11 +184,9 @@ class PolicyValueLSTM:
         """
         rng = stream(self.seed, "lstm", "batches", self.fits)
         count = len(examples.lengths)
-        losses = []
-        for _ in range(self.steps):
-            rows = rng.choice(count, self.batch_size, replace=self.batch_size > count)
-            losses.append(self._train(*self._batch(examples, rows)))
-        policy, value, moves = np.mean([[float(v) for v in loss] for loss in losses[len(losses) // 2 :]], axis=0)
+        drawn = [rng.choice(count, self.batch_size, replace=self.batch_size > count) for _ in range(self.steps)]
+        losses = self._train(*map(np.stack, zip(*(self._batch(examples, rows) for rows in drawn)))).numpy()
+        policy, value, moves = np.mean(losses[len(losses) // 2 :], axis=0, dtype=np.float64)
         self.fits += 1
         self._refresh()
         self.losses = {"value_loss": float(value)} | ({"policy_loss": float(policy)} if moves > 0 else {})
@@ -203,24 +201,33 @@ class PolicyValueLSTM:
         policies = examples.policies[rows].transpose(1, 0, 2)
         return inputs, examples.context[rows], examples.values[rows], inside, policies
 
-    def _training_step(self) -> Any:
-        batch, length, size = self.batch_size, self.max_length, self.vocabulary_size
+    def _training_steps(self) -> Any:
+        """All mini-batches of a fit in one call: a step of a small network costs no more than a call into TensorFlow."""
+        steps, batch, length, size = self.steps, self.batch_size, self.max_length, self.vocabulary_size
         signature = [
-            tf.TensorSpec([length + 1, batch], tf.int32),
-            tf.TensorSpec([batch, CONTEXT], tf.float32),
-            tf.TensorSpec([batch], tf.float32),
-            tf.TensorSpec([length + 1, batch], tf.float32),
-            tf.TensorSpec([length, batch, size], tf.float32),
+            tf.TensorSpec([steps, length + 1, batch], tf.int32),
+            tf.TensorSpec([steps, batch, CONTEXT], tf.float32),
+            tf.TensorSpec([steps, batch], tf.float32),
+            tf.TensorSpec([steps, length + 1, batch], tf.float32),
+            tf.TensorSpec([steps, length, batch, size], tf.float32),
         ]
 
+        def step(number, losses, arrays):
+            inputs, context, values, inside, policies = (tf.gather(array, number) for array in arrays)
+            with tf.GradientTape() as tape:
+                policy_loss, value_loss = self._losses(inputs, context, values, inside, policies)
+                loss = policy_loss + value_loss
+            self._adam(tape.gradient(loss, self._weights))
+            return number + 1, losses.write(number, tf.stack([policy_loss, value_loss, tf.reduce_sum(policies)]))
+
         @tf.function(input_signature=signature, autograph=False)
-        def train(inputs, context, values, inside, policies):
+        def train(*arrays):
             with tf.device("/CPU:0"):
-                with tf.GradientTape() as tape:
-                    policy_loss, value_loss = self._losses(inputs, context, values, inside, policies)
-                    loss = policy_loss + value_loss
-                self._adam(tape.gradient(loss, self._weights))
-                return policy_loss, value_loss, tf.reduce_sum(policies)
+                start = tf.constant(0), tf.TensorArray(tf.float32, steps)
+                _, losses = tf.while_loop(
+                    lambda number, losses: number < steps, lambda number, losses: step(number, losses, arrays), start, parallel_iterations=1
+                )
+                return losses.stack()
 
         return train
 
