@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from alphaxenas.report.figures import model_name
-from alphaxenas.report.runs import StoredRun, Suite
-from alphaxenas.report.statistics import REFERENCE, Comparisons, Interval
+from alphaxenas.report.runs import NAMES, StoredRun, Suite
+from alphaxenas.report.statistics import REFERENCE, Comparisons, Interval, Paired
 
 _NORMAL_95 = 1.96
 
 
 def headline(suite: Suite, comparisons: Comparisons) -> str:
-    """One line: test accuracies, and the difference between the first search and random search at equal trials with its interval."""
+    """One line: test accuracies, and the difference between the leading search and random search at equal trials with its interval."""
     parts = [f"{model_name(run.models[run.results['chosen']]['name'])}: test accuracy {run.results['test_accuracy']:.4f}" for run in _tested(suite)]
-    for label, (first, *_) in list(comparisons.items())[:1]:
+    for label, (first, *_) in _leading_first(suite, comparisons)[:1]:
         parts.append(f"{label} minus {REFERENCE}, {first.measure}: {signed(first.interval)}")
     return "; ".join(parts) or "nothing to compare yet"
 
@@ -24,7 +25,7 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
 
     Args:
         suite: The suite under review.
-        comparisons: See `statistics.compare_each`. Of the first search every measure is told, of the others the first.
+        comparisons: See `statistics.compare_each`. Of the leading search every measure is told, of the others the first.
     """
     found = []
     for run in _tested(suite):
@@ -36,7 +37,7 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
         )
     if len(found) == 2:
         found.append("Each of the two was trained once, so their difference carries no interval over trainings.")
-    for place, (label, measures) in enumerate(comparisons.items()):
+    for place, (label, measures) in enumerate(_leading_first(suite, comparisons)):
         for each in measures[: 1 if place else None]:
             found.append(f"{label} minus {REFERENCE}, {each.measure}: **{signed(each.interval)}**. {each.verdict}")
     if not comparisons:
@@ -57,6 +58,12 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     middle = (share + z / 2) / (1 + z)
     half = _NORMAL_95 * math.sqrt(share * (1 - share) / count + z / (4 * count)) / (1 + z)
     return middle - half, middle + half
+
+
+def _leading_first(suite: Suite, comparisons: Comparisons) -> list[tuple[str, Sequence[Paired]]]:
+    """Labels and comparisons in their order, but the search that the report is about before all others; see `Suite.leading`."""
+    leading = {NAMES.get(run.controller, run.controller) for run in suite.leading}
+    return sorted(comparisons.items(), key=lambda item: item[0] not in leading)
 
 
 def _tested(suite: Suite) -> list[StoredRun]:

@@ -210,7 +210,11 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     guided, random = suite.groups()["GuidedSearch"][0], suite.groups()["random search"][0]
     trained = replace(guided, stage="final", description={"parameters": {"trained": ["of guided"]}}, records=(), results=None)
     guided.records[3]["architecture"] = "of guided"
-    assert [run.stage for run in replace(suite, final=trained).leading] == ["guided-seed0"]
+    complete = replace(suite, final=trained)
+    assert [run.stage for run in complete.leading] == ["guided-seed0"]
+    comparisons = statistics.compare_each(suite.groups())
+    assert words.headline(suite, comparisons).startswith("UCT minus") and words.headline(complete, comparisons).startswith("GuidedSearch minus")
+    assert words.findings(complete, comparisons)[0].startswith("GuidedSearch minus")
     assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
 
 
