@@ -73,6 +73,18 @@ def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> C
     return catalogue.make_controller(name, space, seed, *budgets, children, **settings)
 
 
+def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bool = True) -> TrainedEvaluator:
+    """What rates the children of a search; without shared weights, each from scratch."""
+    child = config.child
+    recipe = Recipe(
+        child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing, precision=config.run.precision
+    )
+    return TrainedEvaluator(
+        cell_space(config), child_network(config, data.num_classes), data, recipe, child.batch_size, seed, share_weights,
+        augment=config.data.augment, cutout=config.data.cutout,
+    )  # fmt: skip
+
+
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `<controller>-seed<seed>`: a search over children that share weights; results as of `Coach.play`.
 
@@ -82,19 +94,11 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         seed: Of controller, initial weights and training.
         data: The configured images, if they are loaded already.
     """
-    space, child = cell_space(config), config.child
+    space = cell_space(config)
     parameters = {**config.parameters("data", "space", "child", "search"), "controller": controller, "search_seed": seed}
     with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
         if folder.read_results() is None:
-            data = data or load_images(config)
-            recipe = Recipe(
-                child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing,
-                precision=config.run.precision,
-            )
-            evaluator = TrainedEvaluator(
-                space, child_network(config, data.num_classes), data, recipe, child.batch_size, seed,
-                augment=config.data.augment, cutout=config.data.cutout,
-            )
+            evaluator = make_evaluator(config, data or load_images(config), seed)
         else:
             evaluator = None
         limits = config.search

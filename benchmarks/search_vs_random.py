@@ -1,9 +1,13 @@
 """AlphaXENAS against random search: same space, evaluator, budgets and number of trials, several seeds, paired.
 
-    python benchmarks/search_vs_random.py [--profile quick] [--run vs-random-quick] [--seeds 5] [-p NAME VALUE]...
+    python benchmarks/search_vs_random.py [--profile quick] [--run vs-random-quick] [--seeds 5] [--scratch-epochs 0] [-p NAME VALUE]...
 
 Runs go to exp/<run>/ and are continued or reused; notebook 05 shows them with `-p run <run>`. Prints JSON last: every
 measure with the values of both, the mean difference, its 95 % bootstrap interval over seeds, and Wilcoxon's p.
+
+With shared weights a search also trains what it likes more often than random search does. `--scratch-epochs N` tells better
+cells from better-trained weights: the best of every search is trained anew, from initial values, for N epochs on all training
+images, at the size of the search, and rated on the validation images.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ def main() -> None:
     arguments.add_argument("--profile", default="quick")
     arguments.add_argument("--run", help="name of the suite (default: vs-random-<profile>)")
     arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--scratch-epochs", type=int, default=0)
     arguments.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
     options = arguments.parse_args()
 
@@ -33,7 +38,7 @@ def main() -> None:
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
     from alphaxenas.report.runs import load_suite
-    from alphaxenas.report.statistics import compare
+    from alphaxenas.report.statistics import compare, paired
     from alphaxenas.stages import load_images, search
 
     data = load_images(config)
@@ -43,6 +48,10 @@ def main() -> None:
             print(f"{controller} seed {seed}: {results['headline']}, {results['seconds']:.0f} s", file=sys.stderr, flush=True)
     groups = load_suite(run, config.run.exp_dir).groups()
     ours, theirs = groups
+    comparisons = compare(groups, ours, theirs)
+    if options.scratch_epochs:
+        rated = [{stored.seed: from_scratch(config, stored, data, options.scratch_epochs) for stored in group} for group in groups.values()]
+        comparisons.append(paired(f"best final, trained from scratch for {options.scratch_epochs} epochs", *rated, (ours, theirs)))
     print(json.dumps({
         "run": run, "seeds": options.seeds, "compared": f"{ours} - {theirs}",
         "measures": [
@@ -50,9 +59,22 @@ def main() -> None:
                 "measure": found.measure, "ours": found.first, "random": found.second, "difference": found.interval.mean,
                 "interval": [found.interval.low, found.interval.high], "p": found.p_value, "verdict": found.verdict,
             }
-            for found in compare(groups, ours, theirs)
+            for found in comparisons
         ],
     }))
+
+
+def from_scratch(config, stored, data, epochs: int) -> float:
+    """Validation accuracy of the best final of a stored search, trained without the weights of that search."""
+    from alphaxenas.contracts import Budget, Proposal
+    from alphaxenas.stages import cell_space, make_evaluator
+
+    space = cell_space(config)
+    best = max((record for record in stored.records if record["purpose"] == "final"), key=lambda record: record["reward"])
+    proposal = Proposal(0, space.encode(space.parse(best["architecture"])), Budget(epochs), "final")
+    reward = make_evaluator(config, data, stored.seed, share_weights=False).evaluate(proposal).reward
+    print(f"{stored.stage}: {reward:.4f} from scratch, {best['reward']:.4f} with shared weights", file=sys.stderr, flush=True)
+    return reward
 
 
 if __name__ == "__main__":
