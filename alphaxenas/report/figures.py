@@ -41,6 +41,7 @@ def search_curves(groups: Groups) -> Figure:
                        markevery=[-1], markersize=6, clip_on=False, label=name)
         panel.set_xlabel(title.replace(" (", "\n("))
         panel.set_xlim(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0))
+        panel.locator_params(axis="x", nbins=5)
         panel.xaxis.set_major_formatter(_short)
         panel.margins(y=0.08)
     axes[0].set_ylabel("best validation accuracy so far\n(final budget)")
