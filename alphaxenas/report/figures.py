@@ -9,7 +9,7 @@ import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, is_cached
-from alphaxenas.report.style import BLUE, DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
+from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -299,8 +299,8 @@ def _histories(run: StoredRun) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _look(number: int, model: tuple[str, Any]) -> tuple[str, Any]:
-    """Colour and dashes of a fully trained network: the baseline has its own, the searched ones take theirs by rank."""
+    """Colour and dashes of a fully trained network: the baseline has its own, the searched ones take theirs by rank, none of a controller."""
     if model[0] == NAMES["densenet"]:
         return LOOKS[model[0]].colour, LOOKS[model[0]].dashes
-    choice = (BLUE, *OTHERS)
+    choice = (*OTHERS[1:], OTHERS[0])
     return choice[number % len(choice)], DASHES[0] if number < len(choice) else DASHES[2]

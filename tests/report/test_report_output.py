@@ -117,6 +117,15 @@ def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
     assert sorted(studied) == sorted([LOOKS["UCT"].colour, LOOKS["GuidedSearch"].colour])
 
 
+def test_trained_networks_have_no_controllers_colour_but_the_baseline_its_own(suites):
+    trainings = [suites[3].final, suites[3].densenet]
+    lines = {line.get_label(): line.get_color() for line in figures.training_curves(trainings).axes[0].lines}
+    assert list(lines) == ["searched, rank 1", "searched, rank 2", "DenseNet-BC"] and len(set(lines.values())) == 3
+    assert [name for name, look in LOOKS.items() if look.colour in lines.values()] == ["DenseNet-BC"]
+    dots = figures.accuracy_against_parameters(suites[3].groups(), trainings).axes[1].collections
+    assert [to_hex(dot.get_facecolor()[0]) for dot in dots] == list(lines.values())
+
+
 def test_many_searches_have_rows_of_their_own_and_no_title_runs_into_another(shelf):
     for controller in ("local", "uct", "evolution", "alphax", "guided", "random"):
         shelf.search("s", controller, 0, trials=4)
