@@ -99,6 +99,7 @@ class SearchConfig:
     final_epochs: int = whole(1, "epochs of the architecture a game ends with", low=0)
     final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
     search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
+    uniform_share: float = number(0.0, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", low=0, high=0.9)
     expansions: int = whole(24, "tree simulations per move", low=1)
     exploration: float = number(1.0, "c of PUCT: weight of the prior against the value", low=0)
     finals: str = choice("best", "a game ends with the best child so far, or with the one its moves built", ("best", "played"))
@@ -372,6 +373,7 @@ def _check_together(config: Config) -> None:
         (limits, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
         (search.search_epochs or search.final_epochs or search.iterations or search.max_minutes, "iterations",
          "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)", search.iterations),
+        (search.search_children or not search.uniform_share, "uniform_share", "0 where search_children is 0", search.uniform_share),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",
          training.warmup_epochs),

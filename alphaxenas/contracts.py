@@ -44,12 +44,14 @@ class Proposal:
         budget: What the evaluation may cost.
         purpose: `"search"` (a terminal met inside the tree), `"final"` (the architecture a game ended with) or
             `"refresh"` (score again, without training, because the shared weights have moved).
+        keeps_weights: Whether shared weights keep what the child learns.
     """
 
     number: int
     tokens: Tokens
     budget: Budget
     purpose: str = "search"
+    keeps_weights: bool = True
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ ORIGINAL_SEARCH_CHILDREN = 12
 
 _OWN = (
     "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
-    "dirichlet_weight", "refresh_after", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps", "replay_capacity",
+    "dirichlet_weight", "refresh_after", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps", "replay_capacity",
 )
 CONTROLLER_PARAMETERS = {
     "alphaxenas": {name: name for name in _OWN},

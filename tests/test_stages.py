@@ -90,6 +90,11 @@ def test_a_dry_run_needs_a_limit_that_counts_something(tmp_path):
         configured(tmp_path, search_epochs=0, final_epochs=0)
 
 
+def test_a_uniform_share_needs_children_drawn_per_game(tmp_path):
+    with pytest.raises(ParameterError, match="uniform_share"):
+        configured(tmp_path, search_children=0, uniform_share=0.5)
+
+
 def test_cutout_without_augmentation_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="augment"):
         configured(tmp_path, augment=False, cutout=4)

@@ -13,6 +13,11 @@ Which children are trained in a game:
   games met otherwise are valued by the LSTM. The cost of a game is then known, and planning is nearly free.
 - `search_children` = 0: every new complete game a simulation meets is trained, without rollouts, as in the original.
 
+Whose training the shared weights keep: if everybody's, what the search likes is trained more, rated higher for that, and
+liked more. With `uniform_share` > 0 this share of the `search_children` is drawn uniformly, and the shared weights keep
+what those learn and nothing else; every child is then rated from weights that favour none (Guo et al. 2020, "Single path
+one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS").
+
 Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget reach
 it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never trained
 twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained children later
@@ -26,6 +31,7 @@ Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many predicted 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -63,6 +69,7 @@ class AlphaXENAS:
         dirichlet_weight: Share of that noise in the prior, in [0, 1].
         refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
         search_children: New children trained per game; 0 = as many as the simulations meet.
+        uniform_share: Share of those that are drawn uniformly, in [0, 1), and alone train the shared weights; 0 = all do.
         lstm_units: LSTM units.
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
@@ -78,8 +85,8 @@ class AlphaXENAS:
         self, space: SearchSpace, search_budget: Budget, final_budget: Budget, *, expansions: int = 24,
         exploration: float = 1.0, finals: str = "best", temperature: float = 0.0, prior: str = "lstm",
         warmup_iterations: int = 4, tree_renewal: int = 1, dirichlet_alpha: float = 0.3, dirichlet_weight: float = 0.25,
-        refresh_after: int = 50, search_children: int = 6, lstm_units: int = 100, lstm_learning_rate: float = 0.003, lstm_batch_size: int = 32,
-        lstm_steps: int = 40, replay_capacity: int = 1000, seed: int = 0,
+        refresh_after: int = 50, search_children: int = 6, uniform_share: float = 0.0, lstm_units: int = 100, lstm_learning_rate: float = 0.003,
+        lstm_batch_size: int = 32, lstm_steps: int = 40, replay_capacity: int = 1000, seed: int = 0,
     ) -> None:  # fmt: skip
         _check("expansions", expansions >= 1, "a whole number >= 1", expansions)
         _check("finals", finals in ("best", "played"), '"best" or "played"', repr(finals))
@@ -91,6 +98,8 @@ class AlphaXENAS:
         _check("dirichlet_weight", 0 <= dirichlet_weight <= 1, "a number in [0, 1]", dirichlet_weight)
         _check("refresh_after", refresh_after >= 0, "a whole number >= 0 (0 = never)", refresh_after)
         _check("search_children", search_children >= 0, "a whole number >= 0 (0 = all that are met)", search_children)
+        _check("uniform_share", 0 <= uniform_share < 1, "a number in [0, 1)", uniform_share)
+        _check("uniform_share", not uniform_share or search_children, "0 where search_children is 0", uniform_share)
         # The one import of TensorFlow among the controllers waits until a controller is made.
         from alphaxenas.controllers.lstm import PolicyValueLSTM
 
@@ -99,7 +108,7 @@ class AlphaXENAS:
         self._expansions, self._finals, self._temperature, self._prior = expansions, finals, temperature, prior
         self._warmup, self._renewal = warmup_iterations, tree_renewal
         self._noise = (dirichlet_alpha, dirichlet_weight)
-        self._search_children = search_children
+        self._search_children, self._uniform_share = search_children, uniform_share
         size, length = len(space.vocabulary), space.max_length
         network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
         self._replay = Replay(replay_capacity, length, size)
@@ -173,6 +182,11 @@ class AlphaXENAS:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
         while self._children < self._due():
             self._children += 1
+            if self._is_uniform(self._children):
+                drawn = self._draw()
+                if drawn is not None:
+                    return self._propose(drawn, self._search_budget, "search", None, keeps_weights=True)
+                continue
             leaf = self._tree.reach()
             tokens = None if leaf is None else self._rollout(leaf.tokens)
             if tokens is not None:
@@ -186,12 +200,26 @@ class AlphaXENAS:
         move, count = len(self._tree.prefix), self._search_children
         return min(count, -(-(move + 1) * count // self._space.max_length))
 
+    def _is_uniform(self, child: int) -> bool:
+        """Whether the game's `child`-th child, from 1, is drawn uniformly; the first is, if any."""
+        return ceil(child * self._uniform_share) > ceil((child - 1) * self._uniform_share)
+
+    def _draw(self) -> Tokens | None:
+        """A uniform game with a new key; None if none was found."""
+        for _ in range(ROLLOUT_TRIES):
+            tokens = self._space.encode(self._space.sample(self._rng))
+            if self._is_new(self._key(tokens)):
+                return tokens
+        return None
+
+    def _is_new(self, key: str) -> bool:
+        return key not in self._measured and key not in self._finished and not self._awaited(key)
+
     def _rollout(self, prefix: Tokens) -> Tokens | None:
         """A complete game from `prefix` with a new key, drawn along high predicted values; None if none was found."""
         for _ in range(ROLLOUT_TRIES):
             tokens = self._guide.rollout(prefix, self._rng, self._uses_policy())
-            key = self._key(tokens)
-            if key not in self._measured and key not in self._finished and not self._awaited(key):
+            if self._is_new(self._key(tokens)):
                 return tokens
         return None
 
@@ -229,8 +257,8 @@ class AlphaXENAS:
                 rows[place] = row
         return rows
 
-    def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None) -> Proposal:
-        proposal = Proposal(self._number, tokens, budget, purpose)
+    def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, keeps_weights: bool | None = None) -> Proposal:
+        proposal = Proposal(self._number, tokens, budget, purpose, not self._uniform_share if keeps_weights is None else keeps_weights)
         self._number += 1
         self._waiting[proposal.number] = (proposal, leaf)
         return proposal
@@ -265,7 +293,8 @@ class AlphaXENAS:
             first = self._measured.add(key, reward, failed, self._trained)
             if first and not self._guide.learned:
                 self._tree.rebase(reward)
-            self._measured.back_up(key, leaf)
+            if leaf is not None:
+                self._measured.back_up(key, leaf)
         self._measured.reopen_stale(self._trained)
         if final:
             self._finish(key, proposal.tokens, reward, failed)
@@ -324,7 +353,7 @@ class AlphaXENAS:
             "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
             "finished": sorted(self._finished),
             "waiting": [
-                [p.number, list(p.tokens), p.budget.epochs, p.budget.fraction, p.purpose, None if leaf is None else leaf_to_json(leaf)]
+                [p.number, list(p.tokens), p.budget.epochs, p.budget.fraction, p.purpose, p.keeps_weights, None if leaf is None else leaf_to_json(leaf)]
                 for p, leaf in self._waiting.values()
             ],
             "policies": np.array(self._policies, np.float32),
@@ -343,8 +372,8 @@ class AlphaXENAS:
         self._games = {key: tuple(tokens) for key, tokens in state["games"]}
         self._finished = set(state["finished"])
         self._waiting = {}
-        for number, tokens, epochs, fraction, purpose, leaf in state["waiting"]:
-            proposal = Proposal(int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose)
+        for number, tokens, epochs, fraction, purpose, keeps_weights, leaf in state["waiting"]:
+            proposal = Proposal(int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(keeps_weights))
             self._waiting[proposal.number] = (proposal, None if leaf is None else leaf_from_json(leaf))
             if leaf is not None:
                 self._tree.hold(leaf_from_json(leaf))

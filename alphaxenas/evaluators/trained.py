@@ -108,6 +108,6 @@ class TrainedEvaluator:
             return child.accuracy(self._validation.in_order())
         last = fit(child, self._training, self._validation, epochs, self._seed, fraction=fraction, drawn_by=drawn_by)[-1]
         metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
-        if self._share_weights:
+        if self._share_weights and proposal.keeps_weights:
             child.store()
         return last["validation_accuracy"]

@@ -14,13 +14,17 @@ from alphaxenas.controllers.catalogue import make_controller as make
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
 
-def alphaxenas(space, seed):
+def alphaxenas(space, seed, uniform_share=0.0):
     from alphaxenas.controllers.alphaxenas import AlphaXENAS
 
     return AlphaXENAS(
         space, SEARCH, FINAL, expansions=4, search_children=3, refresh_after=5, tree_renewal=2, temperature=0.5,
-        warmup_iterations=1, lstm_units=8, lstm_steps=3, lstm_batch_size=4, seed=seed,
+        warmup_iterations=1, lstm_units=8, lstm_steps=3, lstm_batch_size=4, seed=seed, uniform_share=uniform_share,
     )  # fmt: skip
+
+
+def alphaxenas_uniform(space, seed):
+    return alphaxenas(space, seed, uniform_share=0.5)
 
 
 def alphaxenas_original(space, seed):
@@ -39,6 +43,7 @@ def played(name, **settings):
 FACTORIES = {
     "random_search": played("random"),
     "alphaxenas": alphaxenas,
+    "alphaxenas_uniform": alphaxenas_uniform,
     "alphaxenas_original": alphaxenas_original,
     "uct": played("uct"),
     "uct_original": played("uct", exploration=2.0, values="raw"),

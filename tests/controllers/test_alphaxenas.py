@@ -32,6 +32,12 @@ class Digits:
     def decode(self, tokens):
         return tuple(tokens)
 
+    def encode(self, architecture):
+        return architecture
+
+    def sample(self, rng):
+        return tuple(rng.integers(len(self.vocabulary), size=self.length).tolist())
+
     def key(self, architecture):
         return "".join(map(str, sorted(architecture)))
 
@@ -52,6 +58,33 @@ def play(controller, reward, steps=10**6, noise=None):
 
 def total(proposal):
     return 0.5 + 0.03 * sum(proposal.tokens) + 0.05 * proposal.budget.epochs
+
+
+def test_with_a_uniform_share_only_uniform_children_train_the_shared_weights():
+    outcomes = play(small(CellSpace(2), search_children=4, uniform_share=0.5), total, steps=25)
+    games = [outcomes[start : start + 5] for start in range(0, 25, 5)]
+    for game in games:
+        assert [outcome.proposal.purpose for outcome in game] == ["search"] * 4 + ["final"]
+        assert [outcome.proposal.keeps_weights for outcome in game] == [True, False, True, False, False]
+    assert all(outcome.proposal.keeps_weights for outcome in play(small(CellSpace(2)), total, steps=12))
+
+
+def test_uniform_children_do_not_depend_on_rewards():
+    """Their draws are uniform whatever the search prefers: their digits are spread alike under opposite rewards."""
+    counts = []
+    for sign in (1, -1):
+        outcomes = play(small(Digits(12), search_children=4, uniform_share=0.5), lambda p: 0.5 + sign * 0.01 * sum(p.tokens), steps=120)
+        drawn = [sum(o.proposal.tokens) / 12 for o in outcomes if o.proposal.keeps_weights]
+        guided = [sum(o.proposal.tokens) / 12 for o in outcomes if not o.proposal.keeps_weights]
+        counts.append((np.mean(drawn), np.mean(guided)))
+    (up_drawn, up_guided), (down_drawn, down_guided) = counts
+    assert abs(up_drawn - down_drawn) < 0.4 and up_guided - down_guided > abs(up_drawn - down_drawn)
+
+
+def test_a_uniform_share_needs_children_and_is_a_share():
+    for settings in ({"uniform_share": 1.0}, {"uniform_share": -0.1}, {"uniform_share": 0.5, "search_children": 0}):
+        with pytest.raises(ValueError, match="`uniform_share`"):
+            small(**settings)
 
 
 @pytest.mark.parametrize("children", [0, 2])

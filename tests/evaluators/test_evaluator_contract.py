@@ -178,6 +178,16 @@ class TestSharedWeights:
         losses = [evaluator.evaluate(proposal(number, epochs=2)).metrics["loss"] for number in range(3)]
         assert losses[2] < 0.8 * losses[0]
 
+    def test_what_a_child_learns_is_kept_only_if_the_proposal_says_so(self):
+        evaluator = shared_weights()
+        evaluator.evaluate(proposal(0))
+        before = evaluator.state()
+        rewards = [evaluator.evaluate(replace(proposal(1), keeps_weights=False)).reward for _ in range(2)]
+        assert rewards[0] == rewards[1]
+        assert pack(evaluator.state()) == pack(before)
+        evaluator.evaluate(proposal(1))
+        assert pack(evaluator.state()) != pack(before)
+
     def test_proposals_draw_different_images_and_augmentations(self):
         first, second = shared_weights(), shared_weights()
         assert first.evaluate(proposal(0)).metrics["loss"] != second.evaluate(proposal(5)).metrics["loss"]
