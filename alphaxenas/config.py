@@ -115,7 +115,7 @@ class SearchConfig:
     lstm_batch_size: int = whole(32, "examples per training step of the LSTM", low=1)
     lstm_steps: int = whole(40, "training steps of the LSTM per iteration", low=1)
     replay_capacity: int = whole(1000, "examples kept for training the LSTM", low=1)
-    uct_exploration: float = number(0.15, "c of uct and alphax: weight of little visited edges against ranked rewards", low=0)
+    uct_exploration: float = number(0.15, "c of uct: weight of little visited edges against ranked rewards", low=0)
     alphax_rollouts: int = whole(10, "k of alphax: predicted completions per simulation", low=0)
     evolution_population: int = whole(20, "evolution: architectures alive", low=1)
     evolution_sample: int = whole(10, "evolution: of so many drawn ones the best is mutated", low=1)

@@ -37,7 +37,7 @@ _OWN = (
 CONTROLLER_PARAMETERS = {
     "alphaxenas": {name: name for name in _OWN},
     "uct": {"exploration": "uct_exploration"},
-    "alphax": {"exploration": "uct_exploration", "rollouts": "alphax_rollouts"},
+    "alphax": {"rollouts": "alphax_rollouts"},
     "evolution": {"population": "evolution_population", "sample": "evolution_sample"},
 }
 """Settings of controllers and the parameters that they come from; others keep their defaults."""

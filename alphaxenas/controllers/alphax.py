@@ -6,7 +6,7 @@ The value of a simulation is
 
 where a further rollout counts with its true reward if it was evaluated, and with the prediction of the meta-DNN
 (`alphaxenas.controllers.meta_dnn`) otherwise. The meta-DNN is refitted to everything evaluated whenever `refit_every` more
-architectures are. With k = 0 it is UCT, suggestion by suggestion.
+architectures are. With k = 0 it is UCT of the same c, suggestion by suggestion.
 
 Source: Wang et al. 2020, "Neural Architecture Search using Deep Neural Networks and Monte Carlo Tree Search", sections
 "Meta-DNN assisted search" and "Meta-DNN", and its code. Departures, besides those of `alphaxenas.controllers.uct`:
@@ -44,7 +44,7 @@ class AlphaX:
     Args:
         space: Any search space.
         seed: The run's seed.
-        exploration: As for `UCT`.
+        exploration: As for `UCT`; smaller by default, for values of many predictions are steadier than those of single rewards.
         values: As for `UCT`.
         rollouts: k, predicted rollouts per simulation, >= 0.
         planning: Simulations per evaluated architecture, >= 0; 0: as in the original, every one evaluates its own rollout.
@@ -59,7 +59,7 @@ class AlphaX:
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, exploration: float = 0.15, values: str = "ranked", rollouts: int = 10, planning: int = 10,
+        self, space: SearchSpace, seed: int, exploration: float = 0.1, values: str = "ranked", rollouts: int = 10, planning: int = 30,
         refit_every: int = 20, meta_layers: Sequence[int] | str = (64, 64), meta_learning_rate: float = 3e-3, meta_batch_size: int = 32,
         meta_epochs: int = 20,
     ) -> None:  # fmt: skip

@@ -38,7 +38,7 @@ def stubbed(space, **settings):
     return strategy
 
 
-@pytest.mark.parametrize("settings", [{}, {"values": "raw", "exploration": 2.0}], ids=["default", "original"])
+@pytest.mark.parametrize("settings", [{"exploration": 0.15}, {"values": "raw", "exploration": 2.0}], ids=["ranked", "original"])
 def test_without_predicted_rollouts_it_is_uct(settings):
     for seed in range(3):
         assert search(AlphaX(SPACE, seed, rollouts=0, **settings), 300) == search(UCT(SPACE, seed, **settings), 300)
