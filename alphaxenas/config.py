@@ -99,7 +99,7 @@ class SearchConfig:
     final_epochs: int = whole(1, "epochs of the architecture a game ends with", low=0)
     final_fraction: float = number(1.0, "share of the training images drawn for those epochs", above=0, high=1)
     search_children: int = whole(6, "children trained per iteration before its final; 0 = all that the tree meets", low=0)
-    uniform_share: float = number(0.0, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", low=0, high=0.9)
+    uniform_share: float = number(0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", low=0, high=0.9)
     expansions: int = whole(24, "tree simulations per move", low=1)
     exploration: float = number(1.0, "c of PUCT: weight of the prior against the value", low=0)
     finals: str = choice("best", "a game ends with the best child so far, or with the one its moves built", ("best", "played"))
