@@ -185,7 +185,7 @@ class AlphaXENAS:
             if self._is_uniform(self._children):
                 drawn = self._draw()
                 if drawn is not None:
-                    return self._propose(drawn, self._search_budget, "search", None, keeps_weights=True)
+                    return self._propose(drawn, self._search_budget, "search", None, uniform=True)
                 continue
             leaf = self._tree.reach()
             tokens = None if leaf is None else self._rollout(leaf.tokens)
@@ -257,8 +257,8 @@ class AlphaXENAS:
                 rows[place] = row
         return rows
 
-    def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, keeps_weights: bool | None = None) -> Proposal:
-        proposal = Proposal(self._number, tokens, budget, purpose, not self._uniform_share if keeps_weights is None else keeps_weights)
+    def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False) -> Proposal:
+        proposal = Proposal(self._number, tokens, budget, purpose, keeps_weights=uniform or not self._uniform_share)
         self._number += 1
         self._waiting[proposal.number] = (proposal, leaf)
         return proposal

@@ -207,8 +207,7 @@ class GuidedSearch:
             memory.add(complete_games(self._space))
             memory.value(self._bounds)
             return memory.best_new()
-        for tokens, _ in self._measured.values():
-            memory.add([tokens])
+        memory.add(tokens for tokens, _ in self._measured.values())
         memory.value(self._bounds)
         self._remember_elite()
         if self._plan == "tree":
