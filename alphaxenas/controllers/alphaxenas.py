@@ -31,14 +31,13 @@ Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many predicted 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from typing import Any
 
-import numpy as np
-
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.controllers.game import Game
 from alphaxenas.controllers.guide import Guide
 from alphaxenas.controllers.measured import Measured
+from alphaxenas.controllers.outstanding import Outstanding
 from alphaxenas.controllers.replay import Replay
 from alphaxenas.controllers.tree import Leaf, Prediction, Tree
 from alphaxenas.controllers.tree_nodes import leaf_from_json, leaf_to_json
@@ -105,64 +104,56 @@ class AlphaXENAS:
 
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
-        self._expansions, self._finals, self._temperature, self._prior = expansions, finals, temperature, prior
+        self._finals, self._temperature, self._prior = finals, temperature, prior
         self._warmup, self._renewal = warmup_iterations, tree_renewal
         self._noise = (dirichlet_alpha, dirichlet_weight)
-        self._search_children, self._uniform_share = search_children, uniform_share
+        self._meets_children, self._all_keep_weights = not search_children, not uniform_share
         size, length = len(space.vocabulary), space.max_length
         network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
         self._replay = Replay(replay_capacity, length, size)
         self._tree = Tree(space.legal_actions, self._predict, exploration)
         self._measured = Measured(self._tree, self._replay, search_budget, refresh_after)
         self._guide = Guide(space, network, search_budget, final_budget, self._measured.mean)
+        self._game = Game(length, size, expansions, search_children, uniform_share)
         self._rng = stream(seed, "alphaxenas")
-        self._number = self._iteration = self._trained = 0
+        self._iteration = self._trained = 0
         self._games: dict[str, Tokens] = {}
         self._finished: set[str] = set()
-        self._waiting: dict[int, tuple[Proposal, Leaf | None]] = {}
+        self._outstanding = Outstanding()
+        self._leaves: dict[int, Leaf] = {}
         self._best: tuple[float, Tokens] | None = None
         self._over = False
-        self._begin_game()
 
     # --- the game ----------------------------------------------------------------------------------------------------
 
     def ask(self) -> Proposal | None:
         """The next proposal; None while a move waits for outcomes, or for good once every architecture was played."""
         while not self._over:
-            if any(proposal.purpose == "final" for proposal, _ in self._waiting.values()):
+            if any(proposal.purpose == "final" for proposal in self._outstanding):
                 return None
             if not self._tree.root_actions():
                 best = self._best_measured() if self._finals == "best" else None
                 return self._propose(best or self._tree.prefix, self._final_budget, "final", None)
-            if not self._noised:
+            if not self._game.noised:
                 self._tree.add_noise(self._rng, *self._noise)
-                self._noised = True
+                self._game.noised = True
             proposal = self._simulate()
             if proposal is not None:
                 return proposal
-            if self._waiting:
+            if self._outstanding:
                 return None
             self._move()
         return None
 
-    def _begin_game(self) -> None:
-        self._tree.rewind()
-        self._policies: list[np.ndarray] = []
-        self._children = 0
-        self._begin_move()
-
-    def _begin_move(self) -> None:
-        self._left = self._expansions
-        self._noised = False
-
     def _simulate(self) -> Proposal | None:
         """Simulations of this move until one needs a child evaluated; None when they are done or must wait."""
-        while self._left > 0:
+        game = self._game
+        while game.left > 0:
             leaf = self._tree.reach()
             if leaf is None:
-                self._left = 0
+                game.left = 0
                 break
-            self._left -= 1
+            game.left -= 1
             if not leaf.complete:
                 self._tree.settle(leaf, leaf.value)
                 continue
@@ -170,19 +161,18 @@ class AlphaXENAS:
             known = key in self._measured
             if self._awaited(key):
                 self._tree.cancel(leaf)
-                self._left += 1
+                game.left += 1
                 return None
             if known and self._measured.stale(key, self._trained):
                 return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
             if known:
                 self._measured.back_up(key, leaf)
-            elif self._search_children or key in self._finished:
+            elif not self._meets_children or key in self._finished:
                 self._tree.settle(leaf, self._guide.value(leaf.tokens), close=key in self._finished)
             else:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
-        while self._children < self._due():
-            self._children += 1
-            if self._is_uniform(self._children):
+        while (kind := game.next_child(len(self._tree.prefix))) is not None:
+            if kind == "uniform":
                 drawn = self._draw()
                 if drawn is not None:
                     return self._propose(drawn, self._search_budget, "search", None, uniform=True)
@@ -194,15 +184,6 @@ class AlphaXENAS:
             if leaf is not None:
                 self._tree.cancel(leaf)
         return None
-
-    def _due(self) -> int:
-        """Children to be trained up to and with this move: as many again at every equal part of the game."""
-        move, count = len(self._tree.prefix), self._search_children
-        return min(count, -(-(move + 1) * count // self._space.max_length))
-
-    def _is_uniform(self, child: int) -> bool:
-        """Whether the game's `child`-th child, from 1, is drawn uniformly; the first is, if any."""
-        return ceil(child * self._uniform_share) > ceil((child - 1) * self._uniform_share)
 
     def _draw(self) -> Tokens | None:
         """A uniform game with a new key; None if none was found."""
@@ -233,15 +214,10 @@ class AlphaXENAS:
         if tree.root_spent():
             self._over = not tree.prefix
             tree.rewind()
-            self._policies = []
-            self._begin_move()
+            self._game.begin_again()
             return
-        actions, counts = tree.root_actions(), tree.visit_counts()
-        row = np.zeros(len(self._space.vocabulary), np.float32)
-        row[list(actions)] = np.maximum(counts / counts.sum(), 1e-6)
-        self._policies.append(row / row.sum())
+        self._game.note_move(tree.root_actions(), tree.visit_counts())
         tree.advance(tree.choose(self._rng, self._temperature))
-        self._begin_move()
 
     def _best_measured(self) -> Tokens | None:
         """The measured game of the highest reward that did not end a game yet."""
@@ -249,18 +225,10 @@ class AlphaXENAS:
         succeeded = [key for key, reward in rewards.items() if reward is not None]
         return self._games[max(succeeded, key=rewards.__getitem__)] if succeeded else None
 
-    def _policies_along(self, tokens: Tokens) -> np.ndarray:
-        """Visit distributions of the game's moves `[len(tokens), V]`; zeros where the finished game left the played one."""
-        rows = np.zeros((len(tokens), len(self._space.vocabulary)), np.float32)
-        for place, row in enumerate(self._policies[: len(tokens)]):
-            if tokens[:place] == self._tree.prefix[:place]:
-                rows[place] = row
-        return rows
-
     def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False) -> Proposal:
-        proposal = Proposal(self._number, tokens, budget, purpose, keeps_weights=uniform or not self._uniform_share)
-        self._number += 1
-        self._waiting[proposal.number] = (proposal, leaf)
+        proposal = self._outstanding.propose(tokens, budget, purpose, keeps_weights=uniform or self._all_keep_weights)
+        if leaf is not None:
+            self._leaves[proposal.number] = leaf
         return proposal
 
     # --- outcomes ----------------------------------------------------------------------------------------------------
@@ -271,12 +239,8 @@ class AlphaXENAS:
         Raises:
             ValueError: The outcome belongs to no outstanding proposal.
         """
-        proposal, leaf = self._waiting.pop(outcome.proposal.number, (None, None))
-        if proposal is None or proposal != outcome.proposal:
-            raise ValueError(
-                "Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals "
-                f"{sorted(self._waiting)}. Received: proposal {outcome.proposal.number}"
-            )
+        proposal = self._outstanding.take(outcome)
+        leaf = self._leaves.pop(proposal.number, None)
         key, failed = self._key(proposal.tokens), outcome.status != "ok"
         reward = float(outcome.reward)
         if proposal.purpose == "refresh":
@@ -285,7 +249,7 @@ class AlphaXENAS:
         if not failed and key not in self._measured and key not in self._finished:
             self._guide.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
-        policies = self._policies_along(proposal.tokens) if final else None
+        policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies)
         self._trained += 1
         if not final:
@@ -310,7 +274,8 @@ class AlphaXENAS:
         if self._renewal and self._iteration % self._renewal == 0:
             self._tree.reset()
             self._measured.forget_paths()
-        self._begin_game()
+        self._tree.rewind()
+        self._game.begin()
 
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
         return self._guide.predict(tokens, actions, self._uses_policy())
@@ -322,7 +287,7 @@ class AlphaXENAS:
         return self._space.key(self._space.decode(tokens))
 
     def _awaited(self, key: str) -> bool:
-        return any(self._key(proposal.tokens) == key for proposal, _ in self._waiting.values())
+        return any(self._key(proposal.tokens) == key for proposal in self._outstanding)
 
     # --- records -----------------------------------------------------------------------------------------------------
 
@@ -346,17 +311,14 @@ class AlphaXENAS:
             "guide": self._guide.state(),
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
-            "counters": [self._number, self._iteration, self._trained, self._children, self._left],
-            "noised": self._noised,
+            "game": self._game.state(),
+            "counters": [self._iteration, self._trained],
             "over": self._over,
             "measured": self._measured.state(),
             "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
             "finished": sorted(self._finished),
-            "waiting": [
-                [p.number, list(p.tokens), p.budget.epochs, p.budget.fraction, p.purpose, p.keeps_weights, None if leaf is None else leaf_to_json(leaf)]
-                for p, leaf in self._waiting.values()
-            ],
-            "policies": np.array(self._policies, np.float32),
+            "outstanding": self._outstanding.state(),
+            "leaves": [[number, leaf_to_json(leaf)] for number, leaf in self._leaves.items()],
             "best": None if self._best is None else [self._best[0], list(self._best[1])],
         }
 
@@ -366,18 +328,16 @@ class AlphaXENAS:
         self._guide.restore(state["guide"])
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
-        (self._number, self._iteration, self._trained, self._children, self._left) = map(int, state["counters"])
-        self._noised, self._over = bool(state["noised"]), bool(state["over"])
+        self._game.restore(state["game"])
+        self._iteration, self._trained = map(int, state["counters"])
+        self._over = bool(state["over"])
         self._measured.restore(state["measured"])
         self._games = {key: tuple(tokens) for key, tokens in state["games"]}
         self._finished = set(state["finished"])
-        self._waiting = {}
-        for number, tokens, epochs, fraction, purpose, keeps_weights, leaf in state["waiting"]:
-            proposal = Proposal(int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(keeps_weights))
-            self._waiting[proposal.number] = (proposal, None if leaf is None else leaf_from_json(leaf))
-            if leaf is not None:
-                self._tree.hold(leaf_from_json(leaf))
-        self._policies = list(np.asarray(state["policies"]))
+        self._outstanding.restore(state["outstanding"])
+        self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}
+        for leaf in self._leaves.values():
+            self._tree.hold(leaf)
         self._best = None if state["best"] is None else (float(state["best"][0]), tuple(state["best"][1]))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.controllers.outstanding import Outstanding
 
 
 class Strategy(Protocol):
@@ -85,8 +86,7 @@ class Rounds:
         self._space = space
         self._budgets = {"search": search_budget, "final": final_budget}
         self._searches_per_final = searches_per_final
-        self._proposed = 0
-        self._outstanding: dict[int, Proposal] = {}
+        self._outstanding = Outstanding()
         self._round: dict[int, _Search] = {}
         self._rounds = 0
         self._best: dict[str, tuple[float, Tokens]] = {}
@@ -118,13 +118,8 @@ class Rounds:
         Raises:
             ValueError: The outcome belongs to no outstanding proposal.
         """
-        number, purpose = outcome.proposal.number, outcome.proposal.purpose
-        if self._outstanding.get(number) != outcome.proposal:
-            raise ValueError(
-                f"Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals {sorted(self._outstanding)}. "
-                f"Received: proposal {number}, tokens {outcome.proposal.tokens}"
-            )
-        tokens = self._outstanding.pop(number).tokens
+        proposal = self._outstanding.take(outcome)
+        number, tokens, purpose = proposal.number, proposal.tokens, proposal.purpose
         reward = float(outcome.reward) if outcome.status == "ok" else None
         self._count[purpose] += 1
         if reward is None:
@@ -159,9 +154,8 @@ class Rounds:
         """Everything needed to go on: the strategy's state, and the proposals and the round in progress."""
         return {
             "strategy": self.strategy.state(),
-            "proposed": self._proposed,
             "rounds": self._rounds,
-            "outstanding": [[p.number, _plain(p.tokens), p.purpose] for p in self._outstanding.values()],
+            "outstanding": self._outstanding.state(),
             "round": [[number, _plain(s.tokens), s.told, s.reward] for number, s in self._round.items()],
             "best": {purpose: [reward, _plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
             "count": dict(self._count),
@@ -170,21 +164,15 @@ class Rounds:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
         self.strategy.restore(state["strategy"])
-        self._proposed = int(state["proposed"])
         self._rounds = int(state["rounds"])
-        self._outstanding = {
-            number: Proposal(number, tuple(tokens), self._budgets[purpose], purpose) for number, tokens, purpose in state["outstanding"]
-        }
+        self._outstanding.restore(state["outstanding"])
         self._round = {number: _Search(tuple(tokens), told, reward) for number, tokens, told, reward in state["round"]}
         self._best = {purpose: (reward, tuple(tokens)) for purpose, (reward, tokens) in state["best"].items()}
         self._count = dict(state["count"])
 
     def _propose(self, tokens: Tokens, purpose: str) -> Proposal:
-        """The next proposal by number."""
-        proposal = Proposal(self._proposed, tokens, self._budgets[purpose], purpose)
-        self._outstanding[proposal.number] = proposal
-        self._proposed += 1
-        return proposal
+        """The next proposal, at the budget of its purpose."""
+        return self._outstanding.propose(tokens, self._budgets[purpose], purpose)
 
 
 def _plain(tokens: Tokens) -> list[int]:

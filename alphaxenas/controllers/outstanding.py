@@ -1,0 +1,60 @@
+"""The proposals of one controller whose outcomes are awaited. Outcomes are matched by number, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alphaxenas.contracts import Budget, Outcome, Proposal, Tokens
+
+
+class Outstanding:
+    """Numbers proposals from 0 and keeps each until its outcome is there. Iterates over them in the order proposed."""
+
+    def __init__(self) -> None:
+        self._proposals: dict[int, Proposal] = {}
+        self._proposed = 0
+
+    def __len__(self) -> int:
+        """Number of proposals awaited."""
+        return len(self._proposals)
+
+    def __iter__(self) -> Iterator[Proposal]:
+        """The proposals awaited."""
+        return iter(self._proposals.values())
+
+    def propose(self, tokens: Tokens, budget: Budget, purpose: str, keeps_weights: bool = True) -> Proposal:
+        """The next proposal; its fields are those of `Proposal`."""
+        proposal = Proposal(self._proposed, tokens, budget, purpose, keeps_weights)
+        self._proposals[proposal.number] = proposal
+        self._proposed += 1
+        return proposal
+
+    def take(self, outcome: Outcome) -> Proposal:
+        """The proposal that an outcome belongs to; it is awaited no longer.
+
+        Raises:
+            ValueError: It belongs to none of them.
+        """
+        number = outcome.proposal.number
+        if self._proposals.get(number) != outcome.proposal:
+            raise ValueError(
+                f"Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals {sorted(self._proposals)}. "
+                f"Received: proposal {number}, tokens {outcome.proposal.tokens}"
+            )
+        return self._proposals.pop(number)
+
+    def state(self) -> dict[str, Any]:
+        """The number proposed so far, and the proposals awaited."""
+        return {
+            "proposed": self._proposed,
+            "awaited": [[p.number, [int(token) for token in p.tokens], p.budget.epochs, p.budget.fraction, p.purpose, p.keeps_weights] for p in self],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        self._proposed = int(state["proposed"])
+        self._proposals = {
+            int(number): Proposal(int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(keeps_weights))
+            for number, tokens, epochs, fraction, purpose, keeps_weights in state["awaited"]
+        }
