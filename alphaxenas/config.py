@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alphaxenas.devices import computes_bfloat16
 from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, text_list, whole, whole_list
 from alphaxenas.study_choices import DIGITS_TABLE, parse_controllers, parse_table
 
@@ -28,7 +29,7 @@ DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -42,7 +43,7 @@ class RunConfig:
     tensorboard_dir: str = file_path("tensorboard_log", "folder of the TensorBoard event files", neutral=True)
     overwrite: bool = flag(False, "delete the stored runs that are met and start them anew", neutral=True)
     threads: int = whole(0, "CPU threads; 0 = all cores", low=0)
-    precision: str = choice("float32", "arithmetic of the children in the search", PRECISIONS)
+    precision: str = choice("float32", "arithmetic of the children in the search; auto = bfloat16 where the machine computes it natively", PRECISIONS)
     memory_growth: bool = flag(True, "GPU: take memory as needed instead of all at once", neutral=True)
 
 
@@ -156,7 +157,7 @@ class TrainingConfig:
     train_patience: int = whole(0, "stop after so many epochs without a better validation accuracy; 0 = never", low=0)
     train_cutout: int = whole(0, "side of the square cut out of each training image, pixels; 0 = off", low=0)
     train_gradient_clip: float = number(5.0, "bound on the global gradient norm; 0 = off", low=0)
-    train_precision: str = choice("float32", "arithmetic of the final training", PRECISIONS)
+    train_precision: str = choice("float32", "arithmetic of the final training; auto = bfloat16 where the machine computes it natively", PRECISIONS)
     evaluate_model: str = file_path("", "evaluate this stored .keras model again instead of training", neutral=True)
 
 
@@ -276,6 +277,9 @@ def from_values(values: Mapping[str, Any]) -> Config:
             value = given.get(field.name, field.default)
             if field.metadata["kind"] == "path" and value:
                 given[field.name] = str((PROJECT_ROOT / Path(value).expanduser()).resolve())
+            if value == "auto" and field.name in ("precision", "train_precision"):
+                # Resolved here, so that records name what was computed with, and no other machine continues them differently.
+                given[field.name] = "bfloat16" if computes_bfloat16() else "float32"
         groups[group] = kind(**given)
     config = Config(**groups)
     _check_together(config)

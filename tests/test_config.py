@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from alphaxenas import config as config_module
 from alphaxenas.config import FIELDS, GROUPS, PROJECT_ROOT, Config, configure, from_values, load_profile, parse_value
+from alphaxenas.devices import computes_bfloat16
 from alphaxenas.parameters import ParameterError
 from alphaxenas.spaces import COMBINATIONS, OPERATIONS
 
@@ -167,3 +168,18 @@ def test_every_shipped_profile_is_valid():
 def test_importing_the_configuration_loads_neither_numpy_nor_tensorflow():
     code = "import sys, alphaxenas.config; sys.exit(bool({'numpy', 'tensorflow', 'yaml'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("features", "precision"), [("flags : fpu avx2", "float32"), ("flags : fpu avx512_bf16", "bfloat16")])
+def test_automatic_precision_is_what_the_machine_computes_natively_and_recorded_as_that(tmp_path, monkeypatch, features, precision):
+    (tmp_path / "cpuinfo").write_text(features)
+    monkeypatch.setattr(config_module, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu"))
+    config = from_values({"precision": "auto", "train_precision": "auto", "run": "auto"})
+    assert config.parameters("training")["precision"] == config.parameters("training")["train_precision"] == precision
+    assert config.run.run == "auto"
+
+
+def test_a_gpu_with_its_driver_computes_bfloat16(tmp_path):
+    (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
+    assert computes_bfloat16(tmp_path / "missing", tmp_path / "gpus")
+    assert not computes_bfloat16(tmp_path / "missing", tmp_path / "other")
