@@ -3,11 +3,16 @@
 Reward = 0.7 + effects of operations, of their places, of pairs, of combinations, of depth + noise 0.01. Reported: true
 value of the best final (chosen by noisy reward) and mean true value over the last quarter of trials, paired by seed.
 
-Run: python benchmarks/search_synthetic.py [seeds] [trials]
+    python benchmarks/search_synthetic.py [--seeds 20] [--trials 63] [--noise 0.01] [--drift 0] [--uniform-share 0]
+
+`--drift D` imitates shared weights: every reward rises by D * sqrt(children that trained the shared weights so far), for both
+searches alike. On CIFAR-10 the rewards of random search rose by 0.009 * sqrt(n), 0.6 standard deviations of the children of one
+age, with a noise of half of one: here that is `--noise 0.025 --drift 0.03 --uniform-share 0.5`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -20,7 +25,6 @@ from alphaxenas.contracts import Budget, Outcome  # noqa: E402
 from alphaxenas.controllers import AlphaXENAS, make_controller  # noqa: E402
 from alphaxenas.spaces import CellSpace  # noqa: E402
 
-NOISE = 0.01
 SEARCH, FINAL, CHILDREN = Budget(1), Budget(3), 6
 
 
@@ -44,13 +48,14 @@ def objective(seed: int):
     return value
 
 
-def play(controller, seed: int, trials: int) -> tuple[float, float]:
+def play(controller, seed: int, trials: int, noise: float, drift: float) -> tuple[float, float]:
     """True value of the final with the best noisy reward, and mean true value of the last quarter of trials."""
-    value, noise, finals, values = objective(seed), np.random.default_rng([seed, 1]), [], []
+    value, rng, finals, values, kept = objective(seed), np.random.default_rng([seed, 1]), [], [], 0
     for _ in range(trials):
         proposal = controller.ask()
         true = value(proposal.tokens)
-        reward = true + noise.normal(0, NOISE)
+        reward = true + drift * kept**0.5 + rng.normal(0, noise)
+        kept += proposal.keeps_weights
         values.append(true)
         if proposal.purpose == "final":
             finals.append((reward, true))
@@ -58,13 +63,21 @@ def play(controller, seed: int, trials: int) -> tuple[float, float]:
     return max(finals)[1], float(np.mean(values[-trials // 4 :]))
 
 
-def main(seeds: int = 20, trials: int = 63) -> None:
+def main() -> None:
     """Plays both on every seed."""
-    ours = np.array([play(AlphaXENAS(CellSpace(), SEARCH, FINAL, search_children=CHILDREN, seed=s), s, trials) for s in range(seeds)])
-    theirs = np.array([play(make_controller("random", CellSpace(), s, SEARCH, FINAL, CHILDREN), s, trials) for s in range(seeds)])
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("seeds", 20), ("trials", 63), ("noise", 0.01), ("drift", 0.0), ("uniform-share", 0.0)):
+        arguments.add_argument(f"--{name}", type=type(default), default=default)
+    options = arguments.parse_args()
+    space, rest = CellSpace(), (options.trials, options.noise, options.drift)
+    ours, theirs = np.zeros((2, options.seeds, 2))
+    for seed in range(options.seeds):
+        alphaxenas = AlphaXENAS(space, SEARCH, FINAL, search_children=CHILDREN, uniform_share=options.uniform_share, seed=seed)
+        ours[seed] = play(alphaxenas, seed, *rest)
+        theirs[seed] = play(make_controller("random", space, seed, SEARCH, FINAL, CHILDREN), seed, *rest)
     gains = ours - theirs
-    half = 1.96 * gains.std(0, ddof=1) / np.sqrt(seeds)
-    report = {"synthetic": True, "seeds": seeds, "trials": trials}
+    half = 1.96 * gains.std(0, ddof=1) / np.sqrt(options.seeds)
+    report = {"synthetic": True, **vars(options)}
     for column, name in enumerate(("best_final", "last_quarter")):
         report[name] = {
             "alphaxenas": round(ours[:, column].mean(), 4),
@@ -77,4 +90,4 @@ def main(seeds: int = 20, trials: int = 63) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -16,7 +16,8 @@ Which children are trained in a game:
 Whose training the shared weights keep: if everybody's, what the search likes is trained more, rated higher for that, and
 liked more. With `uniform_share` > 0 this share of the `search_children` is drawn uniformly, and the shared weights keep
 what those learn and nothing else; every child is then rated from weights that favour none (Guo et al. 2020, "Single path
-one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS").
+one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their rewards also show how far the
+level of all rewards rises with the weights; children of different ages are compared without that rise (`Replay.drift`).
 
 Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget reach
 it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never trained
@@ -250,7 +251,8 @@ class AlphaXENAS:
             self._guide.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
         policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
-        self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies)
+        uniform = proposal.keeps_weights and not self._all_keep_weights
+        self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies, uniform)
         self._trained += 1
         if not final:
             self._games[key] = proposal.tokens

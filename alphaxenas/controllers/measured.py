@@ -69,9 +69,9 @@ class Measured:
         return float(np.mean(rewards)) if rewards else 0.0
 
     def reward(self, key: str) -> float | None:
-        """Latest reward of a measured key; None if it failed."""
+        """Latest reward of a measured key, as it would be now; None if it failed."""
         known = self._known[key]
-        return None if known.failed else known.reward
+        return None if known.failed else self._replay.present(self._budget, known.reward, known.age)
 
     def add(self, key: str, reward: float, failed: bool, age: int) -> bool:
         """Notes an outcome; whether it is the first success."""
@@ -82,7 +82,7 @@ class Measured:
     def back_up(self, key: str, leaf: Leaf) -> None:
         """Backs the value of a measured key up the path of `leaf`, which may end before the game it was rolled out to."""
         known = self._known[key]
-        value = self._replay.value(self._budget, known.reward, known.failed)
+        value = self._replay.value(self._budget, self._replay.present(self._budget, known.reward, known.age), known.failed)
         if known.failed and all(other.failed for other in self._known.values()):
             value = self.mean()
         self._tree.settle(leaf, value, close=leaf.complete)

@@ -7,6 +7,10 @@ Rewards are standardised per budget before anything learns from them. Accuracies
 0.93 to 0.97) that lies elsewhere at every budget, so that raw rewards would spend the network on the budget's level and
 leave differences between architectures, the only thing the search needs, below the noise of the fit. The standardisation
 is robust (median, quartiles, clipped), because a child that diverged must not squeeze all others together.
+
+Under shared weights the level of a budget rises while the search goes on, by more than architectures differ: the child
+that was tried last looks best. Where some children were drawn uniformly, their rewards show that drift alone, whatever
+the search prefers by now, and every reward is compared as if it had been measured at the latest age (`Replay.drift`).
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from alphaxenas.contracts import Budget, Tokens
 
 CLIP = 2.5
 """Standardised rewards are clipped to [-CLIP, CLIP]."""
+FEWEST_UNIFORM = 6
+"""Uniformly drawn records of a budget before its drift is estimated."""
 
 
 class Scale(NamedTuple):
@@ -65,6 +71,7 @@ class _Record:
     reward: float
     failed: bool
     age: int
+    uniform: bool
     policies: np.ndarray | None
 
 
@@ -91,7 +98,7 @@ class Replay:
 
     def add(
         self, key: str, tokens: Tokens, budget: Budget, reward: float, age: int, failed: bool = False,
-        policies: np.ndarray | None = None,
+        policies: np.ndarray | None = None, uniform: bool = False,
     ) -> None:  # fmt: skip
         """Adds a record, or replaces the one of the same key and budget (a refreshed score).
 
@@ -103,24 +110,50 @@ class Replay:
             age: Children trained before it, which is how far the shared weights had come.
             failed: The evaluation failed; counts as the lowest reward of its budget.
             policies: `[len(tokens), V]` visit distributions, if it was played; a replaced record keeps its own.
+            uniform: The architecture was drawn uniformly; a replaced record keeps its own.
         """
         old = self._records.pop((key, budget), None)
-        if old is not None and policies is None:
-            policies = old.policies
-        self._records[key, budget] = _Record(key, tuple(tokens), budget, float(reward), failed, age, policies)
+        if old is not None:
+            policies, uniform = old.policies if policies is None else policies, uniform or old.uniform
+        self._records[key, budget] = _Record(key, tuple(tokens), budget, float(reward), failed, age, uniform, policies)
         while len(self._records) > self.capacity:
             del self._records[next(iter(self._records))]
 
+    def drift(self, budget: Budget) -> float:
+        """By how much the level of a budget rises per unit of sqrt(age), >= 0.
+
+        Least squares over the uniformly drawn records; 0 with fewer than `FEWEST_UNIFORM` of them. The square root lies
+        between the steep and the flat rises seen in practice, and one slope is all that a few dozen records determine.
+        """
+        pairs = [(np.sqrt(r.age), r.reward) for r in self._records.values() if r.budget == budget and r.uniform and not r.failed]
+        if len(pairs) < FEWEST_UNIFORM:
+            return 0.0
+        roots, rewards = np.array(pairs).T
+        away = roots - roots.mean()
+        return max(float(away @ rewards / max(away @ away, 1e-9)), 0.0)
+
+    def present(self, budget: Budget, reward: float, age: int) -> float:
+        """A reward measured at `age` as it would be at the latest age of all records."""
+        latest = max((record.age for record in self._records.values()), default=age)
+        return float(reward) + self.drift(budget) * float(np.sqrt(latest) - np.sqrt(min(age, latest)))
+
+    def _present_rewards(self) -> dict[tuple[str, Budget], float]:
+        """The rewards of all records as they would be at the latest age."""
+        latest = np.sqrt(max((record.age for record in self._records.values()), default=0))
+        drifts = {budget: self.drift(budget) for budget in {record.budget for record in self._records.values()}}
+        return {place: r.reward + drifts[r.budget] * float(latest - np.sqrt(r.age)) for place, r in self._records.items()}
+
     def scale(self, budget: Budget) -> Scale | None:
-        """Median and robust spread of the rewards at a budget; None before the first.
+        """Median and robust spread of the present rewards at a budget; None before the first.
 
         The spread is (upper - lower quartile) / 1.349, the standard deviation of a normal sample, but at least a
         quarter of the plain standard deviation and 1e-4. With fewer than four rewards the widest other budget lends its spread.
         """
+        present = self._present_rewards()
         groups: dict[Budget, list[float]] = {}
-        for record in self._records.values():
+        for place, record in self._records.items():
             if not record.failed:
-                groups.setdefault(record.budget, []).append(record.reward)
+                groups.setdefault(record.budget, []).append(present[place])
         if budget not in groups:
             return None
         rewards = groups[budget] if len(groups[budget]) >= 4 else max(groups.values(), key=len)
@@ -133,14 +166,15 @@ class Replay:
 
         Args:
             budget: The budget of the reward.
-            reward: Validation accuracy; ignored if `failed`.
+            reward: Present validation accuracy (`present`); ignored if `failed`.
             failed: The evaluation failed.
         """
         scale = self.scale(budget)
         if scale is None:
             return 0.0 if failed else float(reward)
         if failed:
-            return min(r.reward for r in self._records.values() if r.budget == budget and not r.failed)
+            present = self._present_rewards()
+            return min(present[place] for place, r in self._records.items() if r.budget == budget and not r.failed)
         return max(float(reward), scale.reward(-2 * CLIP))
 
     @staticmethod
@@ -150,12 +184,16 @@ class Replay:
 
     def examples(self) -> Examples:
         """All records as arrays; failed ones have the lowest standardised value of their budget."""
-        records = list(self._records.values())
+        records, present = list(self._records.values()), list(self._present_rewards().values())
         count, length = len(records), self.max_length
         tokens = np.full((count, length), -1, np.int32)
         policies = np.zeros((count, length, self.vocabulary_size), np.float32)
         values = np.zeros(count, np.float32)
         scales = {budget: self.scale(budget) for budget in {record.budget for record in records}}
+        lowest: dict[Budget, float] = {}
+        for record, reward in zip(records, present):
+            if not record.failed:
+                lowest[record.budget] = min(reward, lowest.get(record.budget, reward))
         for row, record in enumerate(records):
             tokens[row, : len(record.tokens)] = record.tokens
             if record.policies is not None:
@@ -164,7 +202,7 @@ class Replay:
             if scale is None:
                 values[row] = -1.0
             else:
-                reward = self.value(record.budget, record.reward, record.failed)
+                reward = lowest[record.budget] if record.failed else present[row]
                 values[row] = scale.standardise(reward)
         return Examples(
             tokens,
@@ -186,6 +224,7 @@ class Replay:
             "rewards": np.array([record.reward for record in records], np.float64),
             "failed": np.array([record.failed for record in records], bool),
             "ages": [record.age for record in records],
+            "uniform": np.array([record.uniform for record in records], bool),
             "played": np.array([record.policies is not None for record in records], bool),
             "policies": examples.policies[[record.policies is not None for record in records]] if records else examples.policies,
         }
@@ -194,13 +233,14 @@ class Replay:
         """Takes over a `state()`."""
         self._records = {}
         played = iter(np.asarray(state["policies"]))
+        uniform = state.get("uniform", np.zeros(len(state["keys"]), bool))  # absent in states of before there was a drift
         for row, key in enumerate(state["keys"]):
             length = int(state["lengths"][row])
             tokens = tuple(np.asarray(state["tokens"])[row, :length].tolist())
             budget = Budget(int(state["epochs"][row]), float(state["fractions"][row]))
             policies = next(played)[:length].copy() if bool(state["played"][row]) else None
             self._records[key, budget] = _Record(
-                key, tokens, budget, float(state["rewards"][row]), bool(state["failed"][row]), int(state["ages"][row]), policies
+                key, tokens, budget, float(state["rewards"][row]), bool(state["failed"][row]), int(state["ages"][row]), bool(uniform[row]), policies
             )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from alphaxenas.contracts import Budget
-from alphaxenas.controllers.replay import CLIP, Replay, rank_correlation
+from alphaxenas.controllers.replay import CLIP, FEWEST_UNIFORM, Replay, rank_correlation
 
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
@@ -90,3 +90,47 @@ def test_rank_correlation_agrees_with_scipy():
 def test_impossible_capacity_is_refused():
     with pytest.raises(ValueError, match="`replay_capacity`"):
         Replay(0, 3, 4)
+
+
+def drifting(uniform, count=24):
+    """Records of one budget whose level rises by 0.02 per unit of sqrt(age); every third one is 0.05 better than the others."""
+    replay, rng = Replay(100, 2, 4), np.random.default_rng(1)
+    for age in range(count):
+        reward = 0.4 + 0.02 * np.sqrt(age) + 0.05 * (age % 3 == 0) + 0.002 * rng.standard_normal()
+        replay.add(f"c{age}", (age % 4, 1), SEARCH, reward, age, uniform=uniform)
+    return replay
+
+
+def test_the_drift_of_uniform_children_is_found_and_taken_off():
+    replay = drifting(uniform=True)
+    assert replay.drift(SEARCH) == pytest.approx(0.02, abs=0.005)
+    values = replay.examples().values
+    better = np.arange(24) % 3 == 0
+    assert values[better].min() > values[~better].max()
+    early, late = replay.present(SEARCH, 0.45, 0), replay.present(SEARCH, 0.4 + 0.02 * np.sqrt(23), 23)
+    assert early > late
+
+
+def test_without_uniform_children_there_is_no_drift_because_the_search_itself_may_improve():
+    replay = drifting(uniform=False)
+    assert replay.drift(SEARCH) == 0.0
+    assert replay.present(SEARCH, 0.45, 0) == 0.45
+    assert Replay(100, 2, 4).drift(SEARCH) == 0.0
+
+
+def test_few_uniform_children_and_a_falling_level_show_no_drift():
+    assert drifting(uniform=True, count=FEWEST_UNIFORM - 1).drift(SEARCH) == 0.0
+    replay = Replay(100, 2, 4)
+    for age in range(10):
+        replay.add(f"c{age}", (0, 1), SEARCH, 0.9 - 0.01 * age, age, uniform=True)
+    assert replay.drift(SEARCH) == 0.0
+
+
+def test_who_was_drawn_uniformly_survives_a_restore_and_old_states_have_nobody():
+    replay, other = drifting(uniform=True), Replay(100, 2, 4)
+    other.restore(replay.state())
+    assert other.drift(SEARCH) == replay.drift(SEARCH) > 0
+    state = replay.state()
+    del state["uniform"]
+    other.restore(state)
+    assert other.drift(SEARCH) == 0.0
