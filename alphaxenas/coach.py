@@ -8,7 +8,6 @@ instead of being written twice. Nothing that decides anything reads a clock, exc
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import sys
@@ -24,6 +23,7 @@ from alphaxenas.runs.files import StorageError
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import same_record
+from alphaxenas.runs.png import as_png
 
 _log = logging.getLogger(__name__)
 
@@ -273,12 +273,10 @@ def picture(space: SearchSpace, architecture: Any) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     space.draw(architecture, figure.add_subplot())
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
+    return as_png(figure)
 
 
 def _progress_bar(total: int, done: int) -> tqdm:

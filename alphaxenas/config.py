@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alphaxenas.devices import computes_bfloat16
+from alphaxenas.hints import did_you_mean
 from alphaxenas.parameters import ParameterError, check, choice, file_path, flag, name_list, number, parse, text, text_list, whole, whole_list
 from alphaxenas.study_choices import DIGITS_TABLE, parse_controllers, parse_table
 
@@ -314,10 +314,8 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else PROFILES / f"{name_or_path}.yaml"
     if not path.is_file():
         known = sorted(file.stem for file in PROFILES.glob("*.yaml"))
-        near = difflib.get_close_matches(name_or_path, known, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         expected = f"{', '.join(known)} or the path of a YAML file"
-        raise ParameterError(f"Unknown profile {name_or_path!r}. Expected one of {expected}.{hint}")
+        raise ParameterError(f"Unknown profile {name_or_path!r}. Expected one of {expected}{did_you_mean(name_or_path, known)}")
     written = path.read_text(encoding="utf-8")
     try:
         node = yaml.compose(written, Loader=yaml.SafeLoader)
@@ -338,9 +336,7 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> ParameterError:
-    near = difflib.get_close_matches(name, FIELDS, 1, cutoff=0.5)
-    hint = f" Did you mean `{near[0]}`?" if near else ""
-    return ParameterError(f"Unknown parameter `{name}`.{hint} All parameters: ./run_all.sh --help")
+    return ParameterError(f"Unknown parameter `{name}`{did_you_mean(name, FIELDS, quote='`') or '.'} All parameters: ./run_all.sh --help")
 
 
 def _constants_assigned(cells: list[str]) -> set[str]:

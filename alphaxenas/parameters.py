@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import re
 from collections.abc import Sequence
 from typing import Any
+
+from alphaxenas.hints import did_you_mean
 
 
 class ParameterError(ValueError):
@@ -150,9 +151,9 @@ def _hint(field: dataclasses.Field, value: Any) -> str:
     """Names the nearest option, or what went wrong on the way from YAML."""
     options = [str(option) for option in field.metadata.get("options", ())]
     for item in value if isinstance(value, (list, tuple)) else [value]:
-        near = difflib.get_close_matches(str(item), options, 1)
-        if near and str(item) not in options:
-            return f". Did you mean {near[0]!r}?"
+        hint = "" if str(item) in options else did_you_mean(item, options)
+        if hint:
+            return hint
     if isinstance(value, str) and field.metadata["kind"] in ("whole", "number") and not isinstance(_read(float, value), str):
         return " (text). In YAML write 1.0e-3 for 1e-3, and no quotes."
     return ""

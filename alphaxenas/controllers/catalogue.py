@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from inspect import signature
 from typing import Any
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.hints import did_you_mean
 
 _STRATEGIES = {
     "random": "random_search.RandomSearch",
@@ -42,7 +41,7 @@ def make_controller(
         ValueError: An unknown name or setting, or a setting out of its range.
     """
     if name not in CONTROLLERS:
-        raise ValueError(f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}{_nearest(name, CONTROLLERS)}")
+        raise ValueError(f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}{did_you_mean(name, CONTROLLERS)}")
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas import AlphaXENAS
 
@@ -61,10 +60,4 @@ def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
     for setting in settings:
         if setting not in allowed:
             expected = " or ".join(allowed) or "none"
-            raise ValueError(f"Invalid setting for the controller {name}. Expected {expected}. Received: {setting!r}{_nearest(setting, allowed)}")
-
-
-def _nearest(received: str, allowed: Sequence[str]) -> str:
-    """The end of a message: the allowed word that was probably meant."""
-    near = get_close_matches(received, allowed, 1)
-    return f". Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"Invalid setting for the controller {name}. Expected {expected}. Received: {setting!r}{did_you_mean(setting, allowed)}")

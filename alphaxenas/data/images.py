@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from alphaxenas.data.download import DataError
 from alphaxenas.data.published import PUBLISHED, Examples, read_digits, read_user_arrays
 from alphaxenas.data.split import stratified_draw, take_out
+from alphaxenas.hints import did_you_mean
 from alphaxenas.seeds import stream
 
 if TYPE_CHECKING:
@@ -196,10 +196,8 @@ def _check_parameters(
     dataset: object, arrays_path: object, validation_size: object, test_size: object, fraction: object, seed: object
 ) -> None:
     if dataset not in DATASETS:
-        close = difflib.get_close_matches(str(dataset), DATASETS, n=1, cutoff=0.4)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"Invalid value for `dataset`. Expected one of {', '.join(DATASETS)}. Received: {dataset!r}.{hint}"
+            f"Invalid value for `dataset`. Expected one of {', '.join(DATASETS)}. Received: {dataset!r}{did_you_mean(dataset, DATASETS) or '.'}"
         )
     for name, value in (("validation_size", validation_size), ("test_size", test_size), ("seed", seed)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:

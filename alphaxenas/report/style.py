@@ -6,7 +6,6 @@ apart by people with any kind of colour vision. Lines differ in dashes and dots 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from alphaxenas.runs import write_atomically
+from alphaxenas.runs.png import as_png
 
 if TYPE_CHECKING:
     from IPython.display import Image
@@ -120,17 +120,3 @@ class Album:
         """Writes all figures kept so far as `<name>.png`. Raises `StorageError`."""
         for name, picture in self.pictures.items():
             write_atomically(folder / f"{name}.png", picture)
-
-
-def as_png(figure: Figure, photographs: bool = False) -> bytes:
-    """The bytes of a PNG file, the same for the same figure; see `Album.show`."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
-    if not photographs:
-        picture = picture.quantize(255, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    smaller = io.BytesIO()
-    picture.save(smaller, format="png", optimize=True)
-    return smaller.getvalue()

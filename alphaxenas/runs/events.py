@@ -74,7 +74,7 @@ class Events:
         self._summary(step, [summary_pb2.Summary.Value(tag=tag, image=image)])
 
     def hparams(self, values: Mapping[str, Any], metrics: tuple[str, ...] = ()) -> None:
-        """Adds the run to the HParams page.
+        """Adds the run to the HParams page, as a trial named by its folder and the one above: TensorBoard averages trials of one name.
 
         Args:
             values: Parameters; lists are shown as texts.
@@ -82,7 +82,7 @@ class Events:
         """
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-        infos, start = [], plugin_data_pb2.SessionStartInfo(start_time_secs=time.time(), group_name=self.folder.name)
+        infos, start = [], plugin_data_pb2.SessionStartInfo(start_time_secs=time.time(), group_name="/".join(self.folder.absolute().parts[-2:]))
         for name, value in values.items():
             info = api_pb2.HParamInfo(name=name)
             if isinstance(value, bool):

@@ -18,10 +18,11 @@ JSON, one line per block:
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
+
+from alphaxenas.hints import did_you_mean
 
 OPERATIONS = (
     "conv1x1",
@@ -63,11 +64,9 @@ def check_name(parameter: str, name: object, allowed: Iterable[str], place: str 
     allowed = tuple(allowed)
     if isinstance(name, str) and name in allowed:
         return name
-    nearest = difflib.get_close_matches(str(name).lower(), allowed, n=1, cutoff=0.0)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     where = f" in {place}" if place else ""
     raise ValueError(
-        f"Invalid value for `{parameter}`{where}. Expected one of {', '.join(allowed)}. Received: {name!r}.{hint}"
+        f"Invalid value for `{parameter}`{where}. Expected one of {', '.join(allowed)}. Received: {name!r}{did_you_mean(name, allowed) or '.'}"
     )
 
 

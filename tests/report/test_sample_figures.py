@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from alphaxenas.report import sample_efficiency as se
 from alphaxenas.report import sample_figures as figures
 from alphaxenas.report.sample_journals import load_study
-from alphaxenas.report.style import as_png
+from alphaxenas.runs.png import as_png
 from tests.report.sample_journals import write_journal
 
 

@@ -47,6 +47,17 @@ def test_curves_texts_pictures_and_hyper_parameters_are_read_by_tensorboard(tmp_
     assert [info.name.tag for info in experiment.metric_infos] == ["accuracy/best"]
 
 
+def test_runs_of_one_name_in_two_suites_are_two_trials_of_the_hparams_page(tmp_path):
+    groups = []
+    for suite in ("first", "second"):
+        events = Events(tmp_path / suite / "alphaxenas-seed0")
+        events.hparams({"seed": 0})
+        events.close()
+        content = read(events.folder).PluginTagToContent("hparams")["_hparams_/session_start_info"]
+        groups.append(plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.group_name)
+    assert groups == ["first/alphaxenas-seed0", "second/alphaxenas-seed0"]
+
+
 def test_a_continued_run_goes_on_in_the_same_file_and_replaces_what_it_repeats(tmp_path):
     events = Events(tmp_path)
     for step in range(5):
