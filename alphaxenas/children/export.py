@@ -31,13 +31,19 @@ class KerasLayers:
     def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
         return images
 
-    def conv(self, x: keras.KerasTensor, name: str, filters: int, size: int, stride: int = 1) -> keras.KerasTensor:
-        layer = keras.layers.Conv2D(filters, size, stride, padding="same", use_bias=False, name=self._name(name, "conv"))
+    def line(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
+
+    def conv(self, x: keras.KerasTensor, name: str, filters: int, size: int, stride: int = 1, xavier: bool = False) -> keras.KerasTensor:
+        layer = keras.layers.Conv2D(filters, _along(x, size), _along(x, stride), padding="same", use_bias=False, name=self._name(name, "conv"))
         return self._with_arrays(layer, x, [f"{name}/kernel"])
 
     def depthwise(self, x: keras.KerasTensor, name: str, size: int) -> keras.KerasTensor:
         layer = keras.layers.DepthwiseConv2D(size, padding="same", use_bias=False, name=self._name(name, "depthwise"))
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
+
+    def bias(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        return self._with_arrays(Bias(name=self._name(name, "bias")), x, [f"{name}/bias"])
 
     def batch_norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         layer = keras.layers.BatchNormalization(epsilon=EPSILON, name=self._name(name, "norm"))
@@ -57,10 +63,10 @@ class KerasLayers:
         return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(list(parts))
 
     def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.MaxPooling2D(size, stride, padding="same")(x)
+        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
 
     def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.AveragePooling2D(size, stride, padding="same")(x)
+        return keras.layers.AveragePooling2D(_along(x, size), _along(x, stride), padding="same")(x)
 
     def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.GlobalAveragePooling2D()(x)
