@@ -87,8 +87,7 @@ class ChainNetwork:
     def _layer(self, layers: Layers, x: tf.Tensor, number: int) -> tf.Tensor:
         layer, name = self.chain.layers[number], f"layer{number}"
         stride, pool = self.strides[number % len(self.strides)], layer.get("pool", 1)
-        x = layers.conv(x, name, layer["filters"], layer["kernel"], stride, xavier=True)
-        x = layers.relu(layers.bias(x, name))
+        x = layers.relu(layers.conv(x, name, layer["filters"], layer["kernel"], stride, bias=True, xavier=True))
         if pool > 1:
             x = layers.max_pool(x, pool, pool)
         return layers.dropout(x, layer.get("dropout", 0.0))

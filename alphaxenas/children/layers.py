@@ -55,23 +55,22 @@ class Layers:
         """Images as one row of pixels, for convolutions along it. `[B, h, w, c] -> [B, 1, h * w, c]`."""
         return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
 
-    def conv(self, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1, xavier: bool = False) -> tf.Tensor:
-        """Convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
+    def conv(
+        self, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> tf.Tensor:
+        """Convolution. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
 
-        With a height of 1 the kernel has height 1 too. `xavier` chooses the initial values: variance 2 / (fan-in + fan-out)
-        instead of 2 / fan-in.
+        With a height of 1 the kernel has height 1 too. `bias` adds a trained number per channel, at first 0. `xavier` chooses
+        the kernel's initial values: variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
         """
         kernel = self._weights[f"{name}/kernel"]
-        return tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *_along(x, stride), 1], padding="SAME")
+        y = tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *_along(x, stride), 1], padding="SAME")
+        return tf.raw_ops.BiasAdd(value=y, bias=tf.cast(self._weights[f"{name}/bias"], self._dtype)) if bias else y
 
     def depthwise(self, x: tf.Tensor, name: str, size: int) -> tf.Tensor:
         """Depthwise convolution without bias, shape kept."""
         kernel = self._weights[f"{name}/depthwise"]
         return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="SAME")
-
-    def bias(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Adds one trained number per channel, at first 0."""
-        return tf.raw_ops.BiasAdd(value=x, bias=tf.cast(self._weights[f"{name}/bias"], x.dtype))
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Batch normalisation over all axes but the last, with trained scale and offset."""

@@ -58,21 +58,20 @@ class Outline:
         """As `Layers.line`."""
         return Shaped((None, 1, x.shape[1] * x.shape[2], x.shape[3]))
 
-    def conv(self, x: Shaped, name: str, filters: int, size: int, stride: int = 1, xavier: bool = False) -> Shaped:
+    def conv(
+        self, x: Shaped, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> Shaped:
         """As `Layers.conv`."""
         _, height, width, channels = x.shape
         window = (1 if height == 1 else size) * size
         # Xavier's variance is that of "he" with the fan-out counted in.
         fan = window * (channels + filters) if xavier else window * channels
         self.kernels[f"{name}/kernel"] = ArraySpec((window // size, size, channels, filters), "he", fan)
+        if bias:
+            self.vectors[f"{name}/bias"] = ArraySpec((filters,), "zeros")
         y = Shaped((None, -(-height // stride), -(-width // stride), filters))
         self.multiply_adds += window * channels * filters * y.shape[1] * y.shape[2]
         return y
-
-    def bias(self, x: Shaped, name: str) -> Shaped:
-        """As `Layers.bias`."""
-        self.vectors[f"{name}/bias"] = ArraySpec((x.shape[-1],), "zeros")
-        return x
 
     def depthwise(self, x: Shaped, name: str, size: int) -> Shaped:
         """As `Layers.depthwise`."""

@@ -300,8 +300,9 @@ class StateSpace:
             ) from None
         if not graph.size:
             layer, place, _, chosen = max(graph.blocked, key=lambda state: state[:2])
-            choice = next(choice for choice in self.choices[place:] if choice.exists(dict(chosen)))
-            raise ValueError(f"Invalid constraint: nothing is left legal for the choice {choice.name!r} in layer {layer}.")
+            left = [choice.name for choice in self.choices[place:] if choice.exists(dict(chosen))]
+            layer, name = (layer, left[0]) if left else (layer + 1, self.choices[0].name)
+            raise ValueError(f"Invalid constraint: nothing is left legal for the choice {name!r} in layer {layer}.")
         return graph
 
     def _moves(self, state: tuple, scope: int) -> dict[int, tuple] | None:
