@@ -31,9 +31,15 @@ class KerasLayers:
     def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
         return images
 
-    def conv(self, x: keras.KerasTensor, name: str, filters: int, size: int, stride: int = 1) -> keras.KerasTensor:
-        layer = keras.layers.Conv2D(filters, size, stride, padding="same", use_bias=False, name=self._name(name, "conv"))
-        return self._with_arrays(layer, x, [f"{name}/kernel"])
+    def line(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
+
+    def conv(
+        self, x: keras.KerasTensor, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> keras.KerasTensor:
+        window, strides = (_along(x, length) for length in (size, stride))
+        layer = keras.layers.Conv2D(filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv"))
+        return self._with_arrays(layer, x, [f"{name}/kernel", *[f"{name}/bias"] * bias])
 
     def depthwise(self, x: keras.KerasTensor, name: str, size: int) -> keras.KerasTensor:
         layer = keras.layers.DepthwiseConv2D(size, padding="same", use_bias=False, name=self._name(name, "depthwise"))
@@ -57,13 +63,16 @@ class KerasLayers:
         return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(list(parts))
 
     def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.MaxPooling2D(size, stride, padding="same")(x)
+        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
 
     def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.AveragePooling2D(size, stride, padding="same")(x)
+        return keras.layers.AveragePooling2D(_along(x, size), _along(x, stride), padding="same")(x)
 
     def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.GlobalAveragePooling2D()(x)
+
+    def flatten(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Flatten()(x)
 
     def dropout(self, x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
         return x
@@ -81,6 +90,11 @@ class KerasLayers:
             raise ValueError(f"Cannot export: `{name}` is used twice, and a Keras layer cannot be.")
         self._names.add(unique)
         return unique
+
+
+def _along(x: keras.KerasTensor, size: int) -> tuple[int, int]:
+    """As in `layers`."""
+    return (1 if x.shape[1] == 1 else size), size
 
 
 def export_keras(child: CompiledChild, network: Network, data: ImageData) -> keras.Model:

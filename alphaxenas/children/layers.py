@@ -51,10 +51,21 @@ class Layers:
         """Images in the chosen precision."""
         return tf.cast(images, self._dtype)
 
-    def conv(self, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1) -> tf.Tensor:
-        """Convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`."""
+    def line(self, x: tf.Tensor) -> tf.Tensor:
+        """Images as one row of pixels, for convolutions along it. `[B, h, w, c] -> [B, 1, h * w, c]`."""
+        return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
+
+    def conv(
+        self, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> tf.Tensor:
+        """Convolution. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
+
+        With a height of 1 the kernel has height 1 too. `bias` adds a trained number per channel, at first 0. `xavier` chooses
+        the kernel's initial values: variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
+        """
         kernel = self._weights[f"{name}/kernel"]
-        return tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, stride, stride, 1], padding="SAME")
+        y = tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *_along(x, stride), 1], padding="SAME")
+        return tf.raw_ops.BiasAdd(value=y, bias=tf.cast(self._weights[f"{name}/bias"], self._dtype)) if bias else y
 
     def depthwise(self, x: tf.Tensor, name: str, size: int) -> tf.Tensor:
         """Depthwise convolution without bias, shape kept."""
@@ -76,7 +87,7 @@ class Layers:
         return result.y
 
     def dense(self, x: tf.Tensor, name: str, units: int) -> tf.Tensor:
-        """Affine map in float32. `[B, n] -> [B, units]`."""
+        """Affine map in float32, the last of a network. `[B, n] -> [B, units]`."""
         return tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
 
     def relu(self, x: tf.Tensor) -> tf.Tensor:
@@ -94,16 +105,22 @@ class Layers:
         return parts[0] if len(parts) == 1 else tf.concat(list(parts), -1)
 
     def max_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Maximum over windows of `size` x `size`; padding never wins."""
-        return tf.raw_ops.MaxPool(input=x, ksize=[1, size, size, 1], strides=[1, stride, stride, 1], padding="SAME")
+        """Maximum over windows of `size` x `size` (with a height of 1: of `size` pixels); padding never wins."""
+        (high, wide), (down, across) = _along(x, size), _along(x, stride)
+        return tf.raw_ops.MaxPool(input=x, ksize=[1, high, wide, 1], strides=[1, down, across, 1], padding="SAME")
 
     def average_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Mean over windows of `size` x `size`; padding does not count."""
-        return tf.raw_ops.AvgPool(value=x, ksize=[1, size, size, 1], strides=[1, stride, stride, 1], padding="SAME")
+        """Mean over windows of `size` x `size` (with a height of 1: of `size` pixels); padding does not count."""
+        (high, wide), (down, across) = _along(x, size), _along(x, stride)
+        return tf.raw_ops.AvgPool(value=x, ksize=[1, high, wide, 1], strides=[1, down, across, 1], padding="SAME")
 
     def global_average(self, x: tf.Tensor) -> tf.Tensor:
         """Mean over the image in float32. `[B, h, w, c] -> [B, c]`."""
         return tf.reduce_mean(tf.cast(x, tf.float32), [1, 2])
+
+    def flatten(self, x: tf.Tensor) -> tf.Tensor:
+        """All values of an image in a row, in float32. `[B, h, w, c] -> [B, h * w * c]`."""
+        return tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])
 
     def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
         """Zeroes entries with probability `rate` in training and scales the others up."""
@@ -130,3 +147,8 @@ class Layers:
         self._draws += 1
         keep = tf.random.stateless_uniform(shape, self._seed + tf.constant([0, 7919 * self._draws])) >= rate
         return x * tf.cast(tf.cast(keep, tf.float32) / (1.0 - rate), x.dtype)
+
+
+def _along(x: tf.Tensor, size: int) -> tuple[int, int]:
+    """A size in both directions, or along the row of pixels alone."""
+    return (1 if x.shape[1] == 1 else size), size

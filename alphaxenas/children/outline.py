@@ -54,12 +54,23 @@ class Outline:
         """As `Layers.input`."""
         return images
 
-    def conv(self, x: Shaped, name: str, filters: int, size: int, stride: int = 1) -> Shaped:
+    def line(self, x: Shaped) -> Shaped:
+        """As `Layers.line`."""
+        return Shaped((None, 1, x.shape[1] * x.shape[2], x.shape[3]))
+
+    def conv(
+        self, x: Shaped, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> Shaped:
         """As `Layers.conv`."""
         _, height, width, channels = x.shape
-        self.kernels[f"{name}/kernel"] = ArraySpec((size, size, channels, filters), "he", size * size * channels)
+        window = (1 if height == 1 else size) * size
+        # Xavier's variance is that of "he" with the fan-out counted in.
+        fan = window * (channels + filters) if xavier else window * channels
+        self.kernels[f"{name}/kernel"] = ArraySpec((window // size, size, channels, filters), "he", fan)
+        if bias:
+            self.vectors[f"{name}/bias"] = ArraySpec((filters,), "zeros")
         y = Shaped((None, -(-height // stride), -(-width // stride), filters))
-        self.multiply_adds += size * size * channels * filters * y.shape[1] * y.shape[2]
+        self.multiply_adds += window * channels * filters * y.shape[1] * y.shape[2]
         return y
 
     def depthwise(self, x: Shaped, name: str, size: int) -> Shaped:
@@ -107,6 +118,10 @@ class Outline:
     def global_average(self, x: Shaped) -> Shaped:
         """As `Layers.global_average`."""
         return Shaped((None, x.shape[3]))
+
+    def flatten(self, x: Shaped) -> Shaped:
+        """As `Layers.flatten`."""
+        return Shaped((None, x.shape[1] * x.shape[2] * x.shape[3]))
 
     def dropout(self, x: Shaped, rate: float) -> Shaped:
         """As `Layers.dropout`."""

@@ -30,13 +30,18 @@ AUXILIARY_WEIGHT = 0.4
 """Of the second classifier's loss (Zoph et al. 2018)."""
 
 
+OPTIMIZERS = ("momentum", "adam")
+FIRST_DECAY, SECOND_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-7
+"""Of Adam's moments; Keras' constants."""
+
+
 class DivergedError(RuntimeError):
     """The loss of a child is not finite."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a child is trained: stochastic gradient descent with Nesterov momentum and a cosine schedule.
+    """How a child is trained: stochastic gradient descent, with Nesterov momentum or Adam, and a cosine schedule.
 
     Attributes:
         learning_rate: At its height, for the batch size in use.
@@ -45,8 +50,10 @@ class Recipe:
         gradient_clip: Largest global norm of the gradient; 0 for none.
         label_smoothing: Share of the target spread over all classes.
         warmup: Share of the steps, in [0, 1], in which the learning rate rises from 0; with 1 it only rises.
-        final_learning_rate: Share of `learning_rate` that the cosine ends at.
+        final_learning_rate: Share of `learning_rate` that the cosine ends at; with 1 the rate is constant.
         precision: `"float32"` or `"bfloat16"`.
+        optimizer: `"momentum"`, or `"adam"` (Kingma & Ba 2015, with its standard constants; `momentum` is then unused). Adam's
+            moments start at 0 in every child: shared weights do not carry them from one child to the next.
     """
 
     learning_rate: float = 0.1
@@ -57,6 +64,11 @@ class Recipe:
     warmup: float = 0.0
     final_learning_rate: float = 0.0
     precision: str = "float32"
+    optimizer: str = "momentum"
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"Invalid value for `optimizer`. Expected one of {', '.join(OPTIMIZERS)}. Received: {self.optimizer!r}")
 
     def rate_at(self, progress: float) -> float:
         """The learning rate when a share `progress` in [0, 1] of the training is over."""
@@ -106,19 +118,26 @@ class CompiledChild:
         self._bank = bank
         self._network = network
         self._values = _vector(bank.take("weights", self.weights))
-        self._slots = _vector(bank.take("slots", self.weights))
+        self._adam = recipe.optimizer == "adam"
+        self._slots = _vector(np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights))
+        self._squares = _vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
+        self._steps = 0
         self._moving = _vector(bank.take("statistics", self.statistics))
         self._image_shape = image_shape
 
     def state(self) -> dict[str, np.ndarray]:
         """Flat weights, slots and statistics, for a checkpoint of this child alone."""
-        return {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
+        state = {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
+        return state | {"squares": self._squares.numpy(), "steps": np.array(self._steps)} if self._adam else state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Takes over a `state()` of the same network."""
         self._values.assign(state["values"])
         self._slots.assign(state["slots"])
         self._moving.assign(state["moving"])
+        if self._adam:
+            self._squares.assign(state["squares"])
+            self._steps = int(state["steps"])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights and moving statistics by name, as copies."""
@@ -130,7 +149,8 @@ class CompiledChild:
         """Puts weights, slots and statistics of the path back into its bank, or into another one."""
         bank = bank or self._bank
         bank.put("weights", self.weights, self._values.numpy())
-        bank.put("slots", self.weights, self._slots.numpy())
+        if not self._adam:
+            bank.put("slots", self.weights, self._slots.numpy())
         bank.put("statistics", self.statistics, self._moving.numpy())
 
     def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
@@ -179,6 +199,10 @@ class CompiledChild:
         Returns:
             The loss, and how many of the images were classified correctly.
         """
+        if self._adam:
+            # The correction of the moments' bias, as a factor of the rate.
+            self._steps += 1
+            rate *= math.sqrt(1.0 - SECOND_DECAY**self._steps) / (1.0 - FIRST_DECAY**self._steps)
         draws = np.array(seed, np.uint32).view(np.int32)
         loss, hits = self._step(images, labels, *map(tf.constant, (np.float32(rate), np.float32(progress), draws)))
         return float(loss), int(hits)
@@ -244,9 +268,15 @@ class CompiledChild:
             gradient += recipe.weight_decay * tf.pad(values[:decayed], [[0, values.shape[0] - decayed]])
         if recipe.gradient_clip:
             gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
-        tf.raw_ops.ResourceApplyMomentum(
-            var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
-        )
+        if self._adam:
+            tf.raw_ops.ResourceApplyAdam(
+                var=self._values.handle, m=self._slots.handle, v=self._squares.handle, beta1_power=0.0, beta2_power=0.0, lr=rate,
+                beta1=FIRST_DECAY, beta2=SECOND_DECAY, epsilon=ADAM_EPSILON, grad=gradient,
+            )
+        else:
+            tf.raw_ops.ResourceApplyMomentum(
+                var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
+            )
         self._update_statistics(layers, 1.0 - DECAY)
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 

@@ -5,6 +5,8 @@ Nothing here imports TensorFlow; matplotlib is imported when something is drawn.
 
 from alphaxenas.spaces.cell import Block, Cell, CellSpace
 from alphaxenas.spaces.cell101 import NASBench101Cell
+from alphaxenas.spaces.chain import Chain, Layer
+from alphaxenas.spaces.declared import StateSpace
 from alphaxenas.spaces.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench201 import NASBench201, NASBench201Cell
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
@@ -17,11 +19,14 @@ __all__ = [
     "Block",
     "Cell",
     "CellSpace",
+    "Chain",
     "Code",
+    "Layer",
     "NASBench101",
     "NASBench101Cell",
     "NASBench201",
     "NASBench201Cell",
+    "StateSpace",
     "Subset",
     "Table",
 ]

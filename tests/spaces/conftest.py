@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, Subset, Table
+from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, StateSpace, Subset, Table
 
 WITH_GAPS = ((a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16))
 SOME = Table(tuple(WITH_GAPS), positions=("kernel", "width", "pool"))
@@ -29,6 +29,20 @@ POOL_101 = Subset(
     ),
 )
 
+CHOICES = StateSpace(2).add("kernel", [1, 3]).add("act", ["relu", "tanh"]).add("rate", [0.0, 0.25, 0.5])
+SKIPS = StateSpace(3, skips=True).add("kernel", [1, 3])
+RULED = (
+    StateSpace(3)
+    .add("kernel", [1, 3, 5])
+    .add("filters", [16, 32])
+    .constrain("filters", lambda layer: layer["kernel"] < 5 or layer["filters"] == 16)
+    .constrain("kernel", lambda before, layer: layer["kernel"] >= before["kernel"], over="pair")
+)
+SUMMED = StateSpace(4).add("width", [1, 2, 3]).constrain("width", lambda layers: sum(layer["width"] for layer in layers) <= 7, over="prefix")
+CONDITIONAL = StateSpace(2).add("kind", ["conv", "pool", "none"]).add("size", [2, 3], when={"kind": ["conv", "pool"]}).add("filters", [8, 16, 32], when={"kind": "conv"})
+CONDITIONAL_WITH_SKIPS = StateSpace(3, skips=True).add("drop", [True, False]).add("rate", [0.1, 0.5], when={"drop": True})
+DEEP = StateSpace(40, skips=True).add("kernel", [1, 3]).add("filters", [16, 32, 64])
+
 SPACES = {
     "cell": CellSpace(),
     "cell of one block": CellSpace(blocks=1, operations=("conv3x3", "identity")),
@@ -41,6 +55,13 @@ SPACES = {
     "table of everything": EVERY,
     "subset of nasbench201": POOL_201,
     "subset of nasbench101": POOL_101,
+    "declared choices": CHOICES,
+    "declared with skip connections": SKIPS,
+    "declared with rules": RULED,
+    "declared with a sum": SUMMED,
+    "declared with conditions": CONDITIONAL,
+    "declared with conditions and skip connections": CONDITIONAL_WITH_SKIPS,
+    "declared with 40 layers": DEEP,
 }
 TINY_SPACES = {
     "one block": CellSpace(blocks=1, operations=("conv3x3", "identity", "maxpool3x3")),
@@ -50,12 +71,18 @@ TINY_SPACES = {
     "table with gaps": SOME,
     "table of everything": EVERY,
     "subset of nasbench201": POOL_201,
+    "declared choices": CHOICES,
+    "declared with skip connections": SKIPS,
+    "declared with rules": RULED,
+    "declared with a sum": SUMMED,
 }
 """Their games have one length each."""
 TINY_SPACES_OF_MANY_LENGTHS = {
     "nasbench101 of four vertices": NASBench101(4),
     "nasbench101 of five vertices, five edges": NASBench101(5, 5),
     "subset of nasbench101": POOL_101,
+    "declared with conditions": CONDITIONAL,
+    "declared with conditions and skip connections": CONDITIONAL_WITH_SKIPS,
 }
 
 

@@ -1,0 +1,135 @@
+"""Architectures of declared spaces: layers one after another, each with its chosen values, and how they are written.
+
+Text, one line, `;` between layers; with skip connections every layer but the first says which earlier layers feed it:
+
+    kernel=3, filters=16; kernel=1, filters=32, skips=0; kernel=3, filters=64, skips=none
+
+JSON, one line per layer:
+
+    {
+      "layers": [
+        {"kernel": 3, "filters": 16},
+        {"kernel": 1, "filters": 32, "skips": [0]},
+        {"kernel": 3, "filters": 64, "skips": []}
+      ]
+    }
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Value = int | float | str | bool
+SKIPS = "skips"
+"""Word for skip connections in both forms; no choice may be called so."""
+
+
+@dataclass(frozen=True)
+class Layer(Mapping):
+    """The choices of one layer, a read-only mapping: `layer["kernel"]`, `layer.get("pool", 1)`.
+
+    Attributes:
+        pairs: (name, value) in the order of the declaration, without the choices that do not exist in this layer.
+    """
+
+    pairs: tuple[tuple[str, Value], ...]
+
+    def __getitem__(self, name: str) -> Value:
+        for known, value in self.pairs:
+            if known == name:
+                return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self.pairs])
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={written(value)}" for name, value in self.pairs)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A finished architecture of a declared space.
+
+    Attributes:
+        layers: From the input to the output.
+        skips: For every layer the earlier layers that feed it, ascending; empty as a whole in a space without skip connections.
+    """
+
+    layers: tuple[Layer, ...]
+    skips: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.skips and len(self.skips) != len(self.layers):
+            raise ValueError(f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. Received: {self.skips}")
+        for number, sources in enumerate(self.skips):
+            if list(sources) != sorted(set(sources)) or not all(0 <= source < number for source in sources):
+                raise ValueError(f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. Received: {sources}")
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{layer}, {SKIPS}={'+'.join(map(str, self.skips[number])) or 'none'}" if self.skips and number else str(layer)
+            for number, layer in enumerate(self.layers)
+        )
+
+    def to_json(self) -> str:
+        """JSON text with a line per layer."""
+        lines = [
+            json.dumps({**layer, SKIPS: list(self.skips[number])} if self.skips and number else dict(layer))
+            for number, layer in enumerate(self.layers)
+        ]
+        return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+
+    def inputs(self, number: int) -> tuple[int, ...]:
+        """The layers that feed layer `number`; empty where it reads the network's input."""
+        if self.skips:
+            return self.skips[number]
+        return (number - 1,) if number else ()
+
+    def loose_ends(self) -> tuple[int, ...]:
+        """The layers that feed no other layer; the network's output is read from them all."""
+        used = {source for number in range(len(self.layers)) for source in self.inputs(number)}
+        return tuple(number for number in range(len(self.layers)) if number not in used)
+
+
+def written(value: Value) -> str:
+    """A value as it stands in texts; different values of a choice have different texts."""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def read_chain(text: str) -> list[dict[str, Any]]:
+    """The layers of a text or JSON form, as they are written: name to text, or to what JSON held.
+
+    Raises:
+        ValueError: It has neither form.
+    """
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+        layers = content.get("layers") if set(content) == {"layers"} else None
+        if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+            raise ValueError(f'Invalid value for `architecture`. Expected {{"layers": [{{"NAME": VALUE}}, ...]}}. Received: {text[:80]!r}')
+        return layers
+    layers = []
+    for number, piece in enumerate(text.removesuffix(";").split(";")):
+        layer: dict[str, Any] = {}
+        for entry in piece.split(","):
+            name, mark, value = (part.strip() for part in entry.partition("="))
+            if not mark or name in layer:
+                expected = "every choice once" if mark else "`NAME=VALUE` with commas between"
+                raise ValueError(f"Invalid value for `architecture` in layer {number}. Expected {expected}. Received: {piece.strip()!r}")
+            layer[name] = value
+        if SKIPS in layer:
+            sources = [] if layer[SKIPS] == "none" else layer[SKIPS].split("+")
+            layer[SKIPS] = [int(source) if source.strip().isdecimal() else source for source in sources]
+        layers.append(layer)
+    return layers
