@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
+from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
@@ -245,6 +245,10 @@ class Pen:
         """An arrow head that points right and ends at (x, y)."""
         head = [(x, y), (x - HEAD, y + 0.1), (x - HEAD, y - 0.1)]
         self._axes.add_patch(Polygon(head, closed=True, facecolor=colour, edgecolor="none", zorder=3.5))
+
+    def dot(self, x: float, y: float, colour: str) -> None:
+        """The end of a line that arrives from above."""
+        self._axes.add_patch(Circle((x, y), 0.07, facecolor=colour, edgecolor="none", zorder=3.5))
 
     def rounded(
         self, left: float, bottom: float, width: float, height: float, fill: str, edge: str, order: float
