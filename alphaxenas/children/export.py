@@ -6,13 +6,13 @@ and gives class probabilities; normalisation is inside. It computes in float32 w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from alphaxenas.children.layers import EPSILON
+from alphaxenas.children.layers import EPSILON, Size, dilated
 from alphaxenas.children.training import CompiledChild, Network
 from alphaxenas.data.images import ImageData
 
@@ -26,6 +26,7 @@ class KerasLayers:
 
     def __init__(self) -> None:
         self.arrays: list[tuple[keras.layers.Layer, list[str]]] = []
+        self._dilations: dict[str, int] = {}
         self._names: set[str] = set()
 
     def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
@@ -35,14 +36,16 @@ class KerasLayers:
         return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
 
     def conv(
-        self, x: keras.KerasTensor, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+        self, x: keras.KerasTensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
     ) -> keras.KerasTensor:
         window, strides = (_along(x, length) for length in (size, stride))
         layer = keras.layers.Conv2D(filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv"))
         return self._with_arrays(layer, x, [f"{name}/kernel", *[f"{name}/bias"] * bias])
 
-    def depthwise(self, x: keras.KerasTensor, name: str, size: int) -> keras.KerasTensor:
-        layer = keras.layers.DepthwiseConv2D(size, padding="same", use_bias=False, name=self._name(name, "depthwise"))
+    def depthwise(self, x: keras.KerasTensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> keras.KerasTensor:
+        side = (size - 1) * dilation + 1
+        layer = keras.layers.DepthwiseConv2D(side, stride, padding="same", use_bias=False, name=self._name(name, "depthwise"))
+        self._dilations[f"{name}/depthwise"] = dilation
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
 
     def batch_norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -52,6 +55,14 @@ class KerasLayers:
     def dense(self, x: keras.KerasTensor, name: str, units: int) -> keras.KerasTensor:
         layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
         return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
+
+    def dense_of_parts(self, parts: Mapping[str, keras.KerasTensor], name: str, units: int) -> keras.KerasTensor:
+        layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
+        kernels = [f"{name}/{part}/kernel" for part in parts]
+        return self._with_arrays(layer, self.concat(list(parts.values())), [*kernels, f"{name}/bias"])
+
+    def shifted(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Cropping2D(((1, 0), (1, 0)))(keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
 
     def relu(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.ReLU()(x)
@@ -64,6 +75,10 @@ class KerasLayers:
 
     def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+
+    def min_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
+        turned = keras.layers.Rescaling(-1.0)
+        return keras.layers.Rescaling(-1.0)(self.max_pool(turned(x), size, stride))
 
     def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         return keras.layers.AveragePooling2D(_along(x, size), _along(x, stride), padding="same")(x)
@@ -80,6 +95,11 @@ class KerasLayers:
     def drop_path(self, x: keras.KerasTensor, rate: float, depth: float) -> keras.KerasTensor:
         return x
 
+    def values(self, names: list[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The arrays of one layer as Keras wants them: kernels of parts joined, dilated kernels with their zeros."""
+        found = [dilated(arrays[name], self._dilations.get(name, 1)) for name in names]
+        return [np.concatenate(found[:-1]), found[-1]] if names[-1].endswith("/bias") else found
+
     def _with_arrays(self, layer: keras.layers.Layer, x: keras.KerasTensor, names: list[str]) -> keras.KerasTensor:
         self.arrays.append((layer, names))
         return layer(x)
@@ -92,9 +112,9 @@ class KerasLayers:
         return unique
 
 
-def _along(x: keras.KerasTensor, size: int) -> tuple[int, int]:
-    """As in `layers`."""
-    return (1 if x.shape[1] == 1 else size), size
+def _along(x: keras.KerasTensor, size: Size) -> tuple[int, int]:
+    """As in `layers`; two numbers stay what they are."""
+    return size if isinstance(size, tuple) else ((1 if x.shape[1] == 1 else size), size)
 
 
 def export_keras(child: CompiledChild, network: Network, data: ImageData) -> keras.Model:
@@ -114,7 +134,7 @@ def export_keras(child: CompiledChild, network: Network, data: ImageData) -> ker
     normalised = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist(), name="normalise")(pixels)
     model = keras.Model(pixels, network(layers, normalised)[0])
     for layer, names in layers.arrays:
-        layer.set_weights([arrays[name] for name in names])
+        layer.set_weights(layers.values(names, arrays))
     return model
 
 

@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 EPSILON = 1e-3
+
+Size = int | tuple[int, int]
+
+
+def dilated(kernel: tf.Tensor | np.ndarray, dilation: int) -> tf.Tensor | np.ndarray:
+    """A depthwise kernel `[s, s, c, 1]` with zeros between its entries: any stride goes with it, on every device."""
+    if dilation == 1:
+        return kernel
+    size, side = int(kernel.shape[0]), (int(kernel.shape[0]) - 1) * dilation + 1
+    spread = np.zeros((side, size), np.float32)
+    spread[np.arange(size) * dilation, np.arange(size)] = 1.0
+    einsum = np.einsum if isinstance(kernel, np.ndarray) else tf.einsum
+    spread = spread if isinstance(kernel, np.ndarray) else tf.cast(spread, kernel.dtype)
+    return einsum("ai,bj,ijcm->abcm", spread, spread, kernel)
 
 
 class Layers:
@@ -56,21 +71,21 @@ class Layers:
         return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
 
     def conv(
-        self, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+        self, x: tf.Tensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
     ) -> tf.Tensor:
         """Convolution. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
 
-        With a height of 1 the kernel has height 1 too. `bias` adds a trained number per channel, at first 0. `xavier` chooses
+        `size` may be (height, width); of one number, the kernel of an image of height 1 has height 1 too. `bias` adds a trained number per channel, at first 0. `xavier` chooses
         the kernel's initial values: variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
         """
         kernel = self._weights[f"{name}/kernel"]
         y = tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *_along(x, stride), 1], padding="SAME")
         return tf.raw_ops.BiasAdd(value=y, bias=tf.cast(self._weights[f"{name}/bias"], self._dtype)) if bias else y
 
-    def depthwise(self, x: tf.Tensor, name: str, size: int) -> tf.Tensor:
-        """Depthwise convolution without bias, shape kept."""
-        kernel = self._weights[f"{name}/depthwise"]
-        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="SAME")
+    def depthwise(self, x: tf.Tensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> tf.Tensor:
+        """Depthwise convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, c]`."""
+        kernel = dilated(self._weights[f"{name}/depthwise"], dilation)
+        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, stride, stride, 1], padding="SAME")
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Batch normalisation over all axes but the last, with trained scale and offset."""
@@ -90,6 +105,15 @@ class Layers:
         """Affine map in float32, the last of a network. `[B, n] -> [B, units]`."""
         return tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
 
+    def dense_of_parts(self, parts: Mapping[str, tf.Tensor], name: str, units: int) -> tf.Tensor:
+        """Affine map of a concatenation, with a kernel for each part: `{part: [B, n]} -> [B, units]`."""
+        products = [tf.linalg.matmul(x, self._weights[f"{name}/{part}/kernel"]) for part, x in parts.items()]
+        return self.add(products) + self._weights[f"{name}/bias"]
+
+    def shifted(self, x: tf.Tensor) -> tf.Tensor:
+        """The image moved up and left by one pixel; zeros follow."""
+        return tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]])[:, 1:, 1:, :]
+
     def relu(self, x: tf.Tensor) -> tf.Tensor:
         """Rectifier, computed once for a tensor that several operations rectify."""
         if id(x) not in self._rectified:
@@ -108,6 +132,10 @@ class Layers:
         """Maximum over windows of `size` x `size` (with a height of 1: of `size` pixels); padding never wins."""
         (high, wide), (down, across) = _along(x, size), _along(x, stride)
         return tf.raw_ops.MaxPool(input=x, ksize=[1, high, wide, 1], strides=[1, down, across, 1], padding="SAME")
+
+    def min_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
+        """Minimum over windows of `size` x `size`; padding never wins."""
+        return -self.max_pool(-x, size, stride)
 
     def average_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
         """Mean over windows of `size` x `size` (with a height of 1: of `size` pixels); padding does not count."""

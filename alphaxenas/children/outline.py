@@ -6,7 +6,7 @@ outline to learn which arrays it wants, and once over `Layers` to build its grap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,26 +59,27 @@ class Outline:
         return Shaped((None, 1, x.shape[1] * x.shape[2], x.shape[3]))
 
     def conv(
-        self, x: Shaped, name: str, filters: int, size: int, stride: int = 1, bias: bool = False, xavier: bool = False
+        self, x: Shaped, name: str, filters: int, size: int | tuple[int, int], stride: int = 1, bias: bool = False, xavier: bool = False
     ) -> Shaped:
         """As `Layers.conv`."""
         _, height, width, channels = x.shape
-        window = (1 if height == 1 else size) * size
+        high, wide = size if isinstance(size, tuple) else (1 if height == 1 else size, size)
         # Xavier's variance is that of "he" with the fan-out counted in.
-        fan = window * (channels + filters) if xavier else window * channels
-        self.kernels[f"{name}/kernel"] = ArraySpec((window // size, size, channels, filters), "he", fan)
+        fan = high * wide * (channels + filters * xavier)
+        self.kernels[f"{name}/kernel"] = ArraySpec((high, wide, channels, filters), "he", fan)
         if bias:
             self.vectors[f"{name}/bias"] = ArraySpec((filters,), "zeros")
         y = Shaped((None, -(-height // stride), -(-width // stride), filters))
-        self.multiply_adds += window * channels * filters * y.shape[1] * y.shape[2]
+        self.multiply_adds += high * wide * channels * filters * y.shape[1] * y.shape[2]
         return y
 
-    def depthwise(self, x: Shaped, name: str, size: int) -> Shaped:
+    def depthwise(self, x: Shaped, name: str, size: int, stride: int = 1, dilation: int = 1) -> Shaped:
         """As `Layers.depthwise`."""
         _, height, width, channels = x.shape
         self.kernels[f"{name}/depthwise"] = ArraySpec((size, size, channels, 1), "he", size * size)
-        self.multiply_adds += size * size * channels * height * width
-        return x
+        y = Shaped((None, -(-height // stride), -(-width // stride), channels))
+        self.multiply_adds += size * size * channels * y.shape[1] * y.shape[2]
+        return y
 
     def batch_norm(self, x: Shaped, name: str) -> Shaped:
         """As `Layers.batch_norm`."""
@@ -97,6 +98,19 @@ class Outline:
         self.multiply_adds += x.shape[1] * units
         return Shaped((None, units))
 
+    def dense_of_parts(self, parts: Mapping[str, Shaped], name: str, units: int) -> Shaped:
+        """As `Layers.dense_of_parts`."""
+        inputs = sum(x.shape[1] for x in parts.values())
+        for part, x in parts.items():
+            self.matrices[f"{name}/{part}/kernel"] = ArraySpec((x.shape[1], units), "he", 2 * x.shape[1])
+        self.vectors[f"{name}/bias"] = ArraySpec((units,), "zeros")
+        self.multiply_adds += inputs * units
+        return Shaped((None, units))
+
+    def shifted(self, x: Shaped) -> Shaped:
+        """As `Layers.shifted`."""
+        return x
+
     def relu(self, x: Shaped) -> Shaped:
         """As `Layers.relu`."""
         return x
@@ -113,7 +127,7 @@ class Outline:
         """As `Layers.max_pool`."""
         return Shaped((None, -(-x.shape[1] // stride), -(-x.shape[2] // stride), x.shape[3]))
 
-    average_pool = max_pool
+    average_pool = min_pool = max_pool
 
     def global_average(self, x: Shaped) -> Shaped:
         """As `Layers.global_average`."""

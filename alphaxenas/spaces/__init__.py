@@ -7,6 +7,8 @@ from alphaxenas.spaces.cell import Block, Cell, CellSpace
 from alphaxenas.spaces.cell101 import NASBench101Cell
 from alphaxenas.spaces.chain import Chain, Layer
 from alphaxenas.spaces.declared import StateSpace
+from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroArchitecture, MacroLayer, MacroSpace
+from alphaxenas.spaces.micro import ENAS_OPERATIONS, MICRO_OPERATIONS, MicroArchitecture, MicroSpace
 from alphaxenas.spaces.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench201 import NASBench201, NASBench201Cell
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
@@ -15,6 +17,9 @@ from alphaxenas.spaces.table import Code, Table
 
 __all__ = [
     "COMBINATIONS",
+    "ENAS_OPERATIONS",
+    "MACRO_OPERATIONS",
+    "MICRO_OPERATIONS",
     "OPERATIONS",
     "Block",
     "Cell",
@@ -22,6 +27,11 @@ __all__ = [
     "Chain",
     "Code",
     "Layer",
+    "MacroArchitecture",
+    "MacroLayer",
+    "MacroSpace",
+    "MicroArchitecture",
+    "MicroSpace",
     "NASBench101",
     "NASBench101Cell",
     "NASBench201",

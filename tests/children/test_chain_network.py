@@ -145,7 +145,7 @@ class TestAdam:
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             optimizer.apply(tape.gradient(loss, list(variables.values())), list(variables.values()))
         for name, array in child.arrays().items():
-            np.testing.assert_allclose(array, variables[name].numpy(), atol=2e-5, err_msg=name)
+            np.testing.assert_allclose(array, variables[name].numpy(), atol=1e-4, err_msg=name)  # five steps move them by up to 0.05
 
     def test_a_restored_child_goes_on_bit_for_bit(self):
         (x, y), network = batch_of(), mnist_chain(DROPPING, 3)

@@ -1,0 +1,301 @@
+"""The macro space of ENAS: a chain of layers, each with an operation and a skip connection from any earlier output.
+
+Layer l reads the output of the layer before it (layer 0 reads the stem). Sources of skip connections are the stem and all
+layers before that one. The game has, for each layer in turn, one move for the operation and one yes-or-no move for every
+source, which is also the order of the integers that ENAS prints: `0 1 0 4 1 1` are the three layers below.
+
+Text, one line, the sources in brackets:
+
+    conv3x3; sep3x3; avgpool3x3(stem,l0)
+
+JSON, one line per layer: `{"layers": [{"operation": "conv3x3", "skips": []}, ...]}`.
+
+Source: Pham et al. 2018, section 2.3, "Designing convolutional networks"; the meaning of the integers is that of the
+published code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.notation import check_name
+
+MACRO_OPERATIONS = ("conv3x3", "sep3x3", "conv5x5", "sep5x5", "avgpool3x3", "maxpool3x3")
+"""In the order of ENAS's codes 0..5."""
+SKIPS = ("no skip", "skip")
+_EXAMPLE = "conv3x3; sep3x3; avgpool3x3(stem,l0)"
+
+
+def source_name(index: int) -> str:
+    """0 is `stem`, 1+l is `ll`, the output of layer l."""
+    return "stem" if index == 0 else f"l{index - 1}"
+
+
+@dataclass(frozen=True)
+class MacroLayer:
+    """One layer.
+
+    Attributes:
+        operation: One of `MACRO_OPERATIONS`.
+        skips: Sources of its skip connections, ascending: 0 = stem, 1+j = layer j.
+    """
+
+    operation: str
+    skips: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return self.operation + (f"({','.join(map(source_name, self.skips))})" if self.skips else "")
+
+
+@dataclass(frozen=True)
+class MacroArchitecture:
+    """A finished architecture of the macro space.
+
+    Attributes:
+        layers: At least one; layer l may skip from sources 0 to l-1 (source l is what it reads anyway).
+    """
+
+    layers: tuple[MacroLayer, ...]
+
+    def __post_init__(self) -> None:
+        layers = tuple(MacroLayer(layer.operation, tuple(sorted(layer.skips))) for layer in self.layers)
+        object.__setattr__(self, "layers", layers)
+        if not layers:
+            raise ValueError("Invalid value for `layers`. Expected at least one layer. Received: none")
+        for number, layer in enumerate(layers):
+            check_name("operation", layer.operation, MACRO_OPERATIONS, f"layer l{number}")
+            if len(set(layer.skips)) < len(layer.skips) or not all(0 <= source < number for source in layer.skips):
+                allowed = ", ".join(map(source_name, range(number))) or "none"
+                raise ValueError(
+                    f"Invalid value for `skips` in layer l{number}. Expected each at most once among: {allowed}. "
+                    f"Received: {', '.join(map(source_name, layer.skips))}"
+                )
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self) -> str:
+        """One line; see the module text."""
+        return "; ".join(map(str, self.layers))
+
+    def to_json(self) -> str:
+        """JSON text with a line per layer."""
+        lines = (json.dumps({"operation": layer.operation, "skips": list(map(source_name, layer.skips))}) for layer in self.layers)
+        return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+
+    def to_integers(self, operations: Sequence[str] = MACRO_OPERATIONS) -> str:
+        """As ENAS prints it: per layer the operation's code, then 0 or 1 for every source."""
+        numbers: list[int] = []
+        for number, layer in enumerate(self.layers):
+            check_name("operation", layer.operation, operations, f"layer l{number}")
+            numbers += [tuple(operations).index(layer.operation), *(int(source in layer.skips) for source in range(number))]
+        return " ".join(map(str, numbers))
+
+    @classmethod
+    def from_integers(cls, text: str, operations: Sequence[str] = MACRO_OPERATIONS) -> MacroArchitecture:
+        """The architecture that ENAS printed as `text`; brackets, commas and line breaks do not matter.
+
+        Raises:
+            ValueError: Names the position and what is legal there.
+        """
+        words = re.sub(r"[\[\],]", " ", text).split()
+        layers = next((count for count in range(1, len(words) + 1) if _length(count) >= len(words)), 0)
+        if not layers or _length(layers) != len(words) or not all(re.fullmatch(r"-?\d+", word) for word in words):
+            raise ValueError(
+                "Invalid value for `architecture`. Expected whole numbers, 1 + l for layer l: 1, 3, 6, ..., 78 for twelve layers. "
+                f"Received: {len(words)} words, {text.strip()[:80]!r}"
+            )
+        numbers, found, start = list(map(int, words)), [], 0
+        for layer in range(layers):
+            for place in range(layer + 1):
+                limit = 2 if place else len(operations)
+                if not 0 <= numbers[start + place] < limit:
+                    what = f"skip from {source_name(place - 1)} to" if place else "operation of"
+                    raise ValueError(
+                        f"Invalid value for `architecture` at position {start + place} ({what} layer {layer}). "
+                        f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
+                    )
+            skips = tuple(source for source in range(layer) if numbers[start + 1 + source])
+            found.append(MacroLayer(operations[numbers[start]], skips))
+            start += layer + 1
+        return cls(tuple(found))
+
+    @classmethod
+    def parse(cls, text: str) -> MacroArchitecture:
+        """The architecture of the one-line, the JSON or the integer form.
+
+        Raises:
+            ValueError: Says in which layer what is wrong, what is allowed, and the nearest name.
+        """
+        if text.lstrip().startswith("{"):
+            return cls(tuple(_read_json(text)))
+        if re.fullmatch(r"[\s\d\[\],-]+", text):
+            return cls.from_integers(text)
+        return cls(tuple(_read_layer(piece, number) for number, piece in enumerate(text.strip().removesuffix(";").split(";"))))
+
+
+@dataclass(frozen=True)
+class MacroSpace:
+    """The rules for chains of a given number of layers (`alphaxenas.contracts.SearchSpace`).
+
+    Attributes:
+        layers: Layers, >= 1.
+        vocabulary: The operations, then `no skip` and `skip`.
+        max_length: Of every game: layers + layers * (layers - 1) / 2.
+
+    Example:
+        >>> MacroSpace().size() == 6**12 * 2**66
+        True
+    """
+
+    layers: int = 12
+    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False, default=(*MACRO_OPERATIONS, *SKIPS))
+    max_length: int = field(init=False, repr=False, compare=False)
+    _legal: tuple[Tokens, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 1:
+            raise ValueError(f"Invalid value for `layers`. Expected a whole number >= 1. Received: {self.layers!r}")
+        first = len(MACRO_OPERATIONS)
+        legal = [tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)]
+        object.__setattr__(self, "max_length", len(legal))
+        object.__setattr__(self, "_legal", (*legal, ()))
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What a layer may choose from."""
+        return MACRO_OPERATIONS
+
+    def legal_actions(self, tokens: Tokens) -> Tokens:
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        try:
+            return self._legal[len(tokens)]
+        except IndexError:
+            raise ValueError(f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}") from None
+
+    def decode(self, tokens: Tokens) -> MacroArchitecture:
+        """The architecture of a complete game.
+
+        Raises:
+            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+        """
+        if len(tokens) != self.max_length:
+            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
+        for place, (token, legal) in enumerate(zip(tokens, self._legal)):
+            if token not in legal:
+                raise ValueError(f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}")
+        found, start = [], 0
+        for layer in range(self.layers):
+            chosen = tokens[start + 1 : start + 1 + layer]
+            skips = tuple(source for source, token in enumerate(chosen) if token == len(MACRO_OPERATIONS) + 1)
+            found.append(MacroLayer(MACRO_OPERATIONS[tokens[start]], skips))
+            start += layer + 1
+        return MacroArchitecture(tuple(found))
+
+    def encode(self, architecture: MacroArchitecture) -> Tokens:
+        """The tokens of an architecture; `decode(encode(a)) == a`. Raises ValueError for another number of layers."""
+        self._check(architecture)
+        first, tokens = len(MACRO_OPERATIONS), []
+        for number, layer in enumerate(architecture.layers):
+            tokens += [MACRO_OPERATIONS.index(layer.operation), *(first + (source in layer.skips) for source in range(number))]
+        return tuple(tokens)
+
+    def key(self, architecture: MacroArchitecture) -> str:
+        """The one-line text: no two architectures of this space are the same graph."""
+        return architecture.to_text()
+
+    def size(self) -> int:
+        """Exact number of complete games: 6^layers * 2^(layers (layers - 1) / 2)."""
+        return prod(len(legal) for legal in self._legal[:-1])
+
+    def sample(self, rng: np.random.Generator) -> MacroArchitecture:
+        """An architecture drawn uniformly over complete games (every move is independent and uniform)."""
+        return self.decode(tuple(legal[rng.integers(len(legal))] for legal in self._legal[:-1]))
+
+    def neighbours(self, architecture: MacroArchitecture) -> list[MacroArchitecture]:
+        """All architectures that differ in one token, each once, in ascending order of place and token."""
+        tokens = self.encode(architecture)
+        return [
+            self.decode((*tokens[:place], other, *tokens[place + 1 :]))
+            for place, token in enumerate(tokens)
+            for other in self._legal[place]
+            if other != token
+        ]
+
+    def features(self, architecture: MacroArchitecture) -> np.ndarray:
+        """float32: operations layer by layer as one-hot codes, every skip decision, then counts; see `feature_groups`."""
+        self._check(architecture)
+        kinds = [MACRO_OPERATIONS.index(layer.operation) for layer in architecture.layers]
+        one_hot = np.eye(len(MACRO_OPERATIONS), dtype=np.float32)[kinds]
+        skips = [float(source in layer.skips) for number, layer in enumerate(architecture.layers) for source in range(number)]
+        spans = [number - source for number, layer in enumerate(architecture.layers) for source in layer.skips]
+        counts = [*one_hot.sum(0), len(spans), sum(spans)]
+        return np.concatenate([one_hot.ravel(), skips, counts]).astype(np.float32)
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together."""
+        operations = self.layers * len(MACRO_OPERATIONS)
+        skips = operations + self.layers * (self.layers - 1) // 2
+        return {
+            "operations": (slice(0, operations), "one-hot"), "skips": (slice(operations, skips), "numbers"),
+            "counts": (slice(skips, skips + len(MACRO_OPERATIONS) + 2), "counts"),
+        }  # fmt: skip
+
+    def parse(self, text: str) -> MacroArchitecture:
+        """An architecture of this space from its JSON, one-line or integer form; ValueError as `MacroArchitecture.parse`."""
+        architecture = MacroArchitecture.parse(text)
+        self._check(architecture)
+        return architecture
+
+    def draw(self, architecture: MacroArchitecture, axes: Any) -> None:
+        """Draws the chain from left to right, skip connections as arcs above it."""
+        from alphaxenas.spaces.macro_drawing import draw_macro
+
+        draw_macro([layer.operation for layer in architecture.layers], [layer.skips for layer in architecture.layers], axes)
+
+    def _check(self, architecture: MacroArchitecture) -> None:
+        """ValueError unless the architecture belongs to this space."""
+        if len(architecture.layers) != self.layers:
+            raise ValueError(f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(architecture.layers)}")
+
+
+def _length(layers: int) -> int:
+    return layers * (layers + 1) // 2
+
+
+def _read_layer(text: str, number: int) -> MacroLayer:
+    """Layer `number` from `operation` or `operation(source,source)`."""
+    found = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", text)
+    if not found:
+        raise ValueError(f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. Received: {text.strip()!r}")
+    return _layer(found[1], [name.strip() for name in (found[2] or "").split(",") if name.strip()], number)
+
+
+def _layer(operation: object, names: Sequence[object], number: int) -> MacroLayer:
+    place, allowed = f"layer l{number}", [source_name(index) for index in range(number)]
+    check_name("operation", operation, MACRO_OPERATIONS, place)
+    if names and not allowed:
+        raise ValueError(f"Invalid value for `skips` in {place}. Expected none: there is no earlier output. Received: {list(names)}")
+    return MacroLayer(operation, tuple(allowed.index(check_name("skips", name, allowed, place)) for name in names))
+
+
+def _read_json(text: str) -> list[MacroLayer]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+    layers = content["layers"] if set(content) == {"layers"} else None
+    if not isinstance(layers, list):
+        raise ValueError(f'Invalid value for `architecture`. Expected {{"layers": [...]}}. Received: {text.strip()[:80]!r}')
+    for number, layer in enumerate(layers):
+        if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
+            raise ValueError(f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. Received: {layer!r}")
+    return [_layer(layer["operation"], layer["skips"], number) for number, layer in enumerate(layers)]
