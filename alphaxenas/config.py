@@ -26,7 +26,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
-CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided")
+CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 PRECISIONS = ("float32", "bfloat16", "auto")
@@ -181,7 +181,8 @@ class StudyConfig:
         "variants shown in a comparison of their own, written likewise; empty = none")
     study_seeds: int = whole(10, "seeds 0, 1, 2, ... of every controller on every table", low=1)
     cap: int = whole(20_000, "a search that has not succeeded after so many queries ends and counts as so many", low=1)
-    target: str = text("optimum", "when a search has succeeded: optimum, first-optimum where several are equal, or a top share such as 0.001", r"optimum|first-optimum|0?\.[0-9]+")
+    target: str = text("optimum", "when a search has succeeded: optimum, first-optimum where several are equal, a top share such as 0.001, or a signal such as 94.0 or >=0.94",
+                      r"optimum|first-optimum|0?\.[0-9]+|(>=)?[0-9]+(\.[0-9]+)?")
     processes: int = whole(0, "searches at the same time; 0 = as many as there are cores", low=0)
 
 
