@@ -120,6 +120,13 @@ class SearchConfig:
     alphax_rollouts: int = whole(10, "k of alphax: predicted completions per simulation", low=0)
     evolution_population: int = whole(20, "evolution: architectures alive", low=1)
     evolution_sample: int = whole(10, "evolution: of so many drawn ones the best is mutated", low=1)
+    policy_cell: str = choice("lstm", "reinforce and controller_pool: recurrent cell of the policy; nascell is Zoph and Le's", ("lstm", "nascell"))
+    policy_units: int = whole(32, "width of a policy", low=1)
+    policy_batch: int = whole(10, "architectures drawn per update of a policy", low=1)
+    policy_learning_rate: float = number(0.1, "Adam's learning rate for policies", above=0)
+    policy_entropy: float = number(0.2, "weight of the entropy bonus that keeps policies from collapsing", low=0)
+    policy_epsilon: float = number(0.0, "share of architectures first drawn uniformly instead of by the policy; falls by 1 % a batch", low=0, below=1)
+    pool_policies: int = whole(4, "controller_pool: policies that share their experience", low=1)
     checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
 
 
