@@ -26,7 +26,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
-CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided")
+CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 PRECISIONS = ("float32", "bfloat16", "auto")
@@ -120,6 +120,13 @@ class SearchConfig:
     alphax_rollouts: int = whole(10, "k of alphax: predicted completions per simulation", low=0)
     evolution_population: int = whole(20, "evolution: architectures alive", low=1)
     evolution_sample: int = whole(10, "evolution: of so many drawn ones the best is mutated", low=1)
+    policy_cell: str = choice("lstm", "reinforce and controller_pool: recurrent cell of the policy; nascell is Zoph and Le's", ("lstm", "nascell"))
+    policy_units: int = whole(32, "width of a policy", low=1)
+    policy_batch: int = whole(10, "architectures drawn per update of a policy", low=1)
+    policy_learning_rate: float = number(0.1, "Adam's learning rate for policies", above=0)
+    policy_entropy: float = number(0.2, "weight of the entropy bonus that keeps policies from collapsing", low=0)
+    policy_epsilon: float = number(0.0, "share of architectures first drawn uniformly instead of by the policy; falls by 1 % a batch", low=0, below=1)
+    pool_policies: int = whole(4, "controller_pool: policies that share their experience", low=1)
     checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
 
 
@@ -181,7 +188,8 @@ class StudyConfig:
         "variants shown in a comparison of their own, written likewise; empty = none")
     study_seeds: int = whole(10, "seeds 0, 1, 2, ... of every controller on every table", low=1)
     cap: int = whole(20_000, "a search that has not succeeded after so many queries ends and counts as so many", low=1)
-    target: str = text("optimum", "when a search has succeeded: optimum, first-optimum where several are equal, or a top share such as 0.001", r"optimum|first-optimum|0?\.[0-9]+")
+    target: str = text("optimum", "when a search has succeeded: optimum, first-optimum where several are equal, a top share such as 0.001, or a signal such as 94.0 or >=0.94",
+                      r"optimum|first-optimum|0?\.[0-9]+|(>=)?[0-9]+(\.[0-9]+)?")
     processes: int = whole(0, "searches at the same time; 0 = as many as there are cores", low=0)
 
 

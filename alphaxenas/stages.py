@@ -34,11 +34,14 @@ _OWN = (
     "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
     "dirichlet_weight", "refresh_after", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps", "replay_capacity",
 )
+_POLICY = ("cell", "units", "batch", "learning_rate", "entropy", "epsilon")
 CONTROLLER_PARAMETERS = {
     "alphaxenas": {name: name for name in _OWN},
     "uct": {"exploration": "uct_exploration"},
     "alphax": {"rollouts": "alphax_rollouts"},
     "evolution": {"population": "evolution_population", "sample": "evolution_sample"},
+    "reinforce": {name: f"policy_{name}" for name in _POLICY},
+    "controller_pool": {name: f"policy_{name}" for name in _POLICY} | {"policies": "pool_policies"},
 }
 """Settings of controllers and the parameters that they come from; others keep their defaults."""
 

@@ -117,15 +117,18 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
     Args:
         table: Any table.
         target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as `"0.001"`: the
-            rows of this top share, and those as good as the last of them.
+            rows of this top share, and those as good as the last of them. A value such as `"94.0"` or `">=0.94"`: the rows whose
+            signal is at least that.
 
     Raises:
-        ParameterError: The target is none of these.
+        ParameterError: The target is none of these, or a value that no row has.
     """
-    share = parse_target(target)
+    kind, number = parse_target(target)
     if target == OPTIMA[1]:
         return frozenset([int(np.argmax(table.signal))])
-    threshold = np.sort(table.signal)[-max(1, int(share * len(table)))]
+    threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
+    if threshold > table.optimum:
+        raise ParameterError(f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}")
     return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
 
 
@@ -170,11 +173,12 @@ def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collect
     return trace
 
 
-def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int, processes: int = 1) -> None:
+def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int, target: str = OPTIMA[0],
+                processes: int = 1) -> None:
     """Reads every table and makes every controller, so that nothing is opened or emptied for a study that cannot be.
 
     Raises:
-        ValueError: A table, a controller or a number is impossible; names it, a table with file, row and column.
+        ValueError: A table, a controller, a number or the target is impossible; names it, a table with file, row and column.
     """
     for name, holds, expected, value in (
         ("tables", len({table.name for table in tables}) == len(tables) > 0, "at least one, with different names", [table.name for table in tables]),
@@ -187,6 +191,7 @@ def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerC
             raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value}")
     for choice in tables:
         table = load_table(choice)
+        goal_rows(table, target)
         for controller in controllers:
             try:
                 make(controller, table, seeds[0])
@@ -220,7 +225,7 @@ def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Seq
         StorageError: Journals could not be read or written.
     """
     seeds = tuple(seeds)
-    check_study(tables, controllers, seeds, cap, processes)
+    check_study(tables, controllers, seeds, cap, target, processes)
     searches = _searches(folder.path / "journals", tables, controllers, seeds, cap, target)
     left = [search for search in searches if not _is_finished(search)]
     folder.log(f"study of {len(searches)} searches, {len(searches) - len(left)} of them finished earlier")

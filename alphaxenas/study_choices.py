@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from dataclasses import dataclass
@@ -176,14 +177,26 @@ def parse_where(text: str) -> tuple[str, str]:
     return column, value
 
 
-def parse_target(text: str) -> float:
-    """The top share of the rows that a search is to meet; 0 for one of `OPTIMA`. Raises `ParameterError`."""
+def parse_target(text: str) -> tuple[str, float]:
+    """What a search is to meet.
+
+    Args:
+        text: One of `OPTIMA`; a number below 1, a top share of the rows; a number above 1 or `>=` and any number, a value of the signal.
+
+    Returns:
+        `(the text, 0)` for one of `OPTIMA`, `("share", share)` or `("value", value)`.
+
+    Raises:
+        ParameterError: The text is none of these.
+    """
     if text in OPTIMA:
-        return 0.0
-    share = _value(text)
-    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
-        raise ParameterError(f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, or a share between 0 and 1 such as 0.001. Received: {text!r}")
-    return float(share)
+        return text, 0.0
+    marked = text.startswith(">=")
+    number = _value(text.removeprefix(">="))
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number) or not (marked or 0 < number < 1 or number > 1):
+        raise ParameterError(f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or a value of the "
+                             f"signal such as 94.0 or '>=0.94'. Received: {text!r}")
+    return ("value" if marked or number > 1 else "share"), float(number)
 
 
 def _value(text: str) -> Any:

@@ -56,7 +56,7 @@ def open_study(config: Config, overwrite: bool = False) -> RunFolder:
 def play_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
     """Runs or continues the configured study; returns and raises as `alphaxenas.study.run_study`."""
     chosen, controllers, seeds = config.study, study_controllers(config), range(config.study.study_seeds)
-    check_study(tables, controllers, seeds, chosen.cap)
+    check_study(tables, controllers, seeds, chosen.cap, chosen.target)
     with open_study(config, config.run.overwrite) as folder:
         return run_study(folder, tables, controllers, seeds, chosen.cap, chosen.target, study_processes(config))
 

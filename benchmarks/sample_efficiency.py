@@ -4,7 +4,8 @@
         --controllers random,evolution,local,uct,guided --seeds 200 --cap 20000 [--report COLUMN] [--cost COLUMN]
 
 A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`: the first
-alone; `--target 0.001`: in this top share of the table), or at the cap, and then counts as the cap. The searches are stored in
+alone; `--target 0.001`: in this top share of the table; `--target 94.0`, or `">=0.94"` below 1: at a signal of at least that), or at
+the cap, and then counts as the cap. The searches are stored in
 exp/<run>/study/ and continued by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit code: 0
 all searches are recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before any search.
 """
@@ -46,7 +47,7 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
 
     processes = options.processes or len(os.sched_getaffinity(0))
     run = options.run or f"sample-{table.name}"
-    check_study([table], controllers, range(options.seeds), options.cap)
+    check_study([table], controllers, range(options.seeds), options.cap, options.target)
     with RunFolder.open(run, STAGE, {"cap": options.cap, "target": options.target}, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
         failures = run_study(folder, [table], controllers, range(options.seeds), options.cap, options.target, processes)
         study = load_study(folder.path, [choice.label for choice in controllers], range(options.seeds), [table.name])
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="with commas; settings as in guided:tree=false,surrogate=gp [%(default)s]")
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]")
     parser.add_argument("--cap", type=int, default=20_000, metavar="Q", help="queries after which a search ends [%(default)s]")
-    parser.add_argument("--target", default="optimum", help="optimum, first-optimum, or a top share of the table such as 0.001 [%(default)s]")
+    parser.add_argument("--target", default="optimum", help="optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or \">=0.94\" [%(default)s]")
     parser.add_argument("--processes", type=int, default=0, help="searches at the same time; 0 = as many as there are cores [%(default)s]")
     parser.add_argument("--run", default="", metavar="NAME", help="the study is stored in exp/NAME/study [sample- and the table's name]")
     parser.add_argument("--overwrite", action="store_true", help="delete what is stored under this name and start anew")

@@ -15,7 +15,7 @@ from alphaxenas import study
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.parameters import ParameterError
 from alphaxenas.runs import RunFolder, RunMismatch
-from alphaxenas.study import goal_rows, load_table, make, play, run_study
+from alphaxenas.study import check_study, goal_rows, load_table, make, play, run_study
 from alphaxenas.study_choices import ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
 from tests.data.real import real_table
 
@@ -299,11 +299,23 @@ def test_an_unreadable_table_is_named(text, part):
     assert part in str(caught.value)
 
 
-def test_targets_are_the_optimum_or_a_share():
-    assert [parse_target(text) for text in ("optimum", "first-optimum", "0.001", ".5")] == [0.0, 0.0, 0.001, 0.5]
-    for text in ("best", "1", "0", "-0.1", "true"):
+def test_targets_are_the_optimum_a_share_or_a_value():
+    optima = [("optimum", 0.0), ("first-optimum", 0.0)]
+    assert [parse_target(text) for text in ("optimum", "first-optimum", "0.001", ".5")] == [*optima, ("share", 0.001), ("share", 0.5)]
+    assert [parse_target(text) for text in ("94.0", ">=0.94", ">=1")] == [("value", 94.0), ("value", 0.94), ("value", 1.0)]
+    for text in ("best", "1", "0", "-0.1", "true", ">=", ">=true", ">=nan", "inf"):
         with pytest.raises(ParameterError, match="`target`"):
             parse_target(text)
+
+
+def test_a_value_is_met_by_all_rows_that_reach_it_and_one_that_no_row_has_is_refused(table):
+    loaded = load_table(table)
+    value = float(np.sort(loaded.signal)[-7])
+    assert goal_rows(loaded, f">={value!r}") == set(np.flatnonzero(loaded.signal >= value)) and len(goal_rows(loaded, f">={value!r}")) >= 7
+    trace = play(loaded, make(ControllerChoice("random"), loaded, 0), 256, goal_rows(loaded, f">={value!r}"))
+    assert trace.ended == "found" and loaded.signal[trace.rows[-1]] >= value > loaded.signal[trace.rows[:-1]].max()
+    with pytest.raises(ParameterError, match="`target`. Expected at most the best signal"):
+        check_study([table], [ControllerChoice("random")], [0], 10, "1.5")
 
 
 def test_same_seed_same_search(table):

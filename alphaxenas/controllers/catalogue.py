@@ -17,7 +17,11 @@ _STRATEGIES = {
     "evolution": "evolution.RegularizedEvolution",
     "local": "local_search.LocalSearch",
     "guided": "guided.GuidedSearch",
+    "reinforce": "reinforce.Reinforce",
+    "controller_pool": "reinforce.Reinforce",
 }
+_PRESETS = {"controller_pool": {"policies": 4, "imitation": 0.1, "restart_below": 0.5}}
+"""Settings that make another controller of a class; those given go before."""
 CONTROLLERS = ("alphaxenas", *_STRATEGIES)
 
 
@@ -50,6 +54,7 @@ def make_controller(
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
     module, kind = _STRATEGIES[name].split(".")
     strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)
+    settings = {**_PRESETS.get(name, {}), **settings}
     _check(name, strategy, settings)
     return Rounds(strategy(space, seed, **settings), space, search_budget, final_budget, searches_per_final)
 

@@ -54,6 +54,9 @@ FACTORIES = {
     "guided": played("guided", simulations=16, initial=3),
     "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
     "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),
+    "reinforce": played("reinforce", batch=4, units=8),
+    "reinforce_nascell": played("reinforce", batch=3, units=4, layers=2, cell="nascell", epsilon=0.5, ppo_clip=0.2, steps=2, optimizer="rmsprop"),
+    "controller_pool": played("controller_pool", batch=3, units=8, policies=2),
     "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
 }
 
