@@ -18,6 +18,7 @@ _STRATEGIES = {
     "evolution": "evolution.RegularizedEvolution",
     "local": "local_search.LocalSearch",
     "guided": "guided.GuidedSearch",
+    "nao": "nao.NAO",
 }
 CONTROLLERS = ("alphaxenas", *_STRATEGIES)
 

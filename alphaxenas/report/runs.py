@@ -13,7 +13,7 @@ from alphaxenas.spaces import CellSpace
 
 NAMES = {
     "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",
-    "local": "local search", "guided": "GuidedSearch", "densenet": "DenseNet-BC",
+    "local": "local search", "guided": "GuidedSearch", "nao": "NAO", "densenet": "DenseNet-BC",
 }
 """How controllers and baselines are called in figures and tables."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")

@@ -55,6 +55,9 @@ FACTORIES = {
     "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
     "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),
     "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
+    "nao": played("nao", pool=4, tops=2, new=2, random=1, epochs=2),
+    "nao_paper": played("nao", preset="paper", pool=4, tops=3, new=2, epochs=1),
+    "nao_code": played("nao", preset="code", pool=5, tops=2, new=3, random=1, epochs=1),
 }
 
 
