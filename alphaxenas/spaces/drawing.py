@@ -44,6 +44,8 @@ FAMILIES = {
     "identity": ("#e3e5e9", "#222222"),
     "maxpool": ("#d9722b", "white"),
     "avgpool": ("#f2c14e", "#222222"),
+    "dilsep": ("#5b4b9a", "white"),
+    "minpool": ("#a34a3a", "white"),
 }
 """Fill and lettering colour per family of operations."""
 INK, PAPER, FRAME = "#2b2f36", "#f6f7f9", "#c3c8d0"
@@ -77,6 +79,24 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
     note = "concat" if len(cell.loose_ends()) > 1 else ""
     y, height = layout.y["output", last], picture.heights["output"]
     pen.box(left[last], y, OUTPUT_WIDTH, height, "output", INK, "white", note=note)
+
+
+def draw_cell_pair(left: Cell, right: Cell, axes: Axes, names: tuple[str, str] = ("normal cell", "reduction cell")) -> None:
+    """Draws two cells side by side, each with its name above it.
+
+    Args:
+        left: As for `draw_cell`.
+        right: Likewise.
+        axes: matplotlib axes of any size, best about four times as wide as high; they lose their frame.
+        names: What is written above the cells.
+    """
+    axes.axis("off")
+    for number, (cell, name) in enumerate(zip((left, right), names)):
+        part = axes.inset_axes((0.51 * number, 0.0, 0.49, 1.0))
+        draw_cell(cell, part)
+        low, high = part.get_ylim()
+        part.set_ylim(low, high + 3 * LETTER)
+        Pen(part).letters(sum(part.get_xlim()) / 2, high + LETTER, name, INK, 1.2 * LETTER)
 
 
 def natural_size(cell: Cell) -> tuple[float, float]:
@@ -202,7 +222,7 @@ def family_colours(operation: str) -> tuple[str, str]:
 def readable_operation(operation: str) -> str:
     """`maxpool3x3` as `max pool 3×3`."""
     family = next(family for family in FAMILIES if operation.startswith(family))
-    return f"{family.replace('pool', ' pool')} {operation.removeprefix(family).replace('x', '×')}".strip()
+    return f"{family.replace('pool', ' pool').replace('dil', 'dil ')} {operation.removeprefix(family).replace('x', '×')}".strip()
 
 
 class Pen:

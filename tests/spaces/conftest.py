@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, Subset, Table
+from alphaxenas.spaces import CellSpace, MicroSpace, NASBench101, NASBench201, Subset, Table
 
 WITH_GAPS = ((a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16))
 SOME = Table(tuple(WITH_GAPS), positions=("kernel", "width", "pool"))
@@ -34,6 +34,8 @@ SPACES = {
     "cell of one block": CellSpace(blocks=1, operations=("conv3x3", "identity")),
     "cell of six blocks": CellSpace(blocks=6),
     "cell with add only": CellSpace(blocks=3, operations=("sep3x3", "maxpool3x3", "conv1x1"), combinations=("add",)),
+    "micro": MicroSpace(),
+    "micro of two nodes, other operations": MicroSpace(2, ("identity", "dilsep3x3", "conv1x7-7x1", "minpool2x2")),
     "nasbench201": NASBench201(),
     "nasbench101": NASBench101(),
     "nasbench101 of few edges": NASBench101(6, 5),
@@ -46,6 +48,7 @@ TINY_SPACES = {
     "one block": CellSpace(blocks=1, operations=("conv3x3", "identity", "maxpool3x3")),
     "two blocks": CellSpace(blocks=2, operations=("conv3x3", "identity")),
     "three blocks": CellSpace(blocks=3, operations=("conv3x3",), combinations=("add", "concat")),
+    "micro of one node": MicroSpace(1, ("sep3x3", "identity")),
     "nasbench201": NASBench201(),
     "table with gaps": SOME,
     "table of everything": EVERY,

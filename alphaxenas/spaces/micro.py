@@ -1,0 +1,315 @@
+"""The micro space of ENAS: a normal cell and a reduction cell, of which a network is stacked.
+
+Each cell is a graph of nodes. Node k takes two inputs from {previous cell, the cell before it, nodes 0..k-1}, applies an
+operation to each and adds the two. The outputs of all nodes that no other node uses are concatenated. The reduction cell
+halves height and width. The game has four moves per node (input 1, operation 1, input 2, operation 2), the order in which
+ENAS and NAO write architectures, first for the normal cell, then for the reduction cell.
+
+Text, one line, the normal cell first (`alphaxenas.spaces.notation` explains the cells):
+
+    prev:sep3x3 + prev2:identity; b0:avgpool3x3 + prev:sep5x5 / prev:maxpool3x3 + prev2:sep3x3; prev:identity + b0:sep3x3
+
+JSON is `{"normal": {"blocks": [...]}, "reduction": {"blocks": [...]}}`. ENAS and NAO print integers, four a node; there 0
+is the cell *before* the previous one and 1 the previous one, which `from_integers` and `to_integers` translate.
+
+Source: Pham et al. 2018, "Efficient neural architecture search via parameter sharing", section 2.3.
+Departure: a cell input that no node uses is not concatenated to the output, as in the paper's figures; the published code
+of ENAS appends it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.canonical import canonical_rows
+from alphaxenas.spaces.cell import Block, Cell, _declared
+from alphaxenas.spaces.features import cell_features, feature_names
+from alphaxenas.spaces.notation import OPERATIONS, check_name, input_name, write_json, write_text
+
+MOVES_PER_NODE = 4
+ADD = ("add",)
+PARTS = ("normal", "reduction")
+
+ENAS_OPERATIONS = ("sep3x3", "sep5x5", "avgpool3x3", "maxpool3x3", "identity")
+"""In the order of ENAS's and NAO's codes 0..4."""
+MICRO_OPERATIONS = (
+    *OPERATIONS, "conv1x3-3x1", "conv1x7-7x1", "dilsep3x3", "dilsep5x5", "dilsep7x7", "maxpool2x2", "maxpool5x5", "maxpool7x7",
+    "avgpool2x2", "avgpool5x5", "minpool2x2",
+)  # fmt: skip
+"""Everything that children of this space know: ENAS's, NAO's 19, and what the cells of NASNet, AmoebaNet and DARTS use."""
+
+
+@dataclass(frozen=True)
+class MicroArchitecture:
+    """A normal and a reduction cell; each may have any number of nodes and any of `MICRO_OPERATIONS`.
+
+    Attributes:
+        normal: The cell that keeps the resolution; its blocks add.
+        reduction: The cell that halves it; likewise.
+    """
+
+    normal: Cell
+    reduction: Cell
+
+    def __post_init__(self) -> None:
+        for part, cell in zip(PARTS, self.cells):
+            for number, row in enumerate(cell.rows):
+                place = f"block b{number} of the {part} cell"
+                for operation in row[2:4]:
+                    check_name("operation", operation, MICRO_OPERATIONS, place)
+                check_name("combination", row[4], ADD, place)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    @property
+    def cells(self) -> tuple[Cell, Cell]:
+        """The normal and the reduction cell."""
+        return self.normal, self.reduction
+
+    def canonical(self) -> MicroArchitecture:
+        """The same two graphs with standard numbering and order of inputs."""
+        return MicroArchitecture(*(cell.canonical() for cell in self.cells))
+
+    def to_text(self) -> str:
+        """One line: the normal cell, a slash, the reduction cell."""
+        return " / ".join(write_text(cell.rows) for cell in self.cells)
+
+    def to_json(self) -> str:
+        """JSON text with a line per block; see the module text."""
+        parts = (f'  "{part}": ' + write_json(cell.rows).replace("\n", "\n  ") for part, cell in zip(PARTS, self.cells))
+        return "{\n" + ",\n".join(parts) + "\n}"
+
+    def to_integers(self, operations: Sequence[str] = ENAS_OPERATIONS) -> str:
+        """As ENAS and NAO print it: input, operation, input, operation per node; normal cell, then reduction cell.
+
+        Raises:
+            ValueError: An operation is not among `operations`.
+        """
+        numbers: list[int] = []
+        for part, cell in zip(PARTS, self.cells):
+            for node, (input1, input2, operation1, operation2, _) in enumerate(cell.rows):
+                for source, operation in ((input1, operation1), (input2, operation2)):
+                    check_name("operation", operation, operations, f"block b{node} of the {part} cell")
+                    numbers += [_exchanged(source), tuple(operations).index(operation)]
+        return " ".join(map(str, numbers))
+
+    @classmethod
+    def from_integers(cls, text: str, operations: Sequence[str] = ENAS_OPERATIONS) -> MicroArchitecture:
+        """The architecture that ENAS or NAO printed as `text`; brackets, commas and line breaks do not matter.
+
+        Args:
+            text: Four integers a node, the same number of nodes in both cells: 40 for five nodes.
+            operations: What the codes 0, 1, 2, ... mean.
+
+        Raises:
+            ValueError: Names the position and what is legal there.
+        """
+        words = re.sub(r"[\[\],]", " ", text).split()
+        if not words or len(words) % (2 * MOVES_PER_NODE) or not all(re.fullmatch(r"-?\d+", word) for word in words):
+            raise ValueError(
+                "Invalid value for `architecture`. Expected whole numbers, eight for every node (input, operation, input, operation, "
+                f"in two cells): 40 for five nodes. Received: {len(words)} words, {text.strip()[:80]!r}"
+            )
+        numbers, nodes = list(map(int, words)), len(words) // (2 * MOVES_PER_NODE)
+        cells: list[list[Block]] = [[], []]
+        for start in range(0, len(numbers), MOVES_PER_NODE):
+            part, node = divmod(start // MOVES_PER_NODE, nodes)
+            limits = (node + 2, len(operations), node + 2, len(operations))
+            for place, limit in enumerate(limits):
+                if not 0 <= numbers[start + place] < limit:
+                    what = "operation" if place % 2 else "input"
+                    raise ValueError(
+                        f"Invalid value for `architecture` at position {start + place} ({what} of node {node} of the {PARTS[part]} cell). "
+                        f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
+                    )
+            input1, first, input2, second = numbers[start : start + MOVES_PER_NODE]
+            cells[part].append(Block(_exchanged(input1), _exchanged(input2), operations[first], operations[second], "add"))
+        return cls(*(Cell(tuple(blocks)) for blocks in cells))
+
+    @classmethod
+    def parse(cls, text: str, operations: Sequence[str] = MICRO_OPERATIONS, codes: Sequence[str] = ENAS_OPERATIONS) -> MicroArchitecture:
+        """The architecture of the one-line, the JSON or the integer form.
+
+        Args:
+            text: One of the three.
+            operations: Names that may occur.
+            codes: What integers mean, in order.
+
+        Raises:
+            ValueError: Says where what is wrong, what is allowed, and the nearest name.
+        """
+        if text.lstrip().startswith("{"):
+            return cls(*(Cell.from_json(json.dumps(part), operations, ADD) for part in _json_parts(text)))
+        if re.fullmatch(r"[\s\d\[\],-]+", text):
+            return cls.from_integers(text, codes)
+        halves = text.split("/")
+        if len(halves) != 2:
+            raise ValueError(
+                "Invalid value for `architecture`. Expected a normal cell, a slash and a reduction cell, such as "
+                f"'prev:sep3x3 + prev2:identity / prev:maxpool3x3 + prev2:sep5x5'. Received: {text.strip()[:80]!r}"
+            )
+        cells = []
+        for part, half in zip(PARTS, halves):
+            try:
+                cells.append(Cell.from_text(half, operations, ADD))
+            except ValueError as error:
+                raise ValueError(f"In the {part} cell: {error}") from None
+        return cls(*cells)
+
+
+@dataclass(frozen=True)
+class MicroSpace:
+    """The rules for pairs of cells of a given number of nodes (`alphaxenas.contracts.SearchSpace`).
+
+    Attributes:
+        blocks: Nodes per cell, >= 1.
+        operations: Names to choose from, a subset of `MICRO_OPERATIONS`; their order is the order of the tokens and of the
+            codes in the integer form.
+        vocabulary: Inputs (`prev`, `prev2`, `b0`, ...), then operations.
+        max_length: Four moves per node of both cells.
+
+    Example:
+        >>> MicroSpace().size()
+        25628906250000000000000000
+    """
+
+    blocks: int = 5
+    operations: tuple[str, ...] = ENAS_OPERATIONS
+    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    max_length: int = field(init=False, repr=False, compare=False)
+    _legal: tuple[Tokens, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.blocks, bool) or not isinstance(self.blocks, int) or self.blocks < 1:
+            raise ValueError(f"Invalid value for `blocks`. Expected a whole number >= 1. Received: {self.blocks!r}")
+        operations = _declared("operations", self.operations, MICRO_OPERATIONS)
+        inputs = tuple(input_name(index) for index in range(self.blocks + 1))
+        codes = tuple(range(len(inputs), len(inputs) + len(operations)))
+        cell = [legal for node in range(self.blocks) for legal in (tuple(range(node + 2)), codes) * 2]
+        for name, value in (
+            ("operations", operations), ("vocabulary", (*inputs, *operations)), ("max_length", 2 * len(cell)), ("_legal", (*cell, *cell, ())),
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    def legal_actions(self, tokens: Tokens) -> Tokens:
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        try:
+            return self._legal[len(tokens)]
+        except IndexError:
+            raise ValueError(f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}") from None
+
+    def decode(self, tokens: Tokens) -> MicroArchitecture:
+        """The architecture of a complete game.
+
+        Raises:
+            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+        """
+        if len(tokens) != self.max_length:
+            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
+        for place, (token, legal) in enumerate(zip(tokens, self._legal)):
+            if token not in legal:
+                raise ValueError(f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}")
+        names, half = self.vocabulary, self.max_length // 2
+        blocks = [
+            Block(int(tokens[at]), int(tokens[at + 2]), names[tokens[at + 1]], names[tokens[at + 3]], "add")
+            for at in range(0, self.max_length, MOVES_PER_NODE)
+        ]
+        return MicroArchitecture(Cell(tuple(blocks[: half // MOVES_PER_NODE])), Cell(tuple(blocks[half // MOVES_PER_NODE :])))
+
+    def encode(self, architecture: MicroArchitecture) -> Tokens:
+        """The tokens of an architecture; `decode(encode(a)) == a`.
+
+        Raises:
+            ValueError: A cell has another number of nodes, or names the operation not declared here.
+        """
+        self._check(architecture)
+        first, tokens = self.blocks + 1, []
+        for cell in architecture.cells:
+            for input1, input2, operation1, operation2, _ in cell.rows:
+                tokens += [input1, first + self.operations.index(operation1), input2, first + self.operations.index(operation2)]
+        return tuple(tokens)
+
+    def key(self, architecture: MicroArchitecture) -> str:
+        """The text form of the canonical cells: equal for equal pairs of graphs, and only for them."""
+        return " / ".join(write_text(canonical_rows(cell.rows)) for cell in architecture.cells)
+
+    def size(self) -> int:
+        """Exact number of complete games: (product over k of (k+2)^2 |operations|^2)^2."""
+        return prod(len(legal) for legal in self._legal[:-1])
+
+    def sample(self, rng: np.random.Generator) -> MicroArchitecture:
+        """An architecture drawn uniformly over complete games (every move is independent and uniform)."""
+        return self.decode(tuple(legal[rng.integers(len(legal))] for legal in self._legal[:-1]))
+
+    def neighbours(self, architecture: MicroArchitecture) -> list[MicroArchitecture]:
+        """All architectures that differ in one token, each once, in ascending order of place and token."""
+        tokens = self.encode(architecture)
+        return [
+            self.decode((*tokens[:place], other, *tokens[place + 1 :]))
+            for place, token in enumerate(tokens)
+            for other in self._legal[place]
+            if other != token
+        ]
+
+    def features(self, architecture: MicroArchitecture) -> np.ndarray:
+        """float32: what `cell_features` tells of the normal cell, then of the reduction cell; equal for equal keys."""
+        self._check(architecture)
+        return np.concatenate([cell_features(cell.rows, self.operations, ADD) for cell in architecture.cells])
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+        return tuple(f"{part}: {name}" for part in PARTS for name in feature_names(self.operations, ADD))
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together: all of a cell are counts."""
+        length = len(feature_names(self.operations, ADD))
+        return {part: (slice(number * length, (number + 1) * length), "counts") for number, part in enumerate(PARTS)}
+
+    def parse(self, text: str) -> MicroArchitecture:
+        """An architecture of this space from its JSON, one-line or integer form.
+
+        Raises:
+            ValueError: Says in which cell and block what is wrong, what is allowed, and the nearest name.
+        """
+        architecture = MicroArchitecture.parse(text, self.operations, self.operations)
+        self._check(architecture)
+        return architecture
+
+    def draw(self, architecture: MicroArchitecture, axes: Any) -> None:
+        """Draws the two cells side by side on matplotlib axes, the normal cell on the left."""
+        from alphaxenas.spaces.drawing import draw_cell_pair
+
+        draw_cell_pair(architecture.normal, architecture.reduction, axes)
+
+    def _check(self, architecture: MicroArchitecture) -> None:
+        """ValueError unless the architecture belongs to this space."""
+        for part, cell in zip(PARTS, architecture.cells):
+            if len(cell.blocks) != self.blocks:
+                raise ValueError(f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. Received: {len(cell.blocks)}")
+            for number, row in enumerate(cell.rows):
+                for operation in row[2:4]:
+                    check_name("operation", operation, self.operations, f"block b{number} of the {part} cell")
+
+
+def _exchanged(source: int) -> int:
+    """Our 0 is the previous cell and 1 the one before it; theirs is the other way round."""
+    return 1 - source if source < 2 else source
+
+
+def _json_parts(text: str) -> list[Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+    if not isinstance(content, dict) or set(content) != set(PARTS):
+        raise ValueError(f'Invalid value for `architecture`. Expected {{"normal": ..., "reduction": ...}}. Received: {text.strip()[:80]!r}')
+    return [content[part] for part in PARTS]
