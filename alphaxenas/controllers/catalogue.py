@@ -19,6 +19,7 @@ _STRATEGIES = {
     "guided": "guided.GuidedSearch",
     "reinforce": "reinforce.Reinforce",
     "controller_pool": "reinforce.Reinforce",
+    "nao": "nao.NAO",
 }
 _PRESETS = {"controller_pool": {"policies": 4, "imitation": 0.1, "restart_below": 0.5}}
 """Settings that make another controller of a class; those given go before."""

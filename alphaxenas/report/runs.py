@@ -14,7 +14,7 @@ from alphaxenas.spaces import CellSpace
 NAMES = {
     "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",
     "local": "local search", "guided": "GuidedSearch", "reinforce": "REINFORCE",
-    "controller_pool": "pool of controllers", "densenet": "DenseNet-BC",
+    "controller_pool": "pool of controllers", "nao": "NAO", "densenet": "DenseNet-BC",
 }
 """How controllers and baselines are called in figures and tables."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")

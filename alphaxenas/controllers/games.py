@@ -1,0 +1,161 @@
+"""Games as arrays for networks that read and write tokens, and the symmetries of a space.
+
+A network needs every game at one length, and the tokens that were legal at every place. What a space allows may depend on the whole
+prefix, and games may differ in length: both are asked of the space once per game and remembered.
+
+Symmetries are found, not declared: a swap of two places, or of two groups of places, is a symmetry of a game where the result is
+a game of the same key, such as the two inputs of a node that adds them, with their operations. Which swaps can be is tried out on
+a few games of the space; for every single game the key decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.seeds import stream
+
+TRIED = 24
+"""Games on which swaps are tried out."""
+WIDEST = 6
+"""Widest groups of neighbouring places that are swapped with each other."""
+
+Swap = tuple[int, ...]
+"""Where each place of a game takes its token from."""
+
+
+class GameArrays(NamedTuple):
+    """`n` games; L is the length of the longest possible game, V the size of the vocabulary.
+
+    Attributes:
+        tokens: `[n, L]` int32, 0 after a game's end.
+        lengths: `[n]` int32.
+        legal: `[n, L, V]` bool, the tokens that were legal at every place; all after a game's end.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    legal: np.ndarray
+
+
+class Games:
+    """Turns games of a space into arrays, knows what is legal after a prefix, and finds games of equal key.
+
+    Args:
+        space: Any search space.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.vocabulary, self.length = len(space.vocabulary), space.max_length
+        self._legal: dict[Tokens, np.ndarray] = {}
+        self._rows: dict[Tokens, np.ndarray] = {}
+        self._variants: dict[Tokens, list[Tokens]] = {}
+        self._swaps: list[Swap] | None = None
+
+    def legal(self, prefix: Tokens) -> np.ndarray:
+        """Which tokens may follow a prefix, `[V]` bool; none when the game is complete."""
+        row = self._legal.get(prefix)
+        if row is None:
+            if len(self._legal) > 200_000:
+                self._legal.clear()
+            row = self._legal[prefix] = np.zeros(self.vocabulary, bool)
+            row[list(self.space.legal_actions(prefix))] = True
+        return row
+
+    def arrays(self, games: Sequence[Tokens]) -> GameArrays:
+        """Complete games as arrays.
+
+        Raises:
+            ValueError: A token that is not legal at its place, or a game that is not complete.
+        """
+        tokens = np.zeros((len(games), self.length), np.int32)
+        legal = np.ones((len(games), self.length, self.vocabulary), bool)
+        for row, game in enumerate(games):
+            tokens[row, : len(game)] = game
+            legal[row, : len(game)] = self._rows_of(game)
+        return GameArrays(tokens, np.array([len(game) for game in games], np.int32), legal)
+
+    def variants(self, game: Tokens, most: int) -> list[Tokens]:
+        """The game, and up to `most` - 1 others of the same key, by single swaps and random sequences of swaps; always the same ones."""
+        found = self._variants.get(game)
+        if found is None or len(found) > most:
+            found = self._variants[game] = self._varied(game, most)
+        return found
+
+    def swaps(self) -> list[Swap]:
+        """Swaps of places that keep the key of some of the games tried and are not alone in being allowed there."""
+        if self._swaps is None:
+            self._swaps = self._found_swaps()
+        return self._swaps
+
+    def _rows_of(self, game: Tokens) -> np.ndarray:
+        rows = self._rows.get(game)
+        if rows is None:
+            parts = [self.legal(game[:place]) for place in range(len(game))]
+            for place, (token, row) in enumerate(zip(game, parts)):
+                if not 0 <= token < self.vocabulary or not row[token]:
+                    raise ValueError(
+                        f"Invalid value for `tokens` at place {place}. Expected one of {tuple(np.flatnonzero(row).tolist())}. Received: {token!r}"
+                    )
+            if self.legal(game).any():
+                raise ValueError(f"Invalid value for `tokens`. Expected a complete game. Received: {game}")
+            rows = self._rows[game] = np.stack(parts)
+        return rows
+
+    def _varied(self, game: Tokens, most: int) -> list[Tokens]:
+        key = self.space.key(self.space.decode(game))
+        fitting = [swap for swap in self.swaps() if len(swap) == len(game)]
+        single = [swap for swap in fitting if self._swapped(game, swap, key) is not None]
+        found = dict.fromkeys([game])
+        rng = stream(0, "symmetries", game)
+        for attempt in range(4 * most if single else 0):
+            if len(found) >= most:
+                break
+            other = game
+            for swap in rng.permutation(len(single))[: 1 if attempt < len(single) else int(rng.integers(1, len(single) + 1))]:
+                other = self._swapped(other, single[swap], key) or other
+            found[other] = None
+        return list(found)
+
+    def _swapped(self, game: Tokens, swap: Swap, key: str) -> Tokens | None:
+        """The game after a swap; None where it would be the same, illegal or of another key."""
+        other = tuple([game[place] for place in swap])
+        if other == game:
+            return None
+        for place, token in enumerate(other):
+            row = self.legal(other[:place])
+            if not row[token]:
+                return None
+        if self.legal(other).any() or self.space.key(self.space.decode(other)) != key:
+            return None
+        return other
+
+    def _found_swaps(self) -> list[Swap]:
+        space, rng = self.space, stream(0, "symmetries")
+        games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(TRIED)))
+        keys = [space.key(space.decode(game)) for game in games]
+        found: dict[Swap, None] = {}
+        for length in sorted({len(game) for game in games}):
+            for swap in _possible_swaps(length):
+                for game, key in zip(games, keys):
+                    if len(game) == length and self._swapped(game, swap, key) is not None:
+                        found[swap] = None
+                        break
+        return list(found)
+
+
+def _possible_swaps(length: int) -> list[Swap]:
+    """Neighbouring groups of places in exchange, and two pairs of neighbours exchanged at once, none twice."""
+    places = tuple(range(length))
+    found: dict[Swap, None] = {}
+    for start in range(length):
+        for width in range(1, min(WIDEST, (length - start) // 2) + 1):
+            middle, end = start + width, start + 2 * width
+            found[(*places[:start], *places[middle:end], *places[start:middle], *places[end:])] = None
+        if start + 4 <= length:
+            found[(*places[:start], start + 1, start, start + 3, start + 2, *places[start + 4 :])] = None
+    return list(found)

@@ -1,0 +1,282 @@
+"""NAO's network: reconstruction, gradients, legality in every space, dropout, clipping, symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+from alphaxenas.controllers import nao_network as network
+from alphaxenas.controllers.games import Games
+from alphaxenas.controllers.nao_model import Encoded, NAOModel, _lstm_step
+from alphaxenas.controllers.nao_settings import PRESETS, NetworkSettings
+from alphaxenas.spaces import CellSpace, NASBench101, NASBench201
+from tests.spaces.conftest import SPACES
+
+SMALL = NetworkSettings(embedding=6, units=8, dropout=0.0, learning_rate=0.01)
+CELLS = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"))
+ADDING = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"), combinations=("add",))
+
+
+def games_of(space, count, seed=0):
+    rng = np.random.default_rng(seed)
+    return list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(4 * count)))[:count]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_whatever_is_decoded_is_a_game_wherever_in_the_continuous_space(name):
+    """Also far from everything that was ever encoded, by a network that learned nothing."""
+    space = SPACES[name]
+    model = NAOModel(space, SMALL)
+    games = games_of(space, 12)
+    encoded, rng = model.encode(games), np.random.default_rng(1)
+    for step in (0.0, 1.0, 100.0):
+        for tokens in model.decode(encoded.moved(rng.normal(size=encoded.outputs.shape).astype(np.float32), step)):
+            assert space.legal_actions(tokens) == ()
+            assert space.encode(space.decode(tokens)) == tokens
+
+
+def test_games_of_several_lengths_are_written_again_after_training():
+    space = NASBench101(5, 5)
+    games = games_of(space, 24)
+    assert len({len(game) for game in games}) > 1
+    model = NAOModel(space, replace(SMALL, units=24, embedding=12, trade_off=0.1))
+    model.fit(games, np.linspace(0, 1, len(games)), 300, 24)
+    assert np.mean([one == other for one, other in zip(model.reconstruct(games), games)]) > 0.9
+
+
+def test_scores_learn_an_order_and_do_not_depend_on_the_company():
+    space = NASBench201()
+    games = games_of(space, 60)
+    targets = np.array([sum(token == 3 for token in game) / 6 for game in games])
+    model = NAOModel(space, SMALL)
+    model.fit(games[:40], targets[:40], 60, 20)
+    assert np.corrcoef(model.predict(games[40:]), targets[40:])[0, 1] > 0.8
+    np.testing.assert_allclose(model.predict(games)[:3], model.predict(games[:3]), rtol=1e-5)
+
+
+def test_a_game_of_few_moves_is_read_as_if_there_were_no_longer_ones():
+    """What stands after a game's end must not reach embeddings, scores or losses."""
+    space = NASBench101(5, 5)
+    games = sorted(games_of(space, 24), key=len)
+    model = NAOModel(space, SMALL)
+    arrays = model._games.arrays(games[:1])
+    junk = arrays.tokens.copy()
+    junk[0, arrays.lengths[0] :] = 3
+    assert arrays.lengths[0] < space.max_length
+    one, other = (model._graphs.encode(model._weights, tokens, arrays.lengths).numpy() for tokens in (arrays.tokens, junk))
+    np.testing.assert_array_equal(one, other)
+    assert np.all(one[0, arrays.lengths[0] :] == 0) and np.allclose(np.linalg.norm(one[0, : arrays.lengths[0]], axis=1), 1, atol=1e-5)
+
+
+def test_gradients_of_scores_are_those_of_finite_differences():
+    space = NASBench201()
+    model = NAOModel(space, replace(SMALL, layers=(5,)))
+    games = games_of(space, 30)
+    model.fit(games, np.linspace(0, 1, 30), 5, 10)
+    encoded = model.encode(games[:2])
+    gradients = model.gradients(encoded)
+    for place in ((0, 0, 0), (0, 3, 5), (1, 5, 7)):
+        ends = []
+        for change in (0.01, -0.01):
+            outputs = encoded.outputs.copy()
+            outputs[place] += change
+            ends.append(model.scores(Encoded(outputs, encoded.lengths))[place[0]])
+        assert (ends[0] - ends[1]) / 0.02 == pytest.approx(gradients[place], rel=0.05, abs=2e-5)
+
+
+def test_a_step_along_the_gradient_raises_the_score():
+    space = NASBench201()
+    model = NAOModel(space, SMALL)
+    games = games_of(space, 40)
+    model.fit(games, [sum(token == 3 for token in game) / 6 for game in games], 30, 20)
+    encoded = model.encode(games)
+    assert np.all(model.scores(encoded.moved(model.gradients(encoded), 0.5)) > model.scores(encoded))
+
+
+def test_the_step_of_the_decoder_is_the_one_that_was_trained():
+    """Decoding is NumPy, training TensorFlow: both must be the same LSTM."""
+    tf = network.tf
+    rng = np.random.default_rng(0)
+    inputs, start = rng.normal(size=(3, 4, 6)).astype(np.float32), rng.normal(size=(4, 5)).astype(np.float32)
+    kernel, bias = rng.normal(size=(11, 20)).astype(np.float32), rng.normal(size=20).astype(np.float32)
+    none = tf.zeros([5])
+    expected = tf.raw_ops.BlockLSTMV2(
+        seq_len_max=tf.constant(3, tf.int64), x=inputs, cs_prev=start, h_prev=start, w=kernel, wci=none, wcf=none, wco=none, b=bias,
+        cell_clip=0.0, use_peephole=False,
+    ).h.numpy()  # fmt: skip
+    state = cell = start
+    for place in range(3):
+        state, cell = _lstm_step(inputs[place], state, cell, kernel, bias)
+        np.testing.assert_allclose(state, expected[place], rtol=1e-4, atol=1e-5)
+
+
+def test_same_seed_same_weights_and_a_state_goes_on_with_the_same_bits():
+    games, targets = games_of(CELLS, 20), np.linspace(0, 1, 20)
+    settings = replace(SMALL, dropout=0.2)
+    one, other = (NAOModel(CELLS, settings, seed=3) for _ in range(2))
+    one.fit(games, targets, 3, 8)
+    other.fit(games, targets, 3, 8)
+    third = NAOModel(CELLS, settings, seed=9)
+    third.restore(other.state())
+    one.fit(games, targets, 2, 8)
+    third.fit(games, targets, 2, 8)
+    np.testing.assert_array_equal(one.state()["weights"], third.state()["weights"])
+
+
+def test_functions_are_traced_once_for_all_searches_in_a_space():
+    games = games_of(CELLS, 30)
+    for seed, count in ((0, 12), (1, 30), (2, 7)):
+        model = NAOModel(CELLS, SMALL, seed=seed)
+        model.fit(games[:count], np.linspace(0, 1, count), seed + 1, 4 + seed)
+        model.predict(games[:count])
+    assert model._graphs.train.experimental_get_tracing_count() == 1
+    assert model._graphs.encode.experimental_get_tracing_count() == model._graphs.score.experimental_get_tracing_count() == 1
+
+
+class TestDefectsOfTheSeed:
+    def test_nao5_symmetric_games_are_input_and_target_alike(self, monkeypatch):
+        """NAO-5: the seed swapped the inputs of a node for the encoder and the target, not for the decoder's own input."""
+        games = games_of(CELLS, 12)
+        model = NAOModel(CELLS, SMALL, variants=6)
+        seen = {}
+        train = model._graphs.train
+
+        def watched(*arguments):
+            names = ("weights", "moments", "taken", "tokens", "lengths", "targets", "legal", "rows", "seed")
+            seen.update(zip(names, arguments))
+            return train(*arguments)
+
+        model._graphs = model._graphs._replace(train=watched)
+        targets = np.linspace(0, 1, 12)
+        model.fit(games, targets, 20, 12)
+        # One array of tokens is all that the network gets: encoder input, decoder input and target are cut from it.
+        assert sum(array.shape == seen["tokens"].shape and array.dtype == np.int32 for array in seen.values() if isinstance(array, np.ndarray)) == 1
+        keys = {CELLS.key(CELLS.decode(game)): target for game, target in zip(games, targets)}
+        used = {tuple(seen["tokens"][row].tolist()) for row in seen["rows"].ravel()}
+        assert len(used) > 2 * len(games), "variants are really drawn"
+        for row in set(seen["rows"].ravel().tolist()):
+            tokens = tuple(seen["tokens"][row].tolist())
+            assert seen["targets"][row] == pytest.approx(keys[CELLS.key(CELLS.decode(tokens))])
+            assert all(seen["legal"][row, place, token] for place, token in enumerate(tokens))
+
+    def test_nao5_what_the_decoder_reads_is_what_it_is_to_write_moved_by_one(self):
+        """The cross-entropy of a game does not change when tokens of another game are written after it."""
+        tf = network.tf
+        formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, SMALL)
+        model = NAOModel(CELLS, SMALL)
+        arrays = model._games.arrays(games_of(CELLS, 2))
+        named = formulas._named(tf.constant(model._weights))
+        inside = formulas._inside(arrays.lengths)
+        outputs = formulas._encoded(named, arrays.tokens, inside, None)
+        embedding = formulas._embedded(outputs, inside)
+        before = formulas._written(named, arrays.tokens, outputs, inside, embedding, None).numpy()
+        changed = arrays.tokens.copy()
+        changed[:, 4] = (changed[:, 4] + 1) % len(CELLS.vocabulary)
+        after = formulas._written(named, changed, outputs, inside, embedding, None).numpy()
+        np.testing.assert_array_equal(before[:, :5], after[:, :5])
+        assert np.all(np.any(before[:, 5] != after[:, 5], axis=1))
+
+    def test_nao6_settings_cannot_be_changed_and_are_not(self):
+        settings = replace(SMALL, dropout=0.3)
+        model = NAOModel(CELLS, settings)
+        games = games_of(CELLS, 12)
+        model.fit(games, np.linspace(0, 1, 12), 2, 6)
+        model.predict(games)
+        model.reconstruct(games)
+        assert model.settings == replace(SMALL, dropout=0.3)
+        with pytest.raises(FrozenInstanceError):
+            settings.dropout = 0.0
+        with pytest.raises(FrozenInstanceError):
+            PRESETS["code"].pool = 3
+        with pytest.raises(TypeError):
+            PRESETS["code"] = PRESETS["paper"]
+
+    @pytest.mark.parametrize("layers", [(), (6,)])
+    def test_nao6_dropout_acts_in_training_also_after_inference_and_never_in_inference(self, layers):
+        """NAO-6: inference switched the dropout of all later trainings off; the predictor's never acted."""
+        games, targets = games_of(CELLS, 12), np.linspace(0, 1, 12)
+        first_steps = {}
+        for dropout in (0.0, 0.5):
+            model = NAOModel(CELLS, replace(SMALL, dropout=dropout, layers=layers, trade_off=1.0))
+            scores = [model.predict(games) for _ in range(2)]
+            np.testing.assert_array_equal(*scores)
+            first_steps[dropout] = model.fit(games, targets, 1, 12)[0, 0]
+            if dropout:
+                numbers = [model._graphs.train(*_arguments(model, games, targets, seed))[2].numpy()[0, 0] for seed in (1, 2)]
+                assert numbers[0] != numbers[1], "another seed, another mask"
+            else:
+                untrained = np.mean((scores[0] - targets) ** 2)
+                assert first_steps[dropout] == pytest.approx(untrained, rel=1e-4), "without dropout the first loss is that of inference"
+        assert first_steps[0.0] != first_steps[0.5]
+
+    def test_nao6_dropout_of_the_predictor_alone_acts(self):
+        formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, replace(SMALL, dropout=0.5, layers=(6,)))
+        model = NAOModel(CELLS, formulas.settings)
+        embedding = model.encode(games_of(CELLS, 8)).embeddings
+        named = network.unpacked(network.tf.constant(model._weights), formulas.vocabulary, formulas.length, formulas.settings)
+        still, dropped = (formulas._predicted(named, embedding, seed).numpy() for seed in (None, network.tf.constant([1, 2])))
+        assert np.all(still != dropped)
+
+    @pytest.mark.parametrize("bound", [0.001, 0.1])
+    def test_nao9_gradients_are_really_clipped(self, bound):
+        """NAO-9: the unclipped gradient was applied."""
+        gradient, norm = network.clipped(network.tf.constant([3.0, -4.0]), bound)
+        assert np.linalg.norm(gradient) == pytest.approx(bound) == pytest.approx(float(norm))
+        gradient, norm = network.clipped(network.tf.constant([3.0, -4.0]), 10.0)
+        np.testing.assert_allclose(gradient, [3.0, -4.0])
+        games = games_of(CELLS, 12)
+        free, held = (NAOModel(CELLS, replace(SMALL, gradient_clip=limit)).fit(games, np.linspace(0, 1, 12), 4, 6)[:, 2] for limit in (1e9, bound))
+        assert free.max() > bound and held.max() <= bound * 1.001
+
+
+def _arguments(model, games, targets, seed):
+    arrays = model._games.arrays(games)
+    rows = np.arange(len(games), dtype=np.int32)[None]
+    return (model._weights, model._moments, np.int32(0), arrays.tokens, arrays.lengths, np.asarray(targets, np.float32), arrays.legal, rows,
+            np.array([0, seed], np.int32))  # fmt: skip
+
+
+class TestSymmetries:
+    def test_swapping_the_inputs_of_a_node_is_found(self):
+        """F40: a game and its variants compute the same function."""
+        games = Games(ADDING)
+        found = games.variants(games_of(ADDING, 1)[0], 8)
+        assert len(found) > 1 and len(set(found)) == len(found)
+        assert len({ADDING.key(ADDING.decode(tokens)) for tokens in found}) == 1
+        assert any(one[0:2] == other[1::-1] and one[2:4] == other[3:1:-1] for one in found for other in found if one != other)
+
+    @pytest.mark.parametrize("name", SPACES)
+    def test_variants_are_complete_games_of_the_same_key_in_every_space(self, name):
+        space = SPACES[name]
+        games = Games(space)
+        for tokens in games_of(space, 5):
+            for other in games.variants(tokens, 6):
+                assert space.legal_actions(other) == () and space.key(space.decode(other)) == space.key(space.decode(tokens))
+
+    def test_a_space_whose_games_all_differ_has_none(self):
+        games = Games(NASBench201())
+        assert games.swaps() == [] and games.variants((1, 2, 3, 4, 0, 1), 8) == [(1, 2, 3, 4, 0, 1)]
+
+    def test_a_wrong_token_is_named_with_its_place_and_what_is_legal_there(self):
+        games = Games(CELLS)
+        tokens = list(games_of(CELLS, 1)[0])
+        tokens[2] = 0
+        with pytest.raises(ValueError, match=r"at place 2. Expected one of \(3, 4, 5\). Received: 0"):
+            games.arrays([tuple(tokens)])
+        with pytest.raises(ValueError, match="complete game"):
+            games.arrays([games_of(CELLS, 1)[0][:4]])
+
+
+@pytest.mark.parametrize(
+    "name, value", [("units", 0), ("dropout", 1.0), ("trade_off", 1.5), ("learning_rate", 0.0), ("gradient_clip", 0.0), ("layers", (3, 0)), ("weight_decay", -1.0), ("embedding", 0)]
+)
+def test_impossible_settings_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        NetworkSettings(**{name: value})
+
+
+def test_there_is_a_target_for_every_game():
+    with pytest.raises(ValueError, match="as many as targets"):
+        NAOModel(CELLS, SMALL).fit(games_of(CELLS, 3), [0.5], 1, 2)
