@@ -146,6 +146,7 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
     assert {line.get_color() for line in correlation.lines} >= {LOOKS["AlphaXENAS"].colour, LOOKS["GuidedSearch"].colour}
     nodes, depth = figures.tree_curves(groups).axes
     assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(depth.lines) == 1
+    assert all(tick == round(tick) for panel in (nodes, depth) for tick in panel.get_yticks()), "tokens and nodes are counted"
     assert tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"] == 0.7
     alone = figures.lstm_curves({"UCT": groups["UCT"]})
     assert "None of these searches" in alone.axes[0].texts[0].get_text() and len(alone.axes) == 1
