@@ -17,6 +17,7 @@ from alphaxenas.report.sample_figures import query_dots
 from alphaxenas.report.sample_journals import load_study
 from alphaxenas.report.style import LOOKS, Album, looks
 from alphaxenas.runs import RunFolder
+from alphaxenas.stages import CONTROLLER_PARAMETERS
 from tests.report.sample_journals import write_journal
 
 
@@ -308,3 +309,8 @@ def test_report_needs_no_tensorflow():
     code = ("import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.words; "
             "sys.exit('tensorflow' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
+
+
+def test_every_setting_of_a_controller_may_be_what_an_ablation_changes():
+    settings = {parameter for group in CONTROLLER_PARAMETERS.values() for parameter in group.values()}
+    assert set(checklist._METHOD) == settings | {"search_children"}
