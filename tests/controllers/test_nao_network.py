@@ -270,7 +270,8 @@ class TestSymmetries:
 
 
 @pytest.mark.parametrize(
-    "name, value", [("units", 0), ("dropout", 1.0), ("trade_off", 1.5), ("learning_rate", 0.0), ("gradient_clip", 0.0), ("layers", (3, 0)), ("weight_decay", -1.0), ("embedding", 0)]
+    "name, value",
+    [("units", 0), ("dropout", 1.0), ("trade_off", 1.5), ("learning_rate", 0.0), ("gradient_clip", 0.0), ("layers", (3, 0)), ("weight_decay", -1.0), ("embedding", 0)],
 )
 def test_impossible_settings_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
