@@ -29,6 +29,10 @@ DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool", "nao")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
+SPACES = ("cell", "chain", "mnist_chain")
+CHAIN_FORMS = ("line", "image")
+OPTIMIZERS = ("momentum", "adam")
+REWARDS = ("last", "best")
 PRECISIONS = ("float32", "bfloat16", "auto")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
@@ -65,6 +69,10 @@ class DataConfig:
 class SpaceConfig:
     """What can be built."""
 
+    space: str = choice("cell", "what is searched: cells, chains of 2-D convolutions (titu1994), or chains with pooling and dropout (wallarm)", SPACES)
+    chain_layers: int = whole(4, "layers of a chain", low=1, high=40)
+    chain_skips: bool = flag(False, "every layer of a chain chooses which earlier layers feed it")
+    chain_form: str = choice("line", "mnist_chain: along the flattened image, or over the image", CHAIN_FORMS)
     blocks: int = whole(4, "blocks of a cell", low=1, high=12)
     operations: tuple[str, ...] = name_list(OPERATIONS, "operations a block may choose from", OPERATIONS)
     combinations: tuple[str, ...] = name_list(COMBINATIONS, "ways a block may combine its two branches", COMBINATIONS)
@@ -79,6 +87,8 @@ class ChildConfig:
     reductions: int = whole(2, "how many times the image is halved", low=0)
     stem_stride: int = choice(1, "stride of the first convolution; 2 halves the image at once", (1, 2))
     batch_size: int = whole(32, "images per training step", low=1)
+    optimizer: str = choice("momentum", "of the children: Nesterov momentum, or Adam (for chains with a learning rate near 0.001)", OPTIMIZERS)
+    reward: str = choice("last", "which epoch's validation accuracy rewards a child, where it trains several", REWARDS)
     learning_rate: float = number(0.05, "highest learning rate of a child's schedule", above=0)
     weight_decay: float = number(1e-4, "decay of kernels per unit of learning rate", low=0)
     momentum: float = number(0.9, "Nesterov momentum", low=0, below=1)

@@ -7,18 +7,19 @@ stage that is finished returns at once. Notebooks call these; whoever wants othe
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alphaxenas.chain_stage import chain_network, child_network, child_recipe, search_space, shares_weights
 from alphaxenas.children.cell_network import CellNetwork
+from alphaxenas.children.chain_network import ChainNetwork
 from alphaxenas.children.densenet import DenseNet
 from alphaxenas.children.export import evaluate_stored_model
 from alphaxenas.children.outline import outline_of
 from alphaxenas.children.training import Recipe
 from alphaxenas.coach import Coach, picture
 from alphaxenas.config import Config
-from alphaxenas.contracts import Budget, Controller
+from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
 from alphaxenas.evaluators.trained import TrainedEvaluator
@@ -55,17 +56,11 @@ def load_images(config: Config) -> ImageData:
 
 
 def cell_space(config: Config) -> CellSpace:
-    """The configured search space."""
+    """The configured space of cells, whatever `space` says."""
     return CellSpace(config.space.blocks, config.space.operations, config.space.combinations)
 
 
-def child_network(config: Config, num_classes: int) -> Callable[[Cell], CellNetwork]:
-    """What the search builds around a cell."""
-    child = config.child
-    return lambda cell: CellNetwork(cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride)
-
-
-def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> Controller:
+def make_controller(config: Config, name: str, space: SearchSpace, seed: int) -> Controller:
     """The controller `name`, with both budgets, the same for every controller."""
     search = config.search
     budgets = Budget(search.search_epochs, search.search_fraction), Budget(search.final_epochs, search.final_fraction)
@@ -73,23 +68,26 @@ def make_controller(config: Config, name: str, space: CellSpace, seed: int) -> C
     if name != "alphaxenas":
         children = children or ORIGINAL_SEARCH_CHILDREN
     settings = {setting: getattr(search, parameter) for setting, parameter in CONTROLLER_PARAMETERS.get(name, {}).items()}
+    if name == "alphaxenas" and not shares_weights(config):
+        # Both are about weights that move under known children: from scratch, an accuracy stays true.
+        settings |= {"refresh_after": 0, "uniform_share": 0.0}
     return catalogue.make_controller(name, space, seed, *budgets, children, **settings)
 
 
-def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bool = True) -> TrainedEvaluator:
-    """What rates the children of a search; without shared weights, each from scratch."""
-    child = config.child
-    recipe = Recipe(
-        child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing, precision=config.run.precision
-    )
+def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bool | None = None) -> TrainedEvaluator:
+    """What rates the children of a search; without shared weights, each from scratch.
+
+    By default children of cells share weights, and chains do not.
+    """
+    share_weights = shares_weights(config) if share_weights is None else share_weights
     return TrainedEvaluator(
-        cell_space(config), child_network(config, data.num_classes), data, recipe, child.batch_size, seed, share_weights,
-        augment=config.data.augment, cutout=config.data.cutout,
+        search_space(config), child_network(config, data.num_classes), data, child_recipe(config), config.child.batch_size, seed,
+        share_weights, augment=config.data.augment, cutout=config.data.cutout, reward=config.child.reward,
     )  # fmt: skip
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
-    """Stage `<controller>-seed<seed>`: a search over children that share weights; results as of `Coach.play`.
+    """Stage `<controller>-seed<seed>`: a search over children that share weights (chains: each from scratch); results as of `Coach.play`.
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.
@@ -97,7 +95,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         seed: Of controller, initial weights and training.
         data: The configured images, if they are loaded already.
     """
-    space = cell_space(config)
+    space = search_space(config)
     parameters = {**config.parameters("data", "space", "child", "search"), "controller": controller, "search_seed": seed}
     with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
         if folder.read_results() is None:
@@ -129,7 +127,7 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
 
 def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `final`: the best architectures of the search, or the one given, in full; results as of `train_in_full`."""
-    space, cells = cell_space(config), chosen_architectures(config)
+    space, cells = search_space(config), chosen_architectures(config)
     parameters = {**config.parameters("data", "space", "training"), "trained": [str(cell) for cell in cells]}
     with open_stage(config, "final", parameters) as folder:
         data = data or load_images(config)
@@ -144,13 +142,15 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
         return results
 
 
-def final_network(config: Config, cell: Cell, data: ImageData) -> CellNetwork:
-    """The network that the final training builds around a cell.
+def final_network(config: Config, cell: Any, data: ImageData) -> CellNetwork | ChainNetwork:
+    """The network that the final training builds around an architecture: around a chain the same as the search.
 
-    It has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
+    Around a cell it has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
     image, the largest multiple of 16 (below 16: of 4) that does not: architectures are then compared at one price.
     """
     training = config.training
+    if config.space.space != "cell":
+        return chain_network(config, cell, data.num_classes)
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
     narrower = sorted({*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True)
     for filters in (training.train_filters, *narrower):
@@ -167,17 +167,17 @@ def final_network(config: Config, cell: Cell, data: ImageData) -> CellNetwork:
     )
 
 
-def chosen_architectures(config: Config) -> list[Cell]:
+def chosen_architectures(config: Config) -> list[Any]:
     """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's searches.
 
-    A given architecture may have any number of blocks and any operations that children know.
+    A given cell may have any number of blocks and any operations that children know; a given chain belongs to the space.
 
     Raises:
         ValueError: There is no finished search to choose from, or the text is no architecture.
     """
-    space, controller = cell_space(config), config.search.controllers[0]
+    space, controller = search_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [Cell.parse(config.training.architecture)]
+        return [(Cell if config.space.space == "cell" else space).parse(config.training.architecture)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -212,6 +212,7 @@ def _train(config: Config, entries: list[Entry], data: ImageData, folder: RunFol
     recipe = Recipe(
         training.train_learning_rate, config.child.momentum, training.train_weight_decay, training.train_gradient_clip,
         training.train_label_smoothing, warmup=min(training.warmup_epochs / epochs, 0.5), precision=training.train_precision,
+        optimizer="momentum" if config.space.space == "cell" else config.child.optimizer,
     )
     return train_in_full(
         entries, data, recipe, folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,
