@@ -22,7 +22,7 @@ from alphaxenas.contracts import Budget, Controller
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
 from alphaxenas.evaluators.trained import TrainedEvaluator
-from alphaxenas.full_training import Entry, train_in_full
+from alphaxenas.full_training import Entry, evaluate_checkpoint, train_in_full
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
@@ -195,10 +195,26 @@ def chosen_architectures(config: Config) -> list[Cell]:
 
 
 def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, Any]:
-    """Test accuracy of the stored `.keras` model named by `evaluate_model`; nothing is trained or stored."""
-    data = data or load_images(config)
-    accuracy = evaluate_stored_model(config.training.evaluate_model, data)
-    return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
+    """Test accuracy of the model named by `evaluate_model`, a `.keras` file or a checkpoint; nothing is trained or stored.
+
+    A checkpoint's network is built from these parameters and the architecture that it names.
+
+    Raises:
+        ValueError: The file is neither, is damaged, does not fit the data, or is of another architecture than `architecture`, if given.
+    """
+    data, path = data or load_images(config), config.training.evaluate_model
+    if Path(path).suffix != ".npz":
+        accuracy = evaluate_stored_model(path, data)
+        return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
+
+    def network(text: str) -> CellNetwork:
+        expected = config.training.architecture
+        if expected and str(Cell.parse(expected)) != text:
+            raise ValueError(f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. Received: {text!r}")
+        return final_network(config, Cell.parse(text), data)
+
+    accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
+    return {"headline": f"test accuracy {accuracy:.4f} of {text}", "test_accuracy": accuracy, "test_images": len(data.test)}
 
 
 def open_stage(config: Config, stage: str, parameters: dict[str, Any]) -> RunFolder:
@@ -207,13 +223,20 @@ def open_stage(config: Config, stage: str, parameters: dict[str, Any]) -> RunFol
     return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite)
 
 
+def final_recipe(config: Config, epochs: int) -> Recipe:
+    """How networks are trained in full for so many epochs."""
+    training = config.training
+    return Recipe(
+        training.train_learning_rate, config.child.momentum, training.train_weight_decay, training.train_gradient_clip,
+        training.train_label_smoothing, warmup=min(training.warmup_epochs / epochs, 0.5),
+        final_learning_rate=training.train_lowest_learning_rate / training.train_learning_rate, precision=training.train_precision,
+        restart=training.train_restart_epochs / epochs, restart_growth=training.train_restart_growth, average=training.train_average,
+    )  # fmt: skip
+
+
 def _train(config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int) -> dict[str, Any]:
     training = config.training
-    recipe = Recipe(
-        training.train_learning_rate, config.child.momentum, training.train_weight_decay, training.train_gradient_clip,
-        training.train_label_smoothing, warmup=min(training.warmup_epochs / epochs, 0.5), precision=training.train_precision,
-    )
     return train_in_full(
-        entries, data, recipe, folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,
-        training.train_cutout, training.train_patience,
+        entries, data, final_recipe(config, epochs), folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,
+        training.train_cutout, training.train_patience, training.train_devices, training.export_formats,
     )

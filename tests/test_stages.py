@@ -9,7 +9,7 @@ from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds
 from alphaxenas.devices import prepare_tensorflow
 from alphaxenas.spaces.cell import Cell
-from alphaxenas.stages import cell_space, chosen_architectures, final_network, load_images, make_controller, search
+from alphaxenas.stages import cell_space, chosen_architectures, evaluate_again, final_network, final_recipe, load_images, make_controller, search, train_best
 
 TEXT = "prev:conv5x5 + prev2:conv3x3; b0:conv7x7 | b0:identity"
 
@@ -103,3 +103,40 @@ def test_cutout_without_augmentation_is_refused(tmp_path):
 def test_tensorflow_is_prepared_twice_without_complaint():
     assert prepare_tensorflow(0)[0].startswith("CPU")
     assert prepare_tensorflow(0) == prepare_tensorflow(0)
+
+
+def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
+    config = configured(
+        tmp_path, train_learning_rate=0.05, train_lowest_learning_rate=0.0001, train_restart_epochs=10, train_restart_growth=2, train_average=0.999,
+        train_gradient_clip=5.0, train_label_smoothing=0.1, train_weight_decay=2e-4, warmup_epochs=0, momentum=0.8, train_precision="bfloat16",
+    )
+    recipe = final_recipe(config, 630)
+    assert (recipe.restart, recipe.restart_growth, recipe.average, recipe.momentum) == (10 / 630, 2.0, 0.999, 0.8)
+    assert (recipe.gradient_clip, recipe.label_smoothing, recipe.weight_decay, recipe.precision) == (5.0, 0.1, 2e-4, "bfloat16")
+    assert recipe.rate_at(10 / 630) == 0.05 and recipe.rate_at(9.999 / 630) == pytest.approx(0.0001, rel=1e-2)
+    plain = final_recipe(configured(tmp_path), 20)
+    assert (plain.restart, plain.average, plain.final_learning_rate, plain.warmup) == (0.0, 0.0, 0.0, 0.05)
+
+
+@pytest.mark.parametrize("name, value", [("train_lowest_learning_rate", 0.06), ("train_devices", 65), ("train_restart_growth", 0.5), ("export_formats", [])])
+def test_impossible_training_parameters_are_refused(tmp_path, name, value):
+    with pytest.raises(ParameterError, match=name):
+        configured(tmp_path, **{name: value})
+
+
+def test_more_devices_than_there_are_stop_before_training(tmp_path):
+    config = configured(tmp_path, architecture="prev:conv1x1 + prev2:identity", fraction=0.2, train_devices=64)
+    with pytest.raises(ValueError, match="`devices`.*Received: 64"):
+        train_best(config)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    small = {"fraction": 0.2, "train_filters": 2, "train_cells": 1, "train_reductions": 0, "train_epochs": 2, "warmup_epochs": 0}
+    given = "prev:conv1x1 + prev2:identity"
+    train_best(configured(tmp_path, architecture=given, **small))
+    path = str(sorted((tmp_path / "exp" / "quick" / "final" / "checkpoints").glob("step-*.npz"))[0])
+    assert evaluate_again(configured(tmp_path, evaluate_model=path, **small))["headline"].endswith(f"of {given}")
+    with pytest.raises(ValueError, match="another architecture. Expected .*conv3x3.*Received: 'prev:conv1x1"):
+        evaluate_again(configured(tmp_path, evaluate_model=path, architecture="prev:conv3x3 + prev2:identity", **small))
+    with pytest.raises(ValueError, match="does not fit the network of these parameters"):
+        evaluate_again(configured(tmp_path, evaluate_model=path, **{**small, "train_filters": 4}))
