@@ -146,7 +146,7 @@ class BaselineConfig:
 class TrainingConfig:
     """Training the found architectures in full."""
 
-    architecture: str = text("", "train this architecture (JSON or one-line text); empty = the best of the search")
+    architecture: str = text("", "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search")
     top_k: int = whole(1, "how many of the best architectures are trained", low=1)
     train_cells: int = whole(6, "cells of the final network", low=1)
     train_reductions: int = whole(2, "how many times it halves the image", low=0)

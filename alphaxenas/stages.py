@@ -14,11 +14,12 @@ from typing import Any
 from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.densenet import DenseNet
 from alphaxenas.children.export import evaluate_stored_model
+from alphaxenas.children.micro_network import MicroNetwork
 from alphaxenas.children.outline import outline_of
-from alphaxenas.children.training import Recipe
+from alphaxenas.children.training import Network, Recipe
 from alphaxenas.coach import Coach, picture
 from alphaxenas.config import Config
-from alphaxenas.contracts import Budget, Controller
+from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
 from alphaxenas.evaluators.trained import TrainedEvaluator
@@ -26,6 +27,9 @@ from alphaxenas.full_training import Entry, evaluate_checkpoint, train_in_full
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
+from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroSpace
+from alphaxenas.spaces.written import Written, parse_architecture
+from alphaxenas.spaces.zoo import ZooCell
 
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
@@ -45,6 +49,9 @@ CONTROLLER_PARAMETERS = {
 }
 """Settings of controllers and the parameters that they come from; others keep their defaults."""
 
+AUXILIARY_FILTERS = 128
+"""Of the second classifier of pairs of cells, as published."""
+
 
 def load_images(config: Config) -> ImageData:
     """The configured data set, split by the run's seed."""
@@ -57,6 +64,13 @@ def load_images(config: Config) -> ImageData:
 def cell_space(config: Config) -> CellSpace:
     """The configured search space."""
     return CellSpace(config.space.blocks, config.space.operations, config.space.combinations)
+
+
+def space_of(config: Config, architecture: Written) -> SearchSpace:
+    """What draws an architecture: the configured space, or for a pair of cells one that holds it."""
+    if isinstance(architecture, Cell):
+        return cell_space(config)
+    return MicroSpace(len(architecture.normal.blocks), MICRO_OPERATIONS)
 
 
 def child_network(config: Config, num_classes: int) -> Callable[[Cell], CellNetwork]:
@@ -129,7 +143,7 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
 
 def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `final`: the best architectures of the search, or the one given, in full; results as of `train_in_full`."""
-    space, cells = cell_space(config), chosen_architectures(config)
+    cells = chosen_architectures(config)
     parameters = {**config.parameters("data", "space", "training"), "trained": [str(cell) for cell in cells]}
     with open_stage(config, "final", parameters) as folder:
         data = data or load_images(config)
@@ -139,25 +153,25 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
         ]
         results = _train(config, entries, data, folder, config.training.train_epochs)
         chosen = cells[results["chosen"]]
-        write_atomically(folder.figures / "architecture.png", picture(space, chosen))
+        write_atomically(folder.figures / "architecture.png", picture(space_of(config, chosen), chosen))
         write_atomically(folder.path / "architecture.json", f"{chosen.to_json()}\n".encode())
         return results
 
 
-def final_network(config: Config, cell: Cell, data: ImageData) -> CellNetwork:
-    """The network that the final training builds around a cell.
+def final_network(config: Config, architecture: Written, data: ImageData) -> CellNetwork | MicroNetwork:
+    """The network that the final training builds around a cell or a pair of cells.
 
     It has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
     image, the largest multiple of 16 (below 16: of 4) that does not: architectures are then compared at one price.
+
+    Raises:
+        ValueError: No number of filters is cheap enough, or a parameter does not suit a pair of cells.
     """
     training = config.training
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
     narrower = sorted({*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True)
     for filters in (training.train_filters, *narrower):
-        network = CellNetwork(
-            cell, data.num_classes, filters, training.train_cells, training.train_reductions, training.train_stem_stride,
-            training.train_drop_path, training.train_dropout, training.train_auxiliary,
-        )
+        network = _network(config, architecture, data, filters)
         cost = outline_of(network, data.image_shape).multiply_adds
         if not training.train_multiply_adds or cost <= 1e6 * training.train_multiply_adds:
             return network
@@ -167,17 +181,34 @@ def final_network(config: Config, cell: Cell, data: ImageData) -> CellNetwork:
     )
 
 
-def chosen_architectures(config: Config) -> list[Cell]:
+def _network(config: Config, architecture: Written, data: ImageData, filters: int) -> Network:
+    training = config.training
+    if isinstance(architecture, Cell):
+        return CellNetwork(
+            architecture, data.num_classes, filters, training.train_cells, training.train_reductions, training.train_stem_stride,
+            training.train_drop_path, training.train_dropout, training.train_auxiliary,
+        )
+    if training.train_reductions != 2:
+        raise ValueError(f"Invalid value for `train_reductions`. Expected 2, as every network of a normal and a reduction cell has. Received: {training.train_reductions}")
+    in_zoo = isinstance(architecture, ZooCell)
+    return MicroNetwork(
+        architecture.architecture if in_zoo else architecture, data.num_classes, filters, training.train_cells, training.train_stem_stride,
+        training.train_drop_path, training.train_dropout, AUXILIARY_FILTERS if training.train_auxiliary else 0,
+        all_ends=in_zoo and architecture.all_ends,
+    )
+
+
+def chosen_architectures(config: Config) -> list[Written]:
     """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's searches.
 
-    A given architecture may have any number of blocks and any operations that children know.
+    A given architecture may have any number of blocks and any operations that children know; see `parse_architecture` for its forms.
 
     Raises:
         ValueError: There is no finished search to choose from, or the text is no architecture.
     """
     space, controller = cell_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [Cell.parse(config.training.architecture)]
+        return [parse_architecture(config.training.architecture)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -207,11 +238,11 @@ def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, A
         accuracy = evaluate_stored_model(path, data)
         return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
 
-    def network(text: str) -> CellNetwork:
+    def network(text: str) -> Network:
         expected = config.training.architecture
-        if expected and str(Cell.parse(expected)) != text:
+        if expected and str(parse_architecture(expected)) != text:
             raise ValueError(f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. Received: {text!r}")
-        return final_network(config, Cell.parse(text), data)
+        return final_network(config, parse_architecture(text), data)
 
     accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
     return {"headline": f"test accuracy {accuracy:.4f} of {text}", "test_accuracy": accuracy, "test_images": len(data.test)}

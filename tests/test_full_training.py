@@ -13,7 +13,7 @@ from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.densenet import DenseNet
 from alphaxenas.children.export import evaluate_stored_model
 from alphaxenas.children.training import Recipe
-from alphaxenas.data import load_data
+from alphaxenas.data import ImageData, Part, load_data
 from alphaxenas.full_training import Entry, evaluate_checkpoint, train_in_full
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.journal import same_record
@@ -208,6 +208,17 @@ def test_exported_model_is_checked_against_the_trained_child_in_float32(tmp_path
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
         train_in_full(entries("rank1"), data, Recipe(precision=precision), folder, 1, 32, 0)
     assert made == compiled
+
+
+def test_a_hundred_classes_are_trained_and_exported(tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [Part(rng.integers(0, 256, (count, 8, 8, 3), np.uint8), (np.arange(count) % 100).astype(np.int32)) for count in (200, 100, 100)]
+    names = tuple(f"class {number}" for number in range(100))
+    data = ImageData("cifar100", *parts, np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32), names, True)
+    results, folder = train(tmp_path, data, [Entry("rank1", CellNetwork(CELL, 100, 4, 2, 1), str(CELL))], epochs=1)
+    assert 0 <= results["test_accuracy"] <= 0.1
+    assert keras.saving.load_model(folder.path / results["models"][0]["file"]).output_shape == (None, 100)
+    assert len(json.loads((folder.path / "models" / "rank1.card.json").read_text())["data"]["classes"]) == 100
 
 
 def test_densenet_trains_and_exports_in_the_same_harness(tmp_path, data):

@@ -1,5 +1,7 @@
 """From a configuration to run folders: what is built, at which price, and what is said when something is missing."""
 
+import json
+
 import pytest
 
 from alphaxenas.children.outline import outline_of
@@ -9,7 +11,8 @@ from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds
 from alphaxenas.devices import prepare_tensorflow
 from alphaxenas.spaces.cell import Cell
-from alphaxenas.stages import cell_space, chosen_architectures, evaluate_again, final_network, final_recipe, load_images, make_controller, search, train_best
+from alphaxenas.spaces.zoo import zoo_cell
+from alphaxenas.stages import cell_space, chosen_architectures, evaluate_again, final_network, final_recipe, load_images, make_controller, search, space_of, train_best
 
 TEXT = "prev:conv5x5 + prev2:conv3x3; b0:conv7x7 | b0:identity"
 
@@ -38,6 +41,33 @@ def test_a_given_architecture_needs_no_search(tmp_path):
     assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=TEXT))] == [TEXT]
     json_text = Cell.from_text(TEXT).to_json()
     assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=json_text))] == [TEXT]
+
+
+def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_path):
+    for text, all_ends in (("darts_v2", True), ("zoo:enas", False), (zoo_cell("enas").architecture.to_integers(), False)):
+        config = configured(tmp_path, architecture=text, train_filters=4, train_cells=8, train_auxiliary=True, train_drop_path=0.2, train_dropout=0.1)
+        [chosen], data = chosen_architectures(config), load_images(config)
+        network = final_network(config, chosen, data)
+        assert (network.all_ends, network.filters, network.cells, network.drop_path, network.dropout) == (all_ends, 4, 8, 0.2, 0.1)
+        assert len(outline_of(network, data.image_shape, training=True).weights) > len(outline_of(network, data.image_shape).weights)
+        assert space_of(config, chosen).vocabulary[0] == "prev"
+
+
+def test_a_pair_of_cells_with_another_number_of_reductions_is_refused(tmp_path):
+    config = configured(tmp_path, architecture="darts_v2", train_reductions=1)
+    with pytest.raises(ValueError, match="`train_reductions`. Expected 2"):
+        final_network(config, chosen_architectures(config)[0], load_images(config))
+
+
+def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path):
+    small = {"fraction": 0.1, "train_filters": 4, "train_cells": 3, "train_epochs": 1, "warmup_epochs": 0, "train_batch_size": 32}
+    results = train_best(configured(tmp_path, architecture="darts_v2", **small))
+    folder = tmp_path / "exp" / "quick" / "final"
+    assert results["models"][0]["architecture"] == "zoo:darts_v2"
+    assert set(json.loads((folder / "architecture.json").read_text())) == {"normal", "reduction"}
+    assert (folder / "figures" / "architecture.png").stat().st_size > 5000
+    again = evaluate_again(configured(tmp_path, evaluate_model=str(folder / "models" / "rank1.keras"), **small))
+    assert again["test_accuracy"] == results["test_accuracy"]
 
 
 def test_a_given_architecture_with_an_unknown_operation_names_the_nearest(tmp_path):

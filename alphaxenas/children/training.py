@@ -272,7 +272,8 @@ class CompiledChild:
             tf.raw_ops.ResourceApplyMomentum(
                 var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
             )
-        self._update_statistics(layers, 1.0 - DECAY)
+        if self.statistics:
+            _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._measured(layers)))
         if recipe.average:
             for shown, present, specs in (
                 (self._shown_values, self._values, self.weights), (self._shown_moving, self._moving, self.statistics)
@@ -286,7 +287,9 @@ class CompiledChild:
     def _calibration(self, images, share):
         layers = self._layers(read(self._shown_values, self.weights), None, tf.zeros([2], tf.int32))
         self._network(layers, images)
-        self._update_statistics(layers, share, self._shown_moving)
+        if self.statistics:
+            # Outside a device's step: every copy is updated.
+            self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._measured(layers)))
 
     def _layers(
         self, values: tf.Tensor, moving: tf.Tensor | None, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0,
@@ -300,11 +303,8 @@ class CompiledChild:
         statistics = {} if moving is None else pieces(moving, self.statistics)
         return Layers(weights, statistics, moving is None, self.recipe.precision, seed, progress, share)
 
-    def _update_statistics(self, layers: Layers, share: float | tf.Tensor, moving: tf.Variable | None = None) -> None:
-        if self.statistics:
-            moving = self._moving if moving is None else moving
-            measured = tf.concat([layers.measured[name] for name in self.statistics], 0)
-            _subtract(moving, share * (read(moving, self.statistics) - measured))
+    def _measured(self, layers: Layers) -> tf.Tensor:
+        return tf.concat([layers.measured[name] for name in self.statistics], 0)
 
 
 def fit(
