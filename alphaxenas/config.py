@@ -34,6 +34,7 @@ CHAIN_FORMS = ("line", "image")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")
 PRECISIONS = ("float32", "bfloat16", "auto")
+EXPORT_FORMATS = ("keras", "savedmodel", "onnx")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -155,7 +156,7 @@ class BaselineConfig:
 class TrainingConfig:
     """Training the found architectures in full."""
 
-    architecture: str = text("", "train this architecture (JSON or one-line text); empty = the best of the search")
+    architecture: str = text("", "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search")
     top_k: int = whole(1, "how many of the best architectures are trained", low=1)
     train_cells: int = whole(6, "cells of the final network", low=1)
     train_reductions: int = whole(2, "how many times it halves the image", low=0)
@@ -164,6 +165,9 @@ class TrainingConfig:
     train_multiply_adds: float = number(0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off", low=0)
     train_epochs: int = whole(20, "epochs", low=1)
     train_learning_rate: float = number(0.05, "highest learning rate of the cosine schedule", above=0)
+    train_lowest_learning_rate: float = number(0.0, "learning rate that every cosine ends at", low=0)
+    train_restart_epochs: float = number(0.0, "warm restarts (SGDR): epochs of the first cosine; 0 = one cosine without restarts", low=0)
+    train_restart_growth: float = number(2.0, "warm restarts: each cosine lasts so many times as long as the one before it", low=1)
     train_batch_size: int = whole(64, "images per training step", low=1)
     warmup_epochs: float = number(1.0, "epochs of rising learning rate at the start", low=0)
     train_label_smoothing: float = number(0.1, "probability mass spread over all classes", low=0, below=1)
@@ -175,7 +179,10 @@ class TrainingConfig:
     train_cutout: int = whole(0, "side of the square cut out of each training image, pixels; 0 = off", low=0)
     train_gradient_clip: float = number(5.0, "bound on the global gradient norm; 0 = off", low=0)
     train_precision: str = choice("float32", "arithmetic of the final training; auto = bfloat16 where the machine computes it natively", PRECISIONS)
-    evaluate_model: str = file_path("", "evaluate this stored .keras model again instead of training", neutral=True)
+    train_average: float = number(0.0, "decay of the moving average of weights that is validated and exported; 0 = off", low=0, below=1)
+    train_devices: int = whole(1, "GPUs (without any: CPU devices) that share every training step", low=1)
+    export_formats: tuple[str, ...] = name_list(("keras",), "how the trained networks are stored beside their .keras file", EXPORT_FORMATS, neutral=True)
+    evaluate_model: str = file_path("", "evaluate this stored .keras model or checkpoint again instead of training", neutral=True)
 
 
 @dataclass(frozen=True)
@@ -395,6 +402,10 @@ def _check_together(config: Config) -> None:
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",
          training.warmup_epochs),
+        (training.train_lowest_learning_rate <= training.train_learning_rate, "train_lowest_learning_rate",
+         f"at most train_learning_rate ({training.train_learning_rate:g})", training.train_lowest_learning_rate),
+        (training.train_devices <= training.train_batch_size, "train_devices", f"at most train_batch_size ({training.train_batch_size})",
+         training.train_devices),
     ]
     for holds, name, expected, received in rules:
         if not holds:
