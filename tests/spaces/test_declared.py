@@ -190,6 +190,13 @@ class TestForms:
         with pytest.raises(ValueError, match=message):
             KERNELS.parse(text)
 
+    @pytest.mark.parametrize("skips", [0, "0", [2], ["x"], [[0]]])
+    def test_skip_connections_that_are_none_are_refused(self, skips):
+        content = json.loads(self.SPACE.parse(self.TEXT).to_json())
+        content["layers"][1]["skips"] = skips
+        with pytest.raises(ValueError, match="`skips` in layer 1"):
+            self.SPACE.parse(json.dumps(content))
+
     def test_a_layer_is_a_mapping(self):
         one = layer(kernel=3, filters=16)
         assert dict(one) == {"kernel": 3, "filters": 16} and one.get("pool", 1) == 1 and "filters" in one
