@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.style import INK, WIDTH
+from alphaxenas.spaces import Chain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,9 +80,12 @@ def _show_pixels(axes: Axes, page: np.ndarray) -> None:
 
 
 def _natural_size(architecture: Any) -> tuple[float, float]:
-    """Inches that suit a drawing; cells know theirs, and pairs of cells stand side by side."""
+    """Inches that suit a drawing; cells and chains know theirs, and pairs of cells stand side by side."""
+    from alphaxenas.spaces import chain_drawing
     from alphaxenas.spaces.drawing import natural_size
 
+    if isinstance(architecture, Chain):
+        return chain_drawing.natural_size(architecture)
     cells = [architecture.normal, architecture.reduction] if hasattr(architecture, "reduction") else [architecture]
     widths, heights = zip(*map(natural_size, cells))
     return len(cells) * max(widths), max(heights)
