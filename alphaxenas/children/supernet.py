@@ -21,11 +21,13 @@ import tensorflow as tf
 
 from alphaxenas.children.bank import WeightBank
 from alphaxenas.children.outline import Shaped, outline_of
+from alphaxenas.children.recipe import Recipe
 from alphaxenas.children.supernetworks import Supernetwork
 from alphaxenas.children.switched import GROUPS, Path, SwitchedLayers, SwitchedOutline
-from alphaxenas.children.training import AUXILIARY_WEIGHT, CompiledChild, Recipe, _cross_entropy, _vector
+from alphaxenas.children.training import AUXILIARY_WEIGHT, CompiledChild, cross_entropy
+from alphaxenas.children.vectors import vector
 
-PATHS_KEPT = 4096
+PATHS_KEPT = 128
 
 
 class Supernet:
@@ -34,7 +36,7 @@ class Supernet:
     Args:
         network: All networks of the space.
         image_shape: Height, width and channels.
-        recipe: See `Recipe`.
+        recipe: See `Recipe`; with momentum, and without a moving average of the weights.
         seed: Of the initial weights, which are those of a `WeightBank` of this seed.
 
     Attributes:
@@ -42,6 +44,9 @@ class Supernet:
     """
 
     def __init__(self, network: Supernetwork, image_shape: tuple[int, int, int], recipe: Recipe, seed: int) -> None:
+        if recipe.optimizer != "momentum" or recipe.average:
+            received = f"{recipe.optimizer!r} and {recipe.average}"
+            raise ValueError(f"Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. Received: {received}")
         self.recipe, self.seed = recipe, seed
         self._network, self._image_shape = network, image_shape
         self._outline = SwitchedOutline()
@@ -49,7 +54,7 @@ class Supernet:
         self._outline.finish()
         self.parameters = self._outline.parameters
         values = WeightBank(seed).take("weights", self._outline.weights)
-        self._values, self._slots = _vector(values), _vector(np.zeros_like(values))
+        self._values, self._slots = vector(values), vector(np.zeros_like(values))
         self._path = functools.lru_cache(PATHS_KEPT)(self._find_path)
 
     def train_step(
@@ -138,6 +143,10 @@ class Supernet:
         """Trainable values of one architecture, in prediction."""
         return outline_of(self._network.network(architecture), self._image_shape).parameters
 
+    def forget_paths(self) -> None:
+        """Forgets where the weights of the architectures met so far lie; for measurements."""
+        self._path.cache_clear()
+
     def _find_path(self, architecture: Any) -> tuple[np.ndarray, ...]:
         outline = outline_of(self._network.network(architecture), self._image_shape, training=True)
         path: Path = self._outline.path(self._network.choices(architecture), outline)
@@ -204,8 +213,8 @@ class Supernet:
             tape.watch(values)
             logits, *auxiliary = self._network(self._layers(path, values, True, seed, progress), images)
             targets = tf.one_hot(labels, logits.shape[1])
-            loss = _cross_entropy(logits, targets, self.recipe.label_smoothing)
-            extra = [_cross_entropy(more, targets, self.recipe.label_smoothing) for more in auxiliary]
+            loss = cross_entropy(logits, targets, self.recipe.label_smoothing)
+            extra = [cross_entropy(more, targets, self.recipe.label_smoothing) for more in auxiliary]
             total = loss + AUXILIARY_WEIGHT * tf.add_n(extra) if extra else loss
         return loss, logits, values, tape.gradient(total, values)
 
