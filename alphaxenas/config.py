@@ -142,6 +142,25 @@ class SearchConfig:
 
 
 @dataclass(frozen=True)
+class EnasConfig:
+    """ENAS: shared weights and a policy trained in turn, over the networks of the search (filters, cells, learning rate ...)."""
+
+    enas_nodes: int = whole(5, "micro space: nodes of each of the two cells", low=1, high=12)
+    enas_layers: int = whole(12, "macro space: layers", low=1, high=40)
+    enas_rounds: int = whole(10, "rounds: train the shared weights, then the policy", low=1)
+    enas_fraction: float = number(1.0, "share of the training images drawn in a round", above=0, high=1)
+    enas_sampling: str = choice("policy", "who draws the architectures that train the shared weights", ("policy", "uniform"))
+    enas_policy_steps: int = whole(10, "steps of the policy in a round", low=0)
+    enas_samples: int = whole(5, "architectures rated for each of these steps", low=2)
+    enas_reward_images: int = whole(1000, "validation images that each is rated on; the standard error is recorded", low=100)
+    enas_learning_rate: float = number(0.0035, "Adam's learning rate for the policy", above=0)
+    enas_entropy: float = number(1e-4, "weight of its entropy bonus", low=0)
+    enas_skip_target: float = number(0.4, "macro: share of skip connections that it is drawn to", above=0, below=1)
+    enas_skip_weight: float = number(0.8, "macro: how strongly", low=0)
+    enas_derive: int = whole(20, "architectures drawn at the end and ranked on all validation images", low=1)
+
+
+@dataclass(frozen=True)
 class BaselineConfig:
     """DenseNet-BC, the hand-made network in the same harness."""
 
@@ -212,7 +231,7 @@ class StudyConfig:
 
 GROUPS: dict[str, type] = {
     "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
-    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig, "study": StudyConfig,
+    "search": SearchConfig, "enas": EnasConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig, "study": StudyConfig,
 }
 FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
 
@@ -226,6 +245,7 @@ class Config:
     space: SpaceConfig = SpaceConfig()
     child: ChildConfig = ChildConfig()
     search: SearchConfig = SearchConfig()
+    enas: EnasConfig = EnasConfig()
     baseline: BaselineConfig = BaselineConfig()
     training: TrainingConfig = TrainingConfig()
     report: ReportConfig = ReportConfig()
