@@ -27,6 +27,7 @@ PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool")
+CHAIN_PARTS = ("mnist", "chains", "table")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 PRECISIONS = ("float32", "bfloat16", "auto")
@@ -193,9 +194,31 @@ class StudyConfig:
     processes: int = whole(0, "searches at the same time; 0 = as many as there are cores", low=0)
 
 
+@dataclass(frozen=True)
+class ChainsConfig:
+    """Policy gradients on declared spaces: chains of layers, notebook 07."""
+
+    chain_parts: tuple[str, ...] = name_list(CHAIN_PARTS, "what notebook 07 runs: mnist, chains, table", CHAIN_PARTS, neutral=True)
+    chain_controllers: tuple[str, ...] = name_list(
+        ("reinforce", "random", "alphaxenas"), "chains: who searches the 1,296 networks, one run each and seed", CONTROLLERS, neutral=True)
+    chain_form: str = choice("image", "mnist: convolutions over the image, or along the flattened line of its pixels", ("image", "line"))
+    chain_trials: int = whole(20, "children trained per search", low=1)
+    chain_epochs: int = whole(3, "epochs of each of them, from scratch", low=1)
+    chain_seeds: int = whole(3, "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...", low=1, neutral=True)
+    chain_final_epochs: int = whole(10, "mnist: their epochs", low=1)
+    chain_learning_rate: float = number(0.001, "Adam's learning rate for chains", above=0)
+    chain_table: str = text(
+        "digits", "table: what the controllers are compared on: digits, or FILE code=COLUMN signal=COLUMN, such as that of benchmarks/chain_table.py")
+    chain_table_controllers: str = text(
+        "random,reinforce,reinforce:cell=nascell,controller_pool,uct", "table: who searches it, written as study_controllers")
+    chain_table_seeds: int = whole(10, "table: seeds 0, 1, 2, ... of every controller", low=1)
+    chain_table_cap: int = whole(200, "table: queries of every search that does not meet its best architecture before", low=1)
+
+
 GROUPS: dict[str, type] = {
     "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
     "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig, "study": StudyConfig,
+    "chains": ChainsConfig,
 }
 FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
 
@@ -213,6 +236,7 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     report: ReportConfig = ReportConfig()
     study: StudyConfig = StudyConfig()
+    chains: ChainsConfig = ChainsConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.
@@ -389,8 +413,9 @@ def _check_together(config: Config) -> None:
     for holds, name, expected, received in rules:
         if not holds:
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
-    for name in ("study_controllers", "ablation"):
-        parse_controllers(getattr(config.study, name), name)
-    for table in config.study.tables:
-        if table != DIGITS_TABLE and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
-            raise ParameterError(f"Invalid value for `tables`. Expected {DIGITS_TABLE}, or an existing file. Received: {path}")
+    for group, name in ((config.study, "study_controllers"), (config.study, "ablation"), (config.chains, "chain_table_controllers")):
+        parse_controllers(getattr(group, name), name)
+    for name, tables in (("tables", config.study.tables), ("chain_table", [config.chains.chain_table])):
+        for table in tables:
+            if table != DIGITS_TABLE and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
+                raise ParameterError(f"Invalid value for `{name}`. Expected {DIGITS_TABLE}, or an existing file. Received: {path}")
