@@ -1,4 +1,4 @@
-"""Notebooks 01 to 06: how they are made, and what they do when papermill runs them with the smoke profile."""
+"""Notebooks 01 to 07: how they are made, and what they do when papermill runs them with the smoke profile."""
 
 import ast
 import json
@@ -11,8 +11,8 @@ import pytest
 
 from alphaxenas.config import FIELDS, PROJECT_ROOT, load_profile
 
-NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("0[1-6]_*.ipynb"))
-STAGES = {"01": ["data"], "02": ["alphaxenas-seed0", "random-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"]}
+NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("0[1-7]_*.ipynb"))
+STAGES = {"01": ["data"], "02": ["alphaxenas-seed0", "random-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"], "07": ["policy"]}
 LIMIT = 1_000_000
 CELL_LINES = 25
 named = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -27,7 +27,7 @@ def parameters_cell(path):
     return cell.source
 
 
-def test_there_are_six():
+def test_there_are_seven():
     assert [path.stem[:2] for path in NOTEBOOKS] == list(STAGES)
 
 
@@ -77,15 +77,14 @@ def test_every_parameter_is_shown_in_a_notebook_or_belongs_to_the_machine_or_a_d
     """What no notebook shows is still settable; whoever adds a parameter decides here whether it deserves a line."""
     shown = {statement.target.id for path in NOTEBOOKS for statement in ast.parse(parameters_cell(path)).body}
     hidden = {"tensorboard_dir", "precision", "memory_growth", "operations", "combinations", "stem_stride", "weight_decay", "momentum", "gradient_clip",
-              "label_smoothing", "checkpoint_every", "train_gradient_clip", "policy_cell", "policy_units", "policy_batch", "policy_learning_rate", "policy_entropy",
-              "policy_epsilon", "pool_policies", "space", "chain_layers", "chain_skips", "chain_form", "optimizer", "reward"}
+              "label_smoothing", "checkpoint_every", "train_gradient_clip", "space", "chain_layers", "chain_skips", "optimizer", "reward"}
     hidden |= {name for name in FIELDS if name.startswith("enas_")}
     assert set(FIELDS) - shown <= hidden
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """All six in order, started in turns from the root (as run_all.sh does) and from notebooks/ (as JupyterLab does)."""
+    """All seven in order, started in turns from the root (as run_all.sh does) and from notebooks/ (as JupyterLab does)."""
     folder = tmp_path_factory.mktemp("notebooks")
     parameters = load_profile("smoke") | {
         "exp_dir": str(folder / "exp"), "tensorboard_dir": str(folder / "events"), "data_dir": str(folder / "data"),
