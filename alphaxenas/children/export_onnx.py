@@ -39,7 +39,7 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     import onnx
 
     graph = _Graph(model)
-    keras.models.clone_model(model, [graph.pixels], clone_function=lambda layer: layer, call_function=graph.add)
+    keras.models.clone_model(model, graph.pixels, clone_function=lambda layer: layer, call_function=graph.add)
     made = graph.proto(model)
     onnx.checker.check_model(made)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,8 +58,8 @@ class _Graph:
         self._names = {id(self.pixels): self._node("Transpose", ["pixels"], "first", perm=[0, 3, 1, 2])}
         self._kept = [self.pixels]
 
-    def add(self, layer: keras.layers.Layer, inputs: Any) -> keras.KerasTensor:
-        """Adds one layer; what Keras calls instead of it."""
+    def add(self, layer: keras.layers.Layer, inputs: Any, **unused: Any) -> keras.KerasTensor:
+        """Adds one layer; what Keras calls instead of it, with masks that nothing here has."""
         parts = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
         output = layer(inputs)
         write = getattr(self, f"_{type(layer).__name__.lower()}", None)

@@ -63,7 +63,7 @@ class TestWithOnnx:
 
     def test_another_kind_of_layer_is_refused_by_name(self, tmp_path):
         other = keras.Sequential([keras.Input(SHAPE), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3), keras.layers.ELU(name="odd")])
-        functional = keras.Model(other.inputs, other.outputs)
+        functional = keras.Model(other.inputs[0], other.outputs[0])
         with pytest.raises(ValueError, match="`odd` is a ELU"):
             save_onnx(functional, tmp_path / "model.onnx")
         assert not (tmp_path / "model.onnx").exists()
