@@ -156,7 +156,7 @@ def save_savedmodel(model: keras.Model, path: Path) -> None:
     """
     temporary = path.with_name(f".{path.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.export(temporary, format="tf_saved_model", verbose=False)
+    model.export(str(temporary), format="tf_saved_model", verbose=False)
     shutil.rmtree(path, ignore_errors=True)
     temporary.replace(path)
 

@@ -85,7 +85,9 @@ class TestSavedModel:
             "import sys; sys.modules.update(dict.fromkeys(['alphaxenas', 'keras']))\n"
             "import numpy as np, tensorflow as tf\n"
             "model, pixels = tf.saved_model.load('model.savedmodel'), np.load('pixels.npy')\n"
-            "[signed] = model.signatures['serving_default'](pixels=tf.constant(pixels)).values()\n"
+            "signature = model.signatures['serving_default']\n"
+            "[name] = signature.structured_input_signature[1]\n"
+            "[signed] = signature(**{name: tf.constant(pixels)}).values()\n"
             "np.savez('out.npz', served=model.serve(pixels), signed=signed)\n"
         )
         subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, capture_output=True)
