@@ -1,6 +1,6 @@
-"""Which space a configuration searches, and the networks that are built from its architectures: cells, or layer chains.
+"""Which space a configuration searches, and the networks that are built from its architectures: cells, pairs of cells, chains.
 
-`stages` uses this, so every stage and every controller works on chains as on cells. Chains are trained from scratch: they are
+`stages` uses this, so every stage and every controller works on chains as on cells. Chains of declared choices are trained from scratch: they are
 small, and a position's kernels of different sizes share nothing.
 """
 
@@ -11,27 +11,29 @@ from typing import Any
 
 from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.chain_network import ChainNetwork, convolution_chain, mnist_chain
-from alphaxenas.children.training import Recipe
+from alphaxenas.children.macro_network import WIDENING, MacroNetwork
+from alphaxenas.children.micro_network import MicroNetwork
+from alphaxenas.children.training import Network, Recipe
 from alphaxenas.config import Config
 from alphaxenas.contracts import SearchSpace
-from alphaxenas.spaces.cell import CellSpace
 from alphaxenas.spaces.chain import Chain
-from alphaxenas.spaces.ready_chains import chain_space
+from alphaxenas.spaces.chosen import chosen_space
 
 
 def search_space(config: Config) -> SearchSpace:
     """The configured search space: `space` says which."""
-    space = config.space
-    if space.space == "cell":
-        return CellSpace(space.blocks, space.operations, space.combinations)
-    return chain_space(space.space, space.chain_layers, space.chain_skips)
+    return chosen_space(config.parameters("space"))
 
 
-def child_network(config: Config, num_classes: int) -> Callable[[Any], CellNetwork | ChainNetwork]:
+def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:
     """What the search builds around an architecture."""
     child, space = config.child, config.space
     if space.space == "cell":
         return lambda cell: CellNetwork(cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride)
+    if space.space == "micro":
+        return lambda pair: MicroNetwork(pair, num_classes, child.filters, child.cells, child.stem_stride)
+    if space.space == "macro":
+        return lambda chain: MacroNetwork(chain, num_classes, child.filters, WIDENING, child.stem_stride)
     return lambda chain: chain_network(config, chain, num_classes)
 
 
@@ -53,4 +55,9 @@ def child_recipe(config: Config) -> Recipe:
 
 def shares_weights(config: Config) -> bool:
     """Whether the children of the search share weights."""
-    return config.space.space == "cell"
+    return not is_declared(config)
+
+
+def is_declared(config: Config) -> bool:
+    """Whether the space is one of declared choices (`alphaxenas.spaces.declared`): a layer chain."""
+    return config.space.space in ("chain", "mnist_chain")

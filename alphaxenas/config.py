@@ -30,7 +30,7 @@ CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "g
 CHAIN_PARTS = ("mnist", "chains", "table")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
-SPACES = ("cell", "chain", "mnist_chain")
+SPACES = ("cell", "chain", "mnist_chain", "micro", "macro")
 CHAIN_FORMS = ("image", "line")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")
@@ -71,11 +71,11 @@ class DataConfig:
 class SpaceConfig:
     """What can be built."""
 
-    space: str = choice("cell", "what is searched: cells, chains of 2-D convolutions (titu1994), or chains with pooling and dropout (wallarm)", SPACES)
-    chain_layers: int = whole(4, "layers of a chain", low=1, high=40)
+    space: str = choice("cell", "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), ENAS's micro or macro", SPACES)
+    chain_layers: int = whole(4, "layers of a chain, or of a macro chain", low=1, high=40)
     chain_skips: bool = flag(False, "every layer of a chain chooses which earlier layers feed it")
     chain_form: str = choice("image", "mnist_chain: convolutions over the image, or along the flattened line of its pixels", CHAIN_FORMS)
-    blocks: int = whole(4, "blocks of a cell", low=1, high=12)
+    blocks: int = whole(4, "blocks of a cell, or of both cells of a pair", low=1, high=12)
     operations: tuple[str, ...] = name_list(OPERATIONS, "operations a block may choose from", OPERATIONS)
     combinations: tuple[str, ...] = name_list(COMBINATIONS, "ways a block may combine its two branches", COMBINATIONS)
 

@@ -4,7 +4,7 @@ A round trains the shared weights for one pass over the drawn training images, w
 then the policy for a number of steps: each draws architectures, scores them on validation images with the weights as they
 are, and reinforces what scored better. At the end architectures are drawn from the policy, every one is scored on all
 validation images, and they are ranked. What is best there is a proposal: shared weights say little about small
-differences, so the best few should be trained from scratch (`alphaxenas.enas_stage.final_networks`).
+differences, so the best few should be trained from scratch (`alphaxenas.enas_stage.train_derived`).
 
 Each round is one journal line and one checkpoint, so the same call continues whatever ended the run, bit for bit on CPU.
 

@@ -6,22 +6,19 @@ import json
 from typing import Any
 
 from alphaxenas.chain_stage import child_recipe
-from alphaxenas.children.macro_network import MacroNetwork
+from alphaxenas.children.macro_network import WIDENING, MacroNetwork
 from alphaxenas.children.micro_network import MicroNetwork
 from alphaxenas.children.supernetworks import MacroSupernetwork, MicroSupernetwork, Supernetwork
 from alphaxenas.config import Config
 from alphaxenas.controllers.attention_policy import AttentionPolicy, PolicySettings
 from alphaxenas.data import ImageData
 from alphaxenas.enas import EnasSearch, Phases
-from alphaxenas.full_training import Entry, train_in_full
-from alphaxenas.runs.folder import RunFolder
-from alphaxenas.spaces.macro import MacroArchitecture, MacroSpace
-from alphaxenas.spaces.micro import MicroArchitecture, MicroSpace
-from alphaxenas.stages import AUXILIARY_FILTERS, final_recipe, load_images, open_stage
+from alphaxenas.full_training import Entry
+from alphaxenas.spaces.macro import MacroSpace
+from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.stages import final_network, load_images, open_stage, train_entries
 
 SPACE_NAMES = ("micro", "macro")
-WIDENING = 2
-"""Both reductions of macro networks double the filters, in the search as in the end."""
 TANH_CONSTANTS = {"micro": 1.1, "macro": 1.5}
 """As published."""
 
@@ -81,35 +78,14 @@ def train_derived(config: Config, space_name: str, seed: int | None = None, data
     """Stage `enas-<space>-s<seed>-final`: the `top_k` best architectures of a search in full; results as of `train_in_full`."""
     seed = config.run.seed if seed is None else seed
     chosen = derive(config, space_name, seed, data)[: config.training.top_k]
-    training, parameters = config.training, {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
+    parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
     with open_stage(config, f"{_stage(space_name, seed)}-final", parameters) as folder:
         data = data or load_images(config)
         entries = [
-            Entry(f"rank{rank}", final_network(config, one, data.num_classes), str(one), json.loads(one.to_json()))
+            Entry(f"rank{rank}", final_network(config, one, data), str(one), json.loads(one.to_json()))
             for rank, one in enumerate(chosen, 1)
         ]
-        return _train(config, entries, data, folder, training.train_epochs)
-
-
-def final_network(config: Config, architecture: MicroArchitecture | MacroArchitecture, num_classes: int) -> MicroNetwork | MacroNetwork:
-    """The network of the final training: the code of the search, of another size."""
-    training = config.training
-    if isinstance(architecture, MacroArchitecture):
-        return MacroNetwork(
-            architecture, num_classes, training.train_filters, WIDENING, training.train_stem_stride, training.train_drop_path, training.train_dropout
-        )
-    return MicroNetwork(
-        architecture, num_classes, training.train_filters, training.train_cells, training.train_stem_stride, training.train_drop_path,
-        training.train_dropout, AUXILIARY_FILTERS if training.train_auxiliary else 0,
-    )  # fmt: skip
-
-
-def _train(config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int) -> dict[str, Any]:
-    training = config.training
-    return train_in_full(
-        entries, data, final_recipe(config, epochs), folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,
-        training.train_cutout, training.train_patience, training.train_devices, training.export_formats,
-    )
+        return train_entries(config, entries, data, folder, config.training.train_epochs)
 
 
 def _stage(space_name: str, seed: int) -> str:

@@ -10,11 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.chain_stage import chain_network, child_network, child_recipe, search_space, shares_weights
+from alphaxenas.chain_stage import chain_network, child_network, child_recipe, is_declared, search_space, shares_weights
 from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.chain_network import ChainNetwork
 from alphaxenas.children.densenet import DenseNet
 from alphaxenas.children.export import evaluate_stored_model
+from alphaxenas.children.macro_network import WIDENING, MacroNetwork
 from alphaxenas.children.micro_network import MicroNetwork
 from alphaxenas.children.outline import outline_of
 from alphaxenas.children.training import Network, Recipe
@@ -28,6 +29,7 @@ from alphaxenas.full_training import Entry, evaluate_checkpoint, train_in_full
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
+from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroSpace
 from alphaxenas.spaces.written import Written, parse_architecture
 from alphaxenas.spaces.zoo import ZooCell
@@ -136,7 +138,7 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
         data = data or load_images(config)
         network = DenseNet(data.num_classes, base.densenet_depth, base.densenet_growth, base.densenet_compression, base.densenet_dropout)
         text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
-        return _train(config, [Entry("densenet", network, text)], data, folder, base.densenet_epochs)
+        return train_entries(config, [Entry("densenet", network, text)], data, folder, base.densenet_epochs)
 
 
 def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
@@ -149,14 +151,14 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
             Entry(f"rank{rank}", final_network(config, cell, data), str(cell), json.loads(cell.to_json()))
             for rank, cell in enumerate(cells, 1)
         ]
-        results = _train(config, entries, data, folder, config.training.train_epochs)
+        results = train_entries(config, entries, data, folder, config.training.train_epochs)
         chosen = cells[results["chosen"]]
         write_atomically(folder.figures / "architecture.png", picture(space_of(config, chosen), chosen))
         write_atomically(folder.path / "architecture.json", f"{chosen.to_json()}\n".encode())
         return results
 
 
-def final_network(config: Config, architecture: Any, data: ImageData) -> CellNetwork | MicroNetwork | ChainNetwork:
+def final_network(config: Config, architecture: Any, data: ImageData) -> CellNetwork | MicroNetwork | MacroNetwork | ChainNetwork:
     """The network that the final training builds around a cell or a pair of cells; around a chain the same as the search.
 
     Around a cell it has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
@@ -166,7 +168,7 @@ def final_network(config: Config, architecture: Any, data: ImageData) -> CellNet
         ValueError: No number of filters is cheap enough, or a parameter does not suit a pair of cells.
     """
     training = config.training
-    if config.space.space != "cell":
+    if is_declared(config):
         return chain_network(config, architecture, data.num_classes)
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
     narrower = sorted({*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True)
@@ -187,6 +189,10 @@ def _network(config: Config, architecture: Written, data: ImageData, filters: in
         return CellNetwork(
             architecture, data.num_classes, filters, training.train_cells, training.train_reductions, training.train_stem_stride,
             training.train_drop_path, training.train_dropout, training.train_auxiliary,
+        )
+    if isinstance(architecture, MacroArchitecture):
+        return MacroNetwork(
+            architecture, data.num_classes, filters, WIDENING, training.train_stem_stride, training.train_drop_path, training.train_dropout
         )
     if training.train_reductions != 2:
         raise ValueError(f"Invalid value for `train_reductions`. Expected 2, as every network of a normal and a reduction cell has. Received: {training.train_reductions}")
@@ -209,7 +215,7 @@ def chosen_architectures(config: Config) -> list[Any]:
     """
     space, controller = search_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [parse_architecture(config.training.architecture) if config.space.space == "cell" else space.parse(config.training.architecture)]
+        return [parse_architecture(config.training.architecture) if config.space.space in ("cell", "micro") else space.parse(config.training.architecture)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -263,11 +269,12 @@ def final_recipe(config: Config, epochs: int) -> Recipe:
         training.train_label_smoothing, warmup=min(training.warmup_epochs / epochs, 0.5),
         final_learning_rate=training.train_lowest_learning_rate / training.train_learning_rate, precision=training.train_precision,
         restart=training.train_restart_epochs / epochs, restart_growth=training.train_restart_growth, average=training.train_average,
-        optimizer="momentum" if config.space.space == "cell" else config.child.optimizer,
+        optimizer=config.child.optimizer if is_declared(config) else "momentum",
     )  # fmt: skip
 
 
-def _train(config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int) -> dict[str, Any]:
+def train_entries(config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int) -> dict[str, Any]:
+    """Trains networks in full with the configured recipe; arguments and results as of `train_in_full`."""
     training = config.training
     return train_in_full(
         entries, data, final_recipe(config, epochs), folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,

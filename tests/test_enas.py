@@ -8,12 +8,15 @@ import math
 import numpy as np
 import pytest
 
+from alphaxenas import stages
+from alphaxenas.chain_stage import shares_weights
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.enas import Phases, standard_error
-from alphaxenas.enas_stage import derive, enas_space, enas_supernetwork, final_network, search, train_derived
+from alphaxenas.enas_stage import derive, enas_space, enas_supernetwork, search, train_derived
+from alphaxenas.report.runs import load_suite
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import same_record
-from alphaxenas.stages import load_images
+from alphaxenas.stages import chosen_architectures, final_network, load_images
 
 TINY = {
     "enas_nodes": 1, "enas_layers": 3, "enas_rounds": 2, "enas_fraction": 0.1, "enas_policy_steps": 2, "enas_samples": 2, "enas_reward_images": 100,
@@ -72,7 +75,7 @@ def test_the_final_network_is_the_searched_one_where_the_sizes_agree(searched, n
     same = {"train_filters": config.child.filters, "train_cells": config.child.cells, "train_stem_stride": config.child.stem_stride}
     alike = from_values({**config.parameters(), **same})
     one = derive(config, name)[0]
-    assert final_network(alike, one, 10) == enas_supernetwork(config, name, 10).network(one)
+    assert final_network(alike, one, load_images(alike)) == enas_supernetwork(config, name, 10).network(one)
 
 
 def test_an_interrupted_search_continues_bit_for_bit(searched, tmp_path, monkeypatch):
@@ -105,6 +108,20 @@ def test_the_best_are_trained_in_full(searched):
     found = train_derived(config, "macro")
     assert found["models"][0]["architecture"] == results["macro"]["best"][0]["architecture"]
     assert 0 < found["test_accuracy"] < 1
+
+
+@pytest.mark.parametrize("space", ["micro", "macro"])
+def test_any_controller_plays_in_the_spaces_of_enas_and_the_best_is_trained(tmp_path, space):
+    values = {"space": space, "blocks": 1, "chain_layers": 3, "trials": 2, "search_children": 1, "search_fraction": 0.1, "final_fraction": 0.1, "train_reductions": 2}
+    config = configured(tmp_path, controllers=["alphaxenas"], expansions=2, **values)
+    found = stages.search(config, "alphaxenas", 0)
+    assert found["trained"] == 2 and isinstance(stages.search_space(config), enas_space(config, space).__class__)
+    assert shares_weights(config)
+    data = load_images(config)
+    (best,) = chosen_architectures(config)
+    assert final_network(config, best, data).architecture == best
+    suite = load_suite("quick", tmp_path / "exp")
+    assert suite.searches[0].space == stages.search_space(config)
 
 
 def test_impossible_phases_and_spaces_are_refused(tmp_path):

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from alphaxenas.children.layers import Layers
 
 
+WIDENING = 2
+"""By how much reductions multiply the filters in the project's searches and final trainings alike."""
+
+
 @dataclass(frozen=True)
 class MacroNetwork:
     """A chain of layers; calling it builds the forward pass.

@@ -12,6 +12,7 @@ read, differentiated and written, however many alternatives there are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import cond_v2
 
 from alphaxenas.children.bank import ArraySpec
 from alphaxenas.children.layers import Layers
@@ -215,7 +217,7 @@ class SwitchedLayers(Layers):
 
         def switched(chosen, inputs, pieces, seed, progress):
             cases = [computed(*alternative, inputs, pieces, seed, progress) for alternative in zip(branches, outlines, first)]
-            return tf.switch_case(chosen, cases)
+            return _case(chosen, cases)
 
         key = None if same is None else ("switch", same)
         y, measured = self._shared(key, switched, chosen, list(inputs), pieces, seed, tf.convert_to_tensor(self._progress))
@@ -237,7 +239,7 @@ class SwitchedLayers(Layers):
                 kernel = {"conv/kernel": tf.reshape(piece, shape)}
                 return Layers(kernel, {}, self.training, self._precision).conv(x, "conv", filters, size, stride)
 
-            return tf.cond(tf.size(piece) > 0, present, lambda: tf.zeros(tf.stack([tf.shape(x)[0], height, width, filters]), x.dtype))
+            return _if_any(piece, present, lambda: tf.zeros(tf.stack([tf.shape(x)[0], height, width, filters]), x.dtype))
 
         y = self._shared(("conv", *x.shape[1:], filters, size, stride), convolved, x, self._pieces["kernels"][place])
         y.set_shape([x.shape[0], height, width, filters])
@@ -259,7 +261,7 @@ class SwitchedLayers(Layers):
                 y = layers.batch_norm(x, "norm")
                 return y, *(layers.measured.get(f"norm/{kind}", tf.zeros([0])) for kind in ("mean", "variance"))
 
-            return tf.cond(tf.size(pieces["scale"]) > 0, present, lambda: (x, tf.zeros([0]), tf.zeros([0])))
+            return _if_any(pieces["scale"], present, lambda: (x, tf.zeros([0]), tf.zeros([0])))
 
         y, mean, variance = self._shared(("norm", *x.shape[1:]), normalised, x, pieces)
         if self.training:
@@ -272,13 +274,14 @@ class SwitchedLayers(Layers):
         products = []
         for part, x in parts.items():
             kernel = f"{name}/{part}/kernel"
-            products.append(tf.cond(
-                self._present("matrices", kernel), lambda: tf.linalg.matmul(x, self._weights[kernel]), lambda: tf.zeros([tf.shape(x)[0], units])
+            piece = self._pieces["matrices"][self._outline.place_of["matrices"][kernel]]
+            products.append(_if_any(
+                piece, functools.partial(self._product, x, kernel), functools.partial(tf.zeros, tf.stack([tf.shape(x)[0], units]))
             ))  # fmt: skip
         return self.add(products) + self._weights[f"{name}/bias"]
 
-    def _present(self, group: str, name: str) -> tf.Tensor:
-        return tf.size(self._pieces[group][self._outline.place_of[group][name]]) > 0
+    def _product(self, x: tf.Tensor, kernel: str) -> tf.Tensor:
+        return tf.linalg.matmul(x, self._weights[kernel])
 
     def _shared(self, key: Hashable, function: Callable, *arguments: Any) -> Any:
         """The function's value; functions of one key are traced once for arguments of equal shapes."""
@@ -292,6 +295,19 @@ class SwitchedLayers(Layers):
         """The place whose values the branches share; None where no branch has weights."""
         names = ((group, name) for outline in outlines for group in GROUPS for name in getattr(outline, group))
         return next((self._outline.place_of[group][name] for group, name in names), None)
+
+
+def _if_any(piece: tf.Tensor, present: Callable, absent: Callable) -> Any:
+    """What `present` gives where there are weights, else what `absent` gives."""
+    return _case(tf.cast(tf.size(piece) > 0, tf.int32), [absent, present])
+
+
+def _case(chosen: tf.Tensor, branches: Sequence[Callable]) -> Any:
+    """As `tf.switch_case`, but the branches stay functions of their own.
+
+    Inlined, as `tf.switch_case` has it, every operation of every branch not taken is still passed over one by one.
+    """
+    return cond_v2.indexed_case(chosen, branches, lower_using_switch_merge=False)
 
 
 class TensorBag:

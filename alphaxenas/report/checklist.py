@@ -15,7 +15,7 @@ import pandas
 
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
 from alphaxenas.report.statistics import FEWEST_SEEDS, common_end, cumulative_cost, is_trained
-from alphaxenas.spaces import StateSpace
+from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
 
 _DATA = ("dataset", "arrays_path", "validation_size", "test_size", "fraction", "augment", "cutout")
 _SPACE = ("blocks", "operations", "combinations")
@@ -273,7 +273,9 @@ def _space_words(suite: Suite) -> str:
     if isinstance(run.space, StateSpace):
         kinds = ", ".join(choice.name for choice in run.space.choices)
         return f"chains of {run.space.layers} layers, choices {kinds}{' and skip connections' * run.space.skips}, {run.space.size():.2e} games"
-    return f"cells of {run.space.blocks} blocks, {len(run.space.operations)} operations, {run.space.size():.2e} games"
+    if isinstance(run.space, MacroSpace):
+        return f"chains of {run.space.layers} layers with skip connections, {len(run.space.operations)} operations, {run.space.size():.2e} games"
+    return f"{'pairs of ' * isinstance(run.space, MicroSpace)}cells of {run.space.blocks} blocks, {len(run.space.operations)} operations, {run.space.size():.2e} games"
 
 
 def _recipe_words(suite: Suite) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.runs import Journal, read_json
-from alphaxenas.spaces import CellSpace
-from alphaxenas.spaces.ready_chains import chain_space
+from alphaxenas.spaces.chosen import chosen_space
 
 NAMES = {
     "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",
@@ -65,10 +64,7 @@ class StoredRun:
     @property
     def space(self) -> SearchSpace:
         """The search space of a search run."""
-        chosen = self.parameters
-        if chosen.get("space", "cell") != "cell":
-            return chain_space(chosen["space"], chosen["chain_layers"], chosen["chain_skips"])
-        return CellSpace(chosen["blocks"], tuple(chosen["operations"]), tuple(chosen["combinations"]))
+        return chosen_space(self.parameters)
 
 
 @dataclass(frozen=True, eq=False)
