@@ -27,7 +27,7 @@ PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool", "nao")
-CHAIN_PARTS = ("mnist", "chains", "table")
+POLICY_PARTS = ("mnist", "chains", "table", "micro", "macro")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 SPACES = ("cell", "chain", "mnist_chain", "micro", "macro")
@@ -158,6 +158,7 @@ class EnasConfig:
     enas_entropy: float = number(1e-4, "weight of its entropy bonus", low=0)
     enas_skip_target: float = number(0.4, "macro: share of skip connections that it is drawn to", above=0, below=1)
     enas_skip_weight: float = number(0.8, "macro: how strongly", low=0)
+    enas_retrain: bool = flag(False, "notebook 07: train the best derived architectures in full, the best of them tested once", neutral=True)
     enas_derive: int = whole(20, "architectures drawn at the end and ranked on all validation images", low=1)
 
 
@@ -234,7 +235,8 @@ class StudyConfig:
 class ChainsConfig:
     """Policy gradients on declared spaces: chains of layers, notebook 07."""
 
-    chain_parts: tuple[str, ...] = name_list(CHAIN_PARTS, "what notebook 07 runs: mnist, chains, table", CHAIN_PARTS, neutral=True)
+    policy_parts: tuple[str, ...] = name_list(
+        POLICY_PARTS[:3], "what notebook 07 runs: mnist, chains, table, micro, macro; the last two are ENAS and take minutes to trace", POLICY_PARTS, neutral=True)
     chain_controllers: tuple[str, ...] = name_list(
         ("reinforce", "random", "alphaxenas"), "chains: who searches the 1,296 networks, one run each and seed", CONTROLLERS, neutral=True)
     chain_trials: int = whole(20, "children trained per search", low=1)

@@ -145,6 +145,12 @@ def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...
     return found
 
 
+def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
+    """The rounds of a stored ENAS search with the run's seed."""
+    run = load_run(Path(config.run.exp_dir) / config.run.run / f"enas-{space_name}-s{config.run.seed}")
+    return [record for record in run.records if record["purpose"] == "round"]
+
+
 def _table(config: Config) -> TableChoice:
     text = config.chains.chain_table
     if text == DIGITS_TABLE:

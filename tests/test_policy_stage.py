@@ -80,7 +80,7 @@ def test_controllers_are_compared_on_a_table(config):
 
 
 @pytest.mark.parametrize("name, value, part", [
-    ("chain_table", "nowhere.csv signal=x", "nowhere.csv"), ("chain_table_controllers", "random,rnd", "'rnd'"), ("chain_parts", ["mnits"], "mnist"),
+    ("chain_table", "nowhere.csv signal=x", "nowhere.csv"), ("chain_table_controllers", "random,rnd", "'rnd'"), ("policy_parts", ["mnits"], "mnist"),
     ("chain_form", "cube", "image"), ("policy_cell", "gru", "nascell"), ("chain_trials", 0, "chain_trials"),
 ])
 def test_a_wrong_parameter_is_named(name, value, part):

@@ -123,6 +123,32 @@ def policy_curves(groups: Groups) -> Figure:
     return figure
 
 
+def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """What the policy of an ENAS search drew, round by round: mean accuracy with the shared weights, entropy, how many differ.
+
+    Args:
+        searches: Name to the records of its rounds.
+    """
+    panels = {"accuracy with shared weights": "reward", "entropy of a game (nats)": "entropy", "different among a round's draws": "unique"}
+    told = {name: [record for record in rounds if "reward" in record] for name, rounds in searches.items()}
+    if not any(told.values()):
+        figure, (panel,) = new_figure(height=1.0)
+        say(panel, "No policy has learnt here.")
+        return figure
+    figure, axes = new_figure(1, len(panels), height=3.5, sharex=True)
+    for panel, (title, field) in zip(axes, panels.items()):
+        for look, (name, rounds) in zip(looks(told).values(), told.items()):
+            if rounds:
+                course = [record[field] for record in rounds]
+                panel.plot([record["round"] for record in rounds], course, color=look.colour, linestyle=look.dashes, linewidth=1.6, marker=look.marker,
+                           markersize=4, label=name)
+        panel.set_title(title)
+        panel.set_xlabel("round")
+    axes[2].set_ylim(0, 1.05)
+    axes[0].legend(frameon=False, fontsize=9)
+    return figure
+
+
 def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test accuracy") -> Figure:
     """Accuracies of trainings as dots, seeds of one network in a row, with the mean and its 95 % interval.
 

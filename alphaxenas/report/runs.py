@@ -232,7 +232,7 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
 def _holds_records(folder: Path) -> bool:
     """Whether a suite holds more than what the notebooks of data, results, tables and policies leave."""
     names = {path.parent.name for path in folder.glob("*/run.json")}
-    return any(name not in ("data", "results", "study") and name.partition("-")[0] != "policy" for name in names)
+    return any(name not in ("data", "results", "study") and name.partition("-")[0] not in ("policy", "enas") for name in names)
 
 
 def load_run(folder: Path) -> StoredRun:

@@ -28,9 +28,9 @@ def draw_macro(operations: Sequence[str], skips: Sequence[Sequence[int]], axes: 
     """
     last = len(operations) + 1
     top = BOX_WIDTH / 2
-    longest = max((number + 1 - source for number, sources in enumerate(skips) for source in sources), default=1)
-    axes.set_xlim(-STEP, (last + 1) * STEP)
-    axes.set_ylim(-top - 0.3, top + 0.5 + RISE * max(longest, 3))
+    across, upwards = _limits(skips)
+    axes.set_xlim(*across)
+    axes.set_ylim(*upwards)
     axes.set_aspect("equal")
     axes.axis("off")
     pen = Pen(axes)
@@ -46,6 +46,20 @@ def draw_macro(operations: Sequence[str], skips: Sequence[Sequence[int]], axes: 
         text = label if place in (0, last) else readable_operation(label)
         pen.rounded(place * STEP - BOX_HEIGHT / 2, -top, BOX_HEIGHT, 2 * top, fill, "none", order=3)
         pen.letters(place * STEP, 0.0, text, ink, LETTER, upright=True)
+
+
+def natural_size(skips: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """Width and height in inches of axes in which the lettering has about 9 points; `skips` as of `draw_macro`."""
+    inches = 9 / 72 / LETTER
+    (left, right), (low, high) = _limits(skips)
+    return (right - left) * inches, (high - low) * inches
+
+
+def _limits(skips: Sequence[Sequence[int]]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Of the axes, across and upwards."""
+    longest = max((number + 1 - source for number, sources in enumerate(skips) for source in sources), default=1)
+    top = BOX_WIDTH / 2
+    return (-STEP, (len(skips) + 2) * STEP), (-top - 0.3, top + 0.5 + RISE * max(longest, 3))
 
 
 def _arc(pen: Pen, source: int, target: int, rank: int, arriving: int, top: float) -> None:

@@ -20,7 +20,7 @@ COLLAPSING = {"learning_rate": 0.3, "entropy": 0.0, "tanh_constant": 0.0}
 
 def test_it_needs_fewer_queries_than_random_search():
     theirs = [queries(RandomSearch(SPACE, seed)) for seed in range(12)]
-    for settings in ({}, {"cell": "nascell"}):
+    for settings in ({"units": 8}, {"units": 8, "cell": "nascell"}):
         ours = [queries(Reinforce(SPACE, seed, **settings)) for seed in range(12)]
         assert np.mean(ours) < 0.5 * np.mean(theirs)
         assert wilcoxon(ours, theirs, alternative="less").pvalue < 0.01
@@ -51,7 +51,7 @@ def test_collapse_is_noticed_and_shown():
     """TIT-7: the seed's controller ended with one architecture, and nothing said so."""
     space = Digits(8, 4)
     fallen, alive = Reinforce(space, 0, **COLLAPSING), Reinforce(space, 0)
-    search(fallen, 150), search(alive, 150)
+    search(fallen, 110), search(alive, 110)
     fallen_numbers, alive_numbers = fallen.diagnostics(), alive.diagnostics()
     assert fallen_numbers["policy/fewest_unique"] < 20 < alive_numbers["policy/fewest_unique"] <= WINDOW
     assert fallen_numbers["policy/entropy"] < 0.1 < alive_numbers["policy/entropy"]
@@ -59,7 +59,7 @@ def test_collapse_is_noticed_and_shown():
 
 
 def test_different_architectures_are_counted_over_the_last_draws():
-    strategy, drawn = Reinforce(SPACE, 3, batch=7), []
+    strategy, drawn = Reinforce(SPACE, 3, batch=7, units=8), []
     sample = strategy._learners[0].network.sample
 
     def watched(*arguments):
@@ -68,7 +68,7 @@ def test_different_architectures_are_counted_over_the_last_draws():
         return found
 
     strategy._learners[0].network.sample = watched
-    search(strategy, 180)
+    search(strategy, 130)
     windows = [len(set(drawn[start : start + WINDOW])) for start in range(len(drawn) - WINDOW + 1)]
     assert strategy.diagnostics()["policy/fewest_unique"] == min(windows) < WINDOW
     assert strategy.diagnostics()["policy/unique_share"] == windows[-1] / WINDOW
@@ -76,7 +76,7 @@ def test_different_architectures_are_counted_over_the_last_draws():
 
 def test_of_a_collapsed_pool_the_most_decided_policy_starts_anew_and_the_others_go_on():
     strategy = Reinforce(SPACE, 0, policies=3, restart_below=0.4, **COLLAPSING)
-    search(strategy, 200)
+    search(strategy, 100)
     assert sum(strategy._restarts) == strategy.diagnostics()["policy/restarts"] > 0 and "restart" in strategy.beliefs()
     while min(learner.updates for learner in strategy._learners) < 5:
         search(strategy, 1)
@@ -97,7 +97,7 @@ def test_of_a_collapsed_pool_the_most_decided_policy_starts_anew_and_the_others_
 
 def test_a_pool_that_restarts_does_not_collapse_where_one_policy_does():
     one, pool = (Reinforce(Digits(6, 4), 0, **settings, **COLLAPSING) for settings in ({}, {"policies": 4, "restart_below": 0.5}))
-    search(one, 100), search(pool, 200)
+    search(one, 90), search(pool, 150)
     assert one.diagnostics()["policy/fewest_unique"] < 5 and pool.diagnostics()["policy/fewest_unique"] >= 20
     assert pool.diagnostics()["policy/restarts"] > 0
 

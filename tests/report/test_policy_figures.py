@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from alphaxenas.report import figures
-from alphaxenas.report.pictures import chain_drawings
+from alphaxenas.report.pictures import drawings
 from alphaxenas.report.runs import choose_suite, load_run
 from alphaxenas.report.statistics import interval
 from alphaxenas.runs import RunFolder
 from alphaxenas.runs.png import as_png
+from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.ready_chains import MNIST_BY_HAND, convolution_chains, mnist_chains
 
 
@@ -36,15 +37,22 @@ def test_every_training_is_a_dot_and_every_network_has_its_mean(seeds):
     assert [label.get_text() for label in panel.get_yticklabels()] == list(tests)
 
 
-def test_chains_are_drawn_below_each_other_without_touching():
-    for space, count in ((mnist_chains(), 2), (convolution_chains(8), 3)):
-        chain = space.parse(MNIST_BY_HAND) if count == 2 else space.decode((0, 2) * 8)
-        figure = chain_drawings([chain] * count, space, [f"number {number}" for number in range(count)])
+def test_chains_and_macro_architectures_are_drawn_below_each_other_without_touching(rng):
+    chains, macro = convolution_chains(8), MacroSpace(6)
+    hand, found = mnist_chains().parse(MNIST_BY_HAND), macro.sample(rng)
+    for space, architectures in ((mnist_chains(), [hand] * 2), (chains, [chains.decode((0, 2) * 8)] * 3), (macro, [found] * 2)):
+        figure = drawings(architectures, [space] * len(architectures), [f"number {number}" for number in range(len(architectures))])
         boxes = [panel.get_position() for panel in figure.axes]
-        assert all(0 <= box.x0 and box.x1 <= 1.001 and 0 <= box.y0 < box.y1 <= 1 for box in boxes)
+        assert all(0 <= box.x0 and box.x1 <= 1.001 and -0.001 <= box.y0 < box.y1 <= 1 for box in boxes)
         assert all(upper.y0 >= lower.y1 for upper, lower in zip(boxes, boxes[1:]))
         assert len({round(box.width, 6) for box in boxes}) == 1 and as_png(figure)
-    assert chain_drawings([], mnist_chains(), []).get_figheight() > 0
+
+
+def test_rounds_of_enas_are_curves_of_what_the_policy_drew():
+    rounds = [{"round": number, "reward": number / 10, "entropy": 3.0 - number, "unique": 0.9} for number in range(3)]
+    figure = figures.round_curves({"micro": rounds, "macro": [{"round": 0, "loss": 1.0}]})
+    assert [list(panel.lines[0].get_ydata()) for panel in figure.axes] == [[0.0, 0.1, 0.2], [3.0, 2.0, 1.0], [0.9] * 3]
+    assert len(figures.round_curves({}).axes) == 1
 
 
 def test_a_suite_of_policies_alone_is_none_that_notebook_05_could_show(tmp_path):
