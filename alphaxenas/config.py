@@ -29,7 +29,12 @@ DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool", "nao")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
+SPACES = ("cell", "chain", "mnist_chain")
+CHAIN_FORMS = ("line", "image")
+OPTIMIZERS = ("momentum", "adam")
+REWARDS = ("last", "best")
 PRECISIONS = ("float32", "bfloat16", "auto")
+EXPORT_FORMATS = ("keras", "savedmodel", "onnx")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -65,6 +70,10 @@ class DataConfig:
 class SpaceConfig:
     """What can be built."""
 
+    space: str = choice("cell", "what is searched: cells, chains of 2-D convolutions (titu1994), or chains with pooling and dropout (wallarm)", SPACES)
+    chain_layers: int = whole(4, "layers of a chain", low=1, high=40)
+    chain_skips: bool = flag(False, "every layer of a chain chooses which earlier layers feed it")
+    chain_form: str = choice("line", "mnist_chain: along the flattened image, or over the image", CHAIN_FORMS)
     blocks: int = whole(4, "blocks of a cell", low=1, high=12)
     operations: tuple[str, ...] = name_list(OPERATIONS, "operations a block may choose from", OPERATIONS)
     combinations: tuple[str, ...] = name_list(COMBINATIONS, "ways a block may combine its two branches", COMBINATIONS)
@@ -79,6 +88,8 @@ class ChildConfig:
     reductions: int = whole(2, "how many times the image is halved", low=0)
     stem_stride: int = choice(1, "stride of the first convolution; 2 halves the image at once", (1, 2))
     batch_size: int = whole(32, "images per training step", low=1)
+    optimizer: str = choice("momentum", "of the children: Nesterov momentum, or Adam (for chains with a learning rate near 0.001)", OPTIMIZERS)
+    reward: str = choice("last", "which epoch's validation accuracy rewards a child, where it trains several", REWARDS)
     learning_rate: float = number(0.05, "highest learning rate of a child's schedule", above=0)
     weight_decay: float = number(1e-4, "decay of kernels per unit of learning rate", low=0)
     momentum: float = number(0.9, "Nesterov momentum", low=0, below=1)
@@ -148,7 +159,7 @@ class BaselineConfig:
 class TrainingConfig:
     """Training the found architectures in full."""
 
-    architecture: str = text("", "train this architecture (JSON or one-line text); empty = the best of the search")
+    architecture: str = text("", "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search")
     top_k: int = whole(1, "how many of the best architectures are trained", low=1)
     train_cells: int = whole(6, "cells of the final network", low=1)
     train_reductions: int = whole(2, "how many times it halves the image", low=0)
@@ -157,6 +168,9 @@ class TrainingConfig:
     train_multiply_adds: float = number(0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off", low=0)
     train_epochs: int = whole(20, "epochs", low=1)
     train_learning_rate: float = number(0.05, "highest learning rate of the cosine schedule", above=0)
+    train_lowest_learning_rate: float = number(0.0, "learning rate that every cosine ends at", low=0)
+    train_restart_epochs: float = number(0.0, "warm restarts (SGDR): epochs of the first cosine; 0 = one cosine without restarts", low=0)
+    train_restart_growth: float = number(2.0, "warm restarts: each cosine lasts so many times as long as the one before it", low=1)
     train_batch_size: int = whole(64, "images per training step", low=1)
     warmup_epochs: float = number(1.0, "epochs of rising learning rate at the start", low=0)
     train_label_smoothing: float = number(0.1, "probability mass spread over all classes", low=0, below=1)
@@ -168,7 +182,10 @@ class TrainingConfig:
     train_cutout: int = whole(0, "side of the square cut out of each training image, pixels; 0 = off", low=0)
     train_gradient_clip: float = number(5.0, "bound on the global gradient norm; 0 = off", low=0)
     train_precision: str = choice("float32", "arithmetic of the final training; auto = bfloat16 where the machine computes it natively", PRECISIONS)
-    evaluate_model: str = file_path("", "evaluate this stored .keras model again instead of training", neutral=True)
+    train_average: float = number(0.0, "decay of the moving average of weights that is validated and exported; 0 = off", low=0, below=1)
+    train_devices: int = whole(1, "GPUs (without any: CPU devices) that share every training step", low=1)
+    export_formats: tuple[str, ...] = name_list(("keras",), "how the trained networks are stored beside their .keras file", EXPORT_FORMATS, neutral=True)
+    evaluate_model: str = file_path("", "evaluate this stored .keras model or checkpoint again instead of training", neutral=True)
 
 
 @dataclass(frozen=True)
@@ -403,6 +420,10 @@ def _check_together(config: Config) -> None:
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",
          training.warmup_epochs),
+        (training.train_lowest_learning_rate <= training.train_learning_rate, "train_lowest_learning_rate",
+         f"at most train_learning_rate ({training.train_learning_rate:g})", training.train_lowest_learning_rate),
+        (training.train_devices <= training.train_batch_size, "train_devices", f"at most train_batch_size ({training.train_batch_size})",
+         training.train_devices),
     ]
     for holds, name, expected, received in rules:
         if not holds:

@@ -2,26 +2,30 @@
 
 Each network is trained for a number of epochs with a checkpoint after every one; validation accuracy chooses the epoch
 and, among several networks, the network. That one is exported as a plain Keras model and scored on the test images,
-once. Whatever interrupts the training, the same call continues it.
+once. Whatever interrupts the training, the same call continues it. Every network gets a model card.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from alphaxenas.children.bank import WeightBank
-from alphaxenas.children.export import export_keras, save_keras, test_accuracy
+from alphaxenas.children.export import export_keras, hand_over, save_keras, test_accuracy
+from alphaxenas.children.export_onnx import require_onnx
 from alphaxenas.children.training import CompiledChild, Network, Recipe, fit
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators.trained import EVALUATION_BATCH
+from alphaxenas.model_card import model_card, write_model_card
+from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
 
@@ -57,6 +61,8 @@ def train_in_full(
     augment: bool = True,
     cutout: int = 0,
     patience: int = 0,
+    devices: int = 1,
+    formats: Sequence[str] = ("keras",),
 ) -> dict[str, Any]:
     """Trains every entry and tests the one that validation chooses.
 
@@ -71,6 +77,8 @@ def train_in_full(
         augment: Crops and mirrors training images.
         cutout: Side of the square cut out of training images; 0 for none.
         patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
+        devices: How many devices share a training step; see `children.replicas`.
+        formats: How the networks are stored, `"keras"` in any case; others also of a training that is finished.
 
     Returns:
         The content of results.json: `headline`, `models` (one record each: accuracy, costs, history, file), `chosen`,
@@ -79,10 +87,14 @@ def train_in_full(
     Raises:
         DivergedError: A loss is not finite; the last checkpoint is kept.
         Stopped, KeyboardInterrupt: After a signal, with the last epoch saved.
+        ValueError: A device or the package for a format is missing.
     """
+    if "onnx" in formats:
+        require_onnx()
     results = folder.read_results()
     if results is not None:
         folder.log(f"finished earlier: {results['headline']}")
+        _hand_over(results, data, folder, formats)
         return results
     training = Batches.of(data, "train", batch_size, augment, cutout)
     validation = Batches.of(data, "validation", EVALUATION_BATCH)
@@ -94,7 +106,7 @@ def train_in_full(
     with Interruption() as interruption:
         while len(models) < len(entries):
             entry = entries[len(models)]
-            session = _Session(entry, data, recipe, folder, epochs, seed, models, interruption)
+            session = _Session(entry, data, recipe, folder, epochs, seed, models, interruption, devices)
             models.append(session.run(training, validation, batch_size, patience, state["current"]))
             state = {"models": models, "current": None}
             folder.checkpoints.save(len(folder.journal.read()), state)
@@ -106,9 +118,52 @@ def train_in_full(
         "models": models, "chosen": chosen, "test_accuracy": accuracy, "test_images": len(data.test), "seconds": seconds,
     }
     folder.events.scalars(covered, {"accuracy/test": accuracy})
+    _hand_over(results, data, folder, formats)
     folder.write_results(results)
     folder.log(f"finished: {results['headline']}")
     return results
+
+
+def evaluate_checkpoint(path: str | Path, build: Callable[[str], Network], data: ImageData, precision: str = "float32") -> tuple[float, str]:
+    """Test accuracy of the network in a checkpoint of `train_in_full`, at its best epoch so far; nothing is trained or stored.
+
+    Args:
+        path: A file in a run's folder `checkpoints`.
+        build: Network of an architecture's text; it refuses an architecture that is not the expected one.
+        data: Its test part is used.
+        precision: Of the arithmetic.
+
+    Returns:
+        Accuracy in [0, 1], and the architecture.
+
+    Raises:
+        ValueError: The file is no such checkpoint, is damaged, or its weights are not those of the network that was built.
+    """
+    content = read_checkpoint(path)
+    current = content.get("current")
+    if not isinstance(current, dict) or "best" not in current or "architecture" not in current:
+        finished = ", ".join(model["file"] for model in content.get("models", ())) or "none"
+        raise ValueError(
+            f"The checkpoint {path} holds no network in training. Expected one written after an epoch of a final training. "
+            f"Received: one of something else, or of a training that is over (models stored then: {finished})"
+        )
+    state = current["best"]["child"]
+    recipe = Recipe(precision=precision, average=0.5 if "average" in state else 0.0)
+    child = CompiledChild(build(current["architecture"]), WeightBank(0), data.image_shape, recipe)
+    try:
+        child.restore(state)
+    except ValueError as error:
+        raise ValueError(f"The checkpoint {path} does not fit the network of these parameters (filters, cells, classes ...). {error}") from error
+    return child.accuracy(Batches.of(data, "test", EVALUATION_BATCH).in_order()), current["architecture"]
+
+
+def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, formats: Sequence[str]) -> None:
+    """The further formats and the card of every trained network, each unless it is there."""
+    for model in results["models"]:
+        file = folder.path / model["file"]
+        written = hand_over(file, formats) if file.is_file() else []
+        if written or not file.with_suffix(".card.json").is_file():
+            write_model_card(model_card(model, results, data, folder), file.parent)
 
 
 class _Session:
@@ -116,11 +171,11 @@ class _Session:
 
     def __init__(
         self, entry: Entry, data: ImageData, recipe: Recipe, folder: RunFolder, epochs: int, seed: int,
-        models: list[dict[str, Any]], interruption: Interruption,
+        models: list[dict[str, Any]], interruption: Interruption, devices: int,
     ) -> None:
         self._entry, self._data, self._recipe, self._folder = entry, data, recipe, folder
         self._epochs, self._seed, self._models, self._interruption = epochs, seed, models, interruption
-        self._child = CompiledChild(entry.network, WeightBank(seed), data.image_shape, recipe)
+        self._child = CompiledChild(entry.network, WeightBank(seed), data.image_shape, recipe, devices)
         self._best: dict[str, Any] | None = None
         self._seconds, self._since = 0.0, time.monotonic()
 
@@ -163,7 +218,10 @@ class _Session:
         folder.events.scalars(step, {f"{name}/{kind}": record[kind] for kind in ("loss", "train_accuracy", "validation_accuracy", "learning_rate")})
         folder.checkpoints.save(step, {
             "models": self._models,
-            "current": {"child": self._child.state(), "best": self._best, "history": history, "seconds": self._elapsed()},
+            "current": {
+                "child": self._child.state(), "best": self._best, "history": history, "seconds": self._elapsed(),
+                "architecture": self._entry.architecture,
+            },
         })
         folder.log(
             f"{name} epoch {record['epoch']} of {self._epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
@@ -185,7 +243,7 @@ class _Session:
         save_keras(model, path)
 
     def _exact_child(self) -> CompiledChild:
-        """The child itself, or its weights in float32 arithmetic where it was trained in another."""
+        """The child itself, or what it predicts with in float32 arithmetic where it was trained in another."""
         if self._recipe.precision == "float32":
             return self._child
         bank = WeightBank(self._seed)

@@ -13,8 +13,8 @@ from alphaxenas.children.cell_network import CellNetwork
 from alphaxenas.children.densenet import DenseNet
 from alphaxenas.children.export import evaluate_stored_model
 from alphaxenas.children.training import Recipe
-from alphaxenas.data import load_data
-from alphaxenas.full_training import Entry, train_in_full
+from alphaxenas.data import ImageData, Part, load_data
+from alphaxenas.full_training import Entry, evaluate_checkpoint, train_in_full
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.journal import same_record
 from alphaxenas.spaces.cell import Cell
@@ -97,8 +97,72 @@ def test_stored_model_that_does_not_fit_is_refused(trained, tmp_path, data):
         evaluate_stored_model(tmp_path / "other.keras", data)
 
 
+def test_every_network_has_a_model_card_beside_its_file(trained):
+    results, folder = trained
+    for number, model in enumerate(results["models"]):
+        card = json.loads((folder.path / "models" / f"{model['name']}.card.json").read_text())
+        assert card["architecture"] == {"text": model["architecture"], "json": model["architecture_json"]}
+        assert card["numbers"]["validation_accuracy"] == model["validation_accuracy"]
+        assert card["numbers"]["test_accuracy"] == (results["test_accuracy"] if number == results["chosen"] else None)
+        assert (folder.path / "models" / f"{model['name']}.card.md").is_file()
+
+
+def test_a_finished_training_is_handed_over_in_another_format_without_training(trained, data, monkeypatch):
+    results, folder = trained
+    monkeypatch.setattr(full_training, "CompiledChild", None)
+    with RunFolder.open("suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]) as again:
+        assert train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0, formats=("savedmodel",)) == results
+    assert (folder.path / "models" / "rank1.savedmodel" / "saved_model.pb").is_file()
+
+
+def test_a_checkpoint_is_evaluated_in_one_call(tmp_path, data, monkeypatch):
+    accuracies = iter([0.9, 0.1])
+    # The first epoch is the best, and of it there is a checkpoint when all is over: the last but one.
+    monkeypatch.setattr(full_training.CompiledChild, "accuracy", lambda self, batches: next(accuracies))
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
+        results = train_in_full(entries("rank1"), data, Recipe(learning_rate=0.05, average=0.9), folder, 2, 32, 0)
+    monkeypatch.undo()
+    during, over = sorted((folder.path / "checkpoints").glob("step-*.npz"))
+
+    def build(text, filters=4):
+        return CellNetwork(Cell.parse(text), 10, filters, 2, 1)
+
+    accuracy, text = evaluate_checkpoint(during, build, data)
+    assert text == str(CELL) and accuracy == pytest.approx(results["test_accuracy"], abs=1e-6) and accuracy > 0.15
+    with pytest.raises(ValueError, match="does not fit the network.*another architecture"):
+        evaluate_checkpoint(during, lambda text: build(text, 8), data)
+    with pytest.raises(ValueError, match="training that is over.*models/rank1.keras"):
+        evaluate_checkpoint(over, build, data)
+
+
 class _Killed(BaseException):
     pass
+
+
+def test_training_with_an_average_and_restarts_continues_bit_for_bit(data, tmp_path, monkeypatch):
+    recipe = Recipe(learning_rate=0.05, average=0.95, restart=1 / 3, restart_growth=1.0)
+
+    def run(place):
+        with RunFolder.open("suite", "final", {"seed": 0}, place / "exp", place / "events") as folder:
+            return train_in_full(entries("rank1"), data, recipe, folder, 3, 32, 0), folder
+
+    whole, _ = run(tmp_path / "whole")
+    original = RunFolder.log
+
+    def log_then_die(self, message):
+        original(self, message)
+        if " epoch 2 of" in message:
+            raise _Killed
+
+    monkeypatch.setattr(RunFolder, "log", log_then_die)
+    with pytest.raises(_Killed):
+        run(tmp_path / "killed")
+    monkeypatch.setattr(RunFolder, "log", original)
+    continued, _ = run(tmp_path / "killed")
+    assert continued["models"][0]["history"] == whole["models"][0]["history"]
+    assert continued["test_accuracy"] == whole["test_accuracy"]
+    rates = [record["learning_rate"] for record in whole["models"][0]["history"]]
+    assert rates == pytest.approx([rates[0]] * 3)
 
 
 @pytest.mark.parametrize("after", [1, 3, 4])
@@ -144,6 +208,17 @@ def test_exported_model_is_checked_against_the_trained_child_in_float32(tmp_path
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
         train_in_full(entries("rank1"), data, Recipe(precision=precision), folder, 1, 32, 0)
     assert made == compiled
+
+
+def test_a_hundred_classes_are_trained_and_exported(tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [Part(rng.integers(0, 256, (count, 8, 8, 3), np.uint8), (np.arange(count) % 100).astype(np.int32)) for count in (200, 100, 100)]
+    names = tuple(f"class {number}" for number in range(100))
+    data = ImageData("cifar100", *parts, np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32), names, True)
+    results, folder = train(tmp_path, data, [Entry("rank1", CellNetwork(CELL, 100, 4, 2, 1), str(CELL))], epochs=1)
+    assert 0 <= results["test_accuracy"] <= 0.1
+    assert keras.saving.load_model(folder.path / results["models"][0]["file"]).output_shape == (None, 100)
+    assert len(json.loads((folder.path / "models" / "rank1.card.json").read_text())["data"]["classes"]) == 100
 
 
 def test_densenet_trains_and_exports_in_the_same_harness(tmp_path, data):

@@ -1,5 +1,7 @@
 """From a configuration to run folders: what is built, at which price, and what is said when something is missing."""
 
+import json
+
 import pytest
 
 from alphaxenas.children.outline import outline_of
@@ -9,7 +11,8 @@ from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds
 from alphaxenas.devices import prepare_tensorflow
 from alphaxenas.spaces.cell import Cell
-from alphaxenas.stages import cell_space, chosen_architectures, final_network, load_images, make_controller, search
+from alphaxenas.spaces.zoo import zoo_cell
+from alphaxenas.stages import cell_space, chosen_architectures, evaluate_again, final_network, final_recipe, load_images, make_controller, search, space_of, train_best
 
 TEXT = "prev:conv5x5 + prev2:conv3x3; b0:conv7x7 | b0:identity"
 
@@ -38,6 +41,33 @@ def test_a_given_architecture_needs_no_search(tmp_path):
     assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=TEXT))] == [TEXT]
     json_text = Cell.from_text(TEXT).to_json()
     assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=json_text))] == [TEXT]
+
+
+def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_path):
+    for text, all_ends in (("darts_v2", True), ("zoo:enas", False), (zoo_cell("enas").architecture.to_integers(), False)):
+        config = configured(tmp_path, architecture=text, train_filters=4, train_cells=8, train_auxiliary=True, train_drop_path=0.2, train_dropout=0.1)
+        [chosen], data = chosen_architectures(config), load_images(config)
+        network = final_network(config, chosen, data)
+        assert (network.all_ends, network.filters, network.cells, network.drop_path, network.dropout) == (all_ends, 4, 8, 0.2, 0.1)
+        assert len(outline_of(network, data.image_shape, training=True).weights) > len(outline_of(network, data.image_shape).weights)
+        assert space_of(config, chosen).vocabulary[0] == "prev"
+
+
+def test_a_pair_of_cells_with_another_number_of_reductions_is_refused(tmp_path):
+    config = configured(tmp_path, architecture="darts_v2", train_reductions=1)
+    with pytest.raises(ValueError, match="`train_reductions`. Expected 2"):
+        final_network(config, chosen_architectures(config)[0], load_images(config))
+
+
+def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path):
+    small = {"fraction": 0.1, "train_filters": 4, "train_cells": 3, "train_epochs": 1, "warmup_epochs": 0, "train_batch_size": 32}
+    results = train_best(configured(tmp_path, architecture="darts_v2", **small))
+    folder = tmp_path / "exp" / "quick" / "final"
+    assert results["models"][0]["architecture"] == "zoo:darts_v2"
+    assert set(json.loads((folder / "architecture.json").read_text())) == {"normal", "reduction"}
+    assert (folder / "figures" / "architecture.png").stat().st_size > 5000
+    again = evaluate_again(configured(tmp_path, evaluate_model=str(folder / "models" / "rank1.keras"), **small))
+    assert again["test_accuracy"] == results["test_accuracy"]
 
 
 def test_a_given_architecture_with_an_unknown_operation_names_the_nearest(tmp_path):
@@ -103,3 +133,40 @@ def test_cutout_without_augmentation_is_refused(tmp_path):
 def test_tensorflow_is_prepared_twice_without_complaint():
     assert prepare_tensorflow(0)[0].startswith("CPU")
     assert prepare_tensorflow(0) == prepare_tensorflow(0)
+
+
+def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
+    config = configured(
+        tmp_path, train_learning_rate=0.05, train_lowest_learning_rate=0.0001, train_restart_epochs=10, train_restart_growth=2, train_average=0.999,
+        train_gradient_clip=5.0, train_label_smoothing=0.1, train_weight_decay=2e-4, warmup_epochs=0, momentum=0.8, train_precision="bfloat16",
+    )
+    recipe = final_recipe(config, 630)
+    assert (recipe.restart, recipe.restart_growth, recipe.average, recipe.momentum) == (10 / 630, 2.0, 0.999, 0.8)
+    assert (recipe.gradient_clip, recipe.label_smoothing, recipe.weight_decay, recipe.precision) == (5.0, 0.1, 2e-4, "bfloat16")
+    assert recipe.rate_at(10 / 630) == 0.05 and recipe.rate_at(9.999 / 630) == pytest.approx(0.0001, rel=1e-2)
+    plain = final_recipe(configured(tmp_path), 20)
+    assert (plain.restart, plain.average, plain.final_learning_rate, plain.warmup) == (0.0, 0.0, 0.0, 0.05)
+
+
+@pytest.mark.parametrize("name, value", [("train_lowest_learning_rate", 0.06), ("train_devices", 65), ("train_restart_growth", 0.5), ("export_formats", [])])
+def test_impossible_training_parameters_are_refused(tmp_path, name, value):
+    with pytest.raises(ParameterError, match=name):
+        configured(tmp_path, **{name: value})
+
+
+def test_more_devices_than_there_are_stop_before_training(tmp_path):
+    config = configured(tmp_path, architecture="prev:conv1x1 + prev2:identity", fraction=0.2, train_devices=64)
+    with pytest.raises(ValueError, match="`devices`.*Received: 64"):
+        train_best(config)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    small = {"fraction": 0.2, "train_filters": 2, "train_cells": 1, "train_reductions": 0, "train_epochs": 2, "warmup_epochs": 0}
+    given = "prev:conv1x1 + prev2:identity"
+    train_best(configured(tmp_path, architecture=given, **small))
+    path = str(sorted((tmp_path / "exp" / "quick" / "final" / "checkpoints").glob("step-*.npz"))[0])
+    assert evaluate_again(configured(tmp_path, evaluate_model=path, **small))["headline"].endswith(f"of {given}")
+    with pytest.raises(ValueError, match="another architecture. Expected .*conv3x3.*Received: 'prev:conv1x1"):
+        evaluate_again(configured(tmp_path, evaluate_model=path, architecture="prev:conv3x3 + prev2:identity", **small))
+    with pytest.raises(ValueError, match="does not fit the network of these parameters"):
+        evaluate_again(configured(tmp_path, evaluate_model=path, **{**small, "train_filters": 4}))

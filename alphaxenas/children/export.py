@@ -6,12 +6,14 @@ and gives class probabilities; normalisation is inside. It computes in float32 w
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from alphaxenas.children.export_onnx import save_onnx
 from alphaxenas.children.layers import EPSILON, Size, dilated
 from alphaxenas.children.training import CompiledChild, Network
 from alphaxenas.data.images import ImageData
@@ -144,6 +146,39 @@ def save_keras(model: keras.Model, path: Path) -> None:
     temporary = path.with_name(f".{path.stem}.partial.keras")
     model.save(temporary)
     temporary.replace(path)
+
+
+def save_savedmodel(model: keras.Model, path: Path) -> None:
+    """Writes a model as a TensorFlow SavedModel, a folder: under another name first, then renamed.
+
+    It needs plain TensorFlow alone. Its signatures `serve` and `serving_default` take pixels `[B, h, w, c]` and give
+    probabilities `[B, num_classes]`.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.export(temporary, format="tf_saved_model", verbose=False)
+    shutil.rmtree(path, ignore_errors=True)
+    temporary.replace(path)
+
+
+def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
+    """Stores a `.keras` file in further formats beside it, each unless it is there and as new.
+
+    Args:
+        file: The `.keras` file.
+        formats: Of `alphaxenas.config.EXPORT_FORMATS`.
+
+    Returns:
+        What was written.
+    """
+    writers = {"savedmodel": save_savedmodel, "onnx": save_onnx}
+    wanted = {file.with_suffix(f".{name}"): writers[name] for name in formats if name in writers}
+    missing = [path for path in wanted if not path.exists() or path.stat().st_mtime < file.stat().st_mtime]
+    if missing:
+        model = keras.saving.load_model(file, compile=False)
+        for path in missing:
+            wanted[path](model, path)
+    return missing
 
 
 def test_accuracy(model: keras.Model, data: ImageData) -> float:

@@ -7,9 +7,13 @@ batch statistics. All image tensors are NHWC; `B` denotes the batch dimension. `
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from alphaxenas.children.replicas import Share
 
 EPSILON = 1e-3
 
@@ -38,6 +42,7 @@ class Layers:
         precision: `"float32"` or `"bfloat16"`: the type of activations.
         seed: Int32 tensor `[2]` of this step's randomness; needed for dropout and drop-path.
         progress: Float scalar in [0, 1]: how much of the training is over; scales drop-path.
+        share: Where several devices share a batch in training: this one's part of it.
 
     Attributes:
         measured: Batch means and variances by the names of the moving statistics, when training.
@@ -51,6 +56,7 @@ class Layers:
         precision: str = "float32",
         seed: tf.Tensor | None = None,
         progress: tf.Tensor | float = 0.0,
+        share: Share | None = None,
     ) -> None:
         self.training = training
         self.measured: dict[str, tf.Tensor] = {}
@@ -59,6 +65,7 @@ class Layers:
         self._dtype = tf.dtypes.as_dtype(precision)
         self._seed = seed
         self._progress = progress
+        self._share = share
         self._draws = 0
         self._rectified: dict[int, tuple[tf.Tensor, tf.Tensor]] = {}
 
@@ -95,6 +102,8 @@ class Layers:
                 x=x, scale=scale, offset=offset, mean=self._statistics[f"{name}/mean"],
                 variance=self._statistics[f"{name}/variance"], epsilon=EPSILON, is_training=False,
             ).y
+        if self._share:
+            return self._shared_batch_norm(x, name, scale, offset)
         result = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON, is_training=True
         )
@@ -152,7 +161,7 @@ class Layers:
 
     def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
         """Zeroes entries with probability `rate` in training and scales the others up."""
-        return self._drop(x, rate, tf.shape(x)) if self.training and rate else x
+        return self._drop(x, rate, tf.shape(x)[1:]) if self.training and rate else x
 
     def drop_path(self, x: tf.Tensor, rate: float, depth: float) -> tf.Tensor:
         """Zeroes whole paths of single images.
@@ -169,12 +178,25 @@ class Layers:
         """
         if not self.training or not rate:
             return x
-        return self._drop(x, rate * depth * self._progress, [tf.shape(x)[0], 1, 1, 1])
+        return self._drop(x, rate * depth * self._progress, [1, 1, 1])
 
     def _drop(self, x: tf.Tensor, rate: float | tf.Tensor, shape: tf.Tensor | list) -> tf.Tensor:
+        """Drops what one draw of `shape` per image says."""
         self._draws += 1
-        keep = tf.random.stateless_uniform(shape, self._seed + tf.constant([0, 7919 * self._draws])) >= rate
+        images = self._share.images if self._share else tf.shape(x)[0]
+        uniform = tf.random.stateless_uniform(tf.concat([[images], shape], 0), self._seed + tf.constant([0, 7919 * self._draws]))
+        keep = (self._share.of(uniform) if self._share else uniform) >= rate
         return x * tf.cast(tf.cast(keep, tf.float32) / (1.0 - rate), x.dtype)
+
+    def _shared_batch_norm(self, x: tf.Tensor, name: str, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+        """Batch normalisation over the images of all devices, with the variance measured as the fused kernel does."""
+        exact = tf.cast(x, tf.float32)
+        sums = [tf.reduce_sum(exact, [0, 1, 2]), tf.reduce_sum(tf.square(exact), [0, 1, 2]), tf.cast(tf.size(x[..., 0]), tf.float32)]
+        values, squares, count = self._share.sum(sums)
+        mean = values / count
+        variance = squares / count - tf.square(mean)
+        self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = mean, variance * count / (count - 1.0)
+        return tf.cast(tf.nn.batch_normalization(exact, mean, variance, offset, scale, EPSILON), x.dtype)
 
 
 def _along(x: tf.Tensor, size: int) -> tuple[int, int]:

@@ -10,14 +10,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from alphaxenas.children.bank import ArraySpec, WeightBank
+from alphaxenas.children.bank import WeightBank
 from alphaxenas.children.layers import Layers
 from alphaxenas.children.outline import outline_of
+from alphaxenas.children.recipe import Recipe
+from alphaxenas.children.replicas import Replicas, Share
+from alphaxenas.children.vectors import pieces, read, total, vector
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.seeds import derived_seed, tensor_seed
 
@@ -29,54 +33,12 @@ DECAY = 0.9
 AUXILIARY_WEIGHT = 0.4
 """Of the second classifier's loss (Zoph et al. 2018)."""
 
-
-OPTIMIZERS = ("momentum", "adam")
 FIRST_DECAY, SECOND_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-7
 """Of Adam's moments; Keras' constants."""
 
 
 class DivergedError(RuntimeError):
     """The loss of a child is not finite."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a child is trained: stochastic gradient descent, with Nesterov momentum or Adam, and a cosine schedule.
-
-    Attributes:
-        learning_rate: At its height, for the batch size in use.
-        momentum: Nesterov momentum in [0, 1).
-        weight_decay: L2 coefficient on kernels (not on scales, offsets and biases), added to the gradient.
-        gradient_clip: Largest global norm of the gradient; 0 for none.
-        label_smoothing: Share of the target spread over all classes.
-        warmup: Share of the steps, in [0, 1], in which the learning rate rises from 0; with 1 it only rises.
-        final_learning_rate: Share of `learning_rate` that the cosine ends at; with 1 the rate is constant.
-        precision: `"float32"` or `"bfloat16"`.
-        optimizer: `"momentum"`, or `"adam"` (Kingma & Ba 2015, with its standard constants; `momentum` is then unused). Adam's
-            moments start at 0 in every child: shared weights do not carry them from one child to the next.
-    """
-
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    gradient_clip: float = 5.0
-    label_smoothing: float = 0.0
-    warmup: float = 0.0
-    final_learning_rate: float = 0.0
-    precision: str = "float32"
-    optimizer: str = "momentum"
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"Invalid value for `optimizer`. Expected one of {', '.join(OPTIMIZERS)}. Received: {self.optimizer!r}")
-
-    def rate_at(self, progress: float) -> float:
-        """The learning rate when a share `progress` in [0, 1] of the training is over."""
-        if progress < self.warmup or self.warmup == 1.0:
-            return self.learning_rate * progress / self.warmup
-        share = (progress - self.warmup) / (1.0 - self.warmup)
-        low = self.final_learning_rate
-        return self.learning_rate * (low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * share)))
 
 
 @dataclass(frozen=True)
@@ -101,6 +63,7 @@ class CompiledChild:
         bank: Where the weights come from; `store` brings them back.
         image_shape: Height, width and channels.
         recipe: See `Recipe`.
+        devices: How many devices share a training step; see `replicas`.
 
     Attributes:
         weights: Specs of the trainable arrays of the path, by name.
@@ -109,7 +72,9 @@ class CompiledChild:
         multiply_adds: Of one image's forward pass in prediction.
     """
 
-    def __init__(self, network: Network, bank: WeightBank, image_shape: tuple[int, int, int], recipe: Recipe) -> None:
+    def __init__(
+        self, network: Network, bank: WeightBank, image_shape: tuple[int, int, int], recipe: Recipe, devices: int = 1
+    ) -> None:
         outline, predicted = outline_of(network, image_shape, training=True), outline_of(network, image_shape)
         self.recipe = recipe
         self.weights, self.statistics = outline.weights, outline.statistics
@@ -117,41 +82,64 @@ class CompiledChild:
         self._outline = outline
         self._bank = bank
         self._network = network
-        self._values = _vector(bank.take("weights", self.weights))
-        self._adam = recipe.optimizer == "adam"
-        self._slots = _vector(np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights))
-        self._squares = _vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
-        self._steps = 0
-        self._moving = _vector(bank.take("statistics", self.statistics))
         self._image_shape = image_shape
+        self._replicas = Replicas(devices) if devices > 1 else None
+        self._adam = recipe.optimizer == "adam"
+        with self._replicas.scope() if self._replicas else nullcontext():
+            self._values = vector(bank.take("weights", self.weights))
+            self._slots = vector(np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights))
+            self._squares = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
+            self._moving = vector(bank.take("statistics", self.statistics))
+            # What predictions are made with: the moving averages, or the weights and statistics themselves.
+            self._shown_values = vector(self._values.numpy()) if recipe.average else self._values
+            self._shown_moving = vector(self._moving.numpy()) if recipe.average else self._moving
+        self._steps = 0
 
     def state(self) -> dict[str, np.ndarray]:
-        """Flat weights, slots and statistics, for a checkpoint of this child alone."""
+        """Flat weights, slots and statistics, and their moving averages if any, for a checkpoint of this child alone."""
         state = {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
-        return state | {"squares": self._squares.numpy(), "steps": np.array(self._steps)} if self._adam else state
+        if self._adam:
+            state["squares"] = self._squares.numpy()
+        if self.recipe.average:
+            state |= {"average": self._shown_values.numpy(), "average_moving": self._shown_moving.numpy()}
+        return state | {"steps": np.array(self._steps)} if self._adam or self.recipe.average else state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over a `state()` of the same network."""
+        """Takes over a `state()` of the same network.
+
+        Raises:
+            ValueError: It is the state of another network, or of another recipe.
+        """
+        present = self.state()
+        for part, array in present.items():
+            if part not in state or np.shape(state[part]) != array.shape:
+                received = f"{np.size(state[part]):,}" if part in state else "none"
+                raise ValueError(
+                    f"The stored state is of another architecture or recipe. Expected {array.size:,} numbers as `{part}`. Received: {received}"
+                )
         self._values.assign(state["values"])
         self._slots.assign(state["slots"])
         self._moving.assign(state["moving"])
         if self._adam:
             self._squares.assign(state["squares"])
-            self._steps = int(state["steps"])
+        if self.recipe.average:
+            self._shown_values.assign(state["average"])
+            self._shown_moving.assign(state["average_moving"])
+        self._steps = int(state.get("steps", 0))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Weights and moving statistics by name, as copies."""
+        """Weights and moving statistics by name, as copies; what predictions are made with."""
         scratch = WeightBank(self._bank.seed)
         self.store(scratch)
         return {**scratch["weights"], **scratch["statistics"]}
 
     def store(self, bank: WeightBank | None = None) -> None:
-        """Puts weights, slots and statistics of the path back into its bank, or into another one."""
+        """Puts weights (averaged, if the recipe averages), slots and statistics of the path back into its bank, or into another one."""
         bank = bank or self._bank
-        bank.put("weights", self.weights, self._values.numpy())
+        bank.put("weights", self.weights, self._shown_values.numpy())
         if not self._adam:
             bank.put("slots", self.weights, self._slots.numpy())
-        bank.put("statistics", self.statistics, self._moving.numpy())
+        bank.put("statistics", self.statistics, self._shown_moving.numpy())
 
     def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
         """Trains on every batch once.
@@ -199,12 +187,13 @@ class CompiledChild:
         Returns:
             The loss, and how many of the images were classified correctly.
         """
+        draws, decay = np.array(seed, np.uint32).view(np.int32), self.recipe.decay_at(self._steps)
+        self._steps += 1
         if self._adam:
             # The correction of the moments' bias, as a factor of the rate.
-            self._steps += 1
             rate *= math.sqrt(1.0 - SECOND_DECAY**self._steps) / (1.0 - FIRST_DECAY**self._steps)
-        draws = np.array(seed, np.uint32).view(np.int32)
-        loss, hits = self._step(images, labels, *map(tf.constant, (np.float32(rate), np.float32(progress), draws)))
+        numbers = map(tf.constant, (np.float32(rate), np.float32(progress), np.float32(decay), draws))
+        loss, hits = self._step(images, labels, *numbers)
         return float(loss), int(hits)
 
     def predict(self, batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -235,8 +224,9 @@ class CompiledChild:
 
     @functools.cached_property
     def _step(self) -> Callable:
-        numbers = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32)]
-        return self._traced(self._training, tf.TensorSpec([None], tf.int32), *numbers)
+        numbers = [*[tf.TensorSpec([], tf.float32)] * 3, tf.TensorSpec([2], tf.int32)]
+        step = functools.partial(self._replicas.run, self._training) if self._replicas else self._training
+        return self._traced(step, tf.TensorSpec([None], tf.int32), *numbers)
 
     @functools.cached_property
     def _predict(self) -> Callable:
@@ -251,20 +241,25 @@ class CompiledChild:
         signature = [tf.TensorSpec([None, *self._image_shape], tf.float32), *further]
         return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
 
-    def _training(self, images, labels, rate, progress, seed):
-        recipe = self.recipe
-        values = _read(self._values, self.weights)
+    def _training(self, images, labels, rate, progress, decay, seed):
+        recipe, share = self.recipe, None
+        if self._replicas:
+            share = Share(tf.shape(labels)[0])
+            images, labels = share.of(images), share.of(labels)
+        values = read(self._values, self.weights)
         with tf.GradientTape() as tape:
             tape.watch(values)
-            layers = self._layers(values, True, seed, progress)
+            layers = self._layers(values, None, seed, progress, share)
             logits, *auxiliary = self._network(layers, images)
             targets = tf.one_hot(labels, logits.shape[1])
-            loss = _cross_entropy(logits, targets, recipe.label_smoothing)
-            extra = [_cross_entropy(more, targets, recipe.label_smoothing) for more in auxiliary]
-            total = loss + AUXILIARY_WEIGHT * tf.add_n(extra) if extra else loss
-        gradient = tape.gradient(total, values)
+            loss = _cross_entropy(logits, targets, recipe.label_smoothing, share)
+            extra = [_cross_entropy(more, targets, recipe.label_smoothing, share) for more in auxiliary]
+            objective = loss + AUXILIARY_WEIGHT * tf.add_n(extra) if extra else loss
+        gradient = tape.gradient(objective, values)
+        if share:
+            [gradient] = share.sum([gradient])
         if recipe.weight_decay:
-            decayed = sum(spec.size for group in (self._outline.kernels, self._outline.matrices) for spec in group.values())
+            decayed = total(self._outline.kernels) + total(self._outline.matrices)
             gradient += recipe.weight_decay * tf.pad(values[:decayed], [[0, values.shape[0] - decayed]])
         if recipe.gradient_clip:
             gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
@@ -277,29 +272,39 @@ class CompiledChild:
             tf.raw_ops.ResourceApplyMomentum(
                 var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
             )
-        self._update_statistics(layers, 1.0 - DECAY)
+        if self.statistics:
+            _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._measured(layers)))
+        if recipe.average:
+            for shown, present, specs in (
+                (self._shown_values, self._values, self.weights), (self._shown_moving, self._moving, self.statistics)
+            ):
+                _subtract(shown, (1.0 - decay) * (read(shown, specs) - read(present, specs)))
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 
     def _prediction(self, images):
-        return self._network(self._layers(_read(self._values, self.weights), False), images)[0]
+        return self._network(self._layers(read(self._shown_values, self.weights), read(self._shown_moving, self.statistics)), images)[0]
 
     def _calibration(self, images, share):
-        layers = self._layers(_read(self._values, self.weights), True, tf.zeros([2], tf.int32))
+        layers = self._layers(read(self._shown_values, self.weights), None, tf.zeros([2], tf.int32))
         self._network(layers, images)
-        self._update_statistics(layers, share)
-
-    def _layers(self, values: tf.Tensor, training: bool, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0) -> Layers:
-        kernels = self._outline.kernels
-        border = sum(spec.size for spec in kernels.values())
-        weights = _pieces(tf.cast(values[:border], self.recipe.precision), kernels)
-        weights |= _pieces(values[border:], {**self._outline.matrices, **self._outline.vectors})
-        statistics = {} if training else _pieces(_read(self._moving, self.statistics), self.statistics)
-        return Layers(weights, statistics, training, self.recipe.precision, seed, progress)
-
-    def _update_statistics(self, layers: Layers, share: float | tf.Tensor) -> None:
         if self.statistics:
-            measured = tf.concat([layers.measured[name] for name in self.statistics], 0)
-            self._moving.assign_sub(share * (_read(self._moving, self.statistics) - measured))
+            # Outside a device's step: every copy is updated.
+            self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._measured(layers)))
+
+    def _layers(
+        self, values: tf.Tensor, moving: tf.Tensor | None, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0,
+        share: Share | None = None,
+    ) -> Layers:
+        """Layers over flat weights and moving statistics; without the latter, for training."""
+        kernels = self._outline.kernels
+        border = total(kernels)
+        weights = pieces(tf.cast(values[:border], self.recipe.precision), kernels)
+        weights |= pieces(values[border:], {**self._outline.matrices, **self._outline.vectors})
+        statistics = {} if moving is None else pieces(moving, self.statistics)
+        return Layers(weights, statistics, moving is None, self.recipe.precision, seed, progress, share)
+
+    def _measured(self, layers: Layers) -> tf.Tensor:
+        return tf.concat([layers.measured[name] for name in self.statistics], 0)
 
 
 def fit(
@@ -362,26 +367,14 @@ def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
     return bool(patience) and len(accuracies) > patience and max(accuracies[-patience:]) <= max(accuracies[:-patience])
 
 
-def _vector(values: np.ndarray) -> tf.Variable:
-    # TensorFlow keeps some 70 KiB for ever for every variable shape that it meets: to it, all vectors have the same.
-    return tf.Variable(values, shape=[None])
+def _subtract(variable: tf.Variable, difference: tf.Tensor) -> None:
+    # Through the handle, which is the local one of the device: every device makes the same update by itself.
+    tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=difference)
 
 
-def _read(vector: tf.Variable, specs: Mapping[str, ArraySpec]) -> tf.Tensor:
-    values = vector.read_value()
-    values.set_shape([sum(spec.size for spec in specs.values())])
-    return values
-
-
-def _pieces(flat: tf.Tensor, specs: dict[str, ArraySpec]) -> dict[str, tf.Tensor]:
-    pieces = tf.split(flat, [spec.size for spec in specs.values()]) if specs else []
-    return {
-        name: piece if len(spec.shape) == 1 else tf.reshape(piece, spec.shape)
-        for (name, spec), piece in zip(specs.items(), pieces)
-    }
-
-
-def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float) -> tf.Tensor:
+def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float, share: Share | None) -> tf.Tensor:
+    """Mean over the batch; of a device's share, its part of that mean."""
     if smoothing:
         targets = targets * (1.0 - smoothing) + smoothing / logits.shape[1]
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+    losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    return tf.reduce_sum(losses) / tf.cast(share.images, tf.float32) if share else tf.reduce_mean(losses)

@@ -61,8 +61,9 @@ def make_controller(
 
 
 def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
-    """ValueError unless the class takes all settings."""
-    allowed = [setting for setting in signature(kind).parameters if setting not in ("space", "seed", "search_budget", "final_budget")]
+    """ValueError unless the class takes all settings: its arguments that have a default, but for the seed."""
+    arguments = signature(kind).parameters.values()
+    allowed = [argument.name for argument in arguments if argument.default is not argument.empty and argument.name != "seed"]
     for setting in settings:
         if setting not in allowed:
             expected = " or ".join(allowed) or "none"

@@ -23,6 +23,8 @@ from alphaxenas.data.pipeline import Batches
 
 CALIBRATION_BATCHES = 10
 EVALUATION_BATCH = 250
+REWARDS = ("last", "best")
+"""Which epoch's validation accuracy is the reward."""
 
 
 class TrainedEvaluator:
@@ -38,6 +40,11 @@ class TrainedEvaluator:
         share_weights: Whether children share one bank, or each starts from scratch.
         augment: Crops and mirrors training images.
         cutout: Side of the square cut out of training images; 0 for none.
+        reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an optimistic
+            figure, and costs a validation after every epoch.
+
+    Raises:
+        ValueError: `reward` is neither.
     """
 
     def __init__(
@@ -51,7 +58,10 @@ class TrainedEvaluator:
         share_weights: bool = True,
         augment: bool = True,
         cutout: int = 0,
+        reward: str = "last",
     ) -> None:
+        if reward not in REWARDS:
+            raise ValueError(f"Invalid value for `reward`. Expected one of {', '.join(REWARDS)}. Received: {reward!r}")
         self.bank = WeightBank(seed)
         self._space = space
         self._build = build
@@ -59,6 +69,7 @@ class TrainedEvaluator:
         self._recipe = recipe
         self._seed = seed
         self._share_weights = share_weights
+        self._reward = reward
         self._training = Batches.of(data, "train", batch_size, augment, cutout)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
 
@@ -106,8 +117,17 @@ class TrainedEvaluator:
         if epochs == 0:
             child.calibrate(itertools.islice(self._training.epoch(self._seed, 0, fraction, drawn_by), CALIBRATION_BATCHES))
             return child.accuracy(self._validation.in_order())
-        last = fit(child, self._training, self._validation, epochs, self._seed, fraction=fraction, drawn_by=drawn_by)[-1]
+        history = fit(
+            child, self._training, self._validation, epochs, self._seed, fraction=fraction, drawn_by=drawn_by,
+            validate_every=int(self._reward == "best"),
+        )  # fmt: skip
+        last = history[-1]
         metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
         if self._share_weights and proposal.keeps_weights:
             child.store()
-        return last["validation_accuracy"]
+        return reward_of([record["validation_accuracy"] for record in history if "validation_accuracy" in record], self._reward)
+
+
+def reward_of(accuracies: list[float], reward: str) -> float:
+    """The validation accuracy that counts, of those of the validated epochs."""
+    return max(accuracies) if reward == "best" else accuracies[-1]

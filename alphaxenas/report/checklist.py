@@ -28,8 +28,9 @@ _TRAINING = (
 )
 _BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction")
 _METHOD = (
-    "expansions", "exploration", "temperature", "prior", "tree_renewal", "lstm_units", "warmup_iterations", "dirichlet_weight",
-    "refresh_after", "search_children", "uct_exploration", "alphax_rollouts", "evolution_population", "evolution_sample",
+    "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
+    "dirichlet_weight", "refresh_after", "search_children", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps",
+    "replay_capacity", "uct_exploration", "alphax_rollouts", "evolution_population", "evolution_sample",
 )
 
 

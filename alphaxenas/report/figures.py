@@ -109,6 +109,7 @@ def tree_curves(groups: Groups) -> Figure:
     figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
     for panel in figure.axes:
         panel.set_ylim(bottom=0)
+        panel.yaxis.get_major_locator().set_params(integer=True)
     return figure
 
 

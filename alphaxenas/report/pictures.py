@@ -79,7 +79,9 @@ def _show_pixels(axes: Axes, page: np.ndarray) -> None:
 
 
 def _natural_size(architecture: Any) -> tuple[float, float]:
-    """Inches that suit a drawing; cells know theirs."""
+    """Inches that suit a drawing; cells know theirs, and pairs of cells stand side by side."""
     from alphaxenas.spaces.drawing import natural_size
 
-    return natural_size(architecture)
+    cells = [architecture.normal, architecture.reduction] if hasattr(architecture, "reduction") else [architecture]
+    widths, heights = zip(*map(natural_size, cells))
+    return len(cells) * max(widths), max(heights)

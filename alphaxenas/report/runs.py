@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alphaxenas.contracts import SearchSpace
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces.ready_chains import chain_space
 
 NAMES = {
     "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",
@@ -61,9 +63,11 @@ class StoredRun:
         return tuple((self.results or {}).get("models", ()))
 
     @property
-    def space(self) -> CellSpace:
+    def space(self) -> SearchSpace:
         """The search space of a search run."""
         chosen = self.parameters
+        if chosen.get("space", "cell") != "cell":
+            return chain_space(chosen["space"], chosen["chain_layers"], chosen["chain_skips"])
         return CellSpace(chosen["blocks"], tuple(chosen["operations"]), tuple(chosen["combinations"]))
 
 

@@ -74,6 +74,29 @@ def unpack(data: bytes) -> dict[str, Any]:
         return whole(json.loads(archive["json"].tobytes()))
 
 
+def read_checkpoint(path: Path | str) -> dict[str, Any]:
+    """The state in one checkpoint file, wherever it lies.
+
+    Raises:
+        ValueError: There is no such file, it has no checkpoint's name, or it is damaged; the message names it.
+    """
+    path = Path(path)
+    if not _NAME.fullmatch(path.name):
+        raise ValueError(f"Expected a checkpoint, a file called step-NNNNNNNNN-CHECKSUM.npz. Received: {path}")
+    try:
+        return _verified(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"The checkpoint {path} is damaged or unreadable: {error}") from error
+
+
+def _verified(path: Path) -> dict[str, Any]:
+    """The state in a file that is named like a checkpoint, if its content has the checksum in its name."""
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest()[:16] != _NAME.fullmatch(path.name)[2]:
+        raise ValueError("its checksum differs")
+    return unpack(data)
+
+
 class Checkpoints:
     """The last few states of a run.
 
@@ -119,10 +142,7 @@ class Checkpoints:
                 _log.warning("The checkpoint %s is ahead of the journal, which has %d lines: the one before it is used.", path, up_to)
                 continue
             try:
-                data = path.read_bytes()
-                if hashlib.sha256(data).hexdigest()[:16] != _NAME.fullmatch(path.name)[2]:
-                    raise ValueError("its checksum differs")
-                return self._step(path), unpack(data)
+                return self._step(path), _verified(path)
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 _log.warning("The checkpoint %s is damaged or unreadable (%s): the one before it is used.", path, error)
         return None

@@ -9,11 +9,14 @@ from alphaxenas.spaces.chain import Chain, Layer
 from alphaxenas.spaces.declared import StateSpace
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroArchitecture, MacroLayer, MacroSpace
 from alphaxenas.spaces.micro import ENAS_OPERATIONS, MICRO_OPERATIONS, MicroArchitecture, MicroSpace
+from alphaxenas.spaces.nao_notation import NAO_OPERATIONS
 from alphaxenas.spaces.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench201 import NASBench201, NASBench201Cell
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 from alphaxenas.spaces.subset import Subset
 from alphaxenas.spaces.table import Code, Table
+from alphaxenas.spaces.written import parse_architecture
+from alphaxenas.spaces.zoo import ZooCell, zoo_cell, zoo_names
 
 __all__ = [
     "COMBINATIONS",
@@ -32,6 +35,7 @@ __all__ = [
     "MacroSpace",
     "MicroArchitecture",
     "MicroSpace",
+    "NAO_OPERATIONS",
     "NASBench101",
     "NASBench101Cell",
     "NASBench201",
@@ -39,4 +43,8 @@ __all__ = [
     "StateSpace",
     "Subset",
     "Table",
+    "ZooCell",
+    "parse_architecture",
+    "zoo_cell",
+    "zoo_names",
 ]

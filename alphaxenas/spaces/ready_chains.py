@@ -25,6 +25,7 @@ def mnist_chains(
     kernels: Sequence[int] = (3, 5, 7, 9),
     pools: Sequence[int] = (1, 2, 3, 4),
     dropouts: Sequence[float] = (0.0, 0.1, 0.25, 0.5),
+    skips: bool = False,
 ) -> StateSpace:
     """The four choices per layer of wallarm/nascell-automl: convolution, max-pooling, dropout.
 
@@ -38,9 +39,15 @@ def mnist_chains(
         kernels: Sides, or lengths along the flattened image.
         pools: Sides or lengths of the pooling windows, which are as far apart; 1 for no pooling.
         dropouts: Rates.
+        skips: As for `convolution_chains`.
     """
-    return StateSpace(layers).add("kernel", kernels).add("filters", filters).add("pool", pools).add("dropout", dropouts)
+    return StateSpace(layers, skips=skips).add("kernel", kernels).add("filters", filters).add("pool", pools).add("dropout", dropouts)
 
 
 MNIST_BY_HAND = "kernel=5, filters=32, pool=2, dropout=0.0; kernel=5, filters=64, pool=2, dropout=0.0"
 """The hand-made network that the blog of wallarm/nascell-automl compares with, as a text of `mnist_chains(2)`."""
+
+
+def chain_space(kind: str, layers: int, skips: bool) -> StateSpace:
+    """The chains that the parameters `space`, `chain_layers` and `chain_skips` mean: `"chain"` or `"mnist_chain"`."""
+    return mnist_chains(layers, skips=skips) if kind == "mnist_chain" else convolution_chains(layers, skips=skips)

@@ -274,28 +274,6 @@ class TestOneFunction:
         assert plain.multiply_adds == outline_of(network_of(), SHAPE).multiply_adds > 0
 
 
-class TestTheSchedule:
-    def test_a_cosine_from_the_rate_to_zero(self):
-        recipe = Recipe(learning_rate=0.2)
-        assert [recipe.rate_at(progress) for progress in (0, 0.25, 0.5, 1)] == pytest.approx([0.2, 0.1707107, 0.1, 0.0])
-
-    def test_warm_up_rises_linearly_and_the_cosine_takes_the_rest(self):
-        recipe = Recipe(learning_rate=0.2, warmup=0.1)
-        assert [recipe.rate_at(progress) for progress in (0, 0.05, 0.1, 0.55, 1)] == pytest.approx([0.0, 0.1, 0.2, 0.1, 0.0])
-
-    def test_a_training_that_is_all_warm_up_rises_to_its_end(self):
-        assert [Recipe(0.2, warmup=1.0).rate_at(progress) for progress in (0, 0.5, 1)] == pytest.approx([0.0, 0.1, 0.2])
-
-    def test_the_cosine_can_end_above_zero(self):
-        recipe = Recipe(learning_rate=0.2, final_learning_rate=0.01)
-        assert [recipe.rate_at(progress) for progress in (0, 0.5, 1)] == pytest.approx([0.2, 0.2 * 0.505, 0.002])
-
-    def test_it_never_rises_after_the_warm_up(self):
-        recipe = Recipe(warmup=0.2)
-        rates = [recipe.rate_at(progress) for progress in np.linspace(0.2, 1, 50)]
-        assert rates == sorted(rates, reverse=True)
-
-
 def batches_of(count, batch_size, seed=0, augment=False):
     rng = np.random.default_rng(seed)
     labels = (np.arange(count) % CLASSES).astype(np.int32)
@@ -376,6 +354,68 @@ class TestFit:
         monkeypatch.setattr(fresh, "accuracy", lambda batches: next(accuracies))
         history = fit(fresh, batches_of(12, 12), batches_of(9, 9), 8, seed=0, patience=patience, validate_every=1)
         assert len(history) == epochs
+
+
+class TestTheMovingAverage:
+    RECIPE = replace(PLAIN, average=0.5)
+
+    def test_it_equals_its_formula(self):
+        child, plain = child_of(network_of(), recipe=self.RECIPE), child_of(network_of())
+        expected = {**weights_of(plain)}
+        for updates in range(12):
+            for each in (child, plain):
+                each.train_step(*batch_of(seed=updates), 0.05)
+            decay = min(0.5, (1 + updates) / (10 + updates))
+            expected = {name: decay * expected[name] + (1 - decay) * array for name, array in weights_of(plain).items()}
+        for name, array in weights_of(child).items():
+            np.testing.assert_allclose(array, expected[name], atol=1e-5, err_msg=name)
+        # The training itself is the same with and without.
+        np.testing.assert_array_equal(child.state()["values"], plain.state()["values"])
+
+    def test_predictions_are_made_with_it(self):
+        child, images = child_of(network_of(), recipe=self.RECIPE), batch_of()[0]
+        for step in range(3):
+            child.train_step(*batch_of(seed=step), 0.3)
+        bank = WeightBank(1)
+        child.store(bank)
+        averaged, last = child_of(network_of(), bank), child_of(network_of())
+        last.restore({part: child.state()[part] for part in ("values", "slots", "moving")})
+        np.testing.assert_array_equal(logits_of(child, images), logits_of(averaged, images))
+        assert np.abs(logits_of(child, images) - logits_of(last, images)).max() > 1e-3
+
+    def test_calibration_sets_the_statistics_that_predictions_use(self):
+        child = child_of(network_of(), recipe=self.RECIPE)
+        before = child.state()
+        child.calibrate([batch_of()])
+        after = child.state()
+        assert not np.array_equal(after["average_moving"], before["average_moving"])
+        np.testing.assert_array_equal(after["moving"], before["moving"])
+
+    def test_a_training_continued_after_any_epoch_ends_the_same(self):
+        child = child_of(network_of(), recipe=replace(self.RECIPE, average=0.9))
+        begin, training, validation, kept = child.state(), batches_of(24, 12, augment=True), batches_of(9, 9), []
+        whole = fit(child, training, validation, 3, seed=0, validate_every=1,
+                    after_epoch=lambda history: kept.append((list(history), child.state())))
+        final = child.state()
+        assert final["steps"] == 6 and begin["steps"] == 0
+        for history, state in kept[:-1]:
+            child.restore(state)
+            assert fit(child, training, validation, 3, seed=0, validate_every=1, history=history) == whole
+            for part, array in final.items():
+                np.testing.assert_array_equal(child.state()[part], array, err_msg=part)
+
+    def test_without_it_nothing_is_kept(self):
+        assert set(child_of(network_of()).state()) == {"values", "slots", "moving"}
+
+
+class TestAStateThatDoesNotFit:
+    def test_of_another_architecture(self):
+        with pytest.raises(ValueError, match="another architecture.*`values`"):
+            child_of(network_of(SMALL)).restore(child_of(network_of(OTHER)).state())
+
+    def test_of_a_recipe_without_average(self):
+        with pytest.raises(ValueError, match="recipe.*`average`. Received: none"):
+            child_of(network_of(), recipe=replace(PLAIN, average=0.9)).restore(child_of(network_of()).state())
 
 
 class TestPrediction:

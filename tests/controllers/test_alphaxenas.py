@@ -96,6 +96,13 @@ def test_no_key_is_trained_twice_for_one_budget_and_every_one_is_played(children
     assert sum(o.proposal.purpose == "final" for o in outcomes) == 20  # multisets of 3 out of 4 digits
 
 
+def test_an_accuracy_of_exactly_zero_is_an_outcome_like_any_other():
+    """In the original a terminal of accuracy 0 was taken for one never evaluated, and trained again at every visit."""
+    outcomes = play(small(search_children=0, refresh_after=0, finals="played"), lambda proposal: 0.0)
+    trained = [("".join(map(str, sorted(o.proposal.tokens))), o.proposal.budget) for o in outcomes]
+    assert len(trained) == len(set(trained)) and sum(o.proposal.purpose == "final" for o in outcomes) == 20
+
+
 def test_a_game_ends_with_the_best_child_that_ended_none_before():
     outcomes = play(small(Digits(4), refresh_after=0, seed=2), total, steps=24)
     measured, ended = {}, set()

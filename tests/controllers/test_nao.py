@@ -269,9 +269,9 @@ class TestSettings:
         with pytest.raises(ValueError, match=f"`{word}`"):
             NAO(SPACE, 0, **values)
 
-    @pytest.mark.parametrize(
-        "values", [{"steps": ()}, {"steps": (2.0, 1.0)}, {"choose": "best"}, {"memory": "none"}, {"targets": "raw"}, {"held_out": 0.0}, {"variants": 0}, {"batch_size": 0}]
-    )
+    @pytest.mark.parametrize("values", [
+        {"steps": ()}, {"steps": (2.0, 1.0)}, {"choose": "best"}, {"memory": "none"}, {"targets": "raw"}, {"held_out": 0.0}, {"variants": 0}, {"batch_size": 0},
+    ])
     def test_impossible_constants_are_refused_by_name(self, values):
         with pytest.raises(ValueError, match=f"`{next(iter(values))}`"):
             NAOSettings(**values)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from alphaxenas.children.cell_network import CellNetwork
+from alphaxenas.children.chain_network import ChainNetwork
 from alphaxenas.children.training import CompiledChild, Recipe
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.benchmark_tables import BenchmarkTable, Scores
 from alphaxenas.data.images import ImageData, Part
+from alphaxenas.evaluators.keras_model import KerasModelEvaluator
 from alphaxenas.evaluators.table import TableEvaluator
 from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.runs.checkpoint import pack, unpack
-from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces import CellSpace, StateSpace
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
 FIRST, SECOND = (SPACE.encode(SPACE.parse(text)) for text in ("prev:conv3x3 + prev2:identity", "prev2:sep3x3 | prev:identity"))
@@ -55,6 +58,36 @@ def from_scratch(**options) -> TrainedEvaluator:
     return shared_weights(share_weights=False, **options)
 
 
+CHAINS = StateSpace(1).add("kernel", [1, 3, 5]).add("filters", [4, 8]).add("dropout", [0.0, 0.2])
+"""Its first games are no games of `SPACE`: `chains` and `keras_models` translate the proposals' tokens."""
+GAMES = {FIRST: CHAINS.encode(CHAINS.parse("kernel=3, filters=8, dropout=0.2")), SECOND: CHAINS.encode(CHAINS.parse("kernel=1, filters=4, dropout=0.0"))}
+
+
+class Translated:
+    """`CHAINS` under the tokens of `SPACE`."""
+
+    def decode(self, tokens):
+        return CHAINS.decode(GAMES[tokens])
+
+
+def chains(**options) -> TrainedEvaluator:
+    adam = Recipe(learning_rate=0.02, weight_decay=0.0, gradient_clip=0.0, optimizer="adam")
+    settings = {"data": DATA, "recipe": adam, "batch_size": 12, "seed": 0, "share_weights": False, "reward": "best", **options}
+    return TrainedEvaluator(Translated(), lambda chain: ChainNetwork(chain, CLASSES), **settings)
+
+
+def keras_model(chain) -> keras.Model:
+    layer = chain.layers[0]
+    return keras.Sequential([
+        keras.Input((SIDE, SIDE, 1)), keras.layers.Conv2D(layer["filters"], layer["kernel"], activation="relu"),
+        keras.layers.Dropout(layer["dropout"]), keras.layers.Flatten(), keras.layers.Dense(CLASSES, activation="softmax"),
+    ])  # fmt: skip
+
+
+def keras_models(**options) -> KerasModelEvaluator:
+    return KerasModelEvaluator(Translated(), **{"build": keras_model, "data": DATA, "batch_size": 12, "learning_rate": 0.02, **options})
+
+
 def table() -> TableEvaluator:
     rows = {SPACE.key(SPACE.decode(tokens)): row for row, tokens in enumerate((FIRST, SECOND))}
     scores = Scores(np.array([61.5, 72.25]), np.array([60.0, 71.0]), np.array([100.0, 250.0]))
@@ -62,7 +95,7 @@ def table() -> TableEvaluator:
 
 
 TRAINED = {"shared_weights": shared_weights, "from_scratch": from_scratch}
-FACTORIES = TRAINED | {"table": table}
+FACTORIES = TRAINED | {"table": table, "chains": chains, "keras_models": keras_models}
 
 
 @pytest.fixture(params=FACTORIES)

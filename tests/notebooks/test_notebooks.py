@@ -78,7 +78,7 @@ def test_every_parameter_is_shown_in_a_notebook_or_belongs_to_the_machine_or_a_d
     shown = {statement.target.id for path in NOTEBOOKS for statement in ast.parse(parameters_cell(path)).body}
     hidden = {"tensorboard_dir", "precision", "memory_growth", "operations", "combinations", "stem_stride", "weight_decay", "momentum", "gradient_clip",
               "label_smoothing", "checkpoint_every", "train_gradient_clip", "policy_cell", "policy_units", "policy_batch", "policy_learning_rate", "policy_entropy",
-              "policy_epsilon", "pool_policies"}
+              "policy_epsilon", "pool_policies", "space", "chain_layers", "chain_skips", "chain_form", "optimizer", "reward"}
     assert set(FIELDS) - shown <= hidden
 
 

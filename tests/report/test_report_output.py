@@ -17,6 +17,7 @@ from alphaxenas.report.sample_figures import query_dots
 from alphaxenas.report.sample_journals import load_study
 from alphaxenas.report.style import LOOKS, Album, looks
 from alphaxenas.runs import RunFolder
+from alphaxenas.stages import CONTROLLER_PARAMETERS
 from tests.report.sample_journals import write_journal
 
 
@@ -146,6 +147,7 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
     assert {line.get_color() for line in correlation.lines} >= {LOOKS["AlphaXENAS"].colour, LOOKS["GuidedSearch"].colour}
     nodes, depth = figures.tree_curves(groups).axes
     assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(depth.lines) == 1
+    assert all(tick == round(tick) for panel in (nodes, depth) for tick in panel.get_yticks()), "tokens and nodes are counted"
     assert tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"] == 0.7
     alone = figures.lstm_curves({"UCT": groups["UCT"]})
     assert "None of these searches" in alone.axes[0].texts[0].get_text() and len(alone.axes) == 1
@@ -307,3 +309,8 @@ def test_report_needs_no_tensorflow():
     code = ("import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.words; "
             "sys.exit('tensorflow' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
+
+
+def test_every_setting_of_a_controller_may_be_what_an_ablation_changes():
+    settings = {parameter for group in CONTROLLER_PARAMETERS.values() for parameter in group.values()}
+    assert set(checklist._METHOD) == settings | {"search_children"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from alphaxenas.runs import Checkpoints, StorageError
-from alphaxenas.runs.checkpoint import pack, unpack
+from alphaxenas.runs.checkpoint import pack, read_checkpoint, unpack
 
 JSON_VALUES = st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats(allow_nan=False) | st.text(max_size=5)
 ARRAYS = arrays.arrays(st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.uint8, np.bool_]), arrays.array_shapes(min_dims=0, min_side=0))
@@ -137,3 +137,17 @@ def test_leftovers_of_a_kill_are_swept_up(tmp_path):
     assert checkpoints.load() is None
     checkpoints.save(1, {"step": 1})
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_file_is_read_wherever_it_lies_and_refused_when_it_is_something_else(tmp_path):
+    path = Checkpoints(tmp_path / "run").save(3, {"weights": np.arange(3)})
+    moved = tmp_path / path.name
+    path.rename(moved)
+    np.testing.assert_array_equal(read_checkpoint(moved)["weights"], np.arange(3))
+    with pytest.raises(ValueError, match="Expected a checkpoint.*model.keras"):
+        read_checkpoint(tmp_path / "model.keras")
+    moved.write_bytes(moved.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="damaged or unreadable: its checksum differs"):
+        read_checkpoint(moved)
+    with pytest.raises(ValueError, match="unreadable"):
+        read_checkpoint(tmp_path / f"step-000000004-{'0' * 16}.npz")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.spaces import CellSpace, MacroSpace, MicroSpace, NASBench101, NASBench201, StateSpace, Subset, Table
+from alphaxenas.spaces import NAO_OPERATIONS, CellSpace, MacroSpace, MicroSpace, NASBench101, NASBench201, StateSpace, Subset, Table
 
 WITH_GAPS = ((a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16))
 SOME = Table(tuple(WITH_GAPS), positions=("kernel", "width", "pool"))
@@ -50,6 +50,7 @@ SPACES = {
     "cell with add only": CellSpace(blocks=3, operations=("sep3x3", "maxpool3x3", "conv1x1"), combinations=("add",)),
     "micro": MicroSpace(),
     "micro of two nodes, other operations": MicroSpace(2, ("identity", "dilsep3x3", "conv1x7-7x1", "minpool2x2")),
+    "micro of nao's nineteen operations": MicroSpace(5, NAO_OPERATIONS),
     "macro": MacroSpace(),
     "macro of one layer": MacroSpace(1),
     "nasbench201": NASBench201(),

@@ -1,0 +1,56 @@
+"""Which space a configuration searches, and the networks that are built from its architectures: cells, or layer chains.
+
+`stages` uses this, so every stage and every controller works on chains as on cells. Chains are trained from scratch: they are
+small, and a position's kernels of different sizes share nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from alphaxenas.children.cell_network import CellNetwork
+from alphaxenas.children.chain_network import ChainNetwork, convolution_chain, mnist_chain
+from alphaxenas.children.training import Recipe
+from alphaxenas.config import Config
+from alphaxenas.contracts import SearchSpace
+from alphaxenas.spaces.cell import CellSpace
+from alphaxenas.spaces.chain import Chain
+from alphaxenas.spaces.ready_chains import chain_space
+
+
+def search_space(config: Config) -> SearchSpace:
+    """The configured search space: `space` says which."""
+    space = config.space
+    if space.space == "cell":
+        return CellSpace(space.blocks, space.operations, space.combinations)
+    return chain_space(space.space, space.chain_layers, space.chain_skips)
+
+
+def child_network(config: Config, num_classes: int) -> Callable[[Any], CellNetwork | ChainNetwork]:
+    """What the search builds around an architecture."""
+    child, space = config.child, config.space
+    if space.space == "cell":
+        return lambda cell: CellNetwork(cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride)
+    return lambda chain: chain_network(config, chain, num_classes)
+
+
+def chain_network(config: Config, chain: Chain, num_classes: int) -> ChainNetwork:
+    """The network of a chain, in the search as in the final training."""
+    if config.space.space == "mnist_chain":
+        return mnist_chain(chain, num_classes, config.space.chain_form)
+    return convolution_chain(chain, num_classes)
+
+
+def child_recipe(config: Config) -> Recipe:
+    """How children are trained in the search."""
+    child = config.child
+    return Recipe(
+        child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing,
+        precision=config.run.precision, optimizer=child.optimizer,
+    )  # fmt: skip
+
+
+def shares_weights(config: Config) -> bool:
+    """Whether the children of the search share weights."""
+    return config.space.space == "cell"

@@ -1,0 +1,150 @@
+"""How NAO writes its larger cells: graphs in JSON, and sixty tokens; both ways, without loss.
+
+A graph names its nodes, the older cell input `node_1`, the previous cell's output `node_2`, and each operation by kind and size:
+
+    {"conv_dag": {"node_1": ["node_1", null, null, null, null], "node_2": [...],
+                  "node_3": ["node_3", "node_1", "node_2", "conv 3x3", "avg_pool 5x5"], ...}, "reduc_dag": {...}}
+
+Tokens are six a node (input 1, kind, size, input 2, kind, size), the normal cell first: 60 for five nodes. Inputs are 1, 2, 3 ...,
+kinds 7 to 13, sizes 14 to 20. Not every kind goes with every size: there are 19 operations.
+
+Source: Luo et al. 2018, "Neural architecture optimization", and the published code of its full search.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from alphaxenas.spaces.cell import Block, Cell
+from alphaxenas.spaces.micro import PARTS, MicroArchitecture
+from alphaxenas.spaces.notation import check_name
+
+KINDS = {"identity": "identity", "sep_conv": "sep", "conv": "conv", "dil_sep_conv": "dilsep", "avg_pool": "avgpool", "max_pool": "maxpool", "min_pool": "minpool"}
+"""NAO's kinds in the order of their tokens, and ours."""
+SIZES = ("1x1", "2x2", "3x3", "5x5", "7x7", "1x3+3x1", "1x7+7x1")
+FIRST_KIND, FIRST_SIZE = 7, 14
+TOKENS_PER_NODE = 6
+
+NAO_NAMES = {
+    "identity": ("1x1",), "sep_conv": ("3x3", "5x5", "7x7"), "avg_pool": ("2x2", "3x3", "5x5"), "max_pool": ("2x2", "3x3", "5x5", "7x7"),
+    "min_pool": ("2x2",), "conv": ("1x1", "3x3", "1x3+3x1", "1x7+7x1"), "dil_sep_conv": ("3x3", "5x5", "7x7"),
+}  # fmt: skip
+"""The sizes that go with each kind."""
+NAO_OPERATIONS = tuple(
+    "identity" if kind == "identity" else KINDS[kind] + size.replace("+", "-") for kind, sizes in NAO_NAMES.items() for size in sizes
+)
+"""The 19 operations of NAO's larger cell by our names: `MicroSpace(5, NAO_OPERATIONS)` is its search space."""
+_PAIRS = [(kind, size) for kind, sizes in NAO_NAMES.items() for size in sizes]
+_WRITTEN = dict(zip(NAO_OPERATIONS, ("identity" if kind == "identity" else f"{kind} {size}" for kind, size in _PAIRS)))
+_READ = {written: name for name, written in _WRITTEN.items()}
+_GRAPHS = dict(zip(PARTS, ("conv_dag", "reduc_dag")))
+
+
+def from_nao_graph(content: Mapping[str, Any] | str) -> MicroArchitecture:
+    """The architecture of a graph as NAO stores it, `{"conv_dag": {...}, "reduc_dag": {...}}`.
+
+    Raises:
+        ValueError: Names the node and what is legal there.
+    """
+    if isinstance(content, str):
+        try:
+            content = json.loads(content)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+    if not isinstance(content, Mapping) or set(content) != set(_GRAPHS.values()):
+        raise ValueError(f"Invalid value for `architecture`. Expected the fields {', '.join(_GRAPHS.values())}. Received: {str(content)[:80]}")
+    return MicroArchitecture(*(_read_graph(content[graph], graph) for graph in _GRAPHS.values()))
+
+
+def to_nao_graph(architecture: MicroArchitecture) -> dict[str, Any]:
+    """The graph as NAO stores it.
+
+    Raises:
+        ValueError: An operation is not one of `NAO_OPERATIONS`.
+    """
+    graphs = {}
+    for part, cell in zip(PARTS, architecture.cells):
+        nodes: dict[str, list[str | None]] = {f"node_{number}": [f"node_{number}", None, None, None, None] for number in (1, 2)}
+        for number, (input1, input2, operation1, operation2, _) in enumerate(cell.rows):
+            for operation in (operation1, operation2):
+                check_name("operation", operation, NAO_OPERATIONS, f"block b{number} of the {part} cell")
+            name = f"node_{number + 3}"
+            nodes[name] = [name, f"node_{_node(input1)}", f"node_{_node(input2)}", _WRITTEN[operation1], _WRITTEN[operation2]]
+        graphs[_GRAPHS[part]] = nodes
+    return graphs
+
+
+def from_nao_tokens(text: str) -> MicroArchitecture:
+    """The architecture of NAO's token sequence.
+
+    Raises:
+        ValueError: Names the position, counted from 0, and what is legal there.
+    """
+    words = re.sub(r"[\[\],]", " ", text).split()
+    if not words or len(words) % (2 * TOKENS_PER_NODE) or not all(word.isdigit() for word in words):
+        raise ValueError(
+            "Invalid value for `architecture`. Expected whole numbers, twelve for every node (input, kind, size, input, kind, size, in two "
+            f"cells): 60 for five nodes. Received: {len(words)} words, {text.strip()[:80]!r}"
+        )
+    numbers, nodes = list(map(int, words)), len(words) // (2 * TOKENS_PER_NODE)
+    cells: list[list[Block]] = [[], []]
+    for start in range(0, len(numbers), TOKENS_PER_NODE):
+        part, node = divmod(start // TOKENS_PER_NODE, nodes)
+        sides = []
+        for at in (start, start + TOKENS_PER_NODE // 2):
+            place = f"node_{node + 3} of the {PARTS[part]} cell"
+            source = _legal(numbers, at, f"input of {place}", range(1, node + 3))
+            kind = tuple(KINDS)[_legal(numbers, at + 1, f"kind of {place}", range(FIRST_KIND, FIRST_SIZE)) - FIRST_KIND]
+            sizes = [FIRST_SIZE + SIZES.index(size) for size in NAO_NAMES[kind]]
+            size = SIZES[_legal(numbers, at + 2, f"size of {place}, {kind}", sizes) - FIRST_SIZE]
+            sides.append((_source(source), _READ["identity" if kind == "identity" else f"{kind} {size}"]))
+        (input1, operation1), (input2, operation2) = sides
+        cells[part].append(Block(input1, input2, operation1, operation2, "add"))
+    return MicroArchitecture(*(Cell(tuple(blocks)) for blocks in cells))
+
+
+def to_nao_tokens(architecture: MicroArchitecture) -> str:
+    """NAO's token sequence; ValueError as for `to_nao_graph`."""
+    tokens: list[int] = []
+    for graph in to_nao_graph(architecture).values():
+        for name, *written in graph.values():
+            if written[0] is None:
+                continue
+            for source, operation in zip(written[:2], written[2:]):
+                kind, size = operation.split(" ") if " " in operation else (operation, "1x1")
+                tokens += [int(source.removeprefix("node_")), FIRST_KIND + list(KINDS).index(kind), FIRST_SIZE + SIZES.index(size)]
+    return " ".join(map(str, tokens))
+
+
+def _read_graph(nodes: Any, graph: str) -> Cell:
+    names = [f"node_{number}" for number in range(1, len(nodes) + 1)] if isinstance(nodes, Mapping) else []
+    if len(names) < 3 or set(nodes) - {"loose_ends"} != set(names[: len(set(nodes) - {"loose_ends"})]):
+        raise ValueError(f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. Received: {str(nodes)[:80]}")
+    blocks = []
+    for number, name in enumerate(names[2 : len(set(nodes) - {"loose_ends"})]):
+        written, legal = nodes[name], names[: number + 2]
+        if not isinstance(written, list) or len(written) != 5 or written[0] != name:
+            raise ValueError(f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. Received: {written!r}")
+        sources = [_source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_"))) for source in written[1:3]]
+        operations = [_READ[check_name("operation", operation, _READ, f"{name} of {graph}")] for operation in written[3:]]
+        blocks.append(Block(*sources, *operations, "add"))
+    return Cell(tuple(blocks))
+
+
+def _legal(numbers: list[int], at: int, what: str, legal: Any) -> int:
+    if numbers[at] not in legal:
+        expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
+        raise ValueError(f"Invalid value for `architecture` at position {at} ({what}). Expected {expected}. Received: {numbers[at]}")
+    return numbers[at]
+
+
+def _source(node: int) -> int:
+    """Our input of NAO's node: its 1 is the older cell, 2 the previous one."""
+    return {1: 1, 2: 0}.get(node, node - 1)
+
+
+def _node(source: int) -> int:
+    return {1: 1, 0: 2}.get(source, source + 1)

@@ -1,0 +1,94 @@
+"""Known cells: published architectures as JSON files with their sources, sizes and results, in the folder `zoo` beside this module.
+
+    cell = zoo_cell("darts_v2")
+    cell.architecture, cell.filters, cell.cells, cell.published_parameters
+
+A file is the JSON form of a `MicroArchitecture` with four fields more: `title`, `source`, `published` (the network of the paper's
+CIFAR-10 row) and `output` (`loose`: a cell puts out the nodes that no other uses; `all`: every node), and a `note` on what differs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.micro import PARTS, MicroArchitecture
+
+PREFIX = "zoo:"
+_FOLDER = Path(__file__).with_name("zoo")
+
+
+@dataclass(frozen=True)
+class ZooCell:
+    """A published pair of cells.
+
+    Attributes:
+        name: Of its file.
+        title: As its authors call it.
+        source: The publication.
+        architecture: The two cells.
+        all_ends: Whether a cell puts out every node, not only those that no other node uses.
+        filters: Of the published network for CIFAR-10.
+        cells: Likewise, reduction cells included.
+        published_parameters: Likewise, in millions.
+        published_error: Its test error in percent.
+        cutout: Whether that was reached with cutout.
+        note: What differs from the publication; empty if nothing.
+    """
+
+    name: str
+    title: str
+    source: str = field(repr=False)
+    architecture: MicroArchitecture = field(repr=False)
+    all_ends: bool
+    filters: int
+    cells: int
+    published_parameters: float
+    published_error: float
+    cutout: bool
+    note: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return PREFIX + self.name
+
+    @property
+    def normal(self) -> Cell:
+        """The cell that keeps the resolution."""
+        return self.architecture.normal
+
+    @property
+    def reduction(self) -> Cell:
+        """The cell that halves it."""
+        return self.architecture.reduction
+
+    def to_json(self) -> str:
+        """The two cells; see `MicroArchitecture`."""
+        return self.architecture.to_json()
+
+
+def zoo_names() -> tuple[str, ...]:
+    """All names, ascending."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
+
+
+def zoo_cell(name: str) -> ZooCell:
+    """The cell of this name, with or without `zoo:` before it.
+
+    Raises:
+        ValueError: There is none; names them all and the nearest.
+    """
+    name = name.removeprefix(PREFIX)
+    if name not in zoo_names():
+        near = difflib.get_close_matches(name.lower(), zoo_names(), 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(zoo_names())}. Received: {name!r}.{hint}")
+    content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    published = content["published"]
+    architecture = MicroArchitecture.parse(json.dumps({part: content[part] for part in PARTS}))
+    return ZooCell(
+        name, content["title"], content["source"], architecture, content["output"] == "all", published["filters"], published["cells"],
+        published["parameters_millions"], published["test_error_percent"], published["cutout"], content["note"],
+    )  # fmt: skip
