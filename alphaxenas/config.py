@@ -34,6 +34,7 @@ CHAIN_FORMS = ("line", "image")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")
 PRECISIONS = ("float32", "bfloat16", "auto")
+ZOO = tuple(sorted(file.stem for file in (PROJECT_ROOT / "alphaxenas" / "spaces" / "zoo").glob("*.json")))
 EXPORT_FORMATS = ("keras", "savedmodel", "onnx")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
@@ -200,6 +201,7 @@ class NAOConfig:
     nao_subset: int = whole(100, "validation images of the first scoring; more are taken until scores tell members apart", low=2)
     nao_best: int = whole(5, "how many of the best of both searches are trained in full", low=1)
     nao_best_epochs: int = whole(8, "epochs of that", low=1)
+    nao_zoo: tuple[str, ...] = name_list(("nasnet_a", "darts_v2"), "known cells trained beside them, with as many filters, cells and epochs", ZOO)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 - `nao-scratch`: the controller `nao`; every child is trained from scratch with the search budget.
 - `nao-shared`: a pool whose members train one set of weights in turns (`shared_pool.py`).
 - `nao-best`: the best of both, each trained in full; validation chooses the one that is tested.
+- `nao-zoo`: known cells, trained likewise.
 
 What the walk through the continuous space shows is computed from the records of `nao-scratch` alone.
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from alphaxenas import stages
+from alphaxenas.chain_stage import child_recipe
 from alphaxenas.children.micro_network import MicroNetwork
 from alphaxenas.children.training import Recipe
 from alphaxenas.coach import Coach
@@ -37,6 +40,7 @@ from alphaxenas.runs import RunFolder
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.shared_pool import Plan, SharedPool
 from alphaxenas.spaces.micro import MicroArchitecture, MicroSpace
+from alphaxenas.spaces.zoo import zoo_cell
 
 STAGE = "nao"
 """Stage of what notebook 08 concludes; its other stages begin with this word."""
@@ -75,7 +79,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         evaluator = None
         if folder.read_results() is None:
             evaluator = TrainedEvaluator(
-                space, child_network(config, data.num_classes), data, _recipe(config), config.child.batch_size, seed, share_weights=False,
+                space, child_network(config, data.num_classes), data, child_recipe(config), config.child.batch_size, seed, share_weights=False,
                 augment=config.data.augment, cutout=config.data.cutout,
             )  # fmt: skip
         sizes = {setting: getattr(config.search, parameter) for setting, parameter in stages.CONTROLLER_PARAMETERS["nao"].items()}
@@ -94,31 +98,47 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
         config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset")
     with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
-        weights = Supernet(network, data.image_shape, _recipe(config), seed)
+        weights = Supernet(network, data.image_shape, child_recipe(config), seed)
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
         return SharedPool(space, weights, training, Batches.of(data, "validation", SCORING_BATCH), folder, nao_settings(config), plan, seed).play()
 
 
 def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Stage `nao-best`: architectures in full, all alike; results as of `train_in_full`.
+    """Stage `nao-best`: architectures of the searches in full, all alike; results as of `train_in_full`.
 
     Args:
         config: The configuration.
         data: The configured images.
         found: Records with `architecture` and `where`, see `best_found`.
     """
-    chosen, space = config.nao, micro_space(config)
-    parameters = config.parameters("data", "child") | _own(config, "nao_best_epochs", "train_batch_size", "train_learning_rate", "train_label_smoothing")
-    parameters |= {"trained": [record["architecture"] for record in found]}
-    with stages.open_stage(config, f"{STAGE}-best", parameters) as folder:
-        build = child_network(config, data.num_classes)
-        entries = []
-        for number, record in enumerate(found, 1):
-            architecture = space.parse(record["architecture"])
-            entries.append(Entry(f"{record['where']}{number}", build(architecture), str(architecture), json.loads(architecture.to_json())))
-        training = config.training
-        recipe = Recipe(training.train_learning_rate, config.child.momentum, training.train_weight_decay, training.train_gradient_clip, training.train_label_smoothing)
-        return train_in_full(entries, data, recipe, folder, chosen.nao_best_epochs, training.train_batch_size, config.run.seed, config.data.augment)
+    space, build = micro_space(config), child_network(config, data.num_classes)
+    entries = []
+    for number, record in enumerate(found, 1):
+        architecture = space.parse(record["architecture"])
+        entries.append(Entry(f"{record['where']}{number}", build(architecture), str(architecture), json.loads(architecture.to_json())))
+    return _train_alike(config, data, "best", entries)
+
+
+def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
+    """Stage `nao-zoo`: known cells with the filters, cells, epochs and recipe of `train_best`; None where `nao_zoo` is empty."""
+    build, entries = child_network(config, data.num_classes), []
+    for cell in map(zoo_cell, config.nao.nao_zoo):
+        network = replace(build(cell.architecture), all_ends=cell.all_ends)
+        entries.append(Entry(cell.name, network, str(cell), json.loads(cell.architecture.to_json())))
+    return _train_alike(config, data, "zoo", entries) if entries else None
+
+
+def _train_alike(config: Config, data: ImageData, stage: str, entries: Sequence[Entry]) -> dict[str, Any]:
+    training, search = config.training, config.child
+    parameters = config.parameters("data") | _own(
+        config, "filters", "cells", "stem_stride", "momentum", "nao_best_epochs", "train_batch_size", "train_learning_rate", "train_label_smoothing",
+        "train_weight_decay", "train_gradient_clip",
+    ) | {"trained": [entry.architecture for entry in entries]}  # fmt: skip
+    with stages.open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
+        recipe = Recipe(training.train_learning_rate, search.momentum, training.train_weight_decay, training.train_gradient_clip, training.train_label_smoothing)
+        return train_in_full(
+            entries, data, recipe, folder, config.nao.nao_best_epochs, training.train_batch_size, config.run.seed, config.data.augment, config.data.cutout
+        )
 
 
 def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -126,7 +146,7 @@ def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, 
 
     Rewards of the two are not comparable, because one trains every child from scratch and the other does not.
     """
-    lists = {"scratch": list(scratch["best"]), "shared": list(shared["best"])}
+    lists = {where: sorted(results["best"], key=lambda record: -record["reward"]) for where, results in (("scratch", scratch), ("shared", shared))}
     found: dict[str, dict[str, Any]] = {}
     while len(found) < config.nao.nao_best and any(lists.values()):
         for where, records in lists.items():
@@ -172,11 +192,6 @@ def walks(config: Config, records: Sequence[Mapping[str, Any]], count: int = 3) 
     quality = fit_and_measure(model, keys, tokens, laid_out(rewards, settings.targets), settings, stream(seed, "nao", "walks"))
     places = np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))
     return quality, [path(model, tokens[place], settings, WAY) for place in places]
-
-
-def _recipe(config: Config) -> Recipe:
-    child = config.child
-    return Recipe(child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing, precision=config.run.precision)
 
 
 def _own(config: Config, *names: str) -> dict[str, Any]:

@@ -262,7 +262,7 @@ class SharedPool:
         model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._games)
         targets = laid_out([member.reward for member in pool], settings.targets)
         quality = fit_and_measure(model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng)
-        found = walk(model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key)
+        found = walk(model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key, self._rng)
         kept = renewed(pool, [], settings.pool - settings.new - settings.random)
         self._members = [(member.key, member.tokens) for member in kept]
         for tokens in found.games:

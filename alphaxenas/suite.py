@@ -28,8 +28,8 @@ from alphaxenas.config import FIELDS, GROUPS, PROFILES, PROJECT_ROOT, from_value
 from alphaxenas.parameters import ParameterError, allowed
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
-SUITE = "0[1-6]_*.ipynb"
-STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",)}
+SUITE = "0[1-8]_*.ipynb"
+STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "08": ("nao",)}
 """Which run folders a notebook writes; their headlines are shown in the summary."""
 HEARTBEAT_SECONDS = 20.0
 PATIENCE_SECONDS = 40.0

@@ -18,7 +18,7 @@ from alphaxenas.shared_pool import Plan, Scores, SharedPool
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"))
-SETTINGS = replace(PRESETS["small"], pool=10, tops=5, new=4, random=1, epochs=3, hops=1, network=NetworkSettings(4, 6))
+SETTINGS = replace(PRESETS["small"], pool=10, tops=5, new=4, random=1, epochs=3, network=NetworkSettings(4, 6))
 CLASSES = 10
 
 
@@ -46,7 +46,7 @@ class FakeWeights:
         numbers = np.asarray(images).reshape(len(images), -1)
         luck = np.abs(np.sin(1e4 * numbers.sum(1)))
         self.seen.append((SPACE.key(architecture), len(images), float(numbers.sum())))
-        right = luck < 0.4 + self.spread * 0.12 * convolutions(architecture)
+        right = luck < 0.2 + self.spread * 0.2 * convolutions(architecture)
         logits = np.zeros((len(images), CLASSES))
         logits[np.arange(len(images)), np.where(right, self.labels[: len(images)], (self.labels[: len(images)] + 1) % CLASSES)] = 1
         return logits
@@ -98,7 +98,7 @@ def test_a_round_trains_scores_all_members_and_replaces_the_worst(tmp_path, trai
     kept = {record["key"] for record in sorted(rounds[0], key=lambda record: -record["reward"])[:5]}
     assert kept <= {record["key"] for record in rounds[1]}
     assert weights.total == 3 * 2 * training.steps()
-    assert results["rounds"][0].keys() >= {"standard_error", "spread", "images", "pairwise_accuracy", "hamming", "found"}
+    assert results["rounds"][0].keys() >= {"standard_error", "spread", "images", "exact", "hamming", "found"}
     assert json.loads((folder.path / "results.json").read_text())["best"][0]["reward"] == max(record["reward"] for record in rounds[2])
     assert weights.rates[0] == pytest.approx(0.05) and weights.rates[training.steps() * 2 - 1] < 0.005
 

@@ -15,7 +15,8 @@ their constants; departures in all presets:
 
 Our own preset `"small"` is for some hundred evaluations: rounds of a few, ranks of rewards as targets instead of min-max (one failed
 training would squeeze all others together), the gradient scaled to one length, and of everything that decodes along the whole walk
-the best predicted is evaluated instead of the first found. A tenth of each round is drawn uniformly.
+the best predicted is evaluated instead of the first found. A good decoder writes the same few games from all places near a small pool, so at
+every place further games are drawn from its distribution. A tenth of each round is drawn uniformly.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ class NAO:
         targets = laid_out([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
         self.model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays)
         quality = fit_and_measure(self.model, keys, [self._games[key] for key in keys], targets, settings, self._rng)
-        steps = walk(self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, lambda tokens: self._new_key(tokens))
+        steps = walk(self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng)
         numbers = {
             "held_out": quality.count, "pairwise_accuracy": quality.pairwise_accuracy, "rank_correlation": quality.rank_correlation,
             "hamming": quality.hamming, "exact": quality.exact, "found": len(steps.games), "step": steps.step, **self.model.losses,

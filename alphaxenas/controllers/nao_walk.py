@@ -42,41 +42,43 @@ class Path:
     read_again: np.ndarray
 
 
-def walk(model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_key: Callable[[Tokens], str | None]) -> Walk:
+def walk(
+    model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_key: Callable[[Tokens], str | None], rng: np.random.Generator
+) -> Walk:
     """Moves games in the continuous space, with growing steps, and collects the new games that are decoded.
 
     Args:
         model: Trained.
         starts: Games, the most promising first.
-        settings: `steps`, `unit_gradient`, `hops`, `tops`, `new` and `choose`.
+        settings: `steps`, `unit_gradient`, `samples`, `new` and `choose`.
         new_key: The key of a game that may be evaluated; None of one that is known.
+        rng: For `samples`.
 
     Returns:
         At most `settings.new` games.
     """
+    encoded = model.encode(starts)
+    directions = ascent(model, encoded, settings.unit_gradient)
     found: dict[str, Tokens] = {}
-    ranked: list[Tokens] = []
     met: set[Tokens] = set(starts)
     step = 0.0
-    for _ in range(settings.hops):
-        encoded = model.encode(starts)
-        directions = ascent(model, encoded, settings.unit_gradient)
-        for step in settings.steps:
-            for tokens in model.decode(encoded.moved(directions, step)):
-                if tokens not in met:
-                    met.add(tokens)
-                    key = new_key(tokens)
-                    if key is not None:
-                        found.setdefault(key, tokens)
-            if settings.choose == "first" and len(found) >= settings.new:
-                return Walk(list(found.values())[: settings.new], step)
-        if not found:
+    for step in settings.steps:
+        place = encoded.moved(directions, step)
+        decoded = model.decode(place)
+        for _ in range(settings.samples):
+            decoded += model.decode(place, rng)
+        for tokens in decoded:
+            if tokens not in met:
+                met.add(tokens)
+                key = new_key(tokens)
+                if key is not None:
+                    found.setdefault(key, tokens)
+        if settings.choose == "first" and len(found) >= settings.new:
             break
-        games = list(found.values())
-        ranked = [games[place] for place in np.argsort(-model.predict(games), kind="stable")]
-        starts = ranked[: settings.tops]
-    chosen = ranked if settings.choose == "predicted" else list(found.values())
-    return Walk(chosen[: settings.new], step)
+    games = list(found.values())
+    if settings.choose == "predicted" and games:
+        games = [games[place] for place in np.argsort(-model.predict(games), kind="stable")]
+    return Walk(games[: settings.new], float(step))
 
 
 def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:

@@ -129,21 +129,23 @@ def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str
     return figure
 
 
-def best_bars(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any]) -> Figure:
-    """The best of both searches: what the search rated them with, and validation accuracy after the full training.
+def best_bars(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any], zoo: Mapping[str, Any] | None = None) -> Figure:
+    """The best of both searches: what the search rated them with, and validation accuracy after the full training; below, known cells.
 
     Args:
         found: As of `nao_stage.best_found`.
         results: Of `nao_stage.train_best`.
+        zoo: Of `nao_stage.train_zoo`.
     """
-    figure, (axes,) = new_figure(height=0.9 + 0.42 * len(found), width=8.0)
-    places = np.arange(len(found))[::-1]
-    colours = [BLUE if record["where"] == "scratch" else ORANGE for record in found]
-    rated, full = [record["reward"] for record in found], [model["validation_accuracy"] for model in results["models"]]
-    axes.hlines(places, rated, full, color=GREY, linewidth=1.2)
-    axes.scatter(rated, places, marker="o", s=34, facecolors="white", edgecolors=colours, linewidths=1.5, zorder=3)
+    known = list(zoo["models"]) if zoo else []
+    figure, (axes,) = new_figure(height=0.9 + 0.42 * (len(found) + len(known)), width=8.0)
+    places = -np.arange(len(found) + len(known))
+    colours = [BLUE if record["where"] == "scratch" else ORANGE for record in found] + [GREEN] * len(known)
+    rated, full = [record["reward"] for record in found], [model["validation_accuracy"] for model in (*results["models"], *known)]
+    axes.hlines(places[: len(found)], rated, full[: len(found)], color=GREY, linewidth=1.2)
+    axes.scatter(rated, places[: len(found)], marker="o", s=34, facecolors="white", edgecolors=colours[: len(found)], linewidths=1.5, zorder=3)
     axes.scatter(full, places, marker="o", s=44, c=colours, zorder=3)
-    axes.set_yticks(places, [f"{number}. {record['where']}" for number, record in enumerate(found, 1)])
+    axes.set_yticks(places, [f"{number}. {record['where']}" for number, record in enumerate(found, 1)] + [model["name"] for model in known])
     axes.set_xlabel("validation accuracy: open = rated by the search, filled = trained in full")
     axes.margins(y=0.12)
     return figure

@@ -180,7 +180,7 @@ class TestWalk:
         model = NAOModel(SPACE, PRESETS["small"].network)
         rng = np.random.default_rng(0)
         starts = [SPACE.encode(SPACE.sample(rng)) for _ in range(4)]
-        found = walk(model, starts, PRESETS["small"], lambda tokens: None)
+        found = walk(model, starts, PRESETS["small"], lambda tokens: None, rng)
         assert found.games == [] and found.step == PRESETS["small"].steps[-1]
 
     def test_the_first_choice_stops_as_soon_as_enough_is_found(self):
@@ -191,7 +191,7 @@ class TestWalk:
         rng = np.random.default_rng(0)
         starts = [SPACE.encode(SPACE.sample(rng)) for _ in range(8)]
         settings = replace(PRESETS["code"], new=1)
-        found = walk(model, starts, settings, lambda tokens: SPACE.key(SPACE.decode(tokens)))
+        found = walk(model, starts, settings, lambda tokens: SPACE.key(SPACE.decode(tokens)), rng)
         assert len(found.games) == 1 and found.step == 1.0
 
     def test_where_too_little_decodes_the_round_is_filled_up_at_random(self, monkeypatch):
@@ -270,7 +270,7 @@ class TestSettings:
             NAO(SPACE, 0, **values)
 
     @pytest.mark.parametrize("values", [
-        {"steps": ()}, {"steps": (2.0, 1.0)}, {"choose": "best"}, {"memory": "none"}, {"targets": "raw"}, {"held_out": 0.0}, {"variants": 0}, {"batch_size": 0},
+        {"steps": ()}, {"steps": (2.0, 1.0)}, {"choose": "best"}, {"memory": "none"}, {"targets": "raw"}, {"held_out": 0.0}, {"variants": 0}, {"samples": -1}, {"batch_size": 0},
     ])
     def test_impossible_constants_are_refused_by_name(self, values):
         with pytest.raises(ValueError, match=f"`{next(iter(values))}`"):
