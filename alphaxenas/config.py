@@ -27,10 +27,11 @@ PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool", "nao")
+CHAIN_PARTS = ("mnist", "chains", "table")
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 SPACES = ("cell", "chain", "mnist_chain")
-CHAIN_FORMS = ("line", "image")
+CHAIN_FORMS = ("image", "line")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")
 PRECISIONS = ("float32", "bfloat16", "auto")
@@ -74,7 +75,7 @@ class SpaceConfig:
     space: str = choice("cell", "what is searched: cells, chains of 2-D convolutions (titu1994), or chains with pooling and dropout (wallarm)", SPACES)
     chain_layers: int = whole(4, "layers of a chain", low=1, high=40)
     chain_skips: bool = flag(False, "every layer of a chain chooses which earlier layers feed it")
-    chain_form: str = choice("line", "mnist_chain: along the flattened image, or over the image", CHAIN_FORMS)
+    chain_form: str = choice("image", "mnist_chain: convolutions over the image, or along the flattened line of its pixels", CHAIN_FORMS)
     blocks: int = whole(4, "blocks of a cell", low=1, high=12)
     operations: tuple[str, ...] = name_list(OPERATIONS, "operations a block may choose from", OPERATIONS)
     combinations: tuple[str, ...] = name_list(COMBINATIONS, "ways a block may combine its two branches", COMBINATIONS)
@@ -143,6 +144,25 @@ class SearchConfig:
     nao_pool: int = whole(12, "nao: architectures in the pool, all drawn uniformly at first; 0 = the preset's", low=0)
     nao_new: int = whole(5, "nao: architectures that a round decodes; 0 = the preset's", low=0)
     checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
+
+
+@dataclass(frozen=True)
+class EnasConfig:
+    """ENAS: shared weights and a policy trained in turn, over the networks of the search (filters, cells, learning rate ...)."""
+
+    enas_nodes: int = whole(5, "micro space: nodes of each of the two cells", low=1, high=12)
+    enas_layers: int = whole(12, "macro space: layers", low=1, high=40)
+    enas_rounds: int = whole(10, "rounds: train the shared weights, then the policy", low=1)
+    enas_fraction: float = number(1.0, "share of the training images drawn in a round", above=0, high=1)
+    enas_sampling: str = choice("policy", "who draws the architectures that train the shared weights", ("policy", "uniform"))
+    enas_policy_steps: int = whole(10, "steps of the policy in a round", low=0)
+    enas_samples: int = whole(5, "architectures rated for each of these steps", low=2)
+    enas_reward_images: int = whole(1000, "validation images that each is rated on; the standard error is recorded", low=100)
+    enas_learning_rate: float = number(0.0035, "Adam's learning rate for the policy", above=0)
+    enas_entropy: float = number(1e-4, "weight of its entropy bonus", low=0)
+    enas_skip_target: float = number(0.4, "macro: share of skip connections that it is drawn to", above=0, below=1)
+    enas_skip_weight: float = number(0.8, "macro: how strongly", low=0)
+    enas_derive: int = whole(20, "architectures drawn at the end and ranked on all validation images", low=1)
 
 
 @dataclass(frozen=True)
@@ -229,9 +249,30 @@ class StudyConfig:
     processes: int = whole(0, "searches at the same time; 0 = as many as there are cores", low=0)
 
 
+@dataclass(frozen=True)
+class ChainsConfig:
+    """Policy gradients on declared spaces: chains of layers, notebook 07."""
+
+    chain_parts: tuple[str, ...] = name_list(CHAIN_PARTS, "what notebook 07 runs: mnist, chains, table", CHAIN_PARTS, neutral=True)
+    chain_controllers: tuple[str, ...] = name_list(
+        ("reinforce", "random", "alphaxenas"), "chains: who searches the 1,296 networks, one run each and seed", CONTROLLERS, neutral=True)
+    chain_trials: int = whole(20, "children trained per search", low=1)
+    chain_epochs: int = whole(3, "epochs of each of them, from scratch", low=1)
+    chain_seeds: int = whole(3, "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...", low=1, neutral=True)
+    chain_final_epochs: int = whole(10, "mnist: their epochs", low=1)
+    chain_learning_rate: float = number(0.001, "Adam's learning rate for chains", above=0)
+    chain_table: str = text(
+        "digits", "table: what the controllers are compared on: digits, or FILE code=COLUMN signal=COLUMN, such as that of benchmarks/chain_table.py")
+    chain_table_controllers: str = text(
+        "random,reinforce,reinforce:cell=nascell,controller_pool,uct", "table: who searches it, written as study_controllers")
+    chain_table_seeds: int = whole(10, "table: seeds 0, 1, 2, ... of every controller", low=1)
+    chain_table_cap: int = whole(200, "table: queries of every search that does not meet its best architecture before", low=1)
+
+
 GROUPS: dict[str, type] = {
     "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
-    "search": SearchConfig, "baseline": BaselineConfig, "training": TrainingConfig, "nao": NAOConfig, "report": ReportConfig, "study": StudyConfig,
+    "search": SearchConfig, "enas": EnasConfig, "baseline": BaselineConfig, "training": TrainingConfig, "nao": NAOConfig, "report": ReportConfig, "study": StudyConfig,
+    "chains": ChainsConfig,
 }
 FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
 
@@ -245,11 +286,13 @@ class Config:
     space: SpaceConfig = SpaceConfig()
     child: ChildConfig = ChildConfig()
     search: SearchConfig = SearchConfig()
+    enas: EnasConfig = EnasConfig()
     baseline: BaselineConfig = BaselineConfig()
     training: TrainingConfig = TrainingConfig()
     nao: NAOConfig = NAOConfig()
     report: ReportConfig = ReportConfig()
     study: StudyConfig = StudyConfig()
+    chains: ChainsConfig = ChainsConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.
@@ -430,8 +473,9 @@ def _check_together(config: Config) -> None:
     for holds, name, expected, received in rules:
         if not holds:
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
-    for name in ("study_controllers", "ablation"):
-        parse_controllers(getattr(config.study, name), name)
-    for table in config.study.tables:
-        if table != DIGITS_TABLE and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
-            raise ParameterError(f"Invalid value for `tables`. Expected {DIGITS_TABLE}, or an existing file. Received: {path}")
+    for group, name in ((config.study, "study_controllers"), (config.study, "ablation"), (config.chains, "chain_table_controllers")):
+        parse_controllers(getattr(group, name), name)
+    for name, tables in (("tables", config.study.tables), ("chain_table", [config.chains.chain_table])):
+        for table in tables:
+            if table != DIGITS_TABLE and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
+                raise ParameterError(f"Invalid value for `{name}`. Expected {DIGITS_TABLE}, or an existing file. Received: {path}")

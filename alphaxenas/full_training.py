@@ -161,8 +161,8 @@ def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, form
     """The further formats and the card of every trained network, each unless it is there."""
     for model in results["models"]:
         file = folder.path / model["file"]
-        written = hand_over(file, formats) if file.is_file() else []
-        if written or not file.with_suffix(".card.json").is_file():
+        # Of a stored reference run there are the records, not the weights.
+        if file.is_file() and (hand_over(file, formats) or not file.with_suffix(".card.json").is_file()):
             write_model_card(model_card(model, results, data, folder), file.parent)
 
 

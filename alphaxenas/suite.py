@@ -29,7 +29,8 @@ from alphaxenas.parameters import ParameterError, allowed
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
-STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "08": ("nao",)}
+STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "07": ("policy",),
+          "08": ("nao",)}
 """Which run folders a notebook writes; their headlines are shown in the summary."""
 HEARTBEAT_SECONDS = 20.0
 PATIENCE_SECONDS = 40.0
@@ -298,7 +299,7 @@ def _parser() -> argparse.ArgumentParser:
             lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
     parser = argparse.ArgumentParser(
         prog="./run_all.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Runs the notebooks 01 to 06 headless. The same command again continues where it was ended, by whatever;\n"
+        description="Runs the notebooks 01 to 07 headless. The same command again continues where it was ended, by whatever;\n"
                     "what is finished is not computed again.",
         epilog="Parameters [default], one namespace for all notebooks:\n" + "\n".join(lines))
     parser.add_argument("profile", nargs="?", default="quick", metavar="PROFILE",

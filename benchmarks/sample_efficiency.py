@@ -16,12 +16,17 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from alphaxenas.config import PROJECT_ROOT  # noqa: E402
 from alphaxenas.study_choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where  # noqa: E402
+
+if TYPE_CHECKING:
+    from alphaxenas.report.sample_efficiency import Course
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +50,7 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
     from alphaxenas.runs import RunFolder
     from alphaxenas.study import STAGE, check_study, run_study
 
+    after = [_queries(text) for text in options.regret.split(",") if text.strip()]
     processes = options.processes or len(os.sched_getaffinity(0))
     run = options.run or f"sample-{table.name}"
     check_study([table], controllers, range(options.seeds), options.cap, options.target)
@@ -57,12 +63,32 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
             "seeds": options.seeds,
             "controllers": found, "failures": failures,
         }
+        if after:
+            results["regret"] = _regret(report.regret_course(study, table.name), after)
         folder.write_results(results)
     print(report.as_text(study), file=sys.stderr)
     for name, reason in failures.items():
         print(f"failed: {name}: {reason}", file=sys.stderr)
     print(json.dumps(results))
     return 1 if failures else 0
+
+
+def _regret(course: Course | None, after: Sequence[int]) -> dict[str, dict[str, list[float]]]:
+    """By number of queries and controller: mean regret of the signal and, with several seeds, its 95 % interval."""
+    if course is None:
+        return {}
+    found = {}
+    for queries in after:
+        place = int(course.grid.searchsorted(queries, side="right")) - 1
+        columns = {label: [group[label][place] for group in (course.mean, course.low, course.high) if label in group] for label in course.mean}
+        found[str(queries)] = {label: [round(float(value), 6) for value in values] for label, values in columns.items()}
+    return found
+
+
+def _queries(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ValueError(f"Invalid value for `--regret`. Expected whole numbers >= 1 with commas. Received: {text!r}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]")
     parser.add_argument("--cap", type=int, default=20_000, metavar="Q", help="queries after which a search ends [%(default)s]")
     parser.add_argument("--target", default="optimum", help="optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or \">=0.94\" [%(default)s]")
+    parser.add_argument("--regret", default="", metavar="QUERIES", help="also the mean regret after so many queries; numbers with commas")
     parser.add_argument("--processes", type=int, default=0, help="searches at the same time; 0 = as many as there are cores [%(default)s]")
     parser.add_argument("--run", default="", metavar="NAME", help="the study is stored in exp/NAME/study [sample- and the table's name]")
     parser.add_argument("--overwrite", action="store_true", help="delete what is stored under this name and start anew")

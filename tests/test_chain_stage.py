@@ -9,6 +9,7 @@ import pytest
 from alphaxenas.chain_stage import child_network, search_space, shares_weights
 from alphaxenas.children.outline import outline_of
 from alphaxenas.config import CONTROLLERS, ParameterError, from_values
+from alphaxenas.contracts import Outcome
 from alphaxenas.data import load_data
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.ready_chains import MNIST_BY_HAND
@@ -45,12 +46,38 @@ def test_the_hand_made_network_is_one_of_the_space_and_trained_alike(tmp_path, f
     assert outline_of(final_network(config, chain, data), data.image_shape).parameters > 0
 
 
+class Widths:
+    """Rewards wide chains without training them."""
+
+    def __init__(self, space):
+        self.space = space
+
+    def evaluate(self, proposal):
+        chain = self.space.decode(proposal.tokens)
+        return Outcome(proposal, sum(layer["filters"] for layer in chain.layers) / 128, metrics={"parameters": 1.0})
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
+
 @pytest.mark.parametrize("controller", CONTROLLERS)
-def test_every_controller_searches_chains(tmp_path, controller):
-    config = configured(tmp_path, **TINY, trials=3, iterations=2, search_children=2, expansions=3, lstm_steps=1, warmup_iterations=1, refresh_after=1)
-    results = search(config, controller, 0)
-    stored = [json.loads(line) for line in (tmp_path / "exp" / "quick" / f"{controller}-seed0" / "trials.jsonl").read_text().splitlines()]
-    assert results["best"] and all(record["status"] == "ok" for record in stored)
-    # From scratch nothing is scored again without training, and no proposal may ask for it.
-    assert all(record["epochs"] > 0 for record in stored)
-    assert search_space(config).parse(stored[0]["architecture"])
+def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
+    config = configured(tmp_path, **TINY, trials=4, iterations=2, search_children=2, expansions=3, lstm_steps=1, warmup_iterations=1, refresh_after=1)
+    monkeypatch.setattr("alphaxenas.stages.make_evaluator", lambda config, data, seed: Widths(search_space(config)))
+    results = search(config, controller, 0, data=object())
+    assert results["best"] and records_are_trained(tmp_path, controller, search_space(config))
+
+
+def test_a_search_really_trains_its_chains_from_scratch(tmp_path):
+    config = configured(tmp_path, **TINY, trials=2, iterations=1, search_children=1, expansions=2, lstm_steps=1, warmup_iterations=1)
+    results = search(config, "alphaxenas", 0)
+    assert 0 < results["best"][0]["reward"] < 1 and records_are_trained(tmp_path, "alphaxenas", search_space(config))
+
+
+def records_are_trained(folder, controller, space):
+    """From scratch nothing is scored again without training, and no proposal may ask for it."""
+    stored = [json.loads(line) for line in (folder / "exp" / "quick" / f"{controller}-seed0" / "trials.jsonl").read_text().splitlines()]
+    return stored and all(record["status"] == "ok" and record["epochs"] > 0 and space.parse(record["architecture"]) for record in stored)

@@ -98,3 +98,15 @@ def test_a_bad_argument_is_named(folder, words, part):
 def test_a_table_that_is_not_there_is_named(tmp_path):
     code, _, said = command(tmp_path, table="nowhere.csv")
     assert code == 2 and "nowhere.csv" in said
+
+
+def test_regret_after_so_many_queries_falls_and_is_refused_for_less_than_one(folder):
+    words = ("--controllers", "random,local", "--seeds", "3", "--cap", "300", "--run", "regret")
+    code, out, said = command(folder, *words, "--regret", "1,20,300")
+    assert code == 0, said
+    regret = json.loads(out.splitlines()[-1])["regret"]
+    for label in ("random", "local"):
+        (first, *_), (later, low, high), (last, *_) = (regret[queries][label] for queries in ("1", "20", "300"))
+        assert first > later >= last == 0 and low <= later <= high
+    code, _, said = command(folder, *words, "--regret", "0")
+    assert code == 2 and "`--regret`" in said

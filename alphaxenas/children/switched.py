@@ -223,10 +223,12 @@ class SwitchedLayers(Layers):
             self._measured[place] = measured
         return y
 
-    def conv(self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1) -> tf.Tensor:
-        """As `Layers.conv`."""
+    def conv(
+        self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> tf.Tensor:  # fmt: skip
+        """As `Layers.conv`; one that may be left out has no bias."""
         if not self._optional:
-            return super().conv(x, name, filters, size, stride)
+            return super().conv(x, name, filters, size, stride, bias, xavier)
         shape, place = self._outline.kernels[f"{name}/kernel"].shape, self._outline.place_of["kernels"][f"{name}/kernel"]
         height, width = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
 

@@ -252,8 +252,8 @@ class CompiledChild:
             layers = self._layers(values, None, seed, progress, share)
             logits, *auxiliary = self._network(layers, images)
             targets = tf.one_hot(labels, logits.shape[1])
-            loss = _cross_entropy(logits, targets, recipe.label_smoothing, share)
-            extra = [_cross_entropy(more, targets, recipe.label_smoothing, share) for more in auxiliary]
+            loss = cross_entropy(logits, targets, recipe.label_smoothing, share)
+            extra = [cross_entropy(more, targets, recipe.label_smoothing, share) for more in auxiliary]
             objective = loss + AUXILIARY_WEIGHT * tf.add_n(extra) if extra else loss
         gradient = tape.gradient(objective, values)
         if share:
@@ -372,7 +372,7 @@ def _subtract(variable: tf.Variable, difference: tf.Tensor) -> None:
     tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=difference)
 
 
-def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float, share: Share | None) -> tf.Tensor:
+def cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float, share: Share | None = None) -> tf.Tensor:
     """Mean over the batch; of a device's share, its part of that mean."""
     if smoothing:
         targets = targets * (1.0 - smoothing) + smoothing / logits.shape[1]

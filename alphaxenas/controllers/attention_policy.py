@@ -181,12 +181,12 @@ class AttentionPolicy:
     @functools.cached_property
     def _draw(self) -> Callable:
         signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.float32)]
-        return tf.function(lambda flat, uniforms: self._run(flat, uniforms=uniforms), input_signature=signature, autograph=False)
+        return tf.function(lambda flat, uniforms: self._run(flat, uniforms=uniforms), input_signature=signature, autograph=False).get_concrete_function()
 
     @functools.cached_property
     def _replay(self) -> Callable:
         signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.int32)]
-        return tf.function(lambda flat, tokens: self._run(flat, tokens=tokens), input_signature=signature, autograph=False)
+        return tf.function(lambda flat, tokens: self._run(flat, tokens=tokens), input_signature=signature, autograph=False).get_concrete_function()
 
     @functools.cached_property
     def _gradient(self) -> Callable:
@@ -199,7 +199,7 @@ class AttentionPolicy:
             return tape.gradient(loss, flat)
 
         signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.int32), tf.TensorSpec([None], tf.float32)]
-        return tf.function(gradient, input_signature=signature, autograph=False)
+        return tf.function(gradient, input_signature=signature, autograph=False).get_concrete_function()
 
     def _run(self, flat: tf.Tensor, tokens: tf.Tensor | None = None, uniforms: tf.Tensor | None = None) -> tuple[tf.Tensor, ...]:
         """Tokens, log-probabilities, entropies and skip penalties of games that are given, or drawn with uniform numbers."""

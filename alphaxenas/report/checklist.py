@@ -15,6 +15,7 @@ import pandas
 
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
 from alphaxenas.report.statistics import FEWEST_SEEDS, common_end, cumulative_cost, is_trained
+from alphaxenas.spaces import StateSpace
 
 _DATA = ("dataset", "arrays_path", "validation_size", "test_size", "fraction", "augment", "cutout")
 _SPACE = ("blocks", "operations", "combinations")
@@ -269,6 +270,9 @@ def _space_words(suite: Suite) -> str:
     run = next(iter(suite.searches), None)
     if run is None:
         return "no search"
+    if isinstance(run.space, StateSpace):
+        kinds = ", ".join(choice.name for choice in run.space.choices)
+        return f"chains of {run.space.layers} layers, choices {kinds}{' and skip connections' * run.space.skips}, {run.space.size():.2e} games"
     return f"cells of {run.space.blocks} blocks, {len(run.space.operations)} operations, {run.space.size():.2e} games"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, is_cached
+from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, interval, is_cached
 from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
 
 if TYPE_CHECKING:
@@ -110,6 +110,36 @@ def tree_curves(groups: Groups) -> Figure:
     for panel in figure.axes:
         panel.set_ylim(bottom=0)
         panel.yaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def policy_curves(groups: Groups) -> Figure:
+    """What recurrent policies tell of themselves: mean reward of a batch, entropy, and how many of their draws differ."""
+    panels = {"mean reward of a batch": ("policy/reward",), "entropy of a game (nats)": ("policy/entropy",), "different among the last draws": ("policy/unique_share",)}
+    figure = _inside(groups, panels, "None of these searches has told of a policy.", 3.5, "steps-post")
+    if len(figure.axes) == len(panels):
+        figure.axes[1].set_ylim(bottom=0)
+        figure.axes[2].set_ylim(0, 1.05)
+    return figure
+
+
+def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test accuracy") -> Figure:
+    """Accuracies of trainings as dots, seeds of one network in a row, with the mean and its 95 % interval.
+
+    Args:
+        tests: Network to seed to accuracy.
+        measure: What the axis is called.
+    """
+    figure, (panel,) = new_figure(height=1.0 + 0.55 * len(tests))
+    for row, (look, (name, found)) in enumerate(zip(looks(tests).values(), tests.items())):
+        spread = interval(list(found.values()))
+        panel.plot(list(found.values()), np.full(len(found), row), "o", color=look.colour, alpha=0.5, markersize=6)
+        if spread.low is not None:
+            panel.plot([spread.low, spread.high], [row, row], color=look.colour, linewidth=2)
+        panel.plot([spread.mean], [row], "|", color=look.colour, markersize=16, markeredgewidth=2.5)
+    panel.set_yticks(range(len(tests)), list(tests))
+    panel.set_ylim(len(tests) - 0.5, -0.5)
+    panel.set_xlabel(measure)
     return figure
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.style import INK, WIDTH
+from alphaxenas.spaces import Chain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,27 @@ def drawings(architectures: Sequence[Any], spaces: Sequence[Any], titles: Sequen
     return figure
 
 
+def chain_drawings(architectures: Sequence[Any], space: Any, titles: Sequence[str]) -> Figure:
+    """Chains of layers below each other, at one scale; `space` draws them all."""
+    from alphaxenas.spaces.drawing import LETTER
+
+    inches = 9 / 72 / LETTER
+    figure = Figure(figsize=(WIDTH, 1.0), dpi=100)
+    FigureCanvasAgg(figure)
+    panels = [figure.add_axes((0, 0, 1, 1)) for _ in architectures]
+    for architecture, panel in zip(architectures, panels):
+        space.draw(architecture, panel)
+    wide, tall = ([inches * float(np.ptp(limits)) for limits in each] for each in ([p.get_xlim() for p in panels], [p.get_ylim() for p in panels]))
+    scale = min([1.0, *(WIDTH / width for width in wide)])
+    total = top = sum(scale * height + _TITLE_ROOM for height in tall) or 1.0
+    figure.set_figheight(total)
+    for panel, title, width, height in zip(panels, titles, wide, tall):
+        figure.text(0.005, (top - 0.14) / total, title, ha="left", va="center", fontsize=10, color=INK)
+        top -= scale * height + _TITLE_ROOM
+        panel.set_position((0, top / total, scale * width / WIDTH, scale * height / total))
+    return figure
+
+
 def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Figure:
     """Strips of images below each other, each with its name on the left.
 
@@ -79,9 +101,12 @@ def _show_pixels(axes: Axes, page: np.ndarray) -> None:
 
 
 def _natural_size(architecture: Any) -> tuple[float, float]:
-    """Inches that suit a drawing; cells know theirs, and pairs of cells stand side by side."""
+    """Inches that suit a drawing; cells and chains know theirs, and pairs of cells stand side by side."""
+    from alphaxenas.spaces import chain_drawing
     from alphaxenas.spaces.drawing import natural_size
 
+    if isinstance(architecture, Chain):
+        return chain_drawing.natural_size(architecture)
     cells = [architecture.normal, architecture.reduction] if hasattr(architecture, "reduction") else [architecture]
     widths, heights = zip(*map(natural_size, cells))
     return len(cells) * max(widths), max(heights)

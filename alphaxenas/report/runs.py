@@ -234,8 +234,14 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
 
 
 def _holds_records(folder: Path) -> bool:
-    """Whether a suite holds more than what the notebooks of data, results and tables leave."""
-    return any(path.parent.name not in ("data", "results", "study") for path in folder.glob("*/run.json"))
+    """Whether a suite holds more than what the notebooks of data, results, tables and policies leave."""
+    names = {path.parent.name for path in folder.glob("*/run.json")}
+    return any(name not in ("data", "results", "study") and name.partition("-")[0] != "policy" for name in names)
+
+
+def load_run(folder: Path) -> StoredRun:
+    """The records of one run, by its folder `exp/<suite>/<stage>`."""
+    return _load(folder, folder.parent.name)
 
 
 def _load(folder: Path, suite: str) -> StoredRun:

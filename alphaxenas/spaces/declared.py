@@ -28,48 +28,9 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.chain import SKIPS, Chain, Layer, Value, read_chain, written
 from alphaxenas.spaces.chain_features import ChainFeatures
+from alphaxenas.spaces.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
 from alphaxenas.spaces.game_graph import GameGraph, TooManyStatesError
 from alphaxenas.spaces.notation import check_name
-
-SCOPES = ("layer", "pair", "prefix")
-"""What a constraint looks at: one layer, a layer and the one before it, or all layers so far."""
-_FORBIDDEN = ",;=+\n"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One named choice.
-
-    Attributes:
-        name: How it is called.
-        values: What may be chosen; at least one, all different.
-        when: (name of an earlier choice, values): the choice exists only in layers where each of these has one of its values.
-    """
-
-    name: str
-    values: tuple[Value, ...]
-    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
-
-    def exists(self, layer: Mapping[str, Value]) -> bool:
-        """Whether the choice has to be made, given the earlier choices of the layer."""
-        return all(name in layer and layer[name] in values for name, values in self.when)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A constraint on one choice; see `StateSpace.constrain`."""
-
-    name: str
-    allows: Callable[..., bool]
-    over: str = "layer"
-
-    def holds(self, layers: tuple[Layer, ...]) -> bool:
-        """Whether the last of `layers` is allowed after the others."""
-        if self.over == "layer":
-            return bool(self.allows(layers[-1]))
-        if self.over == "pair":
-            return len(layers) < 2 or bool(self.allows(*layers[-2:]))
-        return bool(self.allows(layers))
 
 
 @dataclass(frozen=True)
@@ -140,16 +101,16 @@ class StateSpace:
             ValueError: See the class.
         """
         place = f"choice {name!r}"
-        if not isinstance(name, str) or not name.strip() or name != name.strip() or any(mark in name for mark in _FORBIDDEN) or name == SKIPS:
-            raise ValueError(f"Invalid value for `name`. Expected a word without any of {_FORBIDDEN!r} that is not {SKIPS!r}. Received: {name!r}")
+        if not isinstance(name, str) or not name.strip() or name != name.strip() or any(mark in name for mark in FORBIDDEN) or name == SKIPS:
+            raise ValueError(f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. Received: {name!r}")
         if name in (choice.name for choice in self.choices):
             raise ValueError(f"Invalid value for `name`. Expected every choice once. Received: {name!r} a second time")
-        values = _checked_values(values, f"`values` of {place}")
+        values = checked_values(values, f"`values` of {place}")
         conditions = []
         for other, wanted in (when or {}).items():
             earlier = {choice.name: choice for choice in self.choices}
             check_name("when", other, earlier or ("a choice that was added before",), place)
-            wanted = _checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
+            wanted = checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
             known = {written(value): value for value in earlier[other].values}
             conditions.append((other, tuple(known[check_name(f"when of {other}", written(value), known, place)] for value in wanted)))
         return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
@@ -266,9 +227,11 @@ class StateSpace:
         layers, skips = [], []
         for number, entry in enumerate(entries):
             sources = entry.pop(SKIPS, None)
-            for source in sources or ():
-                check_name(SKIPS, str(source), map(str, range(number if self.skips else 0)), f"layer {number}")
-            skips.append(tuple(sorted(set(sources or ()))))
+            if sources is not None and not (self.skips and isinstance(sources, list)):
+                expected = "a list of earlier layers" if self.skips else "nothing: this space has no skip connections"
+                raise ValueError(f"Invalid value for `{SKIPS}` in layer {number}. Expected {expected}. Received: {sources!r}")
+            allowed = [str(source) for source in range(number)] or ("nothing: no layer is earlier",)
+            skips.append(tuple(sorted({int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()})))
             for name in entry:
                 check_name("choice", name, self._tokens.keys() - {SKIPS}, f"layer {number}")
             layers.append(Layer(tuple((choice.name, self._read(choice, entry[choice.name], number)) for choice in self.choices if choice.name in entry)))
@@ -380,21 +343,3 @@ class StateSpace:
     def _read(choice: Choice, value: Any, number: int) -> Value:
         known = {written(each): each for each in choice.values}
         return known[check_name(choice.name, written(value), known, f"layer {number}")]
-
-
-def _checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
-    """Values as plain Python values: at least one, none twice, each with a text of its own."""
-    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__iter__"):
-        raise ValueError(f"Invalid value for {place}. Expected a list of values. Received: {values!r}")
-    plain = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
-    if not plain:
-        raise ValueError(f"Invalid value for {place}. Expected at least one value. Received: none")
-    seen: dict[str, Value] = {}
-    for value in plain:
-        is_text = isinstance(value, str) and value == value.strip() and value and not any(mark in value for mark in _FORBIDDEN)
-        if not is_text and not (isinstance(value, (bool, int, float)) and np.isfinite(value)):
-            raise ValueError(f"Invalid value for {place}. Expected numbers, truth values or texts without any of {_FORBIDDEN!r}. Received: {value!r}")
-        if written(value) in seen or value in seen.values():
-            raise ValueError(f"Invalid value for {place}. Expected every value once. Received: {value!r} more than once")
-        seen[written(value)] = value
-    return plain

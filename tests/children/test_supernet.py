@@ -12,9 +12,9 @@ from alphaxenas.children.bank import WeightBank
 from alphaxenas.children.macro_network import MacroNetwork
 from alphaxenas.children.micro_network import MicroNetwork
 from alphaxenas.children.outline import outline_of
+from alphaxenas.children.recipe import Recipe
 from alphaxenas.children.supernet import Supernet
 from alphaxenas.children.supernetworks import MacroSupernetwork, MicroSupernetwork
-from alphaxenas.children.training import Recipe
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from tests.children.tiny import CLASSES, SHAPE, batch_of
@@ -112,6 +112,24 @@ def test_a_step_that_diverges_changes_nothing_and_is_reported():
     after = net.state()
     assert all(np.array_equal(before[key], after[key]) for key in before)
     assert net.accuracy(MACRO.parse(MACRO_TEXTS[0]), [(images * np.nan, labels)], [(images, labels)]) == 0.0
+
+
+def test_what_does_not_fit_into_memory_is_left_out(monkeypatch):
+    net, (images, labels), one = shared("macro"), batch_of(), MACRO.parse(MACRO_TEXTS[0])
+
+    def exhausted(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+
+    for name in ("_step", "_statistics"):
+        monkeypatch.setitem(net.__dict__, name, exhausted)
+    loss, hits = net.train_step(one, images, labels, 0.1)
+    assert np.isnan(loss) and hits == 0 and net.accuracy(one, [(images, labels)], [(images, labels)]) == 0.0
+
+
+def test_only_momentum_without_an_average_is_offered():
+    for wrong in ({"optimizer": "adam"}, {"average": 0.9}):
+        with pytest.raises(ValueError, match="`optimizer` or `average`"):
+            Supernet(supernetwork(MACRO), SHAPE, Recipe(**wrong), 0)
 
 
 def test_state_continues_bit_for_bit():

@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from alphaxenas.report.pictures import drawings
 from alphaxenas.spaces import Chain, Layer, StateSpace
+from alphaxenas.spaces.chain_drawing import _arranged, natural_size
 from alphaxenas.spaces.ready_chains import MNIST_BY_HAND, convolution_chains, mnist_chains
 
 KERNELS = StateSpace(2).add("kernel", [1, 3]).add("filters", [16, 32, 64])
@@ -188,6 +190,13 @@ class TestForms:
         with pytest.raises(ValueError, match=message):
             KERNELS.parse(text)
 
+    @pytest.mark.parametrize("skips", [0, "0", [2], ["x"], [[0]]])
+    def test_skip_connections_that_are_none_are_refused(self, skips):
+        content = json.loads(self.SPACE.parse(self.TEXT).to_json())
+        content["layers"][1]["skips"] = skips
+        with pytest.raises(ValueError, match="`skips` in layer 1"):
+            self.SPACE.parse(json.dumps(content))
+
     def test_a_layer_is_a_mapping(self):
         one = layer(kernel=3, filters=16)
         assert dict(one) == {"kernel": 3, "filters": 16} and one.get("pool", 1) == 1 and "filters" in one
@@ -200,3 +209,22 @@ class TestForms:
         assert (value["0: kernel=3"], value["1: kernel=3"], value["number of kernel=1"], value["1: skips 0"], value["0: level of rate"]) == (1, 0, 2, 1, 1)
         groups = self.SPACE.feature_groups()
         assert sum(part.stop - part.start for part, _ in groups.values()) == len(names)
+
+
+class TestPictures:
+    def test_arcs_that_overlap_have_lanes_of_their_own(self):
+        space = StateSpace(4, skips=True).add("kernel", [1])
+        chain = space.parse("kernel=1; kernel=1, skips=none; kernel=1, skips=0+1; kernel=1, skips=0+2")
+        lanes = _arranged(chain).edges
+        # Node 0 is the input, node k + 1 layer k, node 5 the output.
+        assert set(lanes) == {(0, 1), (0, 2), (1, 3), (2, 3), (1, 4), (3, 4), (4, 5)}
+        assert {edge for edge, lane in lanes.items() if lane} == {(0, 2), (1, 3), (1, 4)}
+        assert len({lanes[edge] for edge in ((0, 2), (1, 3), (1, 4))}) == 3
+
+    def test_pictures_of_chains_stand_below_each_other_at_their_natural_size(self):
+        short, long = StateSpace(1).add("kernel", [1, 3]), StateSpace(5).add("kernel", [1, 3])
+        chains = [space.decode((0,) * space.max_length) for space in (short, long)]
+        assert natural_size(chains[0])[0] < natural_size(chains[1])[0]
+        figure = drawings(chains, [short, long], ["short", "long"])
+        first, second = (axes.get_position() for axes in figure.axes)
+        assert first.y0 > second.y1 and first.width < second.width

@@ -1,0 +1,155 @@
+"""ENAS's micro space at CPU size: what shared weights say about accuracy from scratch, and whether the derived cell is any better.
+
+    python benchmarks/enas_micro.py [--run enas-micro] [--architectures 30] [--random 8] [--seeds 3] [--epochs 2] [-p NAME VALUE]...
+
+1. Shared weights are trained with uniformly drawn architectures, the policy on their ratings, and cells are derived
+   (`alphaxenas.enas_stage.search`; by default 8 filters, 3 cells, a stem of stride 2, a tenth of CIFAR-10's training images).
+2. `--architectures` random architectures are rated with the shared weights, all on all validation images, and trained from
+   scratch for `--epochs` epochs at the same size. Spearman's correlation of the two, with its bootstrap interval.
+3. The best derived architecture and the first `--random` of those random ones are trained from scratch alike with `--seeds`
+   seeds each. The best random one is chosen by the very means that are compared, which favours it.
+
+Test images are not touched. Everything is recorded in exp/<run>/, and the same command continues. Prints JSON last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+DEFAULTS = {
+    "dataset": "cifar10", "fraction": 0.1, "filters": 8, "cells": 3, "stem_stride": 2, "batch_size": 32, "learning_rate": 0.05,
+    "enas_rounds": 15, "enas_sampling": "uniform", "enas_policy_steps": 4, "enas_samples": 4, "enas_reward_images": 1000, "enas_derive": 40,
+}  # fmt: skip
+RESAMPLES = 10_000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--run", default="enas-micro")
+    arguments.add_argument("--architectures", type=int, default=30)
+    arguments.add_argument("--random", type=int, default=8)
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--epochs", type=int, default=2)
+    arguments.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
+    options = arguments.parse_args()
+
+    from alphaxenas.config import from_values, parse_value
+    from alphaxenas.devices import prepare_tensorflow
+
+    given = {name: parse_value(name, value) for name, value in options.parameters}
+    config = from_values({**DEFAULTS, **given, "run": options.run})
+    prepare_tensorflow(config.run.threads, config.run.memory_growth)
+
+    from alphaxenas.enas_stage import derive, enas_space
+    from alphaxenas.stages import load_images
+
+    data = load_images(config)
+    derived = derive(config, "micro", data=data)[0]
+    space, rng = enas_space(config, "micro"), np.random.default_rng(config.run.seed)
+    drawn = [space.sample(rng) for _ in range(options.architectures)]
+    shared = rated(config, drawn, data)
+    scratch = Scratch(config, options, data)
+    single = [scratch.accuracy(one, 0) for one in drawn]
+    several = {str(one): [scratch.accuracy(one, seed) for seed in range(options.seeds)] for one in (derived, *drawn[: options.random])}
+    print(json.dumps({**summary(shared, single, several, str(derived)), "run": options.run, "epochs": options.epochs, "seeds": options.seeds}))
+
+
+def rated(config, architectures, data) -> list[float]:
+    """Validation accuracy of each with the shared weights as the search left them; rated once, then read."""
+    import itertools
+
+    from alphaxenas.chain_stage import child_recipe
+    from alphaxenas.children.supernet import Supernet
+    from alphaxenas.data.pipeline import Batches
+    from alphaxenas.enas import CALIBRATION_BATCHES
+    from alphaxenas.enas_stage import enas_supernetwork
+    from alphaxenas.evaluators.trained import EVALUATION_BATCH
+    from alphaxenas.runs.checkpoint import Checkpoints
+    from alphaxenas.stages import open_stage
+
+    stage = f"enas-micro-s{config.run.seed}"
+    with open_stage(config, "enas-rated", config.parameters("data", "child", "enas")) as folder:
+        known = {record["architecture"]: record["reward"] for record in folder.journal.read()}
+        if not all(str(one) in known for one in architectures):
+            supernet = Supernet(enas_supernetwork(config, "micro", data.num_classes), data.image_shape, child_recipe(config), config.run.seed)
+            supernet.restore(Checkpoints(Path(config.run.exp_dir) / config.run.run / stage / "checkpoints").load()[1]["supernet"])
+            training = Batches.of(data, "train", config.child.batch_size)
+            calibration = list(itertools.islice(training.epoch(config.run.seed, 0, 1.0, ("rated",)), CALIBRATION_BATCHES))
+            validation = Batches.of(data, "validation", EVALUATION_BATCH)
+            for one in architectures:
+                if str(one) not in known:
+                    known[str(one)] = supernet.accuracy(one, calibration, validation.in_order())
+                    folder.journal.append({"architecture": str(one), "reward": known[str(one)]})
+    return [known[str(one)] for one in architectures]
+
+
+class Scratch:
+    """Trains architectures from their initial values; what is recorded is not trained again."""
+
+    def __init__(self, config, options, data) -> None:
+        self._config, self._options, self._data = config, options, data
+        self._known: dict[tuple[str, int], float] | None = None
+
+    def accuracy(self, architecture, seed: int) -> float:
+        """Validation accuracy after the epochs asked for; `seed` is that of initial weights and batches."""
+        from alphaxenas.chain_stage import child_recipe
+        from alphaxenas.contracts import Budget, Proposal
+        from alphaxenas.enas_stage import enas_space, enas_supernetwork
+        from alphaxenas.evaluators.trained import TrainedEvaluator
+        from alphaxenas.stages import open_stage
+
+        config, data = self._config, self._data
+        parameters = {**config.parameters("data", "child"), "enas_nodes": config.enas.enas_nodes, "epochs": self._options.epochs}
+        with open_stage(config, "enas-scratch", parameters) as folder:
+            if self._known is None:
+                self._known = {(record["architecture"], record["seed"]): record["reward"] for record in folder.journal.read()}
+            if (str(architecture), seed) not in self._known:
+                space, network = enas_space(config, "micro"), enas_supernetwork(config, "micro", data.num_classes)
+                evaluator = TrainedEvaluator(
+                    space, network.network, data, child_recipe(config), config.child.batch_size, seed, share_weights=False, augment=config.data.augment
+                )  # fmt: skip
+                outcome = evaluator.evaluate(Proposal(0, space.encode(architecture), Budget(self._options.epochs)))
+                record = {"architecture": str(architecture), "seed": seed, "reward": outcome.reward, "status": outcome.status, "seconds": outcome.seconds}
+                folder.journal.append({**record, "parameters": outcome.metrics["parameters"]})
+                self._known[str(architecture), seed] = outcome.reward
+                print(f"{len(self._known)} trained from scratch: {outcome.reward:.4f}, {outcome.seconds:.0f} s", file=sys.stderr, flush=True)
+        return self._known[str(architecture), seed]
+
+
+def summary(shared, single, several, derived) -> dict:
+    """Rank correlation with its interval, and the derived architecture beside the random ones."""
+    from scipy.stats import spearmanr
+
+    shared, single = np.array(shared), np.array(single)
+    rng, resampled = np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        chosen = rng.integers(len(shared), size=len(shared))
+        if np.ptp(shared[chosen]) and np.ptp(single[chosen]):
+            resampled.append(spearmanr(shared[chosen], single[chosen]).statistic)
+    means = {text: float(np.mean(values)) for text, values in several.items()}
+    random = {text: mean for text, mean in means.items() if text != derived}
+    best = max(random, key=random.get)
+    difference = np.array(several[derived]) - np.array(several[best])
+    error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else None
+    return {
+        "benchmark": "enas_micro", "architectures": len(shared), "spearman": round(float(spearmanr(shared, single).statistic), 3),
+        "interval": [round(float(bound), 3) for bound in np.percentile(resampled, [2.5, 97.5])],
+        "shared": [round(float(value), 4) for value in (shared.mean(), shared.std(ddof=1))],
+        "scratch": [round(float(value), 4) for value in (single.mean(), single.std(ddof=1))],
+        "derived": {"architecture": derived, "mean": round(means[derived], 4), "accuracies": several[derived]},
+        "random": {"best": best, "best_mean": round(random[best], 4), "mean": round(float(np.mean(list(random.values()))), 4), "count": len(random)},
+        "derived_minus_best_random": round(float(difference.mean()), 4), "standard_error": error and round(error, 4),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
