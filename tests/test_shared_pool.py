@@ -153,7 +153,7 @@ def test_once_there_are_scores_policies_go_by_them(tmp_path, training, policy):
     with folder:
         pool.play()
         odds = pool._odds([SPACE.decode(tokens) for _, tokens in pool._members])
-    assert len(set(np.round(odds, 12))) > 3 and odds.sum() == pytest.approx(1)
+    assert len(set(np.round(odds, 12))) > 1 and odds.sum() == pytest.approx(1)
 
 
 def test_interrupted_after_any_round_it_goes_on_as_if_nothing_had_been(tmp_path, training):
