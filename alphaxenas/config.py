@@ -35,6 +35,7 @@ CHAIN_FORMS = ("image", "line")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")
 PRECISIONS = ("float32", "bfloat16", "auto")
+ZOO = tuple(sorted(file.stem for file in (PROJECT_ROOT / "alphaxenas" / "spaces" / "zoo").glob("*.json")))
 EXPORT_FORMATS = ("keras", "savedmodel", "onnx")
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
@@ -139,6 +140,9 @@ class SearchConfig:
     policy_entropy: float = number(0.2, "weight of the entropy bonus that keeps policies from collapsing", low=0)
     policy_epsilon: float = number(0.0, "share of architectures first drawn uniformly instead of by the policy; falls by 1 % a batch", low=0, below=1)
     pool_policies: int = whole(4, "controller_pool: policies that share their experience", low=1)
+    nao_preset: str = choice("small", "nao: constants for small budgets, those of the paper, or those of its code", ("small", "paper", "code"))
+    nao_pool: int = whole(12, "nao: architectures in the pool, all drawn uniformly at first; 0 = the preset's", low=0)
+    nao_new: int = whole(5, "nao: architectures that a round decodes; 0 = the preset's", low=0)
     checkpoint_every: int = whole(1, "write a checkpoint after so many evaluated children", low=1, neutral=True)
 
 
@@ -207,6 +211,21 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class NAOConfig:
+    """Notebook 08: NAO in the micro space, without and with shared weights; `blocks` and the children's parameters count there, too."""
+
+    nao_trials: int = whole(24, "children that the search from scratch trains", low=4)
+    nao_child_epochs: int = whole(3, "epochs of each of them", low=1)
+    nao_rounds: int = whole(4, "with shared weights: how often the pool is scored and renewed", low=1)
+    nao_epochs: int = whole(6, "with shared weights: passes over the training images before each scoring", low=1)
+    nao_policy: str = choice("uniform", "whose turn it is to train shared weights", ("uniform", "parameters", "accuracy", "prediction"))
+    nao_subset: int = whole(100, "validation images of the first scoring; more are taken until scores tell members apart", low=2)
+    nao_best: int = whole(5, "how many of the best of both searches are trained in full", low=1)
+    nao_best_epochs: int = whole(8, "epochs of that", low=1)
+    nao_zoo: tuple[str, ...] = name_list(("nasnet_a", "darts_v2"), "known cells trained beside them, with as many filters, cells and epochs", ZOO)
+
+
+@dataclass(frozen=True)
 class ReportConfig:
     """Looking back at stored runs."""
 
@@ -254,7 +273,7 @@ class ChainsConfig:
 
 GROUPS: dict[str, type] = {
     "run": RunConfig, "data": DataConfig, "space": SpaceConfig, "child": ChildConfig,
-    "search": SearchConfig, "enas": EnasConfig, "baseline": BaselineConfig, "training": TrainingConfig, "report": ReportConfig, "study": StudyConfig,
+    "search": SearchConfig, "enas": EnasConfig, "baseline": BaselineConfig, "training": TrainingConfig, "nao": NAOConfig, "report": ReportConfig, "study": StudyConfig,
     "chains": ChainsConfig,
 }
 FIELDS: dict[str, dataclasses.Field] = {field.name: field for group in GROUPS.values() for field in dataclasses.fields(group)}
@@ -272,6 +291,7 @@ class Config:
     enas: EnasConfig = EnasConfig()
     baseline: BaselineConfig = BaselineConfig()
     training: TrainingConfig = TrainingConfig()
+    nao: NAOConfig = NAOConfig()
     report: ReportConfig = ReportConfig()
     study: StudyConfig = StudyConfig()
     chains: ChainsConfig = ChainsConfig()

@@ -47,6 +47,7 @@ CONTROLLER_PARAMETERS = {
     "uct": {"exploration": "uct_exploration"},
     "alphax": {"rollouts": "alphax_rollouts"},
     "evolution": {"population": "evolution_population", "sample": "evolution_sample"},
+    "nao": {"preset": "nao_preset", "pool": "nao_pool", "new": "nao_new"},
     "reinforce": {name: f"policy_{name}" for name in _POLICY},
     "controller_pool": {name: f"policy_{name}" for name in _POLICY} | {"policies": "pool_policies"},
 }

@@ -28,8 +28,9 @@ from alphaxenas.config import FIELDS, GROUPS, PROFILES, PROJECT_ROOT, from_value
 from alphaxenas.parameters import ParameterError, allowed
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
-SUITE = "0[1-7]_*.ipynb"
-STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "07": ("policy",)}
+SUITE = "0[1-8]_*.ipynb"
+STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "07": ("policy",),
+          "08": ("nao",)}
 """Which run folders a notebook writes; their headlines are shown in the summary."""
 HEARTBEAT_SECONDS = 20.0
 PATIENCE_SECONDS = 40.0

@@ -15,7 +15,8 @@ their constants; departures in all presets:
 
 Our own preset `"small"` is for some hundred evaluations: rounds of a few, ranks of rewards as targets instead of min-max (one failed
 training would squeeze all others together), the gradient scaled to one length, and of everything that decodes along the whole walk
-the best predicted is evaluated instead of the first found. A tenth of each round is drawn uniformly.
+the best predicted is evaluated instead of the first found. A good decoder writes the same few games from all places near a small pool, so at
+every place further games are drawn from its distribution. A tenth of each round is drawn uniformly.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.ledger import Ledger
 from alphaxenas.controllers.nao_pool import Member, best, renewed
+from alphaxenas.controllers.nao_settings import PRESETS, NAOSettings
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
@@ -40,12 +42,12 @@ class NAO:
     Args:
         space: Any search space.
         seed: The run's seed.
-        preset: One of `nao_settings.PRESETS`; what follows replaces its constants, see `NAOSettings`.
-        pool: Members of the pool.
-        tops: Best members that a walk starts from.
-        new: Architectures that a round wants to decode.
-        random: Architectures that a round draws uniformly.
-        epochs: Passes over the training part, per round.
+        preset: One of `nao_settings.PRESETS`; what follows replaces its constants, see `NAOSettings` and `settings_of`.
+        pool: Members of the pool; 0 = the preset's.
+        tops: Best members that a walk starts from; 0 = the preset's.
+        new: Architectures that a round wants to decode; 0 = the preset's.
+        random: Architectures that a round draws uniformly; None = the preset's.
+        epochs: Passes over the training part, per round; 0 = the preset's.
 
     Raises:
         ValueError: An unknown preset, or a value out of its range: a pool of fewer than four cannot train a predictor.
@@ -57,10 +59,10 @@ class NAO:
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, *, preset: str = "small", pool: int | None = None, tops: int | None = None,
-        new: int | None = None, random: int | None = None, epochs: int | None = None,
+        self, space: SearchSpace, seed: int, *, preset: str = "small", pool: int = 0, tops: int = 0, new: int = 0,
+        random: int | None = None, epochs: int = 0,
     ) -> None:  # fmt: skip
-        self.settings = settings_of(preset, pool=pool, tops=tops, new=new, random=random, epochs=epochs)
+        self.settings = settings_of(preset, pool, tops, new, random, epochs)
         self.pool: list[Member] = []
         self.model: Any = None
         self._space = space
@@ -169,7 +171,7 @@ class NAO:
         targets = laid_out([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
         self.model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays)
         quality = fit_and_measure(self.model, keys, [self._games[key] for key in keys], targets, settings, self._rng)
-        steps = walk(self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, lambda tokens: self._new_key(tokens))
+        steps = walk(self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng)
         numbers = {
             "held_out": quality.count, "pairwise_accuracy": quality.pairwise_accuracy, "rank_correlation": quality.rank_correlation,
             "hamming": quality.hamming, "exact": quality.exact, "found": len(steps.games), "step": steps.step, **self.model.losses,
@@ -183,14 +185,18 @@ class NAO:
         return None if key in self._ledger else key
 
 
-def settings_of(preset: str, **values: Any) -> Any:
-    """A preset with some of its constants replaced, those that are not None.
+def settings_of(preset: str, pool: int = 0, tops: int = 0, new: int = 0, random: int | None = None, epochs: int = 0) -> NAOSettings:
+    """A preset with some of its constants replaced; see `NAO`.
+
+    With another pool, the constants of the preset that do not fit into it are made smaller: `tops` to the pool, `new` to half of it.
 
     Raises:
         ValueError: An unknown preset, or a value out of its range.
     """
-    from alphaxenas.controllers.nao_settings import PRESETS
-
     if preset not in PRESETS:
         raise ValueError(f"Invalid value for `preset`. Expected one of {', '.join(PRESETS)}. Received: {preset!r}")
-    return replace(PRESETS[preset], **{name: value for name, value in values.items() if value is not None})
+    settings = PRESETS[preset]
+    size = pool or settings.pool
+    tops, new = tops or min(settings.tops, size), new or min(settings.new, max(1, size // 2))
+    random = max(0, min(settings.random, size - new)) if random is None else random
+    return replace(settings, pool=size, tops=tops, new=new, random=random, epochs=epochs or settings.epochs)

@@ -4,8 +4,8 @@ A walk changes the encoder's outputs of a game along the gradient of its score a
 
     outputs' = normalised(outputs + step * d score / d outputs)        (Luo et al. 2018, eq. 2)
 
-Decoding is greedy over the tokens that the space calls legal, so that whatever is decoded is a game. It runs in NumPy: what is legal
-is asked of the space at every place.
+Decoding chooses among the tokens that the space calls legal, so that whatever is decoded is a game. It runs in NumPy: what is legal is
+asked of the space at every place.
 """
 
 from __future__ import annotations
@@ -119,8 +119,13 @@ class NAOModel:
         """How the scores grow with the encoder's outputs, `[n, L, U]`."""
         return self._graphs.score(self._weights, encoded.outputs, encoded.lengths)[1].numpy()
 
-    def decode(self, encoded: Encoded) -> list[Tokens]:
-        """The games that the decoder writes for places of the continuous space; every one is complete and legal."""
+    def decode(self, encoded: Encoded, rng: np.random.Generator | None = None) -> list[Tokens]:
+        """The games that the decoder writes for places of the continuous space; every one is complete and legal.
+
+        Args:
+            encoded: The places.
+            rng: Draws every token with the decoder's probability; None: the most likely token.
+        """
         named = network.unpacked(self._weights, *self._sizes)
         count, length = encoded.outputs.shape[:2]
         outputs = encoded.outputs * np.float32(self.settings.units**0.5)
@@ -141,7 +146,8 @@ class NAOModel:
             weights = _softmax(np.einsum("nu,nlu->nl", state @ named["attention"], outputs[going]) + far[going])
             joined = np.tanh(np.concatenate([np.einsum("nl,nlu->nu", weights, outputs[going]), state], axis=1) @ named["joined"])
             logits = np.where(legal, joined @ named["output"] + named["output_bias"], -np.inf)
-            last = logits.argmax(1)
+            # The largest of logits with Gumbel noise is a draw from their softmax.
+            last = (logits if rng is None else logits + rng.gumbel(size=logits.shape)).argmax(1)
             for row, token in zip(going.tolist(), last.tolist()):
                 found[row] = (*found[row], token)
         return found

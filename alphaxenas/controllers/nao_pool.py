@@ -1,7 +1,6 @@
-"""The pool of NAO: its best members, the replacement of its worst, and whose turn it is to train shared weights.
+"""The pool of NAO: its best members, and the replacement of its worst.
 
-Source: Luo et al. 2018, section 3.3 and the published code. Departures: the best members are really sorted and cut off, and a member
-is drawn by its predicted score, too, which the code offers but lacks.
+Source: Luo et al. 2018, section 3.3 and the published code. Departure: the best members are really sorted and cut off.
 """
 
 from __future__ import annotations
@@ -9,12 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from alphaxenas.contracts import Tokens
-
-POLICIES = ("uniform", "size", "accuracy", "prediction")
-"""How members are drawn to train shared weights."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +47,3 @@ def renewed(pool: Sequence[Member], arrived: Sequence[Member], size: int) -> lis
         twice = sorted({key for key in keys if keys.count(key) > 1})
         raise ValueError(f"Invalid value for `arrived`. Expected at most {size} members, all of new keys. Received: {len(arrived)}, known: {twice[:3]}")
     return best([*best(pool, size - len(arrived)), *arrived], size)
-
-
-def chances(policy: str, values: Sequence[float]) -> np.ndarray:
-    """With which probability each member is drawn, `[n]`.
-
-    Args:
-        policy: One of `POLICIES`.
-        values: Per member what the policy goes by: parameters (`"size"`), validation accuracy, or predicted score, none below 0;
-            `"uniform"` reads only how many there are.
-
-    Returns:
-        In proportion to the values; uniform where all are 0.
-
-    Raises:
-        ValueError: An unknown policy, no member, or a value that is negative or no number.
-    """
-    values = np.asarray(values, np.float64)
-    if policy not in POLICIES:
-        raise ValueError(f"Invalid value for `policy`. Expected one of {', '.join(POLICIES)}. Received: {policy!r}")
-    if not len(values) or not np.all(np.isfinite(values)) or np.any(values < 0):
-        raise ValueError(f"Invalid value for `values`. Expected one or more numbers >= 0. Received: {values.tolist()}")
-    if policy == "uniform" or not values.any():
-        return np.full(len(values), 1 / len(values))
-    return values / values.sum()
-
-
-def drawn(policy: str, values: Sequence[float], count: int, rng: np.random.Generator) -> np.ndarray:
-    """Places of `count` members drawn with the probabilities of `chances`, with replacement."""
-    return rng.choice(len(values), size=count, p=chances(policy, values))

@@ -75,16 +75,18 @@ def fit_and_measure(model: NAOModel, keys: Sequence[str], games: Sequence[Tokens
         keys: Of the games, different ones.
         games: `n` >= 4 of them.
         targets: `[n]`, in [0, 1].
-        settings: `epochs`, `batch_size` and `held_out`.
+        settings: `epochs`, `most_steps`, `batch_size` and `held_out`.
         rng: Draws the parts.
 
     Returns:
         The quality on the held-out part, before the model saw it.
     """
     known, held_out = split(keys, settings.held_out, rng)
-    model.fit([games[place] for place in known], targets[known], settings.epochs, settings.batch_size)
+    batch = min(settings.batch_size, len(known))
+    epochs = min(settings.epochs, max(1, settings.most_steps * batch // len(known)) if settings.most_steps else settings.epochs)
+    model.fit([games[place] for place in known], targets[known], epochs, settings.batch_size)
     quality = measured(model, [games[place] for place in held_out], targets[held_out])
-    model.fit(games, targets, max(1, settings.epochs // 4), settings.batch_size)
+    model.fit(games, targets, max(1, epochs // 4), settings.batch_size)
     return quality
 
 

@@ -67,7 +67,9 @@ class NAOSettings:
             with the highest score are evaluated.
         memory: What the network is trained on: `"pool"`, or `"all"` that was ever evaluated.
         targets: Rewards laid between 0 and 1, `"minmax"`, or their ranks.
+        samples: At every step, how many games are drawn from the decoder's distribution beside the most likely one.
         epochs: Passes over the training part of the split, per round; a quarter as many follow over all.
+        most_steps: Training steps of those passes at most; 0 = unlimited.
         batch_size: Architectures per training step.
         held_out: Share of the architectures that the network's quality is measured on before it sees them.
         variants: Games of equal key that stand for one another in training, at most; 1 = none.
@@ -75,19 +77,21 @@ class NAOSettings:
     """
 
     pool: int = 32
-    tops: int = 16
-    new: int = 8
+    tops: int = 24
+    new: int = 10
     random: int = 1
-    steps: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+    steps: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5)
     unit_gradient: bool = True
     choose: str = "predicted"
     memory: str = "all"
     targets: str = "ranks"
-    epochs: int = 60
+    samples: int = 2
+    epochs: int = 100
+    most_steps: int = 120
     batch_size: int = 32
     held_out: float = 0.15
     variants: int = 8
-    network: NetworkSettings = field(default_factory=lambda: NetworkSettings(embedding=16, units=32, learning_rate=3e-3))
+    network: NetworkSettings = field(default_factory=lambda: NetworkSettings(embedding=16, units=32, layers=(32,), trade_off=0.9, learning_rate=1e-2))
 
     def __post_init__(self) -> None:
         for name, holds, expected in (
@@ -100,6 +104,8 @@ class NAOSettings:
             ("memory", self.memory in MEMORIES, f"one of {', '.join(MEMORIES)}"),
             ("targets", self.targets in TARGETS, f"one of {', '.join(TARGETS)}"),
             ("epochs", self.epochs >= 1, "a whole number >= 1"),
+            ("samples", self.samples >= 0, "a whole number >= 0"),
+            ("most_steps", self.most_steps >= 0, "a whole number >= 0"),
             ("batch_size", self.batch_size >= 1, "a whole number >= 1"),
             ("held_out", 0 < self.held_out < 1, "a share between 0 and 1"),
             ("variants", self.variants >= 1, "a whole number >= 1"),
@@ -114,12 +120,14 @@ PRESETS: Mapping[str, NAOSettings] = MappingProxyType({
     # trained on; embeddings of 32, units of 96, 1000 epochs, a trade-off of 0.9. The step grows where 10 does not find enough.
     "paper": NAOSettings(
         pool=600, tops=200, new=200, random=0, steps=tuple(float(step) for step in range(10, 101, 10)), unit_gradient=False, choose="first",
-        memory="all", targets="minmax", epochs=1000, batch_size=100, held_out=1 / 12, network=NetworkSettings(32, 96, (), 0.1, 0.9),
+        memory="all", targets="minmax", epochs=1000, samples=0, most_steps=0,
+        batch_size=100, held_out=1 / 12, network=NetworkSettings(32, 96, (), 0.1, 0.9),
     ),
     # The published code with shared weights (NAO-WS, CNN).
     "code": NAOSettings(
         pool=1000, tops=100, new=500, random=50, steps=tuple(float(step) for step in range(1, 102)), unit_gradient=False, choose="first",
-        memory="pool", targets="minmax", epochs=1000, batch_size=100, held_out=0.05, network=NetworkSettings(48, 96, (100, 100, 100), 0.1, 0.8),
+        memory="pool", targets="minmax", epochs=1000, samples=0, most_steps=0,
+        batch_size=100, held_out=0.05, network=NetworkSettings(48, 96, (100, 100, 100), 0.1, 0.8),
     ),
 })  # fmt: skip
 """`"small"`: our own, see the module `nao`; `"paper"`; `"code"`."""

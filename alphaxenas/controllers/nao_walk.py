@@ -42,14 +42,17 @@ class Path:
     read_again: np.ndarray
 
 
-def walk(model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_key: Callable[[Tokens], str | None]) -> Walk:
+def walk(
+    model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_key: Callable[[Tokens], str | None], rng: np.random.Generator
+) -> Walk:
     """Moves games in the continuous space, with growing steps, and collects the new games that are decoded.
 
     Args:
         model: Trained.
         starts: Games, the most promising first.
-        settings: `steps`, `unit_gradient`, `new` and `choose`.
+        settings: `steps`, `unit_gradient`, `samples`, `new` and `choose`.
         new_key: The key of a game that may be evaluated; None of one that is known.
+        rng: For `samples`.
 
     Returns:
         At most `settings.new` games.
@@ -60,7 +63,11 @@ def walk(model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_k
     met: set[Tokens] = set(starts)
     step = 0.0
     for step in settings.steps:
-        for tokens in model.decode(encoded.moved(directions, step)):
+        place = encoded.moved(directions, step)
+        decoded = model.decode(place)
+        for _ in range(settings.samples):
+            decoded += model.decode(place, rng)
+        for tokens in decoded:
             if tokens not in met:
                 met.add(tokens)
                 key = new_key(tokens)

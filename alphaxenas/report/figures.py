@@ -19,7 +19,7 @@ Groups = Mapping[str, Sequence[StoredRun]]
 
 PURPOSES = {"search": ("search budget", "o", 16, 0.55), "final": ("final budget", "D", 34, 1.0), "refresh": ("scored again, untrained", "x", 18, 0.8)}
 """Label, marker, size and opacity of the dots of a purpose; their colour says who searched."""
-PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "surrogate/rank_correlation")
+PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation")
 """Tags under which controllers tell how well they rank architectures that they have not seen."""
 WINDOWS = 6
 """Stretches of a search in which chosen operations are counted."""

@@ -59,7 +59,6 @@ FACTORIES = {
     "controller_pool": played("controller_pool", batch=3, units=8, policies=2),
     "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
     "nao": played("nao", pool=4, tops=2, new=2, random=1, epochs=2),
-    "nao_paper": played("nao", preset="paper", pool=4, tops=3, new=2, epochs=1),
     "nao_code": played("nao", preset="code", pool=5, tops=2, new=3, random=1, epochs=1),
 }
 

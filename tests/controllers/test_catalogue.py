@@ -81,7 +81,7 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
     given = {}
     for setting, parameter in stages.CONTROLLER_PARAMETERS.get(name, {}).items():
         default = config.FIELDS[parameter].default
-        other = {"prior": "uniform", "finals": "played", "uniform_share": 0.5, "policy_cell": "nascell", "policy_epsilon": 0.5}.get(parameter)
+        other = {"prior": "uniform", "finals": "played", "uniform_share": 0.5, "policy_cell": "nascell", "policy_epsilon": 0.5, "nao_preset": "code"}.get(parameter)
         given[setting] = parameter, other or (default / 2 if isinstance(default, float) and default else default + 1)
     received = {}
     monkeypatch.setattr(catalogue, "make_controller", lambda *arguments, **settings: received.update(settings))

@@ -1,4 +1,4 @@
-"""Notebooks 01 to 07: how they are made, and what they do when papermill runs them with the smoke profile."""
+"""The notebooks: how they are made, and what they do when papermill runs them with the smoke profile."""
 
 import ast
 import json
@@ -11,8 +11,9 @@ import pytest
 
 from alphaxenas.config import FIELDS, PROJECT_ROOT, load_profile
 
-NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("0[1-7]_*.ipynb"))
-STAGES = {"01": ["data"], "02": ["alphaxenas-seed0", "random-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"], "07": ["policy"]}
+NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("0[1-8]_*.ipynb"))
+STAGES = {"01": ["data"], "02": ["alphaxenas-seed0", "random-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"], "07": ["policy"],
+          "08": ["nao", "nao-scratch", "nao-shared", "nao-best", "nao-zoo"]}
 LIMIT = 1_000_000
 CELL_LINES = 25
 named = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -27,7 +28,7 @@ def parameters_cell(path):
     return cell.source
 
 
-def test_there_are_seven():
+def test_every_notebook_is_listed():
     assert [path.stem[:2] for path in NOTEBOOKS] == list(STAGES)
 
 
@@ -84,7 +85,7 @@ def test_every_parameter_is_shown_in_a_notebook_or_belongs_to_the_machine_or_a_d
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """All seven in order, started in turns from the root (as run_all.sh does) and from notebooks/ (as JupyterLab does)."""
+    """All in order, started in turns from the root (as run_all.sh does) and from notebooks/ (as JupyterLab does)."""
     folder = tmp_path_factory.mktemp("notebooks")
     parameters = load_profile("smoke") | {
         "exp_dir": str(folder / "exp"), "tensorboard_dir": str(folder / "events"), "data_dir": str(folder / "data"),

@@ -1,0 +1,151 @@
+"""Figures of NAO: quality of predictor and decoder over the rounds, the walk, the pool, and the best trained in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alphaxenas.report.pictures import drawings
+from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, OTHERS, new_figure, say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from alphaxenas.controllers.nao_walk import Path
+
+QUALITY = {
+    "pairwise_accuracy": ("pairs in the right order", 0.5, (0, 1)), "rank_correlation": ("rank correlation", 0.0, (-1, 1)),
+    "hamming": ("places written wrongly", None, (0, None)),
+}  # fmt: skip
+"""Measures of a round: title, what guessing gives, limits of the axis."""
+
+
+def rounds_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """The numbers of every round of a `nao` search, from the diagnostics in its journal; without the `nao/` of the tags."""
+    found: dict[int, dict[str, float]] = {}
+    for record in records:
+        numbers = {tag.removeprefix("nao/"): value for tag, value in record["diagnostics"].items() if tag.startswith("nao/")}
+        if numbers.get("round") and "held_out" in numbers:
+            found.setdefault(int(numbers["round"]), numbers)
+    return list(found.values())
+
+
+def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Held-out quality of the network, round by round; one line per search.
+
+    Args:
+        searches: Name to numbers of its rounds, with the names of `QUALITY`.
+    """
+    figure, axes = new_figure(1, len(QUALITY), height=3.3)
+    for panel, (name, (title, guess, limits)) in zip(axes, QUALITY.items()):
+        shown = False
+        for (label, rounds), colour, dashes, marker in zip(searches.items(), (BLUE, ORANGE, GREEN), DASHES, "os^"):
+            points = [(number["round"], number[name]) for number in rounds if name in number]
+            if points:
+                panel.plot(*zip(*points), color=colour, linestyle=dashes, marker=marker, label=label)
+                shown = True
+        if not shown:
+            say(panel, "No round was measured.")
+            continue
+        if guess is not None:
+            panel.axhline(guess, color=INK, linewidth=0.8)
+        panel.set_ylim(*limits)
+        panel.set_title(title)
+        panel.set_xlabel("round")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    handles, labels = axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def walk_curves(ways: Sequence[Path], names: Sequence[str]) -> Figure:
+    """Predicted score along the gradient: at the place in the continuous space, and of the architecture that is decoded there.
+
+    Where a line of dots jumps, another architecture is decoded.
+    """
+    figure, axes = new_figure(1, max(1, len(ways)), height=3.5, sharey=True)
+    for panel, way, name in zip(axes, ways, names):
+        panel.plot(way.steps, way.scores, color=BLUE, linestyle=DASHES[0], label="at the place itself")
+        panel.plot(way.steps, way.read_again, color=ORANGE, linestyle="", marker="o", markersize=4, label="of what is decoded there, read again")
+        for step in changes(way)[1:]:
+            panel.axvline(way.steps[step], color=GREY, linewidth=0.6)
+        panel.set_xscale("symlog", linthresh=0.05)
+        panel.set_title(f"from {name}")
+        panel.set_xlabel("step size")
+    axes[0].set_ylabel("predicted score (0 worst, 1 best)")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def changes(way: Path) -> list[int]:
+    """Places of a way at which another architecture is decoded than just before; the first place is one of them."""
+    return [place for place, game in enumerate(way.games) if place == 0 or game != way.games[place - 1]]
+
+
+def decoded_cells(way: Path, space: Any, most: int = 3) -> Figure:
+    """Architectures decoded along a way, drawn: the first, and others evenly among those that follow."""
+    places = changes(way)
+    chosen = sorted({places[round(number)] for number in np.linspace(0, len(places) - 1, min(most, len(places)))})
+    titles = [f"step {way.steps[place]:.2f}: predicted {way.read_again[place]:.3f}" for place in chosen]
+    return drawings([space.decode(way.games[place]) for place in chosen], [space] * len(chosen), titles)
+
+
+def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str, Any]]) -> Figure:
+    """The pool with shared weights, round by round: every member at its accuracy, newcomers apart; right, what chance does to a score.
+
+    Args:
+        records: Journal of the stage: `round`, `key`, `reward`.
+        rounds: Numbers of the rounds: `standard_error`, `spread`, `images`.
+    """
+    figure, (pool, error) = new_figure(1, 2, height=3.6)
+    before: set[str] = set()
+    for number in range(len(rounds)):
+        members = [record for record in records if record["round"] == number]
+        for old, colour, marker, shift in ((True, BLUE, "o", -0.08), (False, ORANGE, "D", 0.08)):
+            rewards = [record["reward"] for record in members if (record["key"] in before) == old]
+            if rewards:
+                pool.scatter([number + 1 + shift] * len(rewards), rewards, s=22, c=colour, marker=marker, alpha=0.7, linewidths=0)
+        before |= {record["key"] for record in members}
+    pool.scatter([], [], s=22, c=BLUE, marker="o", label="member before")
+    pool.scatter([], [], s=22, c=ORANGE, marker="D", label="new")
+    pool.legend(frameon=False, fontsize=9)
+    pool.set_title("accuracy with shared weights")
+    numbers = [number["round"] + 1 for number in rounds]
+    error.plot(numbers, [number["spread"] / 2 for number in rounds], color=GREEN, marker="s", linestyle=DASHES[1], label="half of the pool's spread")
+    error.plot(numbers, [number["standard_error"] for number in rounds], color=OTHERS[1], marker="o", label="standard error of a score")
+    for number in rounds:
+        error.annotate(f"{number['images']}", (number["round"] + 1, number["standard_error"]), textcoords="offset points", xytext=(0, 7), ha="center", fontsize=8, color=INK)
+    error.set_ylim(0)
+    error.margins(y=0.2)
+    error.legend(frameon=False, fontsize=9)
+    error.set_title("can scores tell members apart? (numbers: images)")
+    for panel in (pool, error):
+        panel.set_xlabel("round")
+        panel.set_xticks(numbers)
+    return figure
+
+
+def best_bars(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any], zoo: Mapping[str, Any] | None = None) -> Figure:
+    """The best of both searches: what the search rated them with, and validation accuracy after the full training; below, known cells.
+
+    Args:
+        found: As of `nao_stage.best_found`.
+        results: Of `nao_stage.train_best`.
+        zoo: Of `nao_stage.train_zoo`.
+    """
+    known = list(zoo["models"]) if zoo else []
+    figure, (axes,) = new_figure(height=0.9 + 0.42 * (len(found) + len(known)), width=8.0)
+    places = -np.arange(len(found) + len(known))
+    colours = [BLUE if record["where"] == "scratch" else ORANGE for record in found] + [GREEN] * len(known)
+    rated, full = [record["reward"] for record in found], [model["validation_accuracy"] for model in (*results["models"], *known)]
+    axes.hlines(places[: len(found)], rated, full[: len(found)], color=GREY, linewidth=1.2)
+    axes.scatter(rated, places[: len(found)], marker="o", s=34, facecolors="white", edgecolors=colours[: len(found)], linewidths=1.5, zorder=3)
+    axes.scatter(full, places, marker="o", s=44, c=colours, zorder=3)
+    axes.set_yticks(places, [f"{number}. {record['where']}" for number, record in enumerate(found, 1)] + [model["name"] for model in known])
+    axes.set_xlabel("validation accuracy: open = rated by the search, filled = trained in full")
+    axes.margins(y=0.12)
+    return figure
