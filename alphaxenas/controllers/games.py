@@ -126,17 +126,15 @@ class Games:
         other = tuple([game[place] for place in swap])
         if other == game:
             return None
-        for place, token in enumerate(other):
-            row = self.legal(other[:place])
-            if not row[token]:
-                return None
-        if self.legal(other).any() or self.space.key(self.space.decode(other)) != key:
+        try:
+            return other if self.space.key(self.space.decode(other)) == key else None
+        except ValueError:  # no game of the space
             return None
-        return other
 
     def _found_swaps(self) -> list[Swap]:
         space, rng = self.space, stream(0, "symmetries")
-        games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(TRIED)))
+        # Long games are tried on fewer: every place brings swaps of its own.
+        games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(max(2, min(TRIED, 2000 // space.max_length)))))
         keys = [space.key(space.decode(game)) for game in games]
         found: dict[Swap, None] = {}
         for length in sorted({len(game) for game in games}):
