@@ -27,7 +27,9 @@ PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 DATASETS = ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
 CONTROLLERS = ("alphaxenas", "random", "uct", "alphax", "evolution", "local", "guided", "reinforce", "controller_pool", "nao")
-POLICY_PARTS = ("mnist", "chains", "table", "micro", "macro")
+POLICY_PARTS = ("mnist", "table", "chains", "micro", "macro")
+CHAINS_TABLE = "chains"
+"""Names the stored table of titu1994's 1,296 networks."""
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 SPACES = ("cell", "chain", "mnist_chain", "micro", "macro")
@@ -255,7 +257,7 @@ class ChainsConfig:
     """Policy gradients on declared spaces: chains of layers, notebook 07."""
 
     policy_parts: tuple[str, ...] = name_list(
-        POLICY_PARTS[:3], "what notebook 07 runs: mnist, chains, table, micro, macro; the last two are ENAS and take minutes to trace", POLICY_PARTS, neutral=True)
+        POLICY_PARTS[:2], "what notebook 07 runs: mnist, table, chains, micro, macro; the last two are ENAS and take minutes to trace", POLICY_PARTS, neutral=True)
     chain_controllers: tuple[str, ...] = name_list(
         ("reinforce", "random", "alphaxenas"), "chains: who searches the 1,296 networks, one run each and seed", CONTROLLERS, neutral=True)
     chain_trials: int = whole(20, "children trained per search", low=1)
@@ -264,7 +266,7 @@ class ChainsConfig:
     chain_final_epochs: int = whole(10, "mnist: their epochs", low=1)
     chain_learning_rate: float = number(0.001, "Adam's learning rate for chains", above=0)
     chain_table: str = text(
-        "digits", "table: what the controllers are compared on: digits, or FILE code=COLUMN signal=COLUMN, such as that of benchmarks/chain_table.py")
+        CHAINS_TABLE, "table: what the controllers are compared on: chains = the stored table of the 1,296 networks, digits, or FILE code=COLUMN signal=COLUMN")
     chain_table_controllers: str = text(
         "random,reinforce,reinforce:cell=nascell,controller_pool,uct", "table: who searches it, written as study_controllers")
     chain_table_seeds: int = whole(10, "table: seeds 0, 1, 2, ... of every controller", low=1)
@@ -477,7 +479,7 @@ def _check_together(config: Config) -> None:
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
     for group, name in ((config.study, "study_controllers"), (config.study, "ablation"), (config.chains, "chain_table_controllers")):
         parse_controllers(getattr(group, name), name)
-    for name, tables in (("tables", config.study.tables), ("chain_table", [config.chains.chain_table])):
+    for name, tables, words in (("tables", config.study.tables, [DIGITS_TABLE]), ("chain_table", [config.chains.chain_table], [CHAINS_TABLE, DIGITS_TABLE])):
         for table in tables:
-            if table != DIGITS_TABLE and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
-                raise ParameterError(f"Invalid value for `{name}`. Expected {DIGITS_TABLE}, or an existing file. Received: {path}")
+            if table not in words and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
+                raise ParameterError(f"Invalid value for `{name}`. Expected {', '.join(words)}, or an existing file. Received: {path}")

@@ -2,8 +2,8 @@
 
 - `mnist`: REINFORCE with the NASCell searches the chains of wallarm/nascell-automl; the best is trained in full beside the network
   made by hand that its blog compares with, both alike, over several seeds, each tested once.
-- `chains`: controllers search the 1,296 networks of titu1994/neural-architecture-search, every child trained from scratch.
-- `table`: the same controllers, and variants, on a table of networks trained before, where seeds cost nothing.
+- `table`: controllers on the stored table of titu1994/neural-architecture-search's 1,296 networks, where seeds cost nothing.
+- `chains`: the same space searched on the configured images, every child trained from scratch.
 
 Children are trained with Adam and without augmentation, as in both seeds (a mirrored digit is another digit).
 """
@@ -20,7 +20,7 @@ from alphaxenas import stages
 from alphaxenas.children.chain_network import ChainNetwork, convolution_chain, mnist_chain
 from alphaxenas.children.training import Recipe
 from alphaxenas.coach import Coach
-from alphaxenas.config import PROJECT_ROOT, Config
+from alphaxenas.config import CHAINS_TABLE, PROJECT_ROOT, Config
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
@@ -38,6 +38,8 @@ from alphaxenas.study_stage import DIGITS_COLUMNS, study_processes
 
 STAGE = "policy"
 """Stage of what notebook 07 concludes; its other stages begin with this word."""
+STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
+"""The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
@@ -153,6 +155,10 @@ def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
 
 def _table(config: Config) -> TableChoice:
     text = config.chains.chain_table
+    if text == CHAINS_TABLE:
+        if not STORED_TABLE.is_file():
+            raise FileNotFoundError(f"There is no table {STORED_TABLE}. benchmarks/chain_table.py makes one, to be named by `chain_table`.")
+        return TableChoice(str(STORED_TABLE), "code", "validation_accuracy", cost="seconds", name=CHAINS_TABLE)
     if text == DIGITS_TABLE:
         return TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS)
     return parse_table(text, PROJECT_ROOT)
