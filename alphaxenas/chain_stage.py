@@ -31,7 +31,7 @@ def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:
     if space.space == "cell":
         return lambda cell: CellNetwork(cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride)
     if space.space == "micro":
-        return lambda pair: MicroNetwork(pair, num_classes, child.filters, child.cells, child.stem_stride)
+        return lambda pair: MicroNetwork(pair, num_classes, child.filters, child.cells, child.stem_stride, joined=True)
     if space.space == "macro":
         return lambda chain: MacroNetwork(chain, num_classes, child.filters, WIDENING, child.stem_stride)
     return lambda chain: chain_network(config, chain, num_classes)

@@ -34,7 +34,7 @@ def enas_supernetwork(config: Config, space_name: str, num_classes: int) -> Supe
     """All networks of the space, of the size that children have in the search."""
     space, child = enas_space(config, space_name), config.child
     if space_name == "micro":
-        return MicroSupernetwork(space, lambda one: MicroNetwork(one, num_classes, child.filters, child.cells, child.stem_stride))
+        return MicroSupernetwork(space, lambda one: MicroNetwork(one, num_classes, child.filters, child.cells, child.stem_stride, joined=True))
     return MacroSupernetwork(space, lambda one: MacroNetwork(one, num_classes, child.filters, WIDENING, child.stem_stride))
 
 

@@ -201,7 +201,7 @@ def _network(config: Config, architecture: Written, data: ImageData, filters: in
     return MicroNetwork(
         architecture.architecture if in_zoo else architecture, data.num_classes, filters, training.train_cells, training.train_stem_stride,
         training.train_drop_path, training.train_dropout, AUXILIARY_FILTERS if training.train_auxiliary else 0,
-        all_ends=in_zoo and architecture.all_ends,
+        all_ends=in_zoo and architecture.all_ends, joined=not in_zoo,
     )
 
 

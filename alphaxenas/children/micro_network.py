@@ -7,8 +7,10 @@ that reads the concatenation computes one product per loose end, addressed by th
 with different loose ends share weights.
 
 Where the published families differ, this network follows NASNet and ENAS and has an option for the others: `sep_repeats`
-(DARTS, ENAS, NASNet: 2), `all_ends` (DARTS concatenates every node, not the loose ones), `inputs_apart` (ENAS's shared
-weights are a set for every input of an operation; else one set per operation and position).
+(DARTS, ENAS, NASNet: 2), `all_ends` (DARTS concatenates every node, not the loose ones), `joined` (ENAS and NAO with shared
+weights bring what is concatenated back to one number of filters and normalise it), `inputs_apart` (ENAS's shared weights are a
+set for every input of an operation; else one set per operation and position). With shared weights `joined` matters: without it
+the classifier reads sums of up to 32 terms from one architecture and of two from the next, and hardly learns.
 
 Sources: Zoph et al. 2018, section 3.1 and appendix A; Pham et al. 2018, sections 2.3 and 3.2.
 Departures: the auxiliary head ends in a global average instead of a convolution over the whole image, so that it fits
@@ -51,6 +53,7 @@ class MicroNetwork:
             training only; 0 for none, 128 as published.
         sep_repeats: See `apply_micro_operation`.
         all_ends: Whether the outputs of all nodes are concatenated, not only those that no node uses.
+        joined: Whether a cell ends in ReLU, a 1x1 convolution of its concatenated nodes to its number of filters, and batch norm.
         inputs_apart: Whether an operation has other weights for every node input that it may be applied to.
     """
 
@@ -64,6 +67,7 @@ class MicroNetwork:
     auxiliary_filters: int = 0
     sep_repeats: int = 2
     all_ends: bool = False
+    joined: bool = False
     inputs_apart: bool = False
 
     def __post_init__(self) -> None:
@@ -113,7 +117,7 @@ class MicroNetwork:
             ]
             for number, block in enumerate(cell.blocks):
                 states.append(self._block(layers, block, states, index, number))
-            before, previous = previous, {f"block{end}": states[2 + end] for end in self.ends_of(cell)}
+            before, previous = previous, self.output(layers, {f"block{end}": states[2 + end] for end in self.ends_of(cell)}, index)
             if self.has_auxiliary_head(layers, index):
                 logits.append(self.auxiliary_head(layers, previous))
         return [self.head(layers, previous), *logits]
@@ -138,6 +142,10 @@ class MicroNetwork:
         """ReLU, 1x1 convolution over the concatenated ends, batch norm."""
         parts = [layers.conv(layers.relu(x), f"{name}/{end}", filters, 1) for end, x in ends.items()]
         return layers.batch_norm(layers.add(parts), name)
+
+    def output(self, layers: Layers, ends: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
+        """What later cells read of a cell: its ends, or these joined."""
+        return {"joined": self.project(layers, ends, f"cell{index}/joined", self.filters_of(index))} if self.joined else ends
 
     def stride_of(self, index: int, source: int) -> int:
         """Stride of an operation of a cell that reads `source`."""

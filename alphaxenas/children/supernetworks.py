@@ -72,7 +72,9 @@ class MicroSupernetwork:
             with layers.optional():
                 inputs = [network.preprocess(layers, ends, index, source) for source, ends in enumerate((previous, before))]
             outputs = self._cell(layers, network, inputs, index)
-            before, previous = previous, {f"block{number}": x for number, x in enumerate(outputs)}
+            with layers.optional():
+                ends = network.output(layers, {f"block{number}": x for number, x in enumerate(outputs)}, index)
+            before, previous = previous, ends
             if network.has_auxiliary_head(layers, index):
                 with layers.optional():
                     logits.append(network.auxiliary_head(layers, previous))

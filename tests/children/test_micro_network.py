@@ -128,6 +128,12 @@ def test_all_ends_or_the_loose_ones_are_concatenated():
     assert "cell1/previous/block0/kernel" in every and "cell1/before/stem/kernel" in every
 
 
+def test_joined_cells_bring_their_ends_back_to_one_normalised_output():
+    plain, joined = (outline_of(network_of(filters=4, joined=joined), SHAPE) for joined in (False, True))
+    assert {"cell0/joined/block1/kernel", "cell0/joined/scale", "cell1/previous/joined/kernel"} <= set(joined.weights) - set(plain.weights)
+    assert joined.weights["classifier/joined/kernel"].shape == (16, CLASSES)
+
+
 def test_weights_are_shared_by_position_and_operation_or_also_by_input():
     other = MicroArchitecture.parse(str(TWO).replace("prev:sep3x3 + prev2:identity;", "prev2:sep3x3 + prev2:identity;"))
     name = "cell0/block0/first/sep3x3/0/depthwise"

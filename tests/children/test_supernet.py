@@ -43,17 +43,19 @@ def supernet(space, seed=0, recipe=RECIPE, **options):
 @functools.cache
 def shared(name):
     """One supernet a space for the tests that only look, because tracing takes seconds."""
-    return supernet({"micro": MICRO, "macro": MACRO}[name], inputs_apart=True) if name == "micro" else supernet(MACRO)
+    options = {"micro": {"inputs_apart": True}, "joined": {"joined": True}, "macro": {}}[name]
+    return supernet(SPACES[name], **options)
 
 
-CASES = [("micro", text) for text in MICRO_TEXTS] + [("macro", text) for text in MACRO_TEXTS]
+SPACES = {"micro": MICRO, "joined": MICRO, "macro": MACRO}
+CASES = [("micro", text) for text in MICRO_TEXTS] + [("macro", text) for text in MACRO_TEXTS] + [("joined", MICRO_TEXTS[1])]
 
 
 @pytest.mark.parametrize("name, text", CASES)
 def test_a_step_moves_what_a_step_of_the_own_network_moves_and_nothing_else(name, text):
     # ENAS-3: the searched and the final network of the published code were different functions.
     net, (images, labels) = shared(name), batch_of()
-    one = (MICRO if name == "micro" else MACRO).parse(text)
+    one = SPACES[name].parse(text)
     fresh = WeightBank(1)
     net.take(fresh)
     child = net.child(one)
@@ -75,9 +77,9 @@ def test_a_step_moves_what_a_step_of_the_own_network_moves_and_nothing_else(name
             np.testing.assert_array_equal(after["slots"][key], before["slots"][key], err_msg=key)
 
 
-@pytest.mark.parametrize("name, text", CASES[:2] + CASES[3:5])
+@pytest.mark.parametrize("name, text", CASES[:2] + CASES[3:5] + CASES[-1:])
 def test_prediction_with_measured_statistics_is_that_of_the_calibrated_own_network(name, text):
-    net, one = shared(name), (MICRO if name == "micro" else MACRO).parse(text)
+    net, one = shared(name), SPACES[name].parse(text)
     net.take(WeightBank(2))
     batches = [batch_of(seed=seed) for seed in range(3)]
     child = net.child(one)
@@ -87,9 +89,9 @@ def test_prediction_with_measured_statistics_is_that_of_the_calibrated_own_netwo
     assert net.accuracy(one, batches, batches) == child.accuracy(batches)
 
 
-@pytest.mark.parametrize("name", ["micro", "macro"])
+@pytest.mark.parametrize("name", ["micro", "joined", "macro"])
 def test_gradients_of_random_architectures_equal_those_of_their_own_networks(name):
-    net, space, (images, labels) = shared(name), MICRO if name == "micro" else MACRO, batch_of()
+    net, space, (images, labels) = shared(name), SPACES[name], batch_of()
     net.take(WeightBank(3))
     rng = np.random.default_rng(0)
     for _ in range(3):
