@@ -29,10 +29,13 @@ def test_vectors_of_different_lengths_leave_nothing_behind():
 
     for filters in range(1, 11):
         make(filters)
-    before = resident()
-    for filters in range(11, 111):
-        make(filters)
-    assert resident() - before < 5
+    sizes = [resident()]
+    for start in (11, 111):
+        for filters in range(start, start + 100):
+            make(filters)
+        sizes.append(resident())
+    # What the process had freed before may be taken anew once; what a vector leaves behind comes every time.
+    assert min(np.diff(sizes)) < 5
 
 
 def test_a_dropped_child_is_collected_with_its_graphs():
