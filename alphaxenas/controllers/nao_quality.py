@@ -38,7 +38,7 @@ class Quality:
 
 
 def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the training part and of the held-out part, each at least two.
+    """Places of the training part and of the held-out part, each at least two; the held-out part three from eight keys on.
 
     Args:
         keys: Different ones, four at least.
@@ -50,7 +50,7 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
     """
     if len(keys) < 4 or len(set(keys)) < len(keys):
         raise ValueError(f"Invalid value for `keys`. Expected four or more different ones. Received: {len(keys)}, {len(set(keys))} of them different")
-    count = min(max(2, round(share * len(keys))), len(keys) - 2)
+    count = min(max(3 if len(keys) >= 8 else 2, round(share * len(keys))), len(keys) - 2)
     order = rng.permutation(len(keys))
     return np.sort(order[count:]), np.sort(order[:count])
 

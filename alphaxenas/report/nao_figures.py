@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from alphaxenas.controllers.nao_walk import Path
 
 QUALITY = {
-    "pairwise_accuracy": ("pairs in the right order", 0.5, (0, 1)), "rank_correlation": ("rank correlation", 0.0, (-1, 1)),
+    "pairwise_accuracy": ("pairs in the right order", 0.5, (-0.04, 1.04)), "rank_correlation": ("rank correlation", 0.0, (-1.08, 1.08)),
     "hamming": ("places written wrongly", None, (0, None)),
 }  # fmt: skip
 """Measures of a round: title, what guessing gives, limits of the axis."""
+TICKS = (0.1, 0.3, 1, 3)
+"""Step sizes written at the axis of a walk."""
 
 
 def rounds_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -40,12 +42,12 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
     """
     figure, axes = new_figure(1, len(QUALITY), height=3.3)
     for panel, (name, (title, guess, limits)) in zip(axes, QUALITY.items()):
-        shown = False
+        shown: list[float] = []
         for (label, rounds), colour, dashes, marker in zip(searches.items(), (BLUE, ORANGE, GREEN), DASHES, "os^"):
             points = [(number["round"], number[name]) for number in rounds if name in number]
             if points:
                 panel.plot(*zip(*points), color=colour, linestyle=dashes, marker=marker, label=label)
-                shown = True
+                shown += [number for number, _ in points]
         if not shown:
             say(panel, "No round was measured.")
             continue
@@ -54,6 +56,7 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
         panel.set_ylim(*limits)
         panel.set_title(title)
         panel.set_xlabel("round")
+        panel.set_xlim(min(shown) - 0.5, max(shown) + 0.5)
         panel.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = axes[0].get_legend_handles_labels()
     if handles:
@@ -68,16 +71,20 @@ def walk_curves(ways: Sequence[Path], names: Sequence[str]) -> Figure:
     """
     figure, axes = new_figure(1, max(1, len(ways)), height=3.5, sharey=True)
     for panel, way, name in zip(axes, ways, names):
-        panel.plot(way.steps, way.scores, color=BLUE, linestyle=DASHES[0], label="at the place itself")
-        panel.plot(way.steps, way.read_again, color=ORANGE, linestyle="", marker="o", markersize=4, label="of what is decoded there, read again")
+        panel.axhline(way.scores[0], color=INK, linewidth=0.8, linestyle=DASHES[2], label="of the start")
+        panel.plot(way.steps[1:], way.scores[1:], color=BLUE, linestyle=DASHES[0], label="at the place itself")
+        panel.plot(way.steps[1:], way.read_again[1:], color=ORANGE, linestyle="", marker="o", markersize=4, label="of what is decoded there, read again")
         for step in changes(way)[1:]:
             panel.axvline(way.steps[step], color=GREY, linewidth=0.6)
-        panel.set_xscale("symlog", linthresh=0.05)
+        panel.set_xscale("log")
+        panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        panel.set_xticks([], minor=True)
+        panel.set_ylim(-0.03, 1.03)
         panel.set_title(f"from {name}")
         panel.set_xlabel("step size")
     axes[0].set_ylabel("predicted score (0 worst, 1 best)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
@@ -119,13 +126,14 @@ def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str
     error.plot(numbers, [number["standard_error"] for number in rounds], color=OTHERS[1], marker="o", label="standard error of a score")
     for number in rounds:
         error.annotate(f"{number['images']}", (number["round"] + 1, number["standard_error"]), textcoords="offset points", xytext=(0, 7), ha="center", fontsize=8, color=INK)
+    error.margins(y=0.25)
     error.set_ylim(0)
-    error.margins(y=0.2)
     error.legend(frameon=False, fontsize=9)
     error.set_title("can scores tell members apart? (numbers: images)")
     for panel in (pool, error):
         panel.set_xlabel("round")
         panel.set_xticks(numbers)
+        panel.set_xlim(0.5, len(numbers) + 0.5)
     return figure
 
 

@@ -34,7 +34,7 @@ def test_quality_has_a_line_per_search_and_says_where_nothing_was_measured():
     rounds = [{"round": number, "pairwise_accuracy": 0.7, "hamming": 2.0} for number in (1, 2, 3)]
     pairs, ranks, hamming = figures.quality_curves({"from scratch": rounds, "nothing": []}).axes
     assert [line.get_label() for line in pairs.lines if not line.get_label().startswith("_")] == ["from scratch"]
-    assert pairs.get_ylim() == (0, 1) and len(hamming.lines) == 1
+    assert pairs.get_ylim()[0] < 0 and pairs.get_ylim()[1] > 1 and len(hamming.lines) == 1
     assert "No round was measured" in ranks.texts[0].get_text()
 
 
@@ -43,8 +43,8 @@ def test_a_walk_marks_where_another_architecture_is_decoded():
     (panel,) = figures.walk_curves([way()], ["the worst"]).axes
     assert panel.get_title() == "from the worst"
     lines = {line.get_label(): line.get_ydata() for line in panel.lines if not line.get_label().startswith("_")}
-    np.testing.assert_allclose(lines["at the place itself"], np.linspace(0.3, 0.9, 5))
-    assert len(panel.lines) == 2 + 2
+    np.testing.assert_allclose(lines["at the place itself"], np.linspace(0.3, 0.9, 5)[1:])
+    assert len(panel.lines) == 3 + 2
 
 
 def test_decoded_cells_are_drawn_with_their_step_and_score():
