@@ -19,6 +19,7 @@ QUICK = {
     "alphaxenas": {"expansions": 4, "lstm_units": 4, "lstm_steps": 2, "search_children": 3, "warmup_iterations": 1},
     "alphax": {"refit_every": 8, "meta_layers": (8,), "meta_epochs": 2}, "guided": {"simulations": 12, "initial": 4},
     "evolution": {"population": 5, "sample": 3}, "reinforce": {"batch": 5, "units": 8}, "controller_pool": {"batch": 5, "units": 8},
+    "nao": {"pool": 8, "new": 4, "tops": 4, "random": 1, "epochs": 20},
 }  # fmt: skip
 STEPS = 24
 

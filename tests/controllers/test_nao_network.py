@@ -65,7 +65,7 @@ def test_scores_learn_an_order_and_do_not_depend_on_the_company():
     space = NASBench201()
     games = games_of(space, 60)
     targets = np.array([sum(token == 3 for token in game) / 6 for game in games])
-    model = NAOModel(space, SMALL)
+    model = NAOModel(space, replace(SMALL, units=24, embedding=12, trade_off=0.95))
     model.fit(games[:40], targets[:40], 150, 20)
     assert np.corrcoef(model.predict(games[40:]), targets[40:])[0, 1] > 0.7
     np.testing.assert_allclose(model.predict(games)[:3], model.predict(games[:3]), rtol=1e-5)
