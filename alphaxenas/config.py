@@ -263,14 +263,14 @@ class ChainsConfig:
     chain_trials: int = whole(20, "children trained per search", low=1)
     chain_epochs: int = whole(3, "epochs of each of them, from scratch", low=1)
     chain_seeds: int = whole(3, "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...", low=1, neutral=True)
-    chain_final_epochs: int = whole(10, "mnist: their epochs", low=1)
+    chain_final_epochs: int = whole(6, "mnist: their epochs", low=1)
     chain_learning_rate: float = number(0.001, "Adam's learning rate for chains", above=0)
     chain_table: str = text(
         CHAINS_TABLE, "table: what the controllers are compared on: chains = the stored table of the 1,296 networks, digits, or FILE code=COLUMN signal=COLUMN")
     chain_table_controllers: str = text(
         "random,reinforce,reinforce:cell=nascell,controller_pool,uct", "table: who searches it, written as study_controllers")
     chain_table_seeds: int = whole(10, "table: seeds 0, 1, 2, ... of every controller", low=1)
-    chain_table_cap: int = whole(200, "table: queries of every search that does not meet its best architecture before", low=1)
+    chain_table_cap: int = whole(100, "table: queries of every search that does not meet its best architecture before", low=1)
 
 
 GROUPS: dict[str, type] = {

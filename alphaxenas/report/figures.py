@@ -144,6 +144,7 @@ def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
                            markersize=4, label=name)
         panel.set_title(title)
         panel.set_xlabel("round")
+        panel.xaxis.get_major_locator().set_params(integer=True)
     axes[2].set_ylim(0, 1.05)
     axes[0].legend(frameon=False, fontsize=9)
     return figure
