@@ -200,9 +200,9 @@ def test_exported_model_is_checked_against_the_trained_child_in_float32(tmp_path
     made = []
 
     class Counted(full_training.CompiledChild):
-        def __init__(self, network, bank, image_shape, recipe):
+        def __init__(self, network, bank, image_shape, recipe, devices=1):
             made.append(recipe.precision)
-            super().__init__(network, bank, image_shape, recipe)
+            super().__init__(network, bank, image_shape, recipe, devices)
 
     monkeypatch.setattr(full_training, "CompiledChild", Counted)
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:

@@ -18,10 +18,10 @@ from alphaxenas.report.statistics import FEWEST_SEEDS, common_end, cumulative_co
 from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
 
 _DATA = ("dataset", "arrays_path", "validation_size", "test_size", "fraction", "augment", "cutout")
-_SPACE = ("blocks", "operations", "combinations")
+_SPACE = ("space", "chain_layers", "chain_skips", "chain_form", "blocks", "operations", "combinations")
 _RECIPE = (
-    "filters", "cells", "reductions", "stem_stride", "batch_size", "learning_rate", "weight_decay", "momentum", "gradient_clip",
-    "label_smoothing", "precision",
+    "filters", "cells", "reductions", "stem_stride", "batch_size", "optimizer", "reward", "learning_rate", "weight_decay", "momentum",
+    "gradient_clip", "label_smoothing", "precision",
 )
 _TRAINING = (
     "train_learning_rate", "train_batch_size", "warmup_epochs", "train_label_smoothing", "train_weight_decay", "train_cutout",
@@ -31,7 +31,8 @@ _BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction"
 _METHOD = (
     "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
     "dirichlet_weight", "refresh_after", "search_children", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps",
-    "replay_capacity", "uct_exploration", "alphax_rollouts", "evolution_population", "evolution_sample",
+    "replay_capacity", "uct_exploration", "alphax_rollouts", "evolution_population", "evolution_sample", "policy_cell", "policy_units",
+    "policy_batch", "policy_learning_rate", "policy_entropy", "policy_epsilon", "pool_policies", "nao_preset", "nao_pool", "nao_new",
 )
 
 

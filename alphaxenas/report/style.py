@@ -41,7 +41,7 @@ LOOKS = {
     "AlphaXENAS": Look(BLUE, DASHES[0], "o"), "random search": Look(ORANGE, DASHES[1], "s"), "UCT": Look(PINK, DASHES[2], "^"),
     "AlphaX": Look(PURPLE, DASHES[3], "v"), "regularized evolution": Look(INK, DASHES[1], "P"), "local search": Look(SKY, DASHES[3], "X"),
     "GuidedSearch": Look(RED, DASHES[0], "D"), "REINFORCE": Look("#332288", DASHES[0], "p"), "pool of controllers": Look("#999933", DASHES[2], "h"),
-    "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
+    "NAO": Look("#44aa99", DASHES[3], "*"), "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
 }
 """By the names of `alphaxenas.report.runs.NAMES`."""
 OTHERS = (GREY, "#6a3d9a", "#8c564b", "#117733", "#004d40")

@@ -9,11 +9,11 @@ CIFAR-10 row) and `output` (`loose`: a cell puts out the nodes that no other use
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alphaxenas.hints import did_you_mean
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 
@@ -82,9 +82,10 @@ def zoo_cell(name: str) -> ZooCell:
     """
     name = name.removeprefix(PREFIX)
     if name not in zoo_names():
-        near = difflib.get_close_matches(name.lower(), zoo_names(), 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(zoo_names())}. Received: {name!r}.{hint}")
+        known = zoo_names()
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(known)}. Received: {name!r}{did_you_mean(name, known) or '.'}"
+        )
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     published = content["published"]
     architecture = MicroArchitecture.parse(json.dumps({part: content[part] for part in PARTS}))

@@ -100,7 +100,7 @@ def test_every_controller_has_a_look_of_its_own_whatever_is_beside_it():
 
 
 def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
-    for controller in ("local", "uct", "evolution", "alphax", "guided", "controller_pool", "reinforce", "random", "alphaxenas"):
+    for controller in ("local", "uct", "evolution", "alphax", "guided", "controller_pool", "reinforce", "random", "alphaxenas", "nao"):
         shelf.search("s", controller, 0, trials=4)
     groups = load_suite("s", shelf.exp_dir).groups()
     assert list(groups) == [name for name in LOOKS if name != "DenseNet-BC"]
