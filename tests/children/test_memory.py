@@ -48,17 +48,18 @@ def test_a_dropped_child_is_collected_with_its_graphs():
     assert [reference() for reference in kept] == [None, None]
 
 
-def test_resident_memory_stays_flat_over_sixty_children():
+def test_resident_memory_stays_flat_over_forty_children():
     space, rng, bank = CellSpace(blocks=1), np.random.default_rng(0), WeightBank(0)
     sizes = []
-    for _ in range(60):
+    for number in range(40):
         child = child_of(replace(network_of(space.sample(rng)), cells=1, reductions=0), bank)
         child.train_step(*batch_of(), 0.1)
         child.accuracy([batch_of()])
         child.store()
         del child
-        sizes.append(resident())
-    assert sizes[-1] - sizes[19] < 10
+        if number in (14, 39):
+            sizes.append(resident())
+    assert sizes[1] - sizes[0] < 10
 
 
 @pytest.mark.slow

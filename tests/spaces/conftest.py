@@ -41,7 +41,7 @@ RULED = (
 SUMMED = StateSpace(4).add("width", [1, 2, 3]).constrain("width", lambda layers: sum(layer["width"] for layer in layers) <= 7, over="prefix")
 CONDITIONAL = StateSpace(2).add("kind", ["conv", "pool", "none"]).add("size", [2, 3], when={"kind": ["conv", "pool"]}).add("filters", [8, 16, 32], when={"kind": "conv"})
 CONDITIONAL_WITH_SKIPS = StateSpace(3, skips=True).add("drop", [True, False]).add("rate", [0.1, 0.5], when={"drop": True})
-DEEP = StateSpace(40, skips=True).add("kernel", [1, 3]).add("filters", [16, 32, 64])
+DEEP = StateSpace(25, skips=True).add("kernel", [1, 3]).add("filters", [16, 32, 64])
 
 SPACES = {
     "cell": CellSpace(),
@@ -66,7 +66,7 @@ SPACES = {
     "declared with a sum": SUMMED,
     "declared with conditions": CONDITIONAL,
     "declared with conditions and skip connections": CONDITIONAL_WITH_SKIPS,
-    "declared with 40 layers": DEEP,
+    "declared with 25 layers": DEEP,
 }
 TINY_SPACES = {
     "one block": CellSpace(blocks=1, operations=("conv3x3", "identity", "maxpool3x3")),
