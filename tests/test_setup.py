@@ -76,5 +76,5 @@ def test_coverage_is_demanded_of_the_whole_suite_alone(tmp_path):
     def told(*arguments):
         return subprocess.run([tmp_path / "run_tests.sh", *arguments], capture_output=True, text=True, check=True).stdout.split()
 
-    assert told()[:3] == ["-m", "pytest", "--cov"]
+    assert told()[:3] == ["-m", "pytest", "-n"] and "--cov" in told()
     assert told("tests/runs", "-k", "journal") == ["-m", "pytest", "tests/runs", "-k", "journal"]
