@@ -20,7 +20,8 @@ import numpy as np
 from alphaxenas.children.bank import WeightBank
 from alphaxenas.children.export import export_keras, hand_over, save_keras, test_accuracy
 from alphaxenas.children.export_onnx import require_onnx
-from alphaxenas.children.training import CompiledChild, Network, Recipe, fit
+from alphaxenas.children.fitting import fit
+from alphaxenas.children.training import CompiledChild, Network, Recipe
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators.trained import EVALUATION_BATCH

@@ -16,7 +16,8 @@ from typing import Any
 import tensorflow as tf
 
 from alphaxenas.children.bank import WeightBank
-from alphaxenas.children.training import CompiledChild, DivergedError, Network, Recipe, fit
+from alphaxenas.children.fitting import fit
+from alphaxenas.children.training import CompiledChild, DivergedError, Network, Recipe
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches

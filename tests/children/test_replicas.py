@@ -21,7 +21,8 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 import numpy as np
 from alphaxenas.children.bank import WeightBank
 from alphaxenas.children.recipe import Recipe
-from alphaxenas.children.training import CompiledChild, fit
+from alphaxenas.children.fitting import fit
+from alphaxenas.children.training import CompiledChild
 from tests.children.test_training import batches_of
 from tests.children.tiny import MIXED, SHAPE, network_of
 

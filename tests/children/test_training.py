@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.children.bank import WeightBank
+from alphaxenas.children.fitting import fit
 from alphaxenas.children.layers import EPSILON
 from alphaxenas.children.outline import outline_of
-from alphaxenas.children.training import AUXILIARY_WEIGHT, DivergedError, Recipe, fit
+from alphaxenas.children.training import AUXILIARY_WEIGHT, DivergedError, Recipe
 from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.spaces.cell import Cell
