@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from alphaxenas.children.normalised_product import normalised_product
+
 if TYPE_CHECKING:
     from alphaxenas.children.replicas import Share
 
@@ -20,6 +22,8 @@ EPSILON = 1e-3
 PIXELS = 256
 """Of an image from which on a 1x1 convolution is a product of matrices: the same sums, with their gradients in up to 60 % of the time on
 CPUs (32x32 pixels, 16 filters). Below, the convolution is as fast and traced sooner."""
+MANY_PIXELS = 1024
+"""From which on its batch normalisation is computed with it, see `normalised_product`."""
 
 Size = int | tuple[int, int]
 
@@ -72,6 +76,7 @@ class Layers:
         self._share = share
         self._draws = 0
         self._known: dict[tuple, tuple[tf.Tensor, tf.Tensor]] = {}
+        self._products: dict[int, tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = {}
 
     def input(self, images: tf.Tensor) -> tf.Tensor:
         """Images in the chosen precision."""
@@ -91,16 +96,23 @@ class Layers:
         """
         kernel = self._weights[f"{name}/kernel"]
         if kernel.shape[:2] == (1, 1) and x.shape[1] * x.shape[2] >= PIXELS and x.shape[1] % stride == x.shape[2] % stride == 0:
-            rows = tf.reshape(_every(x, stride), [-1, x.shape[3]])
-            y = tf.reshape(tf.linalg.matmul(rows, tf.reshape(kernel, kernel.shape[2:])), [-1, x.shape[1] // stride, x.shape[2] // stride, filters])
+            rows, matrix = tf.reshape(_every(x, stride), [-1, x.shape[3]]), tf.reshape(kernel, kernel.shape[2:])
+            y = tf.reshape(tf.linalg.matmul(rows, matrix), [-1, x.shape[1] // stride, x.shape[2] // stride, filters])
+            self._products[id(y)] = y, rows, matrix
         else:
             y = tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *_along(x, stride), 1], padding="SAME")
         return tf.raw_ops.BiasAdd(value=y, bias=tf.cast(self._weights[f"{name}/bias"], self._dtype)) if bias else y
 
     def depthwise(self, x: tf.Tensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> tf.Tensor:
         """Depthwise convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, c]`."""
-        kernel = dilated(self._weights[f"{name}/depthwise"], dilation)
-        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, stride, stride, 1], padding="SAME")
+        kernel = self._weights[f"{name}/depthwise"]
+        if dilation > 1 and stride == 1 and x.shape[1] * x.shape[2] >= PIXELS and x.shape[1] % dilation == x.shape[2] % dilation == 0:
+            # Every `dilation`-th row and column is an image of its own, in which the kernel is dense.
+            spread = {"block_shape": [dilation] * 2}
+            apart = tf.raw_ops.SpaceToBatchND(input=x, paddings=[[0, 0]] * 2, **spread)
+            y = tf.raw_ops.DepthwiseConv2dNative(input=apart, filter=kernel, strides=[1] * 4, padding="SAME")
+            return tf.ensure_shape(tf.raw_ops.BatchToSpaceND(input=y, crops=[[0, 0]] * 2, **spread), x.shape)
+        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=dilated(kernel, dilation), strides=[1, stride, stride, 1], padding="SAME")
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Batch normalisation over all axes but the last, with trained scale and offset."""
@@ -112,6 +124,11 @@ class Layers:
             ).y
         if self._share:
             return self._shared_batch_norm(x, name, scale, offset)
+        if id(x) in self._products and x.shape[1] * x.shape[2] >= MANY_PIXELS and x.dtype == tf.float32:
+            # The product itself is then used by nothing, and not computed.
+            _, rows, matrix = self._products[id(x)]
+            y, self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = normalised_product(rows, matrix, scale, offset, EPSILON)
+            return tf.reshape(y, [-1, *x.shape[1:]])
         result = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON, is_training=True
         )
