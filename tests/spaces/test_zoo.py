@@ -83,9 +83,9 @@ def test_it_says_where_it_comes_from_and_what_it_reached(name):
 
 
 def test_naonet_is_of_naos_space_and_the_cells_of_weight_sharing_are_of_enas_s():
-    MicroSpace(5, NAO_OPERATIONS).encode(zoo_cell("naonet").architecture)
-    for name in ("enas", "nao_ws"):
-        MicroSpace().encode(zoo_cell(name).architecture)
+    for name, space in (("naonet", MicroSpace(5, NAO_OPERATIONS)), ("enas", MicroSpace()), ("nao_ws", MicroSpace())):
+        architecture = zoo_cell(name).architecture
+        assert space.decode(space.encode(architecture)) == architecture
 
 
 def test_the_output_of_darts_are_all_nodes_though_one_is_used():
