@@ -91,11 +91,12 @@ class Layers:
     ) -> tf.Tensor:
         """Convolution. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
 
-        `size` may be (height, width); of one number, the kernel of an image of height 1 has height 1 too. `bias` adds a trained number per channel, at first 0. `xavier` chooses
-        the kernel's initial values: variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
+        `size` may be (height, width); of one number, the kernel of an image of height 1 has height 1 too. `bias` adds a trained
+        number per channel, at first 0. `xavier` chooses the kernel's initial values: variance 2 / (fan-in + fan-out) instead of
+        2 / fan-in.
         """
         kernel = self._weights[f"{name}/kernel"]
-        if kernel.shape[:2] == (1, 1) and x.shape[1] * x.shape[2] >= PIXELS and x.shape[1] % stride == x.shape[2] % stride == 0:
+        if kernel.shape[:2] == (1, 1) and _large(x, PIXELS, stride):
             rows, matrix = tf.reshape(_every(x, stride), [-1, x.shape[3]]), tf.reshape(kernel, kernel.shape[2:])
             y = tf.reshape(tf.linalg.matmul(rows, matrix), [-1, x.shape[1] // stride, x.shape[2] // stride, filters])
             self._products[id(y)] = y, rows, matrix
@@ -106,7 +107,7 @@ class Layers:
     def depthwise(self, x: tf.Tensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> tf.Tensor:
         """Depthwise convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, c]`."""
         kernel = self._weights[f"{name}/depthwise"]
-        if dilation > 1 and stride == 1 and x.shape[1] * x.shape[2] >= PIXELS and x.shape[1] % dilation == x.shape[2] % dilation == 0:
+        if dilation > 1 and stride == 1 and _large(x, PIXELS, dilation):
             # Every `dilation`-th row and column is an image of its own, in which the kernel is dense.
             spread = {"block_shape": [dilation] * 2}
             apart = tf.raw_ops.SpaceToBatchND(input=x, paddings=[[0, 0]] * 2, **spread)
@@ -124,7 +125,7 @@ class Layers:
             ).y
         if self._share:
             return self._shared_batch_norm(x, name, scale, offset)
-        if id(x) in self._products and x.shape[1] * x.shape[2] >= MANY_PIXELS and x.dtype == tf.float32:
+        if id(x) in self._products and _large(x, MANY_PIXELS) and x.dtype == tf.float32:
             # The product itself is then used by nothing, and not computed.
             _, rows, matrix = self._products[id(x)]
             y, self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = normalised_product(rows, matrix, scale, offset, EPSILON)
@@ -233,6 +234,11 @@ class Layers:
 def _along(x: tf.Tensor, size: int) -> tuple[int, int]:
     """A size in both directions, or along the row of pixels alone."""
     return (1 if x.shape[1] == 1 else size), size
+
+
+def _large(x: tf.Tensor, pixels: int, divisor: int = 1) -> bool:
+    """Whether an image has so many pixels, in rows and columns that the divisor divides."""
+    return x.shape[1] * x.shape[2] >= pixels and x.shape[1] % divisor == x.shape[2] % divisor == 0
 
 
 def _every(x: tf.Tensor, stride: int) -> tf.Tensor:
