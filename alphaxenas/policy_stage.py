@@ -20,7 +20,8 @@ from alphaxenas import stages
 from alphaxenas.children.chain_network import ChainNetwork, convolution_chain, mnist_chain
 from alphaxenas.children.training import Recipe
 from alphaxenas.coach import Coach
-from alphaxenas.config import CHAINS_TABLE, PROJECT_ROOT, Config
+from alphaxenas.config import PROJECT_ROOT, Config
+from alphaxenas.config_groups import CHAINS_TABLE
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
@@ -66,7 +67,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     Args:
         config: The configuration.
         part: `"mnist"`, where the policy has Zoph & Le's cell, or `"chains"`.
-        controller: One of `alphaxenas.config.CONTROLLERS`.
+        controller: One of `alphaxenas.config_groups.CONTROLLERS`.
         seed: Of the controller and of the children's initial weights.
         data: The configured images.
     """

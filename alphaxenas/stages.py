@@ -108,7 +108,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.
-        controller: One of `alphaxenas.config.CONTROLLERS`.
+        controller: One of `alphaxenas.config_groups.CONTROLLERS`.
         seed: Of controller, initial weights and training.
         data: The configured images, if they are loaded already.
     """

@@ -8,7 +8,8 @@ import pytest
 
 from alphaxenas.chain_stage import child_network, search_space, shares_weights
 from alphaxenas.children.outline import outline_of
-from alphaxenas.config import CONTROLLERS, ParameterError, from_values
+from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config_groups import CONTROLLERS
 from alphaxenas.contracts import Outcome
 from alphaxenas.data import load_data
 from alphaxenas.spaces import CellSpace

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaxenas import config as config_module
+from alphaxenas import config_groups
 from alphaxenas.config import FIELDS, GROUPS, PROJECT_ROOT, Config, configure, from_values, load_profile, parse_value
 from alphaxenas.devices import computes_bfloat16
 from alphaxenas.parameters import ParameterError
@@ -116,7 +117,7 @@ def test_names_are_unique_over_all_groups():
 
 
 def test_the_names_of_operations_are_those_of_the_search_space():
-    assert config_module.OPERATIONS == tuple(OPERATIONS) and config_module.COMBINATIONS == tuple(COMBINATIONS)
+    assert config_groups.OPERATIONS == tuple(OPERATIONS) and config_groups.COMBINATIONS == tuple(COMBINATIONS)
 
 
 @given(st.sampled_from(sorted(FIELDS)))

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from alphaxenas.children.outline import outline_of
-from alphaxenas.config import CONTROLLERS, ParameterError, from_values
+from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config_groups import CONTROLLERS
 from alphaxenas.controllers.alphaxenas import AlphaXENAS
 from alphaxenas.controllers.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds

@@ -166,7 +166,7 @@ def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
 
     Args:
         file: The `.keras` file.
-        formats: Of `alphaxenas.config.EXPORT_FORMATS`.
+        formats: Of `alphaxenas.config_groups.EXPORT_FORMATS`.
 
     Returns:
         What was written.

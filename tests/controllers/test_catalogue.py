@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from alphaxenas import config, stages
-from alphaxenas.config import PROJECT_ROOT, SearchConfig, from_values
+from alphaxenas import config_groups, stages
+from alphaxenas.config import PROJECT_ROOT, from_values
+from alphaxenas.config_groups import SearchConfig
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import catalogue
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
@@ -25,7 +26,7 @@ COMMON = {
 
 
 def test_the_names_are_those_of_the_parameter_and_all_have_a_name_for_people():
-    assert set(CONTROLLERS) == set(config.CONTROLLERS) <= set(NAMES)
+    assert set(CONTROLLERS) == set(config_groups.CONTROLLERS) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name, near", [("guidde", "guided"), ("alphaxnas", "alphaxenas"), ("Evolution", "evolution"), ("zzz", None)])
@@ -80,7 +81,7 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
     """With other values than the defaults, so that a setting that is left out is noticed."""
     given = {}
     for setting, parameter in stages.CONTROLLER_PARAMETERS.get(name, {}).items():
-        default = config.FIELDS[parameter].default
+        default = config_groups.FIELDS[parameter].default
         other = {"prior": "uniform", "finals": "played", "uniform_share": 0.5, "policy_cell": "nascell", "policy_epsilon": 0.5, "nao_preset": "code"}.get(parameter)
         given[setting] = parameter, other or (default / 2 if isinstance(default, float) and default else default + 1)
     received = {}
