@@ -72,7 +72,9 @@ class NAOModel:
         self.steps = 0
         self.losses: dict[str, float] = {}
 
-    def fit(self, games: Sequence[Tokens], targets: Sequence[float], epochs: int, batch_size: int) -> np.ndarray:
+    def fit(
+        self, games: Sequence[Tokens], targets: Sequence[float], epochs: int, batch_size: int, rates: tuple[float, float] = (1.0, 1.0)
+    ) -> np.ndarray:
         """Trains on from the weights there are.
 
         Args:
@@ -81,6 +83,7 @@ class NAOModel:
             epochs: Passes over the games; every pass reads each game in one of its variants, which is input of the encoder, input of
                 the decoder and what it is to write, all three.
             batch_size: Games per step.
+            rates: Learning rate of the first and of the last step, in units of the settings' rate; in between it changes evenly.
 
         Returns:
             Squared error, cross-entropy per token and norm of the applied gradient of every step, `[steps, 3]`.
@@ -91,10 +94,11 @@ class NAOModel:
         counts = np.array([len(group) for group in groups])
         arrays = self._games.arrays([game for group in groups for game in group])
         rows = self._rows(counts, epochs, min(batch_size, len(games)))
+        learning_rates = np.linspace(*rates, len(rows), dtype=np.float32) * np.float32(self.settings.learning_rate)
         seed = np.array([0, self._seed % 2**31], np.int32)
         targets = np.repeat(np.asarray(targets, np.float32), counts)
         weights, moments, numbers = self._graphs.train(
-            self._weights, self._moments, np.int32(self.steps), arrays.tokens, arrays.lengths, targets, arrays.legal, rows, seed
+            self._weights, self._moments, np.int32(self.steps), arrays.tokens, arrays.lengths, targets, arrays.legal, rows, learning_rates, seed
         )
         self._weights, self._moments, numbers = weights.numpy(), moments.numpy(), numbers.numpy()
         self.steps += len(rows)

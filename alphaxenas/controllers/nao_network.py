@@ -45,7 +45,7 @@ class Graphs(NamedTuple):
 
     Attributes:
         train: (weights, moments `[2, w]`, steps taken, tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L, V]`, rows
-            `[steps, b]`, seed) -> (weights, moments, per step squared error, cross-entropy and norm of the applied gradient `[steps, 3]`).
+            `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error, cross-entropy and norm of the applied gradient `[steps, 3]`).
         encode: (weights, tokens `[n, L]`, lengths `[n]`) -> encoder outputs `[n, L, U]`, 0 after a game's end.
         score: (weights, outputs `[n, L, U]`, lengths) -> (scores `[n]`, their gradients by the outputs `[n, L, U]`).
     """
@@ -115,7 +115,7 @@ def graphs(vocabulary: int, length: int, settings: NetworkSettings) -> Graphs:
     whole = tf.TensorSpec([], tf.int32)
     train = [
         weights, tf.TensorSpec([2, size], tf.float32), whole, tokens, lengths, tf.TensorSpec([None], tf.float32),
-        tf.TensorSpec([None, length, vocabulary], tf.bool), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([2], tf.int32),
+        tf.TensorSpec([None, length, vocabulary], tf.bool), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.float32), tf.TensorSpec([2], tf.int32),
     ]  # fmt: skip
     return Graphs(*(
         tf.function(_on_cpu(function), input_signature=signature, autograph=False)
@@ -152,7 +152,7 @@ class _Network:
             scores = self._predicted(self._named(weights), self._embedded(outputs, self._inside(lengths)), None)
         return scores, tape.gradient(scores, outputs)
 
-    def train(self, weights: Any, moments: Any, taken: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, rows: Any, seed: Any) -> Any:
+    def train(self, weights: Any, moments: Any, taken: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, rows: Any, rates: Any, seed: Any) -> Any:
         """See `Graphs.train`."""
         settings, steps = self.settings, tf.shape(rows)[0]
 
@@ -169,7 +169,7 @@ class _Network:
             first = BETA1 * first + (1 - BETA1) * gradient
             second = BETA2 * second + (1 - BETA2) * tf.square(gradient)
             power = tf.cast(time, tf.float32)
-            rate = settings.learning_rate * tf.sqrt(1 - BETA2**power) / (1 - BETA1**power)
+            rate = rates[number] * tf.sqrt(1 - BETA2**power) / (1 - BETA1**power)
             weights -= rate * first / (tf.sqrt(second) + EPSILON)
             return number + 1, weights, first, second, numbers.write(number, tf.stack([error, entropy, norm]))
 

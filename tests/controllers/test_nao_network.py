@@ -85,6 +85,21 @@ def test_a_game_of_few_moves_is_read_as_if_there_were_no_longer_ones():
     assert np.all(one[0, arrays.lengths[0] :] == 0) and np.allclose(np.linalg.norm(one[0, : arrays.lengths[0]], axis=1), 1, atol=1e-5)
 
 
+def test_the_learning_rate_changes_evenly_from_the_first_to_the_last_step():
+    games, targets = games_of(CELLS, 12), np.linspace(0, 1, 12)
+    begun, whole, parts = (NAOModel(CELLS, SMALL) for _ in range(3))
+    start = begun.state()["weights"]
+    begun.fit(games, targets, 2, 12, (0.0, 1.0))
+    whole.fit(games, targets, 2, 12, (0.0, 0.0))
+    np.testing.assert_array_equal(whole.state()["weights"], start)
+    # Only the second step moved anything, by Adam's second step with the full rate.
+    parts.restore(start := parts.state())
+    parts.fit(games, targets, 2, 12, (0.0, 2.0))
+    moved, twice = (model.state()["weights"] - start["weights"] for model in (begun, parts))
+    assert np.abs(moved).max() > 0
+    np.testing.assert_allclose(twice, 2 * moved, rtol=1e-3, atol=1e-6)
+
+
 def test_gradients_of_scores_are_those_of_finite_differences():
     space = NASBench201()
     model = NAOModel(space, replace(SMALL, layers=(5,)))
@@ -159,7 +174,7 @@ class TestDefectsOfTheSeed:
         train = model._graphs.train
 
         def watched(*arguments):
-            names = ("weights", "moments", "taken", "tokens", "lengths", "targets", "legal", "rows", "seed")
+            names = ("weights", "moments", "taken", "tokens", "lengths", "targets", "legal", "rows", "rates", "seed")
             seen.update(zip(names, arguments))
             return train(*arguments)
 
@@ -250,7 +265,7 @@ def _arguments(model, games, targets, seed):
     arrays = model._games.arrays(games)
     rows = np.arange(len(games), dtype=np.int32)[None]
     return (model._weights, model._moments, np.int32(0), arrays.tokens, arrays.lengths, np.asarray(targets, np.float32), arrays.legal, rows,
-            np.array([0, seed], np.int32))  # fmt: skip
+            np.float32([model.settings.learning_rate]), np.array([0, seed], np.int32))  # fmt: skip
 
 
 class TestSymmetries:
