@@ -10,6 +10,7 @@ import numpy as np
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, interval, is_cached
 from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
+from alphaxenas.spaces.zoo import PREFIX, zoo_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -230,7 +231,7 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     children.set_title("children of the search, final budget")
     models = [model for run in trainings for model in run.models]
     for number, model in enumerate(models):
-        name = model_name(model["name"])
+        name = model_name(model)
         colour, _ = _look(number, (name, []))
         trained.scatter(model["parameters"], model["validation_accuracy"], s=60, marker="s" if name == NAMES["densenet"] else "D", c=colour)
         to_the_left = model["parameters"] > 0.5 * max(other["parameters"] for other in models)
@@ -250,8 +251,11 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     return figure
 
 
-def model_name(name: str) -> str:
-    """How a fully trained model is called: `rank1` of a search, or the baseline."""
+def model_name(model: Mapping[str, Any]) -> str:
+    """How a fully trained model is called: a known cell by its title, `rank1` of a search, or the baseline."""
+    name, architecture = model["name"], model.get("architecture", "")
+    if architecture.startswith(PREFIX):
+        return zoo_cell(architecture).title
     return NAMES.get(name, f"searched, {name.replace('rank', 'rank ')}" if name.startswith("rank") else name)
 
 
@@ -353,7 +357,8 @@ def _histories(run: StoredRun) -> list[tuple[str, list[dict[str, Any]]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for record in run.records:
         found.setdefault(record["name"], []).append(record)
-    return [(model_name(name), records) for name, records in found.items()]
+    finished = {model["name"]: model for model in run.models}
+    return [(model_name(finished.get(name, {"name": name})), records) for name, records in found.items()]
 
 
 def _look(number: int, model: tuple[str, Any]) -> tuple[str, Any]:

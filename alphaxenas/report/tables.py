@@ -60,7 +60,7 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
         for number, model in enumerate(run.models if run else ()):
             chosen = number == run.results["chosen"]
             rows.append({
-                "network": model_name(model["name"]), "trained for": f"{model['epochs']} epochs, in full", "seeds": 1,
+                "network": model_name(model), "trained for": f"{model['epochs']} epochs, in full", "seeds": 1,
                 "validation": model["validation_accuracy"], "test": run.results["test_accuracy"] if chosen else None,
                 "parameters": model["parameters"], "multiply-adds": model["multiply_adds"], "trials": 1,
                 "images trained": sum(record["images"] for record in model["history"]), "seconds": model["seconds"],

@@ -14,7 +14,7 @@ _NORMAL_95 = 1.96
 
 def headline(suite: Suite, comparisons: Comparisons) -> str:
     """One line: test accuracies, and the difference between the leading search and random search at equal trials with its interval."""
-    parts = [f"{model_name(run.models[run.results['chosen']]['name'])}: test accuracy {run.results['test_accuracy']:.4f}" for run in _tested(suite)]
+    parts = [f"{model_name(run.models[run.results['chosen']])}: test accuracy {run.results['test_accuracy']:.4f}" for run in _tested(suite)]
     for label, (first, *_) in _leading_first(suite, comparisons)[:1]:
         parts.append(f"{label} minus {REFERENCE}, {first.measure}: {signed(first.interval)}")
     return "; ".join(parts) or "nothing to compare yet"
@@ -32,7 +32,7 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
         model, accuracy, images = run.models[run.results["chosen"]], run.results["test_accuracy"], run.results["test_images"]
         low, high = wilson(accuracy, images)
         found.append(
-            f"**{model_name(model['name'])}**: test accuracy **{accuracy:.4f}** on {images:,} images (95 % interval from their "
+            f"**{model_name(model)}**: test accuracy **{accuracy:.4f}** on {images:,} images (95 % interval from their "
             f"number alone: {low:.4f} to {high:.4f}), {model['parameters']:,} parameters, {model['epochs']} epochs."
         )
     if len(found) == 2:
