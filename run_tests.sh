@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Sets up .venv once, then runs the tests; arguments go to pytest: ./run_tests.sh tests/runs -k journal, or -m slow
-# Without arguments, two processes share the tests, one thread each, and it also fails if the tests execute too little of alphaxenas/;
-# how much is in pyproject.toml.
+# Without arguments, two processes share the tests, one thread each. With --cov, half as long again, it also fails if the tests execute too
+# little of alphaxenas/; how much is in pyproject.toml.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/setup_venv.sh"
 prepare_venv requirements-dev.txt
 cd "$root"
-if [ $# -eq 0 ]; then
+if [ $# -eq 0 ] || [ "$*" = --cov ]; then
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-    set -- -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+    set -- -n 2 --dist loadfile "$@"
 fi
 exec .venv/bin/python -m pytest "$@"

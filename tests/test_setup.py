@@ -63,7 +63,7 @@ def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
     assert answer.returncode == 1 and "Python 3.11 or 3.12 is needed" in answer.stderr
 
 
-def test_coverage_is_demanded_of_the_whole_suite_alone(tmp_path):
+def test_the_whole_suite_runs_in_two_processes_and_coverage_is_demanded_of_it_alone(tmp_path):
     for name in ("setup_venv.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
     wanted = hashlib.sha256(b"".join((tmp_path / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt"))).hexdigest()
@@ -76,5 +76,6 @@ def test_coverage_is_demanded_of_the_whole_suite_alone(tmp_path):
     def told(*arguments):
         return subprocess.run([tmp_path / "run_tests.sh", *arguments], capture_output=True, text=True, check=True).stdout.split()
 
-    assert told()[:3] == ["-m", "pytest", "-n"] and "--cov" in told()
+    assert told() == ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
+    assert told("--cov") == [*told(), "--cov"]
     assert told("tests/runs", "-k", "journal") == ["-m", "pytest", "tests/runs", "-k", "journal"]
