@@ -127,6 +127,12 @@ def test_trained_networks_have_no_controllers_colour_but_the_baseline_its_own(su
     assert [to_hex(dot.get_facecolor()[0]) for dot in dots] == list(lines.values())
 
 
+def test_a_known_cell_is_called_by_its_title_and_not_searched():
+    (panel, _) = figures.training_curves([load_suite("reference-zoo-cpu", PROJECT_ROOT / "exp").final]).axes
+    assert panel.get_legend_handles_labels()[1] == ["NAONet"]
+    assert figures.model_name({"name": "rank1", "architecture": "prev:conv3x3"}) == "searched, rank 1"
+
+
 def test_many_searches_have_rows_of_their_own_and_no_title_runs_into_another(shelf):
     for controller in ("local", "uct", "evolution", "alphax", "guided", "random"):
         shelf.search("s", controller, 0, trials=4)
