@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up .venv once, then runs the tests; arguments go to pytest: ./run_tests.sh tests/runs -k journal, or -m slow
-# Without arguments, two processes share the tests, one thread each. With --cov, half as long again, it also fails if the tests execute too
-# little of alphaxenas/; how much is in pyproject.toml.
+# Without arguments, two processes share the tests, one thread each. With --cov, which is slower, it also fails if the tests
+# execute too little of alphaxenas/; how much is in pyproject.toml.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/setup_venv.sh"
 prepare_venv requirements-dev.txt

@@ -33,7 +33,7 @@ from alphaxenas.config_groups import (
     SpaceConfig,
     StudyConfig,
     TrainingConfig,
-)  # fmt: skip
+)
 from alphaxenas.devices import computes_bfloat16
 from alphaxenas.hints import did_you_mean
 from alphaxenas.parameters import ParameterError, check, parse
