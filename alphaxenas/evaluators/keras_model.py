@@ -20,7 +20,7 @@ from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.data.split import stratified_draw
-from alphaxenas.evaluators.trained import EVALUATION_BATCH, REWARDS, reward_of
+from alphaxenas.evaluators.trained import EVALUATION_BATCH, REWARDS, reward_of, set_aside_what_stays
 from alphaxenas.seeds import derived_seed, stream
 
 
@@ -84,6 +84,7 @@ class KerasModelEvaluator:
     ) -> None:
         if reward not in REWARDS:
             raise ValueError(f"Invalid value for `reward`. Expected one of {', '.join(REWARDS)}. Received: {reward!r}")
+        set_aside_what_stays()
         self._space, self._build, self._seed = space, build, seed
         self._learning_rate, self._from_logits, self._reward = learning_rate, from_logits, reward
         self._num_classes = data.num_classes
