@@ -226,6 +226,9 @@ def _check_together(config: Config) -> None:
         (limits, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
         (search.search_epochs or search.final_epochs or search.iterations or search.max_minutes, "iterations",
          "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)", search.iterations),
+        (search.final_weights == "shared" or config.space.space in ("chain", "mnist_chain")
+         or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
+         "final_weights", "'shared' where search and final have one budget, because rewards of one budget are compared", repr(search.final_weights)),
         (search.search_children or not search.uniform_share, "uniform_share", "0 where search_children is 0", search.uniform_share),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",

@@ -100,6 +100,7 @@ def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bo
     return TrainedEvaluator(
         search_space(config), child_network(config, data.num_classes), data, child_recipe(config), config.child.batch_size, seed,
         share_weights, augment=config.data.augment, cutout=config.data.cutout, reward=config.child.reward,
+        final_weights=config.search.final_weights,
     )  # fmt: skip
 
 

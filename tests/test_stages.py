@@ -121,6 +121,14 @@ def test_a_dry_run_needs_a_limit_that_counts_something(tmp_path):
         configured(tmp_path, search_epochs=0, final_epochs=0)
 
 
+def test_finals_from_scratch_need_a_budget_of_their_own_beside_shared_weights(tmp_path):
+    same = {"search_epochs": 2, "search_fraction": 0.5, "final_epochs": 2, "final_fraction": 0.5}
+    with pytest.raises(ParameterError, match="`final_weights`. Expected 'shared'"):
+        configured(tmp_path, **same)
+    for allowed in ({"final_weights": "shared"}, {"space": "chain"}, {"final_epochs": 3}):
+        configured(tmp_path, **same | allowed)
+
+
 def test_a_uniform_share_needs_children_drawn_per_game(tmp_path):
     with pytest.raises(ParameterError, match="uniform_share"):
         configured(tmp_path, search_children=0, uniform_share=0.5)

@@ -1,8 +1,10 @@
 """Evaluators that train a child and measure its accuracy on the validation images.
 
 With shared weights a child starts from what the children before it left in the bank and returns what it learned; from
-scratch it starts from its initial values, which depend on the run's seed alone. The learning rate of every evaluation
-follows one cosine down to zero, so that rewards of one budget are comparable.
+scratch it starts from its initial values, which depend on the run's seed alone. Accuracies with shared weights rank the
+children of one search, but say how well its weights are trained as much as how good an architecture is: between searches
+they cannot be compared. The architecture that a game ends with is therefore trained from scratch, unless one asks
+otherwise. The learning rate of every evaluation follows one cosine down to zero, so that rewards of one budget are comparable.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ CALIBRATION_BATCHES = 10
 EVALUATION_BATCH = 250
 REWARDS = ("last", "best")
 """Which epoch's validation accuracy is the reward."""
+FINAL_WEIGHTS = ("scratch", "shared")
+"""What the architecture that a game ends with starts from."""
 
 
 class TrainedEvaluator:
@@ -44,9 +48,11 @@ class TrainedEvaluator:
         cutout: Side of the square cut out of training images; 0 for none.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an optimistic
             figure, and costs a validation after every epoch.
+        final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
+            weights. From scratch they leave no trace in the bank.
 
     Raises:
-        ValueError: `reward` is neither.
+        ValueError: `reward` or `final_weights` is no value it may have.
     """
 
     def __init__(
@@ -61,9 +67,11 @@ class TrainedEvaluator:
         augment: bool = True,
         cutout: int = 0,
         reward: str = "last",
+        final_weights: str = "scratch",
     ) -> None:
-        if reward not in REWARDS:
-            raise ValueError(f"Invalid value for `reward`. Expected one of {', '.join(REWARDS)}. Received: {reward!r}")
+        for name, value, allowed in (("reward", reward, REWARDS), ("final_weights", final_weights, FINAL_WEIGHTS)):
+            if value not in allowed:
+                raise ValueError(f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}")
         set_aside_what_stays()
         self.bank = WeightBank(seed)
         self._space = space
@@ -73,6 +81,7 @@ class TrainedEvaluator:
         self._seed = seed
         self._share_weights = share_weights
         self._reward = reward
+        self._final_weights = final_weights
         self._training = Batches.of(data, "train", batch_size, augment, cutout)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
 
@@ -88,7 +97,7 @@ class TrainedEvaluator:
             status `"failed"`, reward 0 and a reason, and leaves the shared weights as they were.
         """
         begin = time.perf_counter()
-        bank = self.bank if self._share_weights else WeightBank(self._seed)
+        bank = self.bank if self._shares(proposal) else WeightBank(self._seed)
         network = self._build(self._space.decode(proposal.tokens))
         metrics: dict[str, float] = {}
         child = None
@@ -114,9 +123,13 @@ class TrainedEvaluator:
         if self._share_weights:
             self.bank.restore(state)
 
+    def _shares(self, proposal: Proposal) -> bool:
+        """Whether the child starts from the shared weights."""
+        return self._share_weights and not (proposal.purpose == "final" and self._final_weights == "scratch")
+
     def _score(self, child: CompiledChild, proposal: Proposal, metrics: dict[str, float]) -> float:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
-        drawn_by = ("trial", proposal.number) if self._share_weights else ()
+        drawn_by = ("trial", proposal.number) if self._shares(proposal) else ()
         if epochs == 0:
             child.calibrate(itertools.islice(self._training.epoch(self._seed, 0, fraction, drawn_by), CALIBRATION_BATCHES))
             return child.accuracy(self._validation.in_order())
@@ -126,7 +139,7 @@ class TrainedEvaluator:
         )  # fmt: skip
         last = history[-1]
         metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
-        if self._share_weights and proposal.keeps_weights:
+        if self._shares(proposal) and proposal.keeps_weights:
             child.store()
         return reward_of([record["validation_accuracy"] for record in history if "validation_accuracy" in record], self._reward)
 

@@ -27,7 +27,7 @@ _TRAINING = (
     "train_learning_rate", "train_batch_size", "warmup_epochs", "train_label_smoothing", "train_weight_decay", "train_cutout",
     "train_gradient_clip", "train_precision",
 )
-_BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction")
+_BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction", "final_weights")
 _METHOD = (
     "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
     "dirichlet_weight", "refresh_after", "search_children", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps",
@@ -293,9 +293,8 @@ def _budget_words(suite: Suite) -> str:
     if run is None:
         return ""
     chosen = run.parameters
-    return "; ".join(
-        f"{kind} {chosen[f'{kind}_epochs']} epochs on {chosen[f'{kind}_fraction']:.0%} of the images" for kind in ("search", "final")
-    )
+    words = [f"{kind} {chosen[f'{kind}_epochs']} epochs on {chosen[f'{kind}_fraction']:.0%} of the images" for kind in ("search", "final")]
+    return "; ".join(words) + (", from scratch" if chosen.get("final_weights") == "scratch" else "")
 
 
 def _listed(values: Any, between: str = ", ") -> str:

@@ -19,7 +19,7 @@ from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
 COMMON = {
-    "controllers", "seeds", "iterations", "trials", "max_minutes", "search_epochs", "search_fraction", "final_epochs", "final_fraction",
+    "controllers", "seeds", "iterations", "trials", "max_minutes", "search_epochs", "search_fraction", "final_epochs", "final_fraction", "final_weights",
     "search_children", "checkpoint_every",
 }  # fmt: skip
 """Parameters of the search that every controller shares, and those of the coach."""

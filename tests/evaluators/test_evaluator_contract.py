@@ -241,6 +241,28 @@ class TestSharedWeights:
         moved = {name for part in before for name in before[part] if not np.array_equal(before[part][name], evaluator.state()[part][name])}
         assert not any("conv3x3" in name for name in moved) and "stem/kernel" in moved
 
+    def test_a_final_starts_from_scratch_and_leaves_no_trace_in_the_shared_weights(self):
+        evaluator, final = shared_weights(), replace(proposal(2, epochs=2), purpose="final")
+        alone = from_scratch().evaluate(final)
+        evaluator.evaluate(proposal(0, epochs=3))
+        before = pack(evaluator.state())
+        for number in (2, 7):
+            outcome = evaluator.evaluate(replace(final, number=number))
+            assert (outcome.reward, outcome.metrics) == (alone.reward, alone.metrics)
+        assert pack(evaluator.state()) == before
+
+    def test_a_final_goes_on_from_shared_weights_where_asked(self):
+        evaluator, final = shared_weights(final_weights="shared"), replace(proposal(2, epochs=2), purpose="final")
+        evaluator.evaluate(proposal(0, epochs=3))
+        before = pack(evaluator.state())
+        assert evaluator.evaluate(final).metrics["loss"] < from_scratch().evaluate(final).metrics["loss"]
+        assert pack(evaluator.state()) != before
+
+    @pytest.mark.parametrize("name", ["reward", "final_weights"])
+    def test_an_unknown_choice_is_refused(self, name):
+        with pytest.raises(ValueError, match=f"`{name}`. Expected .*, .*. Received: 'mean'"):
+            shared_weights(**{name: "mean"})
+
 
 def test_what_was_there_before_the_first_evaluator_is_set_aside_once():
     shared_weights()
