@@ -15,6 +15,7 @@ from alphaxenas.children.macro_network import WIDENING, MacroNetwork
 from alphaxenas.children.micro_network import MicroNetwork
 from alphaxenas.children.training import Network, Recipe
 from alphaxenas.config import Config
+from alphaxenas.config_groups import CHAIN_SPACES
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.spaces.chain import Chain
 from alphaxenas.spaces.chosen import chosen_space
@@ -60,4 +61,4 @@ def shares_weights(config: Config) -> bool:
 
 def is_declared(config: Config) -> bool:
     """Whether the space is one of declared choices (`alphaxenas.spaces.declared`): a layer chain."""
-    return config.space.space in ("chain", "mnist_chain")
+    return config.space.space in CHAIN_SPACES

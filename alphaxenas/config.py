@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.config_groups import (
+    CHAIN_SPACES,
     CHAINS_TABLE,
     FIELDS,
     GROUPS,
@@ -226,7 +227,7 @@ def _check_together(config: Config) -> None:
         (limits, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
         (search.search_epochs or search.final_epochs or search.iterations or search.max_minutes, "iterations",
          "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)", search.iterations),
-        (search.final_weights == "shared" or config.space.space in ("chain", "mnist_chain")
+        (search.final_weights == "shared" or config.space.space in CHAIN_SPACES
          or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
          "final_weights", "'shared' where search and final have one budget, because rewards of one budget are compared", repr(search.final_weights)),
         (search.search_children or not search.uniform_share, "uniform_share", "0 where search_children is 0", search.uniform_share),

@@ -22,6 +22,8 @@ CHAINS_TABLE = "chains"
 OPERATIONS = ("conv1x1", "conv3x3", "conv5x5", "conv7x7", "sep3x3", "sep5x5", "sep7x7", "identity", "maxpool3x3", "avgpool3x3")
 COMBINATIONS = ("add", "concat")
 SPACES = ("cell", "chain", "mnist_chain", "micro", "macro")
+CHAIN_SPACES = ("chain", "mnist_chain")
+"""Spaces of layer chains, whose children are all trained from scratch; in the others children share weights."""
 CHAIN_FORMS = ("image", "line")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")

@@ -5,8 +5,9 @@
 Runs go to exp/<run>/ and are continued or reused; notebook 05 shows them with `-p run <run>`. Prints JSON last: every
 measure with the values of both, the mean difference, its 95 % bootstrap interval over seeds, and Wilcoxon's p.
 
-With shared weights a search also trains what it likes more often than random search does. `--scratch-epochs N` tells better
-cells from better-trained weights: the best of every search is trained anew, from initial values, for N epochs on all training
+Finals are trained from scratch unless `-p final_weights shared`: then a search also trains what it likes more often than random
+search does, and its ratings say as much about that as about the cells. `--scratch-epochs N` tells the two apart, or checks finals
+of a short budget by a longer one: the best of every search is trained anew, from initial values, for N epochs on all training
 images, at the size of the search, and rated on the validation images.
 """
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from alphaxenas.config_groups import CHAIN_SPACES
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.seeds import stream
 
@@ -228,7 +229,9 @@ def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) 
 
     Returns:
         Best final reward at equal trials, images and seconds; mean reward over the last quarter of the trials, of
-        children at the search budget and at the final budget. Measures without a common seed are left out.
+        children at the final budget and at the search budget. The last is left out where finals are trained from scratch and
+        the others share weights, whose ratings say as much of the weights as of the architectures; so are measures without a
+        common seed.
     """
     pair = {label: groups[label] for label in (first, second) if label in groups}
     if len(pair) < 2:
@@ -240,7 +243,8 @@ def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) 
         values = [{run.seed: best_so_far(run, cost, end)[0] for run in runs} for runs in pair.values()]
         found.append((f"best final at equal {name}", values))
     end = common_end(both, "trials")
-    for purpose in ("search", "final"):
+    shared = any(run.parameters.get("final_weights") == "scratch" and run.parameters.get("space") not in CHAIN_SPACES for run in both)
+    for purpose in ("final",) if shared else ("search", "final"):
         values = [{run.seed: last_quarter(run, purpose, end) for run in runs} for runs in pair.values()]
         found.append((f"mean {purpose} reward, last quarter of trials", values))
     compared = [paired(measure, ours, theirs, (first, second)) for measure, (ours, theirs) in found]
