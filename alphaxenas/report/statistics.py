@@ -304,9 +304,11 @@ def _verdict(spread: Interval, names: tuple[str, str]) -> str:
     first, second = names
     if spread.low is None:
         return "One seed has no interval: nothing is shown."
-    if spread.low <= 0 <= spread.high:
+    if spread.low <= ROUNDING and spread.high >= -ROUNDING:
         return "The interval contains 0: no difference is shown."
     ahead = first if spread.mean > 0 else second
     if spread.count < FEWEST_SEEDS:
         return f"{ahead} is ahead, but {spread.count} seeds are too few to show a difference."
     return f"{ahead} is better: the interval lies on one side of 0."
+ROUNDING = 1e-9
+"""Bounds of an interval nearer to 0 are taken to be 0: differences of accuracies are sums of rounded numbers."""

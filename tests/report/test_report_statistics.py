@@ -120,6 +120,13 @@ def test_ratings_with_shared_weights_are_not_compared_where_finals_are_from_scra
     assert any("mean search" in each.measure for each in statistics.compare(groups, "a", "b")) == told
 
 
+def test_an_interval_that_ends_at_zero_shows_nothing():
+    # Ten differences in steps of 1/359, as of validation accuracies on digits; the lower bound comes out as 1e-17.
+    steps = [4, 2, 3, 0, 3, -5, 3, -1, 7, 5]
+    found = statistics.paired("best", {seed: 0.9 + step / 359 for seed, step in enumerate(steps)}, dict.fromkeys(range(10), 0.9), ("A", "B"))
+    assert abs(found.interval.low) < 1e-9 < found.interval.mean and "no difference is shown" in found.verdict
+
+
 def test_the_last_quarter_averages_one_purpose_at_a_time():
     records = [record(reward=0.1)] * 6 + [record(reward=0.4), record("final", 0.9, 0.9)]
     assert statistics.last_quarter(run(*records), "search", 8) == pytest.approx(0.4)
