@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, interval, is_cached
+from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, is_cached
 from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
 from alphaxenas.spaces.zoo import PREFIX, zoo_cell
 
@@ -121,53 +121,6 @@ def policy_curves(groups: Groups) -> Figure:
     if len(figure.axes) == len(panels):
         figure.axes[1].set_ylim(bottom=0)
         figure.axes[2].set_ylim(0, 1.05)
-    return figure
-
-
-def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """What the policy of an ENAS search drew, round by round: mean accuracy with the shared weights, entropy, how many differ.
-
-    Args:
-        searches: Name to the records of its rounds.
-    """
-    panels = {"accuracy with shared weights": "reward", "entropy of a game (nats)": "entropy", "different among a round's draws": "unique"}
-    told = {name: [record for record in rounds if "reward" in record] for name, rounds in searches.items()}
-    if not any(told.values()):
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, "No policy has learnt here.")
-        return figure
-    figure, axes = new_figure(1, len(panels), height=3.5, sharex=True)
-    for panel, (title, field) in zip(axes, panels.items()):
-        for look, (name, rounds) in zip(looks(told).values(), told.items()):
-            if rounds:
-                course = [record[field] for record in rounds]
-                panel.plot([record["round"] for record in rounds], course, color=look.colour, linestyle=look.dashes, linewidth=1.6, marker=look.marker,
-                           markersize=4, label=name)
-        panel.set_title(title)
-        panel.set_xlabel("round")
-        panel.xaxis.get_major_locator().set_params(integer=True)
-    axes[2].set_ylim(0, 1.05)
-    axes[0].legend(frameon=False, fontsize=9)
-    return figure
-
-
-def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test accuracy") -> Figure:
-    """Accuracies of trainings as dots, seeds of one network in a row, with the mean and its 95 % interval.
-
-    Args:
-        tests: Network to seed to accuracy.
-        measure: What the axis is called.
-    """
-    figure, (panel,) = new_figure(height=1.0 + 0.55 * len(tests))
-    for row, (look, (name, found)) in enumerate(zip(looks(tests).values(), tests.items())):
-        spread = interval(list(found.values()))
-        panel.plot(list(found.values()), np.full(len(found), row), "o", color=look.colour, alpha=0.5, markersize=6)
-        if spread.low is not None:
-            panel.plot([spread.low, spread.high], [row, row], color=look.colour, linewidth=2)
-        panel.plot([spread.mean], [row], "|", color=look.colour, markersize=16, markeredgewidth=2.5)
-    panel.set_yticks(range(len(tests)), list(tests))
-    panel.set_ylim(len(tests) - 0.5, -0.5)
-    panel.set_xlabel(measure)
     return figure
 
 

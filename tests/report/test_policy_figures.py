@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alphaxenas.report import figures
+from alphaxenas.report import figures, policy_figures
 from alphaxenas.report.pictures import drawings
 from alphaxenas.report.runs import choose_suite, load_run
 from alphaxenas.report.statistics import interval
@@ -29,7 +29,7 @@ def test_curves_are_those_of_the_journal(shelf):
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_every_training_is_a_dot_and_every_network_has_its_mean(seeds):
     tests = {"found": {seed: 0.9 + 0.01 * seed for seed in range(seeds)}, "made by hand": {seed: 0.8 for seed in range(seeds)}}
-    panel = figures.accuracy_dots(tests).axes[0]
+    panel = policy_figures.accuracy_dots(tests).axes[0]
     dots = [line for line in panel.lines if line.get_marker() == "o"]
     means = [float(line.get_xdata()[0]) for line in panel.lines if line.get_marker() == "|"]
     assert [len(line.get_xdata()) for line in dots] == [seeds, seeds]
@@ -50,9 +50,9 @@ def test_chains_and_macro_architectures_are_drawn_below_each_other_without_touch
 
 def test_rounds_of_enas_are_curves_of_what_the_policy_drew():
     rounds = [{"round": number, "reward": number / 10, "entropy": 3.0 - number, "unique": 0.9} for number in range(3)]
-    figure = figures.round_curves({"micro": rounds, "macro": [{"round": 0, "loss": 1.0}]})
+    figure = policy_figures.round_curves({"micro": rounds, "macro": [{"round": 0, "loss": 1.0}]})
     assert [list(panel.lines[0].get_ydata()) for panel in figure.axes] == [[0.0, 0.1, 0.2], [3.0, 2.0, 1.0], [0.9] * 3]
-    assert len(figures.round_curves({}).axes) == 1
+    assert len(policy_figures.round_curves({}).axes) == 1
 
 
 def test_a_suite_of_policies_alone_is_none_that_notebook_05_could_show(tmp_path):
