@@ -27,7 +27,9 @@ CHAIN_SPACES = ("chain", "mnist_chain")
 CHAIN_FORMS = ("image", "line")
 OPTIMIZERS = ("momentum", "adam")
 REWARDS = ("last", "best")
+"""Which epoch's validation accuracy is the reward."""
 FINAL_WEIGHTS = ("scratch", "shared")
+"""What the architecture that a game ends with starts from."""
 PRECISIONS = ("float32", "bfloat16", "auto")
 ZOO = tuple(sorted(file.stem for file in (PROJECT_ROOT / "alphaxenas" / "spaces" / "zoo").glob("*.json")))
 EXPORT_FORMATS = ("keras", "savedmodel", "onnx")

@@ -21,16 +21,13 @@ import tensorflow as tf
 from alphaxenas.children.bank import WeightBank
 from alphaxenas.children.fitting import fit
 from alphaxenas.children.training import CompiledChild, DivergedError, Network, Recipe
+from alphaxenas.config_groups import FINAL_WEIGHTS, REWARDS
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 
 CALIBRATION_BATCHES = 10
 EVALUATION_BATCH = 250
-REWARDS = ("last", "best")
-"""Which epoch's validation accuracy is the reward."""
-FINAL_WEIGHTS = ("scratch", "shared")
-"""What the architecture that a game ends with starts from."""
 
 
 class TrainedEvaluator:

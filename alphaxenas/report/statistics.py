@@ -27,6 +27,8 @@ REFERENCE = NAMES["random"]
 """What every other search is compared with."""
 RESAMPLES = 10_000
 FEWEST_SEEDS = 5
+ROUNDING = 1e-9
+"""Bounds of an interval nearer to 0 are taken to be 0: differences of accuracies are sums of rounded numbers."""
 LAST_SHARE = 0.25
 """The part of the trials, at the end, that is averaged to see where a search has arrived."""
 _POINTS = 200
@@ -310,5 +312,3 @@ def _verdict(spread: Interval, names: tuple[str, str]) -> str:
     if spread.count < FEWEST_SEEDS:
         return f"{ahead} is ahead, but {spread.count} seeds are too few to show a difference."
     return f"{ahead} is better: the interval lies on one side of 0."
-ROUNDING = 1e-9
-"""Bounds of an interval nearer to 0 are taken to be 0: differences of accuracies are sums of rounded numbers."""
