@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from alphaxenas.runs import Journal  # noqa: E402
 from alphaxenas.runs.files import write_atomically  # noqa: E402
 from alphaxenas.seeds import stream  # noqa: E402
-from alphaxenas.spaces.ready_chains import convolution_chains  # noqa: E402
+from alphaxenas.spaces.chains.presets import convolution_chains  # noqa: E402
 
 if TYPE_CHECKING:
     from alphaxenas.data.images import ImageData
@@ -113,10 +113,10 @@ def _evaluator(space: object, options: argparse.Namespace) -> object:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
-    from alphaxenas.children.chain_network import convolution_chain
-    from alphaxenas.children.training import Recipe
     from alphaxenas.data import load_data
     from alphaxenas.evaluators.trained import TrainedEvaluator
+    from alphaxenas.networks.chain import convolution_chain
+    from alphaxenas.networks.training.loop import Recipe
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

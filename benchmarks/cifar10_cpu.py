@@ -24,13 +24,13 @@ def main() -> None:
     options = arguments.parse_args()
 
     from alphaxenas.config import from_values, load_profile
-    from alphaxenas.devices import prepare_tensorflow
+    from alphaxenas.networks.devices import prepare_tensorflow
 
     given = {"run": options.run, "seed": options.seed, "data_dir": options.data_dir}
     config = from_values({**load_profile("cifar10-cpu"), **given})
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
-    from alphaxenas.stages import load_images, search, train_best
+    from alphaxenas.pipelines.search import load_images, search, train_best
 
     data = load_images(config)
     found = search(config, "alphaxenas", config.run.seed, data)

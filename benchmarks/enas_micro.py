@@ -3,7 +3,7 @@
     python benchmarks/enas_micro.py [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 5] [--epochs 8] [-p NAME VALUE]...
 
 1. Shared weights are trained with uniformly drawn architectures, the policy on their ratings, and cells are derived
-   (`alphaxenas.enas_stage.search`; by default 8 filters, 3 cells, a stem of stride 2, a tenth of CIFAR-10's training images).
+   (`alphaxenas.pipelines.enas.search`; by default 8 filters, 3 cells, a stem of stride 2, a tenth of CIFAR-10's training images).
 2. `--architectures` random architectures are rated with the shared weights, all on all validation images, and trained from
    scratch for `--epochs` epochs at the same size. Spearman's correlation of the two, with its bootstrap interval.
 3. ENAS retrains what it derives and takes the best; random search may retrain as many. So of the `--retrained` best derived
@@ -44,14 +44,14 @@ def main() -> None:
     options = arguments.parse_args()
 
     from alphaxenas.config import from_values, parse_value
-    from alphaxenas.devices import prepare_tensorflow
+    from alphaxenas.networks.devices import prepare_tensorflow
 
     given = {name: parse_value(name, value) for name, value in options.parameters}
     config = from_values({**DEFAULTS, **given, "run": options.run})
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
-    from alphaxenas.enas_stage import derive, enas_space
-    from alphaxenas.stages import load_images
+    from alphaxenas.pipelines.enas import derive, enas_space
+    from alphaxenas.pipelines.search import load_images
 
     data = load_images(config)
     derived = derive(config, "micro", data=data)[: options.retrained]
@@ -77,14 +77,14 @@ def rated(config, architectures, data) -> list[float]:
     """Validation accuracy of each with the shared weights as the search left them; rated once, then read."""
     import itertools
 
-    from alphaxenas.chain_stage import child_recipe
-    from alphaxenas.children.supernet import Supernet
     from alphaxenas.data.pipeline import Batches
-    from alphaxenas.enas import CALIBRATION_BATCHES
-    from alphaxenas.enas_stage import enas_supernetwork
     from alphaxenas.evaluators.trained import EVALUATION_BATCH
+    from alphaxenas.pipelines.enas import enas_supernetwork
+    from alphaxenas.pipelines.factory import child_recipe
+    from alphaxenas.pipelines.search import open_stage
     from alphaxenas.runs.checkpoint import Checkpoints
-    from alphaxenas.stages import open_stage
+    from alphaxenas.supernet.enas import CALIBRATION_BATCHES
+    from alphaxenas.supernet.supernet import Supernet
 
     stage = f"enas-micro-s{config.run.seed}"
     with open_stage(config, "enas-rated", config.parameters("data", "child", "enas")) as folder:
@@ -111,11 +111,11 @@ class Scratch:
 
     def accuracy(self, architecture, seed: int) -> float:
         """Validation accuracy after the epochs asked for; `seed` is that of initial weights and batches."""
-        from alphaxenas.chain_stage import child_recipe
         from alphaxenas.contracts import Budget, Proposal
-        from alphaxenas.enas_stage import enas_space, enas_supernetwork
         from alphaxenas.evaluators.trained import TrainedEvaluator
-        from alphaxenas.stages import open_stage
+        from alphaxenas.pipelines.enas import enas_space, enas_supernetwork
+        from alphaxenas.pipelines.factory import child_recipe
+        from alphaxenas.pipelines.search import open_stage
 
         config, data = self._config, self._data
         parameters = {**config.parameters("data", "child"), "enas_nodes": config.enas.enas_nodes, "epochs": self._options.epochs}

@@ -40,12 +40,12 @@ def main() -> None:
     arguments.add_argument("--seed", type=int, default=0)
     options = arguments.parse_args()
 
-    from alphaxenas.devices import prepare_tensorflow
+    from alphaxenas.networks.devices import prepare_tensorflow
 
     prepare_tensorflow(options.threads, True)
     space, network = spaces(options)
-    from alphaxenas.children.recipe import Recipe
-    from alphaxenas.children.supernet import Supernet
+    from alphaxenas.networks.training.recipe import Recipe
+    from alphaxenas.supernet.supernet import Supernet
 
     rng = np.random.default_rng(options.seed)
     supernet = Supernet(network, (options.side, options.side, 3), Recipe(learning_rate=0.01), options.seed)
@@ -57,10 +57,10 @@ def main() -> None:
 
 def spaces(options):
     """The space, and all its networks of the chosen size."""
-    from alphaxenas.children.macro_network import MacroNetwork
-    from alphaxenas.children.micro_network import MicroNetwork
-    from alphaxenas.children.supernetworks import MacroSupernetwork, MicroSupernetwork
+    from alphaxenas.networks.macro import MacroNetwork
+    from alphaxenas.networks.micro import MicroNetwork
     from alphaxenas.spaces import MacroSpace, MicroSpace
+    from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork
 
     if options.space == "micro":
         space = MicroSpace()

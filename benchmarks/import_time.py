@@ -15,8 +15,8 @@ from pathlib import Path
 LIMIT_SECONDS = 0.3
 LIGHT_ROOMS = (
     "alphaxenas.spaces",
-    "alphaxenas.controllers.random_search",
-    "alphaxenas.controllers.tree",
+    "alphaxenas.controllers.baselines.random_search",
+    "alphaxenas.controllers.mcts.tree",
     "alphaxenas.report",
     "alphaxenas.runs",
 )

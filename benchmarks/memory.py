@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 import psutil
 
-from alphaxenas.children.cell_network import CellNetwork
-from alphaxenas.children.training import Recipe
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.networks.cell import CellNetwork
+from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.spaces import CellSpace
 
 FIRST = 50

@@ -20,10 +20,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-from alphaxenas.controllers.nao_model import NAOModel  # noqa: E402
-from alphaxenas.controllers.nao_quality import laid_out, measured  # noqa: E402
-from alphaxenas.controllers.nao_settings import PRESETS, NetworkSettings  # noqa: E402
-from alphaxenas.controllers.nao_walk import ascent  # noqa: E402
+from alphaxenas.controllers.nao.model import NAOModel  # noqa: E402
+from alphaxenas.controllers.nao.quality import laid_out, measured  # noqa: E402
+from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings  # noqa: E402
+from alphaxenas.controllers.nao.trajectory import ascent  # noqa: E402
 from alphaxenas.seeds import stream  # noqa: E402
 from alphaxenas.spaces.micro import MicroSpace  # noqa: E402
 

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from alphaxenas.config import PROJECT_ROOT  # noqa: E402
-from alphaxenas.study_choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where  # noqa: E402
+from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where  # noqa: E402
 
 if TYPE_CHECKING:
-    from alphaxenas.report.sample_efficiency import Course
+    from alphaxenas.report.sample_efficiency.measures import Course
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,10 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[ControllerChoice, ...]) -> int:
-    from alphaxenas.report import sample_efficiency as report
-    from alphaxenas.report.sample_journals import load_study
+    from alphaxenas.report.sample_efficiency import measures as report
+    from alphaxenas.report.sample_efficiency.journals import load_study
     from alphaxenas.runs import RunFolder
-    from alphaxenas.study import STAGE, check_study, run_study
+    from alphaxenas.tabular.study import STAGE, check_study, run_study
 
     after = [_queries(text) for text in options.regret.split(",") if text.strip()]
     processes = options.processes or len(os.sched_getaffinity(0))

@@ -31,16 +31,16 @@ def main() -> None:
     options = arguments.parse_args()
 
     from alphaxenas.config import from_values, load_profile, parse_value
-    from alphaxenas.devices import prepare_tensorflow
+    from alphaxenas.networks.devices import prepare_tensorflow
 
     run = options.run or f"vs-random-{Path(options.profile).stem}"
     given = {name: parse_value(name, value) for name, value in options.parameters}
     config = from_values({**load_profile(options.profile), **given, "run": run, "controllers": ["alphaxenas", "random"]})
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
+    from alphaxenas.pipelines.search import load_images, search
     from alphaxenas.report.runs import load_suite
     from alphaxenas.report.statistics import compare, paired
-    from alphaxenas.stages import load_images, search
 
     data = load_images(config)
     for seed in range(options.seeds):
@@ -68,7 +68,7 @@ def main() -> None:
 def from_scratch(config, stored, data, epochs: int) -> float:
     """Validation accuracy of the best final of a stored search, trained without the weights of that search."""
     from alphaxenas.contracts import Budget, Proposal
-    from alphaxenas.stages import cell_space, make_evaluator
+    from alphaxenas.pipelines.search import cell_space, make_evaluator
 
     space = cell_space(config)
     best = max((record for record in stored.records if record["purpose"] == "final"), key=lambda record: record["reward"])

@@ -34,9 +34,9 @@ def main() -> None:
 
     import tensorflow as tf
 
-    from alphaxenas.children.bank import WeightBank
-    from alphaxenas.children.cell_network import CellNetwork
-    from alphaxenas.children.training import CompiledChild, Recipe
+    from alphaxenas.networks.bank import WeightBank
+    from alphaxenas.networks.cell import CellNetwork
+    from alphaxenas.networks.training.loop import CompiledChild, Recipe
     from alphaxenas.spaces.cell import CellSpace
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)

@@ -1,4 +1,4 @@
-"""The peer of `step_time.py`: the child of `alphaxenas.children.cell_network` as a PyTorch module, eager, channels_last."""
+"""The peer of `step_time.py`: the child of `alphaxenas.networks.cell` as a PyTorch module, eager, channels_last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from alphaxenas.children.cell_network import CellNetwork
+from alphaxenas.networks.cell import CellNetwork
 
 
 class TorchChild:

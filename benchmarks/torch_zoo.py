@@ -1,4 +1,4 @@
-"""The peer of `zoo_step.py`: the network of `alphaxenas.children.micro_network` as a PyTorch module, eager, channels_last."""
+"""The peer of `zoo_step.py`: the network of `alphaxenas.networks.micro` as a PyTorch module, eager, channels_last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from alphaxenas.children.micro_network import STEM_FACTOR, MicroNetwork
+from alphaxenas.networks.micro import STEM_FACTOR, MicroNetwork
 
 
 class TorchZooChild:

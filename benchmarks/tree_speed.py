@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from alphaxenas.controllers.tree import Prediction, Tree  # noqa: E402
+from alphaxenas.controllers.mcts.tree import Prediction, Tree  # noqa: E402
 from alphaxenas.spaces import CellSpace  # noqa: E402
 
 SIMULATIONS = 20_000

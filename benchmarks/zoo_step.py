@@ -34,9 +34,9 @@ def main() -> None:
 
     import tensorflow as tf
 
-    from alphaxenas.children.bank import WeightBank
-    from alphaxenas.children.micro_network import MicroNetwork
-    from alphaxenas.children.training import CompiledChild, Recipe
+    from alphaxenas.networks.bank import WeightBank
+    from alphaxenas.networks.micro import MicroNetwork
+    from alphaxenas.networks.training.loop import CompiledChild, Recipe
     from alphaxenas.spaces.zoo import zoo_cell
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)

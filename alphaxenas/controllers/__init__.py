@@ -3,7 +3,7 @@
 TensorFlow is loaded when an `AlphaXENAS` is made, not by importing this package.
 """
 
-from alphaxenas.controllers.alphaxenas import AlphaXENAS
+from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
 from alphaxenas.controllers.rounds import Rounds, Strategy
 

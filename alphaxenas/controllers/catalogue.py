@@ -8,18 +8,18 @@ from typing import Any
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers.rounds import Rounds
-from alphaxenas.hints import did_you_mean
+from alphaxenas.suggestions import did_you_mean
 
 _STRATEGIES = {
-    "random": "random_search.RandomSearch",
-    "uct": "uct.UCT",
-    "alphax": "alphax.AlphaX",
-    "evolution": "evolution.RegularizedEvolution",
-    "local": "local_search.LocalSearch",
-    "guided": "guided.GuidedSearch",
-    "reinforce": "reinforce.Reinforce",
-    "controller_pool": "reinforce.Reinforce",
-    "nao": "nao.NAO",
+    "random": "baselines.random_search.RandomSearch",
+    "uct": "mcts.uct.UCT",
+    "alphax": "surrogate.alphax.AlphaX",
+    "evolution": "baselines.evolution.RegularizedEvolution",
+    "local": "baselines.local_search.LocalSearch",
+    "guided": "surrogate.guided.GuidedSearch",
+    "reinforce": "policy_gradient.reinforce.Reinforce",
+    "controller_pool": "policy_gradient.reinforce.Reinforce",
+    "nao": "nao.controller.NAO",
 }
 _PRESETS = {"controller_pool": {"policies": 4, "imitation": 0.1, "restart_below": 0.5}}
 """Settings that make another controller of a class; those given go before."""
@@ -48,12 +48,12 @@ def make_controller(
     if name not in CONTROLLERS:
         raise ValueError(f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}{did_you_mean(name, CONTROLLERS)}")
     if name == "alphaxenas":
-        from alphaxenas.controllers.alphaxenas import AlphaXENAS
+        from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
         settings = {"search_children": searches_per_final, **settings}
         _check(name, AlphaXENAS, settings)
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
-    module, kind = _STRATEGIES[name].split(".")
+    module, kind = _STRATEGIES[name].rsplit(".", 1)
     strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)
     settings = {**_PRESETS.get(name, {}), **settings}
     _check(name, strategy, settings)

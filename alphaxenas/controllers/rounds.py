@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.outstanding import Outstanding
+from alphaxenas.controllers.pending import Outstanding
 
 
 class Strategy(Protocol):

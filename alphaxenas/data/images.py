@@ -12,8 +12,8 @@ import numpy as np
 from alphaxenas.data.download import DataError
 from alphaxenas.data.published import PUBLISHED, Examples, read_digits, read_user_arrays
 from alphaxenas.data.split import stratified_draw, take_out
-from alphaxenas.hints import did_you_mean
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import pandas

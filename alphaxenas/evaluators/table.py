@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Outcome, Proposal
-from alphaxenas.data.benchmark_tables import BenchmarkTable, Scores
+from alphaxenas.tabular.benchmark_tables import BenchmarkTable, Scores
 
 
 class TableEvaluator:

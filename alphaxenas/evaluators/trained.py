@@ -18,13 +18,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from alphaxenas.children.bank import WeightBank
-from alphaxenas.children.fitting import fit
-from alphaxenas.children.training import CompiledChild, DivergedError, Network, Recipe
-from alphaxenas.config_groups import FINAL_WEIGHTS, REWARDS
+from alphaxenas.config.declarations import FINAL_WEIGHTS, REWARDS
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
+from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.training.fit import fit
+from alphaxenas.networks.training.loop import CompiledChild, DivergedError, Network, Recipe
 
 CALIBRATION_BATCHES = 10
 EVALUATION_BATCH = 250

@@ -13,7 +13,7 @@ from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, OTHE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from alphaxenas.controllers.nao_walk import Path
+    from alphaxenas.controllers.nao.trajectory import Path
 
 QUALITY = {
     "pairwise_accuracy": ("pairs in the right order", 0.5, (-0.04, 1.04)), "rank_correlation": ("rank correlation", 0.0, (-1.08, 1.08)),

@@ -81,8 +81,9 @@ def _show_pixels(axes: Axes, page: np.ndarray) -> None:
 
 def _natural_size(architecture: Any) -> tuple[float, float]:
     """Inches that suit a drawing; cells, chains and macro architectures know theirs, and pairs of cells stand side by side."""
-    from alphaxenas.spaces import chain_drawing, macro_drawing
-    from alphaxenas.spaces.drawing import natural_size
+    from alphaxenas.spaces.drawing import chain as chain_drawing
+    from alphaxenas.spaces.drawing import macro as macro_drawing
+    from alphaxenas.spaces.drawing.cell import natural_size
     from alphaxenas.spaces.macro import MacroArchitecture
 
     if isinstance(architecture, Chain):

@@ -10,7 +10,7 @@ from typing import Any
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.runs import Journal, read_json
-from alphaxenas.spaces.chosen import chosen_space
+from alphaxenas.spaces.from_parameters import chosen_space
 
 NAMES = {
     "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from alphaxenas.config_groups import CHAIN_SPACES
+from alphaxenas.config.declarations import CHAIN_SPACES
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.seeds import stream
 

@@ -11,7 +11,18 @@ import pandas
 
 from alphaxenas.report.figures import PREDICTED, model_name
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, best_records
-from alphaxenas.report.statistics import REFERENCE, Comparisons, best_so_far, common_end, cumulative_cost, fidelity_correlation, images_trained, interval, is_cached, is_trained
+from alphaxenas.report.statistics import (
+    REFERENCE,
+    Comparisons,
+    best_so_far,
+    common_end,
+    cumulative_cost,
+    fidelity_correlation,
+    images_trained,
+    interval,
+    is_cached,
+    is_trained,
+)
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

@@ -266,7 +266,7 @@ class CellSpace:
 
     def draw(self, architecture: Cell, axes: Any) -> None:
         """Draws the cell on matplotlib axes, inputs on the left, output on the right."""
-        from alphaxenas.spaces.drawing import draw_cell
+        from alphaxenas.spaces.drawing.cell import draw_cell
 
         draw_cell(architecture, axes)
 

@@ -257,7 +257,7 @@ class MacroSpace:
 
     def draw(self, architecture: MacroArchitecture, axes: Any) -> None:
         """Draws the chain from left to right, skip connections as arcs above it."""
-        from alphaxenas.spaces.macro_drawing import draw_macro
+        from alphaxenas.spaces.drawing.macro import draw_macro
 
         draw_macro([layer.operation for layer in architecture.layers], [layer.skips for layer in architecture.layers], axes)
 

@@ -286,7 +286,7 @@ class MicroSpace:
 
     def draw(self, architecture: MicroArchitecture, axes: Any) -> None:
         """Draws the two cells side by side on matplotlib axes, the normal cell on the left."""
-        from alphaxenas.spaces.drawing import draw_cell_pair
+        from alphaxenas.spaces.drawing.cell import draw_cell_pair
 
         draw_cell_pair(architecture.normal, architecture.reduction, axes)
 

@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from alphaxenas.hints import did_you_mean
+from alphaxenas.suggestions import did_you_mean
 
 OPERATIONS = (
     "conv1x1",

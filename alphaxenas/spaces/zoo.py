@@ -13,9 +13,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alphaxenas.hints import did_you_mean
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
+from alphaxenas.suggestions import did_you_mean
 
 PREFIX = "zoo:"
 _FOLDER = Path(__file__).with_name("zoo")

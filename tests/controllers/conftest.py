@@ -15,7 +15,7 @@ SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
 
 def alphaxenas(space, seed, uniform_share=0.0):
-    from alphaxenas.controllers.alphaxenas import AlphaXENAS
+    from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
     return AlphaXENAS(
         space, SEARCH, FINAL, expansions=4, search_children=3, refresh_after=5, tree_renewal=2, temperature=0.5,
@@ -28,7 +28,7 @@ def alphaxenas_uniform(space, seed):
 
 
 def alphaxenas_original(space, seed):
-    from alphaxenas.controllers.alphaxenas import AlphaXENAS
+    from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
     return AlphaXENAS(
         space, SEARCH, FINAL, expansions=3, search_children=0, refresh_after=4, tree_renewal=0, temperature=1.0,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from alphaxenas.controllers.alphax import AlphaX
-from alphaxenas.controllers.meta_dnn import MetaDNN
-from alphaxenas.controllers.random_search import RandomSearch
-from alphaxenas.controllers.uct import UCT
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.mcts.uct import UCT
+from alphaxenas.controllers.surrogate.alphax import AlphaX
+from alphaxenas.controllers.surrogate.meta_dnn import MetaDNN
 from tests.controllers.tabular import SPACE, Digits, queries, reward, search
 
 SMALL = {"meta_layers": (16, 16), "refit_every": 10}

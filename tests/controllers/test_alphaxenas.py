@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers.alphaxenas import AlphaXENAS
+from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.spaces import CellSpace
 

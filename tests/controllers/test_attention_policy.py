@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alphaxenas.controllers.attention_policy import AttentionPolicy, PolicySettings, _several
+from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings, _several
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 

@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from alphaxenas import config_groups, stages
 from alphaxenas.config import PROJECT_ROOT, from_values
-from alphaxenas.config_groups import SearchConfig
+from alphaxenas.config import declarations as config_groups
+from alphaxenas.config.declarations import SearchConfig
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import catalogue
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
+from alphaxenas.pipelines import search as stages
 from alphaxenas.report.runs import NAMES
 from alphaxenas.spaces import CellSpace
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from alphaxenas.controllers.evolution import RegularizedEvolution
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.baselines.evolution import RegularizedEvolution
+from alphaxenas.controllers.baselines.random_search import RandomSearch
 from tests.controllers.tabular import SPACE, Digits, queries, reward, search
 
 

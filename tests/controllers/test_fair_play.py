@@ -9,10 +9,10 @@ import pytest
 
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
-from alphaxenas.controllers.guided import GuidedSearch
-from alphaxenas.controllers.surrogates import SURROGATES
-from alphaxenas.data.benchmark_tables import read_table
+from alphaxenas.controllers.surrogate.alternatives import SURROGATES
+from alphaxenas.controllers.surrogate.guided import GuidedSearch
 from alphaxenas.evaluators.table import TableEvaluator
+from alphaxenas.tabular.benchmark_tables import read_table
 from tests.controllers.tabular import SPACE, reward
 
 QUICK = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alphaxenas.controllers.game import Game
+from alphaxenas.controllers.alphaxenas.schedule import Game
 
 
 def children(game, moves):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from alphaxenas.controllers.gaussian_process import GaussianProcess
-from alphaxenas.controllers.guided import GuidedSearch, _Transform
-from alphaxenas.controllers.random_search import RandomSearch
-from alphaxenas.controllers.surrogates import SURROGATES, make_surrogate
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.surrogate.alternatives import SURROGATES, make_surrogate
+from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
+from alphaxenas.controllers.surrogate.guided import GuidedSearch, _Transform
 from alphaxenas.spaces import CellSpace
-from alphaxenas.spaces.nasbench201 import NASBench201
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 
 SPACE = NASBench201()
 WORTH = {"none": 0.0, "skip_connect": 0.3, "nor_conv_1x1": 0.6, "nor_conv_3x3": 1.0, "avg_pool_3x3": 0.2}
@@ -41,7 +41,7 @@ def test_the_optimum_is_found_in_a_fraction_of_the_queries_of_random_search():
 
 
 def test_the_space_is_never_enumerated(monkeypatch):
-    import alphaxenas.controllers.guided as module
+    import alphaxenas.controllers.surrogate.guided as module
 
     monkeypatch.setattr(module, "complete_games", lambda space: pytest.fail("the space was enumerated"))
     search = GuidedSearch(CellSpace(), 0, simulations=32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from alphaxenas.controllers.local_search import LocalSearch
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.baselines.local_search import LocalSearch
+from alphaxenas.controllers.baselines.random_search import RandomSearch
 from tests.controllers.tabular import SPACE, Digits, queries, reward, search
 
 both = pytest.mark.parametrize("first", [True, False], ids=["first improvement", "best neighbour"])

@@ -11,8 +11,8 @@ import pytest
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import Budget
-from alphaxenas.controllers.lstm import Memory, PolicyValueLSTM
-from alphaxenas.controllers.replay import Replay, rank_correlation
+from alphaxenas.controllers.alphaxenas.network import Memory, PolicyValueLSTM
+from alphaxenas.controllers.alphaxenas.replay import Replay, rank_correlation
 from alphaxenas.spaces import CellSpace
 
 SEARCH, FINAL = Budget(1), Budget(3)
@@ -143,7 +143,7 @@ def test_impossible_settings_are_refused(name):
 
 
 def test_a_search_with_an_lstm_says_nothing_while_tensorflow_starts():
-    code = "from alphaxenas.controllers.lstm import PolicyValueLSTM; PolicyValueLSTM(4, 3, units=2)"
+    code = "from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM; PolicyValueLSTM(4, 3, units=2)"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {"PYTHONPATH": str(PROJECT_ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == done.stderr == ""

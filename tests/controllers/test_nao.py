@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alphaxenas.controllers.nao import NAO, settings_of
-from alphaxenas.controllers.nao_pool import Member, best, renewed
-from alphaxenas.controllers.nao_quality import fit_and_measure, hamming, laid_out, measured, pairwise_accuracy, split
-from alphaxenas.controllers.nao_settings import PRESETS, NAOSettings
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.nao.controller import NAO, settings_of
+from alphaxenas.controllers.nao.pool import Member, best, renewed
+from alphaxenas.controllers.nao.quality import fit_and_measure, hamming, laid_out, measured, pairwise_accuracy, split
+from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
 from alphaxenas.spaces import CellSpace, NASBench201
 from tests.controllers import tabular
 
@@ -71,7 +71,7 @@ class TestPool:
         assert [member.reward for member in top] == sorted(rewards, reverse=True)[:5]
 
     def test_nao2_walks_start_from_the_best_members_alone(self, monkeypatch):
-        import alphaxenas.controllers.nao_walk as module
+        import alphaxenas.controllers.nao.trajectory as module
 
         starts = []
         walk = module.walk
@@ -96,8 +96,8 @@ class TestPool:
 class TestHeldOut:
     def test_nao1_the_network_never_saw_what_it_is_measured_on(self, monkeypatch):
         """NAO-1: the seed's 50 test architectures were in its training file, too."""
-        import alphaxenas.controllers.nao_quality as module
-        from alphaxenas.controllers.nao_model import NAOModel
+        import alphaxenas.controllers.nao.quality as module
+        from alphaxenas.controllers.nao.model import NAOModel
 
         fitted, rounds = {}, []
         fit, measure = NAOModel.fit, module.measured
@@ -149,7 +149,7 @@ class TestHeldOut:
         assert hamming((1, 2, 3), (1, 2, 3)) == 0 and hamming((1, 2, 3), (1, 9)) == 2 and hamming((), (1,)) == 1
 
     def test_a_network_that_learns_is_measured_to_be_good_and_one_that_does_not_is_not(self):
-        from alphaxenas.controllers.nao_model import NAOModel
+        from alphaxenas.controllers.nao.model import NAOModel
 
         space, rng = NASBench201(), np.random.default_rng(0)
         games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(160)))[:150]
@@ -174,8 +174,8 @@ class TestTargets:
 
 class TestWalk:
     def test_it_ends_at_the_last_step_if_nothing_new_decodes(self):
-        from alphaxenas.controllers.nao_model import NAOModel
-        from alphaxenas.controllers.nao_walk import walk
+        from alphaxenas.controllers.nao.model import NAOModel
+        from alphaxenas.controllers.nao.trajectory import walk
 
         model = NAOModel(SPACE, PRESETS["small"].network)
         rng = np.random.default_rng(0)
@@ -184,8 +184,8 @@ class TestWalk:
         assert found.games == [] and found.step == PRESETS["small"].steps[-1]
 
     def test_the_first_choice_stops_as_soon_as_enough_is_found(self):
-        from alphaxenas.controllers.nao_model import NAOModel
-        from alphaxenas.controllers.nao_walk import walk
+        from alphaxenas.controllers.nao.model import NAOModel
+        from alphaxenas.controllers.nao.trajectory import walk
 
         model = NAOModel(SPACE, PRESETS["small"].network)
         rng = np.random.default_rng(0)
@@ -195,7 +195,7 @@ class TestWalk:
         assert len(found.games) == 1 and found.step == 1.0
 
     def test_where_too_little_decodes_the_round_is_filled_up_at_random(self, monkeypatch):
-        import alphaxenas.controllers.nao_walk as module
+        import alphaxenas.controllers.nao.trajectory as module
 
         monkeypatch.setattr(module, "walk", lambda *_: module.Walk([], 4.0))
         strategy = NAO(SPACE, 0, **QUICK)
@@ -203,8 +203,8 @@ class TestWalk:
         assert strategy.diagnostics()["nao/round"] == 2 and strategy.diagnostics()["nao/found"] == 0
 
     def test_a_path_begins_at_the_game_itself_and_its_score_rises_at_first(self):
-        from alphaxenas.controllers.nao_model import NAOModel
-        from alphaxenas.controllers.nao_walk import path
+        from alphaxenas.controllers.nao.model import NAOModel
+        from alphaxenas.controllers.nao.trajectory import path
 
         space, rng = NASBench201(), np.random.default_rng(0)
         games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(80)))

@@ -7,10 +7,10 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from alphaxenas.controllers import nao_network as network
-from alphaxenas.controllers.games import Games
-from alphaxenas.controllers.nao_model import Encoded, NAOModel, _lstm_step
-from alphaxenas.controllers.nao_settings import PRESETS, NetworkSettings
+from alphaxenas.controllers.nao import network
+from alphaxenas.controllers.nao.model import Encoded, NAOModel, _lstm_step
+from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings
+from alphaxenas.controllers.nao.token_arrays import Games
 from alphaxenas.spaces import CellSpace, NASBench101, NASBench201
 from tests.spaces.conftest import SPACES
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers.outstanding import Outstanding
+from alphaxenas.controllers.pending import Outstanding
 
 
 def test_a_foreign_outcome_of_the_same_number_is_refused_and_the_proposal_still_awaited():

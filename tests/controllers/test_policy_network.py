@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from alphaxenas.controllers.policy_network import PolicyNetwork
-from alphaxenas.controllers.recurrent_cell import CELLS, lstm_forward, nas_forward
+from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
+from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS, lstm_forward, nas_forward
 
 VOCABULARY, LENGTH = 5, 4
 CELL_NAMES = pytest.mark.parametrize("cell", CELLS)

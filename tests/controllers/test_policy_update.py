@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from alphaxenas.controllers.policy_network import PolicyNetwork
-from alphaxenas.controllers.policy_update import Baseline, Learning, PolicyLearner, clipped
+from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
+from alphaxenas.controllers.policy_gradient.policy_update import Baseline, Learning, PolicyLearner, clipped
 
 GAMES = [(token, other) for token in range(3) for other in range(3)]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from alphaxenas.controllers import ledger
-from alphaxenas.controllers.ledger import PATIENCE, Ledger, complete_games
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers import history as ledger
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.history import PATIENCE, Ledger, complete_games
 from alphaxenas.spaces import CellSpace
 
 TINY = CellSpace(blocks=1, operations=("conv3x3", "identity"))

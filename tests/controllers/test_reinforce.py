@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import wilcoxon
 
 from alphaxenas.contracts import Budget
+from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.catalogue import make_controller
-from alphaxenas.controllers.random_search import RandomSearch
-from alphaxenas.controllers.reinforce import FREE_BATCHES, WINDOW, Reinforce
+from alphaxenas.controllers.policy_gradient.reinforce import FREE_BATCHES, WINDOW, Reinforce
 from tests.controllers.tabular import SPACE, Digits, Unordered, queries, reward, search
 
 COLLAPSING = {"learning_rate": 0.3, "entropy": 0.0, "tanh_constant": 0.0}

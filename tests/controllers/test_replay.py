@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from alphaxenas.contracts import Budget
-from alphaxenas.controllers.replay import CLIP, FEWEST_UNIFORM, Replay, rank_correlation
+from alphaxenas.controllers.alphaxenas.replay import CLIP, FEWEST_UNIFORM, Replay, rank_correlation
 
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers.ledger import complete_games
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.history import complete_games
 from alphaxenas.controllers.rounds import Rounds
 from alphaxenas.spaces import CellSpace
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.tree import Prediction, Tree
+from alphaxenas.controllers.mcts.tree import Prediction, Tree
 
 
 def toy(depth, width):

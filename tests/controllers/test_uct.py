@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from alphaxenas.controllers.random_search import RandomSearch
-from alphaxenas.controllers.uct import UCT
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.mcts.uct import UCT
 from tests.controllers.tabular import SPACE, Digits, Unordered, queries, reward, search
 
 ORIGINAL = {"exploration": 2.0, "values": "raw"}

@@ -12,17 +12,17 @@ import keras
 import numpy as np
 import pytest
 
-from alphaxenas.children.cell_network import CellNetwork
-from alphaxenas.children.chain_network import ChainNetwork
-from alphaxenas.children.training import CompiledChild, Recipe
 from alphaxenas.contracts import Budget, Proposal
-from alphaxenas.data.benchmark_tables import BenchmarkTable, Scores
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.evaluators.keras_model import KerasModelEvaluator
 from alphaxenas.evaluators.table import TableEvaluator
 from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.networks.cell import CellNetwork
+from alphaxenas.networks.chain import ChainNetwork
+from alphaxenas.networks.training.loop import CompiledChild, Recipe
 from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.spaces import CellSpace, StateSpace
+from alphaxenas.tabular.benchmark_tables import BenchmarkTable, Scores
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
 FIRST, SECOND = (SPACE.encode(SPACE.parse(text)) for text in ("prev:conv3x3 + prev2:identity", "prev2:sep3x3 | prev:identity"))
@@ -168,7 +168,7 @@ class TestTraining:
             seen.append(result.images)
             return result
 
-        monkeypatch.setattr("alphaxenas.children.training.CompiledChild.train_epoch", counted)
+        monkeypatch.setattr("alphaxenas.networks.training.loop.CompiledChild.train_epoch", counted)
         outcome = make_trained().evaluate(proposal(epochs=3, fraction=0.3))
         assert seen == [12, 12, 12] and outcome.metrics["images_per_epoch"] == 12
         make_trained().evaluate(proposal(epochs=1))

@@ -164,7 +164,7 @@ def test_labels_that_are_none_are_refused(labels):
 class TestRewards:
     def test_the_best_epoch_is_at_least_as_good_as_the_last_of_the_same_training(self, monkeypatch):
         accuracies = iter([0.5, 0.75, 0.25] * 2)
-        monkeypatch.setattr("alphaxenas.children.training.CompiledChild.accuracy", lambda self, batches: next(accuracies))
+        monkeypatch.setattr("alphaxenas.networks.training.loop.CompiledChild.accuracy", lambda self, batches: next(accuracies))
         assert chains(reward="best").evaluate(proposal(epochs=3)).reward == 0.75
         accuracies = iter([0.25])
         assert chains(reward="last").evaluate(proposal(epochs=3)).reward == 0.25

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from alphaxenas.contracts import Budget, Proposal
-from alphaxenas.data.benchmark_tables import BenchmarkTable, Scores, read_table
 from alphaxenas.evaluators.table import TableEvaluator
 from alphaxenas.spaces import NASBench101, NASBench201
+from alphaxenas.tabular.benchmark_tables import BenchmarkTable, Scores, read_table
 
 SPACE = NASBench201()
 TOKENS = ((3, 1, 0, 1, 3, 2), (0,) * 6)

@@ -13,7 +13,7 @@ from alphaxenas.runs.journal import same_record
 SCRIPT = """
 import sys
 from alphaxenas.config import from_values
-from alphaxenas.stages import search
+from alphaxenas.pipelines.search import search
 config = from_values({
     "run": "killed", "exp_dir": sys.argv[1] + "/exp", "tensorboard_dir": sys.argv[1] + "/events", "fraction": 0.3, "blocks": 2,
     "filters": 4, "cells": 2, "reductions": 1, "trials": 7, "search_children": 2, "final_epochs": 2, "expansions": 6,

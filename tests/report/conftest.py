@@ -9,7 +9,7 @@ import pytest
 from alphaxenas.coach import Coach
 from alphaxenas.config import from_values
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers.random_search import RandomSearch
+from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.rounds import Rounds
 from alphaxenas.report import load_suite
 from alphaxenas.runs import RunFolder

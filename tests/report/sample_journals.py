@@ -1,4 +1,4 @@
-"""Journals of a study as `alphaxenas.study` writes them, with chosen numbers."""
+"""Journals of a study as `alphaxenas.tabular.study` writes them, with chosen numbers."""
 
 import json
 

@@ -10,8 +10,8 @@ from alphaxenas.report.runs import choose_suite, load_run
 from alphaxenas.report.statistics import interval
 from alphaxenas.runs import RunFolder
 from alphaxenas.runs.png import as_png
+from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
 from alphaxenas.spaces.macro import MacroSpace
-from alphaxenas.spaces.ready_chains import MNIST_BY_HAND, convolution_chains, mnist_chains
 
 
 def test_curves_are_those_of_the_journal(shelf):

@@ -11,13 +11,14 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from alphaxenas.config import PROJECT_ROOT
-from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables, words
+from alphaxenas.pipelines.search import CONTROLLER_PARAMETERS
+from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables
+from alphaxenas.report import findings as words
 from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
-from alphaxenas.report.sample_figures import query_dots
-from alphaxenas.report.sample_journals import load_study
+from alphaxenas.report.sample_efficiency.figures import query_dots
+from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.report.style import LOOKS, Album, looks
 from alphaxenas.runs import RunFolder
-from alphaxenas.stages import CONTROLLER_PARAMETERS
 from tests.report.sample_journals import write_journal
 
 
@@ -312,7 +313,7 @@ def test_image_rows_place_every_strip():
 
 
 def test_report_needs_no_tensorflow():
-    code = ("import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.words; "
+    code = ("import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.findings; "
             "sys.exit('tensorflow' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
 

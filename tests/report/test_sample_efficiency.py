@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from alphaxenas.report import sample_efficiency as se
-from alphaxenas.report.sample_journals import load_study
-from alphaxenas.report.sample_tables import contrast_table, efficiency_table, final_report_table
+from alphaxenas.report.sample_efficiency import measures as se
+from alphaxenas.report.sample_efficiency.journals import load_study
+from alphaxenas.report.sample_efficiency.tables import contrast_table, efficiency_table, final_report_table
 from alphaxenas.report.tables import formatted, records
 from alphaxenas.runs import StorageError
 from tests.report.sample_journals import write_journal

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from alphaxenas.report import sample_efficiency as se
-from alphaxenas.report import sample_figures as figures
-from alphaxenas.report.sample_journals import load_study
+from alphaxenas.report.sample_efficiency import figures
+from alphaxenas.report.sample_efficiency import measures as se
+from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.runs.png import as_png
 from tests.report.sample_journals import write_journal
 

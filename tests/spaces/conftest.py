@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.spaces import NAO_OPERATIONS, CellSpace, MacroSpace, MicroSpace, NASBench101, NASBench201, StateSpace, Subset, Table
+from alphaxenas.spaces import (
+    NAO_OPERATIONS,
+    CellSpace,
+    MacroSpace,
+    MicroSpace,
+    NASBench101,
+    NASBench201,
+    StateSpace,
+    Subset,
+    Table,
+)
 
 WITH_GAPS = ((a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16))
 SOME = Table(tuple(WITH_GAPS), positions=("kernel", "width", "pool"))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.ledger import complete_games
+from alphaxenas.controllers.history import complete_games
 from alphaxenas.spaces import COMBINATIONS, OPERATIONS, Block, Cell, CellSpace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -265,7 +265,7 @@ class TestSpace:
 
     def test_spaces_and_random_search_load_without_tensorflow_or_matplotlib(self):
         program = (
-            "import sys, alphaxenas.spaces, alphaxenas.controllers.random_search;"
+            "import sys, alphaxenas.spaces, alphaxenas.controllers.baselines.random_search;"
             "print(sorted({'tensorflow', 'matplotlib', 'keras'} & set(sys.modules)))"
         )
         answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -9,8 +9,8 @@ import pytest
 
 from alphaxenas.report.pictures import drawings
 from alphaxenas.spaces import Chain, Layer, StateSpace
-from alphaxenas.spaces.chain_drawing import _arranged, natural_size
-from alphaxenas.spaces.ready_chains import MNIST_BY_HAND, convolution_chains, mnist_chains
+from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
+from alphaxenas.spaces.drawing.chain import _arranged, natural_size
 
 KERNELS = StateSpace(2).add("kernel", [1, 3]).add("filters", [16, 32, 64])
 
@@ -146,7 +146,7 @@ class TestBadDeclarations:
             KERNELS.constrain("kernel", lambda before, layer: False, over="pair")
 
     def test_a_constraint_that_tells_too_much_apart_names_the_choice(self, monkeypatch):
-        monkeypatch.setattr("alphaxenas.spaces.game_graph.MOST_STATES", 50)
+        monkeypatch.setattr("alphaxenas.spaces.chains.automaton.MOST_STATES", 50)
         with pytest.raises(ValueError, match="constraint on 'filters': more than 50 prefixes"):
             StateSpace(3).add("filters", list(range(10))).constrain("filters", lambda layers: True, over="prefix")
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, Table
-from alphaxenas.spaces.drawing import natural_size
-from alphaxenas.spaces.layered import Edge, _descending, arrange
+from alphaxenas.spaces.drawing.cell import natural_size
+from alphaxenas.spaces.drawing.layered import Edge, _descending, arrange
 
 
 def boxes_of(cell, space):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.ledger import complete_games
+from alphaxenas.controllers.history import complete_games
 from alphaxenas.spaces import NASBench101, NASBench101Cell
-from alphaxenas.spaces.cell101 import OPERATIONS_101
+from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101
 
 FULL = NASBench101()
 CONV, SMALL, POOL = OPERATIONS_101

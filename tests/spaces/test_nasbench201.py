@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.spaces import NASBench201, NASBench201Cell
-from alphaxenas.spaces.nasbench201 import EDGES, FLOW_201, OPERATIONS_201
+from alphaxenas.spaces.nasbench.nasbench201 import EDGES, FLOW_201, OPERATIONS_201
 
 SPACE = NASBench201()
 STRING = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 
 from alphaxenas.spaces import Code, NASBench101, NASBench201, Subset, Table
-from alphaxenas.spaces.table import split_codes
-from alphaxenas.spaces.trie import GameTrie
+from alphaxenas.spaces.listed.table import split_codes
+from alphaxenas.spaces.listed.trie import GameTrie
 
 KERNELS = Table((("3x3", "8", "max"), ("3x3", "16", "max"), ("5x5", "8", "avg"), ("5x5", "128", "max")), separator="|")
 

@@ -7,7 +7,7 @@ import pytest
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.nao_notation import to_nao_graph, to_nao_tokens
-from alphaxenas.spaces.written import parse_architecture
+from alphaxenas.spaces.parse_any import parse_architecture
 from alphaxenas.spaces.zoo import zoo_cell, zoo_names
 
 ENAS = "0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1\n1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from alphaxenas.children.micro_network import MicroNetwork
-from alphaxenas.children.outline import outline_of
+from alphaxenas.networks.micro import MicroNetwork
+from alphaxenas.networks.outline import outline_of
 from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroArchitecture, MicroSpace
 from alphaxenas.spaces.nao_notation import NAO_OPERATIONS
 from alphaxenas.spaces.zoo import zoo_cell, zoo_names
@@ -49,7 +49,7 @@ def test_the_size_of_darts_is_that_of_its_published_code():
 def test_a_small_network_of_it_has_finite_logits(name):
     import tensorflow as tf
 
-    from tests.children.tiny import layers_of
+    from tests.networks.tiny import layers_of
 
     network = network_of(zoo_cell(name), filters=4, cells=3, classes=3)
     [logits] = network(layers_of(network, (8, 8, 3)), tf.ones([2, 8, 8, 3]))

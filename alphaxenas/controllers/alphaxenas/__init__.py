@@ -1,0 +1,1 @@
+"""AlphaXENAS: Monte Carlo tree search guided by a policy-value LSTM."""

@@ -1,0 +1,348 @@
+"""AlphaXENAS: each iteration plays one architecture, token by token, by tree search guided by an LSTM.
+
+One iteration is one game. Before every move `expansions` simulations grow the tree below the current prefix; leaves are
+valued by the LSTM at the search budget. In between, children are trained for the search budget and their accuracy is
+backed up instead. The move follows the visits. The game ends with the best child measured so far that did not end one
+before, or with the architecture that the moves built (`finals`). The finished architecture is trained for the final budget, everything
+measured goes into the replay, the LSTM learns from it, and the next game begins.
+
+Which children are trained in a game:
+
+- `search_children` = m > 0: m simulations, spread over the game, are measured instead of predicted. Each walks by PUCT
+  like all others, is then rolled out to a complete game along high predicted values, and that child is trained. Complete
+  games met otherwise are valued by the LSTM. The cost of a game is then known, and planning is nearly free.
+- `search_children` = 0: every new complete game a simulation meets is trained, without rollouts, as in the original.
+
+Whose training the shared weights keep: if everybody's, what the search likes is trained more, rated higher for that, and
+liked more. With `uniform_share` > 0 this share of the `search_children` is drawn uniformly, and the shared weights keep
+what those learn and nothing else; every child is then rated from weights that favour none (Guo et al. 2020, "Single path
+one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their rewards also show how far the
+level of all rewards rises with the weights; children of different ages are compared without that rise (`Replay.drift`).
+
+Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget reach
+it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never trained
+twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained children later
+is scored anew without training, and replaced on every path that it was backed up on.
+
+The original's two configurations are `prior="lstm", expansions=12, tree_renewal=16, warmup_iterations=16,
+search_children=0, finals="played"` and `prior="uniform", expansions=1, tree_renewal=0, search_children=0, finals="played"`. Sources: Silver et al. 2017;
+Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many predicted completions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.controllers.alphaxenas.evaluations import Measured
+from alphaxenas.controllers.alphaxenas.lookahead import Guide
+from alphaxenas.controllers.alphaxenas.replay import Replay
+from alphaxenas.controllers.alphaxenas.schedule import Game
+from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
+from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
+from alphaxenas.controllers.pending import Outstanding
+from alphaxenas.seeds import generator_state, restore_generator, stream
+
+ROLLOUT_TRIES = 20
+"""Rollouts of one simulation before it gives up finding a new architecture."""
+
+
+class AlphaXENAS:
+    """Tree search with a policy and value LSTM (`alphaxenas.contracts.Controller`).
+
+    Children of one move may be outstanding together; a move waits for their outcomes.
+
+    Args:
+        space: Any search space.
+        search_budget: For children met inside the tree.
+        final_budget: For the architecture a game ends with.
+        expansions: Simulations per move, >= 1.
+        exploration: c of PUCT, >= 0; values are scaled to [0, 1].
+        finals: Which architecture a game ends with: `"best"` = the child of the highest reward so far that did not end a
+            game yet, `"played"` = the one that the moves built.
+        temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
+        prior: `"lstm"` or `"uniform"`.
+        warmup_iterations: Games with a uniform prior before the LSTM's is used.
+        tree_renewal: A new tree every so many games; 0 = never. Outcomes are kept.
+        dirichlet_alpha: Concentration of the noise at the root of each move, > 0.
+        dirichlet_weight: Share of that noise in the prior, in [0, 1].
+        refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
+        search_children: New children trained per game; 0 = as many as the simulations meet.
+        uniform_share: Share of those that are drawn uniformly, in [0, 1), and alone train the shared weights; 0 = all do.
+        lstm_units: LSTM units.
+        lstm_learning_rate: Of Adam.
+        lstm_batch_size: Architectures per mini-batch.
+        lstm_steps: Mini-batches per fit, one fit per game.
+        replay_capacity: Evaluated architectures kept for training the LSTM.
+        seed: The run's seed.
+
+    Raises:
+        ValueError: A value out of its range.
+    """
+
+    def __init__(
+        self, space: SearchSpace, search_budget: Budget, final_budget: Budget, *, expansions: int = 24,
+        exploration: float = 1.0, finals: str = "best", temperature: float = 0.0, prior: str = "lstm",
+        warmup_iterations: int = 4, tree_renewal: int = 1, dirichlet_alpha: float = 0.3, dirichlet_weight: float = 0.25,
+        refresh_after: int = 50, search_children: int = 6, uniform_share: float = 0.0, lstm_units: int = 100, lstm_learning_rate: float = 0.003,
+        lstm_batch_size: int = 32, lstm_steps: int = 40, replay_capacity: int = 1000, seed: int = 0,
+    ) -> None:  # fmt: skip
+        _check("expansions", expansions >= 1, "a whole number >= 1", expansions)
+        _check("finals", finals in ("best", "played"), '"best" or "played"', repr(finals))
+        _check("temperature", temperature >= 0, "a number >= 0", temperature)
+        _check("prior", prior in ("lstm", "uniform"), '"lstm" or "uniform"', repr(prior))
+        _check("warmup_iterations", warmup_iterations >= 0, "a whole number >= 0", warmup_iterations)
+        _check("tree_renewal", tree_renewal >= 0, "a whole number >= 0 (0 = never)", tree_renewal)
+        _check("dirichlet_alpha", dirichlet_alpha > 0, "a number > 0", dirichlet_alpha)
+        _check("dirichlet_weight", 0 <= dirichlet_weight <= 1, "a number in [0, 1]", dirichlet_weight)
+        _check("refresh_after", refresh_after >= 0, "a whole number >= 0 (0 = never)", refresh_after)
+        _check("search_children", search_children >= 0, "a whole number >= 0 (0 = all that are met)", search_children)
+        _check("uniform_share", 0 <= uniform_share < 1, "a number in [0, 1)", uniform_share)
+        _check("uniform_share", not uniform_share or search_children, "0 where search_children is 0", uniform_share)
+        # The one import of TensorFlow among the controllers waits until a controller is made.
+        from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
+
+        self._space = space
+        self._search_budget, self._final_budget = search_budget, final_budget
+        self._finals, self._temperature, self._prior = finals, temperature, prior
+        self._warmup, self._renewal = warmup_iterations, tree_renewal
+        self._noise = (dirichlet_alpha, dirichlet_weight)
+        self._meets_children, self._all_keep_weights = not search_children, not uniform_share
+        size, length = len(space.vocabulary), space.max_length
+        network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
+        self._replay = Replay(replay_capacity, length, size)
+        self._tree = Tree(space.legal_actions, self._predict, exploration)
+        self._measured = Measured(self._tree, self._replay, search_budget, refresh_after)
+        self._guide = Guide(space, network, search_budget, final_budget, self._measured.mean)
+        self._game = Game(length, size, expansions, search_children, uniform_share)
+        self._rng = stream(seed, "alphaxenas")
+        self._iteration = self._trained = 0
+        self._games: dict[str, Tokens] = {}
+        self._finished: set[str] = set()
+        self._outstanding = Outstanding()
+        self._leaves: dict[int, Leaf] = {}
+        self._best: tuple[float, Tokens] | None = None
+        self._over = False
+
+    # --- the game ----------------------------------------------------------------------------------------------------
+
+    def ask(self) -> Proposal | None:
+        """The next proposal; None while a move waits for outcomes, or for good once every architecture was played."""
+        while not self._over:
+            if any(proposal.purpose == "final" for proposal in self._outstanding):
+                return None
+            if not self._tree.root_actions():
+                best = self._best_measured() if self._finals == "best" else None
+                return self._propose(best or self._tree.prefix, self._final_budget, "final", None)
+            if not self._game.noised:
+                self._tree.add_noise(self._rng, *self._noise)
+                self._game.noised = True
+            proposal = self._simulate()
+            if proposal is not None:
+                return proposal
+            if self._outstanding:
+                return None
+            self._move()
+        return None
+
+    def _simulate(self) -> Proposal | None:
+        """Simulations of this move until one needs a child evaluated; None when they are done or must wait."""
+        game = self._game
+        while game.left > 0:
+            leaf = self._tree.reach()
+            if leaf is None:
+                game.left = 0
+                break
+            game.left -= 1
+            if not leaf.complete:
+                self._tree.settle(leaf, leaf.value)
+                continue
+            key = self._key(leaf.tokens)
+            known = key in self._measured
+            if self._awaited(key):
+                self._tree.cancel(leaf)
+                game.left += 1
+                return None
+            if known and self._measured.stale(key, self._trained):
+                return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
+            if known:
+                self._measured.back_up(key, leaf)
+            elif not self._meets_children or key in self._finished:
+                self._tree.settle(leaf, self._guide.value(leaf.tokens), close=key in self._finished)
+            else:
+                return self._propose(leaf.tokens, self._search_budget, "search", leaf)
+        while (kind := game.next_child(len(self._tree.prefix))) is not None:
+            if kind == "uniform":
+                drawn = self._draw()
+                if drawn is not None:
+                    return self._propose(drawn, self._search_budget, "search", None, uniform=True)
+                continue
+            leaf = self._tree.reach()
+            tokens = None if leaf is None else self._rollout(leaf.tokens)
+            if tokens is not None:
+                return self._propose(tokens, self._search_budget, "search", leaf)
+            if leaf is not None:
+                self._tree.cancel(leaf)
+        return None
+
+    def _draw(self) -> Tokens | None:
+        """A uniform game with a new key; None if none was found."""
+        for _ in range(ROLLOUT_TRIES):
+            tokens = self._space.encode(self._space.sample(self._rng))
+            if self._is_new(self._key(tokens)):
+                return tokens
+        return None
+
+    def _is_new(self, key: str) -> bool:
+        return key not in self._measured and key not in self._finished and not self._awaited(key)
+
+    def _rollout(self, prefix: Tokens) -> Tokens | None:
+        """A complete game from `prefix` with a new key, drawn along high predicted values; None if none was found."""
+        for _ in range(ROLLOUT_TRIES):
+            tokens = self._guide.rollout(prefix, self._rng, self._uses_policy())
+            if self._is_new(self._key(tokens)):
+                return tokens
+        return None
+
+    def _move(self) -> None:
+        """Chooses the next token, never towards architectures that were all played before."""
+        tree = self._tree
+        for action in tree.root_actions():
+            tokens = (*tree.prefix, action)
+            if not self._space.legal_actions(tokens) and self._key(tokens) in self._finished:
+                tree.spend(tokens)
+        if tree.root_spent():
+            self._over = not tree.prefix
+            tree.rewind()
+            self._game.begin_again()
+            return
+        self._game.note_move(tree.root_actions(), tree.visit_counts())
+        tree.advance(tree.choose(self._rng, self._temperature))
+
+    def _best_measured(self) -> Tokens | None:
+        """The measured game of the highest reward that did not end a game yet."""
+        rewards = {key: self._measured.reward(key) for key in self._games if key not in self._finished}
+        succeeded = [key for key, reward in rewards.items() if reward is not None]
+        return self._games[max(succeeded, key=rewards.__getitem__)] if succeeded else None
+
+    def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False) -> Proposal:
+        proposal = self._outstanding.propose(tokens, budget, purpose, keeps_weights=uniform or self._all_keep_weights)
+        if leaf is not None:
+            self._leaves[proposal.number] = leaf
+        return proposal
+
+    # --- outcomes ----------------------------------------------------------------------------------------------------
+
+    def tell(self, outcome: Outcome) -> None:
+        """Takes an outcome; after a final one the LSTM learns and the next game begins.
+
+        Raises:
+            ValueError: The outcome belongs to no outstanding proposal.
+        """
+        proposal = self._outstanding.take(outcome)
+        leaf = self._leaves.pop(proposal.number, None)
+        key, failed = self._key(proposal.tokens), outcome.status != "ok"
+        reward = float(outcome.reward)
+        if proposal.purpose == "refresh":
+            self._measured.refresh(key, proposal.tokens, leaf, reward, failed, self._trained)
+            return
+        if not failed and key not in self._measured and key not in self._finished:
+            self._guide.compare(proposal.tokens, proposal.budget, reward)
+        final = proposal.purpose == "final"
+        policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
+        uniform = proposal.keeps_weights and not self._all_keep_weights
+        self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies, uniform)
+        self._trained += 1
+        if not final:
+            self._games[key] = proposal.tokens
+            first = self._measured.add(key, reward, failed, self._trained)
+            if first and not self._guide.learned:
+                self._tree.rebase(reward)
+            if leaf is not None:
+                self._measured.back_up(key, leaf)
+        self._measured.reopen_stale(self._trained)
+        if final:
+            self._finish(key, proposal.tokens, reward, failed)
+
+    def _finish(self, key: str, tokens: Tokens, reward: float, failed: bool) -> None:
+        """Ends a game: learns, renews the tree when it is time, begins the next game."""
+        self._finished.add(key)
+        self._tree.spend(tokens)
+        if not failed and (self._best is None or reward > self._best[0]):
+            self._best = (reward, tokens)
+        self._iteration += 1
+        self._guide.learn(self._replay, self._trained)
+        if self._renewal and self._iteration % self._renewal == 0:
+            self._tree.reset()
+            self._measured.forget_paths()
+        self._tree.rewind()
+        self._game.begin()
+
+    def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
+        return self._guide.predict(tokens, actions, self._uses_policy())
+
+    def _uses_policy(self) -> bool:
+        return self._prior == "lstm" and self._iteration >= self._warmup
+
+    def _key(self, tokens: Tokens) -> str:
+        return self._space.key(self._space.decode(tokens))
+
+    def _awaited(self, key: str) -> bool:
+        return any(self._key(proposal.tokens) == key for proposal in self._outstanding)
+
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    def diagnostics(self) -> dict[str, float]:
+        """Tree size, and after the first fit the LSTM's losses and held-out rank correlation at the search budget."""
+        numbers = {f"tree/{name}": value for name, value in self._tree.summary().items()}
+        return numbers | self._guide.diagnostics() | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
+
+    def beliefs(self) -> str:
+        """One line: the architecture the LSTM would build now and what it expects of it, and the best so far."""
+        if not self._guide.learned:
+            return f"nothing learned yet, {len(self._measured)} children measured"
+        tokens = self._guide.favourite()
+        line = f"expects {self._guide.value(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
+        return line if self._best is None else f"{line}; best final {self._best[0]:.4f}"
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: tree, guide, replay, generator, the game in progress."""
+        return {
+            "tree": self._tree.state(),
+            "guide": self._guide.state(),
+            "replay": self._replay.state(),
+            "generator": generator_state(self._rng),
+            "game": self._game.state(),
+            "counters": [self._iteration, self._trained],
+            "over": self._over,
+            "measured": self._measured.state(),
+            "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
+            "finished": sorted(self._finished),
+            "outstanding": self._outstanding.state(),
+            "leaves": [[number, leaf_to_json(leaf)] for number, leaf in self._leaves.items()],
+            "best": None if self._best is None else [self._best[0], list(self._best[1])],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`; outstanding proposals stay outstanding."""
+        self._tree.restore(state["tree"])
+        self._guide.restore(state["guide"])
+        self._replay.restore(state["replay"])
+        restore_generator(self._rng, state["generator"])
+        self._game.restore(state["game"])
+        self._iteration, self._trained = map(int, state["counters"])
+        self._over = bool(state["over"])
+        self._measured.restore(state["measured"])
+        self._games = {key: tuple(tokens) for key, tokens in state["games"]}
+        self._finished = set(state["finished"])
+        self._outstanding.restore(state["outstanding"])
+        self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}
+        for leaf in self._leaves.values():
+            self._tree.hold(leaf)
+        self._best = None if state["best"] is None else (float(state["best"][0]), tuple(state["best"][1]))
+
+
+def _check(name: str, holds: bool, expected: str, received: object) -> None:
+    if not holds:
+        raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")

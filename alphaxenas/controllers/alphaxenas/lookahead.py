@@ -1,0 +1,193 @@
+"""What the search is told by its LSTM: priors and values of prefixes, and rollouts, all at the search budget.
+
+The LSTM speaks of standardised rewards (`replay.py`); the guide turns them into accuracies, which is what the tree holds.
+Until the first game has been learned from, priors are uniform and every value is a placeholder.
+
+Inference remembers: the LSTM reads one token at a time, and the memory of a prefix is the start of all its continuations'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alphaxenas.contracts import Budget, SearchSpace, Tokens
+from alphaxenas.controllers.alphaxenas.replay import CLIP, Replay, Scale, rank_correlation
+from alphaxenas.controllers.mcts.tree import Prediction
+
+if TYPE_CHECKING:
+    from alphaxenas.controllers.alphaxenas.network import Memory, PolicyValueLSTM
+
+ROLLOUT_TEMPERATURE = 0.1
+"""Of rollouts, in standard deviations of predicted reward."""
+WINDOW = 60
+"""Latest outcomes that the held-out rank correlation is taken over."""
+FEWEST = 5
+"""Outcomes at the search budget before there is a correlation."""
+REMEMBERED = 4096
+"""Prefixes whose LSTM memories are kept at once."""
+
+
+class Guide:
+    """Predictions of one LSTM for one search space.
+
+    Args:
+        space: The rules of the game.
+        network: The LSTM; the guide trains it.
+        search_budget: What values are about.
+        final_budget: Lends its scale while nothing was measured at the search budget.
+        placeholder: The value of everything before anything was learned.
+    """
+
+    def __init__(
+        self, space: SearchSpace, network: PolicyValueLSTM, search_budget: Budget, final_budget: Budget, placeholder: Callable[[], float]
+    ) -> None:
+        self._space, self._network = space, network
+        self._search_budget, self._final_budget = search_budget, final_budget
+        self._placeholder = placeholder
+        self.scale: Scale | None = None
+        self._age = 0
+        self._held_out: list[list[float]] = []
+        self._correlation: float | None = None
+        self._forget()
+
+    @property
+    def learned(self) -> bool:
+        """Whether the LSTM has been trained."""
+        return self.scale is not None
+
+    # --- predictions -------------------------------------------------------------------------------------------------
+
+    def predict(self, tokens: Tokens, actions: Tokens, with_policy: bool) -> Prediction:
+        """Priors and values of a prefix, in accuracy, for the tree.
+
+        Args:
+            tokens: A prefix that is no complete game.
+            actions: Its legal actions.
+            with_policy: Take the LSTM's priors instead of uniform ones.
+        """
+        uniform = [1.0 / len(actions)] * len(actions)
+        if not self.learned:
+            return Prediction(uniform, self._placeholder())
+        memory = self._memory(tokens)
+        priors = self._network.policy(memory, actions).tolist() if with_policy else uniform
+        values = [self._accuracy(value) for value in self._network.values(self._continuations(tokens, actions))]
+        return Prediction(priors, self._accuracy(memory.total), values)
+
+    def value(self, tokens: Tokens) -> float:
+        """Expected accuracy of a prefix or a complete game."""
+        return self._accuracy(self._memory(tokens).total) if self.learned else self._placeholder()
+
+    def rollout(self, prefix: Tokens, rng: np.random.Generator, with_policy: bool) -> Tokens:
+        """A complete game from `prefix`, every token drawn by the values it leads to.
+
+            P(a) proportional to exp(value(a) / ROLLOUT_TEMPERATURE) [* policy(a)];  uniform before anything was learned
+
+        Args:
+            prefix: Where to begin.
+            rng: Source of the draws.
+            with_policy: Multiply by the LSTM's priors.
+        """
+        tokens = prefix
+        while actions := self._space.legal_actions(tokens):
+            weights = np.full(len(actions), 1.0 / len(actions))
+            if self.learned:
+                memory = self._memory(tokens)
+                values = self._network.values(self._continuations(tokens, actions)).astype(np.float64) / ROLLOUT_TEMPERATURE
+                weights = np.exp(values - values.max())
+                if with_policy:
+                    weights = weights * self._network.policy(memory, actions)
+                weights /= weights.sum()
+            tokens = (*tokens, actions[int(rng.choice(len(actions), p=weights))])
+        return tokens
+
+    def favourite(self) -> Tokens:
+        """The complete game that follows the highest predicted value at every token. Only once something was learned."""
+        tokens: Tokens = ()
+        while actions := self._space.legal_actions(tokens):
+            tokens = (*tokens, actions[int(np.argmax(self._network.values(self._continuations(tokens, actions))))])
+        return tokens
+
+    def _accuracy(self, value: float) -> float:
+        return self.scale.reward(min(max(float(value), -CLIP), CLIP))
+
+    # --- memories ----------------------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        """Drops remembered memories; they are computed again to the same bits."""
+        self._memories: dict[Tokens, Memory] = {}
+        self._drive: np.ndarray | None = None
+
+    def _memory(self, tokens: Tokens) -> Memory:
+        """The LSTM's memory of a prefix, always computed beside its siblings (see `PolicyValueLSTM.extend`)."""
+        if self._drive is None:
+            self._start, self._drive = self._network.begin(Replay.context(self._search_budget, self._age))
+        if not tokens:
+            return self._start
+        parent = tokens[:-1]
+        actions = self._space.legal_actions(parent)
+        siblings, row = self._continuations(parent, actions), actions.index(tokens[-1])
+        return type(siblings)(*(part[row] for part in siblings))
+
+    def _continuations(self, tokens: Tokens, actions: Tokens) -> Memory:
+        """Memories of all continuations of a prefix."""
+        found = self._memories.get(tokens)
+        if found is None:
+            memory = self._memory(tokens)
+            if len(self._memories) >= REMEMBERED:
+                self._memories.clear()
+            found = self._memories[tokens] = self._network.extend(memory, actions, self._drive)
+        return found
+
+    # --- learning ----------------------------------------------------------------------------------------------------
+
+    def compare(self, tokens: Tokens, budget: Budget, reward: float) -> None:
+        """Notes what the LSTM expects of an architecture that it was never trained on, beside what came of it."""
+        if self.learned:
+            _, value = self._network.predict([tokens], np.array([Replay.context(budget, self._age)]))
+            self._held_out.append([float(value[0]), reward, float(budget == self._search_budget)])
+            del self._held_out[:-WINDOW]
+
+    def learn(self, replay: Replay, age: int) -> None:
+        """Takes stock of the predictions made, then trains the LSTM on the replay.
+
+        Args:
+            replay: Everything measured.
+            age: Children trained so far.
+        """
+        window = [pair for pair in self._held_out if pair[2]]
+        correlation = rank_correlation([pair[0] for pair in window], [pair[1] for pair in window])
+        self._correlation = correlation if len(window) >= FEWEST and np.isfinite(correlation) else None
+        scale = replay.scale(self._search_budget) or replay.scale(self._final_budget)
+        if scale is not None:
+            self._network.fit(replay.examples())
+            self.scale, self._age = scale, age
+        self._forget()
+
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    def diagnostics(self) -> dict[str, float]:
+        """Losses of the latest fit, and rank correlation of predictions and outcomes at the search budget."""
+        numbers = {f"lstm/{name}": value for name, value in self._network.losses.items()}
+        return numbers if self._correlation is None else numbers | {"lstm/rank_correlation": self._correlation}
+
+    def state(self) -> dict[str, Any]:
+        """The LSTM with its optimiser, the scale, and the predictions to be judged."""
+        return {
+            "lstm": self._network.state(),
+            "scale": None if self.scale is None else [float(part) for part in self.scale],
+            "age": self._age,
+            "held_out": [list(pair) for pair in self._held_out],
+            "correlation": self._correlation,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        self._forget()
+        self._network.restore(state["lstm"])
+        self.scale = None if state["scale"] is None else Scale(*state["scale"])
+        self._age = int(state["age"])
+        self._held_out = [list(pair) for pair in state["held_out"]]
+        self._correlation = state["correlation"]

@@ -1,0 +1,1 @@
+"""Random search, regularised evolution and local search."""

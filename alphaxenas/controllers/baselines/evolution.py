@@ -1,0 +1,123 @@
+"""Regularized evolution: the best of a few architectures of a population is mutated, and the oldest dies.
+
+A cycle draws `sample` members of the population with replacement, mutates the one with the highest reward (a uniformly
+drawn member of its `space.neighbours`) and, once the child's reward is known, appends it; the oldest member dies, however
+good it is. The first members are drawn uniformly.
+
+Source: Real et al. 2019, "Regularized evolution for image classifier architecture search", algorithm 1. Departures:
+
+- A child that is known already enters the population with its known reward at once, which costs nothing.
+- A failed architecture does not enter the population.
+- Several children may be outstanding; the population is then what has arrived.
+- Population and sample are smaller than the paper's 100 and 25, which are meant for 20,000 evaluations: see `population`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.history import Ledger
+from alphaxenas.seeds import generator_state, restore_generator, stream
+
+FREE_CYCLES = 1000
+"""Children in a row that may be known before a new architecture is drawn uniformly instead."""
+
+
+class RegularizedEvolution:
+    """Evolution with ageing (`alphaxenas.controllers.rounds.Strategy`).
+
+    Args:
+        space: Any search space.
+        seed: The run's seed.
+        population: Members, >= 1.
+        sample: Members drawn per tournament, >= 1.
+
+    Raises:
+        ValueError: A value out of its range.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, population: int = 20, sample: int = 10) -> None:
+        for name, value in (("population", population), ("sample", sample)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
+        self._space, self._size, self._sample = space, population, sample
+        self._rng = stream(seed, "evolution")
+        self._ledger = Ledger(space)
+        self._population: deque[tuple[Tokens, float]] = deque()
+        # Only a cache: members are parents many times.
+        self._neighbours: dict[Tokens, list[Any]] = {}
+        self._free = 0
+
+    def suggest(self) -> Tokens | None:
+        """A new member of the first population or a new child; None when every key has been suggested."""
+        ledger = self._ledger
+        if len(self._population) < self._size:
+            if len(self._population) + len(ledger.outstanding) < self._size:
+                return ledger.draw(self._rng)
+            if not self._population:
+                return None
+        for _ in range(FREE_CYCLES):
+            tokens = self._child()
+            if tokens is None:
+                break
+            key = ledger.key(tokens)
+            if key not in ledger:
+                return ledger.suggest(tokens, key)
+            self._free += 1
+            self._enter(tokens, ledger.rewards.get(key))
+        return ledger.draw(self._rng)
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion, which enters the population."""
+        self._ledger.observe(tokens, reward)
+        self._enter(tokens, reward)
+
+    def _child(self) -> Tokens | None:
+        """A neighbour of the winner of a tournament; None if it has no neighbours."""
+        random, population = self._rng.random, self._population
+        drawn = [population[int(random() * len(population))] for _ in range(self._sample)]
+        parent = max(drawn, key=lambda member: member[1])[0]
+        others = self._neighbours.get(parent)
+        if others is None:
+            if len(self._neighbours) > 4 * self._size:
+                self._neighbours.clear()
+            others = self._neighbours[parent] = self._space.neighbours(self._space.decode(parent))
+        return self._space.encode(others[int(random() * len(others))]) if others else None
+
+    def _enter(self, tokens: Tokens, reward: float | None) -> None:
+        if reward is not None:
+            self._population.append((tokens, reward))
+            if len(self._population) > self._size:
+                self._population.popleft()
+
+    def diagnostics(self) -> dict[str, float]:
+        """Size, mean and best reward of the population, and the cycles that cost nothing."""
+        rewards = [reward for _, reward in self._population]
+        numbers = {"evolution/population": float(len(rewards)), "evolution/free": float(self._free)}
+        if rewards:
+            numbers |= {"evolution/mean": sum(rewards) / len(rewards), "evolution/best": max(rewards)}
+        return numbers
+
+    def beliefs(self) -> str:
+        """Mean and best reward of the population."""
+        rewards = [reward for _, reward in self._population]
+        return f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}" if rewards else ""
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {
+            "generator": generator_state(self._rng),
+            "ledger": self._ledger.state(),
+            "population": [[[int(token) for token in tokens], reward] for tokens, reward in self._population],
+            "free": self._free,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        restore_generator(self._rng, state["generator"])
+        self._ledger.restore(state["ledger"])
+        self._population = deque((tuple(tokens), reward) for tokens, reward in state["population"])
+        self._free = int(state["free"])

@@ -1,0 +1,111 @@
+"""Local search: look at all neighbours of an architecture, go to a better one, start anew where there is none.
+
+Source: White et al. 2021, "Exploring the loss landscape in neural architecture search" (local search is a strong baseline
+on tabular benchmarks). Departures: known neighbours are looked at first-hand, at no cost; after a local optimum the next
+start is drawn uniformly among new architectures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.history import Ledger
+from alphaxenas.seeds import generator_state, restore_generator, stream
+
+
+class LocalSearch:
+    """Hill climbing with restarts (`alphaxenas.controllers.rounds.Strategy`).
+
+    All neighbours of one architecture may be outstanding at once.
+
+    Args:
+        space: Any search space.
+        seed: The run's seed.
+        first_improvement: Whether to go to the first better neighbour at once, or to the best one after all were seen.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, first_improvement: bool = True) -> None:
+        self._space, self._first = space, first_improvement
+        self._rng = stream(seed, "local_search")
+        self._ledger = Ledger(space)
+        self._centre: tuple[Tokens, float] | None = None
+        self._better: tuple[Tokens, float] | None = None
+        self._neighbours: list[Tokens] = []
+        self._moves = self._optima = 0
+
+    def suggest(self) -> Tokens | None:
+        """The next new neighbour or start; None when rewards must arrive first, or every key has been suggested."""
+        ledger = self._ledger
+        while True:
+            while self._neighbours and not (self._first and self._better):
+                tokens = self._neighbours.pop()
+                key = ledger.key(tokens)
+                if key not in ledger:
+                    return ledger.suggest(tokens, key)
+                self._look(tokens, ledger.rewards.get(key))
+            if self._better is not None and (self._first or not ledger.outstanding):
+                self._moves += 1
+                self._settle(*self._better)
+            elif ledger.outstanding:
+                return None
+            else:
+                self._optima += self._centre is not None
+                self._centre = None
+                return ledger.draw(self._rng)
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion."""
+        self._ledger.observe(tokens, reward)
+        if self._centre is not None:
+            self._look(tokens, reward)
+        elif reward is not None:
+            self._settle(tokens, reward)
+
+    def _look(self, tokens: Tokens, reward: float | None) -> None:
+        """Remembers the best neighbour that is better than the centre."""
+        if reward is not None and reward > (self._better or self._centre)[1]:
+            self._better = tokens, reward
+
+    def _settle(self, tokens: Tokens, reward: float) -> None:
+        """Makes an architecture the centre; its neighbours will be looked at in random order."""
+        self._centre, self._better = (tokens, reward), None
+        space = self._space
+        others = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
+        self._neighbours = [others[place] for place in self._rng.permutation(len(others))]
+
+    def diagnostics(self) -> dict[str, float]:
+        """Moves to a better neighbour, local optima met, and the reward of the architecture stood on."""
+        numbers = {"local/moves": float(self._moves), "local/optima": float(self._optima)}
+        return numbers if self._centre is None else numbers | {"local/centre": self._centre[1]}
+
+    def beliefs(self) -> str:
+        """Where it stands."""
+        if self._centre is None:
+            return ""
+        tokens, reward = self._centre
+        return f"{self._optima} local optima met, now at {reward:.4f}, {len(self._neighbours)} neighbours of {self._space.decode(tokens)} left"
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {
+            "generator": generator_state(self._rng),
+            "ledger": self._ledger.state(),
+            "centre": _plain(self._centre),
+            "better": _plain(self._better),
+            "neighbours": [[int(token) for token in tokens] for tokens in self._neighbours],
+            "counters": [self._moves, self._optima],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        restore_generator(self._rng, state["generator"])
+        self._ledger.restore(state["ledger"])
+        self._centre, self._better = (None if pair is None else (tuple(pair[0]), pair[1]) for pair in (state["centre"], state["better"]))
+        self._neighbours = [tuple(tokens) for tokens in state["neighbours"]]
+        self._moves, self._optima = map(int, state["counters"])
+
+
+def _plain(pair: tuple[Tokens, float] | None) -> list | None:
+    return None if pair is None else [[int(token) for token in pair[0]], pair[1]]

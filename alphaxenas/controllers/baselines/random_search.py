@@ -1,0 +1,58 @@
+"""Random search: architectures drawn uniformly over complete games, never one twice (equal keys count as one).
+
+What every other controller is measured against. With two budgets (`alphaxenas.controllers.rounds`) it spends what one
+AlphaXENAS iteration spends; only the choice of what to try differs, so that a difference between the two is a difference
+in choosing.
+
+Source: Li & Talwalkar 2019, "Random search and reproducibility for neural architecture search"; the two budgets are one
+round of successive halving (Jamieson & Talwalkar 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.history import Ledger
+from alphaxenas.seeds import generator_state, restore_generator, stream
+
+
+class RandomSearch:
+    """Uniform random search (`alphaxenas.controllers.rounds.Strategy`).
+
+    Never waits for a reward; what is suggested never depends on one.
+
+    Args:
+        space: Any search space.
+        seed: The run's seed.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self._rng = stream(seed, "random_search")
+        self._ledger = Ledger(space)
+
+    def suggest(self) -> Tokens | None:
+        """A new architecture; None when every key has been suggested."""
+        return self._ledger.draw(self._rng)
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion."""
+        self._ledger.observe(tokens, reward)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Nothing: it believes nothing."""
+        return {}
+
+    def beliefs(self) -> str:
+        """Nothing: it believes nothing."""
+        return ""
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {"generator": generator_state(self._rng), "ledger": self._ledger.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        restore_generator(self._rng, state["generator"])
+        self._ledger.restore(state["ledger"])

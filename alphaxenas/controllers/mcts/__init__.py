@@ -1,0 +1,1 @@
+"""Tree search over token sequences; knows no network and no architecture."""

@@ -1,0 +1,1 @@
+"""NAO: encoder, predictor and decoder; gradient ascent in their latent space."""

@@ -1,0 +1,202 @@
+"""NAO: architectures are encoded, moved along the gradient of their predicted accuracy, and decoded again.
+
+A round trains encoder, predictor and decoder (`nao_network.py`) on what was evaluated, walks from the best members of the pool
+(`nao_walk.py`), and has what is new on the way evaluated, with a few architectures drawn uniformly. What came of them replaces the
+worst members of the pool.
+
+Source: Luo et al. 2018, "Neural architecture optimization", algorithm 1, and the published code. Presets `"paper"` and `"code"` have
+their constants; departures in all presets:
+
+- The network starts anew every round: one that is trained on keeps what it believed when it knew less.
+- A part of the known architectures is held out first and the network's quality measured on it (`nao_quality.py`).
+- Architectures whose evaluation failed count as the lowest reward when the network is trained, and never enter the pool.
+- The gradient is taken of predicted accuracy, as in the paper, not of predicted error, as in the code, which is the same.
+- Where fewer new architectures decode than are wanted, the rest is drawn uniformly, so that every round costs the same.
+
+Our own preset `"small"` is for some hundred evaluations: rounds of a few, ranks of rewards as targets instead of min-max (one failed
+training would squeeze all others together), the gradient scaled to one length, and of everything that decodes along the whole walk
+the best predicted is evaluated instead of the first found. A good decoder writes the same few games from all places near a small pool, so at
+every place further games are drawn from its distribution. A tenth of each round is drawn uniformly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.nao.pool import Member, best, renewed
+from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
+from alphaxenas.seeds import generator_state, restore_generator, stream
+
+
+class NAO:
+    """Gradient steps in a continuous space of architectures (`alphaxenas.controllers.rounds.Strategy`).
+
+    Rounds wait for their outcomes: within a round everything may be outstanding at once.
+
+    Args:
+        space: Any search space.
+        seed: The run's seed.
+        preset: One of `nao_settings.PRESETS`; what follows replaces its constants, see `NAOSettings` and `settings_of`.
+        pool: Members of the pool; 0 = the preset's.
+        tops: Best members that a walk starts from; 0 = the preset's.
+        new: Architectures that a round wants to decode; 0 = the preset's.
+        random: Architectures that a round draws uniformly; None = the preset's.
+        epochs: Passes over the training part, per round; 0 = the preset's.
+
+    Raises:
+        ValueError: An unknown preset, or a value out of its range: a pool of fewer than four cannot train a predictor.
+
+    Attributes:
+        settings: Immutable.
+        pool: The members, best first.
+        model: The network of the latest round that this process fitted; None before.
+    """
+
+    def __init__(
+        self, space: SearchSpace, seed: int, *, preset: str = "small", pool: int = 0, tops: int = 0, new: int = 0,
+        random: int | None = None, epochs: int = 0,
+    ) -> None:  # fmt: skip
+        self.settings = settings_of(preset, pool, tops, new, random, epochs)
+        self.pool: list[Member] = []
+        self.model: Any = None
+        self._space = space
+        self._rng = stream(seed, "nao")
+        self._ledger = Ledger(space)
+        self._games: dict[str, Tokens] = {}
+        self._arrays: Any = None
+        self._arrived: list[str] = []
+        self._queue: list[Tokens] = []
+        self._to_draw = self.settings.pool
+        self._round = 0
+        self._numbers: dict[str, float] = {}
+
+    def suggest(self) -> Tokens | None:
+        """A member of the first pool, or of the next; None when the round's rewards are awaited or every key has been suggested."""
+        ledger = self._ledger
+        if not self._queue and not self._to_draw:
+            if ledger.outstanding:
+                return None
+            self._next_round()
+        tokens = None
+        while self._queue and tokens is None:
+            wanted = self._queue.pop(0)
+            key = ledger.key(wanted)
+            tokens = ledger.suggest(wanted, key) if key not in ledger else None
+        if tokens is None:
+            tokens = ledger.draw(self._rng)
+            self._to_draw = max(self._to_draw - (tokens is not None), 0) if tokens is not None else 1
+        if tokens is not None:
+            self._games[ledger.key(tokens)] = tokens
+        return tokens
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion, which enters the pool at the end of the round."""
+        key = self._ledger.observe(tokens, reward)
+        if reward is not None:
+            self._arrived.append(key)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Rounds, rewards of the pool, and of the latest round: held-out quality of the network, its losses, and what the walk found."""
+        rewards = [member.reward for member in self.pool]
+        numbers = {"nao/round": float(self._round)}
+        if rewards:
+            numbers |= {"nao/pool_mean": float(np.mean(rewards)), "nao/pool_best": rewards[0], "nao/pool_worst": rewards[-1]}
+        return numbers | self._numbers
+
+    def beliefs(self) -> str:
+        """Rewards of the pool, and how well the network ranks what it has not seen."""
+        if not self.pool:
+            return ""
+        rewards = [member.reward for member in self.pool]
+        line = f"round {self._round}: pool of {len(rewards)}, mean {np.mean(rewards):.4f}, best {rewards[0]:.4f}"
+        accuracy = self._numbers.get("nao/pairwise_accuracy")
+        return line if accuracy is None else f"{line}; {accuracy:.0%} of held-out pairs in the right order"
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on; the next round's network starts anew, so none is stored."""
+        return {
+            "generator": generator_state(self._rng), "ledger": self._ledger.state(),
+            "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
+            "pool": [[member.key, member.reward] for member in self.pool],
+            "arrived": list(self._arrived), "queue": [list(map(int, tokens)) for tokens in self._queue],
+            "to_draw": self._to_draw, "round": self._round, "numbers": dict(self._numbers),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        restore_generator(self._rng, state["generator"])
+        self._ledger.restore(state["ledger"])
+        self._games = {key: tuple(tokens) for key, tokens in state["games"]}
+        self.pool = [Member(key, self._games[key], float(reward)) for key, reward in state["pool"]]
+        self._arrived, self._queue = list(state["arrived"]), [tuple(tokens) for tokens in state["queue"]]
+        self._to_draw, self._round = int(state["to_draw"]), int(state["round"])
+        self._numbers = dict(state["numbers"])
+
+    def _next_round(self) -> None:
+        """Renews the pool, and plans what the next round evaluates."""
+        settings, rewards = self.settings, self._ledger.rewards
+        arrived = [Member(key, self._games[key], rewards[key]) for key in self._arrived]
+        # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller pool.
+        self.pool, self._arrived = renewed(self.pool, best(arrived, settings.pool), settings.pool), []
+        self._round += 1
+        found: list[Tokens] = []
+        if len(self._known()) >= 4 and len({member.reward for member in self.pool}) > 1:
+            found = self._walked()
+        self._queue = found
+        self._to_draw = settings.random + settings.new - len(found)
+
+    def _known(self) -> list[str]:
+        """Keys of the architectures that the network is trained on."""
+        if self.settings.memory == "all":
+            return list(self._ledger.rewards)
+        return [member.key for member in self.pool]
+
+    def _walked(self) -> list[Tokens]:
+        """New games, best first, from a network trained on what is known."""
+        from alphaxenas.controllers.nao.model import NAOModel
+        from alphaxenas.controllers.nao.quality import fit_and_measure, laid_out
+        from alphaxenas.controllers.nao.token_arrays import Games
+        from alphaxenas.controllers.nao.trajectory import walk
+
+        settings, rewards = self.settings, self._ledger.rewards
+        self._arrays = self._arrays or Games(self._space)
+        keys = self._known()
+        lowest = min(reward for reward in rewards.values() if reward is not None)
+        targets = laid_out([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
+        self.model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays)
+        quality = fit_and_measure(self.model, keys, [self._games[key] for key in keys], targets, settings, self._rng)
+        steps = walk(self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng)
+        numbers = {
+            "held_out": quality.count, "pairwise_accuracy": quality.pairwise_accuracy, "rank_correlation": quality.rank_correlation,
+            "hamming": quality.hamming, "exact": quality.exact, "found": len(steps.games), "step": steps.step, **self.model.losses,
+        }  # fmt: skip
+        self._numbers = {f"nao/{name}": float(number) for name, number in numbers.items() if np.isfinite(number)}
+        return steps.games
+
+    def _new_key(self, tokens: Tokens) -> str | None:
+        """The key of a game that was never suggested; None if it was."""
+        key = self._ledger.key(tokens)
+        return None if key in self._ledger else key
+
+
+def settings_of(preset: str, pool: int = 0, tops: int = 0, new: int = 0, random: int | None = None, epochs: int = 0) -> NAOSettings:
+    """A preset with some of its constants replaced; see `NAO`.
+
+    With another pool, the constants of the preset that do not fit into it are made smaller: `tops` to the pool, `new` to half of it.
+
+    Raises:
+        ValueError: An unknown preset, or a value out of its range.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"Invalid value for `preset`. Expected one of {', '.join(PRESETS)}. Received: {preset!r}")
+    settings = PRESETS[preset]
+    size = pool or settings.pool
+    tops, new = tops or min(settings.tops, size), new or min(settings.new, max(1, size // 2))
+    random = max(0, min(settings.random, size - new)) if random is None else random
+    return replace(settings, pool=size, tops=tops, new=new, random=random, epochs=epochs or settings.epochs)

@@ -1,0 +1,242 @@
+"""NAO's network: an encoder, a predictor and a decoder of token sequences, trained together.
+
+- The **encoder** reads the tokens of an architecture with an LSTM. Its outputs are scaled to length 1 at every place; their mean
+  over the places, scaled likewise, is the architecture's embedding.
+- The **predictor**, a multilayer perceptron with a sigmoid at the end, gives the embedding's score in (0, 1).
+- The **decoder**, an LSTM that starts from the embedding and attends to the encoder's outputs, writes the tokens again.
+
+    loss = trade_off * (score - target)^2 + (1 - trade_off) * cross-entropy per token + weight_decay * |weights|^2 / 2
+
+Source: Luo et al. 2018, "Neural architecture optimization", section 3 and eq. 1. Departures:
+
+- Embeddings of places are added to those of tokens in encoder and decoder: the attention then finds its place in a few steps of
+  training instead of thousands.
+- The decoder is masked to legal tokens while it is trained, too, so it spends nothing on learning the rules of the game.
+- Attention is a bilinear form read after the LSTM, with nothing fed back (Luong et al. 2015), so that a training step is two LSTM
+  kernels and a few matrix products over all places at once; the code's is fed back (Bahdanau).
+- Every token is a step of the encoder; the code joins two or three into one.
+
+Weights are one vector that goes into the functions of `graphs` and comes out of them: a state has no hidden part, and the functions
+are traced once per process for a space and settings, whatever the number of searches. Notation: V tokens, L longest game, U units,
+E width of the token embeddings, n games, b games of a mini-batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alphaxenas.controllers.nao.settings import NetworkSettings
+from alphaxenas.networks.devices import load_tensorflow
+from alphaxenas.seeds import stream
+
+tf = load_tensorflow()
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+"""Adam's constants."""
+
+
+class Graphs(NamedTuple):
+    """The traced functions of one network; weights are a vector `[w]`.
+
+    Attributes:
+        train: (weights, moments `[2, w]`, steps taken, tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L, V]`, rows
+            `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error, cross-entropy and norm of the applied gradient `[steps, 3]`).
+        encode: (weights, tokens `[n, L]`, lengths `[n]`) -> encoder outputs `[n, L, U]`, 0 after a game's end.
+        score: (weights, outputs `[n, L, U]`, lengths) -> (scores `[n]`, their gradients by the outputs `[n, L, U]`).
+    """
+
+    train: Any
+    encode: Any
+    score: Any
+
+
+def shapes(vocabulary: int, length: int, settings: NetworkSettings) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight, in the order of the vector."""
+    embedding, units = settings.embedding, settings.units
+    named: dict[str, tuple[int, ...]] = {
+        "encoder_tokens": (vocabulary, embedding), "encoder_places": (length, embedding),
+        "encoder_kernel": (embedding + units, 4 * units), "encoder_bias": (4 * units,),
+    }  # fmt: skip
+    widths = (units, *settings.layers, 1)
+    for layer, (before, after) in enumerate(zip(widths[:-1], widths[1:])):
+        named |= {f"predictor_kernel{layer}": (before, after), f"predictor_bias{layer}": (after,)}
+    return named | {
+        # The last row of the decoder's tokens is the start.
+        "decoder_tokens": (vocabulary + 1, embedding), "decoder_places": (length, embedding),
+        "decoder_kernel": (embedding + units, 4 * units), "decoder_bias": (4 * units,),
+        "attention": (units, units), "joined": (2 * units, units), "output": (units, vocabulary), "output_bias": (vocabulary,),
+    }  # fmt: skip
+
+
+def initial_weights(vocabulary: int, length: int, settings: NetworkSettings, seed: int) -> np.ndarray:
+    """Glorot-uniform matrices, zero biases (1 for the forget gates), as one vector `[w]`."""
+    rng, parts = stream(seed, "nao", "weights"), []
+    for name, shape in shapes(vocabulary, length, settings).items():
+        if len(shape) == 1:
+            value = np.zeros(shape, np.float32)
+            if name in ("encoder_bias", "decoder_bias"):
+                value[settings.units : 2 * settings.units] = 1.0
+        else:
+            limit = 0.3 if name.endswith(("tokens", "places")) else np.sqrt(6.0 / sum(shape))
+            value = rng.uniform(-limit, limit, shape).astype(np.float32)
+        parts.append(value.ravel())
+    return np.concatenate(parts)
+
+
+def unpacked(weights: Any, vocabulary: int, length: int, settings: NetworkSettings) -> dict[str, Any]:
+    """The weights by name, of a NumPy vector or of a tensor."""
+    named = shapes(vocabulary, length, settings)
+    sizes = [prod(shape) for shape in named.values()]
+    if isinstance(weights, np.ndarray):
+        return {name: part.reshape(shape) for (name, shape), part in zip(named.items(), np.split(weights, np.cumsum(sizes)[:-1]))}
+    # One split and not many slices: the gradient of a slice is as long as the whole vector.
+    return {name: tf.reshape(part, shape) for (name, shape), part in zip(named.items(), tf.split(weights, sizes))}
+
+
+def clipped(gradient: Any, bound: float) -> tuple[Any, Any]:
+    """The gradient, shortened to the norm `bound` if it is longer, and its norm after that."""
+    norm = tf.norm(gradient)
+    scale = tf.minimum(1.0, bound / tf.maximum(norm, 1e-12))
+    return gradient * scale, norm * scale
+
+
+@lru_cache(maxsize=32)
+def graphs(vocabulary: int, length: int, settings: NetworkSettings) -> Graphs:
+    """The functions of a network, traced at their first use."""
+    size = sum(map(prod, shapes(vocabulary, length, settings).values()))
+    weights, tokens = tf.TensorSpec([size], tf.float32), tf.TensorSpec([None, length], tf.int32)
+    lengths, outputs = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, length, settings.units], tf.float32)
+    network = _Network(vocabulary, length, settings)
+    whole = tf.TensorSpec([], tf.int32)
+    train = [
+        weights, tf.TensorSpec([2, size], tf.float32), whole, tokens, lengths, tf.TensorSpec([None], tf.float32),
+        tf.TensorSpec([None, length, vocabulary], tf.bool), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.float32), tf.TensorSpec([2], tf.int32),
+    ]  # fmt: skip
+    return Graphs(*(
+        tf.function(_on_cpu(function), input_signature=signature, autograph=False)
+        for function, signature in ((network.train, train), (network.encode, [weights, tokens, lengths]), (network.score, [weights, outputs, lengths]))
+    ))  # fmt: skip
+
+
+def _on_cpu(function: Any) -> Any:
+    """On a GPU this network is too small to be worth the trip, and the CPU's sums repeat exactly."""
+
+    def placed(*arguments: Any) -> Any:
+        with tf.device("/CPU:0"):
+            return function(*arguments)
+
+    return placed
+
+
+@dataclass(frozen=True)
+class _Network:
+    """The formulas; time comes first inside, games first outside."""
+
+    vocabulary: int
+    length: int
+    settings: NetworkSettings
+
+    def encode(self, weights: Any, tokens: Any, lengths: Any) -> Any:
+        """See `Graphs.encode`."""
+        return self._encoded(self._named(weights), tokens, self._inside(lengths), None)
+
+    def score(self, weights: Any, outputs: Any, lengths: Any) -> Any:
+        """See `Graphs.score`."""
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            scores = self._predicted(self._named(weights), self._embedded(outputs, self._inside(lengths)), None)
+        return scores, tape.gradient(scores, outputs)
+
+    def train(self, weights: Any, moments: Any, taken: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, rows: Any, rates: Any, seed: Any) -> Any:
+        """See `Graphs.train`."""
+        settings, steps = self.settings, tf.shape(rows)[0]
+
+        def step(number, weights, first, second, numbers):
+            chosen = rows[number]
+            time = taken + number + 1
+            batch = [tf.gather(array, chosen) for array in (tokens, lengths, targets, legal)]
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                error, entropy = self._losses(weights, *batch, tf.stack([seed[0] + time, seed[1]]))
+                decay = settings.weight_decay * tf.reduce_sum(tf.square(weights)) / 2
+                loss = settings.trade_off * error + (1 - settings.trade_off) * entropy + decay
+            gradient, norm = clipped(tape.gradient(loss, weights), settings.gradient_clip)
+            first = BETA1 * first + (1 - BETA1) * gradient
+            second = BETA2 * second + (1 - BETA2) * tf.square(gradient)
+            power = tf.cast(time, tf.float32)
+            rate = rates[number] * tf.sqrt(1 - BETA2**power) / (1 - BETA1**power)
+            weights -= rate * first / (tf.sqrt(second) + EPSILON)
+            return number + 1, weights, first, second, numbers.write(number, tf.stack([error, entropy, norm]))
+
+        start = tf.constant(0), weights, moments[0], moments[1], tf.TensorArray(tf.float32, steps, element_shape=[3])
+        _, weights, *moments, numbers = tf.while_loop(lambda number, *_: number < steps, step, start, parallel_iterations=1)
+        return weights, tf.stack(moments), numbers.stack()
+
+    def _losses(self, weights: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, seed: Any) -> tuple[Any, Any]:
+        """Mean squared error of the scores, and mean cross-entropy per token."""
+        named, inside = self._named(weights), self._inside(lengths)
+        outputs = self._encoded(named, tokens, inside, seed)
+        embedding = self._embedded(outputs, inside)
+        error = tf.reduce_mean(tf.square(self._predicted(named, embedding, seed) - targets))
+        logits = tf.where(legal, self._written(named, tokens, outputs, inside, embedding, seed), -1e9)
+        entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)
+        return error, tf.reduce_sum(entropies * inside) / tf.reduce_sum(inside)
+
+    def _named(self, weights: Any) -> dict[str, Any]:
+        return unpacked(weights, self.vocabulary, self.length, self.settings)
+
+    def _inside(self, lengths: Any) -> Any:
+        """1 at the places of a game, 0 after its end, `[b, L]`."""
+        return tf.sequence_mask(lengths, self.length, tf.float32)
+
+    def _encoded(self, named: dict[str, Any], tokens: Any, inside: Any, seed: Any) -> Any:
+        inputs = tf.one_hot(tokens, self.vocabulary) @ named["encoder_tokens"] + named["encoder_places"]
+        start = tf.zeros([tf.shape(tokens)[0], self.settings.units])
+        outputs = self._lstm(named, "encoder", self._dropped(inputs, seed, 0), start)
+        return tf.math.l2_normalize(outputs, axis=2) * inside[:, :, None]
+
+    def _embedded(self, outputs: Any, inside: Any) -> Any:
+        means = tf.reduce_sum(outputs * inside[:, :, None], axis=1) / tf.reduce_sum(inside, axis=1, keepdims=True)
+        return tf.math.l2_normalize(means, axis=1)
+
+    def _predicted(self, named: dict[str, Any], embedding: Any, seed: Any) -> Any:
+        """Scores `[b]`. The embedding has length 1: times sqrt(U) its entries are of the size that the first layer expects."""
+        values = embedding * self.settings.units**0.5
+        for layer in range(len(self.settings.layers) + 1):
+            if layer:
+                values = tf.nn.relu(values)
+            values = self._dropped(values, seed, 1 + layer) @ named[f"predictor_kernel{layer}"] + named[f"predictor_bias{layer}"]
+        return tf.sigmoid(values[:, 0])
+
+    def _written(self, named: dict[str, Any], tokens: Any, outputs: Any, inside: Any, embedding: Any, seed: Any) -> Any:
+        """Logits `[b, L, V]` of the token at every place, given the true tokens before it; outputs are scaled as in `_predicted`."""
+        start = tf.fill([tf.shape(tokens)[0], 1], self.vocabulary)
+        before = tf.concat([start, tokens[:, :-1]], axis=1)
+        inputs = tf.one_hot(before, self.vocabulary + 1) @ named["decoder_tokens"] + named["decoder_places"]
+        states = self._lstm(named, "decoder", self._dropped(inputs, seed, 100), embedding)
+        outputs *= self.settings.units**0.5
+        weights = (states @ named["attention"]) @ tf.transpose(outputs, [0, 2, 1]) + 1e9 * (inside[:, None, :] - 1)
+        joined = tf.tanh(tf.concat([tf.nn.softmax(weights) @ outputs, states], axis=2) @ named["joined"])
+        return joined @ named["output"] + named["output_bias"]
+
+    def _lstm(self, named: dict[str, Any], which: str, inputs: Any, start: Any) -> Any:
+        """Outputs `[b, L, U]` of an LSTM over `[b, L, E]` whose output and cell begin as `start` `[b, U]`."""
+        none = tf.zeros([self.settings.units])
+        outputs = tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.constant(self.length, tf.int64), x=tf.transpose(inputs, [1, 0, 2]), cs_prev=start, h_prev=start,
+            w=named[f"{which}_kernel"], wci=none, wcf=none, wco=none, b=named[f"{which}_bias"], cell_clip=0.0, use_peephole=False,
+        ).h  # fmt: skip
+        return tf.transpose(outputs, [1, 0, 2])
+
+    def _dropped(self, values: Any, seed: Any, place: int) -> Any:
+        """Dropout while training (`seed` given), the values as they are otherwise."""
+        rate = self.settings.dropout
+        if seed is None or rate == 0:
+            return values
+        kept = tf.random.stateless_uniform(tf.shape(values), seed + tf.constant([0, place])) >= rate
+        return tf.where(kept, values / (1 - rate), 0.0)

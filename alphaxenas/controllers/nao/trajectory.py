@@ -1,0 +1,102 @@
+"""NAO's walk: from good architectures along the gradient of their predicted score, until enough new ones are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.controllers.nao.model import Encoded, NAOModel
+from alphaxenas.controllers.nao.settings import NAOSettings
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What a walk found.
+
+    Attributes:
+        games: New ones, of different keys; the best predicted first, or in the order in which they were found, see `NAOSettings.choose`.
+        step: The step size at which it ended.
+    """
+
+    games: list[Tokens]
+    step: float
+
+
+@dataclass(frozen=True)
+class Path:
+    """The way of one game, step by step; the first place is the game itself.
+
+    Attributes:
+        steps: Step sizes, `[s]`, the first one 0.
+        scores: Predicted scores at the places of the continuous space, `[s]`.
+        games: What is decoded there.
+        read_again: Predicted scores of these games, encoded anew, `[s]`.
+    """
+
+    steps: np.ndarray
+    scores: np.ndarray
+    games: list[Tokens]
+    read_again: np.ndarray
+
+
+def walk(
+    model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_key: Callable[[Tokens], str | None], rng: np.random.Generator
+) -> Walk:
+    """Moves games in the continuous space, with growing steps, and collects the new games that are decoded.
+
+    Args:
+        model: Trained.
+        starts: Games, the most promising first.
+        settings: `steps`, `unit_gradient`, `samples`, `new` and `choose`.
+        new_key: The key of a game that may be evaluated; None of one that is known.
+        rng: For `samples`.
+
+    Returns:
+        At most `settings.new` games.
+    """
+    encoded = model.encode(starts)
+    directions = ascent(model, encoded, settings.unit_gradient)
+    found: dict[str, Tokens] = {}
+    met: set[Tokens] = set(starts)
+    step = 0.0
+    for step in settings.steps:
+        place = encoded.moved(directions, step)
+        decoded = model.decode(place)
+        for _ in range(settings.samples):
+            decoded += model.decode(place, rng)
+        for tokens in decoded:
+            if tokens not in met:
+                met.add(tokens)
+                key = new_key(tokens)
+                if key is not None:
+                    found.setdefault(key, tokens)
+        if settings.choose == "first" and len(found) >= settings.new:
+            break
+    games = list(found.values())
+    if settings.choose == "predicted" and games:
+        games = [games[place] for place in np.argsort(-model.predict(games), kind="stable")]
+    return Walk(games[: settings.new], float(step))
+
+
+def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
+    """The directions in which predicted scores grow fastest, `[n, L, U]`; with `unit` of a mean square of one per place and game."""
+    directions = model.gradients(encoded)
+    if unit:
+        norms = np.sqrt((directions**2).sum((1, 2), keepdims=True) / encoded.lengths[:, None, None])
+        directions = directions / np.maximum(norms, 1e-12)
+    return directions
+
+
+def path(model: NAOModel, start: Tokens, settings: NAOSettings, steps: Sequence[float]) -> Path:
+    """The way of one game at given step sizes, for looking at."""
+    encoded = model.encode([start])
+    directions = ascent(model, encoded, settings.unit_gradient)
+    scores, games = [], []
+    for step in (0.0, *steps):
+        place = encoded.moved(directions, step)
+        scores.append(float(model.scores(place)[0]))
+        games += model.decode(place)
+    return Path(np.array([0.0, *steps]), np.array(scores), games, model.predict(games))

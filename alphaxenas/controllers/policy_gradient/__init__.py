@@ -1,0 +1,1 @@
+"""Recurrent policies trained by REINFORCE or PPO."""

@@ -1,0 +1,1 @@
+"""Searches led by a surrogate model: GuidedSearch and AlphaX, with their models."""

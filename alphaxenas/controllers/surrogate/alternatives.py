@@ -1,0 +1,176 @@
+"""Surrogates: what GuidedSearch asks about architectures that nobody paid for yet.
+
+`"gp"` is the Gaussian process (`gaussian_process.py`), the default. `"lstm"` is the network of the main search, `"mlp"` an
+ensemble of small perceptrons, `"none"` predicts from the rewards below a prefix alone, as a tree without a surrogate does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from alphaxenas.contracts import Budget, SearchSpace, Tokens
+from alphaxenas.seeds import derived_seed
+
+SURROGATES = ("gp", "lstm", "mlp", "none")
+MEMBERS, LAYERS, EPOCHS = 5, (64, 64), 100
+"""Of the ensemble: perceptrons, units of their hidden layers, passes over the examples per fit."""
+
+
+class Surrogate(Protocol):
+    """Predicts standardised values of architectures, with uncertainty. Deterministic in its seed and data."""
+
+    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+        """Learns from `n` games with features `[n, d]` and standardised values `[n]`, all that is known each time."""
+
+    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, each `[m]`."""
+
+    def noise(self) -> float:
+        """Standard deviation of a measured value about the noiseless one."""
+
+    def state(self) -> dict[str, Any]:
+        """What the next `fit` depends on beside the data."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`; `fit` must follow."""
+
+
+def make_surrogate(name: str, space: SearchSpace, seed: int) -> Surrogate:
+    """The surrogate called `name`, one of `SURROGATES`."""
+    if name == "gp":
+        from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
+
+        return GaussianProcess(space)
+    return {"lstm": LSTMSurrogate, "mlp": Ensemble, "none": Prefixes}[name](space, seed)
+
+
+class Ensemble:
+    """Perceptrons that differ in initial weights and order of examples; their disagreement is the deviation.
+
+    Trained from scratch at every fit.
+
+    Source: Lakshminarayanan et al. 2017, "Deep ensembles"; White et al. 2021, "BANANAS".
+    """
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self._seed = seed
+        self._rest = 1.0
+
+    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+        """As `Surrogate.fit`; games are not read."""
+        from alphaxenas.controllers.surrogate.meta_dnn import MetaDNN
+
+        # The networks end in a sigmoid: values are laid into the middle of (0, 1).
+        self._low, self._span = float(values.min()) - 1.0, float(np.ptp(values)) + 2.0
+        self._members = [MetaDNN(LAYERS, 0.01, 32, EPOCHS, derived_seed(self._seed, "guided", member)) for member in range(MEMBERS)]
+        for member in self._members:
+            member.fit(features, (values - self._low) / self._span)
+        self._rest = float(np.std(values - self.predict(games, features)[0]))
+
+    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `Surrogate.predict`."""
+        predicted = np.stack([self._low + self._span * member.predict(features) for member in self._members])
+        return predicted.mean(0), predicted.std(0)
+
+    def noise(self) -> float:
+        """Deviation of the values it was fitted to about its means."""
+        return self._rest
+
+    def state(self) -> dict[str, Any]:
+        """The seed: every fit starts from scratch."""
+        return {"seed": self._seed}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        self._seed = int(state["seed"])
+
+
+class LSTMSurrogate:
+    """The policy and value network of the main search; its deviation is that of its own errors, alike everywhere."""
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
+
+        self._size, self._length = len(space.vocabulary), space.max_length
+        self._network = PolicyValueLSTM(self._size, self._length, units=64, seed=derived_seed(seed, "guided", "lstm") % 2**31)
+        self._rest = 1.0
+
+    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+        """As `Surrogate.fit`, with the weights of the fit before; features are not read."""
+        from alphaxenas.controllers.alphaxenas.replay import Examples
+
+        count = len(games)
+        tokens = np.full((count, self._length), -1, np.int32)
+        for row, game in enumerate(games):
+            tokens[row, : len(game)] = game
+        self._network.fit(Examples(
+            tokens, np.array([len(game) for game in games], np.int32), self._contexts(count), values.astype(np.float32),
+            np.zeros((count, self._length, self._size), np.float32),
+        ))  # fmt: skip
+        self._rest = float(np.std(values - self.predict(games, features)[0]))
+
+    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `Surrogate.predict`."""
+        _, means = self._network.predict(list(games), self._contexts(len(games)))
+        return np.asarray(means, np.float64), np.full(len(games), self._rest)
+
+    def noise(self) -> float:
+        """Deviation of the values it was fitted to about its means."""
+        return self._rest
+
+    def state(self) -> dict[str, Any]:
+        """The network with its optimiser."""
+        return self._network.state() | {"seed": self._network.seed}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        self._network.seed = int(state["seed"])
+        self._network.restore(state)
+
+    @staticmethod
+    def _contexts(count: int) -> np.ndarray:
+        from alphaxenas.controllers.alphaxenas.replay import Replay
+
+        return np.tile(np.array(Replay.context(Budget(1), 0), np.float32), (count, 1))
+
+
+class Prefixes:
+    """No surrogate: the mean value of what is known below the longest known prefix, more uncertain the fewer there are."""
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self._sums: dict[Tokens, list[float]] = {}
+        self._spread = 1.0
+
+    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+        """As `Surrogate.fit`; features are not read."""
+        self._sums, self._spread = {}, float(np.std(values))
+        for game, value in zip(games, values):
+            for place in range(len(game) + 1):
+                row = self._sums.setdefault(game[:place], [0.0, 0.0])
+                row[0] += float(value)
+                row[1] += 1.0
+
+    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `Surrogate.predict`."""
+        means, deviations = np.zeros(len(games)), np.zeros(len(games))
+        for row, game in enumerate(games):
+            place = len(game)
+            while game[:place] not in self._sums:
+                place -= 1
+            total, count = self._sums[game[:place]]
+            means[row], deviations[row] = total / count, self._spread / np.sqrt(count)
+        return means, deviations
+
+    def noise(self) -> float:
+        """The spread of all values."""
+        return self._spread
+
+    def state(self) -> dict[str, Any]:
+        """Nothing: everything follows from the data."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing to take over."""

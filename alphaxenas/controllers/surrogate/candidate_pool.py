@@ -1,0 +1,122 @@
+"""What GuidedSearch remembers from plan to plan: games, their features, and how the surrogate values them now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.history import Ledger
+
+Bounds = Callable[[list[Tokens], np.ndarray], np.ndarray]
+"""Values `[m]` of games with features `[m, d]`."""
+
+
+class RememberedGames:
+    """Games that plans met, with features and latest values; one per key.
+
+    Args:
+        space: Gives keys and features.
+        ledger: Tells which games were suggested.
+    """
+
+    def __init__(self, space: SearchSpace, ledger: Ledger) -> None:
+        self._space, self._ledger = space, ledger
+        self._places: dict[str, int] = {}
+        self._keys: list[str] = []
+        self._games: list[Tokens] = []
+        self._key_of: dict[Tokens, str] = {}
+        self._features = np.zeros((0, 0), np.float32)
+        self._values = np.zeros(0)
+
+    def __len__(self) -> int:
+        return len(self._games)
+
+    def features_of(self, tokens: Tokens) -> np.ndarray:
+        """The features of a game, remembered or not."""
+        return self._space.features(self._space.decode(tokens))
+
+    def is_new(self, tokens: Tokens) -> bool:
+        """Whether a game was never suggested."""
+        return self._key(tokens) not in self._ledger
+
+    def add(self, games: Iterable[Tokens]) -> list[int]:
+        """Takes games in, unless their key is there; returns their places."""
+        places = []
+        for tokens in games:
+            key = self._key(tokens)
+            place = self._places.get(key)
+            if place is None:
+                place = self._places[key] = len(self._games)
+                self._keys.append(key)
+                self._games.append(tokens)
+                features = self.features_of(tokens)
+                if place >= len(self._features):
+                    room = np.zeros((max(2 * place, 512), len(features)), np.float32)
+                    room[:place] = self._features[:place] if place else 0
+                    self._features, self._values = room, np.concatenate([self._values[:place], np.full(len(room) - place, -np.inf)])
+                self._features[place] = features
+                self._values[place] = -np.inf
+            places.append(place)
+        return places
+
+    def add_valued(self, games: list[Tokens], bounds: Bounds) -> np.ndarray:
+        """Takes games in and values those that are new to this plan; returns all their values."""
+        places = self.add(games)
+        unvalued = sorted({place for place in places if self._values[place] == -np.inf})
+        if unvalued:
+            self._values[unvalued] = bounds([self._games[place] for place in unvalued], self._features[unvalued])
+        return self._values[places]
+
+    def value(self, bounds: Bounds) -> None:
+        """Values everything anew."""
+        count = len(self)
+        self._values[:count] = bounds(self._games, self._features[:count])
+
+    def value_of(self, tokens: Tokens) -> float:
+        """The latest value of a remembered game."""
+        return float(self._values[self._places[self._key(tokens)]])
+
+    def median(self) -> float:
+        """The median of all values."""
+        return float(np.median(self._values[: len(self)]))
+
+    def best(self, count: int, new: bool = False) -> list[Tokens]:
+        """Games of the largest values, best first; `new` leaves out what was suggested."""
+        order = np.argsort(-self._values[: len(self)], kind="stable")
+        found: list[Tokens] = []
+        for place in order:
+            if not new or self._keys[place] not in self._ledger:
+                found.append(self._games[place])
+                if len(found) == count:
+                    break
+        return found
+
+    def best_new(self) -> Tokens | None:
+        """The game of the largest value that was never suggested; None if there is none."""
+        return next(iter(self.best(1, new=True)), None)
+
+    def forget(self, count: int) -> None:
+        """Keeps the `count` best games."""
+        if len(self) > 2 * count:
+            kept = np.sort(np.argsort(-self._values[: len(self)], kind="stable")[:count])
+            self._features[: len(kept)], self._values[: len(kept)] = self._features[kept], self._values[kept]
+            self._games, self._keys = [self._games[place] for place in kept], [self._keys[place] for place in kept]
+            self._places = {key: place for place, key in enumerate(self._keys)}
+            self._key_of = {}
+
+    def state(self) -> list[list[int]]:
+        """The games; features and keys follow from them, values from the next plan."""
+        return [list(map(int, tokens)) for tokens in self._games]
+
+    def restore(self, state: list[list[int]]) -> None:
+        """Takes over a `state()`."""
+        self.__init__(self._space, self._ledger)
+        self.add(tuple(tokens) for tokens in state)
+
+    def _key(self, tokens: Tokens) -> str:
+        key = self._key_of.get(tokens)
+        if key is None:
+            key = self._key_of[tokens] = self._ledger.key(tokens)
+        return key

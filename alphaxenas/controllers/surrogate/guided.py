@@ -1,0 +1,315 @@
+"""GuidedSearch: tree search that plans over a surrogate with uncertainty; only what it finds best is evaluated.
+
+Evaluating an architecture is dear, predicting one is nearly free. Before every evaluation a whole tree search is therefore
+played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete game whose value is
+
+    mean + uncertainty * deviation        (upper confidence bound; Srinivas et al. 2010, "GP-UCB", with a constant factor)
+
+The best new game that the plan met, after climbing from it along single changes, is evaluated; then the surrogate is
+fitted again and the next plan begins. Nothing enumerates the space, whose size does not matter.
+
+- Walks start from what is known: games that earlier plans met are valued anew, the best of them (`ELITE`) give the tree's
+  priors (the share that took each action, half and half with a uniform one) and lead the rollouts, which follow one of
+  them and deviate now and then.
+- Rewards are transformed before they are fitted, `-log((best - reward) / spread + 0.6)`: what separates good
+  architectures from the best is stretched, what separates bad ones is not worth modelling.
+- Suggestions that are still outstanding count as measured at their predicted mean (Ginsbourger et al. 2010, "kriging
+  believer"), so that several can be asked for at once.
+- Failed and missing architectures count as the lowest reward seen: the plan leaves their neighbourhood.
+
+Zero-cost knowledge (parameters, depth) enters through `space.features`; no accuracy does that was not paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.alphaxenas.replay import rank_correlation
+from alphaxenas.controllers.history import Ledger, complete_games
+from alphaxenas.controllers.mcts.tree import Prediction, Tree
+from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
+from alphaxenas.controllers.surrogate.candidate_pool import RememberedGames
+from alphaxenas.seeds import generator_state, restore_generator, stream
+
+ELITE = 48
+"""Best games of the memory that give the priors and lead the rollouts."""
+REMEMBERED = 1200
+"""Games kept from plan to plan."""
+DEVIATION = 0.15
+"""Chance that a rollout leaves the game it follows, per move."""
+BATCH = 32
+"""Walks whose games are predicted together."""
+CLIMBS = 3
+"""Best new games from which a plan climbs to the top."""
+OFFSET = 0.6
+"""Of the transform of rewards, in spreads: the smaller, the more differences near the best are stretched."""
+WINDOW = 60
+"""Latest outcomes over which the surrogate's quality is measured."""
+PLANS = ("tree", "rollouts", "enumerate")
+PRIORS = ("elite", "uniform")
+
+
+class GuidedSearch:
+    """Plans by tree search over a surrogate (`alphaxenas.controllers.rounds.Strategy`).
+
+    Args:
+        space: Any search space.
+        seed: The run's seed.
+        surrogate: One of `surrogates.SURROGATES`; `"none"` predicts from the rewards below the longest known prefix alone.
+        plan: `"tree"`; `"rollouts"` = the same number of rollouts from the empty prefix, without a tree;
+            `"enumerate"` = predict the whole space, for comparison on small spaces.
+        prior: `"elite"` or `"uniform"` (flat: tree and rollouts know nothing of earlier plans).
+        uncertainty: Weight of the deviation, >= 0.
+        simulations: Walks per plan, >= 1.
+        initial: Architectures drawn uniformly before the first plan, >= 2.
+        exploration: c of PUCT, >= 0; values are scaled to [0, 1].
+
+    Raises:
+        ValueError: A value out of its range.
+    """
+
+    def __init__(
+        self, space: SearchSpace, seed: int, *, surrogate: str = "gp", plan: str = "tree", prior: str = "elite",
+        uncertainty: float = 2.0, simulations: int = 192, initial: int = 8, exploration: float = 1.0,
+    ) -> None:  # fmt: skip
+        for name, holds, expected, received in (
+            ("surrogate", surrogate in SURROGATES, f"one of {', '.join(SURROGATES)}", surrogate),
+            ("plan", plan in PLANS, f"one of {', '.join(PLANS)}", plan),
+            ("prior", prior in PRIORS, f"one of {', '.join(PRIORS)}", prior),
+            ("uncertainty", uncertainty >= 0, "a number >= 0", uncertainty),
+            ("simulations", simulations >= 1, "a whole number >= 1", simulations),
+            ("initial", initial >= 2, "a whole number >= 2", initial),
+        ):
+            if not holds:
+                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {received!r}")
+        self._space, self._plan, self._prior = space, plan, prior
+        self._uncertainty, self._simulations, self._initial = float(uncertainty), int(simulations), int(initial)
+        self._rng = stream(seed, "guided")
+        self._ledger = Ledger(space)
+        self._surrogate: Surrogate = make_surrogate(surrogate, space, seed)
+        self._tree = Tree(space.legal_actions, self._predict, exploration)
+        self._memory = RememberedGames(space, self._ledger)
+        self._measured: dict[str, tuple[Tokens, np.ndarray]] = {}
+        self._expected: dict[Tokens, tuple[float, float]] = {}
+        self._quality: list[list[float]] = []
+        self._elite: list[Tokens] = []
+        self._followers: dict[Tokens, dict[int, int]] = {}
+        self._middle = 0.0
+        self._transform = _Transform(np.zeros(1))
+
+    @property
+    def tree(self) -> Tree:
+        """The tree of the latest plan, whose values are upper confidence bounds in transformed rewards."""
+        return self._tree
+
+    # --- Strategy ----------------------------------------------------------------------------------------------------
+
+    def suggest(self) -> Tokens | None:
+        """The best architecture of a new plan; None when every key has been suggested."""
+        rewards = [reward for reward in self._ledger.rewards.values() if reward is not None]
+        if len(self._ledger) < self._initial or len(set(rewards)) < 2:
+            tokens = self._ledger.draw(self._rng)
+        else:
+            self._fit()
+            tokens = self._planned()
+            if tokens is None:
+                tokens = self._ledger.draw(self._rng)
+            else:
+                self._ledger.suggest(tokens, self._ledger.key(tokens))
+                mean, deviation = self._surrogate.predict([tokens], self._memory.features_of(tokens)[None])
+                self._expected[tokens] = float(mean[0]), float(np.hypot(deviation[0], self._surrogate.noise()))
+        if tokens is not None:
+            self._measured[self._ledger.key(tokens)] = tokens, self._memory.features_of(tokens)
+        return tokens
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion."""
+        expected = self._expected.pop(tokens, None)
+        self._ledger.observe(tokens, reward)
+        if expected is not None and reward is not None:
+            mean, deviation = expected
+            self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
+            del self._quality[:-WINDOW]
+
+    def diagnostics(self) -> dict[str, float]:
+        """Held-out quality over the latest outcomes: rank correlation, and the share within 1.96 deviations (0.95 = calibrated)."""
+        numbers = {"guided/remembered": float(len(self._memory))}
+        if len(self._quality) >= 5:
+            predicted, rewards, away = zip(*self._quality)
+            correlation = rank_correlation(predicted, rewards)
+            numbers["guided/coverage"] = float(np.mean(np.abs(away) < 1.96))
+            if np.isfinite(correlation):
+                numbers["guided/rank_correlation"] = correlation
+        return numbers
+
+    def beliefs(self) -> str:
+        """What the surrogate thinks is the best architecture not evaluated yet."""
+        best = next((tokens for tokens in self._elite if self._ledger.key(tokens) not in self._ledger), None)
+        return "" if best is None else f"would try {self._space.decode(best)}"
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on; trees and factorisations follow from it."""
+        return {
+            "generator": generator_state(self._rng), "ledger": self._ledger.state(), "surrogate": self._surrogate.state(),
+            "measured": [[key, list(map(int, tokens))] for key, (tokens, _) in self._measured.items()],
+            "memory": self._memory.state(),
+            "expected": [[list(map(int, tokens)), *pair] for tokens, pair in self._expected.items()],
+            "quality": [list(map(float, row)) for row in self._quality],
+            "transform": self._transform.state(),
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        restore_generator(self._rng, state["generator"])
+        self._ledger.restore(state["ledger"])
+        self._surrogate.restore(state["surrogate"])
+        self._memory.restore(state["memory"])
+        self._measured = {key: (tuple(tokens), self._memory.features_of(tuple(tokens))) for key, tokens in state["measured"]}
+        self._expected = {tuple(tokens): (mean, deviation) for tokens, mean, deviation in state["expected"]}
+        self._quality = [list(row) for row in state["quality"]]
+        self._transform = _Transform.restored(state["transform"])
+
+    # --- the surrogate -----------------------------------------------------------------------------------------------
+
+    def _fit(self) -> None:
+        """Fits the surrogate to what is measured, and to what is outstanding at its predicted mean."""
+        rewards = self._ledger.rewards
+        known = [key for key in self._measured if key in rewards]
+        awaited = [key for key in self._measured if key not in rewards]
+        lowest = min(reward for reward in rewards.values() if reward is not None)
+        values = np.array([lowest if rewards[key] is None else rewards[key] for key in known], np.float64)
+        self._transform = _Transform(values)
+        values = self._transform(values)
+        self._surrogate.fit(*self._arrays(known), values)
+        if awaited:
+            means, _ = self._surrogate.predict(*self._arrays(awaited))
+            self._surrogate.fit(*self._arrays([*known, *awaited]), np.concatenate([values, means]))
+
+    def _arrays(self, keys: list[str]) -> tuple[list[Tokens], np.ndarray]:
+        games, features = zip(*(self._measured[key] for key in keys))
+        return list(games), np.stack(features)
+
+    def _bounds(self, games: list[Tokens], features: np.ndarray) -> np.ndarray:
+        """Upper confidence bounds, `[m]`."""
+        mean, deviation = self._surrogate.predict(games, features)
+        return mean + self._uncertainty * deviation
+
+    # --- the plan ----------------------------------------------------------------------------------------------------
+
+    def _planned(self) -> Tokens | None:
+        """The new game with the largest bound that the plan met; None if it met no new one."""
+        memory = self._memory
+        if self._plan == "enumerate":
+            memory.add(complete_games(self._space))
+            memory.value(self._bounds)
+            return memory.best_new()
+        memory.add(tokens for tokens, _ in self._measured.values())
+        memory.value(self._bounds)
+        self._remember_elite()
+        if self._plan == "tree":
+            self._grow_tree()
+        else:
+            for _ in range(0, self._simulations, BATCH):
+                memory.add_valued([self._rollout(()) for _ in range(BATCH)], self._bounds)
+        self._climb()
+        best = memory.best_new()
+        memory.forget(REMEMBERED)
+        return best
+
+    def _remember_elite(self) -> None:
+        """The best games of the memory, and how many of them take which action after every prefix."""
+        self._elite, self._followers = self._memory.best(ELITE), {}
+        self._middle = self._memory.median()
+        for tokens in self._elite if self._prior == "elite" else ():
+            for place, token in enumerate(tokens):
+                row = self._followers.setdefault(tokens[:place], {})
+                row[token] = row.get(token, 0) + 1
+
+    def _grow_tree(self) -> None:
+        tree = self._tree
+        tree.reset()
+        made = 0
+        while made < self._simulations:
+            leaves = []
+            for _ in range(min(BATCH, self._simulations - made)):
+                leaf = tree.reach()
+                if leaf is None:
+                    break
+                leaves.append(leaf)
+            if not leaves:
+                return
+            games = [leaf.tokens if leaf.complete else self._rollout(leaf.tokens) for leaf in leaves]
+            for leaf, value in zip(leaves, self._memory.add_valued(games, self._bounds)):
+                tree.settle(leaf, value, close=leaf.complete)
+            made += len(leaves)
+
+    def _predict(self, prefix: Tokens, actions: Tokens) -> Prediction:
+        """Priors of the tree: half uniform, half the shares of the elite."""
+        count, row = len(actions), self._followers.get(prefix)
+        if row is None:
+            return Prediction([1.0 / count] * count, self._middle)
+        total = sum(row.values())
+        return Prediction([0.5 / count + 0.5 * row.get(action, 0) / total for action in actions], self._middle)
+
+    def _rollout(self, tokens: Tokens) -> Tokens:
+        """A complete game from a prefix, along one of the elite with deviations."""
+        rng, legal_actions = self._rng, self._space.legal_actions
+        leader: Tokens = self._elite[int(len(self._elite) * rng.random() ** 2)] if self._prior == "elite" and self._elite else ()
+        while actions := legal_actions(tokens):
+            place = len(tokens)
+            if place < len(leader) and leader[place] in actions and rng.random() >= DEVIATION:
+                tokens = (*tokens, leader[place])
+            else:
+                tokens = (*tokens, actions[int(len(actions) * rng.random())])
+        return tokens
+
+    def _climb(self) -> None:
+        """From the best new games along single changes, as long as one is better."""
+        space, memory = self._space, self._memory
+        for start in memory.best(CLIMBS, new=True):
+            tokens, value = start, memory.value_of(start)
+            while True:
+                games = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
+                if not games:
+                    break
+                values = memory.add_valued(games, self._bounds)
+                best = int(np.argmax([bound if memory.is_new(game) else -np.inf for bound, game in zip(values, games)]))
+                if values[best] <= value or not memory.is_new(games[best]):
+                    break
+                tokens, value = games[best], values[best]
+
+
+class _Transform:
+    """Rewards as the surrogate sees them: stretched towards the best, standardised; monotone, so it can be undone."""
+
+    def __init__(self, rewards: np.ndarray) -> None:
+        ranked = np.sort(np.asarray(rewards, np.float64))
+        self._best = float(ranked[-1])
+        self._spread = max(float(ranked[len(ranked) // 2 :].std()), 1e-12)
+        self._centre, self._scale = 0.0, 1.0
+        values = self(ranked)
+        self._centre, self._scale = float(values.mean()), max(float(values.std()), 1e-12)
+
+    def __call__(self, rewards):
+        # A reward above the best so far (it is being observed) continues the curve in a straight line.
+        away = (self._best - np.asarray(rewards, np.float64)) / self._spread
+        bent = -np.log(np.maximum(away, 0.0) + OFFSET) + np.maximum(-away, 0.0) / OFFSET
+        return (bent - self._centre) / self._scale
+
+    def inverse(self, value: float) -> float:
+        bent = value * self._scale + self._centre
+        away = np.exp(-bent) - OFFSET if bent < -np.log(OFFSET) else -OFFSET * (bent + np.log(OFFSET))
+        return float(self._best - self._spread * away)
+
+    def state(self) -> list[float]:
+        return [self._best, self._spread, self._centre, self._scale]
+
+    @classmethod
+    def restored(cls, state: list[float]) -> _Transform:
+        transform = cls(np.zeros(1))
+        transform._best, transform._spread, transform._centre, transform._scale = map(float, state)
+        return transform

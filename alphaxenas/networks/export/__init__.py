@@ -1,0 +1,1 @@
+"""Trained networks as Keras, SavedModel and ONNX files."""

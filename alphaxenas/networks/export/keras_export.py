@@ -1,0 +1,222 @@
+"""A trained child as a plain Keras model: one `.keras` file that needs nothing of this project.
+
+The network is walked a third time, over Keras layers instead of tensors. The model takes pixels as stored (0..255, NHWC)
+and gives class probabilities; normalisation is inside. It computes in float32 whatever the training used.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from alphaxenas.data.images import ImageData
+from alphaxenas.networks.export.onnx_export import save_onnx
+from alphaxenas.networks.layers import EPSILON, Size, dilated
+from alphaxenas.networks.training.loop import CompiledChild, Network
+
+PREDICTION_BATCH = 250
+
+
+class KerasLayers:
+    """The functions of `Layers` over Keras layers, for prediction; see there."""
+
+    training = False
+
+    def __init__(self) -> None:
+        self.arrays: list[tuple[keras.layers.Layer, list[str]]] = []
+        self._dilations: dict[str, int] = {}
+        self._names: set[str] = set()
+
+    def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        return images
+
+    def line(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
+
+    def conv(
+        self, x: keras.KerasTensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> keras.KerasTensor:
+        window, strides = (_along(x, length) for length in (size, stride))
+        layer = keras.layers.Conv2D(filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv"))
+        return self._with_arrays(layer, x, [f"{name}/kernel", *[f"{name}/bias"] * bias])
+
+    def depthwise(self, x: keras.KerasTensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> keras.KerasTensor:
+        side = (size - 1) * dilation + 1
+        layer = keras.layers.DepthwiseConv2D(side, stride, padding="same", use_bias=False, name=self._name(name, "depthwise"))
+        self._dilations[f"{name}/depthwise"] = dilation
+        return self._with_arrays(layer, x, [f"{name}/depthwise"])
+
+    def batch_norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        layer = keras.layers.BatchNormalization(epsilon=EPSILON, name=self._name(name, "norm"))
+        return self._with_arrays(layer, x, [f"{name}/{kind}" for kind in ("scale", "offset", "mean", "variance")])
+
+    def dense(self, x: keras.KerasTensor, name: str, units: int) -> keras.KerasTensor:
+        layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
+        return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
+
+    def dense_of_parts(self, parts: Mapping[str, keras.KerasTensor], name: str, units: int) -> keras.KerasTensor:
+        layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
+        kernels = [f"{name}/{part}/kernel" for part in parts]
+        return self._with_arrays(layer, self.concat(list(parts.values())), [*kernels, f"{name}/bias"])
+
+    def shifted(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Cropping2D(((1, 0), (1, 0)))(keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+
+    def relu(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.ReLU()(x)
+
+    def add(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+        return parts[0] if len(parts) == 1 else keras.layers.Add()(list(parts))
+
+    def concat(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+        return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(list(parts))
+
+    def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
+        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+
+    def min_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
+        turned = keras.layers.Rescaling(-1.0)
+        return keras.layers.Rescaling(-1.0)(self.max_pool(turned(x), size, stride))
+
+    def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
+        return keras.layers.AveragePooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+
+    def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.GlobalAveragePooling2D()(x)
+
+    def flatten(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Flatten()(x)
+
+    def dropout(self, x: keras.KerasTensor, rate: float) -> keras.KerasTensor:
+        return x
+
+    def drop_path(self, x: keras.KerasTensor, rate: float, depth: float) -> keras.KerasTensor:
+        return x
+
+    def values(self, names: list[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The arrays of one layer as Keras wants them: kernels of parts joined, dilated kernels with their zeros."""
+        found = [dilated(arrays[name], self._dilations.get(name, 1)) for name in names]
+        return [np.concatenate(found[:-1]), found[-1]] if names[-1].endswith("/bias") else found
+
+    def _with_arrays(self, layer: keras.layers.Layer, x: keras.KerasTensor, names: list[str]) -> keras.KerasTensor:
+        self.arrays.append((layer, names))
+        return layer(x)
+
+    def _name(self, name: str, kind: str) -> str:
+        unique = f"{name}_{kind}".replace("/", "_")
+        if unique in self._names:
+            raise ValueError(f"Cannot export: `{name}` is used twice, and a Keras layer cannot be.")
+        self._names.add(unique)
+        return unique
+
+
+def _along(x: keras.KerasTensor, size: Size) -> tuple[int, int]:
+    """As in `layers`; two numbers stay what they are."""
+    return size if isinstance(size, tuple) else ((1 if x.shape[1] == 1 else size), size)
+
+
+def export_keras(child: CompiledChild, network: Network, data: ImageData) -> keras.Model:
+    """The child with its present weights as a plain Keras model.
+
+    Args:
+        child: A trained child.
+        network: What it was built from.
+        data: For the normalisation and the shape of the images.
+
+    Returns:
+        A functional model from pixels `[B, h, w, c]` in 0..255 to probabilities `[B, num_classes]`.
+    """
+    layers, arrays = KerasLayers(), child.arrays()
+    pixels = keras.Input(data.image_shape, name="pixels")
+    mean, variance = 255.0 * data.mean, (255.0 * data.std) ** 2
+    normalised = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist(), name="normalise")(pixels)
+    model = keras.Model(pixels, network(layers, normalised)[0])
+    for layer, names in layers.arrays:
+        layer.set_weights(layers.values(names, arrays))
+    return model
+
+
+def save_keras(model: keras.Model, path: Path) -> None:
+    """Writes a model as a `.keras` file: to a temporary name first, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.partial.keras")
+    model.save(temporary)
+    temporary.replace(path)
+
+
+def save_savedmodel(model: keras.Model, path: Path) -> None:
+    """Writes a model as a TensorFlow SavedModel, a folder: under another name first, then renamed.
+
+    It needs plain TensorFlow alone. Its signatures `serve` and `serving_default` take pixels `[B, h, w, c]` and give
+    probabilities `[B, num_classes]`.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.export(str(temporary), format="tf_saved_model", verbose=False)
+    shutil.rmtree(path, ignore_errors=True)
+    temporary.replace(path)
+
+
+def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
+    """Stores a `.keras` file in further formats beside it, each unless it is there and as new.
+
+    Args:
+        file: The `.keras` file.
+        formats: Of `alphaxenas.config.declarations.EXPORT_FORMATS`.
+
+    Returns:
+        What was written.
+    """
+    writers = {"savedmodel": save_savedmodel, "onnx": save_onnx}
+    wanted = {file.with_suffix(f".{name}"): writers[name] for name in formats if name in writers}
+    missing = [path for path in wanted if not path.exists() or path.stat().st_mtime < file.stat().st_mtime]
+    if missing:
+        model = keras.saving.load_model(file, compile=False)
+        for path in missing:
+            wanted[path](model, path)
+    return missing
+
+
+def test_accuracy(model: keras.Model, data: ImageData) -> float:
+    """Share of the test images that a stored or exported model classifies correctly.
+
+    Raises:
+        ValueError: The model takes images of another shape, or knows another number of classes.
+    """
+    expected, received = (data.image_shape, data.num_classes), (tuple(model.input_shape[1:]), model.output_shape[-1])
+    if expected != received:
+        raise ValueError(f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. Received: {received}")
+    images, labels = data.test.images, data.test.labels
+    hits = [
+        model.predict_on_batch(images[start : start + PREDICTION_BATCH].astype(np.float32)).argmax(1)
+        == labels[start : start + PREDICTION_BATCH]
+        for start in range(0, len(labels), PREDICTION_BATCH)
+    ]
+    return float(np.mean(np.concatenate(hits)))
+
+
+def evaluate_stored_model(path: str | Path, data: ImageData) -> float:
+    """Test accuracy of a `.keras` file.
+
+    Args:
+        path: The file.
+        data: Its test part is used.
+
+    Returns:
+        Accuracy in [0, 1].
+
+    Raises:
+        ValueError: There is no such file, it is no Keras model, or it does not fit the data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"Invalid value for `evaluate_model`. Expected the path of a .keras file. Received: {path}, which does not exist")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"Invalid value for `evaluate_model`. {path} is no readable .keras file: {error}") from error
+    return test_accuracy(model, data)

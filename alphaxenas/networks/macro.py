@@ -1,0 +1,120 @@
+"""The network that a macro architecture stands for: stem, a chain of layers with skip connections, classifier.
+
+A layer brings its input through a 1x1 convolution, batch norm and ReLU, and applies its operation. The result and the
+sources of its skip connections are concatenated and brought back to the number of filters by ReLU, a 1x1 convolution and
+batch norm, computed as one product per source, so that architectures with different skips share weights. After a third
+and two thirds of the layers every output that is still read is halved by a factorised reduction.
+
+Sources: Pham et al. 2018, section 2.3; the published code of ENAS, whose sources of skip connections are the stem and all
+layers but the one just before.
+Departures from that code: its search summed skip connections and its final network concatenated them, built separable
+convolutions as full ones and had no pooling: here one network serves both, the concatenation of the paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
+from alphaxenas.spaces.macro import MacroArchitecture
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from alphaxenas.networks.layers import Layers
+
+
+WIDENING = 2
+"""By how much reductions multiply the filters in the project's searches and final trainings alike."""
+
+
+@dataclass(frozen=True)
+class MacroNetwork:
+    """A chain of layers; calling it builds the forward pass.
+
+    Attributes:
+        architecture: The layers.
+        num_classes: Number of classes.
+        filters: Channels of every layer before the first reduction, even.
+        widening: By how much each of the two reductions multiplies the filters; 1 in ENAS's search, 2 in its final network.
+        stem_stride: 1, or 2 to halve the image in the stem.
+        drop_path: Largest drop-path rate of operations; see `Layers.drop_path`.
+        dropout: Rate before the classifier.
+    """
+
+    architecture: MacroArchitecture
+    num_classes: int
+    filters: int = 36
+    widening: int = 1
+    stem_stride: int = 1
+    drop_path: float = 0.0
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, low in (("filters", 2), ("widening", 1)):
+            if getattr(self, name) < low:
+                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}")
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return len(self.architecture.layers)
+
+    def reduced_after(self) -> tuple[int, ...]:
+        """Layers after which everything is halved: a third and two thirds of all; none where there are fewer than three."""
+        third = self.depth // 3
+        return (third - 1, 2 * third - 1) if third else ()
+
+    def filters_of(self, layer: int) -> int:
+        """Channels of a layer's output before it is halved."""
+        return self.filters * self.widening ** sum(layer > reduced for reduced in self.reduced_after())
+
+    def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
+        """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
+        sources: list[tf.Tensor | None] = [self.stem(layers, images)]
+        for number, layer in enumerate(self.architecture.layers):
+            y = self.operate(layers, layer.operation, sources[-1], f"layer{number}/{layer.operation}", number)
+            if number:
+                parts = [self.part(layers, y, f"layer{number}/own", number)]
+                parts += [self.part(layers, sources[source], f"layer{number}/{source_part(source)}", number) for source in layer.skips]
+                y = layers.batch_norm(layers.add(parts), f"layer{number}")
+            sources.append(y)
+            if number in self.reduced_after():
+                read = self.still_read(number)
+                sources = [self.halve(layers, x, source, number) if source in read else None for source, x in enumerate(sources)]
+        return [self.head(layers, sources[-1])]
+
+    def still_read(self, layer: int) -> set[int]:
+        """Sources that are read after a layer: its own output, and where later skip connections begin."""
+        later = self.architecture.layers[layer + 1 :]
+        return {layer + 1} | {source for other in later for source in other.skips if source <= layer}
+
+    def stem(self, layers: Layers, images: tf.Tensor) -> tf.Tensor:
+        """3x3 convolution and batch norm."""
+        return layers.batch_norm(layers.conv(layers.input(images), "stem", self.filters, 3, self.stem_stride), "stem")
+
+    def operate(self, layers: Layers, operation: str, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
+        """1x1 convolution, batch norm, ReLU, and the operation of a layer, with drop-path."""
+        filters = self.filters_of(number)
+        x = layers.relu(layers.batch_norm(layers.conv(x, f"{name}/in", filters, 1), f"{name}/in"))
+        y = apply_micro_operation(layers, operation, x, f"{name}/out", filters, sep_repeats=1)
+        return layers.drop_path(y, self.drop_path, (number + 1) / self.depth)
+
+    def part(self, layers: Layers, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
+        """What one source adds to the 1x1 convolution over the concatenation."""
+        return layers.conv(layers.relu(x), name, self.filters_of(number), 1)
+
+    def halve(self, layers: Layers, x: tf.Tensor, source: int, number: int) -> tf.Tensor:
+        """Factorised reduction of one source after a layer."""
+        return factorised_reduction(layers, {"x": x}, f"reduction{number}/{source_part(source)}", self.filters_of(number + 1))
+
+    def head(self, layers: Layers, x: tf.Tensor) -> tf.Tensor:
+        """ReLU, global average, dropout, affine map."""
+        pooled = layers.dropout(layers.global_average(layers.relu(x)), self.dropout)
+        return layers.dense(pooled, "classifier", self.num_classes)
+
+
+def source_part(source: int) -> str:
+    """How a source is called in the names of weights."""
+    return f"source{source}"

@@ -1,0 +1,1 @@
+"""The one training loop of all networks, its recipe and its replicas."""

@@ -1,0 +1,69 @@
+"""Epoch after epoch of a child's training, with validation, patience and a record of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.networks.training.loop import CompiledChild
+from alphaxenas.seeds import derived_seed
+
+
+def fit(
+    child: CompiledChild,
+    training: Batches,
+    validation: Batches,
+    epochs: int,
+    seed: int,
+    *,
+    fraction: float = 1.0,
+    drawn_by: tuple[object, ...] = (),
+    patience: int = 0,
+    validate_every: int = 0,
+    history: list[dict[str, float]] | None = None,
+    after_epoch: Callable[[list[dict[str, float]]], None] | None = None,
+) -> list[dict[str, float]]:
+    """Trains a child for a number of epochs.
+
+    Args:
+        child: The child; its weights move in place.
+        training: Batches of the training part.
+        validation: Batches of the validation part.
+        epochs: How many in all; the schedule ends with the last.
+        seed: The run's seed.
+        fraction: Share of the training images drawn for every epoch.
+        drawn_by: Names that set this training's random draws apart from others of the run.
+        patience: Stop after so many validated epochs without a better validation accuracy; 0 = never.
+        validate_every: Validate after so many epochs, and always after the last; 0 = after the last only.
+        history: Records of the epochs that are over, when a training is continued.
+        after_epoch: Called with all records after every epoch, for checkpoints and logs.
+
+    Returns:
+        One record an epoch: `epoch`, `loss`, `train_accuracy`, `images`, `learning_rate`, and `validation_accuracy`
+        where it was measured.
+
+    Raises:
+        DivergedError: The loss is not finite.
+    """
+    history = list(history or [])
+    while len(history) < epochs and not _out_of_patience(history, patience):
+        epoch = len(history)
+        result = child.train_epoch(
+            training.epoch(seed, epoch, fraction, drawn_by), training.steps(fraction),
+            epoch / epochs, (epoch + 1) / epochs, derived_seed(seed, "drop", *drawn_by, epoch),
+        )
+        record = {
+            "epoch": epoch + 1, "loss": result.loss, "train_accuracy": result.accuracy,
+            "images": result.images, "learning_rate": result.learning_rate,
+        }
+        if epoch + 1 == epochs or (validate_every and (epoch + 1) % validate_every == 0):
+            record["validation_accuracy"] = child.accuracy(validation.in_order())
+        history.append(record)
+        if after_epoch:
+            after_epoch(history)
+    return history
+
+
+def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:
+    accuracies = [record["validation_accuracy"] for record in history if "validation_accuracy" in record]
+    return bool(patience) and len(accuracies) > patience and max(accuracies[-patience:]) <= max(accuracies[:-patience])

@@ -1,0 +1,319 @@
+"""The one training loop of all children: searched cells, final networks and the DenseNet baseline.
+
+A child is traced once per architecture into a training step and a prediction over raw operations (measured on two
+cores, this is faster than one graph with a switch for every choice, and nothing is computed that the architecture does
+not contain). Dropping the `CompiledChild` frees its graphs; `benchmarks/memory.py` holds that claim.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.layers import Layers
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.networks.training.recipe import Recipe
+from alphaxenas.networks.training.replicas import Replicas, Share
+from alphaxenas.networks.vectors import pieces, read, total, vector
+from alphaxenas.seeds import tensor_seed
+
+Network = Callable[[Layers, tf.Tensor], list[tf.Tensor]]
+
+DECAY = 0.9
+"""Of the moving statistics: short, because a child under search sees a few hundred steps only."""
+
+AUXILIARY_WEIGHT = 0.4
+"""Of the second classifier's loss (Zoph et al. 2018)."""
+
+FIRST_DECAY, SECOND_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-7
+"""Of Adam's moments; Keras' constants."""
+
+
+class DivergedError(RuntimeError):
+    """The loss of a child is not finite."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Mean training loss, accuracy on the training images as they were met, their number, and the last rate."""
+
+    loss: float
+    accuracy: float
+    images: int
+    learning_rate: float
+
+
+class CompiledChild:
+    """A network traced over copies of its path's weights, ready to train and predict.
+
+    All trainable values live in one flat vector that the graph splits, so that decay, clipping and the momentum
+    update are a handful of operations however many kernels the path has, and a kernel that is used several times is
+    one piece of the vector: it receives the summed gradient and moves once.
+
+    Args:
+        network: Builds the forward pass; see `CellNetwork`.
+        bank: Where the weights come from; `store` brings them back.
+        image_shape: Height, width and channels.
+        recipe: See `Recipe`.
+        devices: How many devices share a training step; see `replicas`.
+
+    Attributes:
+        weights: Specs of the trainable arrays of the path, by name.
+        statistics: Specs of its moving means and variances.
+        parameters: Number of trainable values in prediction (without the auxiliary head).
+        multiply_adds: Of one image's forward pass in prediction.
+    """
+
+    def __init__(
+        self, network: Network, bank: WeightBank, image_shape: tuple[int, int, int], recipe: Recipe, devices: int = 1
+    ) -> None:
+        outline, predicted = outline_of(network, image_shape, training=True), outline_of(network, image_shape)
+        self.recipe = recipe
+        self.weights, self.statistics = outline.weights, outline.statistics
+        self.parameters, self.multiply_adds = predicted.parameters, predicted.multiply_adds
+        self._outline = outline
+        self._bank = bank
+        self._network = network
+        self._image_shape = image_shape
+        self._replicas = Replicas(devices) if devices > 1 else None
+        self._adam = recipe.optimizer == "adam"
+        with self._replicas.scope() if self._replicas else nullcontext():
+            self._values = vector(bank.take("weights", self.weights))
+            self._slots = vector(np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights))
+            self._squares = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
+            self._moving = vector(bank.take("statistics", self.statistics))
+            # What predictions are made with: the moving averages, or the weights and statistics themselves.
+            self._shown_values = vector(self._values.numpy()) if recipe.average else self._values
+            self._shown_moving = vector(self._moving.numpy()) if recipe.average else self._moving
+        self._steps = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Flat weights, slots and statistics, and their moving averages if any, for a checkpoint of this child alone."""
+        state = {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
+        if self._adam:
+            state["squares"] = self._squares.numpy()
+        if self.recipe.average:
+            state |= {"average": self._shown_values.numpy(), "average_moving": self._shown_moving.numpy()}
+        return state | {"steps": np.array(self._steps)} if self._adam or self.recipe.average else state
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes over a `state()` of the same network.
+
+        Raises:
+            ValueError: It is the state of another network, or of another recipe.
+        """
+        present = self.state()
+        for part, array in present.items():
+            if part not in state or np.shape(state[part]) != array.shape:
+                received = f"{np.size(state[part]):,}" if part in state else "none"
+                raise ValueError(
+                    f"The stored state is of another architecture or recipe. Expected {array.size:,} numbers as `{part}`. Received: {received}"
+                )
+        self._values.assign(state["values"])
+        self._slots.assign(state["slots"])
+        self._moving.assign(state["moving"])
+        if self._adam:
+            self._squares.assign(state["squares"])
+        if self.recipe.average:
+            self._shown_values.assign(state["average"])
+            self._shown_moving.assign(state["average_moving"])
+        self._steps = int(state.get("steps", 0))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Weights and moving statistics by name, as copies; what predictions are made with."""
+        scratch = WeightBank(self._bank.seed)
+        self.store(scratch)
+        return {**scratch["weights"], **scratch["statistics"]}
+
+    def store(self, bank: WeightBank | None = None) -> None:
+        """Puts weights (averaged, if the recipe averages), slots and statistics of the path back into its bank, or into another one."""
+        bank = bank or self._bank
+        bank.put("weights", self.weights, self._shown_values.numpy())
+        if not self._adam:
+            bank.put("slots", self.weights, self._slots.numpy())
+        bank.put("statistics", self.statistics, self._shown_moving.numpy())
+
+    def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
+        """Trains on every batch once.
+
+        Args:
+            batches: Pairs of normalised images `[B, h, w, c]` and labels `[B]`.
+            steps: Number of batches.
+            first: Share of the whole training that is over before this epoch, for the schedules.
+            last: The same after it.
+            seed: For dropout and drop-path of this epoch.
+
+        Returns:
+            What the epoch measured.
+
+        Raises:
+            DivergedError: The loss, a weight or a statistic is not finite; the weights are as the last step left them.
+        """
+        losses, correct, images, rate = [], 0, 0, 0.0
+        for step, (x, y) in enumerate(batches):
+            progress = first + (last - first) * step / steps
+            rate = self.recipe.rate_at(progress)
+            loss, hits = self.train_step(x, y, rate, progress, tensor_seed(seed, step))
+            losses.append(loss)
+            if not np.isfinite(losses[-1]):
+                raise DivergedError(f"The loss became {losses[-1]} at step {step + 1} of {steps}, learning rate {rate:.4g}.")
+            correct += hits
+            images += len(y)
+        # Rectifiers turn "not a number" into 0 and normalisation an overflow: the loss alone does not show everything.
+        if not all(np.isfinite(array).all() for array in self.state().values()):
+            raise DivergedError(f"A weight or statistic is not finite after step {steps} of {steps}, learning rate {rate:.4g}.")
+        return EpochResult(float(np.mean(losses)), correct / images, images, rate)
+
+    def train_step(
+        self, images: tf.Tensor, labels: tf.Tensor, rate: float, progress: float = 0.0, seed: tuple[int, int] = (0, 0)
+    ) -> tuple[float, int]:
+        """One training step.
+
+        Args:
+            images: Normalised, `[B, h, w, c]`.
+            labels: `[B]`.
+            rate: Learning rate.
+            progress: Share of the whole training that is over; for drop-path.
+            seed: Of this step's dropout and drop-path.
+
+        Returns:
+            The loss, and how many of the images were classified correctly.
+        """
+        draws, decay = np.array(seed, np.uint32).view(np.int32), self.recipe.decay_at(self._steps)
+        self._steps += 1
+        if self._adam:
+            # The correction of the moments' bias, as a factor of the rate.
+            rate *= math.sqrt(1.0 - SECOND_DECAY**self._steps) / (1.0 - FIRST_DECAY**self._steps)
+        numbers = map(tf.constant, (np.float32(rate), np.float32(progress), np.float32(decay), draws))
+        loss, hits = self._step(images, labels, *numbers)
+        return float(loss), int(hits)
+
+    def predict(self, batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Logits `[B, num_classes]` and labels `[B]` of every batch, with the moving statistics."""
+        for x, y in batches:
+            yield self._predict(x).numpy(), np.asarray(y)
+
+    def accuracy(self, batches: Iterable) -> float:
+        """Share of the images classified correctly; every image counts once, whatever the batch sizes.
+
+        Raises:
+            DivergedError: A logit is not finite.
+        """
+        hits = []
+        for logits, labels in self.predict(batches):
+            if not np.isfinite(logits).all():
+                raise DivergedError("A logit is not finite in prediction.")
+            hits.append(logits.argmax(1) == labels)
+        return float(np.mean(np.concatenate(hits)))
+
+    def calibrate(self, batches: Iterable) -> None:
+        """Sets the moving statistics to their mean over batches of training images, without moving any weight.
+
+        A path whose weights other children have trained since holds statistics of other activations.
+        """
+        for number, (x, _) in enumerate(batches):
+            self._calibrate(x, tf.constant(1.0 / (number + 1)))
+
+    @functools.cached_property
+    def _step(self) -> Callable:
+        numbers = [*[tf.TensorSpec([], tf.float32)] * 3, tf.TensorSpec([2], tf.int32)]
+        step = functools.partial(self._replicas.run, self._training) if self._replicas else self._training
+        return self._traced(step, tf.TensorSpec([None], tf.int32), *numbers)
+
+    @functools.cached_property
+    def _predict(self) -> Callable:
+        return self._traced(self._prediction)
+
+    @functools.cached_property
+    def _calibrate(self) -> Callable:
+        return self._traced(self._calibration, tf.TensorSpec([], tf.float32))
+
+    def _traced(self, function: Callable, *further: tf.TensorSpec) -> Callable:
+        # The concrete function is called, not the `tf.function`, which would warn of retracing: here that is the design.
+        signature = [tf.TensorSpec([None, *self._image_shape], tf.float32), *further]
+        return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
+
+    def _training(self, images, labels, rate, progress, decay, seed):
+        recipe, share = self.recipe, None
+        if self._replicas:
+            share = Share(tf.shape(labels)[0])
+            images, labels = share.of(images), share.of(labels)
+        values = read(self._values, self.weights)
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            layers = self._layers(values, None, seed, progress, share)
+            logits, *auxiliary = self._network(layers, images)
+            targets = tf.one_hot(labels, logits.shape[1])
+            loss = cross_entropy(logits, targets, recipe.label_smoothing, share)
+            extra = [cross_entropy(more, targets, recipe.label_smoothing, share) for more in auxiliary]
+            objective = loss + AUXILIARY_WEIGHT * tf.add_n(extra) if extra else loss
+        gradient = tape.gradient(objective, values)
+        if share:
+            [gradient] = share.sum([gradient])
+        if recipe.weight_decay:
+            decayed = total(self._outline.kernels) + total(self._outline.matrices)
+            gradient += recipe.weight_decay * tf.pad(values[:decayed], [[0, values.shape[0] - decayed]])
+        if recipe.gradient_clip:
+            gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
+        if self._adam:
+            tf.raw_ops.ResourceApplyAdam(
+                var=self._values.handle, m=self._slots.handle, v=self._squares.handle, beta1_power=0.0, beta2_power=0.0, lr=rate,
+                beta1=FIRST_DECAY, beta2=SECOND_DECAY, epsilon=ADAM_EPSILON, grad=gradient,
+            )
+        else:
+            tf.raw_ops.ResourceApplyMomentum(
+                var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
+            )
+        if self.statistics:
+            _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._measured(layers)))
+        if recipe.average:
+            for shown, present, specs in (
+                (self._shown_values, self._values, self.weights), (self._shown_moving, self._moving, self.statistics)
+            ):
+                _subtract(shown, (1.0 - decay) * (read(shown, specs) - read(present, specs)))
+        return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
+
+    def _prediction(self, images):
+        return self._network(self._layers(read(self._shown_values, self.weights), read(self._shown_moving, self.statistics)), images)[0]
+
+    def _calibration(self, images, share):
+        layers = self._layers(read(self._shown_values, self.weights), None, tf.zeros([2], tf.int32))
+        self._network(layers, images)
+        if self.statistics:
+            # Outside a device's step: every copy is updated.
+            self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._measured(layers)))
+
+    def _layers(
+        self, values: tf.Tensor, moving: tf.Tensor | None, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0,
+        share: Share | None = None,
+    ) -> Layers:
+        """Layers over flat weights and moving statistics; without the latter, for training."""
+        kernels = self._outline.kernels
+        border = total(kernels)
+        weights = pieces(tf.cast(values[:border], self.recipe.precision), kernels)
+        weights |= pieces(values[border:], {**self._outline.matrices, **self._outline.vectors})
+        statistics = {} if moving is None else pieces(moving, self.statistics)
+        return Layers(weights, statistics, moving is None, self.recipe.precision, seed, progress, share)
+
+    def _measured(self, layers: Layers) -> tf.Tensor:
+        return tf.concat([layers.measured[name] for name in self.statistics], 0)
+
+
+def _subtract(variable: tf.Variable, difference: tf.Tensor) -> None:
+    # Through the handle, which is the local one of the device: every device makes the same update by itself.
+    tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=difference)
+
+
+def cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float, share: Share | None = None) -> tf.Tensor:
+    """Mean over the batch; of a device's share, its part of that mean."""
+    if smoothing:
+        targets = targets * (1.0 - smoothing) + smoothing / logits.shape[1]
+    losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    return tf.reduce_sum(losses) / tf.cast(share.images, tf.float32) if share else tf.reduce_mean(losses)

@@ -1,0 +1,1 @@
+"""From a checked configuration to a run folder with results; one module per notebook."""

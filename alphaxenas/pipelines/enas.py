@@ -1,0 +1,92 @@
+"""The ENAS stages of the suite: from a checked configuration to a search, its best architectures, and their training in full."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from alphaxenas.config import Config
+from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings
+from alphaxenas.data import ImageData
+from alphaxenas.networks.macro import WIDENING, MacroNetwork
+from alphaxenas.networks.micro import MicroNetwork
+from alphaxenas.pipelines.factory import child_recipe
+from alphaxenas.pipelines.full_training import Entry
+from alphaxenas.pipelines.search import final_network, load_images, open_stage, train_entries
+from alphaxenas.spaces.macro import MacroSpace
+from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.supernet.enas import EnasSearch, Phases
+from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork, Supernetwork
+
+SPACE_NAMES = ("micro", "macro")
+TANH_CONSTANTS = {"micro": 1.1, "macro": 1.5}
+"""As published."""
+
+
+def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
+    """The space `"micro"` or `"macro"`. Raises ValueError for another name."""
+    if space_name not in SPACE_NAMES:
+        raise ValueError(f"Invalid value for `space_name`. Expected one of {', '.join(SPACE_NAMES)}. Received: {space_name!r}")
+    return MicroSpace(config.enas.enas_nodes) if space_name == "micro" else MacroSpace(config.enas.enas_layers)
+
+
+def enas_supernetwork(config: Config, space_name: str, num_classes: int) -> Supernetwork:
+    """All networks of the space, of the size that children have in the search."""
+    space, child = enas_space(config, space_name), config.child
+    if space_name == "micro":
+        return MicroSupernetwork(space, lambda one: MicroNetwork(one, num_classes, child.filters, child.cells, child.stem_stride, joined=True))
+    return MacroSupernetwork(space, lambda one: MacroNetwork(one, num_classes, child.filters, WIDENING, child.stem_stride))
+
+
+def search(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `enas-<space>-s<seed>`: a search with shared weights; results as of `EnasSearch.play`.
+
+    Args:
+        config: The configuration; its own seed splits the data.
+        space_name: `"micro"` or `"macro"`.
+        seed: Of weights and policy; None = the run's.
+        data: The configured images, if they are loaded already.
+    """
+    seed = config.run.seed if seed is None else seed
+    space, enas = enas_space(config, space_name), config.enas
+    parameters = {**config.parameters("data", "child", "enas"), "space_name": space_name, "search_seed": seed}
+    with open_stage(config, _stage(space_name, seed), parameters) as folder:
+        stored = folder.read_results()
+        if stored is not None:
+            return stored
+        data = data or load_images(config)
+        settings = PolicySettings(
+            tanh_constant=TANH_CONSTANTS[space_name], entropy_weight=enas.enas_entropy, learning_rate=enas.enas_learning_rate,
+            skip_target=enas.enas_skip_target, skip_weight=enas.enas_skip_weight,
+        )  # fmt: skip
+        phases = Phases(
+            enas.enas_rounds, enas.enas_fraction, config.child.batch_size, enas.enas_sampling, enas.enas_policy_steps, enas.enas_samples,
+            enas.enas_reward_images, enas.enas_derive, config.data.augment,
+        )  # fmt: skip
+        policy = AttentionPolicy(space, seed, settings)
+        network = enas_supernetwork(config, space_name, data.num_classes)
+        return EnasSearch(space, network, policy, data, child_recipe(config), phases, folder, seed).play()
+
+
+def derive(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> list[Any]:
+    """The best architectures of a search, best first; the search is run or continued where it is not finished."""
+    space = enas_space(config, space_name)
+    return [space.parse(record["architecture"]) for record in search(config, space_name, seed, data)["best"]]
+
+
+def train_derived(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `enas-<space>-s<seed>-final`: the `top_k` best architectures of a search in full; results as of `train_in_full`."""
+    seed = config.run.seed if seed is None else seed
+    chosen = derive(config, space_name, seed, data)[: config.training.top_k]
+    parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
+    with open_stage(config, f"{_stage(space_name, seed)}-final", parameters) as folder:
+        data = data or load_images(config)
+        entries = [
+            Entry(f"rank{rank}", final_network(config, one, data), str(one), json.loads(one.to_json()))
+            for rank, one in enumerate(chosen, 1)
+        ]
+        return train_entries(config, entries, data, folder, config.training.train_epochs)
+
+
+def _stage(space_name: str, seed: int) -> str:
+    return f"enas-{space_name}-s{seed}"

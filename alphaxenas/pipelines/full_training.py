@@ -1,0 +1,255 @@
+"""Training networks in full: the best architectures of a search, one given as text, or the DenseNet baseline.
+
+Each network is trained for a number of epochs with a checkpoint after every one; validation accuracy chooses the epoch
+and, among several networks, the network. That one is exported as a plain Keras model and scored on the test images,
+once. Whatever interrupts the training, the same call continues it. Every network gets a model card.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from alphaxenas.data.images import ImageData
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators.trained import EVALUATION_BATCH
+from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
+from alphaxenas.networks.export.onnx_export import require_onnx
+from alphaxenas.networks.training.fit import fit
+from alphaxenas.networks.training.loop import CompiledChild, Network, Recipe
+from alphaxenas.pipelines.model_card import model_card, write_model_card
+from alphaxenas.runs.checkpoint import read_checkpoint
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.interruption import Interruption
+
+AGREEMENT = 1e-3
+"""Largest difference of probabilities allowed between a child in float32 and its exported model."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network to train.
+
+    Attributes:
+        name: Names its model file and its curves.
+        network: Builds the forward pass.
+        architecture: One line of text.
+        architecture_json: The architecture as a JSON value; None for hand-made networks.
+    """
+
+    name: str
+    network: Network
+    architecture: str
+    architecture_json: Any = None
+
+
+def train_in_full(
+    entries: Sequence[Entry],
+    data: ImageData,
+    recipe: Recipe,
+    folder: RunFolder,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    augment: bool = True,
+    cutout: int = 0,
+    patience: int = 0,
+    devices: int = 1,
+    formats: Sequence[str] = ("keras",),
+) -> dict[str, Any]:
+    """Trains every entry and tests the one that validation chooses.
+
+    Args:
+        entries: What to train, in order.
+        data: All three parts.
+        recipe: How.
+        folder: An open run folder; a finished one is not trained again.
+        epochs: Epochs of every network.
+        batch_size: Images a training step.
+        seed: The run's seed.
+        augment: Crops and mirrors training images.
+        cutout: Side of the square cut out of training images; 0 for none.
+        patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
+        devices: How many devices share a training step; see `children.replicas`.
+        formats: How the networks are stored, `"keras"` in any case; others also of a training that is finished.
+
+    Returns:
+        The content of results.json: `headline`, `models` (one record each: accuracy, costs, history, file), `chosen`,
+        `test_accuracy`, `test_images`, `seconds`.
+
+    Raises:
+        DivergedError: A loss is not finite; the last checkpoint is kept.
+        Stopped, KeyboardInterrupt: After a signal, with the last epoch saved.
+        ValueError: A device or the package for a format is missing.
+    """
+    if "onnx" in formats:
+        require_onnx()
+    results = folder.read_results()
+    if results is not None:
+        folder.log(f"finished earlier: {results['headline']}")
+        _hand_over(results, data, folder, formats)
+        return results
+    training = Batches.of(data, "train", batch_size, augment, cutout)
+    validation = Batches.of(data, "validation", EVALUATION_BATCH)
+    covered, state = folder.checkpoints.load(up_to=len(folder.journal.read())) or (0, None)
+    folder.journal.keep(covered)
+    folder.event_start = covered
+    state = state or {"models": [], "current": None}
+    models = state["models"]
+    with Interruption() as interruption:
+        while len(models) < len(entries):
+            entry = entries[len(models)]
+            session = _Session(entry, data, recipe, folder, epochs, seed, models, interruption, devices)
+            models.append(session.run(training, validation, batch_size, patience, state["current"]))
+            state = {"models": models, "current": None}
+            folder.checkpoints.save(len(folder.journal.read()), state)
+    chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
+    accuracy = test_accuracy(keras.saving.load_model(folder.path / models[chosen]["file"], compile=False), data)
+    seconds = sum(model["seconds"] for model in models)
+    results = {
+        "headline": f"test accuracy {accuracy:.4f} (validation {models[chosen]['validation_accuracy']:.4f}), {seconds / 60:.1f} min",
+        "models": models, "chosen": chosen, "test_accuracy": accuracy, "test_images": len(data.test), "seconds": seconds,
+    }
+    folder.events.scalars(covered, {"accuracy/test": accuracy})
+    _hand_over(results, data, folder, formats)
+    folder.write_results(results)
+    folder.log(f"finished: {results['headline']}")
+    return results
+
+
+def evaluate_checkpoint(path: str | Path, build: Callable[[str], Network], data: ImageData, precision: str = "float32") -> tuple[float, str]:
+    """Test accuracy of the network in a checkpoint of `train_in_full`, at its best epoch so far; nothing is trained or stored.
+
+    Args:
+        path: A file in a run's folder `checkpoints`.
+        build: Network of an architecture's text; it refuses an architecture that is not the expected one.
+        data: Its test part is used.
+        precision: Of the arithmetic.
+
+    Returns:
+        Accuracy in [0, 1], and the architecture.
+
+    Raises:
+        ValueError: The file is no such checkpoint, is damaged, or its weights are not those of the network that was built.
+    """
+    content = read_checkpoint(path)
+    current = content.get("current")
+    if not isinstance(current, dict) or "best" not in current or "architecture" not in current:
+        finished = ", ".join(model["file"] for model in content.get("models", ())) or "none"
+        raise ValueError(
+            f"The checkpoint {path} holds no network in training. Expected one written after an epoch of a final training. "
+            f"Received: one of something else, or of a training that is over (models stored then: {finished})"
+        )
+    state = current["best"]["child"]
+    recipe = Recipe(precision=precision, average=0.5 if "average" in state else 0.0)
+    child = CompiledChild(build(current["architecture"]), WeightBank(0), data.image_shape, recipe)
+    try:
+        child.restore(state)
+    except ValueError as error:
+        raise ValueError(f"The checkpoint {path} does not fit the network of these parameters (filters, cells, classes ...). {error}") from error
+    return child.accuracy(Batches.of(data, "test", EVALUATION_BATCH).in_order()), current["architecture"]
+
+
+def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, formats: Sequence[str]) -> None:
+    """The further formats and the card of every trained network, each unless it is there."""
+    for model in results["models"]:
+        file = folder.path / model["file"]
+        # Of a stored reference run there are the records, not the weights.
+        if file.is_file() and (hand_over(file, formats) or not file.with_suffix(".card.json").is_file()):
+            write_model_card(model_card(model, results, data, folder), file.parent)
+
+
+class _Session:
+    """The training of one entry, its records and its checkpoints."""
+
+    def __init__(
+        self, entry: Entry, data: ImageData, recipe: Recipe, folder: RunFolder, epochs: int, seed: int,
+        models: list[dict[str, Any]], interruption: Interruption, devices: int,
+    ) -> None:
+        self._entry, self._data, self._recipe, self._folder = entry, data, recipe, folder
+        self._epochs, self._seed, self._models, self._interruption = epochs, seed, models, interruption
+        self._child = CompiledChild(entry.network, WeightBank(seed), data.image_shape, recipe, devices)
+        self._best: dict[str, Any] | None = None
+        self._seconds, self._since = 0.0, time.monotonic()
+
+    def run(
+        self, training: Batches, validation: Batches, batch_size: int, patience: int, current: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Trains from the start or from a checkpoint to the end; the entry's record for results.json."""
+        child, folder, history = self._child, self._folder, []
+        if current is not None:
+            child.restore(current["child"])
+            self._best, history, self._seconds = current["best"], current["history"], current["seconds"]
+        folder.log(
+            f"{self._entry.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
+            f"epoch {len(history)} of {self._epochs} is done | {self._entry.architecture}"
+        )
+        history = fit(
+            child, training, validation, self._epochs, self._seed, validate_every=1, patience=patience,
+            history=history, after_epoch=self._after_epoch,
+        )
+        child.restore(self._best["child"])
+        file = f"models/{self._entry.name}.keras"
+        self._export(folder.path / file)
+        return {
+            "name": self._entry.name, "architecture": self._entry.architecture,
+            "architecture_json": self._entry.architecture_json, "parameters": child.parameters,
+            "multiply_adds": child.multiply_adds, "epochs": len(history), "batch_size": batch_size,
+            "best_epoch": self._best["epoch"], "validation_accuracy": self._best["accuracy"], "history": history,
+            "seconds": round(self._elapsed(), 1), "file": file,
+        }
+
+    def _after_epoch(self, history: list[dict[str, float]]) -> None:
+        record, name, folder = history[-1], self._entry.name, self._folder
+        accuracy = record["validation_accuracy"]
+        if self._best is None or accuracy >= self._best["accuracy"]:
+            self._best = {"accuracy": accuracy, "epoch": record["epoch"], "child": self._child.state()}
+        line = {"rank": len(self._models), "name": name, **record}
+        finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        folder.journal.append({**line, "seconds": round(self._elapsed(), 3), "finished_at": finished_at})
+        step = sum(model["epochs"] for model in self._models) + len(history)
+        folder.events.scalars(step, {f"{name}/{kind}": record[kind] for kind in ("loss", "train_accuracy", "validation_accuracy", "learning_rate")})
+        folder.checkpoints.save(step, {
+            "models": self._models,
+            "current": {
+                "child": self._child.state(), "best": self._best, "history": history, "seconds": self._elapsed(),
+                "architecture": self._entry.architecture,
+            },
+        })
+        folder.log(
+            f"{name} epoch {record['epoch']} of {self._epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
+            f"validation {accuracy:.4f} (best {self._best['accuracy']:.4f}), {self._elapsed() / len(history):.1f} s an epoch"
+        )
+        self._interruption.leave_if_requested(f"{folder.name}: epoch {record['epoch']} is saved")
+
+    def _export(self, path: Any) -> None:
+        """Writes the Keras model, after checking on validation images that it is the same function."""
+        model = export_keras(self._child, self._entry.network, self._data)
+        pixels = self._data.validation.images[:EVALUATION_BATCH]
+        images = Batches.of(self._data, "validation", len(pixels)).in_order()
+        logits, _ = next(self._exact_child().predict(images))
+        ours = np.exp(logits - logits.max(1, keepdims=True))
+        ours /= ours.sum(1, keepdims=True)
+        difference = float(np.abs(ours - model.predict_on_batch(pixels.astype(np.float32))).max())
+        if difference > AGREEMENT:
+            raise RuntimeError(f"The exported model differs from the trained one by {difference:.2g} in a probability; at most {AGREEMENT} is allowed.")
+        save_keras(model, path)
+
+    def _exact_child(self) -> CompiledChild:
+        """The child itself, or what it predicts with in float32 arithmetic where it was trained in another."""
+        if self._recipe.precision == "float32":
+            return self._child
+        bank = WeightBank(self._seed)
+        self._child.store(bank)
+        return CompiledChild(self._entry.network, bank, self._data.image_shape, Recipe(precision="float32"))
+
+    def _elapsed(self) -> float:
+        return self._seconds + time.monotonic() - self._since

@@ -1,0 +1,205 @@
+"""The stages of notebook 08: NAO in the micro space, without and with shared weights, and the best of both trained in full.
+
+- `nao-scratch`: the controller `nao`; every child is trained from scratch with the search budget.
+- `nao-shared`: a pool whose members train one set of weights in turns (`shared_pool.py`).
+- `nao-best`: the best of both, each trained in full; validation chooses the one that is tested.
+- `nao-zoo`: known cells, trained likewise.
+
+What the walk through the continuous space shows is computed from the records of `nao-scratch` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.coach import Coach
+from alphaxenas.config import Config
+from alphaxenas.contracts import Budget, Tokens
+from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.controllers.nao.controller import settings_of
+from alphaxenas.controllers.nao.model import NAOModel
+from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, laid_out
+from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.controllers.nao.trajectory import Path as Way
+from alphaxenas.controllers.nao.trajectory import path
+from alphaxenas.data import ImageData
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.networks.micro import MicroNetwork
+from alphaxenas.networks.training.loop import Recipe
+from alphaxenas.pipelines import search as stages
+from alphaxenas.pipelines.factory import child_recipe
+from alphaxenas.pipelines.full_training import Entry, train_in_full
+from alphaxenas.runs import RunFolder
+from alphaxenas.seeds import derived_seed, stream
+from alphaxenas.spaces.micro import MicroArchitecture, MicroSpace
+from alphaxenas.spaces.zoo import zoo_cell
+from alphaxenas.supernet.shared_pool import Plan, SharedPool
+
+STAGE = "nao"
+"""Stage of what notebook 08 concludes; its other stages begin with this word."""
+WAY = tuple(np.round(np.geomspace(0.05, 6.0, 40), 4).tolist())
+"""Step sizes at which a walk is looked at."""
+SCORING_BATCH = 50
+"""Validation images by which the subset grows on which shared weights are scored."""
+
+
+def micro_space(config: Config) -> MicroSpace:
+    """Normal and reduction cell of `blocks` nodes with ENAS's five operations."""
+    return MicroSpace(config.space.blocks)
+
+
+def child_network(config: Config, num_classes: int) -> Callable[[MicroArchitecture], MicroNetwork]:
+    """What the searches build from an architecture."""
+    child = config.child
+    return lambda architecture: MicroNetwork(architecture, num_classes, child.filters, max(3, child.cells), child.stem_stride)
+
+
+def nao_settings(config: Config) -> NAOSettings:
+    """The preset with the configured sizes of the pool."""
+    return settings_of(config.search.nao_preset, config.search.nao_pool, new=config.search.nao_new)
+
+
+def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
+    """Stage `nao-scratch`: NAO over children that are each trained from scratch; results as of `Coach.play`.
+
+    After every round's number of children the best of them counts as the final of a round: it was trained at that budget
+    already, so it costs nothing more.
+    """
+    chosen, space, seed, settings = config.nao, micro_space(config), config.run.seed, nao_settings(config)
+    budget = Budget(chosen.nao_child_epochs)
+    parameters = config.parameters("data", "child") | _own(config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_trials", "nao_child_epochs")
+    with stages.open_stage(config, f"{STAGE}-scratch", parameters) as folder:
+        evaluator = None
+        if folder.read_results() is None:
+            evaluator = TrainedEvaluator(
+                space, child_network(config, data.num_classes), data, child_recipe(config), config.child.batch_size, seed, share_weights=False,
+                augment=config.data.augment, cutout=config.data.cutout,
+            )  # fmt: skip
+        sizes = {setting: getattr(config.search, parameter) for setting, parameter in stages.CONTROLLER_PARAMETERS["nao"].items()}
+        player = make_controller("nao", space, seed, budget, budget, settings.new + settings.random, **sizes)
+        return Coach(space, player, evaluator, folder, trials=chosen.nao_trials, checkpoint_every=config.search.checkpoint_every).play()
+
+
+def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:
+    """Stage `nao-shared`: a pool of the same size with shared weights; results as of `SharedPool.play`."""
+    from alphaxenas.supernet.supernet import Supernet
+    from alphaxenas.supernet.supernetworks import MicroSupernetwork
+
+    chosen, child, space, seed = config.nao, config.child, micro_space(config), config.run.seed
+    plan = Plan(chosen.nao_rounds, chosen.nao_epochs, chosen.nao_policy, child.learning_rate, chosen.nao_subset)
+    parameters = config.parameters("data", "child") | _own(
+        config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset")
+    with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
+        network = MicroSupernetwork(space, child_network(config, data.num_classes))
+        weights = Supernet(network, data.image_shape, child_recipe(config), seed)
+        training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
+        return SharedPool(space, weights, training, Batches.of(data, "validation", SCORING_BATCH), folder, nao_settings(config), plan, seed).play()
+
+
+def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Stage `nao-best`: architectures of the searches in full, all alike; results as of `train_in_full`.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+        found: Records with `architecture` and `where`, see `best_found`.
+    """
+    space, build = micro_space(config), child_network(config, data.num_classes)
+    entries = []
+    for number, record in enumerate(found, 1):
+        architecture = space.parse(record["architecture"])
+        entries.append(Entry(f"{record['where']}{number}", build(architecture), str(architecture), json.loads(architecture.to_json())))
+    return _train_alike(config, data, "best", entries)
+
+
+def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
+    """Stage `nao-zoo`: known cells with the filters, cells, epochs and recipe of `train_best`; None where `nao_zoo` is empty."""
+    build, entries = child_network(config, data.num_classes), []
+    for cell in map(zoo_cell, config.nao.nao_zoo):
+        network = replace(build(cell.architecture), all_ends=cell.all_ends)
+        entries.append(Entry(cell.name, network, str(cell), json.loads(cell.architecture.to_json())))
+    return _train_alike(config, data, "zoo", entries) if entries else None
+
+
+def _train_alike(config: Config, data: ImageData, stage: str, entries: Sequence[Entry]) -> dict[str, Any]:
+    training, search = config.training, config.child
+    parameters = config.parameters("data") | _own(
+        config, "filters", "cells", "stem_stride", "momentum", "nao_best_epochs", "train_batch_size", "train_learning_rate", "train_label_smoothing",
+        "train_weight_decay", "train_gradient_clip",
+    ) | {"trained": [entry.architecture for entry in entries]}  # fmt: skip
+    with stages.open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
+        recipe = Recipe(training.train_learning_rate, search.momentum, training.train_weight_decay, training.train_gradient_clip, training.train_label_smoothing)
+        return train_in_full(
+            entries, data, recipe, folder, config.nao.nao_best_epochs, training.train_batch_size, config.run.seed, config.data.augment, config.data.cutout
+        )
+
+
+def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The `nao_best` architectures of both searches, taken in turns, each key once, with `where` they come from.
+
+    Rewards of the two are not comparable, because one trains every child from scratch and the other does not.
+    """
+    lists = {where: sorted(results["best"], key=lambda record: -record["reward"]) for where, results in (("scratch", scratch), ("shared", shared))}
+    found: dict[str, dict[str, Any]] = {}
+    while len(found) < config.nao.nao_best and any(lists.values()):
+        for where, records in lists.items():
+            if records and len(found) < config.nao.nao_best:
+                record = records.pop(0)
+                found.setdefault(record["key"], {"where": where, "architecture": record["architecture"], "reward": record["reward"], "key": record["key"]})
+    return list(found.values())
+
+
+def stored_records(config: Config, stage: str) -> list[dict[str, Any]]:
+    """The journal of `nao-scratch` or `nao-shared`."""
+    with open_folder(config, stage) as folder:
+        return folder.journal.read()
+
+
+def open_folder(config: Config, stage: str) -> RunFolder:
+    """The run folder of a stage that exists, or of what the notebook concludes (`nao`)."""
+    file = Path(config.run.exp_dir) / config.run.run / stage / "run.json"
+    parameters = json.loads(file.read_text())["parameters"] if file.is_file() else {"seed": config.run.seed}
+    run = config.run
+    return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir)
+
+
+def walks(config: Config, records: Sequence[Mapping[str, Any]], count: int = 3) -> tuple[Quality, list[Way]]:
+    """A network trained on measured architectures, and the ways of some of them through the continuous space.
+
+    Args:
+        config: The configuration.
+        records: Lines of a journal, with `key`, `tokens`, `reward`.
+        count: Ways: of the worst, of the middle ones, of the best.
+
+    Returns:
+        Quality on held-out ones, and the ways.
+    """
+    space, settings, seed = micro_space(config), nao_settings(config), config.run.seed
+    games: dict[str, tuple[Tokens, float]] = {}
+    for record in records:
+        if record.get("status", "ok") == "ok":
+            games.setdefault(record["key"], (tuple(record["tokens"]), record["reward"]))
+    keys = sorted(games, key=lambda key: games[key][1])
+    tokens, rewards = zip(*(games[key] for key in keys))
+    model = NAOModel(space, settings.network, derived_seed(seed, "nao", "walks") % 2**31, settings.variants)
+    quality = fit_and_measure(model, keys, tokens, laid_out(rewards, settings.targets), settings, stream(seed, "nao", "walks"))
+    places = np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))
+    return quality, [path(model, tokens[place], settings, WAY) for place in places]
+
+
+def _own(config: Config, *names: str) -> dict[str, Any]:
+    """These parameters, for run.json."""
+    everything = config.parameters()
+    return {name: everything[name] for name in names}
+
+
+def number(value: float) -> float | None:
+    """A number for results.json; None for NaN."""
+    return float(value) if np.isfinite(value) else None

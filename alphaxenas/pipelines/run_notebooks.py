@@ -1,0 +1,321 @@
+"""Runs the notebook suite headless: what `run_all.sh` starts after it has set up `.venv`.
+
+Papermill executes, but neither forwards SIGTERM to its kernel nor writes atomically nor knows a wrong parameter. Here
+parameters are checked first, an executed notebook appears under its name only when it is complete, a signal reaches the
+kernel (which finishes its record), and no kernel outlives this process. Continuing is the notebooks' own business: each
+returns what its run folder holds and goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import math
+import os
+import re
+import signal
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alphaxenas.config import FIELDS, GROUPS, PROFILES, PROJECT_ROOT, from_values, load_profile, parse_value
+from alphaxenas.config.fields import ParameterError, allowed
+
+NOTEBOOKS = PROJECT_ROOT / "notebooks"
+SUITE = "0[1-8]_*.ipynb"
+STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "07": ("policy",),
+          "08": ("nao",)}
+"""Which run folders a notebook writes; their headlines are shown in the summary."""
+HEARTBEAT_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
+"""After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed."""
+
+
+@dataclass
+class Execution:
+    """How one notebook fared."""
+
+    name: str
+    status: str = "not reached"
+    minutes: float = 0.0
+
+
+class _Kernel:
+    """The running kernel, as far as signals are concerned."""
+
+    pid: int | None = None
+    received = 0
+    kill_at = math.inf
+
+    @classmethod
+    def forward(cls, number: int, frame: object) -> None:
+        """Passes a signal on to the kernel, as SIGTERM; the second one kills."""
+        if cls.received:
+            cls.kill()
+            return
+        cls.received, cls.kill_at = number, time.monotonic() + PATIENCE_SECONDS
+        cls.send(signal.SIGTERM)
+        _say("Stopping: the kernel finishes its record first. A second signal stops at once.")
+
+    @classmethod
+    def kill(cls) -> None:
+        """Ends the kernel and what it has started; its records bear that."""
+        cls.kill_at = math.inf
+        if cls.pid is not None:
+            _say("Stopping at once.")
+            os.killpg(cls.pid, signal.SIGKILL)
+
+    @classmethod
+    def send(cls, number: int) -> None:
+        """Sends a signal to the kernel, if there is one."""
+        if cls.pid is not None:
+            os.kill(cls.pid, number)
+
+
+def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) -> int:
+    """Runs the suite.
+
+    Args:
+        arguments: As on the command line.
+        notebooks: Folder of the notebooks.
+
+    Returns:
+        The exit code: 0 all went well, 1 a notebook failed, 2 bad arguments, 128 + n stopped by signal n.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        parameters = _parameters(options)
+        chosen = _chosen(sorted(notebooks.glob(SUITE)), options.only)
+    except ParameterError as error:
+        print(f"run_all: {error}", file=sys.stderr)
+        return 2
+    config = from_values(parameters)
+    folder = Path(config.run.exp_dir) / config.run.run
+    output = folder / "notebooks"
+    output.mkdir(parents=True, exist_ok=True)
+    lock = os.open(output / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        message = f"run_all: the run {config.run.run} is going on in another process. Wait for it, or choose another name with --run."
+        print(message, file=sys.stderr)
+        os.close(lock)
+        return 2
+    events = Path(config.run.tensorboard_dir) / config.run.run
+    _say(f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n  executed notebooks   {output}\n"
+         f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n"
+         f"  log                  tail -f {folder / 'log.txt'}")
+    handlers = {number: signal.signal(number, _Kernel.forward) for number in (signal.SIGTERM, signal.SIGINT)}
+    _Kernel.pid, _Kernel.received, _Kernel.kill_at = None, 0, math.inf
+    executions = [Execution(path.stem) for path in chosen]
+    try:
+        for number, (path, execution) in enumerate(zip(chosen, executions), 1):
+            _execute(path, output, parameters, execution, f"[{number}/{len(chosen)}]", folder / "log.txt")
+            if execution.status != "done" or _Kernel.received:
+                break
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.close(lock)
+    _summary(executions, folder)
+    if _Kernel.received:
+        _say("Stopped. The same command continues.")
+        return 128 + _Kernel.received
+    return 0 if all(execution.status == "done" for execution in executions) else 1
+
+
+def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Execution, place: str, log: Path) -> None:
+    """Executes one notebook in a thread, so that this one is free for signals and for telling how far it is."""
+    running, failed, done = (output / f"{path.stem}{kind}.ipynb" for kind in (".running", ".failed", ""))
+    progress = _Progress(f"{place} {path.stem}", path, log)
+    problem: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            _papermill(path, running, parameters, progress)
+        except BaseException as error:  # every end of the thread is reported below
+            problem.append(error)
+
+    started = time.monotonic()
+    _say(f"{place} {path.stem}")
+    thread = threading.Thread(target=work, name=path.stem)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+        progress.heartbeat()
+        if time.monotonic() > _Kernel.kill_at:
+            _Kernel.kill()
+    _Kernel.pid = None
+    execution.minutes = (time.monotonic() - started) / 60
+    if not problem:
+        os.replace(running, done)
+        failed.unlink(missing_ok=True)
+        execution.status = "done"
+        _say(f"{place} {path.stem} done in {execution.minutes:.1f} min")
+        return
+    execution.status = "stopped" if _Kernel.received else "FAILED"
+    if not _Kernel.received:
+        if running.exists():
+            os.replace(running, failed)
+        _explain(problem[0], path.stem, progress, failed)
+
+
+def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: _Progress) -> None:
+    """One execution by papermill, in this Python and with the project's root as working folder."""
+    import logging
+
+    import papermill
+    import zmq
+    from jupyter_client import AsyncKernelManager
+
+    class Manager(AsyncKernelManager):
+        """Makes the kernel's process known to the signal handler, and encrypts what it sends."""
+
+        async def start_kernel(self, **more: Any) -> None:
+            if zmq.has("curve"):
+                self.transport_encryption = "auto"  # what cells print is nobody else's business on a shared machine
+            await super().start_kernel(**more)
+            _Kernel.pid = self.provisioner.pid
+            if _Kernel.received:
+                _Kernel.send(signal.SIGTERM)
+
+    # Parameters that this notebook does not show in its cell are meant for others, not unknown: they were checked above.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # The kernel called python3 is the one of this environment, even if the user has another of that name.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
+    papermill.execute_notebook(
+        str(path), str(running), parameters=parameters, kernel_name="python3", language="python",
+        kernel_manager_class=Manager, cwd=str(PROJECT_ROOT), progress_bar=False, log_output=False, autosave_cell_every=30, start_timeout=300, on_cell_start=progress.cell_starts)
+
+
+class _Progress:
+    """Which cell runs, and now and then what the log says meanwhile."""
+
+    def __init__(self, name: str, path: Path, log: Path) -> None:
+        cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+        # Papermill adds a cell with the given parameters behind the one tagged `parameters`.
+        self.total = len(cells) + any("parameters" in cell["metadata"].get("tags", []) for cell in cells)
+        self.name, self.log, self.number, self.heading = name, log, 0, ""
+        self._line, self._started, self._last = "", time.monotonic(), time.monotonic()
+
+    def cell_starts(self, cell: Any, cell_index: int) -> None:
+        """Called by nbclient before each cell, texts included."""
+        if cell.cell_type == "code":
+            self.number += 1
+            _say(f"{self.name}  cell {self.number} of {self.total}  {self.heading}")
+            self._last = time.monotonic()
+        elif headings := re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE):
+            self.heading = headings[-1][:70]
+
+    def heartbeat(self) -> None:
+        """Every 20 s in a long cell: the time so far and the newest line of the log, if it has a new one."""
+        if time.monotonic() < self._last + HEARTBEAT_SECONDS:
+            return
+        self._last = time.monotonic()
+        line = self.log.read_text(encoding="utf-8").splitlines()[-1:] if self.log.exists() else []
+        if line and line[0] != self._line:
+            self._line = line[0]
+            _say(f"{self.name}  cell {self.number} of {self.total}  {(self._last - self._started) / 60:.1f} min  {self._line[:150]}")
+
+
+def _explain(error: BaseException, name: str, progress: _Progress, failed: Path) -> None:
+    """Says which cell failed and how, at the end of what a person reads."""
+    text = "\n".join(getattr(error, "traceback", None) or [f"{type(error).__name__}: {error}"])
+    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip().splitlines()[-15:]
+    source = getattr(error, "source", "").strip().splitlines()
+    cell = f"cell {progress.number} of {progress.total}" + (f" ({source[0]})" if source else "")
+    if type(error).__name__ == "DeadKernelError":
+        lines.append("The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so: "
+                     "choose smaller batches.")
+    _say(f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n" + textwrap.indent("\n".join(lines), "    ")
+         + (f"\n  Notebook up to there: {failed}" if failed.exists() else ""))
+
+
+def _summary(executions: list[Execution], folder: Path) -> None:
+    width = max(len(execution.name) for execution in executions)
+    rows = [f"\n{'notebook':{width}}  {'status':11}  minutes  result"]
+    for execution in executions:
+        headlines = _headlines(execution.name, folder) if execution.status == "done" else [""]
+        for row, headline in enumerate(headlines or ["-"]):
+            first = f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}" if row == 0 else " " * (width + 22)
+            rows.append(f"{first}  {headline}".rstrip())
+    _say("\n".join(rows))
+
+
+def _headlines(name: str, folder: Path) -> list[str]:
+    """`stage: headline` of every results.json that this notebook's stages have."""
+    found = []
+    for pattern in STAGES.get(name[:2], ()):
+        for path in sorted(folder.glob(f"{pattern}/results.json")):
+            results = json.loads(path.read_text(encoding="utf-8"))
+            found.append(f"{path.parent.name}: {results.get('headline', '-')}")
+    return found
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, Any]:
+    """Profile, `-p`, `--run` and `--overwrite`, checked together."""
+    parameters = load_profile(options.profile)
+    parameters.setdefault("run", re.sub(r"[^A-Za-z0-9_-]", "-", Path(options.profile).stem))
+    for name, value in options.parameter:
+        parameters[name] = parse_value(name, value)
+    if options.run is not None:
+        parameters["run"] = options.run
+    if options.overwrite:
+        parameters["overwrite"] = True
+    from_values(parameters)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+
+
+def _chosen(paths: list[Path], only: str) -> list[Path]:
+    known = ", ".join(path.stem for path in paths)
+    wanted = [word.strip() for word in only.split(",") if word.strip()]
+    for word in wanted:
+        if not any(path.stem.startswith(word) for path in paths):
+            raise ParameterError(f"Unknown notebook {word!r} in --only. Expected beginnings of: {known}")
+    chosen = [path for path in paths if not wanted or any(path.stem.startswith(word) for word in wanted)]
+    if not chosen:
+        raise ParameterError(f"There are no notebooks {SUITE} to run.")
+    return chosen
+
+
+def _parser() -> argparse.ArgumentParser:
+    profiles = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
+    lines = []
+    for group, kind in GROUPS.items():
+        lines.append(f"  {group}: {kind.__doc__}")
+        for name in kind.__dataclass_fields__:
+            default = FIELDS[name].default
+            shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+            text = f"{FIELDS[name].metadata['help']}; {allowed(FIELDS[name])} [{shown}]"
+            lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
+    parser = argparse.ArgumentParser(
+        prog="./run_all.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Runs the notebooks 01 to 07 headless. The same command again continues where it was ended, by whatever;\n"
+                    "what is finished is not computed again.",
+        epilog="Parameters [default], one namespace for all notebooks:\n" + "\n".join(lines))
+    parser.add_argument("profile", nargs="?", default="quick", metavar="PROFILE",
+                        help=f"one of {profiles}, or a YAML file of parameters; default quick")
+    parser.add_argument("--run", metavar="NAME", help="name of the run; default: the profile's")
+    parser.add_argument("--only", default="", metavar="02,04", help="only the notebooks whose names begin so")
+    parser.add_argument("-p", dest="parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+                        help="set a parameter; lists with commas, as in -p operations conv3x3,sep5x5; repeatable")
+    parser.add_argument("--overwrite", action="store_true",
+                        help="delete what is stored of this run and start anew; leave it out to continue")
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Studies on tables: journals, measures, figures and tables."""

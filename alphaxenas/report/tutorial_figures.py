@@ -1,0 +1,305 @@
+"""Drawings that explain the method, for notebook 02: the game of tokens, the tree, the LSTM, shared weights, the loop.
+
+Nothing here reads a run; numbers come from `lesson_numbers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+
+from alphaxenas.controllers.mcts.tree import Leaf
+from alphaxenas.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, new_figure
+from alphaxenas.report.tutorial_numbers import (
+    ORIGINAL_ACCURACIES,
+    ORIGINAL_EXPANSIONS,
+    mean_visits,
+    nesterov_step,
+    original_visits,
+    our_visits,
+    puct_scores,
+    snapshot,
+    toy_tree,
+)
+from alphaxenas.spaces import Cell, CellSpace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOVES = ("input 1", "input 2", "operation 1", "operation 2", "combination")
+PALE_BLUE, PALE_ORANGE, PALE_GREEN, PALE_GREY = "#dcebf5", "#fbeccb", "#d5efe6", "#eef0f3"
+_TINTS = (PALE_GREY, PALE_GREY, PALE_BLUE, PALE_BLUE, PALE_ORANGE)
+
+
+def token_game(space: CellSpace, cell: Cell) -> Figure:
+    """A cell as its game, one row per block, above the drawing of the same cell.
+
+    Args:
+        space: Says what could have been chosen at every move.
+        cell: Of this space.
+    """
+    from alphaxenas.spaces.drawing.cell import natural_size
+
+    tokens, row = space.encode(cell), 0.46
+    strip = 0.45 + row * len(cell.blocks)
+    wide, tall = natural_size(cell)
+    scale = min(1.0, WIDTH / wide)
+    figure, axes = _canvas(strip + 0.25 + scale * tall)
+    top = strip + 0.25 + scale * tall
+    width = (WIDTH - 0.6) / len(MOVES)
+    for column, name in enumerate(MOVES):
+        axes.text(0.6 + (column + 0.5) * width, top - 0.2, name, ha="center", va="center", fontsize=9, color=GREY)
+    for move, token in enumerate(tokens):
+        block, column = divmod(move, len(MOVES))
+        y = top - 0.45 - row * (block + 0.5)
+        x = 0.6 + (column + 0.5) * width
+        if column == 0:
+            axes.text(0.3, y, f"b{block}", ha="center", va="center", fontsize=10, color=INK, weight="bold")
+        _box(axes, x, y, width - 0.12, row - 0.1, "", _TINTS[column])
+        axes.text(x - width / 2 + 0.14, y, f"{move + 1}", ha="left", va="center", fontsize=7, color=GREY)
+        axes.text(x, y, space.vocabulary[token], ha="center", va="center", fontsize=10, color=INK)
+        choices = len(space.legal_actions(tokens[:move]))
+        axes.text(x + width / 2 - 0.14, y, f"of {choices}", ha="right", va="center", fontsize=7, color=GREY)
+    below = figure.add_axes(((WIDTH - scale * wide) / 2 / WIDTH, 0, scale * wide / WIDTH, scale * tall / top))
+    space.draw(cell, below)
+    return figure
+
+
+def search_loop() -> Figure:
+    """Who tells whom what: ask, evaluate, tell, record."""
+    figure, axes = _canvas(4.3)
+    for x, y, width, height, fill, title in (
+        (2.15, 2.55, 3.9, 3.2, PALE_BLUE, "controller"), (7.85, 2.55, 3.9, 3.2, PALE_ORANGE, "evaluator"),
+    ):
+        _box(axes, x, y, width, height, "", fill)
+        axes.text(x, y + height / 2 - 0.22, title, ha="center", va="center", fontsize=11, color=INK, weight="bold")
+    _box(axes, 2.15, 3.15, 3.3, 0.75, "tree: N, Q, P of every prefix\none token per move", "white")
+    _box(axes, 2.15, 1.6, 3.3, 0.75, "LSTM: which token next,\nhow good will it get", "white")
+    _arrow(axes, (1.25, 2.02), (1.25, 2.73), INK, "priors, values", "left")
+    _arrow(axes, (3.05, 2.73), (3.05, 2.02), INK, "visits, rewards", "right")
+    _box(axes, 7.85, 3.15, 3.3, 0.75, "child: the cell repeated,\ntrained a little, validated", "white")
+    _box(axes, 7.85, 1.6, 3.3, 0.75, "bank of shared weights,\none array per place and operation", "white")
+    _arrow(axes, (6.95, 2.02), (6.95, 2.73), INK, "its path", "left")
+    _arrow(axes, (8.75, 2.73), (8.75, 2.02), INK, "what moved", "right")
+    _arrow(axes, (4.15, 3.4), (5.85, 3.4), BLUE)
+    axes.text(5.0, 3.72, "ask:\ntokens and budget", ha="center", va="center", fontsize=9, color=BLUE)
+    _arrow(axes, (5.85, 2.35), (4.15, 2.35), ORANGE)
+    axes.text(5.0, 2.06, "tell:\nvalidation accuracy", ha="center", va="center", fontsize=9, color=INK)
+    _box(axes, 5.0, 0.42, 9.6, 0.62, "coach: carries both ways, never trains the same child twice, writes journal, checkpoint, curves, log", PALE_GREEN)
+    _arrow(axes, (5.0, 1.72), (5.0, 0.76), GREEN)
+    return figure
+
+
+def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
+    """One simulation of the real tree on a toy game of three moves with three tokens each: select, expand, back up.
+
+    Args:
+        simulations: Simulations made before the one that is drawn, >= 1.
+        exploration: c of PUCT.
+    """
+    tree = toy_tree(simulations, exploration)
+    scores = puct_scores(tree, exploration)
+    figure, axes = new_figure(1, 3, height=3.5)
+    before = snapshot(tree)
+    leaf = tree.reach()
+    grown = snapshot(tree)
+    titles = ("1  select: largest score", "2  expand: ask for priors and value", "3  back up along the path")
+    for number, (panel, title) in enumerate(zip(axes, titles)):
+        if number == 2:
+            tree.settle(leaf, leaf.value)
+        nodes = (before, grown, snapshot(tree))[number]
+        _draw_tree(panel, nodes, leaf, scores if number == 0 else {}, number, before)
+        panel.set_title(title, color=INK, fontsize=11)
+    return figure
+
+
+def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", "sep5x5")) -> Figure:
+    """The LSTM over a prefix: what it reads at each step and what it says at the end."""
+    figure, axes = _canvas(3.45)
+    step, left = 1.42, 1.55
+    last = left + step * (len(tokens) - 1)
+    _box(axes, (left + last) / 2, 0.4, step * len(tokens) - 0.2, 0.5, "at every step: log(1 + epochs), share of the data, age of the shared weights", PALE_GREEN)
+    for number, token in enumerate(tokens):
+        x = left + step * number
+        _box(axes, x, 1.22, 0.74, 0.42, token, PALE_GREY)
+        _box(axes, x, 2.1, 1.05, 0.6, "LSTM", PALE_BLUE)
+        _arrow(axes, (x, 1.44), (x, 1.79), INK)
+        _arrow(axes, (x + 0.45, 0.66), (x + 0.45, 1.79), GREEN)
+        _arrow(axes, (x, 2.41), (x, 2.84), ORANGE)
+        _box(axes, x, 3.05, 0.42, 0.4, "+", PALE_ORANGE)
+        if number:
+            _arrow(axes, (x - step + 0.53, 2.1), (x - 0.53, 2.1), INK)
+            _arrow(axes, (x - step + 0.22, 3.05), (x - 0.22, 3.05), ORANGE)
+    axes.text(0.45, 3.05, "value,\nsummed up", ha="center", va="center", fontsize=9, color=INK)
+    axes.text(0.45, 1.22, "tokens", ha="center", va="center", fontsize=9, color=INK)
+    _arrow(axes, (last + 0.22, 3.05), (last + 0.75, 3.05), ORANGE)
+    axes.text(last + 0.8, 3.05, "v: expected accuracy\nat this budget", ha="left", va="center", fontsize=9, color=INK)
+    _arrow(axes, (last + 0.53, 2.1), (last + 0.75, 2.1), BLUE)
+    axes.text(last + 0.8, 2.6, "P: which token next", ha="left", va="center", fontsize=9, color=INK)
+    for number, share in enumerate((0.45, 0.18)):
+        name = ("add", "concat")[number]
+        y = 2.22 - 0.3 * number
+        axes.add_patch(Rectangle((last + 0.8, y - 0.1), 2.0 * share, 0.2, facecolor=BLUE, edgecolor="none"))
+        axes.text(last + 0.87 + 2.0 * share, y, name, ha="left", va="center", fontsize=8, color=INK)
+    axes.text(last + 0.8, 1.6, "illegal tokens: masked", ha="left", va="center", fontsize=8, color=GREY)
+    return figure
+
+
+def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
+    """Which places of the bank two children train: the table of one cell of the network, place by operation.
+
+    Args:
+        space: Names the operations.
+        first: A child.
+        second: Another child.
+    """
+    places = [f"b{block}, input {side}" for block in range(space.blocks) for side in (1, 2)]
+    figure, (panel,) = new_figure(height=0.9 + 0.3 * len(places))
+    used = [{(2 * block + side, operation) for block, row in enumerate(cell.rows) for side, operation in enumerate(row[2:4])} for cell in (first, second)]
+    names = {(True, False): ("first child", BLUE), (False, True): ("second child", ORANGE), (True, True): ("both: the second goes on from the first", GREEN)}
+    drawn: dict[str, Any] = {}
+    for row in range(len(places)):
+        for column, operation in enumerate(space.operations):
+            who = tuple((row, operation) in taken for taken in used)
+            label, colour = names.get(who, ("untouched", PALE_GREY))
+            patch = Rectangle((column - 0.46, row - 0.42), 0.92, 0.84, facecolor=colour, edgecolor="none", label=label)
+            panel.add_patch(patch)
+            drawn.setdefault(label, patch)
+    panel.set_xlim(-0.6, len(space.operations) - 0.4)
+    panel.set_ylim(len(places) - 0.4, -0.6)
+    panel.set_xticks(range(len(space.operations)), space.operations)
+    panel.set_yticks(range(len(places)), places)
+    panel.tick_params(length=0)
+    panel.grid(False)
+    panel.spines[:].set_visible(False)
+    order = [name for name in ("first child", "second child", "both: the second goes on from the first", "untouched") if name in drawn]
+    figure.legend([drawn[name] for name in order], order, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def dense_block(layers: int = 4) -> Figure:
+    """A dense block: every layer reads the outputs of all layers before it."""
+    figure, axes = _canvas(2.5)
+    y, step = 0.75, (WIDTH - 1.6) / (layers + 1)
+    places = [0.8 + step * number for number in range(layers + 2)]
+    for number, x in enumerate(places):
+        for later in range(number + 1, len(places)):
+            bend = 0.0 if later == number + 1 else -0.32
+            ends = ((x + 0.56, y), (places[later] - 0.56, y)) if not bend else ((x + 0.1, y + 0.3), (places[later] - 0.25 + 0.1 * number, y + 0.3))
+            style = {"arrowstyle": "-|>", "mutation_scale": 9, "color": GREEN if bend else INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
+            axes.add_patch(FancyArrowPatch(*ends, connectionstyle=f"arc3,rad={bend}", **style))
+    for number, x in enumerate(places):
+        inner = 0 < number <= layers
+        _box(axes, x, y, 1.12, 0.6, f"layer {number}\n+ k channels" if inner else "input" if not number else "transition", PALE_BLUE if inner else PALE_GREY)
+    return figure
+
+
+def original_mistakes(exploration: float = 1.0) -> Figure:
+    """Three of the original's mistakes in numbers: repeated updates, two value scales, a search that hardly compares.
+
+    Args:
+        exploration: c of PUCT on our side of the third panel.
+    """
+    figure, (steps, scales, visits) = new_figure(1, 3, height=3.7)
+    uses = np.array([1, 2, 4, 8, 16, 32, 48])
+    lengths = [nesterov_step(int(count)) for count in uses]
+    steps.plot(uses, lengths, color=RED, marker="o", label="one update per use (original)")
+    steps.plot(uses, [lengths[0]] * len(uses), color=BLUE, marker="o", markersize=4, label="one update per step (here)")
+    steps.set(xscale="log", yscale="log", xlabel="uses of a kernel in the network", ylabel="length of the first step", ylim=(0.1, 90))
+    steps.set_xticks(uses, map(str, uses), minor=False)
+    steps.set_xticks([], minor=True)
+    steps.set_title("repeated updates", fontsize=11)
+    steps.legend(frameon=False, fontsize=8, loc="upper left")
+    for (label, accuracies), colour, offset in zip(ORIGINAL_ACCURACIES.items(), (ORANGE, RED), (0.045, -0.06)):
+        scales.plot(range(1, 5), accuracies, color=colour, marker="o")
+        scales.text(2.5, np.mean(accuracies) + offset, label, ha="center", va="center", fontsize=8, color=INK)
+    scales.set(xlabel="quarter of the original's search", ylabel="accuracy", ylim=(0.5, 0.85), xticks=range(1, 5))
+    scales.set_title("two scales in one tree", fontsize=11)
+    values = np.array([0.55, 0.57, 0.59, 0.60, 0.62, 0.64, 0.66, 0.68, 0.70, 0.75])
+    theirs, ours = mean_visits(original_visits, values), mean_visits(lambda worth: our_visits(worth, exploration), values)
+    for shift, counts, colour, name in ((-0.2, theirs, RED, "original"), (0.2, ours, BLUE, "here")):
+        label = f"{name}: a visit is worth {counts @ values / counts.sum():.3f}"
+        visits.bar(np.arange(len(values)) + shift, counts, width=0.4, color=colour, label=label)
+    visits.set_xticks(range(len(values)), [f"{value:.2f}".lstrip("0") for value in values], fontsize=8)
+    visits.set(xlabel="true value of the action", ylabel="visits on average", ylim=(0, 1.45 * max(theirs.max(), ours.max())))
+    visits.set_title(f"{ORIGINAL_EXPANSIONS} simulations of one move", fontsize=11)
+    visits.legend(frameon=False, fontsize=8, loc="upper left")
+    return figure
+
+
+def _draw_tree(panel: Axes, nodes: dict, leaf: Leaf, scores: dict, stage: int, before: dict) -> None:
+    """The expanded nodes, the walked path in colour; scores on the edges that competed along it."""
+    walked = {leaf.tokens[:depth] for depth in range(len(leaf.tokens) + 1)}
+    # Edges that competed but lead nowhere yet are shown as stubs.
+    rivals = {tokens for tokens in scores if tokens[:-1] in walked}
+    places = _places({*nodes, *rivals})
+    for tokens, (x, y) in places.items():
+        on_path = tokens in walked
+        if tokens:
+            x0, y0 = places[tokens[:-1]]
+            panel.plot([x0, x], [y0 - 0.17, y + 0.17], color=BLUE if on_path else GREY, linewidth=2.2 if on_path else 0.9, zorder=1)
+            label = "abc"[tokens[-1]] + (f"\n{scores[tokens]:.2f}" if tokens in rivals else "")
+            panel.text((x0 + 2 * x) / 3, (y0 + 2 * y) / 3, label, fontsize=7.5, color=RED if on_path and rivals else INK, ha="center", va="center", zorder=2,
+                       weight="bold" if on_path and rivals else "normal", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+        if tokens in nodes:
+            count, mean = nodes[tokens]
+            text = f"N {count}" + ("" if np.isnan(mean) else f"\nQ {mean:.2f}".replace("0.", "."))
+            fill = PALE_GREEN if tokens == leaf.tokens and stage else PALE_BLUE if on_path else PALE_GREY
+            if stage == 1 and tokens == leaf.tokens:
+                text = f"v {leaf.value:.2f}".replace("0.", ".")
+            changed = stage == 2 and nodes[tokens] != before.get(tokens)
+            panel.text(x, y, text, fontsize=7.5, ha="center", va="center", color=INK, zorder=3, weight="bold" if changed else "normal",
+                       bbox={"facecolor": fill, "edgecolor": BLUE if on_path else GREY, "boxstyle": "round,pad=0.25", "linewidth": 0.8})
+    panel.grid(False)
+    panel.set(xlim=(-0.7, max(x for x, _ in places.values()) + 0.7), ylim=(min(y for _, y in places.values()) - 0.3, 0.25), xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
+
+
+def _places(prefixes: set) -> dict[tuple[int, ...], tuple[float, float]]:
+    """Leaves side by side in the order of their tokens, parents above the middle of their children."""
+    places: dict[tuple[int, ...], tuple[float, float]] = {}
+    column = 0.0
+    for tokens in sorted(prefixes, key=lambda tokens: (-len(tokens), tokens)):
+        places[tokens] = (0.0, -float(len(tokens)))
+
+    def place(tokens: tuple[int, ...]) -> float:
+        nonlocal column
+        children = sorted(other for other in prefixes if len(other) == len(tokens) + 1 and other[:-1] == tokens)
+        if children:
+            xs = [place(child) for child in children]
+            x = (xs[0] + xs[-1]) / 2
+        else:
+            x, column = column, column + 1.0
+        places[tokens] = (x, places[tokens][1])
+        return x
+
+    place(())
+    return places
+
+
+def _canvas(height: float) -> tuple[Figure, Axes]:
+    """A figure whose one pair of axes is measured in inches."""
+    figure = Figure(figsize=(WIDTH, height), dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, WIDTH), ylim=(0, height))
+    axes.axis("off")
+    return figure, axes
+
+
+def _box(axes: Axes, x: float, y: float, width: float, height: float, text: str, fill: str) -> None:
+    style = "round,pad=0,rounding_size=0.07"
+    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=style, facecolor=fill, edgecolor=GREY, linewidth=0.8))
+    axes.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK)
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, text: str = "", side: str = "") -> None:
+    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=colour, linewidth=1.4, shrinkA=0, shrinkB=0))
+    if text:
+        shift = -0.08 if side == "left" else 0.08
+        axes.text(start[0] + shift, (start[1] + end[1]) / 2, text, ha="right" if side == "left" else "left", va="center", fontsize=8, color=colour)

@@ -1,0 +1,120 @@
+"""The numbers in the drawings of notebook 02: computed by the code that they explain, or published by the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from alphaxenas.controllers.mcts.tree import Prediction, Tree
+
+ORIGINAL_ACCURACIES = {"after 1 epoch\n(trained children)": (0.535, 0.579, 0.587, 0.590), "after 6 epochs\n(what the LSTM learned)": (0.762, 0.771, 0.781, 0.792)}
+"""Mean accuracies by quarter of the original's published log (run MultipleMCTS: 608 and 48 children)."""
+ORIGINAL_EXPLORATION, ORIGINAL_EXPANSIONS = 5.0, 12
+
+
+def toy_tree(simulations: int, exploration: float) -> Tree:
+    """A tree over games of three moves, tokens a, b, c, grown by some simulations; b and c first are good."""
+    merit = np.array([0.0, 0.08, 0.05])
+    priors = np.array([0.5, 0.3, 0.2])
+
+    def value(tokens: Sequence[int]) -> float:
+        return float(0.60 + merit[list(tokens)].sum() / max(1, len(tokens)))
+
+    tree = Tree(
+        lambda tokens: (0, 1, 2) if len(tokens) < 3 else (),
+        lambda tokens, actions: Prediction(priors.tolist(), value(tokens), [value((*tokens, action)) for action in actions]),
+        exploration,
+    )
+    tree.search(simulations, value)
+    return tree
+
+
+def snapshot(tree: Tree) -> dict[tuple[int, ...], tuple[int, float]]:
+    """Every expanded prefix of the toy tree with its visits and mean value."""
+    found, open_prefixes = {(): (tree.statistics()["total"][0], float("nan"))}, [()]
+    while open_prefixes:
+        prefix = open_prefixes.pop(0)
+        node = tree.statistics(prefix)
+        for action, count, mean in zip(node["actions"], node["visits"], node["means"]) if node else ():
+            tokens = (*prefix, action)
+            if tree.statistics(tokens) is not None:
+                found[tokens] = (count, mean)
+                open_prefixes.append(tokens)
+    return found
+
+
+def puct_scores(tree: Tree, exploration: float) -> dict[tuple[int, ...], float]:
+    """PUCT score of every edge that hangs on a node of the tree, as `Tree.reach` computes it.
+
+    Args:
+        tree: A tree whose predictions have action values.
+        exploration: Its c of PUCT.
+
+    Returns:
+        Prefix that ends with the edge's token, to its score.
+    """
+    low, high = tree.state()["range"]
+    scale = 1.0 / (high - low) if high > low else 0.0
+    found = {}
+    for prefix in snapshot(tree):
+        node = tree.statistics(prefix)
+        if node is None:
+            continue
+        for action, prior, count, mean in zip(node["actions"], node["priors"], node["visits"], node["means"]):
+            tokens = (*prefix, action)
+            quality = mean if count else tree.predict(prefix, tuple(node["actions"])).action_values[action]
+            found[tokens] = scale * (quality - low) + exploration * prior * np.sqrt(node["total"][0]) / (1 + count)
+    return found
+
+
+def nesterov_step(uses: int, rate: float = 0.1, momentum: float = 0.9) -> float:
+    """How far a kernel with gradient 1 moves in its first step if its update is applied once per use, as in the original."""
+    slot = moved = 0.0
+    for _ in range(uses):
+        slot = momentum * slot + 1.0
+        moved += rate * (1.0 + momentum * slot)
+    return moved
+
+
+def original_visits(values: np.ndarray) -> np.ndarray:
+    """Visits of one move by the original's rule: raw values, unvisited edges worth 0, uniform prior.
+
+    Args:
+        values: What each action returns, `[n]`.
+    """
+    counts, prior = np.zeros(len(values)), 1.0 / len(values)
+    for total in range(ORIGINAL_EXPANSIONS):
+        bonus = ORIGINAL_EXPLORATION * prior * np.sqrt(total + 1e-8) / (1 + counts)
+        counts[np.argmax(np.where(counts > 0, values, 0.0) + bonus)] += 1
+    return counts
+
+
+def our_visits(values: np.ndarray, exploration: float) -> np.ndarray:
+    """The same by the tree of this project, as before its LSTM has learned anything: uniform prior, no predictions.
+
+    Args:
+        values: What each action returns, `[n]`.
+        exploration: c of PUCT.
+    """
+    actions, uniform = tuple(range(len(values))), [1.0 / len(values)] * len(values)
+    tree = Tree(lambda tokens: actions if not tokens else (), lambda tokens, legal: Prediction(uniform, float(values.mean())), exploration)
+    for _ in range(ORIGINAL_EXPANSIONS):
+        leaf = tree.reach()
+        tree.settle(leaf, float(values[leaf.tokens[0]]))
+    return np.array(tree.statistics()["visits"], dtype=float)
+
+
+def mean_visits(rule: Callable[[np.ndarray], np.ndarray], values: np.ndarray, orders: int = 200) -> np.ndarray:
+    """Visits of each action, averaged over random orders of the actions, because ties go to the first.
+
+    Args:
+        rule: Visits `[n]` of actions with values `[n]`.
+        values: What each action returns, `[n]`.
+        orders: How many orders.
+    """
+    rng, counts = np.random.default_rng(0), np.zeros(len(values))
+    for _ in range(orders):
+        order = rng.permutation(len(values))
+        counts[order] += rule(values[order]) / orders
+    return counts

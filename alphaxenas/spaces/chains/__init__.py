@@ -1,0 +1,1 @@
+"""Chains of layers whose choices are declared."""

@@ -1,0 +1,69 @@
+"""What a declared space is declared with: named choices, and rules about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alphaxenas.spaces.chains.chain import Layer, Value, written
+
+SCOPES = ("layer", "pair", "prefix")
+"""What a constraint looks at: one layer, a layer and the one before it, or all layers so far."""
+FORBIDDEN = ",;=+\n"
+"""Marks that separate choices, layers and values in texts."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One named choice.
+
+    Attributes:
+        name: How it is called.
+        values: What may be chosen; at least one, all different.
+        when: (name of an earlier choice, values): the choice exists only in layers where each of these has one of its values.
+    """
+
+    name: str
+    values: tuple[Value, ...]
+    when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+
+    def exists(self, layer: Mapping[str, Value]) -> bool:
+        """Whether the choice has to be made, given the earlier choices of the layer."""
+        return all(name in layer and layer[name] in values for name, values in self.when)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A constraint on one choice; see `StateSpace.constrain`."""
+
+    name: str
+    allows: Callable[..., bool]
+    over: str = "layer"
+
+    def holds(self, layers: tuple[Layer, ...]) -> bool:
+        """Whether the last of `layers` is allowed after the others."""
+        if self.over == "layer":
+            return bool(self.allows(layers[-1]))
+        if self.over == "pair":
+            return len(layers) < 2 or bool(self.allows(*layers[-2:]))
+        return bool(self.allows(layers))
+
+
+def checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
+    """Values as plain Python values: at least one, none twice, each with a text of its own."""
+    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__iter__"):
+        raise ValueError(f"Invalid value for {place}. Expected a list of values. Received: {values!r}")
+    plain = tuple(value.item() if isinstance(value, np.generic) else value for value in values)
+    if not plain:
+        raise ValueError(f"Invalid value for {place}. Expected at least one value. Received: none")
+    seen: dict[str, Value] = {}
+    for value in plain:
+        is_text = isinstance(value, str) and value == value.strip() and value and not any(mark in value for mark in FORBIDDEN)
+        if not is_text and not (isinstance(value, (bool, int, float)) and np.isfinite(value)):
+            raise ValueError(f"Invalid value for {place}. Expected numbers, truth values or texts without any of {FORBIDDEN!r}. Received: {value!r}")
+        if written(value) in seen or value in seen.values():
+            raise ValueError(f"Invalid value for {place}. Expected every value once. Received: {value!r} more than once")
+        seen[written(value)] = value
+    return plain

@@ -1,0 +1,345 @@
+"""Spaces that a user declares: named choices, repeated for every layer, in a few lines.
+
+    space = (
+        StateSpace(layers=4)
+        .add("kernel", [1, 3])
+        .add("filters", [16, 32, 64])
+        .add("rate", [0.1, 0.3], when={"filters": [32, 64]})
+        .constrain("filters", lambda before, layer: layer["filters"] >= before["filters"], over="pair")
+    )
+
+The game goes through the layers; in each it makes the choices in their order, leaving out those that do not exist under what
+was chosen before, and then, with `skips=True`, answers for every earlier layer whether it feeds this one. A space is a value
+that cannot be changed: `add` and `constrain` give a new one.
+
+Source: StateSpace of titu1994/neural-architecture-search for choices repeated per layer; Zoph & Le 2016, "Neural architecture
+search with reinforcement learning", section 3.3, for skip connections by anchor points. Departures: conditional choices and
+constraints, which the original lacks; prefixes that a constraint leaves without a complete game are no legal moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.chains.automaton import GameGraph, TooManyStatesError
+from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, read_chain, written
+from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
+from alphaxenas.spaces.chains.features import ChainFeatures
+from alphaxenas.spaces.notation import check_name
+
+
+@dataclass(frozen=True)
+class StateSpace:
+    """A declared space (`alphaxenas.contracts.SearchSpace`).
+
+    Attributes:
+        layers: How many, >= 1.
+        choices: Made in every layer, in this order; see `add`.
+        rules: See `constrain`.
+        skips: Whether every layer chooses which of the earlier layers feed it. Without, each feeds the next.
+        vocabulary: `name=value` for every choice, then `skips=no` and `skips=yes`.
+        max_length: Of the longest game.
+
+    Raises:
+        ValueError: A choice is empty, holds a value twice or has a name that is taken; `layers` is below 1; or constraints leave
+            nothing legal. Names the choice.
+
+    Example:
+        >>> space = StateSpace(layers=2).add("kernel", [1, 3]).add("filters", [16, 32, 64])
+        >>> space.size(), space.legal_actions((1,))
+        (36, (2, 3, 4))
+        >>> str(space.decode((0, 2, 1, 4)))
+        'kernel=1, filters=16; kernel=3, filters=64'
+    """
+
+    layers: int
+    choices: tuple[Choice, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    skips: bool = False
+    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    max_length: int = field(init=False, repr=False, compare=False)
+    _tokens: dict[str, dict[str, int]] = field(init=False, repr=False, compare=False)
+    _graph: GameGraph = field(init=False, repr=False, compare=False)
+    _features: ChainFeatures = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 1:
+            raise ValueError(f"Invalid value for `layers`. Expected a whole number >= 1. Received: {self.layers!r}")
+        vocabulary: list[str] = []
+        tokens: dict[str, dict[str, int]] = {}
+        for choice in self.choices:
+            tokens[choice.name] = {written(value): len(vocabulary) + rank for rank, value in enumerate(choice.values)}
+            vocabulary += [f"{choice.name}={written(value)}" for value in choice.values]
+        if self.skips:
+            tokens[SKIPS] = {answer: len(vocabulary) + rank for rank, answer in enumerate(("no", "yes"))}
+            vocabulary += [f"{SKIPS}={answer}" for answer in tokens[SKIPS]]
+        object.__setattr__(self, "choices", tuple(self.choices))
+        object.__setattr__(self, "rules", tuple(self.rules))
+        object.__setattr__(self, "vocabulary", tuple(vocabulary))
+        object.__setattr__(self, "_tokens", tokens)
+        object.__setattr__(self, "_graph", self._walked())
+        object.__setattr__(self, "max_length", self._graph.longest if self.choices else 0)
+        object.__setattr__(self, "_features", ChainFeatures.of(self.layers, [(choice.name, choice.values) for choice in self.choices], self.skips))
+
+    def add(self, name: str, values: Sequence[Value], when: Mapping[str, Any] | None = None) -> StateSpace:
+        """This space with a further choice in every layer.
+
+        Args:
+            name: A new name.
+            values: What may be chosen: numbers, texts or truth values, all different.
+            when: Earlier choices of the layer and the value, or list of values, that each must have for this choice to exist.
+
+        Returns:
+            The new space.
+
+        Raises:
+            ValueError: See the class.
+        """
+        place = f"choice {name!r}"
+        if not isinstance(name, str) or not name.strip() or name != name.strip() or any(mark in name for mark in FORBIDDEN) or name == SKIPS:
+            raise ValueError(f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. Received: {name!r}")
+        if name in (choice.name for choice in self.choices):
+            raise ValueError(f"Invalid value for `name`. Expected every choice once. Received: {name!r} a second time")
+        values = checked_values(values, f"`values` of {place}")
+        conditions = []
+        for other, wanted in (when or {}).items():
+            earlier = {choice.name: choice for choice in self.choices}
+            check_name("when", other, earlier or ("a choice that was added before",), place)
+            wanted = checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
+            known = {written(value): value for value in earlier[other].values}
+            conditions.append((other, tuple(known[check_name(f"when of {other}", written(value), known, place)] for value in wanted)))
+        return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
+
+    def constrain(self, name: str, allows: Callable[..., bool], over: str = "layer") -> StateSpace:
+        """This space without the games in which the choice `name` breaks a rule.
+
+        The rule is asked whenever the choice has been made; it sees the choices of the layer up to this one. What leads into
+        a dead end is no legal move, however early.
+
+        Args:
+            name: The choice.
+            allows: True for what is allowed. It is called with what `over` says and must depend on nothing else.
+            over: `"layer"`: `allows(layer)`; `"pair"`: `allows(before, layer)`, from the second layer on; `"prefix"`:
+                `allows(layers)`, all so far. A prefix rule tells every prefix apart, so it suits spaces of up to some 100,000 games.
+
+        Returns:
+            The new space.
+
+        Raises:
+            ValueError: The choice is unknown, or nothing is left legal; names the choice.
+        """
+        check_name("name", name, [choice.name for choice in self.choices] or ("a choice that was added before",))
+        check_name("over", over, SCOPES)
+        return replace(self, rules=(*self.rules, Rule(name, allows, over)))
+
+    def legal_actions(self, tokens: Tokens) -> Tokens:
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        return self._games.legal_actions(tokens)
+
+    def decode(self, tokens: Tokens) -> Chain:
+        """The architecture of a complete game.
+
+        Raises:
+            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+        """
+        self._games.check(tokens)
+        moves, layers, skips = iter(tokens), [], []
+        for number in range(self.layers):
+            layer: dict[str, Value] = {}
+            for choice in self.choices:
+                if choice.exists(layer):
+                    layer[choice.name] = choice.values[next(moves) - self._tokens[choice.name][written(choice.values[0])]]
+            layers.append(Layer(tuple(layer.items())))
+            if self.skips:
+                yes = self._tokens[SKIPS]["yes"]
+                skips.append(tuple(source for source in range(number) if next(moves) == yes))
+        return Chain(tuple(layers), tuple(skips))
+
+    def encode(self, architecture: Chain) -> Tokens:
+        """The tokens of an architecture; `decode(encode(a)) == a`.
+
+        Raises:
+            ValueError: It does not belong to this space; names layer and choice.
+        """
+        tokens = self._written_as_tokens(architecture)
+        try:
+            self._games.check(tokens)
+        except ValueError as error:
+            raise ValueError(f"Invalid value for `architecture`. Expected one that the constraints allow. Received: {architecture} ({error})") from None
+        return tokens
+
+    def key(self, architecture: Chain) -> str:
+        """The text form: different choices are taken for different functions."""
+        return str(architecture)
+
+    def size(self) -> int:
+        """Exact number of complete games."""
+        return self._games.size
+
+    def sample(self, rng: np.random.Generator) -> Chain:
+        """An architecture drawn uniformly over complete games, constraints and conditions included."""
+        return self.decode(self._games.sample(rng))
+
+    def neighbours(self, architecture: Chain) -> list[Chain]:
+        """All that differ in one choice of one layer, or in one skip connection.
+
+        Choices that exist only under the changed one disappear with it; those that come to exist take every value.
+        """
+        self.encode(architecture)
+        found = []
+        for number, layer in enumerate(architecture.layers):
+            for choice in self.choices:
+                if choice.name in layer:
+                    others = [value for value in choice.values if value != layer[choice.name]]
+                    found += [self._with_layer(architecture, number, new) for value in others for new in self._changed(layer, choice.name, value)]
+            for source in range(number if self.skips else 0):
+                skips = list(architecture.skips)
+                skips[number] = tuple(sorted(set(skips[number]) ^ {source}))
+                found.append(Chain(architecture.layers, tuple(skips)))
+        return [other for other in found if self._is_legal(other)]
+
+    def features(self, architecture: Chain) -> np.ndarray:
+        """float32 of shape `[len(self.feature_names())]`; see `alphaxenas.spaces.chains.features`."""
+        return self._features.vector(architecture)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+        return self._features.names
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together."""
+        return dict(self._features.groups)
+
+    def parse(self, text: str) -> Chain:
+        """An architecture of this space from its JSON or one-line text form.
+
+        Raises:
+            ValueError: Says in which layer what is wrong, what is allowed, and the nearest name.
+        """
+        entries = read_chain(text)
+        if len(entries) != self.layers:
+            raise ValueError(f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(entries)}")
+        layers, skips = [], []
+        for number, entry in enumerate(entries):
+            sources = entry.pop(SKIPS, None)
+            if sources is not None and not (self.skips and isinstance(sources, list)):
+                expected = "a list of earlier layers" if self.skips else "nothing: this space has no skip connections"
+                raise ValueError(f"Invalid value for `{SKIPS}` in layer {number}. Expected {expected}. Received: {sources!r}")
+            allowed = [str(source) for source in range(number)] or ("nothing: no layer is earlier",)
+            skips.append(tuple(sorted({int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()})))
+            for name in entry:
+                check_name("choice", name, self._tokens.keys() - {SKIPS}, f"layer {number}")
+            layers.append(Layer(tuple((choice.name, self._read(choice, entry[choice.name], number)) for choice in self.choices if choice.name in entry)))
+        architecture = Chain(tuple(layers), tuple(skips) if self.skips else ())
+        self.encode(architecture)
+        return architecture
+
+    def draw(self, architecture: Chain, axes: Any) -> None:
+        """Draws the layers from left to right, with their values and what feeds them."""
+        from alphaxenas.spaces.drawing.chain import draw_chain
+
+        draw_chain(architecture, {choice.name: choice.values for choice in self.choices}, axes)
+
+    @property
+    def _games(self) -> GameGraph:
+        if not self.choices:
+            raise ValueError("Invalid value for `choices`. Expected at least one; add it with `add`. Received: none")
+        return self._graph
+
+    def _walked(self) -> GameGraph:
+        """The games as a graph. A state is (layer, place in it, earlier layers and choices of this layer as far as they matter)."""
+        scope = max((SCOPES.index(rule.over) for rule in self.rules), default=-1)
+        try:
+            graph = GameGraph((0, 0, (), ()), lambda state: self._moves(state, scope))
+        except TooManyStatesError as error:
+            names = sorted({rule.name for rule in self.rules})
+            raise ValueError(
+                f"Invalid constraint on {' and '.join(map(repr, names))}: {error}. Let it look at less, with over='pair' or over='layer'."
+            ) from None
+        if not graph.size:
+            layer, place, _, chosen = max(graph.blocked, key=lambda state: state[:2])
+            left = [choice.name for choice in self.choices[place:] if choice.exists(dict(chosen))]
+            layer, name = (layer, left[0]) if left else (layer + 1, self.choices[0].name)
+            raise ValueError(f"Invalid constraint: nothing is left legal for the choice {name!r} in layer {layer}.")
+        return graph
+
+    def _moves(self, state: tuple, scope: int) -> dict[int, tuple] | None:
+        layer, place, before, chosen = state
+        while layer < self.layers:
+            while place < len(self.choices):
+                choice, place = self.choices[place], place + 1
+                if choice.exists(dict(chosen)):
+                    first = self._tokens[choice.name][written(choice.values[0])]
+                    following = {}
+                    for rank, value in enumerate(choice.values):
+                        now = (*chosen, (choice.name, value))
+                        if self._allowed(choice.name, before, now):
+                            following[first + rank] = (layer, place, before, self._remembered(now, place, scope))
+                    return following
+            if self.skips and place < len(self.choices) + layer:
+                same = layer, place + 1, before, chosen
+                return {self._tokens[SKIPS]["no"]: same, self._tokens[SKIPS]["yes"]: same}
+            before = {"layer": (), "pair": (chosen,), "prefix": (*before, chosen)}[SCOPES[max(scope, 0)]]
+            layer, place, chosen = layer + 1, 0, ()
+        return None
+
+    def _remembered(self, chosen: tuple, place: int, scope: int) -> tuple:
+        """Of a layer's choices those that later ones or constraints may ask for."""
+        if scope > 0 or (scope == 0 and place < len(self.choices)):
+            return chosen
+        asked = {name for choice in self.choices[place:] for name, _ in choice.when}
+        return tuple(pair for pair in chosen if pair[0] in asked)
+
+    def _allowed(self, name: str, before: tuple, chosen: tuple) -> bool:
+        rules = [rule for rule in self.rules if rule.name == name]
+        if not rules:
+            return True
+        layers = tuple(map(Layer, (*before, chosen)))
+        return all(rule.holds(layers) for rule in rules)
+
+    def _written_as_tokens(self, architecture: Chain) -> Tokens:
+        if len(architecture.layers) != self.layers or bool(architecture.skips) != self.skips:
+            kind = "with" if self.skips else "without"
+            raise ValueError(f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. Received: {architecture}")
+        tokens: list[int] = []
+        for number, layer in enumerate(architecture.layers):
+            expected = [choice.name for choice in self.choices if choice.exists(layer)]
+            if list(layer) != expected:
+                raise ValueError(f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. Received: {layer}")
+            for name, value in layer.pairs:
+                known = self._tokens[name]
+                tokens.append(known[check_name(name, written(value), known, f"layer {number}")])
+            if self.skips:
+                tokens += [self._tokens[SKIPS]["yes" if source in architecture.skips[number] else "no"] for source in range(number)]
+        return tuple(tokens)
+
+    def _is_legal(self, architecture: Chain) -> bool:
+        try:
+            return not self._games.legal_actions(self._written_as_tokens(architecture))
+        except ValueError:
+            return False
+
+    def _changed(self, layer: Layer, name: str, value: Value) -> list[Layer]:
+        """The layer with another value of one choice."""
+        partial: list[tuple] = [()]
+        for choice in self.choices:
+            grown = []
+            for pairs in partial:
+                kept = (value,) if choice.name == name else (layer[choice.name],) if choice.name in layer else choice.values
+                grown += [(*pairs, (choice.name, new)) for new in kept] if choice.exists(dict(pairs)) else [pairs]
+            partial = grown
+        return list(map(Layer, partial))
+
+    @staticmethod
+    def _with_layer(architecture: Chain, number: int, layer: Layer) -> Chain:
+        return Chain((*architecture.layers[:number], layer, *architecture.layers[number + 1 :]), architecture.skips)
+
+    @staticmethod
+    def _read(choice: Choice, value: Any, number: int) -> Value:
+        known = {written(each): each for each in choice.values}
+        return known[check_name(choice.name, written(value), known, f"layer {number}")]

@@ -1,0 +1,98 @@
+"""Chains as pictures: layers from left to right with their values, connections between neighbours straight, others as arcs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matplotlib.path import Path
+
+from alphaxenas.spaces.chains.chain import Chain, Value, written
+from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, HEAD, INK, LETTER, PAPER, Pen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROW, GAP, END_WIDTH = 0.62, 0.9, 1.3
+"""Height of a value's row, space between layers, width of input and output."""
+SHADES = ("#e8eef5", "#f5ecdd", "#e4f1ec", "#f3e4ee", "#e5f1f8", "#f7e5d8", "#eeeeee")
+"""Fill of a value, by its rank among the values of its choice."""
+
+
+def draw_chain(chain: Chain, values: Mapping[str, Sequence[Value]], axes: Axes) -> None:
+    """Draws a chain; the axes lose their frame and keep equal units in both directions.
+
+    Args:
+        chain: Any chain; readable up to about eight layers.
+        values: Values of every choice, for the colours.
+        axes: matplotlib axes.
+    """
+    picture = _arranged(chain)
+    left, width, height = picture.left, picture.width, picture.height
+    axes.set_xlim(*picture.across)
+    axes.set_ylim(*picture.upwards)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    pen = Pen(axes)
+    for (source, target), lane in picture.edges.items():
+        _draw_edge(pen, left[source] + (width if source else END_WIDTH), left[target], height / 2 + 0.15 + 0.4 * lane if lane else 0.0)
+    for number, layer in enumerate(chain.layers):
+        start = left[number + 1]
+        pen.rounded(start, -height / 2, width, height, PAPER, FRAME, order=2)
+        pen.letters(start + width / 2, -height / 2 - 0.3, str(number), "#6b717b", 0.75 * LETTER)
+        for row, (name, value) in enumerate(layer.pairs):
+            shade = SHADES[values[name].index(value) % len(SHADES)]
+            pen.box(start + 0.12, ((len(layer) - 1) / 2 - row) * ROW, width - 0.24, 0.9 * ROW, f"{name} {written(value)}", shade, INK)
+    for name, start in (("input", left[0]), ("output", left[-1])):
+        pen.box(start, 0.0, END_WIDTH, 0.7, name, INK, "white")
+
+
+def natural_size(chain: Chain) -> tuple[float, float]:
+    """Width and height in inches of axes in which the chain's lettering has about 9 points."""
+    picture, inches = _arranged(chain), 9 / 72 / LETTER
+    return (picture.across[1] - picture.across[0]) * inches, (picture.upwards[1] - picture.upwards[0]) * inches
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """Where everything goes. Node 0 is the input, node k + 1 layer k, the last node the output; edges have the lane of their arc."""
+
+    left: list[float]
+    width: float
+    height: float
+    edges: dict[tuple[int, int], int]
+    across: tuple[float, float]
+    upwards: tuple[float, float]
+
+
+def _arranged(chain: Chain) -> _Picture:
+    """Places of the layers, all of one size, and limits that leave room for the arcs."""
+    count = len(chain.layers)
+    width = max(1.6, *(0.19 * len(f"{name} {written(value)}") + 0.4 for layer in chain.layers for name, value in layer.pairs))
+    height = ROW * max(map(len, chain.layers)) + 0.3
+    left = [0.0, *(END_WIDTH + GAP + number * (width + GAP) for number in range(count))]
+    left.append(left[-1] + width + GAP)
+    edges = [(source + 1, number + 1) for number in range(count) for source in (chain.inputs(number) or (-1,))]
+    edges += [(end + 1, count + 1) for end in chain.loose_ends()]
+    lanes: dict[tuple[int, int], int] = {}
+    for source, target in sorted(edges, key=lambda edge: (edge[1] - edge[0], edge)):
+        over = {lane for (other, end), lane in lanes.items() if other < target and source < end}
+        lanes[source, target] = next(lane for lane in range(1, len(edges) + 2) if lane not in over) if target - source > 1 else 0
+    above = 0.4 + 0.4 * max(lanes.values())
+    return _Picture(left, width, height, lanes, (-0.2, left[-1] + END_WIDTH + 0.2), (-height / 2 - 0.6, height / 2 + above))
+
+
+def _draw_edge(pen: Pen, start: float, end: float, above: float) -> None:
+    """A straight arrow to the next node, or an arc at height `above` over the nodes between."""
+    tip = end - HEAD / 2
+    if not above:
+        path = Path([(start, 0.0), (tip, 0.0)])
+    else:
+        turn = 0.4
+        vertices = [(start, 0.0), (start + turn, 0.0), (start, above), (start + turn, above), (end - 1.5 * turn, above)]
+        vertices += [(end - 0.5 * turn, above), (end - 1.2 * turn, 0.0), (tip, 0.0)]
+        path = Path(vertices, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+    pen.line(path, "white", 2.6, order=1.0)
+    pen.line(path, BETWEEN, 1.0, order=1.1)
+    pen.arrow(end, 0.0, BETWEEN)

@@ -1,0 +1,152 @@
+"""Pictures of the architectures of tabular benchmarks: graphs with operations on vertices or on edges, and plain codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.path import Path
+
+from alphaxenas.spaces.drawing.cell import (
+    BETWEEN,
+    BOX_HEIGHT,
+    BOX_WIDTH,
+    HEAD,
+    INK,
+    LEAST_WIDTH,
+    LETTER,
+    PAPER,
+    Pen,
+    family_colours,
+    readable_operation,
+)
+from alphaxenas.spaces.drawing.layered import Edge, arrange
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NODE_WIDTH, GAP = 1.1, 1.1
+"""Width of a box without operation, and the space between columns."""
+SHADES = ("#e8eef5", "#f5ecdd", "#e4f1ec", "#f3e4ee", "#e5f1f8", "#f7e5d8", "#eeeeee")
+"""Fill of a code's value, by its rank among the values of its position."""
+_PLAIN_NAMES = {"skip_connect": "identity", "nor_conv_1x1": "conv1x1", "nor_conv_3x3": "conv3x3", "avg_pool_3x3": "avgpool3x3"}
+
+
+def draw_vertex_graph(operations: Sequence[str], edges: Sequence[tuple[int, int]], axes: Axes) -> None:
+    """Draws a graph with an operation in every vertex but the first (input) and the last (output).
+
+    Args:
+        operations: Of the vertices between input and output.
+        edges: (source, target), each leading to a later vertex; every vertex lies between input and output.
+        axes: matplotlib axes; they lose their frame and keep equal units in both directions.
+    """
+    last = len(operations) + 1
+    names = {0: "input", last: "output"}
+    columns = {0: 0}
+    for vertex in range(1, last + 1):
+        columns[vertex] = 1 + max(columns[source] for source, target in edges if target == vertex)
+    labels = {f"v{vertex}": names.get(vertex) or operations[vertex - 1].split("-")[0] for vertex in range(last + 1)}
+    _draw(labels, {f"v{v}": column for v, column in columns.items()}, [(f"v{s}", f"v{t}") for s, t in edges], axes)
+
+
+def draw_edge_graph(operations: Mapping[tuple[int, int], str], nodes: int, axes: Axes) -> None:
+    """Draws a graph with an operation on every edge: a box between two numbered nodes.
+
+    Args:
+        operations: By (source, target); edges that are left out are not drawn.
+        nodes: How many; node 0 is the input and the last is the output.
+        axes: As for `draw_vertex_graph`.
+    """
+    labels = {f"n{node}": str(node) for node in range(nodes)} | {"n0": "input", f"n{nodes - 1}": "output"}
+    columns = {f"n{node}": 2 * node for node in range(nodes)}
+    lines = []
+    for (source, target), operation in operations.items():
+        name = f"{source}{target}"
+        labels[name] = _PLAIN_NAMES.get(operation, operation)
+        columns[name] = source + target
+        lines += [(f"n{source}", name), (name, f"n{target}")]
+    _draw(labels, columns, lines, axes)
+
+
+def draw_code(positions: Sequence[str], values: Sequence[str], ranks: Sequence[int], axes: Axes) -> None:
+    """Draws a code as boxes side by side, at most 16 a row.
+
+    Args:
+        positions: Names, written above the boxes.
+        values: Written in the boxes.
+        ranks: Of each value among those of its position; they choose the fill.
+        axes: As for `draw_vertex_graph`.
+    """
+    per_row, height = 16, 1.5
+    width = max(1.0, *(0.26 * len(text) + 0.3 for text in (*positions, *values)))
+    rows, across = -(-len(values) // per_row), min(len(values), per_row) * (width + 0.2)
+    pen = _pen(axes, -0.3, max(across, 6.0) + 0.1, 0.1 - rows * height, 0.6)
+    for number, (position, value, rank) in enumerate(zip(positions, values, ranks)):
+        row, column = divmod(number, per_row)
+        left, middle = column * (width + 0.2), -row * height - 0.7
+        pen.letters(left + width / 2, middle + 0.62, position, "#6b717b", 0.75 * LETTER)
+        pen.box(left, middle, width, 0.8, value, SHADES[rank % len(SHADES)], INK, edge=BETWEEN)
+
+
+def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence[tuple[str, str]], axes: Axes) -> None:
+    """Boxes in their columns, empty ones closed up, and curves between them."""
+    used = sorted(set(columns.values()))
+    columns = {name: used.index(column) for name, column in columns.items()}
+    edges, ports = [], dict.fromkeys(columns, 0)
+    for source, target in lines:
+        edges.append(Edge(source, target, ports[target]))
+        ports[target] += 1
+    spacing = {name: min(0.2, 0.45 / max(1, count)) for name, count in ports.items()}
+    layout = arrange(columns, edges, dict.fromkeys(columns, BOX_HEIGHT), spacing, rail_height=0.1, gap=0.35)
+    widths = [NODE_WIDTH] * (max(columns.values()) + 1)
+    for name, column in columns.items():
+        widths[column] = max(widths[column], _width(labels[name]))
+    left = [sum(widths[:column]) + GAP * column for column in range(len(widths))]
+    heights = list(layout.y.values())
+    right = left[-1] + widths[-1]
+    side = 0.2 + max(0.0, LEAST_WIDTH - right) / 2
+    pen = _pen(axes, -side, right + side, min(heights) - 0.9, max(heights) + 0.9)
+    for edge in edges:
+        route = layout.route(edge)
+        vertices: list[tuple[float, float]] = []
+        codes: list[int] = []
+        for start, end in zip(route, route[1:]):
+            arrives = end[0] == edge.target
+            leaves = start[0] == edge.source and start[1] == columns[edge.source]
+            middle = left[start[1]] + widths[start[1]] / 2
+            x0 = middle + _width(labels[start[0]]) / 2 if leaves else left[start[1]] + widths[start[1]]
+            x1 = left[end[1]] + (widths[end[1]] - _width(labels[end[0]])) / 2 - HEAD if arrives else left[end[1]]
+            y0, y1 = layout.y[start], layout.port_y(edge.target, edge.port, spacing[edge.target]) if arrives else layout.y[end]
+            codes += [Path.LINETO if vertices else Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+            vertices += [(x0, y0), ((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
+        tip, height = vertices[-1][0] + HEAD, vertices[-1][1]
+        path = Path([*vertices, (tip - HEAD / 2, height)], [*codes, Path.LINETO])
+        pen.line(path, "white", 2.6, order=1.0)
+        pen.line(path, BETWEEN, 1.0, order=1.1)
+        pen.arrow(tip, height, BETWEEN)
+    for name, column in columns.items():
+        label, width = labels[name], _width(labels[name])
+        fill, ink, edge = _look(label)
+        text = readable_operation(label) if width == BOX_WIDTH else label
+        pen.box(left[column] + (widths[column] - width) / 2, layout.y[name, column], width, BOX_HEIGHT, text, fill, ink, edge)
+
+
+def _width(label: str) -> float:
+    return NODE_WIDTH if label in ("input", "output") or label.isdigit() else BOX_WIDTH
+
+
+def _look(label: str) -> tuple[str, str, str]:
+    """Fill, lettering and frame of a box."""
+    if label in ("input", "output"):
+        return INK, "white", "none"
+    if label.isdigit():
+        return PAPER, INK, BETWEEN
+    return *family_colours(label), "none"
+
+
+def _pen(axes: Axes, left: float, right: float, bottom: float, top: float) -> Pen:
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    return Pen(axes)

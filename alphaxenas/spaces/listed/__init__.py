@@ -1,0 +1,1 @@
+"""Spaces given as a list of token sequences."""

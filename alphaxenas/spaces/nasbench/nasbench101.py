@@ -1,0 +1,310 @@
+"""The space of NAS-Bench-101: cells that are directed graphs with an operation in every inner vertex.
+
+AlphaX's moves: add a vertex with its operation, add an edge, terminate. They come in one order: the operation of vertex
+1, its incoming edges in ascending order of their sources, the operation of vertex 2, ..., the edges into the output,
+terminate. So every labelled graph has exactly one game. Only moves from which a connected cell (every vertex on a path
+from input to output) within the limits can still be completed are legal, so no game is wasted.
+
+Labelled graphs that are the same graph under another numbering compute the same function. `key` is the benchmark's own
+hash, which is equal for them, so they hit the same entry of a table.
+
+Sources: Ying et al. 2019, "NAS-Bench-101: towards reproducible neural architecture search", section 2 (space, hash);
+Wang et al. 2020, "Neural architecture search using deep neural networks and Monte Carlo tree search" (AlphaX: moves).
+Departures from AlphaX-NASBench101: adding a vertex keeps the edges, illegal actions do not exist, and tables are asked
+by key instead of by the text of one labelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from hashlib import md5
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101, NASBench101Cell, read_cell
+from alphaxenas.spaces.nasbench.features101 import BINS, FLOW, PAIRS, structure
+from alphaxenas.spaces.nasbench.mutations101 import changed
+
+VERTEX_LIMITS = (3, 7)
+MOST_EDGES = 9
+_INPUT, _OUTPUT = -1, -2
+_State = tuple[int, bool, int, int, int]
+"""(newest inner vertex, whether the output's edges are being placed, source of the last edge into the present target or
+-1, vertices still without outgoing edge as bits, edges so far)."""
+
+
+@dataclass(frozen=True)
+class NASBench101:
+    """The rules of NAS-Bench-101 (`alphaxenas.contracts.SearchSpace`).
+
+    Attributes:
+        max_vertices: Vertices at most, input and output included, 3..7. The benchmark's own limit is 7.
+        max_edges: Edges at most, 2..9. The benchmark's own limit is 9.
+        vocabulary: `add conv3x3-bn-relu` and so on, the edges `0->1`, `0->2`, `1->2`, ..., `0->output`, ..., `terminate`.
+        max_length: Inner vertices, edges and `terminate`.
+
+    Example:
+        >>> space = NASBench101()
+        >>> cell = space.parse("conv3x3-bn-relu(0) maxpool3x3(0,1) output(1,2)")
+        >>> [space.vocabulary[token] for token in space.encode(cell)][:2]
+        ['add conv3x3-bn-relu', '0->1']
+    """
+
+    max_vertices: int = VERTEX_LIMITS[1]
+    max_edges: int = MOST_EDGES
+    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    max_length: int = field(init=False, repr=False, compare=False)
+    _rules: _Rules = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in (("max_vertices", VERTEX_LIMITS), ("max_edges", (2, MOST_EDGES))):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"Invalid value for `{name}`. Expected a whole number from {low} to {high}. Received: {value!r}")
+        rules = _rules_of(self.max_vertices, self.max_edges)
+        object.__setattr__(self, "_rules", rules)
+        object.__setattr__(self, "vocabulary", rules.vocabulary)
+        object.__setattr__(self, "max_length", rules.max_length)
+
+    def legal_actions(self, tokens: Tokens) -> Tokens:
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete.
+
+        Raises:
+            ValueError: The prefix itself is illegal; names its first illegal token.
+        """
+        return self._rules.legal(self._rules.state(tokens))
+
+    def decode(self, tokens: Tokens) -> NASBench101Cell:
+        """The cell of a complete game.
+
+        Raises:
+            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+        """
+        return self._rules.cell(tokens)
+
+    def encode(self, architecture: NASBench101Cell) -> Tokens:
+        """The tokens of a cell; `decode(encode(cell)) == cell`.
+
+        Raises:
+            ValueError: The cell is beyond the limits of this space.
+        """
+        self._check(architecture)
+        return self._rules.tokens(architecture)
+
+    def key(self, architecture: NASBench101Cell) -> str:
+        """The benchmark's hash of the graph, 32 hexadecimal digits: equal for isomorphic cells."""
+        return module_hash(architecture)
+
+    def size(self) -> int:
+        """Exact number of complete games: connected labelled cells within the limits."""
+        return self._rules.games(self._rules.start)
+
+    def sample(self, rng: np.random.Generator) -> NASBench101Cell:
+        """A cell drawn uniformly over complete games."""
+        return self._rules.cell(self._rules.game(int(rng.integers(self.size()))))
+
+    def architectures(self) -> Iterator[NASBench101Cell]:
+        """Every labelled cell, in ascending order of their games: several per key."""
+        return (self._rules.cell(self._rules.game(number)) for number in range(self.size()))
+
+    def neighbours(self, architecture: NASBench101Cell) -> list[NASBench101Cell]:
+        """All cells of the space one change away, each labelled cell once.
+
+        A change is another operation in one vertex; an edge more; an edge less (vertices that then lie on no path go
+        with it); a vertex more, in the middle of an edge or with an edge from and to two vertices of its own; a vertex
+        less, its sources joined to its targets.
+        """
+        self._check(architecture)
+        found = dict.fromkeys(changed(architecture, self.max_vertices - 2, self.max_edges))
+        return [cell for cell in found if len(cell.edges) <= self.max_edges]
+
+    def features(self, architecture: NASBench101Cell) -> np.ndarray:
+        """What flows through a cell and what stands beside what, equal for isomorphic cells; see `structure101.py`.
+
+        Returns:
+            float32 of shape `[len(self.feature_names())]`, read-only.
+        """
+        self._check(architecture)
+        return _features(architecture)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+        return (*FLOW, *PAIRS, *(f"surroundings {place}" for place in range(BINS)))
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together."""
+        flow, pairs = len(FLOW), len(FLOW) + len(PAIRS)
+        return {
+            "flow": (slice(0, flow), "numbers"), "pairs": (slice(flow, pairs), "numbers"),
+            "surroundings": (slice(pairs, pairs + BINS), "counts"),
+        }  # fmt: skip
+
+    def parse(self, text: str) -> NASBench101Cell:
+        """A cell of this space from its one-line text or JSON form.
+
+        Raises:
+            ValueError: Says in which vertex what is wrong, what is allowed, and the nearest name.
+        """
+        cell = read_cell(text)
+        self._check(cell)
+        return cell
+
+    def draw(self, architecture: NASBench101Cell, axes: Any) -> None:
+        """Draws the cell on matplotlib axes, input on the left, output on the right."""
+        from alphaxenas.spaces.drawing.graph import draw_vertex_graph
+
+        draw_vertex_graph(architecture.operations, architecture.edges, axes)
+
+    def _check(self, cell: NASBench101Cell) -> None:
+        """ValueError unless the cell is within the limits."""
+        vertices, edges = len(cell.operations) + 2, len(cell.edges)
+        if vertices > self.max_vertices or edges > self.max_edges:
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected at most {self.max_vertices} vertices and {self.max_edges} edges. "
+                f"Received: {vertices} vertices and {edges} edges"
+            )
+
+
+@lru_cache(maxsize=1 << 18)
+def module_hash(cell: NASBench101Cell) -> str:
+    """The hash by which NAS-Bench-101 identifies a cell.
+
+    A vertex starts with the hash of (outgoing edges, incoming edges, operation) and then takes in the sorted hashes of
+    its neighbours as many times as there are vertices; the cell is the hash of its vertices' sorted hashes.
+
+    Source: Ying et al. 2019, section 2.3 and appendix S1; the digest, the codes and the punctuation are the benchmark's.
+    """
+    vertices = len(cell.operations) + 2
+    into: list[list[int]] = [[] for _ in range(vertices)]
+    out_of: list[list[int]] = [[] for _ in range(vertices)]
+    for source, target in cell.edges:
+        into[target].append(source)
+        out_of[source].append(target)
+    codes = (_INPUT, *map(OPERATIONS_101.index, cell.operations), _OUTPUT)
+    hashes = [_digest(str((len(o), len(i), code))) for o, i, code in zip(out_of, into, codes)]
+    for _ in range(vertices):
+        before = hashes.__getitem__
+        hashes = [
+            md5(f"{''.join(sorted(map(before, i)))}|{''.join(sorted(map(before, o)))}|{own}".encode()).hexdigest()
+            for i, o, own in zip(into, out_of, hashes)
+        ]
+    return md5(str(sorted(hashes)).encode()).hexdigest()
+
+
+@cache
+def _digest(text: str) -> str:
+    return md5(text.encode()).hexdigest()
+
+
+class _Rules:
+    """The game of one pair of limits: legal moves, numbers of games, and the way between games and cells."""
+
+    def __init__(self, max_vertices: int, max_edges: int) -> None:
+        inner, kinds = max_vertices - 2, len(OPERATIONS_101)
+        self._inner, self._max_edges = inner, max_edges
+        # The output is target -1, because its number depends on how many vertices there will be.
+        pairs = [(source, target) for target in range(1, inner + 1) for source in range(target)]
+        pairs += [(source, -1) for source in range(inner + 1)]
+        self._pairs = dict(enumerate(pairs, start=kinds))
+        self._edge_tokens = {pair: token for token, pair in self._pairs.items()}
+        self._terminate = kinds + len(pairs)
+        names = (f"{source}->{target if target > 0 else 'output'}" for source, target in pairs)
+        self.vocabulary = (*(f"add {name}" for name in OPERATIONS_101), *names, "terminate")
+        self.max_length = inner + max_edges + 1
+        self.start: _State = (0, False, -1, 1, 0)
+        self.state = lru_cache(maxsize=1 << 17)(self._state)
+        self.cell = lru_cache(maxsize=1 << 16)(self._cell)
+        self.moves = cache(self._moves)
+        self.games = cache(self._games)
+
+    def legal(self, state: _State | None) -> Tokens:
+        """Tokens from which a connected cell can be completed, ascending."""
+        return () if state is None else tuple(self.moves(state))
+
+    def tokens(self, cell: NASBench101Cell) -> Tokens:
+        """The game of a cell within the limits."""
+        last, edges, tokens = len(cell.operations) + 1, iter(cell.edges), []
+        edge = next(edges)
+        for vertex, operation in enumerate((*cell.operations, None), start=1):
+            if operation is not None:
+                tokens.append(OPERATIONS_101.index(operation))
+            while edge is not None and edge[1] == vertex:
+                tokens.append(self._edge_tokens[edge[0], -1 if vertex == last else vertex])
+                edge = next(edges, None)
+        return (*tokens, self._terminate)
+
+    def game(self, number: int) -> Tokens:
+        """The complete game with that number, 0 <= number < games(start), in ascending order of tokens."""
+        state, tokens = self.start, []
+        while state is not None:
+            for token, following in self.moves(state).items():
+                games = self.games(following)
+                if number < games:
+                    break
+                number -= games
+            tokens.append(token)
+            state = following
+        return tuple(tokens)
+
+    def _games(self, state: _State | None) -> int:
+        """How many complete games go on from a state."""
+        return 1 if state is None else sum(map(self.games, self._following(state).values()))
+
+    def _moves(self, state: _State) -> dict[int, _State | None]:
+        """Legal tokens and the states after them."""
+        return {token: following for token, following in self._following(state).items() if self.games(following)}
+
+    def _following(self, state: _State) -> dict[int, _State | None]:
+        """Every token that the order of moves and the limits allow, and the state after it; None after `terminate`."""
+        newest, to_output, last, loose, edges = state
+        found: dict[int, _State | None] = {}
+        connected = not to_output and (newest == 0 or last >= 0)
+        if connected and newest < self._inner:
+            found |= {code: (newest + 1, False, -1, loose | 2 << newest, edges) for code in range(len(OPERATIONS_101))}
+        if edges < self._max_edges:
+            targets = [] if to_output else [(newest, range(last + 1, newest))]
+            if to_output or connected:
+                targets.append((-1, range(last + 1 if to_output else 0, newest + 1)))
+            for target, sources in targets:
+                for source in sources:
+                    found[self._edge_tokens[source, target]] = (newest, target < 0, source, loose & ~(1 << source), edges + 1)
+        if to_output and not loose:
+            found[self._terminate] = None
+        return found
+
+    def _state(self, tokens: Tokens) -> _State | None:
+        """Where a prefix leads."""
+        if not tokens:
+            return self.start
+        before, token = self.state(tokens[:-1]), tokens[-1]
+        moves = self.moves(before) if before is not None else {}
+        if token not in moves:
+            expected = f"one of {tuple(moves)}" if moves else f"the game to end after {len(tokens) - 1} tokens"
+            raise ValueError(f"Invalid value for `tokens` at place {len(tokens) - 1}. Expected {expected}. Received: {token!r}")
+        return moves[token]
+
+    def _cell(self, tokens: Tokens) -> NASBench101Cell:
+        state = self.state(tokens)
+        if state is not None:
+            raise ValueError(
+                f"Invalid value for `tokens`. Expected a complete game. Received: {tokens}, which goes on with one of {self.legal(state)}"
+            )
+        operations = tuple(OPERATIONS_101[token] for token in tokens if token < len(OPERATIONS_101))
+        pairs = (self._pairs[token] for token in tokens[:-1] if token >= len(OPERATIONS_101))
+        return NASBench101Cell(operations, tuple((source, target if target > 0 else len(operations) + 1) for source, target in pairs))
+
+
+@cache
+def _rules_of(max_vertices: int, max_edges: int) -> _Rules:
+    return _Rules(max_vertices, max_edges)
+
+
+@lru_cache(maxsize=1 << 16)
+def _features(cell: NASBench101Cell) -> np.ndarray:
+    vector = structure([OPERATIONS_101.index(operation) for operation in cell.operations], cell.edges)
+    vector.flags.writeable = False
+    return vector

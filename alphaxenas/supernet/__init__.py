@@ -1,0 +1,1 @@
+"""Shared weights: one graph for all architectures, ENAS and NAO's pool."""

@@ -1,0 +1,44 @@
+"""Results of a supernetwork's nodes, of which a choice picks one: over tensors, and over shapes (see `switched`)."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from alphaxenas.networks.outline import Shaped
+
+
+class TensorBag:
+    """Tensors of one shape, of which a choice picks one without copying the others or filling their gradients with zeros.
+
+    Args:
+        x: Has the shape of them all.
+    """
+
+    def __init__(self, x: tf.Tensor) -> None:
+        self._shape, self._count = x.shape, 0
+        self._array = tf.TensorArray(x.dtype, 0, dynamic_size=True, clear_after_read=False, element_shape=x.shape)
+
+    def append(self, x: tf.Tensor) -> None:
+        """Adds a tensor."""
+        self._array = self._array.write(self._count, x)
+        self._count += 1
+
+    def pick(self, index: tf.Tensor) -> tf.Tensor:
+        """The tensor at an index, clipped to those that are there."""
+        x = self._array.read(tf.clip_by_value(index, 0, self._count - 1))
+        x.set_shape(self._shape)
+        return x
+
+
+class ShapedBag:
+    """As `TensorBag`, over shapes."""
+
+    def __init__(self, x: Shaped) -> None:
+        self._x = x
+
+    def append(self, x: Shaped) -> None:
+        """As `TensorBag.append`."""
+
+    def pick(self, index: None) -> Shaped:
+        """As `TensorBag.pick`."""
+        return self._x

@@ -1,0 +1,274 @@
+"""ENAS: shared weights and a policy that are trained in turn, and the architectures derived from them.
+
+A round trains the shared weights for one pass over the drawn training images, with a fresh architecture at every step, and
+then the policy for a number of steps: each draws architectures, scores them on validation images with the weights as they
+are, and reinforces what scored better. At the end architectures are drawn from the policy, every one is scored on all
+validation images, and they are ranked. What is best there is a proposal: shared weights say little about small
+differences, so the best few should be trained from scratch (`alphaxenas.pipelines.enas.train_derived`).
+
+Each round is one journal line and one checkpoint, so the same call continues whatever ended the run, bit for bit on CPU.
+
+Source: Pham et al. 2018, sections 2.2 to 2.4.
+Departures from the published code: an architecture is scored with batch statistics measured on training images and
+without dropout (there with the statistics of the very batch that it is scored on, and with dropout); a reward comes from
+`reward_images` images, and its standard error is recorded (there from 128 or 160 images, an error of 3 to 4 points);
+all architectures of a policy step see the same images; derivation and ranking are part of the run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from alphaxenas.coach import picture
+from alphaxenas.contracts import SearchSpace
+from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, Games
+from alphaxenas.data.images import ImageData
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators.trained import EVALUATION_BATCH
+from alphaxenas.networks.training.loop import Recipe
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.interruption import Interruption
+from alphaxenas.seeds import stream, tensor_seed
+from alphaxenas.supernet.supernet import Supernet
+from alphaxenas.supernet.supernetworks import Supernetwork
+
+SAMPLING = ("policy", "uniform")
+CALIBRATION_BATCHES = 5
+BEST_KEPT = 10
+DRAWS_AHEAD = 50
+"""Architectures drawn from the policy at once for the steps of the shared weights."""
+
+
+@dataclass(frozen=True)
+class Phases:
+    """How long each part of a search is.
+
+    Attributes:
+        rounds: Rounds of both phases.
+        fraction: Share of the training images drawn for a round.
+        batch_size: Images a step of the shared weights.
+        sampling: Who chooses the architectures that train the shared weights: `"policy"` (ENAS) or `"uniform"`.
+        policy_steps: Optimiser steps of the policy in a round.
+        samples: Architectures scored for each of them.
+        reward_images: Validation images that each is scored on.
+        derived: Architectures drawn and ranked at the end.
+        augment: Crops and mirrors training images.
+    """
+
+    rounds: int
+    fraction: float = 1.0
+    batch_size: int = 64
+    sampling: str = "policy"
+    policy_steps: int = 10
+    samples: int = 5
+    reward_images: int = 1000
+    derived: int = 20
+    augment: bool = True
+
+    def __post_init__(self) -> None:
+        if self.sampling not in SAMPLING:
+            raise ValueError(f"Invalid value for `sampling`. Expected one of {', '.join(SAMPLING)}. Received: {self.sampling!r}")
+        for name, low in (("rounds", 1), ("policy_steps", 0), ("samples", 2), ("reward_images", 1), ("derived", 1)):
+            if getattr(self, name) < low:
+                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}")
+
+
+class EnasSearch:
+    """One search; `play` runs or continues it.
+
+    Args:
+        space: Micro or macro.
+        network: All networks of the space.
+        policy: Draws architectures and learns.
+        data: Training and validation part; the test part is never read.
+        recipe: How the shared weights are trained; its schedule spans all rounds.
+        phases: How long.
+        folder: An open run folder.
+        seed: Of weights and draws.
+    """
+
+    def __init__(self, space: SearchSpace, network: Supernetwork, policy: AttentionPolicy, data: ImageData, recipe: Recipe,
+                 phases: Phases, folder: RunFolder, seed: int) -> None:  # fmt: skip
+        self._space, self._policy, self._phases, self._folder, self._seed = space, policy, phases, folder, seed
+        self.supernet = Supernet(network, data.image_shape, recipe, seed)
+        self._recipe = recipe
+        self._training = Batches.of(data, "train", phases.batch_size, phases.augment)
+        self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
+        self._reward_share = min(1.0, phases.reward_images / len(data.validation))
+        self._elapsed_before, self._started = 0.0, time.monotonic()
+
+    def play(self) -> dict[str, Any]:
+        """Runs all rounds and the derivation, or goes on with an interrupted run; a finished run returns at once.
+
+        Returns:
+            The content of results.json: `headline`, `best` (the highest ranked records: architecture, key, reward,
+            standard error, parameters), `rounds`, `derived`, `left_out` (steps that were not finite) and `seconds`.
+
+        Raises:
+            Stopped, KeyboardInterrupt: After a signal, with the last round saved.
+            StorageError: The records could not be written or read.
+        """
+        results = self._folder.read_results()
+        if results is not None:
+            self._folder.log(f"finished earlier: {results['headline']}")
+            return results
+        with Interruption() as interruption:
+            rounds = self._continue()
+            with tqdm(total=self._phases.rounds, initial=len(rounds), unit="round", mininterval=5.0) as bar:
+                while len(rounds) < self._phases.rounds:
+                    rounds.append(self._round(len(rounds)))
+                    bar.update()
+                    interruption.leave_if_requested(f"{self._folder.name}: round {len(rounds)} is saved")
+            derived = self._derive(interruption)
+        best = sorted(derived, key=lambda record: (-record["reward"], record["trial"]))[:BEST_KEPT]
+        self._folder.events.picture(len(rounds), "best/cell", picture(self._space, self._space.parse(best[0]["architecture"])))
+        results = {
+            "headline": f"best validation accuracy with shared weights {best[0]['reward']:.4f} of {len(derived)} derived architectures",
+            "best": best, "rounds": len(rounds), "derived": len(derived), "left_out": sum(record["left_out"] for record in rounds),
+            "seconds": round(self._elapsed(), 1),
+        }  # fmt: skip
+        self._folder.write_results(results)
+        self._folder.log(f"finished: {results['headline']}, {results['seconds']:.0f} s")
+        return results
+
+    def _continue(self) -> list[dict[str, Any]]:
+        """Restores the newest checkpoint; the records of the rounds that it covers."""
+        records = self._folder.journal.read()
+        covered, state = self._folder.checkpoints.load(up_to=len(records)) or (0, None)
+        if state is None:
+            self._folder.journal.keep(0)
+            self._folder.log(f"search starts: {self._phases}")
+        else:
+            self.supernet.restore(state["supernet"])
+            self._policy.restore(state["policy"])
+            self._elapsed_before = state["elapsed"]
+            # Records of derived architectures follow from the last round's state: they are kept.
+            if covered < self._phases.rounds:
+                self._folder.journal.keep(covered)
+            self._folder.log(f"continued after round {covered}")
+        self._folder.event_start = covered
+        return records[:covered]
+
+    def _round(self, number: int) -> dict[str, Any]:
+        """Both phases, the journal line and the checkpoint."""
+        record = {"round": number, "purpose": "round", **self._train_weights(number), **self._train_policy(number)}
+        record |= {"seconds": round(self._elapsed(), 3), "finished_at": datetime.now().astimezone().isoformat(timespec="seconds")}
+        folder = self._folder
+        folder.journal.append(record)
+        folder.checkpoints.save(number + 1, {"supernet": self.supernet.state(), "policy": self._policy.state(), "elapsed": self._elapsed()})
+        curves = {name: value for name, value in record.items() if isinstance(value, float) and name not in ("seconds",)}
+        folder.events.scalars(number, {f"enas/{name}": value for name, value in curves.items()})
+        score = f"reward {record['reward']:.4f} (se {record['reward_error']:.4f}), unique {record['unique']:.2f}" if "reward" in record else "no policy steps"
+        folder.log(f"round {number}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, {score}")
+        return record
+
+    def _train_weights(self, number: int) -> dict[str, Any]:
+        """One pass over the drawn images, with a fresh architecture at every step."""
+        phases, losses, correct, images, left_out = self._phases, [], 0, 0, 0
+        steps = self._training.steps(phases.fraction)
+        batches = self._training.epoch(self._seed, number, phases.fraction, ("enas",))
+        for step, ((x, y), architecture) in enumerate(zip(batches, self._architectures(number, steps))):
+            progress = (number + step / steps) / phases.rounds
+            rate = self._recipe.rate_at(progress)
+            loss, hits = self.supernet.train_step(architecture, x, y, rate, progress, tensor_seed(self._seed, "enas", number, step))
+            left_out += not math.isfinite(loss)
+            losses.append(loss)
+            correct, images = correct + hits, images + len(y)
+        finite = [loss for loss in losses if math.isfinite(loss)]
+        return {
+            "loss": float(np.mean(finite)) if finite else 0.0, "train_accuracy": correct / images, "images": images,
+            "learning_rate": float(rate), "left_out": left_out,
+        }  # fmt: skip
+
+    def _architectures(self, number: int, steps: int) -> Iterator[Any]:
+        if self._phases.sampling == "uniform":
+            rng = stream(self._seed, "enas", "uniform", number)
+            return (self._space.sample(rng) for _ in range(steps))
+        draws = (self._policy.sample(DRAWS_AHEAD) for _ in range(-(-steps // DRAWS_AHEAD)))
+        return map(self._space.decode, itertools.islice(itertools.chain.from_iterable(draws), steps))
+
+    def _train_policy(self, number: int) -> dict[str, float]:
+        """Steps of the policy; means over them, and how varied its architectures are."""
+        phases, steps, errors, keys, skips = self._phases, [], [], [], []
+        calibration = self._calibration(number) if phases.policy_steps else []
+        for step in range(phases.policy_steps):
+            games = self._policy.sample(phases.samples)
+            architectures = [self._space.decode(tokens) for tokens in games]
+            images = list(self._validation.epoch(self._seed, step, self._reward_share, ("enas", "reward", number)))
+            rewards = [self.supernet.accuracy(one, calibration, images) for one in architectures]
+            errors += [standard_error(reward, images) for reward in rewards]
+            keys += map(self._space.key, architectures)
+            skips += [skip_share(games)] if skip_share(games) is not None else []
+            steps.append(self._policy.learn(games, rewards))
+        if not steps:
+            return {}
+        means = {name: float(np.mean([one[name] for one in steps])) for name in steps[0]}
+        means |= {"baseline": steps[-1]["baseline"], "reward_error": float(np.mean(errors)), "unique": len(set(keys)) / len(keys)}
+        return means | ({"skips": float(np.mean(skips))} if skips else {})
+
+    def _calibration(self, number: int) -> list:
+        """A few batches of training images, for the statistics of whatever is scored."""
+        drawn = self._training.epoch(self._seed, number, 1.0, ("enas", "calibration"))
+        return list(itertools.islice(drawn, CALIBRATION_BATCHES))
+
+    def _derive(self, interruption: Interruption) -> list[dict[str, Any]]:
+        """Draws architectures from the policy and scores each on all validation images; what is recorded already is not done again."""
+        stored = [record for record in self._folder.journal.read() if record["purpose"] == "derived"]
+        known = {record["key"]: record for record in stored}
+        calibration, images = self._calibration(self._phases.rounds), list(self._validation.in_order())
+        found: dict[str, dict[str, Any]] = {}
+        for architecture in self.derive(self._phases.derived):
+            key = self._space.key(architecture)
+            record = known.get(key)
+            if record is None:
+                started = time.monotonic()
+                reward = self.supernet.accuracy(architecture, calibration, images)
+                record = {
+                    "trial": len(found), "purpose": "derived", "architecture": str(architecture), "key": key,
+                    "tokens": list(self._space.encode(architecture)), "status": "ok", "reward": reward,
+                    "reward_error": standard_error(reward, images), "parameters": self.supernet.parameters_of(architecture),
+                    "seconds": round(time.monotonic() - started, 3), "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+                }  # fmt: skip
+                self._folder.journal.append(record)
+            found[key] = record
+            interruption.leave_if_requested(f"{self._folder.name}: {len(found)} derived architectures are recorded")
+        return list(found.values())
+
+    def derive(self, count: int) -> list[Any]:
+        """Different architectures drawn from the policy as it is; fewer than `count` where it has become too certain."""
+        state = self._policy.state()
+        found: dict[str, Any] = {}
+        for _ in range(10):
+            for tokens in self._policy.sample(count):
+                architecture = self._space.decode(tokens)
+                if len(found) < count:
+                    found.setdefault(self._space.key(architecture), architecture)
+        self._policy.restore(state)
+        return list(found.values())
+
+    def _elapsed(self) -> float:
+        return self._elapsed_before + time.monotonic() - self._started
+
+
+def standard_error(accuracy: float, batches: Iterable) -> float:
+    """Of an accuracy measured on the images of some batches: sqrt(p (1 - p) / n)."""
+    return math.sqrt(accuracy * (1.0 - accuracy) / sum(len(labels) for _, labels in batches))
+
+
+def skip_share(games: Games) -> float | None:
+    """Share of the skip connections that macro games have; None where the games are not of the macro space."""
+    from alphaxenas.spaces.macro import MACRO_OPERATIONS
+
+    if not games.skip_penalty:
+        return None
+    decisions = games.tokens[games.tokens >= len(MACRO_OPERATIONS)] - len(MACRO_OPERATIONS)
+    return float(decisions.mean())

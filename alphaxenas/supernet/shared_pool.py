@@ -1,0 +1,312 @@
+"""NAO with shared weights: the members of a pool take turns at training one set of weights, are scored with it, and the worst replaced.
+
+A round: every mini-batch trains one member, drawn by a policy (`pool_sampling.py`); then all members are scored on the same validation
+images; then encoder, predictor and decoder are trained on these scores and a walk finds new members (`controllers/nao.py` explains it).
+
+Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images grows, twofold
+at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no more images; both numbers are
+reported. The spread is the standard deviation of the scores less what chance alone would make of it. Scoring draws nothing: no dropout,
+statistics of the batch norms measured on the same training batches for all.
+
+Source: Luo et al. 2018, section 4.3, and the published code. Departures: the code scores members on ten different batches of 500 images,
+with dropout on and batch statistics, so that its ranking is mostly chance; and its policy "by prediction" does not run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.nao.model import NAOModel
+from alphaxenas.controllers.nao.pool import Member, best, renewed
+from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, laid_out
+from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.controllers.nao.token_arrays import Games
+from alphaxenas.controllers.nao.trajectory import walk
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.interruption import Interruption
+from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
+from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES, draw_probabilities
+
+CALIBRATION_BATCHES = 4
+"""Training batches on which a member's statistics are measured before it is scored."""
+
+
+class SharedWeights(Protocol):
+    """Weights of all architectures of a space, such as `children.supernet.Supernet`."""
+
+    def train_step(self, architecture: Any, images: Any, labels: Any, rate: float, progress: float, seed: tuple[int, int]) -> tuple[float, int]:
+        """One training step of one architecture: loss and number of hits."""
+
+    def measure(self, architecture: Any, batches: Any) -> np.ndarray:
+        """Statistics of its batch norms."""
+
+    def predict(self, architecture: Any, images: Any, statistics: np.ndarray) -> np.ndarray:
+        """Logits `[B, classes]`."""
+
+    def parameters_of(self, architecture: Any) -> int:
+        """Trainable values of one architecture."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """For a checkpoint."""
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Takes over a `state()`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a pool with shared weights is played.
+
+    Attributes:
+        rounds: How often members are scored, >= 1.
+        epochs: Passes over the training images before each scoring, >= 1.
+        policy: Whose turn it is at a training step: one of `pool_sampling.SAMPLE_POLICIES`; before there are scores, uniform.
+        learning_rate: Highest rate; one cosine down to 0 per round.
+        subset: Validation images that members are scored on at first.
+    """
+
+    rounds: int = 4
+    epochs: int = 4
+    policy: str = "uniform"
+    learning_rate: float = 0.05
+    subset: int = 100
+
+    def __post_init__(self) -> None:
+        for name, holds, expected in (
+            ("rounds", self.rounds >= 1, "a whole number >= 1"), ("epochs", self.epochs >= 1, "a whole number >= 1"),
+            ("policy", self.policy in SAMPLE_POLICIES, f"one of {', '.join(SAMPLE_POLICIES)}"), ("learning_rate", self.learning_rate > 0, "a number > 0"),
+            ("subset", self.subset >= 2, "a whole number >= 2"),
+        ):  # fmt: skip
+            if not holds:
+                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What members scored on the same `images` validation images.
+
+    Attributes:
+        accuracies: Of the members, `[n]`.
+        images: How many images that was.
+        standard_error: Mean over the members of what chance moves an accuracy by.
+        spread: Standard deviation of the members' accuracies without what chance adds to it.
+    """
+
+    accuracies: np.ndarray
+    images: int
+    standard_error: float
+    spread: float
+
+    @classmethod
+    def of(cls, hits: np.ndarray) -> Scores:
+        """From which images `[n, images]` were classified correctly."""
+        accuracies, images = hits.mean(1), hits.shape[1]
+        variances = accuracies * (1 - accuracies) / max(images - 1, 1)
+        spread = math.sqrt(max(float(np.var(accuracies, ddof=1) - variances.mean()), 0.0)) if len(hits) > 1 else 0.0
+        return cls(accuracies, images, float(np.sqrt(variances).mean()), spread)
+
+    @property
+    def tell_apart(self) -> bool:
+        """Whether the standard error is at most half of the spread."""
+        return self.standard_error <= self.spread / 2
+
+
+class SharedPool:
+    """A search in which a pool shares weights; continued where it stopped, after a whole round.
+
+    Args:
+        space: Of the architectures that `weights` knows.
+        weights: Shared ones.
+        training: Batches of the training images.
+        validation: Batches of the validation images; the subset grows by whole batches.
+        folder: An open run folder.
+        settings: Of NAO; `memory` is the pool, because older scores are of other weights.
+        plan: How it is played.
+        seed: Of everything.
+    """
+
+    def __init__(self, space: SearchSpace, weights: SharedWeights, training: Batches, validation: Batches, folder: RunFolder,
+                 settings: NAOSettings, plan: Plan, seed: int) -> None:  # fmt: skip
+        self._space, self._weights, self._training, self._validation = space, weights, training, validation
+        self._folder, self._settings, self._plan, self._seed = folder, replace(settings, memory="pool"), plan, seed
+        self._rng = stream(seed, "shared_pool")
+        self._games = Games(space)
+        self._round = 0
+        self._members: list[tuple[str, Tokens]] = []
+        self._values: list[float] = []
+        self._seen: set[str] = set()
+        self._rounds: list[dict[str, Any]] = []
+
+    def play(self) -> dict[str, Any]:
+        """Plays all rounds, or those that are left.
+
+        Returns:
+            The content of results.json: `headline`, `rounds` (numbers of every round), `best` (members by their last score, best first).
+
+        Raises:
+            Stopped: SIGTERM arrived; the rounds so far are saved.
+            KeyboardInterrupt: Likewise for Ctrl-C.
+            StorageError: The records could not be written or read.
+        """
+        results = self._folder.read_results()
+        if results is not None:
+            return results
+        with Interruption() as interruption:
+            self._continue()
+            while self._round < self._plan.rounds:
+                if interruption.requested:
+                    interruption.leave_if_requested(f"{self._folder.name}: {self._round} of {self._plan.rounds} rounds are recorded")
+                self._play_round()
+        return self._finish()
+
+    def _continue(self) -> None:
+        stored = self._folder.checkpoints.load(up_to=len(self._folder.journal.read()))
+        if stored is None:
+            self._folder.journal.keep(0)
+            self._fill()
+            return
+        count, state = stored
+        self._folder.journal.keep(count)
+        self._weights.restore(state["weights"])
+        restore_generator(self._rng, state["generator"])
+        self._round, self._values, self._rounds = int(state["round"]), list(state["values"]), list(state["rounds"])
+        self._members = [(key, tuple(tokens)) for key, tokens in state["members"]]
+        self._seen = set(state["seen"])
+
+    def _play_round(self) -> None:
+        losses = self._train()
+        scores = self._score()
+        pool = [Member(key, tokens, float(accuracy)) for (key, tokens), accuracy in zip(self._members, scores.accuracies)]
+        for member in pool:
+            architecture = self._space.decode(member.tokens)
+            self._folder.journal.append({
+                "round": self._round, "key": member.key, "tokens": list(map(int, member.tokens)), "architecture": str(architecture), "reward": member.reward,
+            })  # fmt: skip
+        numbers = {
+            "round": self._round, "train_loss": losses, "images": scores.images, "standard_error": scores.standard_error, "spread": scores.spread,
+            "tell_apart": scores.tell_apart, "mean": float(scores.accuracies.mean()), "best": float(scores.accuracies.max()), "worst": float(scores.accuracies.min()),
+        }  # fmt: skip
+        self._round += 1
+        if self._round < self._plan.rounds:
+            numbers |= self._renew(pool)
+        self._rounds.append(numbers)
+        self._folder.events.scalars(self._round, {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"})
+        self._folder.log(f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, standard error "
+                         f"{scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}")
+        self._folder.checkpoints.save(len(self._folder.journal.read()), {
+            "weights": self._weights.state(), "generator": generator_state(self._rng), "round": self._round, "values": list(map(float, self._values)),
+            "rounds": self._rounds, "members": [[key, list(map(int, tokens))] for key, tokens in self._members], "seen": sorted(self._seen),
+        })  # fmt: skip
+
+    def _train(self) -> float:
+        """One round of training; the mean loss of its last pass."""
+        plan, steps = self._plan, self._training.steps()
+        architectures = [self._space.decode(tokens) for _, tokens in self._members]
+        odds = self._odds(architectures)
+        losses: list[float] = []
+        for epoch in range(plan.epochs):
+            first = self._round * plan.epochs + epoch
+            for number, (images, labels) in enumerate(self._training.epoch(self._seed, first, drawn_by=("shared_pool",))):
+                turn = self._rng.choice(len(architectures), p=odds)
+                done = (epoch * steps + number) / (plan.epochs * steps)
+                rate = 0.5 * plan.learning_rate * (1 + math.cos(math.pi * done))
+                progress = (first * steps + number) / (plan.rounds * plan.epochs * steps)
+                loss, _ = self._weights.train_step(architectures[turn], images, labels, rate, progress, tensor_seed(self._seed, "shared_pool", first, number))
+                losses.append(loss)
+        finite = [loss for loss in losses[-steps:] if math.isfinite(loss)]
+        return float(np.mean(finite)) if finite else float("inf")
+
+    def _odds(self, architectures: Sequence[Any]) -> np.ndarray:
+        """How often each member is to be drawn. New members have a predicted score, but no accuracy yet: theirs is the mean."""
+        policy, count = self._plan.policy, len(architectures)
+        if policy == "parameters":
+            return draw_probabilities(policy, count, parameters=[self._weights.parameters_of(architecture) for architecture in architectures])
+        if policy == "uniform" or not self._values:
+            return draw_probabilities("uniform", count)
+        return draw_probabilities(policy, count, accuracies=self._values, predictions=self._values)
+
+    def _score(self) -> Scores:
+        """All members on the same images, as many as it takes."""
+        architectures = [self._space.decode(tokens) for _, tokens in self._members]
+        calibration = list(itertools.islice(self._training.epoch(self._seed, self._round, drawn_by=("calibration",)), CALIBRATION_BATCHES))
+        statistics = [self._weights.measure(architecture, calibration) for architecture in architectures]
+        batches = iter(self._validation.in_order())
+        hits = np.zeros((len(architectures), 0), bool)
+        wanted = self._plan.subset
+        while hits.shape[1] < wanted:
+            batch = next(batches, None)
+            if batch is None:
+                break
+            images, labels = batch
+            found = [self._hits(architecture, images, labels, own) for architecture, own in zip(architectures, statistics)]
+            hits = np.concatenate([hits, np.stack(found)], axis=1)
+            if hits.shape[1] >= wanted and not Scores.of(hits).tell_apart:
+                wanted = 2 * hits.shape[1]
+        return Scores.of(hits)
+
+    def _hits(self, architecture: Any, images: Any, labels: Any, statistics: np.ndarray) -> np.ndarray:
+        logits = self._weights.predict(architecture, images, statistics)
+        return (logits.argmax(1) == np.asarray(labels)) & np.isfinite(logits).all(1)
+
+    def _renew(self, pool: Sequence[Member]) -> dict[str, float]:
+        """The next round's members, and the numbers of the network that found them."""
+        settings = self._settings
+        model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._games)
+        targets = laid_out([member.reward for member in pool], settings.targets)
+        quality = fit_and_measure(model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng)
+        found = walk(model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key, self._rng)
+        kept = renewed(pool, [], settings.pool - settings.new - settings.random)
+        self._members = [(member.key, member.tokens) for member in kept]
+        for tokens in found.games:
+            self._enter(tokens)
+        self._fill()
+        if self._plan.policy == "prediction":
+            self._values = model.predict([tokens for _, tokens in self._members]).tolist()
+        else:
+            known = {member.key: member.reward for member in pool}
+            self._values = [known.get(key, float(np.mean(list(known.values())))) for key, _ in self._members]
+        return {name: float(value) for name, value in quality_numbers(quality).items()} | {"found": float(len(found.games)), "step": found.step}
+
+    def _fill(self) -> None:
+        """Draws members uniformly until the pool is full. Raises ValueError where the space has too few."""
+        size, tries = self._settings.pool, 1000 * self._settings.pool
+        while len(self._members) < size and tries:
+            self._enter(self._space.encode(self._space.sample(self._rng)))
+            tries -= 1
+        if len(self._members) < size:
+            raise ValueError(f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} architectures. Received: {size}")
+
+    def _enter(self, tokens: Tokens) -> None:
+        """Takes an architecture in, unless it was a member before."""
+        key = self._new_key(tokens)
+        if key is not None:
+            self._seen.add(key)
+            self._members.append((key, tokens))
+
+    def _new_key(self, tokens: Tokens) -> str | None:
+        key = self._space.key(self._space.decode(tokens))
+        return None if key in self._seen else key
+
+    def _finish(self) -> dict[str, Any]:
+        records = [record for record in self._folder.journal.read() if record["round"] == self._plan.rounds - 1]
+        ranked, last = sorted(records, key=lambda record: -record["reward"]), self._rounds[-1]
+        results = {
+            "headline": f"best of the pool {last['best']:.4f}, standard error {last['standard_error']:.4f}, spread {last['spread']:.4f}",
+            "plan": asdict(self._plan), "rounds": self._rounds, "best": ranked[:10], "tell_apart": last["tell_apart"],
+        }  # fmt: skip
+        self._folder.write_results(results)
+        self._folder.log(f"finished: {results['headline']}")
+        return results
+
+
+def quality_numbers(quality: Quality) -> dict[str, float]:
+    """The measured numbers by name, without those that could not be measured."""
+    return {name: value for name, value in asdict(quality).items() if math.isfinite(value)}

@@ -1,0 +1,1 @@
+"""Tables of trained architectures: readers, and studies over many seeds."""

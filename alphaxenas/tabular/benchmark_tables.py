@@ -1,0 +1,241 @@
+"""Tables of trained architectures: a search on them costs nothing, and the best that it can find is known.
+
+Three kinds of file are read: CSV (a column with the architecture's code, columns of numbers), `nasbench101_20k.npz` (a
+sample of NAS-Bench-101) and the official NAS-Bench-101 records. Everything that is wrong with a file is said here, before
+any search, with file, row and column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.data.download import DataError
+from alphaxenas.spaces import NASBench101
+from alphaxenas.spaces.notation import check_name
+from alphaxenas.tabular.csv_tables import SPACES, csv_header, read_csv
+
+ANY_EPOCHS = 0
+"""The budget of a table that tells none."""
+ENDINGS = (".csv", ".csv.gz", ".npz", ".tfrecord")
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a table knows of its rows at one budget; each column is float64 `[rows]` in the file's own units.
+
+    Attributes:
+        signal: What a search may see: validation accuracy.
+        report: What a search is judged by: test accuracy; None where the table has none or none was named.
+        cost: Seconds of training; None likewise.
+    """
+
+    signal: np.ndarray
+    report: np.ndarray | None = None
+    cost: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkTable:
+    """A table, ready to be searched.
+
+    Attributes:
+        name: Of the file, without endings.
+        space: In which its architectures live. A space may be larger than the table.
+        rows: Row by key of the space.
+        scores: By epochs; a table that tells no epochs has one entry, `ANY_EPOCHS`.
+        epochs: The budget that `signal`, `report` and `cost` are of.
+        signal_name: The named column.
+        report_name: The named column, or None.
+        cost_name: The named column, or None.
+    """
+
+    name: str
+    space: SearchSpace
+    rows: Mapping[str, int]
+    scores: Mapping[int, Scores]
+    epochs: int
+    signal_name: str
+    report_name: str | None = None
+    cost_name: str | None = None
+    _found: dict[Tokens, int | None] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def signal(self) -> np.ndarray:
+        """The search signal in the file's units, float64 `[rows]`."""
+        return self.scores[self.epochs].signal
+
+    @property
+    def report(self) -> np.ndarray | None:
+        """The report column in the file's units, float64 `[rows]`, or None."""
+        return self.scores[self.epochs].report
+
+    @property
+    def cost(self) -> np.ndarray | None:
+        """Seconds of training, float64 `[rows]`, or None."""
+        return self.scores[self.epochs].cost
+
+    @cached_property
+    def percent(self) -> bool:
+        """Whether the signal is given in percent: it exceeds 1 somewhere and stays within 0..100 everywhere."""
+        low = min(float(scores.signal.min()) for scores in self.scores.values())
+        high = max(float(scores.signal.max()) for scores in self.scores.values())
+        return low >= 0 and 1 < high <= 100
+
+    @cached_property
+    def rewards(self) -> np.ndarray:
+        """The signal as rewards: percent become fractions, anything else stays as it is (more is better), `[rows]`."""
+        return self.signal / 100 if self.percent else self.signal
+
+    @cached_property
+    def optimum(self) -> float:
+        """The largest signal, in the file's units."""
+        return float(self.signal.max())
+
+    def lookup(self, tokens: Tokens) -> int | None:
+        """Row of a complete game; None for an architecture that the table lacks. ValueError if the game is none."""
+        try:
+            return self._found[tokens]
+        except KeyError:
+            row = self._found[tokens] = self.rows.get(self.space.key(self.space.decode(tokens)))
+            return row
+
+    def unknown_budget(self, epochs: int) -> ValueError:
+        """What to raise when asked for a budget that the table does not have."""
+        known = ", ".join(map(str, sorted(self.scores)))
+        return ValueError(f"Invalid value for `epochs`. Expected a budget of {self.name}: {known}. Received: {epochs}")
+
+
+def read_table(
+    path: Path | str,
+    code: str,
+    signal: str,
+    report: str | None = None,
+    cost: str | None = None,
+    space: SearchSpace | str = "auto",
+    epochs: int | None = None,
+    same_signal_and_report: bool = False,
+    where: Mapping[str, Any] | None = None,
+    repeats: str | None = None,
+) -> BenchmarkTable:
+    """Reads a table.
+
+    Args:
+        path: `.csv` or `.csv.gz` with a header; `nasbench101_20k.npz` (columns `val_acc_4`, `_12`, `_36`, `_108`,
+            `train_time_108_s`); or `nasbench_only108.tfrecord`, `nasbench_full.tfrecord` (columns in
+            `nasbench_records.COLUMNS`; several trainings of a cell are averaged).
+        code: Column that says which architecture a row is; `module_hash` in the last two.
+        signal: Column that a search may see.
+        report: Column that a search is judged by.
+        cost: Column of seconds of training.
+        space: A space, or one of `SPACES`. `auto`: NASBench201 where the codes are its strings (or its six digits,
+            confirmed by a column `arch_str`), NASBench101 where they are its hashes, up to the number of vertices that
+            the rows need; otherwise `Table`.
+        epochs: Budget, where the table has several: rows of a CSV with that number in the column `epochs`, the largest in records.
+        same_signal_and_report: Allows the two to be one column; what is found is then judged by what chose it.
+        where: Keep only the rows of a CSV whose columns have these values; `{"repeat": 0}` takes one training of each
+            cell from records.
+        repeats: `"mean"` averages the rows of a CSV with the same code, which is an error otherwise.
+
+    Raises:
+        ValueError: An argument is impossible, such as an unknown column; names it, what is allowed and the nearest name.
+        DataError: Something is wrong with the file; names file, row and column.
+    """
+    path, where = Path(path), {name: str(value) for name, value in (where or {}).items()}
+    if report is not None and report == signal and not same_signal_and_report:
+        raise ValueError(
+            "Invalid value for `report`. Expected another column than `signal`: a search that is judged by what it saw looks "
+            f"better than it is. Received: {report!r} for both. To judge by the signal all the same, set `same_signal_and_report`."
+        )
+    if repeats not in (None, "mean"):
+        raise ValueError(f"Invalid value for `repeats`. Expected None or 'mean'. Received: {repeats!r}")
+    if isinstance(space, str):
+        check_name("space", space, SPACES)
+    if not path.name.endswith(ENDINGS):
+        raise ValueError(f"Invalid value for `path`. Expected a file that ends in {', '.join(ENDINGS)}. Received: {path}")
+    if not path.is_file():
+        raise DataError(f"Invalid value for `path`. Expected a table. Received: {path}, which does not exist")
+    named = {"code": code, "signal": signal, "report": report, "cost": cost}
+    if path.name.endswith((".csv", ".csv.gz")):
+        found, keys, scores, chosen = _from_csv(path, named, space, epochs, where, repeats)
+    else:
+        if repeats is not None or space not in ("auto", "nasbench101"):
+            name, value = ("repeats", repeats) if repeats is not None else ("space", space)
+            raise ValueError(f"Invalid value for `{name}`. Expected it for CSV tables alone. Received: {value!r} for {path}")
+        reader = _from_pool if path.name.endswith(".npz") else _from_records
+        found, keys, scores, chosen = reader(path, named, epochs, where)
+    name = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", path.name)
+    return BenchmarkTable(name, found, {key: row for row, key in enumerate(keys)}, scores, chosen, signal, report, cost)
+
+
+_Read = tuple[SearchSpace, Sequence[str], dict[int, Scores], int]
+"""Space, keys in the order of the rows, scores by epochs, chosen epochs."""
+_Named = Mapping[str, str | None]
+"""Columns by the parameter that names them."""
+
+
+def _from_csv(
+    path: Path, named: _Named, space: SearchSpace | str, epochs: int | None, where: dict[str, str], repeats: str | None
+) -> _Read:
+    header = csv_header(path)
+    _check(path, named, dict.fromkeys(named, header))
+    for name in where:
+        check_name("where", name, header, str(path))
+    if epochs is not None:
+        check_name("epochs", "epochs", header, f"{path}, which tells no epochs by a column of that name")
+        where = {**where, "epochs": str(epochs)}
+    columns = [named["signal"], named["report"], named["cost"]]
+    found, keys, values = read_csv(path, str(named["code"]), columns, space, where, repeats == "mean")
+    chosen = ANY_EPOCHS if epochs is None else epochs
+    return found, keys, {chosen: Scores(*values)}, chosen
+
+
+def _from_pool(path: Path, named: _Named, epochs: int | None, where: dict[str, str]) -> _Read:
+    from alphaxenas.tabular.nasbench_pool import read_pool
+
+    pool = read_pool(path)
+    every = tuple(pool.columns)
+    _check(path, named, {"code": ("module_hash",), "signal": tuple(pool.epochs), "report": every, "cost": every})
+    chosen = pool.epochs[named["signal"]]
+    if epochs not in (None, chosen) or where:
+        name, value = ("where", where) if where else ("epochs", epochs)
+        raise ValueError(f"Invalid value for `{name}`. Expected none, for {named['signal']!r} says the budget. Received: {value}")
+    # Report and cost are of the chosen budget; at the others the file has a signal alone.
+    scores = {budget: Scores(pool.columns[name]) for name, budget in pool.epochs.items()}
+    scores[chosen] = Scores(*(pool.columns.get(named[parameter]) for parameter in ("signal", "report", "cost")))
+    return pool.space, pool.keys, scores, chosen
+
+
+def _from_records(path: Path, named: _Named, epochs: int | None, where: dict[str, str]) -> _Read:
+    from alphaxenas.tabular.nasbench_records import COLUMNS, read_trainings
+
+    _check(path, named, {"code": ("module_hash",), "signal": COLUMNS, "report": COLUMNS, "cost": COLUMNS})
+    for name in where:
+        check_name("where", name, ("repeat",), str(path))
+    trainings = read_trainings(path)
+    budgets, repeats = (sorted(set(numbers.tolist())) for numbers in (trainings.epochs, trainings.repeats))
+    chosen = budgets[-1] if epochs is None else epochs
+    check_name("epochs", str(chosen), map(str, budgets), str(path))
+    repeat = int(check_name("where", where["repeat"], map(str, repeats), str(path))) if where else None
+    columns = (named["signal"], named["report"], named["cost"])
+    scores = {
+        budget: Scores(*(None if name is None else trainings.mean(name, budget, repeat) for name in columns)) for budget in budgets
+    }
+    return NASBench101(max(3, trainings.vertices)), trainings.hashes, scores, chosen
+
+
+def _check(path: Path, named: _Named, allowed: Mapping[str, Sequence[str]]) -> None:
+    """ValueError unless every named column is there; names the nearest that is."""
+    for parameter, name in named.items():
+        if name is not None:
+            check_name(parameter, name, allowed[parameter], str(path))

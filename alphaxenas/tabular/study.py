@@ -1,0 +1,328 @@
+"""The study runner: controllers x tables x seeds, one small journal per search, continued where it stopped.
+
+A search on a table takes milliseconds to minutes, so a search is the unit: its journal is written at its end, at once and
+atomically, and a search that was interrupted starts again. Searches are spread over processes; each uses one thread and
+its own seed, so the journals do not depend on how many processes there were.
+
+A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the report reads:
+
+    {"table": {...}, "controller": "uct", "seed": 17, "cap": 20000, "target": "optimum", ...}     the parameters
+    [10311, 93.66, 93.2, 2011.5]          one line per query: row of the table, signal, report or null, cost or null
+    {"after": 20, "diagnostics": {...}}   now and then: what the controller tells of itself
+    {"ended": "found", "queries": 212, "missing": 0, "cpu_seconds": 0.005}
+
+Queries are counted once per architecture. What a table lacks is told to the controller as missing and is no query.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from alphaxenas.config.fields import ParameterError
+from alphaxenas.contracts import Budget, Controller, Outcome
+from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, write_atomically
+from alphaxenas.tabular.benchmark_tables import BenchmarkTable, read_table
+from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice, parse_target
+from alphaxenas.tabular.workers import Failure, answers
+
+_log = logging.getLogger(__name__)
+
+STAGE = "study"
+"""Name of the stage that a study is, in the run folder of its suite."""
+FORMAT = 1
+MAX_REPEATS = 1000
+"""So many known or missing architectures in a row, and the search is taken to have exhausted the space."""
+_COMPARED = ("format", "table", "controller", "seed", "cap", "target")
+"""What must be equal for a stored journal to be kept."""
+
+
+@dataclass
+class Trace:
+    """What a search did.
+
+    Attributes:
+        rows: Row of the table by query.
+        ended: `"found"`, `"cap"` or `"exhausted"`.
+        missing: Proposals that the table lacks.
+        diagnostics: `(queries so far, diagnostics of the controller)`.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    ended: str = ""
+    missing: int = 0
+    diagnostics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search of a study.
+
+    Attributes:
+        table: Where it searches.
+        controller: Who searches.
+        header: The first line of its journal.
+        path: Its journal.
+    """
+
+    table: TableChoice
+    controller: ControllerChoice
+    header: dict[str, Any]
+    path: Path
+
+
+def load_table(choice: TableChoice) -> BenchmarkTable:
+    """The chosen table, read once as long as its file does not change.
+
+    Raises:
+        ValueError: It is none; names file, row and column.
+    """
+    try:
+        state = os.stat(choice.path)
+    except OSError:  # the reader says what is wrong
+        return _read(choice, 0, 0)
+    return _read(choice, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
+    return read_table(
+        choice.path, choice.code, choice.signal, choice.report or None, choice.cost or None, choice.space, choice.epochs or None,
+        choice.same_signal_and_report, dict(choice.where), choice.repeats or None,
+    )
+
+
+def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controller:
+    """The chosen controller in the space of a table."""
+    return make_controller(choice.name, table.space, seed, Budget(1), **dict(choice.settings))
+
+
+def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
+    """The rows that end a search.
+
+    Args:
+        table: Any table.
+        target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as `"0.001"`: the
+            rows of this top share, and those as good as the last of them. A value such as `"94.0"` or `">=0.94"`: the rows whose
+            signal is at least that.
+
+    Raises:
+        ParameterError: The target is none of these, or a value that no row has.
+    """
+    kind, number = parse_target(target)
+    if target == OPTIMA[1]:
+        return frozenset([int(np.argmax(table.signal))])
+    threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
+    if threshold > table.optimum:
+        raise ParameterError(f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}")
+    return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
+
+
+def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
+    """Lets a controller query a table.
+
+    Args:
+        table: Rows and their values.
+        controller: Knows the table's space; may have queried before.
+        cap: Queries at most.
+        goals: Ends with the first query of one of these rows.
+
+    Returns:
+        What it did. A row that this call has queried before is answered again but is no query.
+    """
+    trace = Trace()
+    ask, tell, lookup, rewards = controller.ask, controller.tell, table.lookup, table.rewards.tolist()
+    rows, known, idle, mark = trace.rows, bytearray(len(rewards)), 0, 5
+    while len(rows) < cap:
+        proposal = ask()
+        if proposal is None or idle > MAX_REPEATS:
+            trace.ended = "exhausted"
+            break
+        row = lookup(proposal.tokens)
+        if row is None:
+            trace.missing, idle = trace.missing + 1, idle + 1
+            tell(Outcome(proposal, 0.0, "missing"))
+            continue
+        tell(Outcome(proposal, rewards[row]))
+        if known[row]:
+            idle += 1
+            continue
+        known[row], idle = 1, 0
+        rows.append(row)
+        if row in goals:
+            trace.ended = "found"
+            break
+        if len(rows) == mark:
+            trace.diagnostics.append((mark, {tag: value for tag, value in controller.diagnostics().items() if math.isfinite(value)}))
+            mark = max(mark + 5, mark * 11 // 10)
+    trace.ended = trace.ended or "cap"
+    return trace
+
+
+def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int, target: str = OPTIMA[0],
+                processes: int = 1) -> None:
+    """Reads every table and makes every controller, so that nothing is opened or emptied for a study that cannot be.
+
+    Raises:
+        ValueError: A table, a controller, a number or the target is impossible; names it, a table with file, row and column.
+    """
+    for name, holds, expected, value in (
+        ("tables", len({table.name for table in tables}) == len(tables) > 0, "at least one, with different names", [table.name for table in tables]),
+        ("controllers", len(controllers) > 0, "at least one", []),
+        ("seeds", len(set(seeds)) == len(seeds) > 0, "at least one, each once", list(seeds)),
+        ("cap", cap >= 1, "a whole number >= 1", cap),
+        ("processes", processes >= 1, "a whole number >= 1", processes),
+    ):
+        if not holds:
+            raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value}")
+    for choice in tables:
+        table = load_table(choice)
+        goal_rows(table, target)
+        for controller in controllers:
+            try:
+                make(controller, table, seeds[0])
+            except TypeError as error:
+                raise ParameterError(f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: {controller.label} ({error})") from error
+
+
+def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Iterable[int], cap: int,
+              target: str = "optimum", processes: int = 1) -> dict[str, str]:
+    """Plays every controller on every table with every seed; what is stored and whole is kept.
+
+    Tables, controllers and seeds may be added later; everything else has to stay.
+
+    Args:
+        folder: An open run folder.
+        tables: Where to search.
+        controllers: Who searches, with default settings or others.
+        seeds: Of the searches; equal seeds are paired.
+        cap: Queries at most.
+        target: What a search has to meet to succeed, see `goal_rows`.
+        processes: Searches at the same time.
+
+    Returns:
+        Why searches failed, by journal; empty when none did. A failed search is started again next time.
+
+    Raises:
+        ValueError: A table, a controller or a number is impossible; nothing was searched.
+        RunMismatch: A stored journal has other parameters.
+        Stopped: SIGTERM arrived; what was finished is recorded.
+        KeyboardInterrupt: Likewise for Ctrl-C.
+        StorageError: Journals could not be read or written.
+    """
+    seeds = tuple(seeds)
+    check_study(tables, controllers, seeds, cap, target, processes)
+    searches = _searches(folder.path / "journals", tables, controllers, seeds, cap, target)
+    left = [search for search in searches if not _is_finished(search)]
+    folder.log(f"study of {len(searches)} searches, {len(searches) - len(left)} of them finished earlier")
+    failures: dict[str, str] = {}
+    recorded = len(searches) - len(left)
+    with Interruption(grace_seconds=5.0) as interruption, _progress_bar(len(searches), recorded) as bar:
+
+        def check() -> None:
+            if interruption.requested:
+                saved = f"{folder.name}: {recorded} of {len(searches)} searches are recorded"
+                folder.log(f"{interruption.requested} received: {saved}; the same command continues")
+                interruption.leave_if_requested(saved)
+
+        for search, answer in answers(_play_and_record, left, min(processes, max(1, len(left))), check):
+            recorded += 1
+            bar.update()
+            if isinstance(answer, Failure):
+                name = str(search.path.relative_to(folder.path / "journals").with_suffix(""))
+                failures[name] = answer.reason
+                folder.log(f"{name} failed: {answer.reason}")
+                _write(search, [], {"ended": "failed", "reason": answer.reason})
+    folder.log(f"study finished: {len(searches) - len(failures)} searches recorded, {len(failures)} failed")
+    return failures
+
+
+def file_hash(path: Path | str) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _searches(place: Path, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int,
+              target: str) -> list[Search]:
+    """All searches, in the order of their seeds, so that an interrupted study has every controller for its first seeds."""
+    headers = {}
+    for choice in tables:
+        table, sha256 = load_table(choice), file_hash(choice.path)
+        goals = goal_rows(table, target)
+        headers[choice] = {
+            "format": FORMAT, "table": {**choice.description(), "sha256": sha256}, "rows": len(table), "goals": len(goals),
+            "threshold": float(min(table.signal[row] for row in goals)), "optimum": table.optimum, "best_report": None if table.report is None else float(np.max(table.report)),
+        }
+    return [
+        Search(table, controller, {**headers[table], "controller": controller.label, "seed": seed, "cap": cap, "target": target},
+               place / table.name / controller.folder / f"seed{seed}.jsonl")
+        for seed in seeds for table in tables for controller in controllers
+    ]
+
+
+def _is_finished(search: Search) -> bool:
+    """Whether a search is recorded and need not be repeated.
+
+    Raises:
+        RunMismatch: It is recorded with other parameters.
+    """
+    try:
+        stored, ended = first_and_last(search.path)
+    except FileNotFoundError:
+        return False
+    differing = [line for name in _COMPARED for line in _differences(name, stored.get(name), search.header[name])]
+    if differing:
+        raise RunMismatch(f"The search {search.path} is stored with other parameters: {'; '.join(differing)}. Use the stored values to continue "
+                          "the study, another `run` name to keep both, or overwrite to replace it.")
+    return ended["ended"] != "failed"
+
+
+def _differences(name: str, stored: Any, given: Any) -> list[str]:
+    if isinstance(given, Mapping) and isinstance(stored, Mapping):
+        return [line for key in given for line in _differences(f"{name}.{key}", stored.get(key), given[key])]
+    return [] if stored == given else [f"`{name}` is stored as {stored!r}, now {given!r}"]
+
+
+def _play_and_record(search: Search) -> None:
+    """The work of one process: plays and writes the journal."""
+    table = load_table(search.table)
+    started = time.process_time()
+    header = search.header
+    trace = play(table, make(search.controller, table, header["seed"]), header["cap"], goal_rows(table, header["target"]))
+    ended = {"ended": trace.ended, "queries": len(trace.rows), "missing": trace.missing, "cpu_seconds": round(time.process_time() - started, 4)}
+    _write(search, _lines(table, trace), ended)
+
+
+def _lines(table: BenchmarkTable, trace: Trace) -> list[str]:
+    rows = np.array(trace.rows, dtype=np.int64)
+    columns = [["null"] * len(rows) if column is None else map(repr, column[rows].tolist()) for column in (table.signal, table.report, table.cost)]
+    lines = [f"[{row}, {signal}, {report}, {cost}]" for row, signal, report, cost in zip(trace.rows, *columns)]
+    for after, diagnostics in reversed(trace.diagnostics):
+        lines.insert(after, json.dumps({"after": after, "diagnostics": diagnostics}))
+    return lines
+
+
+def _write(search: Search, lines: Sequence[str], ended: Mapping[str, Any]) -> None:
+    search.path.parent.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([json.dumps(search.header), *lines, json.dumps(ended), ""])
+    write_atomically(search.path, text.encode())
+
+
+def _progress_bar(total: int, done: int) -> tqdm:
+    return tqdm(total=total, initial=done, unit="search", file=sys.stderr, mininterval=2.0, maxinterval=math.inf,
+                bar_format="{n_fmt}/{total_fmt} searches [{elapsed}<{remaining}]")

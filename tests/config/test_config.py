@@ -1,0 +1,186 @@
+"""Parameters: every wrong one is an error that names it, what is allowed and the nearest name."""
+
+import dataclasses
+import subprocess
+import sys
+import types
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alphaxenas.config import FIELDS, GROUPS, PROJECT_ROOT, Config, configure, from_values, load_profile, parse_value
+from alphaxenas.config import declarations as config_groups
+from alphaxenas.config import load as config_module
+from alphaxenas.config.fields import ParameterError
+from alphaxenas.networks.devices import computes_bfloat16
+from alphaxenas.spaces import COMBINATIONS, OPERATIONS
+
+
+def test_a_notebook_without_parameters_gets_the_defaults():
+    assert configure({}).search == Config().search
+
+
+def test_given_values_arrive_in_their_group_and_type():
+    config = configure({"trials": 7, "learning_rate": 1, "operations": ["conv3x3", "identity"], "augment": False})
+    assert config.search.trials == 7
+    assert config.child.learning_rate == 1.0 and isinstance(config.child.learning_rate, float)
+    assert config.space.operations == ("conv3x3", "identity")
+    assert config.data.augment is False
+
+
+def test_the_config_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        configure({}).search.trials = 3
+
+
+@pytest.mark.parametrize("name, value, parts", [
+    ("lerning_rate", 0.1, ["`lerning_rate`", "`learning_rate`"]),
+    ("Trials", 3, ["`Trials`", "`trials`"]),
+    ("filters", 0, ["`filters`", ">= 1", "0"]),
+    ("filters", 16.0, ["`filters`", "whole number", "16.0"]),
+    ("filters", True, ["`filters`", "whole number", "True"]),
+    ("learning_rate", "1e-3", ["`learning_rate`", "number", "1.0e-3"]),
+    ("learning_rate", float("nan"), ["`learning_rate`", "nan"]),
+    ("fraction", 0, ["`fraction`", "> 0 and <= 1"]),
+    ("augment", 1, ["`augment`", "True or False"]),
+    ("dataset", "cifar", ["`dataset`", "'fashion_mnist'", "Did you mean 'cifar10'"]),
+    ("controllers", ["alfaxenas"], ["`controllers`", "Did you mean 'alphaxenas'"]),
+    ("controllers", [], ["`controllers`", "one or more"]),
+    ("operations", ["conv3x3", "conv3x3"], ["`operations`", "different"]),
+    ("operations", "conv3x3", ["`operations`", "a list"]),
+    ("operations", ["conv4x4"], ["`operations`", "Did you mean"]),
+    ("stem_stride", True, ["`stem_stride`", "1, 2"]),
+    ("seeds", [1, -1], ["`seeds`", ">= 0"]),
+    ("run", "../elsewhere", ["`run`"]),
+    ("run", "", ["`run`"]),
+    ("exp_dir", "a\0b", ["`exp_dir`"]),
+    ("trials", 0, ["`trials`", "never end"]),
+    ("dataset", "arrays", ["`arrays_path`", ".npz"]),
+    ("arrays_path", "x.npz", ["`dataset`", "arrays"]),
+    ("reductions", 3, ["`reductions`", "fewer than cells"]),
+    ("train_cells", 2, ["`train_reductions`", "train_cells"]),
+    ("densenet_depth", 23, ["`densenet_depth`", "multiple of 6"]),
+    ("warmup_epochs", 1000, ["`warmup_epochs`", "train_epochs"]),
+    ("seed", None, ["`seed`", "None"]),
+])
+def test_a_wrong_parameter_is_named_with_what_is_allowed(name, value, parts):
+    with pytest.raises(ParameterError) as caught:
+        configure({name: value})
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_what_a_notebook_has_besides_parameters_is_passed_over():
+    class Local:
+        pass
+
+    namespace = {"__name__": "__main__", "_": 3, "_i1": "text", "In": ["a"], "Out": {}, "exit": object(), "np": types, "Local": Local,
+                 "function": lambda: None, "trials": 5}
+    assert configure(namespace).search.trials == 5
+
+
+def test_running_the_notebook_again_ignores_variables_of_later_cells_but_not_new_typing_errors():
+    namespace = {"trials": 5, "In": ["", "trials = 5", "config = configure(globals())"]}
+    configure(namespace)
+    namespace["best"] = 0.9
+    namespace["In"] += ["best = max(scores)", "trials = 5", "config = configure(globals())"]
+    assert configure(namespace).search.trials == 5
+    namespace["In"] += ["trails: int = 6  # typing error\nseed = -1", "config = configure(globals())"]
+    with pytest.raises(ParameterError, match="`trails`.*`trials`"):
+        configure(namespace)
+
+
+def test_parameters_are_json_values_that_make_the_same_config_again():
+    values = {"trials": 7, "seeds": [1, 2], "exp_dir": "/tmp/elsewhere"}
+    config = configure(values)
+    assert from_values(config.parameters()) == config
+    assert config.parameters()["seeds"] == [1, 2]
+
+
+def test_recorded_parameters_leave_out_where_files_lie_and_what_else_is_run():
+    parameters = Config().parameters("data", "search")
+    assert {"seed", "precision", "dataset", "trials"} <= set(parameters)
+    assert not {"run", "exp_dir", "overwrite", "data_dir", "seeds", "controllers", "densenet_depth"} & set(parameters)
+
+
+def test_relative_paths_are_meant_from_the_project_root_and_recorded_relative_to_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = configure({"data_dir": "data/images"})
+    assert config.run.exp_dir == str(PROJECT_ROOT / "exp")
+    assert config.data.data_dir == str(PROJECT_ROOT / "data" / "images")
+    assert config.parameters()["exp_dir"] == "exp"
+
+
+def test_names_are_unique_over_all_groups():
+    assert len(FIELDS) == sum(len(dataclasses.fields(kind)) for kind in GROUPS.values())
+
+
+def test_the_names_of_operations_are_those_of_the_search_space():
+    assert config_groups.OPERATIONS == tuple(OPERATIONS) and config_groups.COMBINATIONS == tuple(COMBINATIONS)
+
+
+@given(st.sampled_from(sorted(FIELDS)))
+def test_every_default_written_on_a_command_line_is_read_back(name):
+    default = FIELDS[name].default
+    written = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    assert parse_value(name, written) == default
+
+
+@pytest.mark.parametrize("name, written, value", [
+    ("learning_rate", "1e-3", 0.001), ("augment", "false", False), ("operations", "[conv3x3, 'sep5x5']", ("conv3x3", "sep5x5")),
+    ("seeds", "1,2", (1, 2)), ("stem_stride", "2", 2), ("architecture", "1", "1"),
+])
+def test_values_on_a_command_line_take_the_type_of_their_parameter(name, written, value):
+    assert parse_value(name, written) == value
+
+
+@pytest.mark.parametrize("name, written", [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3")])
+def test_wrong_values_on_a_command_line_are_refused(name, written):
+    with pytest.raises(ParameterError, match=name):
+        parse_value(name, written)
+
+
+@pytest.mark.parametrize("content, part", [
+    ("trials: 3\ntrials: 4\n", "`trials` twice"), ("trails: 3\n", "`trials`"), ("- trials\n", "a list"), ("trials: [\n", "no valid YAML"),
+    ("learning_rate: 1e-3\n", "1.0e-3"),
+])
+def test_a_faulty_profile_is_refused_with_its_path(tmp_path, content, part):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(ParameterError) as caught:
+        load_profile(str(path))
+    assert part in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_an_unknown_profile_is_refused_with_the_nearest_name(tmp_path, monkeypatch):
+    (tmp_path / "quick.yaml").write_text("trials: 3\n")
+    monkeypatch.setattr(config_module, "PROFILES", tmp_path)
+    assert load_profile("quick") == {"trials": 3}
+    with pytest.raises(ParameterError, match="Unknown profile 'quik'.*Did you mean 'quick'"):
+        load_profile("quik")
+
+
+def test_every_shipped_profile_is_valid():
+    for path in config_module.PROFILES.glob("*.yaml"):
+        assert from_values(load_profile(path.stem)).run.run == path.stem
+
+
+def test_importing_the_configuration_loads_neither_numpy_nor_tensorflow():
+    code = "import sys, alphaxenas.config; sys.exit(bool({'numpy', 'tensorflow', 'yaml'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("features", "precision"), [("flags : fpu avx2", "float32"), ("flags : fpu avx512_bf16", "bfloat16")])
+def test_automatic_precision_is_what_the_machine_computes_natively_and_recorded_as_that(tmp_path, monkeypatch, features, precision):
+    (tmp_path / "cpuinfo").write_text(features)
+    monkeypatch.setattr(config_module, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu"))
+    config = from_values({"precision": "auto", "train_precision": "auto", "run": "auto"})
+    assert config.parameters("training")["precision"] == config.parameters("training")["train_precision"] == precision
+    assert config.run.run == "auto"
+
+
+def test_a_gpu_with_its_driver_computes_bfloat16(tmp_path):
+    (tmp_path / "gpus" / "0000:01:00.0").mkdir(parents=True)
+    assert computes_bfloat16(tmp_path / "missing", tmp_path / "gpus")
+    assert not computes_bfloat16(tmp_path / "missing", tmp_path / "other")

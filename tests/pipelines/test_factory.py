@@ -1,0 +1,84 @@
+"""Chains by configuration: the space, the networks, and a search in it by every controller."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config.declarations import CONTROLLERS
+from alphaxenas.contracts import Outcome
+from alphaxenas.data import load_data
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.pipelines.factory import child_network, search_space, shares_weights
+from alphaxenas.pipelines.search import chosen_architectures, final_network, make_evaluator, search
+from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
+
+TINY = {"space": "chain", "chain_layers": 2, "optimizer": "adam", "learning_rate": 0.003, "augment": False, "search_fraction": 0.2, "final_fraction": 0.2}
+
+
+def configured(tmp_path, **values):
+    return from_values({"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events"), **values})
+
+
+def test_the_parameter_space_says_what_is_searched(tmp_path):
+    assert search_space(configured(tmp_path)) == CellSpace()
+    assert search_space(configured(tmp_path, space="chain")).size() == 1296
+    assert search_space(configured(tmp_path, space="chain", chain_skips=True)).size() == 1296 * 2**6
+    assert search_space(configured(tmp_path, space="mnist_chain", chain_layers=2)).size() == 256**2
+    with pytest.raises(ParameterError, match="Did you mean 'chain'"):
+        configured(tmp_path, space="chains")
+
+
+def test_cells_share_weights_and_chains_do_not(tmp_path):
+    data = load_data("digits")
+    assert make_evaluator(configured(tmp_path), data, 0).state() and not make_evaluator(configured(tmp_path, **TINY), data, 0).state()
+    assert shares_weights(configured(tmp_path)) and not shares_weights(configured(tmp_path, **TINY))
+
+
+@pytest.mark.parametrize("form", ["line", "image"])
+def test_the_hand_made_network_is_one_of_the_space_and_trained_alike(tmp_path, form):
+    config = configured(tmp_path, space="mnist_chain", chain_layers=2, chain_form=form, architecture=MNIST_BY_HAND)
+    (chain,) = chosen_architectures(config)
+    data = load_data("digits")
+    assert final_network(config, chain, data) == child_network(config, 10)(chain)
+    assert outline_of(final_network(config, chain, data), data.image_shape).parameters > 0
+
+
+class Widths:
+    """Rewards wide chains without training them."""
+
+    def __init__(self, space):
+        self.space = space
+
+    def evaluate(self, proposal):
+        chain = self.space.decode(proposal.tokens)
+        return Outcome(proposal, sum(layer["filters"] for layer in chain.layers) / 128, metrics={"parameters": 1.0})
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
+    config = configured(tmp_path, **TINY, trials=4, iterations=2, search_children=2, expansions=3, lstm_steps=1, warmup_iterations=1, refresh_after=1)
+    monkeypatch.setattr("alphaxenas.pipelines.search.make_evaluator", lambda config, data, seed: Widths(search_space(config)))
+    results = search(config, controller, 0, data=object())
+    assert results["best"] and records_are_trained(tmp_path, controller, search_space(config))
+
+
+def test_a_search_really_trains_its_chains_from_scratch(tmp_path):
+    config = configured(tmp_path, **TINY, trials=2, iterations=1, search_children=1, expansions=2, lstm_steps=1, warmup_iterations=1)
+    results = search(config, "alphaxenas", 0)
+    assert 0 < results["best"][0]["reward"] < 1 and records_are_trained(tmp_path, "alphaxenas", search_space(config))
+
+
+def records_are_trained(folder, controller, space):
+    """From scratch nothing is scored again without training, and no proposal may ask for it."""
+    stored = [json.loads(line) for line in (folder / "exp" / "quick" / f"{controller}-seed0" / "trials.jsonl").read_text().splitlines()]
+    return stored and all(record["status"] == "ok" and record["epochs"] > 0 and space.parse(record["architecture"]) for record in stored)

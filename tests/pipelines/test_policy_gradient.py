@@ -1,0 +1,94 @@
+"""Stages of notebook 07: searches over chains, the comparison with the network made by hand, the table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from alphaxenas.config import from_values
+from alphaxenas.config.fields import ParameterError
+from alphaxenas.pipelines import policy_gradient as policy_stage
+from alphaxenas.pipelines import search as stages
+from alphaxenas.report.sample_efficiency.journals import load_study
+from tests.tabular.test_study import write_table
+
+
+@pytest.fixture
+def config(tmp_path):
+    write_table(tmp_path / "mine.csv")
+    return from_values({
+        "run": "s", "exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events"), "fraction": 0.15, "threads": 1, "chain_trials": 3,
+        "chain_epochs": 1, "chain_seeds": 2, "chain_final_epochs": 1, "policy_batch": 2, "policy_units": 4, "expansions": 2, "lstm_units": 4, "lstm_steps": 1,
+        "chain_table": f"{tmp_path / 'mine.csv'} code=arch signal=valid", "chain_table_controllers": "random,reinforce", "chain_table_seeds": 2,
+        "chain_table_cap": 60, "processes": 1, "chain_controllers": ["controller_pool", "alphaxenas"], "batch_size": 64,
+    })  # fmt: skip
+
+
+def test_chains_are_searched_from_scratch_by_any_controller_and_read_back(config):
+    data = stages.load_images(config)
+    for controller in config.chains.chain_controllers:
+        results = policy_stage.search_chains(config, "chains", controller, 0, data)
+        assert results["trained"] == 3 and results["reason"] == "trials"
+    groups = policy_stage.stored_searches(config, "chains")
+    assert list(groups) == ["pool of controllers", "AlphaXENAS"]
+    for (run,) in groups.values():
+        rewards = {}
+        for record in run.records:
+            # From scratch: the same architecture has the same number, and only the first one is paid for.
+            assert rewards.setdefault(record["key"], record["reward"]) == record["reward"]
+        assert {record["epochs"] for record in run.records} == {1}
+    assert groups["pool of controllers"][0].records[-1]["diagnostics"]["policy/entropy"] > 0
+    folder = config.run.exp_dir + "/s/policy-chains-controller_pool-0"
+    stored = json.loads(open(f"{folder}/run.json").read())["parameters"]
+    assert stored["settings"]["policies"] == 4 and stored["chain_epochs"] == 1 and stored["dataset"] == "digits"
+
+
+def test_the_search_for_mnist_has_zoph_and_les_cell(config, monkeypatch):
+    made = {}
+
+    def watched(name, *arguments, **settings):
+        made.update(settings, name=name)
+        raise InterruptedError
+
+    monkeypatch.setattr(policy_stage, "make_controller", watched)
+    with pytest.raises(InterruptedError):
+        policy_stage.search_mnist(config, stages.load_images(config))
+    assert made["name"] == "reinforce" and made["cell"] == "nascell" and made["units"] == 4
+
+
+def test_both_networks_are_trained_alike_and_tested_once_each(config, monkeypatch):
+    space, data = policy_stage.chain_space("mnist"), stages.load_images(config)
+    found = space.parse("kernel=3, filters=8, pool=2, dropout=0.1; kernel=3, filters=8, pool=1, dropout=0.0")
+    trainings = []
+    original = policy_stage.train_in_full
+    monkeypatch.setattr(policy_stage, "train_in_full", lambda entries, *rest, **more: (trainings.append((rest[1], rest[3:], more)), original(entries, *rest, **more))[1])
+    answers = policy_stage.compare_with_hand_made(config, found, data)
+    assert list(answers) == ["found", "made by hand"] and all(set(by_seed) == {0, 1} for by_seed in answers.values())
+    assert trainings[0] == trainings[1] and trainings[2] == trainings[3] and trainings[0] != trainings[2]
+    hand = answers["made by hand"][0]
+    assert hand["models"][0]["architecture"] == policy_stage.MNIST_BY_HAND and hand["models"][0]["parameters"] == 32 * 26 + 64 * 801 + 10 * (2 * 2 * 64 + 1)
+    assert all(0 <= each["test_accuracy"] <= 1 for by_seed in answers.values() for each in by_seed.values())
+    # Finished trainings are shown, not repeated.
+    assert policy_stage.compare_with_hand_made(config, found, data) == json.loads(json.dumps(answers), object_hook=_with_numbers)
+
+
+def test_controllers_are_compared_on_a_table(config):
+    folder, failures = policy_stage.play_table(config)
+    study = load_study(folder.path)
+    assert failures == {} and study.controllers == ["random", "reinforce"] and folder.stage == "policy-table"
+    assert any("policy/unique_share" in numbers for search in study.of(study.tables[0], "reinforce").values() for _, numbers in search.diagnostics)
+
+
+@pytest.mark.parametrize("name, value, part", [
+    ("chain_table", "nowhere.csv signal=x", "nowhere.csv"), ("chain_table_controllers", "random,rnd", "'rnd'"), ("policy_parts", ["mnits"], "mnist"),
+    ("chain_form", "cube", "image"), ("policy_cell", "gru", "nascell"), ("chain_trials", 0, "chain_trials"),
+])
+def test_a_wrong_parameter_is_named(name, value, part):
+    with pytest.raises(ParameterError) as caught:
+        from_values({name: value})
+    assert name in str(caught.value) and part in str(caught.value)
+
+
+def _with_numbers(content):
+    return {int(key) if key.isdecimal() else key: value for key, value in content.items()}

@@ -1,0 +1,175 @@
+"""run_all.sh's Python part: notebooks made for the test, run by papermill in real kernels."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import psutil
+import pytest
+
+from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.pipelines import run_notebooks as suite
+from alphaxenas.runs import same_record
+from tests.faults.harness import records
+from tests.faults.toy import play
+
+PARAMETERS = "trials: int = 4\nrun: str = 'quick'\nexp_dir: str = 'exp'\ntensorboard_dir: str = 'tensorboard_log'"
+CONFIGURE = "from alphaxenas.config import configure\nconfig = configure(globals())"
+REPORT = ("import json, os, sys\nfrom pathlib import Path\nfolder = Path(config.run.exp_dir) / config.run.run / 'data'\n"
+          "folder.mkdir(parents=True, exist_ok=True)\n"
+          "facts = dict(headline=f'{config.search.trials} trials', python=sys.executable, cwd=os.getcwd(), overwrite=config.run.overwrite)\n"
+          "(folder / 'results.json').write_text(json.dumps(facts))")
+SEARCH = "from tests.faults import toy\ntoy.play(config.run.exp_dir, config.search.trials, 0.25)"
+
+
+def write_notebook(folder, name, *cells):
+    notebook = nbformat.v4.new_notebook()
+    parameters = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    notebook.cells = [nbformat.v4.new_markdown_cell("# A test\n\n## Parameters"), parameters, nbformat.v4.new_code_cell(CONFIGURE)]
+    for cell in cells:
+        notebook.cells += [nbformat.v4.new_markdown_cell("## The work"), nbformat.v4.new_code_cell(cell)]
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "mine.yaml").write_text(f"run: tiny\ntrials: 6\nexp_dir: {tmp_path / 'exp'}\ntensorboard_dir: {tmp_path / 'events'}\n")
+    return tmp_path
+
+
+def run(place, *words):
+    return suite.main([str(place / "mine.yaml"), *words], place / "notebooks")
+
+
+@pytest.fixture
+def start(place):
+    """Starts the suite as a process of its own; what is still running after the test is ended."""
+    code = f"import sys; from pathlib import Path; from alphaxenas.pipelines.run_notebooks import main; sys.exit(main(sys.argv[1:], Path({str(place / 'notebooks')!r})))"
+    started = []
+
+    def begin():
+        started.append(subprocess.Popen([sys.executable, "-c", code, str(place / "mine.yaml")], cwd=PROJECT_ROOT,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def kernels_of(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def wait_until(condition, seconds=40):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_notebooks_run_in_order_with_the_parameters_and_the_summary_shows_results(place, capsys):
+    write_notebook(place / "notebooks", "01_first", REPORT)
+    write_notebook(place / "notebooks", "02_second", "1 + 1")
+    write_notebook(place / "notebooks", "07_later", "raise SystemExit('not part of the suite')")
+    assert run(place, "-p", "trials", "9", "--only", "01") == 0
+    output = capsys.readouterr().out
+    facts = json.loads((place / "exp" / "tiny" / "data" / "results.json").read_text())
+    assert facts["headline"] == "9 trials" and facts["overwrite"] is False
+    assert facts["python"] == sys.executable and facts["cwd"] == str(PROJECT_ROOT)
+    executed = place / "exp" / "tiny" / "notebooks"
+    assert [path.name for path in executed.glob("*.ipynb")] == ["01_first.ipynb"]
+    assert any("injected-parameters" in cell.metadata.tags for cell in nbformat.read(executed / "01_first.ipynb", 4).cells)
+    assert "[1/1] 01_first  cell 4 of 4  The work" in output
+    for part in (str(executed), str(place / "events" / "tiny"), "log.txt"):
+        assert part in output
+    assert re.search(r"01_first +done +\d+\.\d  data: 9 trials", output)
+
+
+def test_a_failing_notebook_ends_the_suite_naming_cell_and_error(place, capsys):
+    write_notebook(place / "notebooks", "02_bad", "values = [1, 2]\nvalues[7]")
+    write_notebook(place / "notebooks", "03_never", "1")
+    assert run(place) == 1
+    output = capsys.readouterr().out
+    assert "FAILED: 02_bad, cell 4 of 4 (values = [1, 2]) under 'The work'" in output
+    assert "IndexError: list index out of range" in output
+    assert re.search(r"02_bad +FAILED", output) and re.search(r"03_never +not reached", output)
+    folder = place / "exp" / "tiny" / "notebooks"
+    assert [path.name for path in folder.glob("*.ipynb")] == ["02_bad.failed.ipynb"] and str(folder / "02_bad.failed.ipynb") in output
+
+
+def test_a_kernel_that_dies_is_reported(place, capsys):
+    write_notebook(place / "notebooks", "01_dying", "import os\nos._exit(3)")
+    assert run(place) == 1
+    output = capsys.readouterr().out
+    assert "cell 4 of 4" in output and "kernel ended without an error message" in output
+
+
+def test_sigterm_reaches_the_kernel_and_the_next_start_continues(place, start):
+    write_notebook(place / "notebooks", "02_search", SEARCH)
+    process = start()
+    wait_until(lambda: len(records(place / "exp")) >= 2)
+    assert "is going on in another process" in start().communicate(timeout=30)[0]
+    kernels = kernels_of(process)
+    assert kernels
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Stopped. The same command continues." in output and re.search(r"02_search +stopped", output)
+    assert "SIGTERM received" in (place / "exp" / "toy" / "log.txt").read_text(), "the coach had time to save"
+    assert not any(kernel.is_running() for kernel in kernels)
+    assert 2 <= len(records(place / "exp")) < 8
+    assert run(place) == 0
+    play(place / "undisturbed", trials=6)
+    assert all(map(same_record, records(place / "exp"), records(place / "undisturbed")))
+    assert len(records(place / "exp")) == len(records(place / "undisturbed"))
+
+
+def test_kill_9_of_the_runner_leaves_no_kernel(place, start):
+    write_notebook(place / "notebooks", "02_search", "import time\nopen(config.run.exp_dir + '/started', 'w').close()\ntime.sleep(300)")
+    process = start()
+    wait_until((place / "exp" / "started").exists)
+    kernels = kernels_of(process)
+    assert kernels
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not any(kernel.is_running() and kernel.status() != psutil.STATUS_ZOMBIE for kernel in kernels), 10)
+    assert not (place / "exp" / "tiny" / "notebooks" / "02_search.ipynb").exists()
+
+
+@pytest.mark.parametrize("words, part", [
+    (["-p", "trails", "3"], "Did you mean `trials`"), (["-p", "trials", "many"], "`trials`"), (["--run", "a/b"], "`run`"),
+    (["--only", "07"], "Unknown notebook '07'"), (["-p", "trials", "0"], "never end"),
+])
+def test_wrong_arguments_end_before_any_work(place, capsys, words, part):
+    write_notebook(place / "notebooks", "01_first", "1")
+    assert run(place, *words) == 2
+    assert part in capsys.readouterr().err
+    assert not (place / "exp").exists()
+
+
+def test_an_unknown_profile_ends_before_any_work(capsys):
+    assert suite.main(["quik"]) == 2
+    assert "Unknown profile 'quik'" in capsys.readouterr().err
+
+
+def test_help_names_every_option_and_parameter(capsys):
+    with pytest.raises(SystemExit) as caught:
+        suite.main(["--help"])
+    text = capsys.readouterr().out
+    assert caught.value.code == 0
+    for word in ("PROFILE", "--run", "--only", "-p NAME VALUE", "--overwrite", *suite.FIELDS):
+        assert word in text
+
+
+def test_both_commands_are_executable_and_sound_shell():
+    for name in ("run_all.sh", "run_tests.sh", ".ci/run", "setup_venv.sh"):
+        assert subprocess.run(["bash", "-n", str(PROJECT_ROOT / name)], check=False).returncode == 0
+        assert name == "setup_venv.sh" or os.access(PROJECT_ROOT / name, os.X_OK)

@@ -1,0 +1,192 @@
+"""From a configuration to run folders: what is built, at which price, and what is said when something is missing."""
+
+import json
+
+import pytest
+
+from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config.declarations import CONTROLLERS
+from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
+from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.networks.devices import prepare_tensorflow
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.pipelines.search import (
+    cell_space,
+    chosen_architectures,
+    evaluate_again,
+    final_network,
+    final_recipe,
+    load_images,
+    make_controller,
+    search,
+    space_of,
+    train_best,
+)
+from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.zoo import zoo_cell
+
+TEXT = "prev:conv5x5 + prev2:conv3x3; b0:conv7x7 | b0:identity"
+
+
+def configured(tmp_path, **values):
+    return from_values({"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events"), **values})
+
+
+def test_a_price_lowers_the_filters_of_a_costly_architecture_only(tmp_path):
+    config = configured(tmp_path, train_multiply_adds=2.0)
+    data = load_images(config)
+    costly, cheap = Cell.from_text(TEXT), Cell.from_text("prev:conv1x1 + prev2:identity")
+    network = final_network(config, costly, data)
+    assert network.filters < config.training.train_filters
+    assert outline_of(network, data.image_shape).multiply_adds <= 2e6
+    assert final_network(config, cheap, data).filters == config.training.train_filters
+
+
+def test_an_impossible_price_names_the_parameter(tmp_path):
+    config = configured(tmp_path, train_multiply_adds=0.001)
+    with pytest.raises(ValueError, match="train_multiply_adds"):
+        final_network(config, Cell.from_text(TEXT), load_images(config))
+
+
+def test_a_given_architecture_needs_no_search(tmp_path):
+    assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=TEXT))] == [TEXT]
+    json_text = Cell.from_text(TEXT).to_json()
+    assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=json_text))] == [TEXT]
+
+
+def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_path):
+    for text, all_ends in (("darts_v2", True), ("zoo:enas", False), (zoo_cell("enas").architecture.to_integers(), False)):
+        config = configured(tmp_path, architecture=text, train_filters=4, train_cells=8, train_auxiliary=True, train_drop_path=0.2, train_dropout=0.1)
+        [chosen], data = chosen_architectures(config), load_images(config)
+        network = final_network(config, chosen, data)
+        assert (network.all_ends, network.filters, network.cells, network.drop_path, network.dropout) == (all_ends, 4, 8, 0.2, 0.1)
+        assert len(outline_of(network, data.image_shape, training=True).weights) > len(outline_of(network, data.image_shape).weights)
+        assert space_of(config, chosen).vocabulary[0] == "prev"
+
+
+def test_a_pair_of_cells_with_another_number_of_reductions_is_refused(tmp_path):
+    config = configured(tmp_path, architecture="darts_v2", train_reductions=1)
+    with pytest.raises(ValueError, match="`train_reductions`. Expected 2"):
+        final_network(config, chosen_architectures(config)[0], load_images(config))
+
+
+def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path):
+    small = {"fraction": 0.1, "train_filters": 4, "train_cells": 3, "train_epochs": 1, "warmup_epochs": 0, "train_batch_size": 32}
+    results = train_best(configured(tmp_path, architecture="darts_v2", **small))
+    folder = tmp_path / "exp" / "quick" / "final"
+    assert results["models"][0]["architecture"] == "zoo:darts_v2"
+    assert set(json.loads((folder / "architecture.json").read_text())) == {"normal", "reduction"}
+    assert (folder / "figures" / "architecture.png").stat().st_size > 5000
+    again = evaluate_again(configured(tmp_path, evaluate_model=str(folder / "models" / "rank1.keras"), **small))
+    assert again["test_accuracy"] == results["test_accuracy"]
+
+
+def test_a_given_architecture_with_an_unknown_operation_names_the_nearest(tmp_path):
+    with pytest.raises(ValueError, match="conv3x3"):
+        chosen_architectures(configured(tmp_path, architecture="prev:conv3x4 + prev:identity"))
+
+
+def test_final_training_without_search_says_what_to_run(tmp_path):
+    with pytest.raises(ValueError, match="notebook 02"):
+        chosen_architectures(configured(tmp_path))
+
+
+def test_both_controllers_get_the_same_budgets(tmp_path):
+    config = configured(tmp_path, search_epochs=2, search_fraction=0.5, final_epochs=5)
+    space = cell_space(config)
+    ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
+    assert isinstance(ours, AlphaXENAS) and isinstance(random, Rounds) and isinstance(random.strategy, RandomSearch)
+    assert ours.ask().budget == random.ask().budget
+
+
+def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
+    config = configured(
+        tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2, search_children=2, filters=4, cells=1, reductions=0,
+        blocks=1, lstm_steps=2, fraction=0.2,
+    )
+    results = search(config, "alphaxenas", 0)
+    assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("controller", [name for name in CONTROLLERS if name not in ("alphaxenas", "random")])
+def test_every_controller_searches_images(tmp_path, controller):
+    config = configured(
+        tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2, search_children=3, filters=4, cells=1, reductions=0,
+        blocks=1, operations=["conv1x1", "identity"], fraction=0.2,
+    )
+    results = search(config, controller, 0)
+    assert (results["iterations"], results["evaluations"], results["failed"]) == (2, 8, 0)
+
+
+def test_controllers_take_their_parameters(tmp_path):
+    config = configured(tmp_path, evolution_population=7, evolution_sample=3, uct_exploration=0.4, alphax_rollouts=2)
+    space = cell_space(config)
+    evolution, uct, alphax = (make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax"))
+    assert (evolution._size, evolution._sample) == (7, 3)
+    assert (uct.nodes._exploration, alphax._rollouts) == (0.4, 2)
+
+
+def test_a_dry_run_needs_a_limit_that_counts_something(tmp_path):
+    with pytest.raises(ParameterError, match="iterations"):
+        configured(tmp_path, search_epochs=0, final_epochs=0)
+
+
+def test_finals_from_scratch_need_a_budget_of_their_own_beside_shared_weights(tmp_path):
+    same = {"search_epochs": 2, "search_fraction": 0.5, "final_epochs": 2, "final_fraction": 0.5}
+    with pytest.raises(ParameterError, match="`final_weights`. Expected 'shared'"):
+        configured(tmp_path, **same)
+    for allowed in ({"final_weights": "shared"}, {"space": "chain"}, {"final_epochs": 3}):
+        configured(tmp_path, **same | allowed)
+
+
+def test_a_uniform_share_needs_children_drawn_per_game(tmp_path):
+    with pytest.raises(ParameterError, match="uniform_share"):
+        configured(tmp_path, search_children=0, uniform_share=0.5)
+
+
+def test_cutout_without_augmentation_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="augment"):
+        configured(tmp_path, augment=False, cutout=4)
+
+
+def test_tensorflow_is_prepared_twice_without_complaint():
+    assert prepare_tensorflow(0)[0].startswith("CPU")
+    assert prepare_tensorflow(0) == prepare_tensorflow(0)
+
+
+def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
+    config = configured(
+        tmp_path, train_learning_rate=0.05, train_lowest_learning_rate=0.0001, train_restart_epochs=10, train_restart_growth=2, train_average=0.999,
+        train_gradient_clip=5.0, train_label_smoothing=0.1, train_weight_decay=2e-4, warmup_epochs=0, momentum=0.8, train_precision="bfloat16",
+    )
+    recipe = final_recipe(config, 630)
+    assert (recipe.restart, recipe.restart_growth, recipe.average, recipe.momentum) == (10 / 630, 2.0, 0.999, 0.8)
+    assert (recipe.gradient_clip, recipe.label_smoothing, recipe.weight_decay, recipe.precision) == (5.0, 0.1, 2e-4, "bfloat16")
+    assert recipe.rate_at(10 / 630) == 0.05 and recipe.rate_at(9.999 / 630) == pytest.approx(0.0001, rel=1e-2)
+    plain = final_recipe(configured(tmp_path), 20)
+    assert (plain.restart, plain.average, plain.final_learning_rate, plain.warmup) == (0.0, 0.0, 0.0, 0.05)
+
+
+@pytest.mark.parametrize("name, value", [("train_lowest_learning_rate", 0.06), ("train_devices", 65), ("train_restart_growth", 0.5), ("export_formats", [])])
+def test_impossible_training_parameters_are_refused(tmp_path, name, value):
+    with pytest.raises(ParameterError, match=name):
+        configured(tmp_path, **{name: value})
+
+
+def test_more_devices_than_there_are_stop_before_training(tmp_path):
+    config = configured(tmp_path, architecture="prev:conv1x1 + prev2:identity", fraction=0.2, train_devices=64)
+    with pytest.raises(ValueError, match="`devices`.*Received: 64"):
+        train_best(config)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    small = {"fraction": 0.2, "train_filters": 2, "train_cells": 1, "train_reductions": 0, "train_epochs": 2, "warmup_epochs": 0}
+    given = "prev:conv1x1 + prev2:identity"
+    train_best(configured(tmp_path, architecture=given, **small))
+    path = str(sorted((tmp_path / "exp" / "quick" / "final" / "checkpoints").glob("step-*.npz"))[0])
+    assert evaluate_again(configured(tmp_path, evaluate_model=path, **small))["headline"].endswith(f"of {given}")
+    with pytest.raises(ValueError, match="another architecture. Expected .*conv3x3.*Received: 'prev:conv1x1"):
+        evaluate_again(configured(tmp_path, evaluate_model=path, architecture="prev:conv3x3 + prev2:identity", **small))
+    with pytest.raises(ValueError, match="does not fit the network of these parameters"):
+        evaluate_again(configured(tmp_path, evaluate_model=path, **{**small, "train_filters": 4}))
