@@ -1,7 +1,6 @@
 """AlphaXENAS: neural architecture search by Monte Carlo tree search guided by an LSTM, over children that share weights.
 
-The rooms: `spaces` (what can be built), `controllers` (what to try next), `children` (networks), `data`, `evaluators`
-(how good is it), `runs` (what survives the process), `report` (figures and tables), and `coach` (the loop).
+Read `contracts`, `seeds` and `coach` first, in this order; docs/architecture.md is the map of the packages.
 Importing this package imports neither TensorFlow nor NumPy.
 """
 

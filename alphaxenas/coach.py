@@ -1,9 +1,9 @@
 """The match: ask -> evaluate -> tell -> record, for any controller, search space and evaluator.
 
-Whatever ends a run, the same call continues it. Per trial the journal line comes first (flushed and fsynced), then, every
-`checkpoint_every` evaluated children, a checkpoint of controller and evaluator. A continued run restores the newest valid
-checkpoint and plays on; journal lines beyond it are played again, which gives the same records, so they are compared
-instead of being written twice. Nothing that decides anything reads a clock, except the limit on minutes.
+Whatever ends a run, the same call continues it. Per trial the journal line comes first (flushed and fsynced), then,
+every `checkpoint_every` evaluated children, a checkpoint of controller and evaluator. A continued run restores the
+newest valid checkpoint and plays on; journal lines beyond it are played again, which gives the same records, so they
+are compared instead of being written twice. Nothing that decides anything reads a clock, except the limit on minutes.
 """
 
 from __future__ import annotations
@@ -49,8 +49,18 @@ class Coach:
         grace_seconds: How long the child in training may take after SIGTERM before it is given up.
     """
 
-    def __init__(self, space: SearchSpace, controller: Controller, evaluator: Evaluator, folder: RunFolder, iterations: int = 0,
-                 trials: int = 0, max_minutes: float = 0.0, checkpoint_every: int = 1, grace_seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        controller: Controller,
+        evaluator: Evaluator,
+        folder: RunFolder,
+        iterations: int = 0,
+        trials: int = 0,
+        max_minutes: float = 0.0,
+        checkpoint_every: int = 1,
+        grace_seconds: float = 20.0,
+    ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
         self._checkpoint_every, self._grace_seconds = checkpoint_every, grace_seconds
@@ -150,11 +160,21 @@ class Coach:
         if proposal.purpose == "final" and outcome.status == "ok":
             self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
         record = {
-            "trial": len(self._records), "purpose": proposal.purpose, "tokens": list(map(int, proposal.tokens)),
-            "architecture": str(architecture), "key": key, "epochs": proposal.budget.epochs, "fraction": proposal.budget.fraction,
-            "status": outcome.status, "reward": outcome.reward, "reason": outcome.reason, "metrics": dict(outcome.metrics),
-            "best": self._best, "diagnostics": _finite(self._controller.diagnostics()),
-            "seconds": round(seconds, 3), "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "trial": len(self._records),
+            "purpose": proposal.purpose,
+            "tokens": list(map(int, proposal.tokens)),
+            "architecture": str(architecture),
+            "key": key,
+            "epochs": proposal.budget.epochs,
+            "fraction": proposal.budget.fraction,
+            "status": outcome.status,
+            "reward": outcome.reward,
+            "reason": outcome.reason,
+            "metrics": dict(outcome.metrics),
+            "best": self._best,
+            "diagnostics": _finite(self._controller.diagnostics()),
+            "seconds": round(seconds, 3),
+            "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
         self._store(record)
         self._count(record)
@@ -171,8 +191,10 @@ class Coach:
                 return
             self._to_repeat = []
             self._folder.journal.keep(record["trial"])
-            message = (f"trial {record['trial']} came out differently when repeated (reward {stored['reward']} before, "
-                       f"{record['reward']} now), as it may on a GPU: the new records replace the old ones from here on")
+            message = (
+                f"trial {record['trial']} came out differently when repeated (reward {stored['reward']} before, "
+                f"{record['reward']} now), as it may on a GPU: the new records replace the old ones from here on"
+            )
             _log.warning("%s: %s", self._folder.name, message)
             self._folder.log(message)
         self._folder.journal.append(record)
@@ -189,7 +211,8 @@ class Coach:
             self._trained += budget.epochs > 0
             proposal = Proposal(record["trial"], tuple(record["tokens"]), budget, record["purpose"])
             self._known[record["key"], budget] = Outcome(
-                proposal, record["reward"], record["status"], record["metrics"], record["seconds"], record["reason"])
+                proposal, record["reward"], record["status"], record["metrics"], record["seconds"], record["reason"]
+            )
 
     def _show(self, record: dict[str, Any], architecture: Any, improved: bool) -> None:
         """The log line, the curves, and a picture of a new best architecture."""
@@ -204,25 +227,42 @@ class Coach:
         events = self._folder.events
         events.scalars(step, scalars)
         if improved:
-            events.text(step, "best/architecture", f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}")
+            events.text(
+                step,
+                "best/architecture",
+                f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}",
+            )
             events.picture(step, "best/cell", picture(self._space, architecture))
         score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
-        cost = "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
+        cost = (
+            "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
+        )
         best = "" if self._best is None else f" | best {self._best:.4f}"
-        parts = [f"trial {step} {record['purpose']} {score} ({cost}){best}", record["architecture"], self._controller.beliefs()]
+        parts = [
+            f"trial {step} {record['purpose']} {score} ({cost}){best}",
+            record["architecture"],
+            self._controller.beliefs(),
+        ]
         self._folder.log(" | ".join(parts))
 
     def _checkpoint(self) -> None:
-        self._folder.checkpoints.save(len(self._records), {
-            "controller": self._controller.state(), "evaluator": self._evaluator.state(), "elapsed": self._elapsed(),
-        })
+        self._folder.checkpoints.save(
+            len(self._records),
+            {"controller": self._controller.state(), "evaluator": self._evaluator.state(), "elapsed": self._elapsed()},
+        )
         self._since_checkpoint = 0
 
     def _elapsed(self) -> float:
         return self._elapsed_before + time.monotonic() - self._started
 
     def _done(self) -> int:
-        return self._trained if self._limits["trials"] else self._games if self._limits["iterations"] else len(self._records)
+        return (
+            self._trained
+            if self._limits["trials"]
+            else self._games
+            if self._limits["iterations"]
+            else len(self._records)
+        )
 
     def _reason_to_stop(self) -> str:
         """Why the run is over; empty while it goes on."""
@@ -240,14 +280,21 @@ class Coach:
             self._checkpoint()
         ranked: dict[str, dict[str, Any]] = {}
         rated = [record for record in self._records if record["status"] == "ok" and record["purpose"] != "refresh"]
-        for record in sorted(rated, key=lambda record: (record["purpose"] != "final", -record["reward"], record["trial"])):
+        for record in sorted(
+            rated, key=lambda record: (record["purpose"] != "final", -record["reward"], record["trial"])
+        ):
             ranked.setdefault(record["key"], record)
         best = list(ranked.values())[:BEST_KEPT]
         score = f"best validation accuracy {best[0]['reward']:.4f}" if best else "no child could be evaluated"
         results = {
-            "headline": f"{score} after {self._trained} trained children", "reason": reason, "best": best, "trained": self._trained,
-            "iterations": self._games, "evaluations": len(self._records),
-            "failed": sum(record["status"] == "failed" for record in self._records), "seconds": round(self._elapsed(), 1),
+            "headline": f"{score} after {self._trained} trained children",
+            "reason": reason,
+            "best": best,
+            "trained": self._trained,
+            "iterations": self._games,
+            "evaluations": len(self._records),
+            "failed": sum(record["status"] == "failed" for record in self._records),
+            "seconds": round(self._elapsed(), 1),
         }
         self._folder.write_results(results)
         self._folder.log(f"finished ({reason}): {results['headline']}, {results['seconds']:.0f} s")
@@ -264,7 +311,9 @@ def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:
-    """Plain numbers without NaN (a correlation of too few points, the loss of a failed child), which JSON does not know."""
+    """Plain numbers without NaN (a correlation of too few points, the loss of a failed child), which JSON does not
+    know.
+    """
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
@@ -280,5 +329,14 @@ def picture(space: SearchSpace, architecture: Any) -> bytes:
 
 
 def _progress_bar(total: int, done: int) -> tqdm:
-    return tqdm(total=total or None, initial=done, unit="child", file=sys.stderr, mininterval=10.0, maxinterval=math.inf,
-                miniters=1, ascii=True, ncols=100)
+    return tqdm(
+        total=total or None,
+        initial=done,
+        unit="child",
+        file=sys.stderr,
+        mininterval=10.0,
+        maxinterval=math.inf,
+        miniters=1,
+        ascii=True,
+        ncols=100,
+    )

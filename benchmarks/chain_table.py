@@ -1,17 +1,19 @@
-"""All 1,296 networks of titu1994's space, each trained once from scratch on CIFAR-10 at a small budget, as a table to search in.
+"""All 1,296 networks of titu1994's space, each trained once from scratch on CIFAR-10 at a small budget, as a table to
+search in.
 
     python benchmarks/chain_table.py --data-dir data --out chain_table [--epochs 1] [--fraction 0.1] [--side 16]
-    python benchmarks/sample_efficiency.py --table chain_table/chain_table.csv --code code --signal validation_accuracy --cost seconds
+    python benchmarks/sample_efficiency.py --table chain_table/chain_table.csv --code code --signal validation_accuracy
+    --cost seconds
 
-A code is kernel-filters-kernel-filters-... of the four layers, e.g. 3-64-3-64-3-32-3-64. Every network starts from the same
-seed, sees the same images in the same order (a tenth of the training images, once) and is scored on all 5,000 validation images;
-the test images are not read. Images are halved to 16x16 by averaging, unless `--side 32`, so that a network costs one to two seconds
-of one core. At this budget accuracies are far below what the networks reach in the end: the table is for comparing
-controllers, not for statements about networks.
+A code is kernel-filters-kernel-filters-... of the four layers, e.g. 3-64-3-64-3-32-3-64. Every network starts from the
+same seed, sees the same images in the same order (a tenth of the training images, once) and is scored on all 5,000
+validation images; the test images are not read. Images are halved to 16x16 by averaging, unless `--side 32`, so that a
+network costs one to two seconds of one core. At this budget accuracies are far below what the networks reach in the
+end: the table is for comparing controllers, not for statements about networks.
 
-Every result is appended to OUT/trials.jsonl at once; the same command goes on where it was stopped, in an order drawn by the
-seed, so that a part of the results is a sample of all. The CSV is written when all are there. `seconds` is processor time.
-Prints JSON last.
+Every result is appended to OUT/trials.jsonl at once; the same command goes on where it was stopped, in an order drawn
+by the seed, so that a part of the results is a sample of all. The CSV is written when all are there. `seconds` is
+processor time. Prints JSON last.
 """
 
 from __future__ import annotations
@@ -49,12 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "trials.jsonl")
-    settings = {name: getattr(options, name) for name in ("dataset", "epochs", "fraction", "side", "batch_size", "learning_rate", "seed")}
+    settings = {
+        name: getattr(options, name)
+        for name in ("dataset", "epochs", "fraction", "side", "batch_size", "learning_rate", "seed")
+    }
     stored = journal.read()
     if not stored:
         journal.append(settings)
     elif stored[0] != settings:
-        print(f"chain_table: {folder} holds results of other settings: {stored[0]}. Received: {settings}", file=sys.stderr)
+        print(
+            f"chain_table: {folder} holds results of other settings: {stored[0]}. Received: {settings}", file=sys.stderr
+        )
         return 1
     done = {record["code"]: record for record in stored[1:]}
     space = convolution_chains()
@@ -75,11 +82,21 @@ def main(arguments: list[str] | None = None) -> int:
         write_atomically(folder / FILE, as_csv(rows).encode())
     rewards = np.array([row["validation_accuracy"] for row in rows])
     best = rows[int(rewards.argmax())]
-    print(json.dumps({
-        **settings, "networks": len(rows), "of": space.size(), "complete": len(rows) == space.size(), "best": best["code"],
-        "best_validation_accuracy": float(rewards.max()), "mean": round(float(rewards.mean()), 4), "worst": float(rewards.min()),
-        "mean_seconds": round(float(np.mean([row["seconds"] for row in rows])), 2),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                **settings,
+                "networks": len(rows),
+                "of": space.size(),
+                "complete": len(rows) == space.size(),
+                "best": best["code"],
+                "best_validation_accuracy": float(rewards.max()),
+                "mean": round(float(rewards.mean()), 4),
+                "worst": float(rewards.min()),
+                "mean_seconds": round(float(np.mean([row["seconds"] for row in rows])), 2),
+            }
+        )
+    )
     return 0
 
 
@@ -125,7 +142,14 @@ def _evaluator(space: object, options: argparse.Namespace) -> object:
         data = halved(data)
     recipe = Recipe(options.learning_rate, weight_decay=0.0, gradient_clip=0.0, optimizer="adam")
     return TrainedEvaluator(
-        space, lambda chain: convolution_chain(chain, data.num_classes), data, recipe, options.batch_size, options.seed, share_weights=False, augment=False
+        space,
+        lambda chain: convolution_chain(chain, data.num_classes),
+        data,
+        recipe,
+        options.batch_size,
+        options.seed,
+        share_weights=False,
+        augment=False,
     )
 
 
@@ -137,14 +161,21 @@ def _trained(space: object, evaluator: object, tokens: tuple[int, ...], options:
     if outcome.status != "ok":
         raise RuntimeError(f"{space.decode(tokens)} failed: {outcome.reason}")
     return {
-        "code": code_of(space.decode(tokens)), "validation_accuracy": round(outcome.reward, 6), "parameters": int(outcome.metrics["parameters"]),
-        "seconds": round(time.process_time() - begin, 3), "loss": round(outcome.metrics["loss"], 5),
-    }  # fmt: skip
+        "code": code_of(space.decode(tokens)),
+        "validation_accuracy": round(outcome.reward, 6),
+        "parameters": int(outcome.metrics["parameters"]),
+        "seconds": round(time.process_time() - begin, 3),
+        "loss": round(outcome.metrics["loss"], 5),
+    }
 
 
 def _all_chains(space: object, tokens: tuple[int, ...] = ()) -> list:
     actions = space.legal_actions(tokens)
-    return [chain for action in actions for chain in _all_chains(space, (*tokens, action))] if actions else [space.decode(tokens)]
+    return (
+        [chain for action in actions for chain in _all_chains(space, (*tokens, action))]
+        if actions
+        else [space.decode(tokens)]
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -153,7 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of the data set [%(default)s]")
     parser.add_argument("--dataset", default="cifar10", choices=("cifar10", "cifar100"), help="[%(default)s]")
     parser.add_argument("--epochs", type=int, default=1, help="passes [%(default)s]")
-    parser.add_argument("--fraction", type=float, default=0.1, help="share of the training images in a pass [%(default)s]")
+    parser.add_argument(
+        "--fraction", type=float, default=0.1, help="share of the training images in a pass [%(default)s]"
+    )
     parser.add_argument("--side", type=int, default=16, choices=(16, 32), help="of the images [%(default)s]")
     parser.add_argument("--batch-size", type=int, default=32, help="[%(default)s]")
     parser.add_argument("--learning-rate", type=float, default=0.003, help="Adam's [%(default)s]")

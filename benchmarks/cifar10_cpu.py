@@ -2,8 +2,8 @@
 
     python benchmarks/cifar10_cpu.py [--run cifar10-cpu] [--seed 0] [--data-dir data]
 
-The run is stored in exp/<run>/ and continued or reused when it is there. Prints JSON last: test accuracy of the searched
-network, validation accuracies, and minutes of search and final training as recorded by the run itself.
+The run is stored in exp/<run>/ and continued or reused when it is there. Prints JSON last: test accuracy of the
+searched network, validation accuracies, and minutes of search and final training as recorded by the run itself.
 """
 
 from __future__ import annotations
@@ -36,13 +36,24 @@ def main() -> None:
     found = search(config, "alphaxenas", config.run.seed, data)
     final = train_best(config, data)
     model = final["models"][final["chosen"]]
-    print(json.dumps({
-        "run": options.run, "seed": options.seed, "test_accuracy": final["test_accuracy"], "test_images": final["test_images"],
-        "validation_accuracy": model["validation_accuracy"], "architecture": model["architecture"],
-        "parameters": model["parameters"], "multiply_adds": model["multiply_adds"], "trained_children": found["trained"],
-        "search_minutes": found["seconds"] / 60, "training_minutes": final["seconds"] / 60,
-        "minutes": (found["seconds"] + final["seconds"]) / 60,
-    }))
+    print(
+        json.dumps(
+            {
+                "run": options.run,
+                "seed": options.seed,
+                "test_accuracy": final["test_accuracy"],
+                "test_images": final["test_images"],
+                "validation_accuracy": model["validation_accuracy"],
+                "architecture": model["architecture"],
+                "parameters": model["parameters"],
+                "multiply_adds": model["multiply_adds"],
+                "trained_children": found["trained"],
+                "search_minutes": found["seconds"] / 60,
+                "training_minutes": final["seconds"] / 60,
+                "minutes": (found["seconds"] + final["seconds"]) / 60,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

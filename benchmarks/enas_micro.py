@@ -1,14 +1,18 @@
-"""ENAS's micro space at CPU size: what shared weights say about accuracy from scratch, and whether the derived cell is any better.
+"""ENAS's micro space at CPU size: what shared weights say about accuracy from scratch, and whether the derived cell is
+any better.
 
-    python benchmarks/enas_micro.py [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 5] [--epochs 8] [-p NAME VALUE]...
+    python benchmarks/enas_micro.py [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 5] [--epochs 8] [-p
+    NAME VALUE]...
 
 1. Shared weights are trained with uniformly drawn architectures, the policy on their ratings, and cells are derived
-   (`alphaxenas.pipelines.enas.search`; by default 8 filters, 3 cells, a stem of stride 2, a tenth of CIFAR-10's training images).
-2. `--architectures` random architectures are rated with the shared weights, all on all validation images, and trained from
-   scratch for `--epochs` epochs at the same size. Spearman's correlation of the two, with its bootstrap interval.
-3. ENAS retrains what it derives and takes the best; random search may retrain as many. So of the `--retrained` best derived
-   architectures and of as many random ones, that with the highest accuracy from scratch is chosen (seed 0), and the two chosen
-   ones are compared by `--seeds` further trainings each, from other seeds: neither gains from the luck it was chosen by.
+   (`alphaxenas.pipelines.enas.search`; by default 8 filters, 3 cells, a stem of stride 2, a tenth of CIFAR-10's
+   training images).
+2. `--architectures` random architectures are rated with the shared weights, all on all validation images, and trained
+   from scratch for `--epochs` epochs at the same size. Spearman's correlation of the two, with its bootstrap interval.
+3. ENAS retrains what it derives and takes the best; random search may retrain as many. So of the `--retrained` best
+   derived architectures and of as many random ones, that with the highest accuracy from scratch is chosen (seed 0), and
+   the two chosen ones are compared by `--seeds` further trainings each, from other seeds: neither gains from the luck
+   it was chosen by.
 
 Test images are not touched. Everything is recorded in exp/<run>/, and the same command continues. Prints JSON last.
 """
@@ -27,9 +31,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 DEFAULTS = {
-    "dataset": "cifar10", "fraction": 0.1, "filters": 8, "cells": 3, "stem_stride": 2, "batch_size": 32, "learning_rate": 0.05,
-    "enas_rounds": 15, "enas_sampling": "uniform", "enas_policy_steps": 4, "enas_samples": 4, "enas_reward_images": 1000, "enas_derive": 40,
-}  # fmt: skip
+    "dataset": "cifar10",
+    "fraction": 0.1,
+    "filters": 8,
+    "cells": 3,
+    "stem_stride": 2,
+    "batch_size": 32,
+    "learning_rate": 0.05,
+    "enas_rounds": 15,
+    "enas_sampling": "uniform",
+    "enas_policy_steps": 4,
+    "enas_samples": 4,
+    "enas_reward_images": 1000,
+    "enas_derive": 40,
+}
 RESAMPLES = 10_000
 
 
@@ -62,15 +77,31 @@ def main() -> None:
     single = {str(one): scratch.accuracy(one, 0) for one in (*drawn, *derived)}
     sides = {"derived": derived, "random": drawn[: options.retrained]}
     chosen = {side: max(group, key=lambda one: single[str(one)]) for side, group in sides.items()}
-    again = {side: [scratch.accuracy(one, seed) for seed in range(1, options.seeds + 1)] for side, one in chosen.items()}
-    print(json.dumps({
-        "benchmark": "enas_micro", "run": options.run, "epochs": options.epochs, **correlation(shared, [single[str(one)] for one in drawn]),
-        **{side: {
-            "retrained": len(group), "mean": round(float(np.mean([single[str(one)] for one in group])), 4), "chosen": str(chosen[side]),
-            "chosen_by": round(single[str(chosen[side])], 4), "again": again[side], "again_mean": round(float(np.mean(again[side])), 4),
-        } for side, group in sides.items()},
-        **difference(again["derived"], again["random"]),
-    }))  # fmt: skip
+    again = {
+        side: [scratch.accuracy(one, seed) for seed in range(1, options.seeds + 1)] for side, one in chosen.items()
+    }
+    print(
+        json.dumps(
+            {
+                "benchmark": "enas_micro",
+                "run": options.run,
+                "epochs": options.epochs,
+                **correlation(shared, [single[str(one)] for one in drawn]),
+                **{
+                    side: {
+                        "retrained": len(group),
+                        "mean": round(float(np.mean([single[str(one)] for one in group])), 4),
+                        "chosen": str(chosen[side]),
+                        "chosen_by": round(single[str(chosen[side])], 4),
+                        "again": again[side],
+                        "again_mean": round(float(np.mean(again[side])), 4),
+                    }
+                    for side, group in sides.items()
+                },
+                **difference(again["derived"], again["random"]),
+            }
+        )
+    )
 
 
 def rated(config, architectures, data) -> list[float]:
@@ -90,10 +121,19 @@ def rated(config, architectures, data) -> list[float]:
     with open_stage(config, "enas-rated", config.parameters("data", "child", "enas")) as folder:
         known = {record["architecture"]: record["reward"] for record in folder.journal.read()}
         if not all(str(one) in known for one in architectures):
-            supernet = Supernet(enas_supernetwork(config, "micro", data.num_classes), data.image_shape, child_recipe(config), config.run.seed)
-            supernet.restore(Checkpoints(Path(config.run.exp_dir) / config.run.run / stage / "checkpoints").load()[1]["supernet"])
+            supernet = Supernet(
+                enas_supernetwork(config, "micro", data.num_classes),
+                data.image_shape,
+                child_recipe(config),
+                config.run.seed,
+            )
+            supernet.restore(
+                Checkpoints(Path(config.run.exp_dir) / config.run.run / stage / "checkpoints").load()[1]["supernet"]
+            )
             training = Batches.of(data, "train", config.child.batch_size)
-            calibration = list(itertools.islice(training.epoch(config.run.seed, 0, 1.0, ("rated",)), CALIBRATION_BATCHES))
+            calibration = list(
+                itertools.islice(training.epoch(config.run.seed, 0, 1.0, ("rated",)), CALIBRATION_BATCHES)
+            )
             validation = Batches.of(data, "validation", EVALUATION_BATCH)
             for one in architectures:
                 if str(one) not in known:
@@ -118,20 +158,43 @@ class Scratch:
         from alphaxenas.pipelines.search import open_stage
 
         config, data = self._config, self._data
-        parameters = {**config.parameters("data", "child"), "enas_nodes": config.enas.enas_nodes, "epochs": self._options.epochs}
+        parameters = {
+            **config.parameters("data", "child"),
+            "enas_nodes": config.enas.enas_nodes,
+            "epochs": self._options.epochs,
+        }
         with open_stage(config, "enas-scratch", parameters) as folder:
             if self._known is None:
-                self._known = {(record["architecture"], record["seed"]): record["reward"] for record in folder.journal.read()}
+                self._known = {
+                    (record["architecture"], record["seed"]): record["reward"] for record in folder.journal.read()
+                }
             if (str(architecture), seed) not in self._known:
                 space, network = enas_space(config, "micro"), enas_supernetwork(config, "micro", data.num_classes)
                 evaluator = TrainedEvaluator(
-                    space, network.network, data, child_recipe(config), config.child.batch_size, seed, share_weights=False, augment=config.data.augment
-                )  # fmt: skip
+                    space,
+                    network.network,
+                    data,
+                    child_recipe(config),
+                    config.child.batch_size,
+                    seed,
+                    share_weights=False,
+                    augment=config.data.augment,
+                )
                 outcome = evaluator.evaluate(Proposal(0, space.encode(architecture), Budget(self._options.epochs)))
-                record = {"architecture": str(architecture), "seed": seed, "reward": outcome.reward, "status": outcome.status, "seconds": outcome.seconds}
+                record = {
+                    "architecture": str(architecture),
+                    "seed": seed,
+                    "reward": outcome.reward,
+                    "status": outcome.status,
+                    "seconds": outcome.seconds,
+                }
                 folder.journal.append({**record, "parameters": outcome.metrics["parameters"]})
                 self._known[str(architecture), seed] = outcome.reward
-                print(f"{len(self._known)} trained from scratch: {outcome.reward:.4f}, {outcome.seconds:.0f} s", file=sys.stderr, flush=True)
+                print(
+                    f"{len(self._known)} trained from scratch: {outcome.reward:.4f}, {outcome.seconds:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
         return self._known[str(architecture), seed]
 
 
@@ -146,7 +209,8 @@ def correlation(shared: list[float], single: list[float]) -> dict:
         if np.ptp(shared[chosen]) and np.ptp(single[chosen]):
             resampled.append(spearmanr(shared[chosen], single[chosen]).statistic)
     return {
-        "architectures": len(shared), "spearman": round(float(spearmanr(shared, single).statistic), 3),
+        "architectures": len(shared),
+        "spearman": round(float(spearmanr(shared, single).statistic), 3),
         "interval": [round(float(bound), 3) for bound in np.percentile(resampled, [2.5, 97.5])],
         "shared": [round(float(value), 4) for value in (shared.mean(), shared.std(ddof=1))],
         "scratch": [round(float(value), 4) for value in (single.mean(), single.std(ddof=1))],
@@ -154,9 +218,16 @@ def correlation(shared: list[float], single: list[float]) -> dict:
 
 
 def difference(first: list[float], second: list[float]) -> dict:
-    """Mean difference, and its standard error: the seeds are other initial weights, so the two sides are independent samples."""
-    error = np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)) if len(first) > 1 else None
-    return {"derived_minus_random": round(float(np.mean(first) - np.mean(second)), 4), "standard_error": error and round(float(error), 4)}
+    """Mean difference, and its standard error: the seeds are other initial weights, so the two sides are independent
+    samples.
+    """
+    error = (
+        np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)) if len(first) > 1 else None
+    )
+    return {
+        "derived_minus_random": round(float(np.mean(first) - np.mean(second)), 4),
+        "standard_error": error and round(float(error), 4),
+    }
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""A training step with a fresh architecture each time against a step of one fixed architecture, and memory over many steps.
+"""A training step with a fresh architecture each time against a step of one fixed architecture, and memory over many
+steps.
 
-    python benchmarks/fresh_architecture.py [--space micro|macro] [--filters 20] [--cells 8] [--side 32] [--batch 64] [--steps 2000]
+    python benchmarks/fresh_architecture.py [--space micro|macro] [--filters 20] [--cells 8] [--side 32] [--batch 64]
+    [--steps 2000]
 
-Random architectures are stepped in turn by the supernet (one graph, a switch for every choice) and by their own networks (a
-graph of their own, traced before), the same images, the same process, the same threads. Processor time is compared as well
-as wall time, because only the former means something on a machine that is shared. Then the supernet takes `--steps` steps,
-a fresh random architecture at each, while resident memory is followed. Targets: a ratio of at most 1.5, and at most 50 MiB
-more at the end than after a tenth of the steps. Prints JSON last.
+Random architectures are stepped in turn by the supernet (one graph, a switch for every choice) and by their own
+networks (a graph of their own, traced before), the same images, the same process, the same threads. Processor time is
+compared as well as wall time, because only the former means something on a machine that is shared. Then the supernet
+takes `--steps` steps, a fresh random architecture at each, while resident memory is followed. Targets: a ratio of at
+most 1.5, and at most 50 MiB more at the end than after a tenth of the steps. Prints JSON last.
 """
 
 from __future__ import annotations
@@ -52,7 +54,17 @@ def main() -> None:
     print(f"{supernet.parameters:,} weights of all architectures", file=sys.stderr, flush=True)
     found = ratios(options, supernet, [space.sample(rng) for _ in range(options.architectures)])
     found |= memory(options, supernet, space, rng) if options.steps else {}
-    print(json.dumps({"benchmark": "fresh_architecture", **vars(options), **found, "target_ratio": TARGET_RATIO, "target_mib": TARGET_MIB}))
+    print(
+        json.dumps(
+            {
+                "benchmark": "fresh_architecture",
+                **vars(options),
+                **found,
+                "target_ratio": TARGET_RATIO,
+                "target_mib": TARGET_MIB,
+            }
+        )
+    )
 
 
 def spaces(options):
@@ -95,14 +107,19 @@ def ratios(options, supernet, architectures) -> dict:
             for kind, step in enumerate((child.train_step, lambda *given: supernet.train_step(one, *given))):
                 begin, spent = time.perf_counter(), time.process_time()
                 step(images, labels, 0.01)
-                wall[kind, repeat, number], processor[kind, repeat, number] = time.perf_counter() - begin, time.process_time() - spent
+                wall[kind, repeat, number], processor[kind, repeat, number] = (
+                    time.perf_counter() - begin,
+                    time.process_time() - spent,
+                )
     found = {"seconds_to_trace": round(traced, 1)}
     for name, times in (("wall", wall), ("processor", processor)):
         fixed, fresh = times.min(1)
         found |= {
-            f"fixed_{name}_ms": round(1e3 * float(fixed.mean()), 1), f"fresh_{name}_ms": round(1e3 * float(fresh.mean()), 1),
-            f"ratio_{name}": round(float(fresh.sum() / fixed.sum()), 3), f"largest_ratio_{name}": round(float((fresh / fixed).max()), 3),
-        }  # fmt: skip
+            f"fixed_{name}_ms": round(1e3 * float(fixed.mean()), 1),
+            f"fresh_{name}_ms": round(1e3 * float(fresh.mean()), 1),
+            f"ratio_{name}": round(float(fresh.sum() / fixed.sum()), 3),
+            f"largest_ratio_{name}": round(float((fresh / fixed).max()), 3),
+        }
     print(json.dumps(found), file=sys.stderr, flush=True)
     return found
 
@@ -118,7 +135,11 @@ def memory(options, supernet, space, rng) -> dict:
         if (step + 1) % every == 0:
             curve.append(round(process.memory_info().rss / 2**20, 1))
             print(f"{step + 1:5d} steps: {curve[-1]:7.1f} MiB", file=sys.stderr, flush=True)
-    return {"mib": curve, "growth_mib": round(curve[-1] - curve[1], 1), "memory_flat": curve[-1] - curve[1] <= TARGET_MIB}
+    return {
+        "mib": curve,
+        "growth_mib": round(curve[-1] - curve[1], 1),
+        "memory_flat": curve[-1] - curve[1] <= TARGET_MIB,
+    }
 
 
 if __name__ == "__main__":

@@ -53,9 +53,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     rng = np.random.default_rng(0)
-    part = Part(
-        rng.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8), rng.integers(0, 10, IMAGES).astype(np.int32)
-    )
+    part = Part(rng.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8), rng.integers(0, 10, IMAGES).astype(np.int32))
     mean, std = np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32)
     options = {
         "crop_flip": {"augment": True},

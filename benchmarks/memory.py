@@ -38,7 +38,9 @@ SIZES = {
 }
 
 
-def evaluator_of(space: CellSpace, side: int, channels: int, filters: int, cells: int, batch_size: int) -> TrainedEvaluator:
+def evaluator_of(
+    space: CellSpace, side: int, channels: int, filters: int, cells: int, batch_size: int
+) -> TrainedEvaluator:
     """An evaluator whose training epoch and validation are one batch of random images each."""
     rng = np.random.default_rng(0)
 

@@ -1,13 +1,14 @@
-"""How many queries controllers need on a table of trained architectures: mean, median, 95 % interval, share found, seconds.
+"""How many queries controllers need on a table of trained architectures: mean, median, 95 % interval, share found,
+seconds.
 
     python benchmarks/sample_efficiency.py --table nasbench201.csv.gz --code op_code --signal cifar10_test_200ep_mean \\
         --controllers random,evolution,local,uct,guided --seeds 200 --cap 20000 [--report COLUMN] [--cost COLUMN]
 
-A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`: the first
-alone; `--target 0.001`: in this top share of the table; `--target 94.0`, or `">=0.94"` below 1: at a signal of at least that), or at
-the cap, and then counts as the cap. The searches are stored in
-exp/<run>/study/ and continued by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit code: 0
-all searches are recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before any search.
+A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`:
+the first alone; `--target 0.001`: in this top share of the table; `--target 94.0`, or `">=0.94"` below 1: at a signal
+of at least that), or at the cap, and then counts as the cap. The searches are stored in exp/<run>/study/ and continued
+by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit code: 0 all searches are
+recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before any search.
 """
 
 from __future__ import annotations
@@ -34,8 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         table = TableChoice(
-            str(Path(options.table).expanduser().resolve()), options.code, options.signal, options.report, options.cost, options.space,
-            tuple(parse_where(text) for text in options.where), options.repeats, options.epochs, options.same_signal_and_report, options.name)
+            str(Path(options.table).expanduser().resolve()),
+            options.code,
+            options.signal,
+            options.report,
+            options.cost,
+            options.space,
+            tuple(parse_where(text) for text in options.where),
+            options.repeats,
+            options.epochs,
+            options.same_signal_and_report,
+            options.name,
+        )
         controllers = parse_controllers(options.controllers)
         parse_target(options.target)
         return _study(options, table, controllers)
@@ -54,14 +65,26 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
     processes = options.processes or len(os.sched_getaffinity(0))
     run = options.run or f"sample-{table.name}"
     check_study([table], controllers, range(options.seeds), options.cap, options.target)
-    with RunFolder.open(run, STAGE, {"cap": options.cap, "target": options.target}, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
+    with RunFolder.open(
+        run,
+        STAGE,
+        {"cap": options.cap, "target": options.target},
+        options.exp_dir,
+        options.tensorboard_dir,
+        options.overwrite,
+    ) as folder:
         failures = run_study(folder, [table], controllers, range(options.seeds), options.cap, options.target, processes)
         study = load_study(folder.path, [choice.label for choice in controllers], range(options.seeds), [table.name])
         found = report.as_json(study)
         results = {
-            "headline": report.headline(study), "table": table.description(), "target": options.target, "goals": study.goals.get(table.name), "cap": options.cap,
+            "headline": report.headline(study),
+            "table": table.description(),
+            "target": options.target,
+            "goals": study.goals.get(table.name),
+            "cap": options.cap,
             "seeds": options.seeds,
-            "controllers": found, "failures": failures,
+            "controllers": found,
+            "failures": failures,
         }
         if after:
             results["regret"] = _regret(report.regret_course(study, table.name), after)
@@ -80,7 +103,10 @@ def _regret(course: Course | None, after: Sequence[int]) -> dict[str, dict[str, 
     found = {}
     for queries in after:
         place = int(course.grid.searchsorted(queries, side="right")) - 1
-        columns = {label: [group[label][place] for group in (course.mean, course.low, course.high) if label in group] for label in course.mean}
+        columns = {
+            label: [group[label][place] for group in (course.mean, course.low, course.high) if label in group]
+            for label in course.mean
+        }
         found[str(queries)] = {label: [round(float(value), 6) for value in values] for label, values in columns.items()}
     return found
 
@@ -93,25 +119,64 @@ def _queries(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", required=True, metavar="FILE", help="CSV (also .csv.gz), nasbench101_20k.npz, or NAS-Bench-101 records (.tfrecord)")
-    parser.add_argument("--code", default="module_hash", metavar="COLUMN", help="column that says which architecture a row is [%(default)s]")
+    parser.add_argument(
+        "--table",
+        required=True,
+        metavar="FILE",
+        help="CSV (also .csv.gz), nasbench101_20k.npz, or NAS-Bench-101 records (.tfrecord)",
+    )
+    parser.add_argument(
+        "--code",
+        default="module_hash",
+        metavar="COLUMN",
+        help="column that says which architecture a row is [%(default)s]",
+    )
     parser.add_argument("--signal", required=True, metavar="COLUMN", help="column that the search sees")
-    parser.add_argument("--report", default="", metavar="COLUMN", help="column that is only reported, such as test accuracy")
+    parser.add_argument(
+        "--report", default="", metavar="COLUMN", help="column that is only reported, such as test accuracy"
+    )
     parser.add_argument("--cost", default="", metavar="COLUMN", help="column of seconds that a query would have taken")
     parser.add_argument("--space", default="auto", help="auto, table, nasbench101 or nasbench201 [%(default)s]")
-    parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE", help="only rows with this value; repeatable")
-    parser.add_argument("--repeats", default="", choices=("", "mean"), help="mean: average the rows of one architecture")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only rows with this value; repeatable"
+    )
+    parser.add_argument(
+        "--repeats", default="", choices=("", "mean"), help="mean: average the rows of one architecture"
+    )
     parser.add_argument("--epochs", type=int, default=0, help="budget, where the table has several")
     parser.add_argument("--same-signal-and-report", action="store_true", help="allow --report to be the signal")
     parser.add_argument("--name", default="", help="how the table is called [file and signal]")
-    parser.add_argument("--controllers", default="random,evolution,local,uct,guided",
-                        help="with commas; settings as in guided:tree=false,surrogate=gp [%(default)s]")
-    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]")
-    parser.add_argument("--cap", type=int, default=20_000, metavar="Q", help="queries after which a search ends [%(default)s]")
-    parser.add_argument("--target", default="optimum", help="optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or \">=0.94\" [%(default)s]")
-    parser.add_argument("--regret", default="", metavar="QUERIES", help="also the mean regret after so many queries; numbers with commas")
-    parser.add_argument("--processes", type=int, default=0, help="searches at the same time; 0 = as many as there are cores [%(default)s]")
-    parser.add_argument("--run", default="", metavar="NAME", help="the study is stored in exp/NAME/study [sample- and the table's name]")
+    parser.add_argument(
+        "--controllers",
+        default="random,evolution,local,uct,guided",
+        help="with commas; settings as in guided:tree=false,surrogate=gp [%(default)s]",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]"
+    )
+    parser.add_argument(
+        "--cap", type=int, default=20_000, metavar="Q", help="queries after which a search ends [%(default)s]"
+    )
+    parser.add_argument(
+        "--target",
+        default="optimum",
+        help='optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or ">=0.94" [%(default)s]',
+    )
+    parser.add_argument(
+        "--regret",
+        default="",
+        metavar="QUERIES",
+        help="also the mean regret after so many queries; numbers with commas",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=0,
+        help="searches at the same time; 0 = as many as there are cores [%(default)s]",
+    )
+    parser.add_argument(
+        "--run", default="", metavar="NAME", help="the study is stored in exp/NAME/study [sample- and the table's name]"
+    )
     parser.add_argument("--overwrite", action="store_true", help="delete what is stored under this name and start anew")
     parser.add_argument("--exp-dir", default=str(PROJECT_ROOT / "exp"), help=argparse.SUPPRESS)
     parser.add_argument("--tensorboard-dir", default=str(PROJECT_ROOT / "tensorboard_log"), help=argparse.SUPPRESS)

@@ -5,10 +5,10 @@ value of the best final (chosen by noisy reward) and mean true value over the la
 
     python benchmarks/search_synthetic.py [--seeds 20] [--trials 63] [--noise 0.01] [--drift 0] [--uniform-share 0]
 
-`--drift D` imitates shared weights: every reward at the search budget rises by D * sqrt(children that trained the shared weights
-so far), for both searches alike; finals, which are trained from scratch, do not. On CIFAR-10 the rewards of random search rose by
-0.009 * sqrt(n), 0.6 standard deviations of the children of one age, with a noise of half of one: here that is `--noise 0.025
---drift 0.03 --uniform-share 0.5`.
+`--drift D` imitates shared weights: every reward at the search budget rises by D * sqrt(children that trained the
+shared weights so far), for both searches alike; finals, which are trained from scratch, do not. On CIFAR-10 the rewards
+of random search rose by 0.009 * sqrt(n), 0.6 standard deviations of the children of one age, with a noise of half of
+one: here that is `--noise 0.025 --drift 0.03 --uniform-share 0.5`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def main() -> None:
     space, rest = CellSpace(), (options.trials, options.noise, options.drift)
     ours, theirs = np.zeros((2, options.seeds, 2))
     for seed in range(options.seeds):
-        alphaxenas = AlphaXENAS(space, SEARCH, FINAL, search_children=CHILDREN, uniform_share=options.uniform_share, seed=seed)
+        alphaxenas = AlphaXENAS(
+            space, SEARCH, FINAL, search_children=CHILDREN, uniform_share=options.uniform_share, seed=seed
+        )
         ours[seed] = play(alphaxenas, seed, *rest)
         theirs[seed] = play(make_controller("random", space, seed, SEARCH, FINAL, CHILDREN), seed, *rest)
     gains = ours - theirs

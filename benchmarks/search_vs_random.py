@@ -1,14 +1,15 @@
 """AlphaXENAS against random search: same space, evaluator, budgets and number of trials, several seeds, paired.
 
-    python benchmarks/search_vs_random.py [--profile quick] [--run vs-random-quick] [--seeds 5] [--scratch-epochs 0] [-p NAME VALUE]...
+    python benchmarks/search_vs_random.py [--profile quick] [--run vs-random-quick] [--seeds 5] [--scratch-epochs 0] [-p
+    NAME VALUE]...
 
 Runs go to exp/<run>/ and are continued or reused; notebook 05 shows them with `-p run <run>`. Prints JSON last: every
 measure with the values of both, the mean difference, its 95 % bootstrap interval over seeds, and Wilcoxon's p.
 
-Finals are trained from scratch unless `-p final_weights shared`: then a search also trains what it likes more often than random
-search does, and its ratings say as much about that as about the cells. `--scratch-epochs N` tells the two apart, or checks finals
-of a short budget by a longer one: the best of every search is trained anew, from initial values, for N epochs on all training
-images, at the size of the search, and rated on the validation images.
+Finals are trained from scratch unless `-p final_weights shared`: then a search also trains what it likes more often
+than random search does, and its ratings say as much about that as about the cells. `--scratch-epochs N` tells the two
+apart, or checks finals of a short budget by a longer one: the best of every search is trained anew, from initial
+values, for N epochs on all training images, at the size of the search, and rated on the validation images.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def main() -> None:
 
     run = options.run or f"vs-random-{Path(options.profile).stem}"
     given = {name: parse_value(name, value) for name, value in options.parameters}
-    config = from_values({**load_profile(options.profile), **given, "run": run, "controllers": ["alphaxenas", "random"]})
+    config = from_values(
+        {**load_profile(options.profile), **given, "run": run, "controllers": ["alphaxenas", "random"]}
+    )
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
     from alphaxenas.pipelines.search import load_images, search
@@ -46,23 +49,43 @@ def main() -> None:
     for seed in range(options.seeds):
         for controller in config.search.controllers:
             results = search(config, controller, seed, data)
-            print(f"{controller} seed {seed}: {results['headline']}, {results['seconds']:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"{controller} seed {seed}: {results['headline']}, {results['seconds']:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
     groups = load_suite(run, config.run.exp_dir).groups()
     ours, theirs = groups
     comparisons = compare(groups, ours, theirs)
     if options.scratch_epochs:
-        rated = [{stored.seed: from_scratch(config, stored, data, options.scratch_epochs) for stored in group} for group in groups.values()]
-        comparisons.append(paired(f"best final, trained from scratch for {options.scratch_epochs} epochs", *rated, (ours, theirs)))
-    print(json.dumps({
-        "run": run, "seeds": options.seeds, "compared": f"{ours} - {theirs}",
-        "measures": [
+        rated = [
+            {stored.seed: from_scratch(config, stored, data, options.scratch_epochs) for stored in group}
+            for group in groups.values()
+        ]
+        comparisons.append(
+            paired(f"best final, trained from scratch for {options.scratch_epochs} epochs", *rated, (ours, theirs))
+        )
+    print(
+        json.dumps(
             {
-                "measure": found.measure, "ours": found.first, "random": found.second, "difference": found.interval.mean,
-                "interval": [found.interval.low, found.interval.high], "p": found.p_value, "verdict": found.verdict,
+                "run": run,
+                "seeds": options.seeds,
+                "compared": f"{ours} - {theirs}",
+                "measures": [
+                    {
+                        "measure": found.measure,
+                        "ours": found.first,
+                        "random": found.second,
+                        "difference": found.interval.mean,
+                        "interval": [found.interval.low, found.interval.high],
+                        "p": found.p_value,
+                        "verdict": found.verdict,
+                    }
+                    for found in comparisons
+                ],
             }
-            for found in comparisons
-        ],
-    }))
+        )
+    )
 
 
 def from_scratch(config, stored, data, epochs: int) -> float:
@@ -71,10 +94,16 @@ def from_scratch(config, stored, data, epochs: int) -> float:
     from alphaxenas.pipelines.search import cell_space, make_evaluator
 
     space = cell_space(config)
-    best = max((record for record in stored.records if record["purpose"] == "final"), key=lambda record: record["reward"])
+    best = max(
+        (record for record in stored.records if record["purpose"] == "final"), key=lambda record: record["reward"]
+    )
     proposal = Proposal(0, space.encode(space.parse(best["architecture"])), Budget(epochs), "final")
     reward = make_evaluator(config, data, stored.seed, share_weights=False).evaluate(proposal).reward
-    print(f"{stored.stage}: {reward:.4f} from scratch, {best['reward']:.4f} with shared weights", file=sys.stderr, flush=True)
+    print(
+        f"{stored.stage}: {reward:.4f} from scratch, {best['reward']:.4f} with shared weights",
+        file=sys.stderr,
+        flush=True,
+    )
     return reward
 
 

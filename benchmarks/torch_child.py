@@ -13,12 +13,16 @@ from alphaxenas.networks.cell import CellNetwork
 class TorchChild:
     """One child with its optimiser (SGD with Nesterov momentum, weight decay, gradient clipping) and one batch."""
 
-    def __init__(self, network: CellNetwork, images: np.ndarray, labels: np.ndarray, threads: int, precision: str) -> None:
+    def __init__(
+        self, network: CellNetwork, images: np.ndarray, labels: np.ndarray, threads: int, precision: str
+    ) -> None:
         torch.set_num_threads(threads)
         self.images = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(memory_format=torch.channels_last)
         self.labels = torch.from_numpy(labels.astype(np.int64))
         self.model = _Network(network).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4
+        )
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
     def step(self) -> float:
@@ -37,11 +41,15 @@ class _Operation(nn.Module):
         super().__init__()
         kind, size = operation.rstrip("0123456789x"), operation.rpartition("x")[2]
         if kind == "conv":
-            self.layers = nn.Sequential(nn.ReLU(), nn.Conv2d(filters, filters, int(size), padding="same", bias=False), nn.BatchNorm2d(filters))
+            self.layers = nn.Sequential(
+                nn.ReLU(), nn.Conv2d(filters, filters, int(size), padding="same", bias=False), nn.BatchNorm2d(filters)
+            )
         elif kind == "sep":
             self.layers = nn.Sequential(
-                nn.ReLU(), nn.Conv2d(filters, filters, int(size), padding="same", groups=filters, bias=False),
-                nn.Conv2d(filters, filters, 1, bias=False), nn.BatchNorm2d(filters),
+                nn.ReLU(),
+                nn.Conv2d(filters, filters, int(size), padding="same", groups=filters, bias=False),
+                nn.Conv2d(filters, filters, 1, bias=False),
+                nn.BatchNorm2d(filters),
             )
         elif kind == "identity":
             self.layers = nn.Identity()
@@ -68,9 +76,16 @@ class _Cell(nn.Module):
         super().__init__()
         self.cell = cell
         read = {source for block in cell.blocks for source in (block.input1, block.input2)}
-        self.inputs = nn.ModuleList(_Projection(channels[i], filters, strides[i]) if i in read else nn.Identity() for i in (0, 1))
-        self.sides = nn.ModuleList(_Operation(name, filters) for block in cell.blocks for name in (block.operation1, block.operation2))
-        self.joins = nn.ModuleList(_Projection(2 * filters, filters, 1) if block.combination == "concat" else nn.Identity() for block in cell.blocks)
+        self.inputs = nn.ModuleList(
+            _Projection(channels[i], filters, strides[i]) if i in read else nn.Identity() for i in (0, 1)
+        )
+        self.sides = nn.ModuleList(
+            _Operation(name, filters) for block in cell.blocks for name in (block.operation1, block.operation2)
+        )
+        self.joins = nn.ModuleList(
+            _Projection(2 * filters, filters, 1) if block.combination == "concat" else nn.Identity()
+            for block in cell.blocks
+        )
 
     def forward(self, previous: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
         states = [self.inputs[0](previous), self.inputs[1](before)]

@@ -17,13 +17,17 @@ class TorchZooChild:
         parameters: Number of trainable values.
     """
 
-    def __init__(self, network: MicroNetwork, images: np.ndarray, labels: np.ndarray, threads: int, precision: str) -> None:
+    def __init__(
+        self, network: MicroNetwork, images: np.ndarray, labels: np.ndarray, threads: int, precision: str
+    ) -> None:
         torch.set_num_threads(threads)
         self.images = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(memory_format=torch.channels_last)
         self.labels = torch.from_numpy(labels.astype(np.int64))
         self.model = _Network(network).to(memory_format=torch.channels_last)
         self.parameters = sum(parameter.numel() for parameter in self.model.parameters())
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=3e-4)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=3e-4
+        )
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
     def step(self) -> float:
@@ -58,8 +62,10 @@ def _projection(channels: int, filters: int) -> nn.Module:
 def _separable(filters: int, size: int, stride: int, dilation: int = 1) -> list[nn.Module]:
     padding = dilation * (size - 1) // 2
     return [
-        nn.ReLU(), nn.Conv2d(filters, filters, size, stride, padding, dilation, groups=filters, bias=False),
-        nn.Conv2d(filters, filters, 1, bias=False), nn.BatchNorm2d(filters),
+        nn.ReLU(),
+        nn.Conv2d(filters, filters, size, stride, padding, dilation, groups=filters, bias=False),
+        nn.Conv2d(filters, filters, 1, bias=False),
+        nn.BatchNorm2d(filters),
     ]
 
 
@@ -68,14 +74,18 @@ def _operation(name: str, filters: int, stride: int, repeats: int) -> nn.Module:
         return nn.Identity() if stride == 1 else _Halving(filters, filters)
     kind, size = name.rstrip("0123456789x"), int(name.rpartition("x")[2])
     if kind == "sep":
-        return nn.Sequential(*(layer for repeat in range(repeats) for layer in _separable(filters, size, stride if repeat == 0 else 1)))
+        return nn.Sequential(
+            *(layer for repeat in range(repeats) for layer in _separable(filters, size, stride if repeat == 0 else 1))
+        )
     if kind == "dilsep":
         return nn.Sequential(*_separable(filters, size, stride, 2))
     if kind == "maxpool":
         return nn.MaxPool2d(size, stride, size // 2)
     if kind == "avgpool":
         return nn.AvgPool2d(size, stride, size // 2, count_include_pad=False)
-    raise ValueError(f"Invalid value for `operation`. Expected sep, dilsep, maxpool, avgpool or identity. Received: {name!r}")
+    raise ValueError(
+        f"Invalid value for `operation`. Expected sep, dilsep, maxpool, avgpool or identity. Received: {name!r}"
+    )
 
 
 class _Cell(nn.Module):
@@ -84,11 +94,13 @@ class _Cell(nn.Module):
         self.cell, filters = network.cell_of(index), network.filters_of(index)
         self.ends = network.ends_of(self.cell)
         self.inputs = nn.ModuleList(
-            (_Halving if network.is_halved(index, source) else _projection)(channels[source], filters) for source in (0, 1)
+            (_Halving if network.is_halved(index, source) else _projection)(channels[source], filters)
+            for source in (0, 1)
         )
         self.sides = nn.ModuleList(
             _operation(operation, filters, network.stride_of(index, source), network.sep_repeats)
-            for row in self.cell.rows for source, operation in ((row[0], row[2]), (row[1], row[3]))
+            for row in self.cell.rows
+            for source, operation in ((row[0], row[2]), (row[1], row[3]))
         )
 
     def forward(self, previous: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
@@ -102,7 +114,9 @@ class _Network(nn.Module):
     def __init__(self, network: MicroNetwork) -> None:
         super().__init__()
         before = previous = STEM_FACTOR * network.filters
-        self.stem = nn.Sequential(nn.Conv2d(3, previous, 3, network.stem_stride, 1, bias=False), nn.BatchNorm2d(previous))
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, previous, 3, network.stem_stride, 1, bias=False), nn.BatchNorm2d(previous)
+        )
         self.cells = nn.ModuleList()
         for index in range(network.cells):
             cell = _Cell(network, index, (previous, before))

@@ -23,7 +23,9 @@ def main() -> None:
     """Times the first simulations of a fresh tree, three times."""
     space, rates = CellSpace(), []
     for _ in range(3):
-        tree = Tree(space.legal_actions, lambda tokens, actions: Prediction([1 / len(actions)] * len(actions), 0.5), 1.0)
+        tree = Tree(
+            space.legal_actions, lambda tokens, actions: Prediction([1 / len(actions)] * len(actions), 0.5), 1.0
+        )
         start = time.perf_counter()
         made = tree.search(SIMULATIONS, lambda tokens: 0.5)
         rates.append(made / (time.perf_counter() - start))

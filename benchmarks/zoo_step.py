@@ -3,8 +3,9 @@
     python benchmarks/zoo_step.py [--cell darts_v2] [--precision float32]
 
 Needs PyTorch (`pip install torch==2.13.0`) for the comparison; without it only our own times are printed.
-16 filters, 8 cells, batch 64, 32x32x3. Both networks have the same layers and, checked, the same number of parameters. Besides the times
-of the clock it measures those of the processor, which other work on the machine disturbs less. Prints JSON last.
+16 filters, 8 cells, batch 64, 32x32x3. Both networks have the same layers and, checked, the same number of parameters.
+Besides the times of the clock it measures those of the processor, which other work on the machine disturbs less. Prints
+JSON last.
 """
 
 from __future__ import annotations
@@ -45,9 +46,14 @@ def main() -> None:
     except ImportError:
         TorchZooChild = None
     rng, cell = np.random.default_rng(0), zoo_cell(options.cell)
-    images, labels = rng.standard_normal((BATCH, SIDE, SIDE, 3), np.float32), rng.integers(0, CLASSES, BATCH).astype(np.int32)
+    images, labels = (
+        rng.standard_normal((BATCH, SIDE, SIDE, 3), np.float32),
+        rng.integers(0, CLASSES, BATCH).astype(np.int32),
+    )
     network = MicroNetwork(cell.architecture, CLASSES, options.filters, options.cells, all_ends=cell.all_ends)
-    child = CompiledChild(network, WeightBank(0), (SIDE, SIDE, 3), Recipe(weight_decay=3e-4, precision=options.precision))
+    child = CompiledChild(
+        network, WeightBank(0), (SIDE, SIDE, 3), Recipe(weight_decay=3e-4, precision=options.precision)
+    )
     x, y = tf.constant(images), tf.constant(labels)
 
     def step() -> None:
@@ -57,21 +63,32 @@ def main() -> None:
     if TorchZooChild:
         theirs = TorchZooChild(network, images, labels, options.threads, options.precision)
         if theirs.parameters != child.parameters:
-            raise RuntimeError(f"The networks differ: {child.parameters:,} parameters here, {theirs.parameters:,} in PyTorch.")
+            raise RuntimeError(
+                f"The networks differ: {child.parameters:,} parameters here, {theirs.parameters:,} in PyTorch."
+            )
         steps.append(theirs.step)
     for each in steps * 2:
         each()
     times = np.array([[_seconds(each) for each in steps] for _ in range(options.steps)])
     medians = 1e3 * np.median(times[..., 0], 0)
     result = {
-        "cell": options.cell, "filters": options.filters, "cells": options.cells, "parameters": child.parameters,
-        "multiply_adds": child.multiply_adds, "precision": options.precision, "threads": options.threads, "ours_ms_median": float(medians[0]),
+        "cell": options.cell,
+        "filters": options.filters,
+        "cells": options.cells,
+        "parameters": child.parameters,
+        "multiply_adds": child.multiply_adds,
+        "precision": options.precision,
+        "threads": options.threads,
+        "ours_ms_median": float(medians[0]),
     }
     if len(steps) == 2:
         quartiles = np.percentile(times[:, 1] / times[:, 0], (25, 50, 75), axis=0)
         result |= {"pytorch_ms_median": float(medians[1])}
         for number, clock in enumerate(("", "processor_")):
-            result |= {f"{clock}ratio_median": float(quartiles[1, number]), f"{clock}ratio_quartiles": quartiles[::2, number].tolist()}
+            result |= {
+                f"{clock}ratio_median": float(quartiles[1, number]),
+                f"{clock}ratio_quartiles": quartiles[::2, number].tolist(),
+            }
     print(json.dumps(result))
 
 

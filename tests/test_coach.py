@@ -67,8 +67,23 @@ def test_the_journal_has_all_fields_of_every_trial(folder):
     Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=6).play()
     for number, record in enumerate(folder.journal.read()):
         assert record["trial"] == number and record["status"] in ("ok", "failed")
-        assert list(record) == ["trial", "purpose", "tokens", "architecture", "key", "epochs", "fraction", "status", "reward", "reason",
-                                "metrics", "best", "diagnostics", "seconds", "finished_at"]
+        assert list(record) == [
+            "trial",
+            "purpose",
+            "tokens",
+            "architecture",
+            "key",
+            "epochs",
+            "fraction",
+            "status",
+            "reward",
+            "reason",
+            "metrics",
+            "best",
+            "diagnostics",
+            "seconds",
+            "finished_at",
+        ]
 
 
 def test_trials_counts_trained_children_only(folder):
@@ -101,13 +116,17 @@ def test_an_architecture_is_never_trained_twice_at_the_same_budget(folder):
     Coach(WordSpace(), script, evaluator, folder).play()
     assert evaluator.asked == [(B, "search"), (A, "search"), (B, "final")]
     records = folder.journal.read()
-    assert records[2]["metrics"]["cached"] == 1 and records[2]["reward"] == records[0]["reward"] == script.heard[2].reward
+    assert (
+        records[2]["metrics"]["cached"] == 1 and records[2]["reward"] == records[0]["reward"] == script.heard[2].reward
+    )
     assert records[2]["seconds"] == 0 and script.heard[2].proposal.tokens == SWAPPED_B
 
 
 def test_a_refresh_is_evaluated_every_time_and_is_no_trial(folder):
     evaluator = Counting()
-    results = Coach(WordSpace(), Script((B, "search", 1), (B, "refresh", 0), (A, "search", 1), (B, "refresh", 0)), evaluator, folder).play()
+    results = Coach(
+        WordSpace(), Script((B, "search", 1), (B, "refresh", 0), (A, "search", 1), (B, "refresh", 0)), evaluator, folder
+    ).play()
     assert len(evaluator.asked) == 4 and results["trained"] == 2
     assert [record["purpose"] for record in results["best"]] == ["search", "search"]
 
@@ -162,7 +181,10 @@ def test_a_finished_run_returns_its_results_without_playing(folder):
 
 
 def test_an_exhausted_controller_ends_the_run(folder):
-    assert Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder, trials=100).play()["reason"] == "space exhausted"
+    assert (
+        Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder, trials=100).play()["reason"]
+        == "space exhausted"
+    )
 
 
 def test_a_controller_that_finds_nothing_new_ends_the_run(folder, monkeypatch):
@@ -190,7 +212,9 @@ def test_an_unexpected_error_is_logged_and_the_run_continues_there_even_with_the
     assert coach.play()["trained"] == 8
     with RunFolder.open("toy", "undisturbed", {}, tmp_path, tmp_path / "events") as other:
         Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), other, trials=8).play()
-        assert [record["reward"] for record in folder.journal.read()] == [record["reward"] for record in other.journal.read()]
+        assert [record["reward"] for record in folder.journal.read()] == [
+            record["reward"] for record in other.journal.read()
+        ]
 
 
 def test_checkpoints_are_written_after_so_many_evaluations(folder):
@@ -206,7 +230,14 @@ def test_tensorboard_and_log_show_what_a_person_wants_to_know(folder):
     files = list(folder.tensorboard_path.iterdir())
     assert len(files) == 1
     tags = EventAccumulator(str(folder.tensorboard_path)).Reload().Tags()
-    assert {"accuracy/best", "accuracy/current", "accuracy/final", "accuracy/search", "seconds/child", "player/sum"} <= set(tags["scalars"])
+    assert {
+        "accuracy/best",
+        "accuracy/current",
+        "accuracy/final",
+        "accuracy/search",
+        "seconds/child",
+        "player/sum",
+    } <= set(tags["scalars"])
     assert tags["images"] == ["best/cell"] and "best/architecture" in tags["tensors"]
     log = (folder.path.parent / "log.txt").read_text().splitlines()
     assert any("trial 2 final 0.4234 (3 ep. x 50% data" in line and "best letter" in line for line in log)

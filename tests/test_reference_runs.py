@@ -16,7 +16,9 @@ SUITES = [name for name in STORED if (EXP / name / "notebooks").is_dir()]
 
 
 def stored_files():
-    listed = subprocess.run(["git", "ls-files", "-z", "exp", "tensorboard_log"], cwd=PROJECT_ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "exp", "tensorboard_log"], cwd=PROJECT_ROOT, capture_output=True, text=True
+    )
     if listed.returncode:
         pytest.skip("this is no git checkout: which files are stored cannot be told")
     return [PROJECT_ROOT / name for name in listed.stdout.split("\0") if "/reference-" in name]
@@ -36,7 +38,9 @@ def test_reference_run_is_what_its_checksums_say(suite):
 
 def test_every_stored_file_has_a_checksum():
     sums = "".join((EXP / suite / "SHA256SUMS").read_text() for suite in STORED)
-    missing = [path for path in stored_files() if path.name != "SHA256SUMS" and str(path.relative_to(PROJECT_ROOT)) not in sums]
+    missing = [
+        path for path in stored_files() if path.name != "SHA256SUMS" and str(path.relative_to(PROJECT_ROOT)) not in sums
+    ]
     assert not missing
 
 

@@ -20,8 +20,17 @@ def place(tmp_path_factory):
 
 
 def prepare(folder, **environment):
-    script = "set -euo pipefail; . ./setup_venv.sh; prepare_venv requirements.txt; .venv/bin/python -c 'print(\"ready\")'"
-    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    script = (
+        "set -euo pipefail; . ./setup_venv.sh; prepare_venv requirements.txt; .venv/bin/python -c 'print(\"ready\")'"
+    )
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
 def test_the_second_time_nothing_is_done(place):
@@ -58,15 +67,23 @@ def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
     for name in ("python3", "python3.11", "python3.12", "python"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
-    answer = subprocess.run(["bash", "-c", ". ./setup_venv.sh; find_python"], cwd=tmp_path, capture_output=True, text=True, check=False,
-                            env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": ""})
+    answer = subprocess.run(
+        ["bash", "-c", ". ./setup_venv.sh; find_python"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": ""},
+    )
     assert answer.returncode == 1 and "Python 3.11 or 3.12 is needed" in answer.stderr
 
 
 def test_the_whole_suite_runs_in_two_processes_and_coverage_is_demanded_of_it_alone(tmp_path):
     for name in ("setup_venv.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
-    wanted = hashlib.sha256(b"".join((tmp_path / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt"))).hexdigest()
+    wanted = hashlib.sha256(
+        b"".join((tmp_path / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt"))
+    ).hexdigest()
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n')  # shows what it is told to run
@@ -74,7 +91,9 @@ def test_the_whole_suite_runs_in_two_processes_and_coverage_is_demanded_of_it_al
     (tmp_path / ".venv" / ".installed-requirements-dev.txt").write_text(wanted)
 
     def told(*arguments):
-        return subprocess.run([tmp_path / "run_tests.sh", *arguments], capture_output=True, text=True, check=True).stdout.split()
+        return subprocess.run(
+            [tmp_path / "run_tests.sh", *arguments], capture_output=True, text=True, check=True
+        ).stdout.split()
 
     assert told() == ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
     assert told("--cov") == [*told(), "--cov"]

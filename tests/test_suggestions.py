@@ -14,9 +14,16 @@ NAMES = ("cifar10", "cifar100", "MaxPool3x3", "b0")
 
 @pytest.mark.parametrize(
     ("received", "hint"),
-    [("cifar", ". Did you mean 'cifar10'?"), ("maxpool3", ". Did you mean 'MaxPool3x3'?"), ("CIFAR-100", ". Did you mean 'cifar100'?"),
-     ("zzz", ""), ("", ""), (None, ""), (7, "")],
-)  # fmt: skip
+    [
+        ("cifar", ". Did you mean 'cifar10'?"),
+        ("maxpool3", ". Did you mean 'MaxPool3x3'?"),
+        ("CIFAR-100", ". Did you mean 'cifar100'?"),
+        ("zzz", ""),
+        ("", ""),
+        (None, ""),
+        (7, ""),
+    ],
+)
 def test_the_nearest_name_is_named_as_it_is_written_and_nothing_where_none_is_near(received, hint):
     assert did_you_mean(received, NAMES) == hint
     assert did_you_mean(received, ()) == ""
@@ -24,4 +31,4 @@ def test_the_nearest_name_is_named_as_it_is_written_and_nothing_where_none_is_ne
 
 def test_no_other_module_searches_for_near_names():
     sources = Path(alphaxenas.__file__).parent.rglob("*.py")
-    assert [path.name for path in sources if "difflib" in path.read_text(encoding="utf-8")] == ["hints.py"]
+    assert [path.name for path in sources if "difflib" in path.read_text(encoding="utf-8")] == ["suggestions.py"]

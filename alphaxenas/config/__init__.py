@@ -5,6 +5,14 @@ from alphaxenas.config.fields import ParameterError
 from alphaxenas.config.load import PROFILES, Config, configure, from_values, load_profile, parse_value
 
 __all__ = [
-    "FIELDS", "GROUPS", "PROFILES", "PROJECT_ROOT", "Config", "ParameterError", "configure", "from_values", "load_profile",
+    "FIELDS",
+    "GROUPS",
+    "PROFILES",
+    "PROJECT_ROOT",
+    "Config",
+    "ParameterError",
+    "configure",
+    "from_values",
+    "load_profile",
     "parse_value",
 ]

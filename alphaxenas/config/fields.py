@@ -20,8 +20,14 @@ def whole(default: int, help: str, low: int = 0, high: int | None = None, neutra
     return _declare("whole", default, help, neutral=neutral, low=low, high=high)
 
 
-def number(default: float, help: str, low: float | None = None, high: float | None = None,
-           above: float | None = None, below: float | None = None) -> Any:
+def number(
+    default: float,
+    help: str,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
     """Declares a finite number; `low` and `high` are allowed themselves, `above` and `below` are not."""
     return _declare("number", default, help, low=low, high=high, above=above, below=below)
 
@@ -67,7 +73,11 @@ def allowed(field: dataclasses.Field) -> str:
     kind = rule["kind"]
     if kind in ("whole", "number"):
         low, high, above, below = (rule.get(bound) for bound in ("low", "high", "above", "below"))
-        bounds = [f"{sign} {bound}" for sign, bound in ((">=", low), (">", above), ("<=", high), ("<", below)) if bound is not None]
+        bounds = [
+            f"{sign} {bound}"
+            for sign, bound in ((">=", low), (">", above), ("<=", high), ("<", below))
+            if bound is not None
+        ]
         return " ".join(["a whole number" if kind == "whole" else "a number", " and ".join(bounds)]).strip()
     if kind == "choice":
         return "one of " + ", ".join(map(repr, rule["options"]))
@@ -79,7 +89,13 @@ def allowed(field: dataclasses.Field) -> str:
         return "a list of one or more different texts, none of them empty"
     if kind == "flag":
         return "True or False"
-    return "a path (text)" if kind == "path" else f"text of the form {rule['pattern']}" if rule["pattern"] != "(?s).*" else "text"
+    return (
+        "a path (text)"
+        if kind == "path"
+        else f"text of the form {rule['pattern']}"
+        if rule["pattern"] != "(?s).*"
+        else "text"
+    )
 
 
 def check(field: dataclasses.Field, value: Any) -> Any:
@@ -94,8 +110,12 @@ def check(field: dataclasses.Field, value: Any) -> Any:
     if kind in ("whole", "number"):
         if is_whole or (kind == "number" and isinstance(value, float) and math.isfinite(value)):
             low, high, above, below = (rule.get(bound) for bound in ("low", "high", "above", "below"))
-            if not ((low is not None and value < low) or (high is not None and value > high)
-                    or (above is not None and value <= above) or (below is not None and value >= below)):
+            if not (
+                (low is not None and value < low)
+                or (high is not None and value > high)
+                or (above is not None and value <= above)
+                or (below is not None and value >= below)
+            ):
                 return float(value) if kind == "number" else value
     elif kind == "flag":
         if isinstance(value, bool):
@@ -115,7 +135,9 @@ def check(field: dataclasses.Field, value: Any) -> Any:
             fits = value and all(isinstance(item, str) and item in rule["options"] for item in value)
         if fits and len(set(value)) == len(value):
             return tuple(value)
-    raise ParameterError(f"Invalid value for `{field.name}`. Expected {allowed(field)}. Received: {value!r}{_hint(field, value)}")
+    raise ParameterError(
+        f"Invalid value for `{field.name}`. Expected {allowed(field)}. Received: {value!r}{_hint(field, value)}"
+    )
 
 
 def parse(field: dataclasses.Field, written: str) -> Any:
@@ -128,7 +150,9 @@ def parse(field: dataclasses.Field, written: str) -> Any:
         items = [item.strip().strip("'\"") for item in written.strip().strip("[]").split(",") if item.strip()]
         return [_read(int, item) for item in items] if kind == "wholes" else items
     if kind == "flag":
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(written.lower(), written)
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            written.lower(), written
+        )
     if kind == "number":
         return _read(float, written)
     if kind == "whole" or (kind == "choice" and isinstance(field.default, int)):
@@ -154,6 +178,10 @@ def _hint(field: dataclasses.Field, value: Any) -> str:
         hint = "" if str(item) in options else did_you_mean(item, options)
         if hint:
             return hint
-    if isinstance(value, str) and field.metadata["kind"] in ("whole", "number") and not isinstance(_read(float, value), str):
+    if (
+        isinstance(value, str)
+        and field.metadata["kind"] in ("whole", "number")
+        and not isinstance(_read(float, value), str)
+    ):
         return " (text). In YAML write 1.0e-3 for 1e-3, and no quotes."
     return ""

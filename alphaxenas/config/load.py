@@ -1,7 +1,8 @@
 """The parameters of a run, checked: of a notebook, a profile or a command line.
 
-`alphaxenas.config.declarations` declares them. The namespace is flat, and every notebook accepts every parameter, so one profile
-serves the whole suite. Papermill only warns about a name it does not know; here that is an error before any work.
+`alphaxenas.config.declarations` declares them. The namespace is flat, and every notebook accepts every parameter, so
+one profile serves the whole suite. Papermill only warns about a name it does not know; here that is an error before any
+work.
 
     config = configure(globals())       # in a notebook, after its parameters cell
     config.search.trials, config.child.filters, config.parameters()
@@ -101,12 +102,15 @@ def configure(namespace: Mapping[str, Any]) -> Config:
     if "_configured_after" in namespace and isinstance(cells, list):
         # The cell is run a second time: variables of later cells are around, so only cells that hold nothing but
         # constants count as parameters cells.
-        unknown = _constants_assigned(cells[namespace["_configured_after"]:]) - set(FIELDS)
+        unknown = _constants_assigned(cells[namespace["_configured_after"] :]) - set(FIELDS)
     else:
         plain = (bool, int, float, str, list, tuple, dict, type(None))
         ipython = {"In", "Out", "exit", "quit", "get_ipython", "open"}
-        unknown = {name for name, value in namespace.items()
-                   if isinstance(value, plain) and not name.startswith("_") and name not in ipython} - set(FIELDS)
+        unknown = {
+            name
+            for name, value in namespace.items()
+            if isinstance(value, plain) and not name.startswith("_") and name not in ipython
+        } - set(FIELDS)
     for name in sorted(unknown):
         raise _unknown(name)
     config = from_values(values)
@@ -126,13 +130,16 @@ def from_values(values: Mapping[str, Any]) -> Config:
             raise _unknown(str(name))
     groups = {}
     for group, kind in GROUPS.items():
-        given = {field.name: check(field, values[field.name]) for field in dataclasses.fields(kind) if field.name in values}
+        given = {
+            field.name: check(field, values[field.name]) for field in dataclasses.fields(kind) if field.name in values
+        }
         for field in dataclasses.fields(kind):
             value = given.get(field.name, field.default)
             if field.metadata["kind"] == "path" and value:
                 given[field.name] = str((PROJECT_ROOT / Path(value).expanduser()).resolve())
             if value == "auto" and field.name in ("precision", "train_precision"):
-                # Resolved here, so that records name what was computed with, and no other machine continues them differently.
+                # Resolved here, so that records name what was computed with, and no other machine continues them
+                # differently.
                 given[field.name] = "bfloat16" if computes_bfloat16() else "float32"
         groups[group] = kind(**given)
     config = Config(**groups)
@@ -169,7 +176,9 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
     if not path.is_file():
         known = sorted(file.stem for file in PROFILES.glob("*.yaml"))
         expected = f"{', '.join(known)} or the path of a YAML file"
-        raise ParameterError(f"Unknown profile {name_or_path!r}. Expected one of {expected}{did_you_mean(name_or_path, known)}")
+        raise ParameterError(
+            f"Unknown profile {name_or_path!r}. Expected one of {expected}{did_you_mean(name_or_path, known)}"
+        )
     written = path.read_text(encoding="utf-8")
     try:
         node = yaml.compose(written, Loader=yaml.SafeLoader)
@@ -177,7 +186,9 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ParameterError(f"Profile {path} is no valid YAML: {error}") from error
     if not isinstance(values, dict):
-        raise ParameterError(f"Invalid profile {path}. Expected lines `parameter: value`. Received: a {type(values).__name__}")
+        raise ParameterError(
+            f"Invalid profile {path}. Expected lines `parameter: value`. Received: a {type(values).__name__}"
+        )
     keys = [key.value for key, _ in node.value] if node is not None else []
     for key in keys:
         if keys.count(key) > 1:
@@ -190,7 +201,9 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> ParameterError:
-    return ParameterError(f"Unknown parameter `{name}`{did_you_mean(name, FIELDS, quote='`') or '.'} All parameters: ./run_all.sh --help")
+    return ParameterError(
+        f"Unknown parameter `{name}`{did_you_mean(name, FIELDS, quote='`') or '.'} All parameters: ./run_all.sh --help"
+    )
 
 
 def _constants_assigned(cells: list[str]) -> set[str]:
@@ -219,32 +232,92 @@ def _check_together(config: Config) -> None:
     data, child, search, training = config.data, config.child, config.search, config.training
     depth, limits = config.baseline.densenet_depth, search.iterations or search.trials or search.max_minutes
     rules = [
-        (data.dataset != "arrays" or data.arrays_path, "arrays_path", "the path of an .npz file with dataset='arrays'", "''"),
-        (data.augment or not (data.cutout or training.train_cutout), "augment", "true where images are cut out (cutout, train_cutout)", data.augment),
-        (data.dataset == "arrays" or not data.arrays_path, "dataset", "'arrays' when arrays_path is given", repr(data.dataset)),
+        (
+            data.dataset != "arrays" or data.arrays_path,
+            "arrays_path",
+            "the path of an .npz file with dataset='arrays'",
+            "''",
+        ),
+        (
+            data.augment or not (data.cutout or training.train_cutout),
+            "augment",
+            "true where images are cut out (cutout, train_cutout)",
+            data.augment,
+        ),
+        (
+            data.dataset == "arrays" or not data.arrays_path,
+            "dataset",
+            "'arrays' when arrays_path is given",
+            repr(data.dataset),
+        ),
         (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
-        (training.train_reductions < training.train_cells, "train_reductions", f"fewer than train_cells ({training.train_cells})", training.train_reductions),
-        (limits, "trials", "at least one limit among iterations, trials, max_minutes", "all 0: the search would never end"),
-        (search.search_epochs or search.final_epochs or search.iterations or search.max_minutes, "iterations",
-         "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)", search.iterations),
-        (search.final_weights == "shared" or config.space.space in CHAIN_SPACES
-         or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
-         "final_weights", "'shared' where search and final have one budget, because rewards of one budget are compared", repr(search.final_weights)),
-        (search.search_children or not search.uniform_share, "uniform_share", "0 where search_children is 0", search.uniform_share),
+        (
+            training.train_reductions < training.train_cells,
+            "train_reductions",
+            f"fewer than train_cells ({training.train_cells})",
+            training.train_reductions,
+        ),
+        (
+            limits,
+            "trials",
+            "at least one limit among iterations, trials, max_minutes",
+            "all 0: the search would never end",
+        ),
+        (
+            search.search_epochs or search.final_epochs or search.iterations or search.max_minutes,
+            "iterations",
+            "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)",
+            search.iterations,
+        ),
+        (
+            search.final_weights == "shared"
+            or config.space.space in CHAIN_SPACES
+            or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
+            "final_weights",
+            "'shared' where search and final have one budget, because rewards of one budget are compared",
+            repr(search.final_weights),
+        ),
+        (
+            search.search_children or not search.uniform_share,
+            "uniform_share",
+            "0 where search_children is 0",
+            search.uniform_share,
+        ),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
-        (training.warmup_epochs <= training.train_epochs, "warmup_epochs", f"at most train_epochs ({training.train_epochs})",
-         training.warmup_epochs),
-        (training.train_lowest_learning_rate <= training.train_learning_rate, "train_lowest_learning_rate",
-         f"at most train_learning_rate ({training.train_learning_rate:g})", training.train_lowest_learning_rate),
-        (training.train_devices <= training.train_batch_size, "train_devices", f"at most train_batch_size ({training.train_batch_size})",
-         training.train_devices),
+        (
+            training.warmup_epochs <= training.train_epochs,
+            "warmup_epochs",
+            f"at most train_epochs ({training.train_epochs})",
+            training.warmup_epochs,
+        ),
+        (
+            training.train_lowest_learning_rate <= training.train_learning_rate,
+            "train_lowest_learning_rate",
+            f"at most train_learning_rate ({training.train_learning_rate:g})",
+            training.train_lowest_learning_rate,
+        ),
+        (
+            training.train_devices <= training.train_batch_size,
+            "train_devices",
+            f"at most train_batch_size ({training.train_batch_size})",
+            training.train_devices,
+        ),
     ]
     for holds, name, expected, received in rules:
         if not holds:
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
-    for group, name in ((config.study, "study_controllers"), (config.study, "ablation"), (config.chains, "chain_table_controllers")):
+    for group, name in (
+        (config.study, "study_controllers"),
+        (config.study, "ablation"),
+        (config.chains, "chain_table_controllers"),
+    ):
         parse_controllers(getattr(group, name), name)
-    for name, tables, words in (("tables", config.study.tables, [DIGITS_TABLE]), ("chain_table", [config.chains.chain_table], [CHAINS_TABLE, DIGITS_TABLE])):
+    for name, tables, words in (
+        ("tables", config.study.tables, [DIGITS_TABLE]),
+        ("chain_table", [config.chains.chain_table], [CHAINS_TABLE, DIGITS_TABLE]),
+    ):
         for table in tables:
             if table not in words and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
-                raise ParameterError(f"Invalid value for `{name}`. Expected {', '.join(words)}, or an existing file. Received: {path}")
+                raise ParameterError(
+                    f"Invalid value for `{name}`. Expected {', '.join(words)}, or an existing file. Received: {path}"
+                )

@@ -1,4 +1,5 @@
-"""Players: what to try next. Every controller asks for evaluations, is told their outcomes, and can be stopped and restored.
+"""Players: what to try next. Every controller asks for evaluations, is told their outcomes, and can be stopped and
+restored.
 
 TensorFlow is loaded when an `AlphaXENAS` is made, not by importing this package.
 """

@@ -27,9 +27,14 @@ CONTROLLERS = ("alphaxenas", *_STRATEGIES)
 
 
 def make_controller(
-    name: str, space: SearchSpace, seed: int, search_budget: Budget, final_budget: Budget | None = None, searches_per_final: int = 0,
+    name: str,
+    space: SearchSpace,
+    seed: int,
+    search_budget: Budget,
+    final_budget: Budget | None = None,
+    searches_per_final: int = 0,
     **settings: Any,
-) -> Controller:  # fmt: skip
+) -> Controller:
     """The controller called `name`.
 
     Args:
@@ -38,15 +43,17 @@ def make_controller(
         seed: The run's seed.
         search_budget: What most architectures are evaluated with.
         final_budget: What the best of each round is evaluated with; None without finals.
-        searches_per_final: Architectures per round, 0 = no finals. `"alphaxenas"` ends every game with a final; there it
-            is `search_children`, and without a final budget the finals have the search budget.
+        searches_per_final: Architectures per round, 0 = no finals. `"alphaxenas"` ends every game with a final; there
+            it is `search_children`, and without a final budget the finals have the search budget.
         **settings: Further keyword arguments of the controller's or strategy's class.
 
     Raises:
         ValueError: An unknown name or setting, or a setting out of its range.
     """
     if name not in CONTROLLERS:
-        raise ValueError(f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}{did_you_mean(name, CONTROLLERS)}")
+        raise ValueError(
+            f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}{did_you_mean(name, CONTROLLERS)}"
+        )
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
@@ -63,8 +70,12 @@ def make_controller(
 def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
     """ValueError unless the class takes all settings: its arguments that have a default, but for the seed."""
     arguments = signature(kind).parameters.values()
-    allowed = [argument.name for argument in arguments if argument.default is not argument.empty and argument.name != "seed"]
+    allowed = [
+        argument.name for argument in arguments if argument.default is not argument.empty and argument.name != "seed"
+    ]
     for setting in settings:
         if setting not in allowed:
             expected = " or ".join(allowed) or "none"
-            raise ValueError(f"Invalid setting for the controller {name}. Expected {expected}. Received: {setting!r}{did_you_mean(setting, allowed)}")
+            raise ValueError(
+                f"Invalid setting for the controller {name}. Expected {expected}. Received: {setting!r}{did_you_mean(setting, allowed)}"
+            )

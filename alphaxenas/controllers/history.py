@@ -1,8 +1,8 @@
 """What every strategy must remember: which architectures were suggested, and what came of them.
 
-Architectures with equal keys are one architecture: suggested once, one reward. A strategy that meets a known key uses the
-known reward, which costs nothing. New architectures are drawn uniformly over the complete games whose key is new: by
-trying, and by counting out the games that are left once trying has been in vain for long.
+Architectures with equal keys are one architecture: suggested once, one reward. A strategy that meets a known key uses
+the known reward, which costs nothing. New architectures are drawn uniformly over the complete games whose key is new:
+by trying, and by counting out the games that are left once trying has been in vain for long.
 """
 
 from __future__ import annotations

@@ -48,13 +48,25 @@ class Outstanding:
         """The number proposed so far, and the proposals awaited."""
         return {
             "proposed": self._proposed,
-            "awaited": [[p.number, [int(token) for token in p.tokens], p.budget.epochs, p.budget.fraction, p.purpose, p.keeps_weights] for p in self],
+            "awaited": [
+                [
+                    p.number,
+                    [int(token) for token in p.tokens],
+                    p.budget.epochs,
+                    p.budget.fraction,
+                    p.purpose,
+                    p.keeps_weights,
+                ]
+                for p in self
+            ],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._proposed = int(state["proposed"])
         self._proposals = {
-            int(number): Proposal(int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(keeps_weights))
+            int(number): Proposal(
+                int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(keeps_weights)
+            )
             for number, tokens, epochs, fraction, purpose, keeps_weights in state["awaited"]
         }

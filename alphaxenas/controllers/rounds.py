@@ -1,9 +1,10 @@
 """From a strategy, which chooses architectures at one budget, to a controller with one or two budgets.
 
-A round draws `searches_per_final` suggestions of the strategy, has them evaluated at the search budget, and then proposes
-the one with the highest reward again at the final budget. The strategy learns from rewards at the search budget alone,
-because rewards of different budgets are not comparable. That is what one AlphaXENAS iteration spends: controllers differ
-in what they choose to try, not in what a try costs. Without a final budget (tables) there are no finals.
+A round draws `searches_per_final` suggestions of the strategy, has them evaluated at the search budget, and then
+proposes the one with the highest reward again at the final budget. The strategy learns from rewards at the search
+budget alone, because rewards of different budgets are not comparable. That is what one AlphaXENAS iteration spends:
+controllers differ in what they choose to try, not in what a try costs. Without a final budget (tables) there are no
+finals.
 
 Source: the two budgets are one round of successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm
 identification and hyperparameter optimization").
@@ -64,7 +65,12 @@ class Rounds:
     """
 
     def __init__(
-        self, strategy: Strategy, space: SearchSpace, search_budget: Budget, final_budget: Budget | None = None, searches_per_final: int = 0
+        self,
+        strategy: Strategy,
+        space: SearchSpace,
+        search_budget: Budget,
+        final_budget: Budget | None = None,
+        searches_per_final: int = 0,
     ) -> None:
         """Starts the first round.
 
@@ -79,9 +85,13 @@ class Rounds:
             ValueError: `searches_per_final` is no whole number >= 0, or finals are wanted without a budget.
         """
         if isinstance(searches_per_final, bool) or not isinstance(searches_per_final, int) or searches_per_final < 0:
-            raise ValueError(f"Invalid value for `searches_per_final`. Expected a whole number >= 0. Received: {searches_per_final!r}")
+            raise ValueError(
+                f"Invalid value for `searches_per_final`. Expected a whole number >= 0. Received: {searches_per_final!r}"
+            )
         if searches_per_final and final_budget is None:
-            raise ValueError("Invalid value for `final_budget`. Expected a budget, because `searches_per_final` is above 0. Received: None")
+            raise ValueError(
+                "Invalid value for `final_budget`. Expected a budget, because `searches_per_final` is above 0. Received: None"
+            )
         self.strategy = strategy
         self._space = space
         self._budgets = {"search": search_budget, "final": final_budget}
@@ -138,7 +148,11 @@ class Rounds:
             "search/children": float(self._count["search"] + self._count["final"]),
             "search/failed": float(self._count["failed"]),
         }
-        return numbers | {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()} | self.strategy.diagnostics()
+        return (
+            numbers
+            | {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()}
+            | self.strategy.diagnostics()
+        )
 
     def beliefs(self) -> str:
         """One line: the best so far at the dearer budget seen, and what the strategy believes."""

@@ -109,9 +109,7 @@ class Batches:
         """Number of batches of one epoch."""
         return -(-self.images_drawn(fraction) // self.batch_size)
 
-    def epoch(
-        self, seed: int, epoch: int, fraction: float = 1.0, drawn_by: tuple[object, ...] = ()
-    ) -> Iterator[Batch]:
+    def epoch(self, seed: int, epoch: int, fraction: float = 1.0, drawn_by: tuple[object, ...] = ()) -> Iterator[Batch]:
         """Training batches of one epoch: every drawn image once, in random order, batch sizes differing by 1 at most.
 
         Equal arguments give equal batches. Every epoch draws anew, stratified, which images belong to the fraction.

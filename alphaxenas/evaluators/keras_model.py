@@ -1,7 +1,8 @@
 """The evaluator for models of a user's own: `build(architecture) -> keras.Model`, trained from scratch by Keras.
 
-It works with every space whose architectures `build` understands, and with the project's image data or with arrays of any shape.
-Everything that Keras keeps of a model is dropped after its evaluation, so a search of many models needs the memory of one.
+It works with every space whose architectures `build` understands, and with the project's image data or with arrays of
+any shape. Everything that Keras keeps of a model is dropped after its evaluation, so a search of many models needs the
+memory of one.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class ArrayData:
         for inputs, labels in (("inputs", "labels"), ("validation_inputs", "validation_labels")):
             x, y = np.asarray(getattr(self, inputs)), np.asarray(getattr(self, labels))
             if not len(y) or len(x) != len(y) or y.ndim != 1 or y.dtype.kind not in "iu" or y.min() < 0:
-                raise ValueError(f"Invalid value for `{labels}`. Expected a whole number >= 0 for each of {len(x)} `{inputs}`. Received: {y.dtype} {y.shape}")
+                raise ValueError(
+                    f"Invalid value for `{labels}`. Expected a whole number >= 0 for each of {len(x)} `{inputs}`. Received: {y.dtype} {y.shape}"
+                )
             object.__setattr__(self, inputs, x)
             object.__setattr__(self, labels, y.astype(np.int32))
 
@@ -60,11 +63,13 @@ class KerasModelEvaluator:
 
     Args:
         space: Decodes the proposals' tokens.
-        build: A new model for an architecture, with one output `[B, classes]`: probabilities, or logits with `from_logits`. If
-            the model is compiled already, its optimiser and loss are used; else Adam and cross-entropy.
+        build: A new model for an architecture, with one output `[B, classes]`: probabilities, or logits with
+            `from_logits`. If the model is compiled already, its optimiser and loss are used; else Adam and
+            cross-entropy.
         data: Image data (the model gets normalised images `[B, h, w, c]`; the test part is never read), or `ArrayData`.
         batch_size: Examples a training step.
-        seed: The run's seed. Every model starts from the same random state, so an architecture always gets the same reward.
+        seed: The run's seed. Every model starts from the same random state, so an architecture always gets the same
+            reward.
         learning_rate: Adam's, where the model is not compiled.
         from_logits: Whether models give logits instead of probabilities.
         reward: `"last"` or `"best"`: which epoch's validation accuracy counts.
@@ -101,8 +106,10 @@ class KerasModelEvaluator:
 
         Returns:
             The outcome; `metrics` holds `parameters` and, after training, the mean `loss` of the last epoch and
-            `images_per_epoch`. Whatever goes wrong with a model is an outcome of status `"failed"` whose reason names the
-            architecture: `build` fails or returns something else, the model does not take the inputs or its output does not
+            `images_per_epoch`. Whatever goes wrong with a model is an outcome of status `"failed"` whose reason names
+            the
+            architecture: `build` fails or returns something else, the model does not take the inputs or its output does
+                not
             fit the labels, the loss is not finite, memory runs out.
         """
         begin = time.perf_counter()
@@ -141,10 +148,14 @@ class KerasModelEvaluator:
         outputs = model(inputs[:2], training=False)
         shape = tuple(outputs.shape) if hasattr(outputs, "shape") else f"{len(outputs)} outputs"
         if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] < self._num_classes:
-            raise ValueError(f"The model's output does not fit the labels. Expected shape (examples, {self._num_classes}). Received: {shape}")
+            raise ValueError(
+                f"The model's output does not fit the labels. Expected shape (examples, {self._num_classes}). Received: {shape}"
+            )
         sums = np.asarray(outputs).sum(1)
         if not self._from_logits and np.isfinite(sums).all() and not np.allclose(sums, 1.0, atol=1e-3):
-            raise ValueError("The model's outputs are no probabilities: they do not sum to 1. End it with a softmax, or say from_logits=True.")
+            raise ValueError(
+                "The model's outputs are no probabilities: they do not sum to 1. End it with a softmax, or say from_logits=True."
+            )
         if not model.compiled:
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=self._from_logits)
             model.compile(keras.optimizers.Adam(self._learning_rate), loss, metrics=["accuracy"])

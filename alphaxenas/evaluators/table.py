@@ -30,8 +30,8 @@ class TableEvaluator:
     def evaluate(self, proposal: Proposal) -> Outcome:
         """Looks one architecture up.
 
-        A table with several budgets answers for the epochs of the proposal's budget; a table with one answers every budget
-        with that. No table knows of fractions of the data.
+        A table with several budgets answers for the epochs of the proposal's budget; a table with one answers every
+        budget with that. No table knows of fractions of the data.
 
         Returns:
             The outcome. Reward: the search signal, percent as fractions. `metrics`: `report`, in the same units as the

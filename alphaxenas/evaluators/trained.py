@@ -2,9 +2,10 @@
 
 With shared weights a child starts from what the children before it left in the bank and returns what it learned; from
 scratch it starts from its initial values, which depend on the run's seed alone. Accuracies with shared weights rank the
-children of one search, but say how well its weights are trained as much as how good an architecture is: between searches
-they cannot be compared. The architecture that a game ends with is therefore trained from scratch, unless one asks
-otherwise. The learning rate of every evaluation follows one cosine down to zero, so that rewards of one budget are comparable.
+children of one search, but say how well its weights are trained as much as how good an architecture is: between
+searches they cannot be compared. The architecture that a game ends with is therefore trained from scratch, unless one
+asks otherwise. The learning rate of every evaluation follows one cosine down to zero, so that rewards of one budget are
+comparable.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ class TrainedEvaluator:
         share_weights: Whether children share one bank, or each starts from scratch.
         augment: Crops and mirrors training images.
         cutout: Side of the square cut out of training images; 0 for none.
-        reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an optimistic
-            figure, and costs a validation after every epoch.
+        reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
+            optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
             weights. From scratch they leave no trace in the bank.
 
@@ -68,7 +69,9 @@ class TrainedEvaluator:
     ) -> None:
         for name, value, allowed in (("reward", reward, REWARDS), ("final_weights", final_weights, FINAL_WEIGHTS)):
             if value not in allowed:
-                raise ValueError(f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}"
+                )
         set_aside_what_stays()
         self.bank = WeightBank(seed)
         self._space = space
@@ -128,17 +131,27 @@ class TrainedEvaluator:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
         drawn_by = ("trial", proposal.number) if self._shares(proposal) else ()
         if epochs == 0:
-            child.calibrate(itertools.islice(self._training.epoch(self._seed, 0, fraction, drawn_by), CALIBRATION_BATCHES))
+            child.calibrate(
+                itertools.islice(self._training.epoch(self._seed, 0, fraction, drawn_by), CALIBRATION_BATCHES)
+            )
             return child.accuracy(self._validation.in_order())
         history = fit(
-            child, self._training, self._validation, epochs, self._seed, fraction=fraction, drawn_by=drawn_by,
+            child,
+            self._training,
+            self._validation,
+            epochs,
+            self._seed,
+            fraction=fraction,
+            drawn_by=drawn_by,
             validate_every=int(self._reward == "best"),
-        )  # fmt: skip
+        )
         last = history[-1]
         metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
         if self._shares(proposal) and proposal.keeps_weights:
             child.store()
-        return reward_of([record["validation_accuracy"] for record in history if "validation_accuracy" in record], self._reward)
+        return reward_of(
+            [record["validation_accuracy"] for record in history if "validation_accuracy" in record], self._reward
+        )
 
 
 def reward_of(accuracies: list[float], reward: str) -> float:
@@ -148,7 +161,8 @@ def reward_of(accuracies: list[float], reward: str) -> float:
 
 @functools.cache
 def set_aside_what_stays() -> None:
-    """Once per process: what is there before the first child, TensorFlow's modules above all, is not searched for garbage again.
+    """Once per process: what is there before the first child, TensorFlow's modules above all, is not searched for
+    garbage again.
 
     Measured on digits: 1.76 in place of 2.03 s of processor time a child.
     """

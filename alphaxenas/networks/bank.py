@@ -96,5 +96,3 @@ class WeightBank:
             return np.full(spec.shape, float(spec.initial == "ones"), np.float32)
         draws = stream(self.seed, "weights", name).standard_normal(spec.shape, np.float32)
         return draws * np.float32(np.sqrt(2.0 / spec.fan_in))
-
-

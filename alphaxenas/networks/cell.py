@@ -79,9 +79,13 @@ class CellNetwork:
             states = []
             for source, (name, ends) in enumerate((("previous", previous), ("before", before))):
                 stride = 2 ** (self._halvings(index) - self._halvings(index - 1 - source))
-                states.append(self._project(layers, ends, f"cell{index}/{name}", filters, stride) if self._reads(source) else None)
+                states.append(
+                    self._project(layers, ends, f"cell{index}/{name}", filters, stride) if self._reads(source) else None
+                )
             for number, block in enumerate(self.cell.blocks):
-                states.append(self._block(layers, block, states, f"cell{index}/block{number}", filters, (index + 1) / self.cells))
+                states.append(
+                    self._block(layers, block, states, f"cell{index}/block{number}", filters, (index + 1) / self.cells)
+                )
             before, previous = previous, {f"block{end}": states[2 + end] for end in self.cell.loose_ends()}
             if self.auxiliary and layers.training and index == max(self.reduction_cells(), default=self.cells // 2):
                 logits.append(self._auxiliary_head(layers, previous, filters))
@@ -95,7 +99,9 @@ class CellNetwork:
     def _halvings(self, index: int) -> int:
         return sum(index >= reduction for reduction in self.reduction_cells())
 
-    def _project(self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int, stride: int = 1) -> tf.Tensor:
+    def _project(
+        self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int, stride: int = 1
+    ) -> tf.Tensor:
         parts = []
         for end, x in ends.items():
             if stride > 1:
@@ -105,13 +111,19 @@ class CellNetwork:
 
     def _block(self, layers: Layers, block: Block, states: list, name: str, filters: int, depth: float) -> tf.Tensor:
         sides = []
-        for slot, source, operation in (("first", block.input1, block.operation1), ("second", block.input2, block.operation2)):
+        for slot, source, operation in (
+            ("first", block.input1, block.operation1),
+            ("second", block.input2, block.operation2),
+        ):
             y = apply_operation(layers, operation, states[source], f"{name}/{slot}/{operation}", filters)
             sides.append(y if operation == "identity" else layers.drop_path(y, self.drop_path, depth))
         if block.combination == "add":
             return layers.add(sides)
         # A 1x1 convolution over the concatenation, as a sum of one per side.
-        parts = [layers.conv(layers.relu(y), f"{name}/concat/{slot}", filters, 1) for slot, y in zip(("first", "second"), sides)]
+        parts = [
+            layers.conv(layers.relu(y), f"{name}/concat/{slot}", filters, 1)
+            for slot, y in zip(("first", "second"), sides)
+        ]
         return layers.batch_norm(layers.add(parts), f"{name}/concat")
 
     def _auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor], filters: int) -> tf.Tensor:
@@ -148,4 +160,6 @@ def apply_operation(layers: Layers, operation: str, x: tf.Tensor, name: str, fil
         return layers.average_pool(x, int(size))
     if kind == "identity":
         return x
-    raise ValueError(f"Invalid value for `operation`. Expected convKxK, sepKxK, maxpoolKxK, avgpoolKxK or identity. Received: {operation!r}")
+    raise ValueError(
+        f"Invalid value for `operation`. Expected convKxK, sepKxK, maxpoolKxK, avgpoolKxK or identity. Received: {operation!r}"
+    )

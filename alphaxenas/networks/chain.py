@@ -1,14 +1,14 @@
 """The network that a chain stands for: convolutions one after another, with skip connections where the space has them.
 
-A layer is a convolution with bias and ReLU, then max-pooling and dropout where the chain says so. All weights start with
-Xavier's variance (Glorot & Bengio 2010) and biases at 0, as in both seeds: titu1994/neural-architecture-search (2-D chains,
-mean over the image before the classifier) and wallarm/nascell-automl (chains along the flattened image, classifier over all
-values).
+A layer is a convolution with bias and ReLU, then max-pooling and dropout where the chain says so. All weights start
+with Xavier's variance (Glorot & Bengio 2010) and biases at 0, as in both seeds: titu1994/neural-architecture-search
+(2-D chains, mean over the image before the classifier) and wallarm/nascell-automl (chains along the flattened image,
+classifier over all values).
 
-Skip connections follow Zoph & Le 2016, section 3.3: a layer reads the concatenation of the layers that feed it, the image
-if there is none, and the classifier reads all layers that feed no other. Departures: inputs of different resolutions are
-brought together by average pooling instead of padding with zeros, which keeps places aligned; pooling windows lie side by
-side, where wallarm's overlap in all pixels but one and nothing ever shrinks.
+Skip connections follow Zoph & Le 2016, section 3.3: a layer reads the concatenation of the layers that feed it, the
+image if there is none, and the classifier reads all layers that feed no other. Departures: inputs of different
+resolutions are brought together by average pooling instead of padding with zeros, which keeps places aligned; pooling
+windows lie side by side, where wallarm's overlap in all pixels but one and nothing ever shrinks.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class ChainNetwork:
     """A child network; calling it builds the forward pass.
 
     Attributes:
-        chain: The architecture. Its layers have `kernel` and `filters`, and may have `pool` (side of the window, 1 for none)
-            and `dropout` (rate in [0, 1) at which values are dropped).
+        chain: The architecture. Its layers have `kernel` and `filters`, and may have `pool` (side of the window, 1 for
+            none) and `dropout` (rate in [0, 1) at which values are dropped).
         num_classes: Number of classes.
         strides: Of the convolutions, repeated for further layers.
         form: `"image"`, or `"line"` to convolve along the flattened image.
@@ -56,32 +56,44 @@ class ChainNetwork:
     def __post_init__(self) -> None:
         for name, value, allowed in (("form", self.form, FORMS), ("head", self.head, HEADS)):
             if value not in allowed:
-                raise ValueError(f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}"
+                )
         for number, layer in enumerate(self.chain.layers):
             for name, default in (("kernel", None), ("filters", None), ("pool", 1)):
                 value = layer.get(name, default)
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise ValueError(f"Invalid value for `{name}` in layer {number}. Expected a whole number >= 1. Received: {value!r}")
+                    raise ValueError(
+                        f"Invalid value for `{name}` in layer {number}. Expected a whole number >= 1. Received: {value!r}"
+                    )
             rate = layer.get("dropout", 0.0)
             if isinstance(rate, (bool, str)) or not 0.0 <= rate < 1.0:
-                raise ValueError(f"Invalid value for `dropout` in layer {number}. Expected a rate in [0, 1). Received: {rate!r}")
+                raise ValueError(
+                    f"Invalid value for `dropout` in layer {number}. Expected a rate in [0, 1). Received: {rate!r}"
+                )
 
     def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
         x = layers.input(images)
         source = layers.line(x) if self.form == "line" else x
         # By how much each layer's input is smaller than the image; the image is number -1.
-        shrinks = [stride * layer.get("pool", 1) for stride, layer in zip(itertools.cycle(self.strides), self.chain.layers)]
+        shrinks = [
+            stride * layer.get("pool", 1) for stride, layer in zip(itertools.cycle(self.strides), self.chain.layers)
+        ]
         outputs: list[tf.Tensor] = []
         for number, layer in enumerate(self.chain.layers):
             sources = self.chain.inputs(number) or (-1,)
-            parts = [self._reduced(layers, source if one < 0 else outputs[one], shrinks[one + 1 : number]) for one in sources]
+            parts = [
+                self._reduced(layers, source if one < 0 else outputs[one], shrinks[one + 1 : number]) for one in sources
+            ]
             outputs.append(self._layer(layers, layers.concat(parts), number))
         ends = self.chain.loose_ends()
         if self.head == "average":
             features = layers.concat([layers.global_average(outputs[end]) for end in ends])
         else:
-            features = layers.flatten(layers.concat([self._reduced(layers, outputs[end], shrinks[end + 1 :]) for end in ends]))
+            features = layers.flatten(
+                layers.concat([self._reduced(layers, outputs[end], shrinks[end + 1 :]) for end in ends])
+            )
         return [layers.dense(features, "classifier", self.num_classes)]
 
     def _layer(self, layers: Layers, x: tf.Tensor, number: int) -> tf.Tensor:

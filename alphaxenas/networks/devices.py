@@ -10,11 +10,14 @@ from pathlib import Path
 from types import ModuleType
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-"""CPU features, as Linux names them, that bfloat16 convolutions are fast with; without them they are emulated, some ten times slower."""
+"""CPU features, as Linux names them, that bfloat16 convolutions are fast with; without them they are emulated, some ten
+times slower.
+"""
 
 
 def computes_bfloat16(cpuinfo: str = "/proc/cpuinfo", nvidia: str = "/proc/driver/nvidia/gpus") -> bool:
-    """Whether this machine computes bfloat16 natively, found without TensorFlow: an NVIDIA GPU with its driver, or a CPU that can.
+    """Whether this machine computes bfloat16 natively, found without TensorFlow: an NVIDIA GPU with its driver, or a
+    CPU that can.
 
     Args:
         cpuinfo: File that lists the CPU's features.

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 EPSILON = 1e-3
 
 PIXELS = 256
-"""Of an image from which on a 1x1 convolution is a product of matrices: the same sums, with their gradients in up to 60 % of the time on
-CPUs (32x32 pixels, 16 filters). Below, the convolution is as fast and traced sooner."""
+"""Of an image from which on a 1x1 convolution is a product of matrices: the same sums, with their gradients in up to 60
+% of the time on CPUs (32x32 pixels, 16 filters). Below, the convolution is as fast and traced sooner."""
 MANY_PIXELS = 1024
 """From which on its batch normalisation is computed with it, see `normalised_product`."""
 
@@ -87,13 +87,20 @@ class Layers:
         return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
 
     def conv(
-        self, x: tf.Tensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
+        self,
+        x: tf.Tensor,
+        name: str,
+        filters: int,
+        size: Size,
+        stride: int = 1,
+        bias: bool = False,
+        xavier: bool = False,
     ) -> tf.Tensor:
         """Convolution. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
 
-        `size` may be (height, width); of one number, the kernel of an image of height 1 has height 1 too. `bias` adds a trained
-        number per channel, at first 0. `xavier` chooses the kernel's initial values: variance 2 / (fan-in + fan-out) instead of
-        2 / fan-in.
+        `size` may be (height, width); of one number, the kernel of an image of height 1 has height 1 too. `bias` adds a
+        trained number per channel, at first 0. `xavier` chooses the kernel's initial values: variance 2 / (fan-in +
+        fan-out) instead of 2 / fan-in.
         """
         kernel = self._weights[f"{name}/kernel"]
         if kernel.shape[:2] == (1, 1) and _large(x, PIXELS, stride):
@@ -113,22 +120,31 @@ class Layers:
             apart = tf.raw_ops.SpaceToBatchND(input=x, paddings=[[0, 0]] * 2, **spread)
             y = tf.raw_ops.DepthwiseConv2dNative(input=apart, filter=kernel, strides=[1] * 4, padding="SAME")
             return tf.ensure_shape(tf.raw_ops.BatchToSpaceND(input=y, crops=[[0, 0]] * 2, **spread), x.shape)
-        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=dilated(kernel, dilation), strides=[1, stride, stride, 1], padding="SAME")
+        return tf.raw_ops.DepthwiseConv2dNative(
+            input=x, filter=dilated(kernel, dilation), strides=[1, stride, stride, 1], padding="SAME"
+        )
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Batch normalisation over all axes but the last, with trained scale and offset."""
         scale, offset = self._weights[f"{name}/scale"], self._weights[f"{name}/offset"]
         if not self.training:
             return tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=scale, offset=offset, mean=self._statistics[f"{name}/mean"],
-                variance=self._statistics[f"{name}/variance"], epsilon=EPSILON, is_training=False,
+                x=x,
+                scale=scale,
+                offset=offset,
+                mean=self._statistics[f"{name}/mean"],
+                variance=self._statistics[f"{name}/variance"],
+                epsilon=EPSILON,
+                is_training=False,
             ).y
         if self._share:
             return self._shared_batch_norm(x, name, scale, offset)
         if id(x) in self._products and _large(x, MANY_PIXELS) and x.dtype == tf.float32:
             # The product itself is then used by nothing, and not computed.
             _, rows, matrix = self._products[id(x)]
-            y, self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = normalised_product(rows, matrix, scale, offset, EPSILON)
+            y, self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = normalised_product(
+                rows, matrix, scale, offset, EPSILON
+            )
             return tf.reshape(y, [-1, *x.shape[1:]])
         result = tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON, is_training=True
@@ -203,7 +219,9 @@ class Layers:
         return self._drop(x, rate * depth * self._progress, [1, 1, 1])
 
     def _pool(self, pool: Callable, x: tf.Tensor, size: int, stride: int) -> tf.Tensor:
-        """A pool without weights, computed once (and its slow gradient, too) where several operations of a cell are the same."""
+        """A pool without weights, computed once (and its slow gradient, too) where several operations of a cell are the
+        same.
+        """
         return self._once((pool, size, stride), x, lambda: pool(x, _along(x, size), _along(x, stride), "SAME"))
 
     def _once(self, what: object, x: tf.Tensor, compute: Callable[[], tf.Tensor]) -> tf.Tensor:
@@ -216,14 +234,20 @@ class Layers:
         """Drops what one draw of `shape` per image says."""
         self._draws += 1
         images = self._share.images if self._share else tf.shape(x)[0]
-        uniform = tf.random.stateless_uniform(tf.concat([[images], shape], 0), self._seed + tf.constant([0, 7919 * self._draws]))
+        uniform = tf.random.stateless_uniform(
+            tf.concat([[images], shape], 0), self._seed + tf.constant([0, 7919 * self._draws])
+        )
         keep = (self._share.of(uniform) if self._share else uniform) >= rate
         return x * tf.cast(tf.cast(keep, tf.float32) / (1.0 - rate), x.dtype)
 
     def _shared_batch_norm(self, x: tf.Tensor, name: str, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
         """Batch normalisation over the images of all devices, with the variance measured as the fused kernel does."""
         exact = tf.cast(x, tf.float32)
-        sums = [tf.reduce_sum(exact, [0, 1, 2]), tf.reduce_sum(tf.square(exact), [0, 1, 2]), tf.cast(tf.size(x[..., 0]), tf.float32)]
+        sums = [
+            tf.reduce_sum(exact, [0, 1, 2]),
+            tf.reduce_sum(tf.square(exact), [0, 1, 2]),
+            tf.cast(tf.size(x[..., 0]), tf.float32),
+        ]
         values, squares, count = self._share.sum(sums)
         mean = values / count
         variance = squares / count - tf.square(mean)
@@ -242,10 +266,16 @@ def _large(x: tf.Tensor, pixels: int, divisor: int = 1) -> bool:
 
 
 def _every(x: tf.Tensor, stride: int) -> tf.Tensor:
-    """Every `stride`-th pixel of an image whose sides are multiples of it: slices of whole rows, whose gradient is a padding."""
+    """Every `stride`-th pixel of an image whose sides are multiples of it: slices of whole rows, whose gradient is a
+    padding.
+    """
     if stride == 1:
         return x
     _, height, width, channels = x.shape
-    rows = tf.slice(tf.reshape(x, [-1, height // stride, stride, width * channels]), [0, 0, 0, 0], [-1, height // stride, 1, width * channels])
+    rows = tf.slice(
+        tf.reshape(x, [-1, height // stride, stride, width * channels]),
+        [0, 0, 0, 0],
+        [-1, height // stride, 1, width * channels],
+    )
     pixels = tf.reshape(rows, [-1, height // stride, width // stride, stride * channels])
     return tf.slice(pixels, [0, 0, 0, 0], [-1, height // stride, width // stride, channels])

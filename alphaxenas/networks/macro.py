@@ -1,14 +1,14 @@
 """The network that a macro architecture stands for: stem, a chain of layers with skip connections, classifier.
 
 A layer brings its input through a 1x1 convolution, batch norm and ReLU, and applies its operation. The result and the
-sources of its skip connections are concatenated and brought back to the number of filters by ReLU, a 1x1 convolution and
-batch norm, computed as one product per source, so that architectures with different skips share weights. After a third
-and two thirds of the layers every output that is still read is halved by a factorised reduction.
+sources of its skip connections are concatenated and brought back to the number of filters by ReLU, a 1x1 convolution
+and batch norm, computed as one product per source, so that architectures with different skips share weights. After a
+third and two thirds of the layers every output that is still read is halved by a factorised reduction.
 
-Sources: Pham et al. 2018, section 2.3; the published code of ENAS, whose sources of skip connections are the stem and all
-layers but the one just before.
-Departures from that code: its search summed skip connections and its final network concatenated them, built separable
-convolutions as full ones and had no pooling: here one network serves both, the concatenation of the paper.
+Sources: Pham et al. 2018, section 2.3; the published code of ENAS, whose sources of skip connections are the stem and
+all layers but the one just before. Departures from that code: its search summed skip connections and its final network
+concatenated them, built separable convolutions as full ones and had no pooling: here one network serves both, the
+concatenation of the paper.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class MacroNetwork:
         architecture: The layers.
         num_classes: Number of classes.
         filters: Channels of every layer before the first reduction, even.
-        widening: By how much each of the two reductions multiplies the filters; 1 in ENAS's search, 2 in its final network.
+        widening: By how much each of the two reductions multiplies the filters; 1 in ENAS's search, 2 in its final
+            network.
         stem_stride: 1, or 2 to halve the image in the stem.
         drop_path: Largest drop-path rate of operations; see `Layers.drop_path`.
         dropout: Rate before the classifier.
@@ -54,7 +55,9 @@ class MacroNetwork:
     def __post_init__(self) -> None:
         for name, low in (("filters", 2), ("widening", 1)):
             if getattr(self, name) < low:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
+                )
 
     @property
     def depth(self) -> int:
@@ -62,7 +65,9 @@ class MacroNetwork:
         return len(self.architecture.layers)
 
     def reduced_after(self) -> tuple[int, ...]:
-        """Layers after which everything is halved: a third and two thirds of all; none where there are fewer than three."""
+        """Layers after which everything is halved: a third and two thirds of all; none where there are fewer than
+        three.
+        """
         third = self.depth // 3
         return (third - 1, 2 * third - 1) if third else ()
 
@@ -77,12 +82,18 @@ class MacroNetwork:
             y = self.operate(layers, layer.operation, sources[-1], f"layer{number}/{layer.operation}", number)
             if number:
                 parts = [self.part(layers, y, f"layer{number}/own", number)]
-                parts += [self.part(layers, sources[source], f"layer{number}/{source_part(source)}", number) for source in layer.skips]
+                parts += [
+                    self.part(layers, sources[source], f"layer{number}/{source_part(source)}", number)
+                    for source in layer.skips
+                ]
                 y = layers.batch_norm(layers.add(parts), f"layer{number}")
             sources.append(y)
             if number in self.reduced_after():
                 read = self.still_read(number)
-                sources = [self.halve(layers, x, source, number) if source in read else None for source, x in enumerate(sources)]
+                sources = [
+                    self.halve(layers, x, source, number) if source in read else None
+                    for source, x in enumerate(sources)
+                ]
         return [self.head(layers, sources[-1])]
 
     def still_read(self, layer: int) -> set[int]:
@@ -107,7 +118,9 @@ class MacroNetwork:
 
     def halve(self, layers: Layers, x: tf.Tensor, source: int, number: int) -> tf.Tensor:
         """Factorised reduction of one source after a layer."""
-        return factorised_reduction(layers, {"x": x}, f"reduction{number}/{source_part(source)}", self.filters_of(number + 1))
+        return factorised_reduction(
+            layers, {"x": x}, f"reduction{number}/{source_part(source)}", self.filters_of(number + 1)
+        )
 
     def head(self, layers: Layers, x: tf.Tensor) -> tf.Tensor:
         """ReLU, global average, dropout, affine map."""

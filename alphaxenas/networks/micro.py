@@ -1,16 +1,17 @@
 """The network that a pair of micro cells stands for: stem, normal cells, a reduction cell after each third, classifier.
 
-Every cell receives the outputs of the two cells before it. Each is brought to the cell's number of filters by ReLU, a 1x1
-convolution and batch norm; the older one, where it still has the earlier resolution, by a factorised reduction. In a
-reduction cell, operations that read a cell input have stride 2 and filters are doubled. Loose ends are concatenated; all
-that reads the concatenation computes one product per loose end, addressed by the block it reads, so that architectures
-with different loose ends share weights.
+Every cell receives the outputs of the two cells before it. Each is brought to the cell's number of filters by ReLU, a
+1x1 convolution and batch norm; the older one, where it still has the earlier resolution, by a factorised reduction. In
+a reduction cell, operations that read a cell input have stride 2 and filters are doubled. Loose ends are concatenated;
+all that reads the concatenation computes one product per loose end, addressed by the block it reads, so that
+architectures with different loose ends share weights.
 
-Where the published families differ, this network follows NASNet and ENAS and has an option for the others: `sep_repeats`
-(DARTS, ENAS, NASNet: 2), `all_ends` (DARTS concatenates every node, not the loose ones), `joined` (ENAS and NAO with shared
-weights bring what is concatenated back to one number of filters and normalise it), `inputs_apart` (ENAS's shared weights are a
-set for every input of an operation; else one set per operation and position). With shared weights `joined` matters: without it
-the classifier reads sums of up to 32 terms from one architecture and of two from the next, and hardly learns.
+Where the published families differ, this network follows NASNet and ENAS and has an option for the others:
+`sep_repeats` (DARTS, ENAS, NASNet: 2), `all_ends` (DARTS concatenates every node, not the loose ones), `joined` (ENAS
+and NAO with shared weights bring what is concatenated back to one number of filters and normalise it), `inputs_apart`
+(ENAS's shared weights are a set for every input of an operation; else one set per operation and position). With shared
+weights `joined` matters: without it the classifier reads sums of up to 32 terms from one architecture and of two from
+the next, and hardly learns.
 
 Sources: Zoph et al. 2018, section 3.1 and appendix A; Pham et al. 2018, sections 2.3 and 3.2.
 Departures: the auxiliary head ends in a global average instead of a convolution over the whole image, so that it fits
@@ -45,15 +46,17 @@ class MicroNetwork:
         architecture: The two cells.
         num_classes: Number of classes.
         filters: Channels of every node before the first reduction, even; doubled by each.
-        cells: Number of cells, reduction cells included, >= 3. Published: 8 while ENAS and NAO search, 17 and 20 in the end.
+        cells: Number of cells, reduction cells included, >= 3. Published: 8 while ENAS and NAO search, 17 and 20 in the
+            end.
         stem_stride: 1, or 2 to halve the image in the stem.
         drop_path: Largest drop-path rate; see `Layers.drop_path`.
         dropout: Rate before the classifier.
-        auxiliary_filters: Channels of the first convolution of a second classifier that reads the last reduction cell, in
-            training only; 0 for none, 128 as published.
+        auxiliary_filters: Channels of the first convolution of a second classifier that reads the last reduction cell,
+            in training only; 0 for none, 128 as published.
         sep_repeats: See `apply_micro_operation`.
         all_ends: Whether the outputs of all nodes are concatenated, not only those that no node uses.
-        joined: Whether a cell ends in ReLU, a 1x1 convolution of its concatenated nodes to its number of filters, and batch norm.
+        joined: Whether a cell ends in ReLU, a 1x1 convolution of its concatenated nodes to its number of filters, and
+            batch norm.
         inputs_apart: Whether an operation has other weights for every node input that it may be applied to.
     """
 
@@ -73,7 +76,9 @@ class MicroNetwork:
     def __post_init__(self) -> None:
         for name, low in (("cells", 3), ("filters", 2), ("sep_repeats", 1)):
             if getattr(self, name) < low:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
+                )
 
     def reduction_cells(self) -> tuple[int, int]:
         """Indices of the reduction cells: a third and two thirds of all."""
@@ -105,7 +110,8 @@ class MicroNetwork:
             images: Normalised images `[B, h, w, c]`.
 
         Returns:
-            Logits `[B, num_classes]` in float32; in training with `auxiliary_filters`, followed by the second classifier's.
+            Logits `[B, num_classes]` in float32; in training with `auxiliary_filters`, followed by the second
+            classifier's.
         """
         stem = {"stem": self.stem(layers, images)}
         before, previous, logits = stem, stem, []
@@ -113,11 +119,15 @@ class MicroNetwork:
             cell = self.cell_of(index)
             read = {source for row in cell.rows for source in row[:2]}
             states = [
-                self.preprocess(layers, ends, index, source) if source in read else None for source, ends in enumerate((previous, before))
+                self.preprocess(layers, ends, index, source) if source in read else None
+                for source, ends in enumerate((previous, before))
             ]
             for number, block in enumerate(cell.blocks):
                 states.append(self._block(layers, block, states, index, number))
-            before, previous = previous, self.output(layers, {f"block{end}": states[2 + end] for end in self.ends_of(cell)}, index)
+            before, previous = (
+                previous,
+                self.output(layers, {f"block{end}": states[2 + end] for end in self.ends_of(cell)}, index),
+            )
             if self.has_auxiliary_head(layers, index):
                 logits.append(self.auxiliary_head(layers, previous))
         return [self.head(layers, previous), *logits]
@@ -128,7 +138,9 @@ class MicroNetwork:
         return layers.batch_norm(x, "stem")
 
     def preprocess(self, layers: Layers, ends: dict[str, tf.Tensor], index: int, source: int) -> tf.Tensor:
-        """Input `source` (0 previous, 1 the one before) of a cell, at its number of filters and the previous cell's resolution."""
+        """Input `source` (0 previous, 1 the one before) of a cell, at its number of filters and the previous cell's
+        resolution.
+        """
         name, filters = f"cell{index}/{('previous', 'before')[source]}", self.filters_of(index)
         if self.is_halved(index, source):
             return factorised_reduction(layers, ends, name, filters)
@@ -145,7 +157,11 @@ class MicroNetwork:
 
     def output(self, layers: Layers, ends: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
         """What later cells read of a cell: its ends, or these joined."""
-        return {"joined": self.project(layers, ends, f"cell{index}/joined", self.filters_of(index))} if self.joined else ends
+        return (
+            {"joined": self.project(layers, ends, f"cell{index}/joined", self.filters_of(index))}
+            if self.joined
+            else ends
+        )
 
     def stride_of(self, index: int, source: int) -> int:
         """Stride of an operation of a cell that reads `source`."""
@@ -163,7 +179,9 @@ class MicroNetwork:
 
     def _block(self, layers: Layers, block: Block, states: list, index: int, number: int) -> tf.Tensor:
         sides = []
-        for slot, (source, operation) in enumerate(((block.input1, block.operation1), (block.input2, block.operation2))):
+        for slot, (source, operation) in enumerate(
+            ((block.input1, block.operation1), (block.input2, block.operation2))
+        ):
             name = self.name_of(index, number, slot, source, operation)
             sides.append(self.operate(layers, operation, states[source], name, index, self.stride_of(index, source)))
         return layers.add(sides)
@@ -178,7 +196,9 @@ class MicroNetwork:
         return bool(self.auxiliary_filters) and layers.training and index == self.reduction_cells()[-1]
 
     def auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor]) -> tf.Tensor:
-        """ReLU, 5x5 average of stride 3, 1x1 and 3x3 convolution, each with batch norm and ReLU, global average, affine map."""
+        """ReLU, 5x5 average of stride 3, 1x1 and 3x3 convolution, each with batch norm and ReLU, global average, affine
+        map.
+        """
         pooled = {end: layers.average_pool(layers.relu(x), 5, 3) for end, x in ends.items()}
         x = layers.relu(self.project(layers, pooled, "auxiliary/first", self.auxiliary_filters))
         x = layers.conv(x, "auxiliary/second", AUXILIARY_FACTOR * self.auxiliary_filters, 3)

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from alphaxenas.networks.layers import Layers
 
 
-def apply_micro_operation(layers: Layers, operation: str, x: tf.Tensor, name: str, filters: int, stride: int = 1, sep_repeats: int = 2) -> tf.Tensor:
+def apply_micro_operation(
+    layers: Layers, operation: str, x: tf.Tensor, name: str, filters: int, stride: int = 1, sep_repeats: int = 2
+) -> tf.Tensor:
     """One operation of a node.
 
     Args:
@@ -32,8 +34,8 @@ def apply_micro_operation(layers: Layers, operation: str, x: tf.Tensor, name: st
     Raises:
         ValueError: The operation is unknown.
 
-    Source: Zoph et al. 2018, section 3.1 and appendix A.4 (separable operations twice); Liu et al. 2019, "DARTS", section
-        3.1.1 (dilated ones once).
+    Source: Zoph et al. 2018, section 3.1 and appendix A.4 (separable operations twice); Liu et al. 2019, "DARTS",
+        section 3.1.1 (dilated ones once).
     """
     kind, size = _parts(operation)
     if kind == "identity":
@@ -76,12 +78,16 @@ def factorised_reduction(layers: Layers, ends: dict[str, tf.Tensor], name: str, 
         parts = []
         for end, x in ends.items():
             x = layers.relu(x)
-            parts.append(layers.conv(x if half == "even" else layers.shifted(x), f"{name}/{half}/{end}", channels, 1, 2))
+            parts.append(
+                layers.conv(x if half == "even" else layers.shifted(x), f"{name}/{half}/{end}", channels, 1, 2)
+            )
         halves.append(layers.add(parts))
     return layers.batch_norm(layers.concat(halves), name)
 
 
-def _separable(layers: Layers, x: tf.Tensor, name: str, filters: int, size: int, stride: int, dilation: int = 1) -> tf.Tensor:
+def _separable(
+    layers: Layers, x: tf.Tensor, name: str, filters: int, size: int, stride: int, dilation: int = 1
+) -> tf.Tensor:
     spatial = layers.depthwise(layers.relu(x), name, size, stride, dilation)
     return layers.batch_norm(layers.conv(spatial, f"{name}/pointwise", filters, 1), name)
 

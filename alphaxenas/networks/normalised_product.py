@@ -1,9 +1,10 @@
 """Batch normalisation of a 1x1 convolution, computed from the covariance of the convolution's input.
 
-A channel of `X K` has the mean `m K` and the variance `k' C k`, with m and C the mean and covariance of the rows of X. So the
-normalisation is a factor of K and an offset, known before the product is computed, and the product is written once; the usual way
-writes it, reads it twice for its statistics and once more to normalise it, and back again for the gradients. On CPUs it saves up to
-45 % of convolution, normalisation and gradients (32x32 pixels, 16 channels, batch 64); with many channels and few pixels, nothing.
+A channel of `X K` has the mean `m K` and the variance `k' C k`, with m and C the mean and covariance of the rows of X.
+So the normalisation is a factor of K and an offset, known before the product is computed, and the product is written
+once; the usual way writes it, reads it twice for its statistics and once more to normalise it, and back again for the
+gradients. On CPUs it saves up to 45 % of convolution, normalisation and gradients (32x32 pixels, 16 channels, batch
+64); with many channels and few pixels, nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import tensorflow as tf
 
 
 @tf.custom_gradient
-def normalised_product(rows: tf.Tensor, kernel: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: tf.Tensor) -> tuple:
+def normalised_product(
+    rows: tf.Tensor, kernel: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: tf.Tensor
+) -> tuple:
     """`batch_norm(rows @ kernel)` in training.
 
     Args:
@@ -23,13 +26,15 @@ def normalised_product(rows: tf.Tensor, kernel: tf.Tensor, scale: tf.Tensor, off
         epsilon: Scalar that is added to the variances.
 
     Returns:
-        The normalised product `[n, f]`, its means `[f]` and its variances `[f]` with n - 1 in the denominator, as the fused kernel gives
-        them; only the product has a gradient.
+        The normalised product `[n, f]`, its means `[f]` and its variances `[f]` with n - 1 in the denominator, as the
+        fused kernel gives them; only the product has a gradient.
     """
     count = tf.cast(tf.shape(rows)[0], tf.float32)
     share = tf.fill([1, tf.shape(rows)[0]], 1.0 / count)
     centre = tf.linalg.matmul(share, rows)
-    covariance = tf.linalg.matmul(rows, rows, transpose_a=True) / count - tf.linalg.matmul(centre, centre, transpose_a=True)
+    covariance = tf.linalg.matmul(rows, rows, transpose_a=True) / count - tf.linalg.matmul(
+        centre, centre, transpose_a=True
+    )
     spread = tf.linalg.matmul(covariance, kernel)
     variance = tf.nn.relu(tf.reduce_sum(kernel * spread, 0))
     inverse = tf.math.rsqrt(variance + epsilon)
@@ -40,7 +45,9 @@ def normalised_product(rows: tf.Tensor, kernel: tf.Tensor, scale: tf.Tensor, off
     def gradients(upstream: tf.Tensor, *_: tf.Tensor) -> tuple:
         summed = tf.linalg.matmul(share, upstream) * count
         # Of `scaled`, as if the statistics were given; then what goes through the variance.
-        towards = tf.linalg.matmul(rows, upstream, transpose_a=True) - tf.linalg.matmul(centre, summed, transpose_a=True)
+        towards = tf.linalg.matmul(rows, upstream, transpose_a=True) - tf.linalg.matmul(
+            centre, summed, transpose_a=True
+        )
         along = tf.reduce_sum(kernel * towards, 0) * inverse
         by_variance = -0.5 * along * scale * tf.square(inverse)
         to_kernel = towards * (scale * inverse) + 2.0 * spread * by_variance

@@ -59,7 +59,14 @@ class Outline:
         return Shaped((None, 1, x.shape[1] * x.shape[2], x.shape[3]))
 
     def conv(
-        self, x: Shaped, name: str, filters: int, size: int | tuple[int, int], stride: int = 1, bias: bool = False, xavier: bool = False
+        self,
+        x: Shaped,
+        name: str,
+        filters: int,
+        size: int | tuple[int, int],
+        stride: int = 1,
+        bias: bool = False,
+        xavier: bool = False,
     ) -> Shaped:
         """As `Layers.conv`."""
         _, height, width, channels = x.shape
@@ -85,8 +92,10 @@ class Outline:
         """As `Layers.batch_norm`."""
         channels = (x.shape[-1],)
         for kind, group, initial in (
-            ("scale", self.vectors, "ones"), ("offset", self.vectors, "zeros"),
-            ("mean", self.statistics, "zeros"), ("variance", self.statistics, "ones"),
+            ("scale", self.vectors, "ones"),
+            ("offset", self.vectors, "zeros"),
+            ("mean", self.statistics, "zeros"),
+            ("variance", self.statistics, "ones"),
         ):
             group[f"{name}/{kind}"] = ArraySpec(channels, initial)
         return x
@@ -146,7 +155,9 @@ class Outline:
         return x
 
 
-def outline_of(network: Callable[[Any, Any], Any], image_shape: tuple[int, int, int], training: bool = False) -> Outline:
+def outline_of(
+    network: Callable[[Any, Any], Any], image_shape: tuple[int, int, int], training: bool = False
+) -> Outline:
     """Walks a network over shapes.
 
     Args:

@@ -32,5 +32,6 @@ def pieces(flat: tf.Tensor, specs: Mapping[str, ArraySpec]) -> dict[str, tf.Tens
     """The arrays in a flat vector, by name."""
     parts = tf.split(flat, [spec.size for spec in specs.values()]) if specs else []
     return {
-        name: part if len(spec.shape) == 1 else tf.reshape(part, spec.shape) for (name, spec), part in zip(specs.items(), parts)
+        name: part if len(spec.shape) == 1 else tf.reshape(part, spec.shape)
+        for (name, spec), part in zip(specs.items(), parts)
     }

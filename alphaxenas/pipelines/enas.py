@@ -1,4 +1,6 @@
-"""The ENAS stages of the suite: from a checked configuration to a search, its best architectures, and their training in full."""
+"""The ENAS stages of the suite: from a checked configuration to a search, its best architectures, and their training in
+full.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ TANH_CONSTANTS = {"micro": 1.1, "macro": 1.5}
 def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
     """The space `"micro"` or `"macro"`. Raises ValueError for another name."""
     if space_name not in SPACE_NAMES:
-        raise ValueError(f"Invalid value for `space_name`. Expected one of {', '.join(SPACE_NAMES)}. Received: {space_name!r}")
+        raise ValueError(
+            f"Invalid value for `space_name`. Expected one of {', '.join(SPACE_NAMES)}. Received: {space_name!r}"
+        )
     return MicroSpace(config.enas.enas_nodes) if space_name == "micro" else MacroSpace(config.enas.enas_layers)
 
 
@@ -34,8 +38,13 @@ def enas_supernetwork(config: Config, space_name: str, num_classes: int) -> Supe
     """All networks of the space, of the size that children have in the search."""
     space, child = enas_space(config, space_name), config.child
     if space_name == "micro":
-        return MicroSupernetwork(space, lambda one: MicroNetwork(one, num_classes, child.filters, child.cells, child.stem_stride, joined=True))
-    return MacroSupernetwork(space, lambda one: MacroNetwork(one, num_classes, child.filters, WIDENING, child.stem_stride))
+        return MicroSupernetwork(
+            space,
+            lambda one: MicroNetwork(one, num_classes, child.filters, child.cells, child.stem_stride, joined=True),
+        )
+    return MacroSupernetwork(
+        space, lambda one: MacroNetwork(one, num_classes, child.filters, WIDENING, child.stem_stride)
+    )
 
 
 def search(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> dict[str, Any]:
@@ -56,13 +65,23 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
             return stored
         data = data or load_images(config)
         settings = PolicySettings(
-            tanh_constant=TANH_CONSTANTS[space_name], entropy_weight=enas.enas_entropy, learning_rate=enas.enas_learning_rate,
-            skip_target=enas.enas_skip_target, skip_weight=enas.enas_skip_weight,
-        )  # fmt: skip
+            tanh_constant=TANH_CONSTANTS[space_name],
+            entropy_weight=enas.enas_entropy,
+            learning_rate=enas.enas_learning_rate,
+            skip_target=enas.enas_skip_target,
+            skip_weight=enas.enas_skip_weight,
+        )
         phases = Phases(
-            enas.enas_rounds, enas.enas_fraction, config.child.batch_size, enas.enas_sampling, enas.enas_policy_steps, enas.enas_samples,
-            enas.enas_reward_images, enas.enas_derive, config.data.augment,
-        )  # fmt: skip
+            enas.enas_rounds,
+            enas.enas_fraction,
+            config.child.batch_size,
+            enas.enas_sampling,
+            enas.enas_policy_steps,
+            enas.enas_samples,
+            enas.enas_reward_images,
+            enas.enas_derive,
+            config.data.augment,
+        )
         policy = AttentionPolicy(space, seed, settings)
         network = enas_supernetwork(config, space_name, data.num_classes)
         return EnasSearch(space, network, policy, data, child_recipe(config), phases, folder, seed).play()
@@ -74,8 +93,12 @@ def derive(config: Config, space_name: str, seed: int | None = None, data: Image
     return [space.parse(record["architecture"]) for record in search(config, space_name, seed, data)["best"]]
 
 
-def train_derived(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> dict[str, Any]:
-    """Stage `enas-<space>-s<seed>-final`: the `top_k` best architectures of a search in full; results as of `train_in_full`."""
+def train_derived(
+    config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None
+) -> dict[str, Any]:
+    """Stage `enas-<space>-s<seed>-final`: the `top_k` best architectures of a search in full; results as of
+    `train_in_full`.
+    """
     seed = config.run.seed if seed is None else seed
     chosen = derive(config, space_name, seed, data)[: config.training.top_k]
     parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}

@@ -1,7 +1,8 @@
-"""Which space a configuration searches, and the networks that are built from its architectures: cells, pairs of cells, chains.
+"""Which space a configuration searches, and the networks that are built from its architectures: cells, pairs of cells,
+chains.
 
-`stages` uses this, so every stage and every controller works on chains as on cells. Chains of declared choices are trained from scratch: they are
-small, and a position's kernels of different sizes share nothing.
+`stages` uses this, so every stage and every controller works on chains as on cells. Chains of declared choices are
+trained from scratch: they are small, and a position's kernels of different sizes share nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:
     """What the search builds around an architecture."""
     child, space = config.child, config.space
     if space.space == "cell":
-        return lambda cell: CellNetwork(cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride)
+        return lambda cell: CellNetwork(
+            cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride
+        )
     if space.space == "micro":
         return lambda pair: MicroNetwork(pair, num_classes, child.filters, child.cells, child.stem_stride, joined=True)
     if space.space == "macro":
@@ -49,9 +52,14 @@ def child_recipe(config: Config) -> Recipe:
     """How children are trained in the search."""
     child = config.child
     return Recipe(
-        child.learning_rate, child.momentum, child.weight_decay, child.gradient_clip, child.label_smoothing,
-        precision=config.run.precision, optimizer=child.optimizer,
-    )  # fmt: skip
+        child.learning_rate,
+        child.momentum,
+        child.weight_decay,
+        child.gradient_clip,
+        child.label_smoothing,
+        precision=config.run.precision,
+        optimizer=child.optimizer,
+    )
 
 
 def shares_weights(config: Config) -> bool:

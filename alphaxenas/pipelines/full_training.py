@@ -116,7 +116,11 @@ def train_in_full(
     seconds = sum(model["seconds"] for model in models)
     results = {
         "headline": f"test accuracy {accuracy:.4f} (validation {models[chosen]['validation_accuracy']:.4f}), {seconds / 60:.1f} min",
-        "models": models, "chosen": chosen, "test_accuracy": accuracy, "test_images": len(data.test), "seconds": seconds,
+        "models": models,
+        "chosen": chosen,
+        "test_accuracy": accuracy,
+        "test_images": len(data.test),
+        "seconds": seconds,
     }
     folder.events.scalars(covered, {"accuracy/test": accuracy})
     _hand_over(results, data, folder, formats)
@@ -125,8 +129,11 @@ def train_in_full(
     return results
 
 
-def evaluate_checkpoint(path: str | Path, build: Callable[[str], Network], data: ImageData, precision: str = "float32") -> tuple[float, str]:
-    """Test accuracy of the network in a checkpoint of `train_in_full`, at its best epoch so far; nothing is trained or stored.
+def evaluate_checkpoint(
+    path: str | Path, build: Callable[[str], Network], data: ImageData, precision: str = "float32"
+) -> tuple[float, str]:
+    """Test accuracy of the network in a checkpoint of `train_in_full`, at its best epoch so far; nothing is trained or
+    stored.
 
     Args:
         path: A file in a run's folder `checkpoints`.
@@ -138,7 +145,8 @@ def evaluate_checkpoint(path: str | Path, build: Callable[[str], Network], data:
         Accuracy in [0, 1], and the architecture.
 
     Raises:
-        ValueError: The file is no such checkpoint, is damaged, or its weights are not those of the network that was built.
+        ValueError: The file is no such checkpoint, is damaged, or its weights are not those of the network that was
+            built.
     """
     content = read_checkpoint(path)
     current = content.get("current")
@@ -154,7 +162,9 @@ def evaluate_checkpoint(path: str | Path, build: Callable[[str], Network], data:
     try:
         child.restore(state)
     except ValueError as error:
-        raise ValueError(f"The checkpoint {path} does not fit the network of these parameters (filters, cells, classes ...). {error}") from error
+        raise ValueError(
+            f"The checkpoint {path} does not fit the network of these parameters (filters, cells, classes ...). {error}"
+        ) from error
     return child.accuracy(Batches.of(data, "test", EVALUATION_BATCH).in_order()), current["architecture"]
 
 
@@ -171,8 +181,16 @@ class _Session:
     """The training of one entry, its records and its checkpoints."""
 
     def __init__(
-        self, entry: Entry, data: ImageData, recipe: Recipe, folder: RunFolder, epochs: int, seed: int,
-        models: list[dict[str, Any]], interruption: Interruption, devices: int,
+        self,
+        entry: Entry,
+        data: ImageData,
+        recipe: Recipe,
+        folder: RunFolder,
+        epochs: int,
+        seed: int,
+        models: list[dict[str, Any]],
+        interruption: Interruption,
+        devices: int,
     ) -> None:
         self._entry, self._data, self._recipe, self._folder = entry, data, recipe, folder
         self._epochs, self._seed, self._models, self._interruption = epochs, seed, models, interruption
@@ -193,18 +211,32 @@ class _Session:
             f"epoch {len(history)} of {self._epochs} is done | {self._entry.architecture}"
         )
         history = fit(
-            child, training, validation, self._epochs, self._seed, validate_every=1, patience=patience,
-            history=history, after_epoch=self._after_epoch,
+            child,
+            training,
+            validation,
+            self._epochs,
+            self._seed,
+            validate_every=1,
+            patience=patience,
+            history=history,
+            after_epoch=self._after_epoch,
         )
         child.restore(self._best["child"])
         file = f"models/{self._entry.name}.keras"
         self._export(folder.path / file)
         return {
-            "name": self._entry.name, "architecture": self._entry.architecture,
-            "architecture_json": self._entry.architecture_json, "parameters": child.parameters,
-            "multiply_adds": child.multiply_adds, "epochs": len(history), "batch_size": batch_size,
-            "best_epoch": self._best["epoch"], "validation_accuracy": self._best["accuracy"], "history": history,
-            "seconds": round(self._elapsed(), 1), "file": file,
+            "name": self._entry.name,
+            "architecture": self._entry.architecture,
+            "architecture_json": self._entry.architecture_json,
+            "parameters": child.parameters,
+            "multiply_adds": child.multiply_adds,
+            "epochs": len(history),
+            "batch_size": batch_size,
+            "best_epoch": self._best["epoch"],
+            "validation_accuracy": self._best["accuracy"],
+            "history": history,
+            "seconds": round(self._elapsed(), 1),
+            "file": file,
         }
 
     def _after_epoch(self, history: list[dict[str, float]]) -> None:
@@ -216,14 +248,26 @@ class _Session:
         finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
         folder.journal.append({**line, "seconds": round(self._elapsed(), 3), "finished_at": finished_at})
         step = sum(model["epochs"] for model in self._models) + len(history)
-        folder.events.scalars(step, {f"{name}/{kind}": record[kind] for kind in ("loss", "train_accuracy", "validation_accuracy", "learning_rate")})
-        folder.checkpoints.save(step, {
-            "models": self._models,
-            "current": {
-                "child": self._child.state(), "best": self._best, "history": history, "seconds": self._elapsed(),
-                "architecture": self._entry.architecture,
+        folder.events.scalars(
+            step,
+            {
+                f"{name}/{kind}": record[kind]
+                for kind in ("loss", "train_accuracy", "validation_accuracy", "learning_rate")
             },
-        })
+        )
+        folder.checkpoints.save(
+            step,
+            {
+                "models": self._models,
+                "current": {
+                    "child": self._child.state(),
+                    "best": self._best,
+                    "history": history,
+                    "seconds": self._elapsed(),
+                    "architecture": self._entry.architecture,
+                },
+            },
+        )
         folder.log(
             f"{name} epoch {record['epoch']} of {self._epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
             f"validation {accuracy:.4f} (best {self._best['accuracy']:.4f}), {self._elapsed() / len(history):.1f} s an epoch"
@@ -240,7 +284,9 @@ class _Session:
         ours /= ours.sum(1, keepdims=True)
         difference = float(np.abs(ours - model.predict_on_batch(pixels.astype(np.float32))).max())
         if difference > AGREEMENT:
-            raise RuntimeError(f"The exported model differs from the trained one by {difference:.2g} in a probability; at most {AGREEMENT} is allowed.")
+            raise RuntimeError(
+                f"The exported model differs from the trained one by {difference:.2g} in a probability; at most {AGREEMENT} is allowed."
+            )
         save_keras(model, path)
 
     def _exact_child(self) -> CompiledChild:

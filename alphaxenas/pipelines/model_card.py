@@ -1,7 +1,8 @@
-"""Model cards: what a trained network is, what it was trained on, how good it is and what it cost, for people and for programs.
+"""Model cards: what a trained network is, what it was trained on, how good it is and what it cost, for people and for
+programs.
 
-One JSON file, and a Markdown file that says the same. Source: Mitchell et al. 2019, "Model cards for model reporting"; of its
-sections, those that a run can know.
+One JSON file, and a Markdown file that says the same. Source: Mitchell et al. 2019, "Model cards for model reporting";
+of its sections, those that a run can know.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from alphaxenas.runs.folder import RunFolder
 DATA_PARAMETERS = ("fraction", "augment", "arrays_path")
 
 
-def model_card(model: Mapping[str, Any], results: Mapping[str, Any], data: ImageData, folder: RunFolder) -> dict[str, Any]:
+def model_card(
+    model: Mapping[str, Any], results: Mapping[str, Any], data: ImageData, folder: RunFolder
+) -> dict[str, Any]:
     """The card of one trained network.
 
     Args:
@@ -29,7 +32,8 @@ def model_card(model: Mapping[str, Any], results: Mapping[str, Any], data: Image
         folder: The stage's run folder.
 
     Returns:
-        JSON values; `numbers["test_accuracy"]` is None for a network that validation did not choose, which was never tested.
+        JSON values; `numbers["test_accuracy"]` is None for a network that validation did not choose, which was never
+        tested.
     """
     from alphaxenas.report.findings import wilson
 
@@ -42,22 +46,37 @@ def model_card(model: Mapping[str, Any], results: Mapping[str, Any], data: Image
         "architecture": {"text": model["architecture"], "json": model["architecture_json"]},
         "network": {"parameters": model["parameters"], "multiply_adds": model["multiply_adds"]},
         "data": {
-            "name": data.name, "images": {"training": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-            "image_shape": list(data.image_shape), "classes": list(data.class_names),
+            "name": data.name,
+            "images": {"training": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+            "image_shape": list(data.image_shape),
+            "classes": list(data.class_names),
             **{name: parameters[name] for name in DATA_PARAMETERS if name in parameters},
         },
         "input": "float32 [batch, height, width, channels], pixels 0 to 255, as stored; the model normalises them itself",
         "output": f"float32 [batch, {data.num_classes}], probabilities of the classes in the order given",
-        "training": {name: value for name, value in parameters.items() if name.startswith("train_") or name == "warmup_epochs"},
+        "training": {
+            name: value for name, value in parameters.items() if name.startswith("train_") or name == "warmup_epochs"
+        },
         "numbers": {
-            "validation_accuracy": model["validation_accuracy"], "best_epoch": model["best_epoch"],
+            "validation_accuracy": model["validation_accuracy"],
+            "best_epoch": model["best_epoch"],
             "test_accuracy": results["test_accuracy"] if chosen else None,
             "test_interval_95": list(wilson(results["test_accuracy"], results["test_images"])) if chosen else None,
         },
-        "cost": {"seconds": model["seconds"], "epochs": model["epochs"], "images": sum(record["images"] for record in model["history"])},
+        "cost": {
+            "seconds": model["seconds"],
+            "epochs": model["epochs"],
+            "images": sum(record["images"] for record in model["history"]),
+        },
         "seed": run["seed"],
-        "versions": run["versions"], "machine": run["machine"], "revision": run["revision"],
-        "files": {path.name: _digest(path) for path in sorted((folder.path / "models").glob(f"{model['name']}.*")) if path.suffix in (".keras", ".onnx")},
+        "versions": run["versions"],
+        "machine": run["machine"],
+        "revision": run["revision"],
+        "files": {
+            path.name: _digest(path)
+            for path in sorted((folder.path / "models").glob(f"{model['name']}.*"))
+            if path.suffix in (".keras", ".onnx")
+        },
     }
 
 
@@ -75,31 +94,48 @@ def markdown(card: Mapping[str, Any]) -> str:
     else:
         low, high = numbers["test_interval_95"]
         tested = f"**{numbers['test_accuracy']:.4f}** on {data['images']['test']:,} images (95 % interval from their number alone: {low:.4f} to {high:.4f})"
-    machine = ", ".join(str(part) for part in (card["machine"]["processor"], f"{card['machine']['cores']} cores", *card["machine"]["gpus"]))
+    machine = ", ".join(
+        str(part)
+        for part in (card["machine"]["processor"], f"{card['machine']['cores']} cores", *card["machine"]["gpus"])
+    )
     lines = [
-        f"# {card['name']} of run {card['run']}", "",
+        f"# {card['name']} of run {card['run']}",
+        "",
         f"Classifies images of {data['image_shape'][0]}x{data['image_shape'][1]} pixels, {data['image_shape'][2]} channel(s), into "
-        f"{len(data['classes'])} classes: {', '.join(data['classes'])}.", "",
+        f"{len(data['classes'])} classes: {', '.join(data['classes'])}.",
+        "",
         f"- Architecture: `{card['architecture']['text']}`",
         f"- Size: {card['network']['parameters']:,} parameters, {card['network']['multiply_adds'] / 1e6:.1f} million multiply-adds an image",
-        f"- Input: {card['input']}", f"- Output: {card['output']}", "",
-        "## How good it is", "",
+        f"- Input: {card['input']}",
+        f"- Output: {card['output']}",
+        "",
+        "## How good it is",
+        "",
         f"- Test accuracy: {tested}",
         f"- Validation accuracy: {numbers['validation_accuracy']:.4f}, the best of {cost['epochs']} epochs (epoch {numbers['best_epoch']}), which chose it: "
         "a little too high for that",
-        "- One training with one seed: says nothing of the spread over trainings.", "",
-        "## What it was trained on", "",
+        "- One training with one seed: says nothing of the spread over trainings.",
+        "",
+        "## What it was trained on",
+        "",
         f"- Data: {data['name']}, {data['images']['training']:,} images for training, {data['images']['validation']:,} for validation, "
         f"{data['images']['test']:,} for test",
         f"- Cost: {cost['seconds'] / 60:.1f} minutes for {cost['epochs']} epochs, {cost['images']:,} images shown, on {machine}",
-        f"- Seed: {card['seed']}", "",
-        "## Recipe", "",
-        *(f"- {name}: {json.dumps(value)}" for name, value in training.items()), "",
-        "## Versions", "",
+        f"- Seed: {card['seed']}",
+        "",
+        "## Recipe",
+        "",
+        *(f"- {name}: {json.dumps(value)}" for name, value in training.items()),
+        "",
+        "## Versions",
+        "",
         *(f"- {name}: {version}" for name, version in card["versions"].items()),
-        f"- revision: {card['revision']}", "",
-        "## Files", "",
-        *(f"- {name}: SHA-256 {digest}" for name, digest in card["files"].items()), "",
+        f"- revision: {card['revision']}",
+        "",
+        "## Files",
+        "",
+        *(f"- {name}: SHA-256 {digest}" for name, digest in card["files"].items()),
+        "",
         "It knows the classes above and nothing else: an image of something else gets one of them too. Accuracy on other images than "
         "the data set's was not measured.",
     ]

@@ -1,4 +1,5 @@
-"""The stages of notebook 08: NAO in the micro space, without and with shared weights, and the best of both trained in full.
+"""The stages of notebook 08: NAO in the micro space, without and with shared weights, and the best of both trained in
+full.
 
 - `nao-scratch`: the controller `nao`; every child is trained from scratch with the search budget.
 - `nao-shared`: a pool whose members train one set of weights in turns (`shared_pool.py`).
@@ -58,7 +59,9 @@ def micro_space(config: Config) -> MicroSpace:
 def child_network(config: Config, num_classes: int) -> Callable[[MicroArchitecture], MicroNetwork]:
     """What the searches build from an architecture."""
     child = config.child
-    return lambda architecture: MicroNetwork(architecture, num_classes, child.filters, max(3, child.cells), child.stem_stride)
+    return lambda architecture: MicroNetwork(
+        architecture, num_classes, child.filters, max(3, child.cells), child.stem_stride
+    )
 
 
 def nao_settings(config: Config) -> NAOSettings:
@@ -69,22 +72,36 @@ def nao_settings(config: Config) -> NAOSettings:
 def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     """Stage `nao-scratch`: NAO over children that are each trained from scratch; results as of `Coach.play`.
 
-    After every round's number of children the best of them counts as the final of a round: it was trained at that budget
-    already, so it costs nothing more.
+    After every round's number of children the best of them counts as the final of a round: it was trained at that
+    budget already, so it costs nothing more.
     """
     chosen, space, seed, settings = config.nao, micro_space(config), config.run.seed, nao_settings(config)
     budget = Budget(chosen.nao_child_epochs)
-    parameters = config.parameters("data", "child") | _own(config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_trials", "nao_child_epochs")
+    parameters = config.parameters("data", "child") | _own(
+        config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_trials", "nao_child_epochs"
+    )
     with stages.open_stage(config, f"{STAGE}-scratch", parameters) as folder:
         evaluator = None
         if folder.read_results() is None:
             evaluator = TrainedEvaluator(
-                space, child_network(config, data.num_classes), data, child_recipe(config), config.child.batch_size, seed, share_weights=False,
-                augment=config.data.augment, cutout=config.data.cutout,
-            )  # fmt: skip
-        sizes = {setting: getattr(config.search, parameter) for setting, parameter in stages.CONTROLLER_PARAMETERS["nao"].items()}
+                space,
+                child_network(config, data.num_classes),
+                data,
+                child_recipe(config),
+                config.child.batch_size,
+                seed,
+                share_weights=False,
+                augment=config.data.augment,
+                cutout=config.data.cutout,
+            )
+        sizes = {
+            setting: getattr(config.search, parameter)
+            for setting, parameter in stages.CONTROLLER_PARAMETERS["nao"].items()
+        }
         player = make_controller("nao", space, seed, budget, budget, settings.new + settings.random, **sizes)
-        return Coach(space, player, evaluator, folder, trials=chosen.nao_trials, checkpoint_every=config.search.checkpoint_every).play()
+        return Coach(
+            space, player, evaluator, folder, trials=chosen.nao_trials, checkpoint_every=config.search.checkpoint_every
+        ).play()
 
 
 def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:
@@ -95,12 +112,22 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     chosen, child, space, seed = config.nao, config.child, micro_space(config), config.run.seed
     plan = Plan(chosen.nao_rounds, chosen.nao_epochs, chosen.nao_policy, child.learning_rate, chosen.nao_subset)
     parameters = config.parameters("data", "child") | _own(
-        config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset")
+        config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
+    )
     with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
         weights = Supernet(network, data.image_shape, child_recipe(config), seed)
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
-        return SharedPool(space, weights, training, Batches.of(data, "validation", SCORING_BATCH), folder, nao_settings(config), plan, seed).play()
+        return SharedPool(
+            space,
+            weights,
+            training,
+            Batches.of(data, "validation", SCORING_BATCH),
+            folder,
+            nao_settings(config),
+            plan,
+            seed,
+        ).play()
 
 
 def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -115,12 +142,18 @@ def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any
     entries = []
     for number, record in enumerate(found, 1):
         architecture = space.parse(record["architecture"])
-        entries.append(Entry(f"{record['where']}{number}", build(architecture), str(architecture), json.loads(architecture.to_json())))
+        entries.append(
+            Entry(
+                f"{record['where']}{number}", build(architecture), str(architecture), json.loads(architecture.to_json())
+            )
+        )
     return _train_alike(config, data, "best", entries)
 
 
 def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
-    """Stage `nao-zoo`: known cells with the filters, cells, epochs and recipe of `train_best`; None where `nao_zoo` is empty."""
+    """Stage `nao-zoo`: known cells with the filters, cells, epochs and recipe of `train_best`; None where `nao_zoo` is
+    empty.
+    """
     build, entries = child_network(config, data.num_classes), []
     for cell in map(zoo_cell, config.nao.nao_zoo):
         network = replace(build(cell.architecture), all_ends=cell.all_ends)
@@ -130,14 +163,41 @@ def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
 
 def _train_alike(config: Config, data: ImageData, stage: str, entries: Sequence[Entry]) -> dict[str, Any]:
     training, search = config.training, config.child
-    parameters = config.parameters("data") | _own(
-        config, "filters", "cells", "stem_stride", "momentum", "nao_best_epochs", "train_batch_size", "train_learning_rate", "train_label_smoothing",
-        "train_weight_decay", "train_gradient_clip",
-    ) | {"trained": [entry.architecture for entry in entries]}  # fmt: skip
+    parameters = (
+        config.parameters("data")
+        | _own(
+            config,
+            "filters",
+            "cells",
+            "stem_stride",
+            "momentum",
+            "nao_best_epochs",
+            "train_batch_size",
+            "train_learning_rate",
+            "train_label_smoothing",
+            "train_weight_decay",
+            "train_gradient_clip",
+        )
+        | {"trained": [entry.architecture for entry in entries]}
+    )
     with stages.open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
-        recipe = Recipe(training.train_learning_rate, search.momentum, training.train_weight_decay, training.train_gradient_clip, training.train_label_smoothing)
+        recipe = Recipe(
+            training.train_learning_rate,
+            search.momentum,
+            training.train_weight_decay,
+            training.train_gradient_clip,
+            training.train_label_smoothing,
+        )
         return train_in_full(
-            entries, data, recipe, folder, config.nao.nao_best_epochs, training.train_batch_size, config.run.seed, config.data.augment, config.data.cutout
+            entries,
+            data,
+            recipe,
+            folder,
+            config.nao.nao_best_epochs,
+            training.train_batch_size,
+            config.run.seed,
+            config.data.augment,
+            config.data.cutout,
         )
 
 
@@ -146,13 +206,24 @@ def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, 
 
     Rewards of the two are not comparable, because one trains every child from scratch and the other does not.
     """
-    lists = {where: sorted(results["best"], key=lambda record: -record["reward"]) for where, results in (("scratch", scratch), ("shared", shared))}
+    lists = {
+        where: sorted(results["best"], key=lambda record: -record["reward"])
+        for where, results in (("scratch", scratch), ("shared", shared))
+    }
     found: dict[str, dict[str, Any]] = {}
     while len(found) < config.nao.nao_best and any(lists.values()):
         for where, records in lists.items():
             if records and len(found) < config.nao.nao_best:
                 record = records.pop(0)
-                found.setdefault(record["key"], {"where": where, "architecture": record["architecture"], "reward": record["reward"], "key": record["key"]})
+                found.setdefault(
+                    record["key"],
+                    {
+                        "where": where,
+                        "architecture": record["architecture"],
+                        "reward": record["reward"],
+                        "key": record["key"],
+                    },
+                )
     return list(found.values())
 
 
@@ -189,7 +260,9 @@ def walks(config: Config, records: Sequence[Mapping[str, Any]], count: int = 3) 
     keys = sorted(games, key=lambda key: games[key][1])
     tokens, rewards = zip(*(games[key] for key in keys))
     model = NAOModel(space, settings.network, derived_seed(seed, "nao", "walks") % 2**31, settings.variants)
-    quality = fit_and_measure(model, keys, tokens, laid_out(rewards, settings.targets), settings, stream(seed, "nao", "walks"))
+    quality = fit_and_measure(
+        model, keys, tokens, laid_out(rewards, settings.targets), settings, stream(seed, "nao", "walks")
+    )
     places = np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))
     return quality, [path(model, tokens[place], settings, WAY) for place in places]
 

@@ -1,8 +1,10 @@
-"""The stages of notebook 07: policy gradients on chains of layers, from a checked configuration to run folders with results.
+"""The stages of notebook 07: policy gradients on chains of layers, from a checked configuration to run folders with
+results.
 
-- `mnist`: REINFORCE with the NASCell searches the chains of wallarm/nascell-automl; the best is trained in full beside the network
-  made by hand that its blog compares with, both alike, over several seeds, each tested once.
-- `table`: controllers on the stored table of titu1994/neural-architecture-search's 1,296 networks, where seeds cost nothing.
+- `mnist`: REINFORCE with the NASCell searches the chains of wallarm/nascell-automl; the best is trained in full beside
+  the network made by hand that its blog compares with, both alike, over several seeds, each tested once.
+- `table`: controllers on the stored table of titu1994/neural-architecture-search's 1,296 networks, where seeds cost
+  nothing.
 - `chains`: the same space searched on the configured images, every child trained from scratch.
 
 Children are trained with Adam and without augmentation, as in both seeds (a mirrored digit is another digit).
@@ -54,15 +56,19 @@ def chain_space(part: str) -> StateSpace:
 def chain_network(config: Config, part: str, num_classes: int) -> Callable[[Chain], ChainNetwork]:
     """What a part builds from an architecture."""
     form = config.space.chain_form
-    return (lambda chain: mnist_chain(chain, num_classes, form)) if part == "mnist" else (lambda chain: convolution_chain(chain, num_classes))
+    return (
+        (lambda chain: mnist_chain(chain, num_classes, form))
+        if part == "mnist"
+        else (lambda chain: convolution_chain(chain, num_classes))
+    )
 
 
 def search_chains(config: Config, part: str, controller: str, seed: int, data: ImageData) -> dict[str, Any]:
     """Stage `policy-<part>-<controller>-<seed>`: a search over children from scratch; results as of `Coach.play`.
 
-    All controllers pay the same for a child. Every child counts as the final of a round of its own: it was trained at that
-    budget already, so that costs nothing more. AlphaXENAS keeps one tree and scores no child again, because rewards of children
-    from scratch do not age.
+    All controllers pay the same for a child. Every child counts as the final of a round of its own: it was trained at
+    that budget already, so that costs nothing more. AlphaXENAS keeps one tree and scores no child again, because
+    rewards of children from scratch do not age.
 
     Args:
         config: The configuration.
@@ -73,21 +79,35 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     """
     chosen, space = config.chains, chain_space(part)
     budget = Budget(chosen.chain_epochs)
-    settings = {name: getattr(config.search, source) for name, source in stages.CONTROLLER_PARAMETERS.get(controller, {}).items()}
+    settings = {
+        name: getattr(config.search, source)
+        for name, source in stages.CONTROLLER_PARAMETERS.get(controller, {}).items()
+    }
     if part == "mnist":
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
         settings |= {"uniform_share": 0.0, "tree_renewal": 0, "refresh_after": 0}
-    parameters = config.parameters("data") | _chosen(config, "chain_trials", "chain_epochs", "chain_learning_rate", "batch_size")
+    parameters = config.parameters("data") | _chosen(
+        config, "chain_trials", "chain_epochs", "chain_learning_rate", "batch_size"
+    )
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     parameters |= _chosen(config, "chain_form") if part == "mnist" else {}
     with stages.open_stage(config, f"{STAGE}-{part}-{controller}-{seed}", parameters) as folder:
         evaluator = None
         if folder.read_results() is None:
             build = chain_network(config, part, data.num_classes)
-            evaluator = TrainedEvaluator(space, build, data, _recipe(config), config.child.batch_size, seed, share_weights=False, augment=False)
+            evaluator = TrainedEvaluator(
+                space, build, data, _recipe(config), config.child.batch_size, seed, share_weights=False, augment=False
+            )
         player = make_controller(controller, space, seed, budget, budget, searches_per_final=1, **settings)
-        return Coach(space, player, evaluator, folder, trials=chosen.chain_trials, checkpoint_every=config.search.checkpoint_every).play()
+        return Coach(
+            space,
+            player,
+            evaluator,
+            folder,
+            trials=chosen.chain_trials,
+            checkpoint_every=config.search.checkpoint_every,
+        ).play()
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:
@@ -115,12 +135,21 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     answers: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in networks}
     for seed in range(chosen.chain_seeds):
         for name, (word, chain, network) in networks.items():
-            parameters = config.parameters("data") | _chosen(config, "chain_final_epochs", "chain_learning_rate", "batch_size")
+            parameters = config.parameters("data") | _chosen(
+                config, "chain_final_epochs", "chain_learning_rate", "batch_size"
+            )
             parameters |= {"trained": str(chain), "form": network.form, "training_seed": seed}
             with stages.open_stage(config, f"{STAGE}-{word}-{seed}", parameters) as folder:
                 entry = Entry(word, network, str(chain), json.loads(chain.to_json()))
                 answers[name][seed] = train_in_full(
-                    [entry], data, _recipe(config), folder, chosen.chain_final_epochs, config.child.batch_size, seed, augment=False
+                    [entry],
+                    data,
+                    _recipe(config),
+                    folder,
+                    chosen.chain_final_epochs,
+                    config.child.batch_size,
+                    seed,
+                    augment=False,
                 )
     return answers
 
@@ -131,17 +160,30 @@ def play_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
     table = _table(config)
     controllers, run = parse_controllers(chosen.chain_table_controllers), config.run
     parameters = {"cap": chosen.chain_table_cap, "table": table.description()}
-    with RunFolder.open(run.run, f"{STAGE}-table", parameters, run.exp_dir, run.tensorboard_dir, run.overwrite) as folder:
-        return folder, run_study(folder, [table], controllers, range(chosen.chain_table_seeds), chosen.chain_table_cap, processes=study_processes(config))
+    with RunFolder.open(
+        run.run, f"{STAGE}-table", parameters, run.exp_dir, run.tensorboard_dir, run.overwrite
+    ) as folder:
+        return folder, run_study(
+            folder,
+            [table],
+            controllers,
+            range(chosen.chain_table_seeds),
+            chosen.chain_table_cap,
+            processes=study_processes(config),
+        )
 
 
 def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...]]:
     """The searches of a part as stored, by who searched, as the figures of searches take them."""
     suite = Path(config.run.exp_dir) / config.run.run
     found: dict[str, tuple[StoredRun, ...]] = {}
-    who = [(_MNIST_CONTROLLER, config.run.seed)] if part == "mnist" else [
-        (controller, seed) for controller in config.chains.chain_controllers for seed in stages.search_seeds(config)
-    ]  # fmt: skip
+    who = (
+        [(_MNIST_CONTROLLER, config.run.seed)]
+        if part == "mnist"
+        else [
+            (controller, seed) for controller in config.chains.chain_controllers for seed in stages.search_seeds(config)
+        ]
+    )
     for controller, seed in who:
         run = replace(load_run(suite / f"{STAGE}-{part}-{controller}-{seed}"), stage=f"{controller}-seed{seed}")
         found[NAMES[controller]] = (*found.get(NAMES[controller], ()), run)
@@ -158,7 +200,9 @@ def _table(config: Config) -> TableChoice:
     text = config.chains.chain_table
     if text == CHAINS_TABLE:
         if not STORED_TABLE.is_file():
-            raise FileNotFoundError(f"There is no table {STORED_TABLE}. benchmarks/chain_table.py makes one, to be named by `chain_table`.")
+            raise FileNotFoundError(
+                f"There is no table {STORED_TABLE}. benchmarks/chain_table.py makes one, to be named by `chain_table`."
+            )
         return TableChoice(str(STORED_TABLE), "code", "validation_accuracy", cost="seconds", name=CHAINS_TABLE)
     if text == DIGITS_TABLE:
         return TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS)

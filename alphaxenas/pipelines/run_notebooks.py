@@ -29,12 +29,21 @@ from alphaxenas.config.fields import ParameterError, allowed
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
-STAGES = {"01": ("data",), "02": ("*-seed*",), "03": ("densenet",), "04": ("final",), "05": ("results",), "06": ("study",), "07": ("policy",),
-          "08": ("nao",)}
+STAGES = {
+    "01": ("data",),
+    "02": ("*-seed*",),
+    "03": ("densenet",),
+    "04": ("final",),
+    "05": ("results",),
+    "06": ("study",),
+    "07": ("policy",),
+    "08": ("nao",),
+}
 """Which run folders a notebook writes; their headlines are shown in the summary."""
 HEARTBEAT_SECONDS = 20.0
 PATIENCE_SECONDS = 40.0
-"""After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed."""
+"""After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed.
+"""
 
 
 @dataclass
@@ -108,9 +117,11 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         os.close(lock)
         return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
-    _say(f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n  executed notebooks   {output}\n"
-         f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n"
-         f"  log                  tail -f {folder / 'log.txt'}")
+    _say(
+        f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n  executed notebooks   {output}\n"
+        f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n"
+        f"  log                  tail -f {folder / 'log.txt'}"
+    )
     handlers = {number: signal.signal(number, _Kernel.forward) for number in (signal.SIGTERM, signal.SIGINT)}
     _Kernel.pid, _Kernel.received, _Kernel.kill_at = None, 0, math.inf
     executions = [Execution(path.stem) for path in chosen]
@@ -185,7 +196,8 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
             if _Kernel.received:
                 _Kernel.send(signal.SIGTERM)
 
-    # Parameters that this notebook does not show in its cell are meant for others, not unknown: they were checked above.
+    # Parameters that this notebook does not show in its cell are meant for others, not unknown: they were checked
+    # above.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # The kernel called python3 is the one of this environment, even if the user has another of that name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
@@ -193,8 +205,19 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        str(path), str(running), parameters=parameters, kernel_name="python3", language="python",
-        kernel_manager_class=Manager, cwd=str(PROJECT_ROOT), progress_bar=False, log_output=False, autosave_cell_every=30, start_timeout=300, on_cell_start=progress.cell_starts)
+        str(path),
+        str(running),
+        parameters=parameters,
+        kernel_name="python3",
+        language="python",
+        kernel_manager_class=Manager,
+        cwd=str(PROJECT_ROOT),
+        progress_bar=False,
+        log_output=False,
+        autosave_cell_every=30,
+        start_timeout=300,
+        on_cell_start=progress.cell_starts,
+    )
 
 
 class _Progress:
@@ -224,7 +247,9 @@ class _Progress:
         line = self.log.read_text(encoding="utf-8").splitlines()[-1:] if self.log.exists() else []
         if line and line[0] != self._line:
             self._line = line[0]
-            _say(f"{self.name}  cell {self.number} of {self.total}  {(self._last - self._started) / 60:.1f} min  {self._line[:150]}")
+            _say(
+                f"{self.name}  cell {self.number} of {self.total}  {(self._last - self._started) / 60:.1f} min  {self._line[:150]}"
+            )
 
 
 def _explain(error: BaseException, name: str, progress: _Progress, failed: Path) -> None:
@@ -234,10 +259,15 @@ def _explain(error: BaseException, name: str, progress: _Progress, failed: Path)
     source = getattr(error, "source", "").strip().splitlines()
     cell = f"cell {progress.number} of {progress.total}" + (f" ({source[0]})" if source else "")
     if type(error).__name__ == "DeadKernelError":
-        lines.append("The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so: "
-                     "choose smaller batches.")
-    _say(f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n" + textwrap.indent("\n".join(lines), "    ")
-         + (f"\n  Notebook up to there: {failed}" if failed.exists() else ""))
+        lines.append(
+            "The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so: "
+            "choose smaller batches."
+        )
+    _say(
+        f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n"
+        + textwrap.indent("\n".join(lines), "    ")
+        + (f"\n  Notebook up to there: {failed}" if failed.exists() else "")
+    )
 
 
 def _summary(executions: list[Execution], folder: Path) -> None:
@@ -246,7 +276,11 @@ def _summary(executions: list[Execution], folder: Path) -> None:
     for execution in executions:
         headlines = _headlines(execution.name, folder) if execution.status == "done" else [""]
         for row, headline in enumerate(headlines or ["-"]):
-            first = f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}" if row == 0 else " " * (width + 22)
+            first = (
+                f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}"
+                if row == 0
+                else " " * (width + 22)
+            )
             rows.append(f"{first}  {headline}".rstrip())
     _say("\n".join(rows))
 
@@ -298,18 +332,35 @@ def _parser() -> argparse.ArgumentParser:
             text = f"{FIELDS[name].metadata['help']}; {allowed(FIELDS[name])} [{shown}]"
             lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
     parser = argparse.ArgumentParser(
-        prog="./run_all.sh", formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="./run_all.sh",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Runs the notebooks 01 to 07 headless. The same command again continues where it was ended, by whatever;\n"
-                    "what is finished is not computed again.",
-        epilog="Parameters [default], one namespace for all notebooks:\n" + "\n".join(lines))
-    parser.add_argument("profile", nargs="?", default="quick", metavar="PROFILE",
-                        help=f"one of {profiles}, or a YAML file of parameters; default quick")
+        "what is finished is not computed again.",
+        epilog="Parameters [default], one namespace for all notebooks:\n" + "\n".join(lines),
+    )
+    parser.add_argument(
+        "profile",
+        nargs="?",
+        default="quick",
+        metavar="PROFILE",
+        help=f"one of {profiles}, or a YAML file of parameters; default quick",
+    )
     parser.add_argument("--run", metavar="NAME", help="name of the run; default: the profile's")
     parser.add_argument("--only", default="", metavar="02,04", help="only the notebooks whose names begin so")
-    parser.add_argument("-p", dest="parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
-                        help="set a parameter; lists with commas, as in -p operations conv3x3,sep5x5; repeatable")
-    parser.add_argument("--overwrite", action="store_true",
-                        help="delete what is stored of this run and start anew; leave it out to continue")
+    parser.add_argument(
+        "-p",
+        dest="parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter; lists with commas, as in -p operations conv3x3,sep5x5; repeatable",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="delete what is stored of this run and start anew; leave it out to continue",
+    )
     return parser
 
 

@@ -1,7 +1,8 @@
 """The stages of the suite: from a checked configuration to a run folder with results.
 
-Each function opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json; a
-stage that is finished returns at once. Notebooks call these; whoever wants other combinations uses the rooms directly.
+Each function opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json;
+a stage that is finished returns at once. Notebooks call these; whoever wants other combinations uses the rooms
+directly.
 """
 
 from __future__ import annotations
@@ -45,8 +46,22 @@ ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
 
 _OWN = (
-    "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
-    "dirichlet_weight", "refresh_after", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps", "replay_capacity",
+    "expansions",
+    "exploration",
+    "finals",
+    "temperature",
+    "prior",
+    "warmup_iterations",
+    "tree_renewal",
+    "dirichlet_alpha",
+    "dirichlet_weight",
+    "refresh_after",
+    "uniform_share",
+    "lstm_units",
+    "lstm_learning_rate",
+    "lstm_batch_size",
+    "lstm_steps",
+    "replay_capacity",
 )
 _POLICY = ("cell", "units", "batch", "learning_rate", "entropy", "epsilon")
 CONTROLLER_PARAMETERS = {
@@ -68,7 +83,13 @@ def load_images(config: Config) -> ImageData:
     """The configured data set, split by the run's seed."""
     data = config.data
     return load_data(
-        data.dataset, data.data_dir, data.arrays_path, data.validation_size, data.test_size, data.fraction, config.run.seed
+        data.dataset,
+        data.data_dir,
+        data.arrays_path,
+        data.validation_size,
+        data.test_size,
+        data.fraction,
+        config.run.seed,
     )
 
 
@@ -91,7 +112,9 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int) ->
     children = search.search_children
     if name != "alphaxenas":
         children = children or ORIGINAL_SEARCH_CHILDREN
-    settings = {setting: getattr(search, parameter) for setting, parameter in CONTROLLER_PARAMETERS.get(name, {}).items()}
+    settings = {
+        setting: getattr(search, parameter) for setting, parameter in CONTROLLER_PARAMETERS.get(name, {}).items()
+    }
     if name == "alphaxenas" and not shares_weights(config):
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": 0.0}
@@ -105,14 +128,23 @@ def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bo
     """
     share_weights = shares_weights(config) if share_weights is None else share_weights
     return TrainedEvaluator(
-        search_space(config), child_network(config, data.num_classes), data, child_recipe(config), config.child.batch_size, seed,
-        share_weights, augment=config.data.augment, cutout=config.data.cutout, reward=config.child.reward,
+        search_space(config),
+        child_network(config, data.num_classes),
+        data,
+        child_recipe(config),
+        config.child.batch_size,
+        seed,
+        share_weights,
+        augment=config.data.augment,
+        cutout=config.data.cutout,
+        reward=config.child.reward,
         final_weights=config.search.final_weights,
-    )  # fmt: skip
+    )
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
-    """Stage `<controller>-seed<seed>`: a search over children that share weights (chains: each from scratch); results as of `Coach.play`.
+    """Stage `<controller>-seed<seed>`: a search over children that share weights (chains: each from scratch); results
+    as of `Coach.play`.
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.
@@ -121,7 +153,11 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         data: The configured images, if they are loaded already.
     """
     space = search_space(config)
-    parameters = {**config.parameters("data", "space", "child", "search"), "controller": controller, "search_seed": seed}
+    parameters = {
+        **config.parameters("data", "space", "child", "search"),
+        "controller": controller,
+        "search_seed": seed,
+    }
     with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
         if folder.read_results() is None:
             evaluator = make_evaluator(config, data or load_images(config), seed)
@@ -129,8 +165,14 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
             evaluator = None
         limits = config.search
         coach = Coach(
-            space, make_controller(config, controller, space, seed), evaluator, folder, limits.iterations, limits.trials,
-            limits.max_minutes, limits.checkpoint_every,
+            space,
+            make_controller(config, controller, space, seed),
+            evaluator,
+            folder,
+            limits.iterations,
+            limits.trials,
+            limits.max_minutes,
+            limits.checkpoint_every,
         )
         return coach.play()
 
@@ -145,7 +187,13 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
     base = config.baseline
     with open_stage(config, "densenet", config.parameters("data", "baseline", "training")) as folder:
         data = data or load_images(config)
-        network = DenseNet(data.num_classes, base.densenet_depth, base.densenet_growth, base.densenet_compression, base.densenet_dropout)
+        network = DenseNet(
+            data.num_classes,
+            base.densenet_depth,
+            base.densenet_growth,
+            base.densenet_compression,
+            base.densenet_dropout,
+        )
         text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
         return train_entries(config, [Entry("densenet", network, text)], data, folder, base.densenet_epochs)
 
@@ -167,11 +215,15 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
         return results
 
 
-def final_network(config: Config, architecture: Any, data: ImageData) -> CellNetwork | MicroNetwork | MacroNetwork | ChainNetwork:
-    """The network that the final training builds around a cell or a pair of cells; around a chain the same as the search.
+def final_network(
+    config: Config, architecture: Any, data: ImageData
+) -> CellNetwork | MicroNetwork | MacroNetwork | ChainNetwork:
+    """The network that the final training builds around a cell or a pair of cells; around a chain the same as the
+    search.
 
-    Around a cell it has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
-    image, the largest multiple of 16 (below 16: of 4) that does not: architectures are then compared at one price.
+    Around a cell it has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million
+    multiply-adds an image, the largest multiple of 16 (below 16: of 4) that does not: architectures are then compared
+    at one price.
 
     Raises:
         ValueError: No number of filters is cheap enough, or a parameter does not suit a pair of cells.
@@ -180,7 +232,9 @@ def final_network(config: Config, architecture: Any, data: ImageData) -> CellNet
     if is_declared(config):
         return chain_network(config, architecture, data.num_classes)
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
-    narrower = sorted({*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True)
+    narrower = sorted(
+        {*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True
+    )
     for filters in (training.train_filters, *narrower):
         network = _network(config, architecture, data, filters)
         cost = outline_of(network, data.image_shape).multiply_adds
@@ -196,35 +250,62 @@ def _network(config: Config, architecture: Written, data: ImageData, filters: in
     training = config.training
     if isinstance(architecture, Cell):
         return CellNetwork(
-            architecture, data.num_classes, filters, training.train_cells, training.train_reductions, training.train_stem_stride,
-            training.train_drop_path, training.train_dropout, training.train_auxiliary,
+            architecture,
+            data.num_classes,
+            filters,
+            training.train_cells,
+            training.train_reductions,
+            training.train_stem_stride,
+            training.train_drop_path,
+            training.train_dropout,
+            training.train_auxiliary,
         )
     if isinstance(architecture, MacroArchitecture):
         return MacroNetwork(
-            architecture, data.num_classes, filters, WIDENING, training.train_stem_stride, training.train_drop_path, training.train_dropout
+            architecture,
+            data.num_classes,
+            filters,
+            WIDENING,
+            training.train_stem_stride,
+            training.train_drop_path,
+            training.train_dropout,
         )
     if training.train_reductions != 2:
-        raise ValueError(f"Invalid value for `train_reductions`. Expected 2, as every network of a normal and a reduction cell has. Received: {training.train_reductions}")
+        raise ValueError(
+            f"Invalid value for `train_reductions`. Expected 2, as every network of a normal and a reduction cell has. Received: {training.train_reductions}"
+        )
     in_zoo = isinstance(architecture, ZooCell)
     return MicroNetwork(
-        architecture.architecture if in_zoo else architecture, data.num_classes, filters, training.train_cells, training.train_stem_stride,
-        training.train_drop_path, training.train_dropout, AUXILIARY_FILTERS if training.train_auxiliary else 0,
-        all_ends=in_zoo and architecture.all_ends, joined=not in_zoo,
+        architecture.architecture if in_zoo else architecture,
+        data.num_classes,
+        filters,
+        training.train_cells,
+        training.train_stem_stride,
+        training.train_drop_path,
+        training.train_dropout,
+        AUXILIARY_FILTERS if training.train_auxiliary else 0,
+        all_ends=in_zoo and architecture.all_ends,
+        joined=not in_zoo,
     )
 
 
 def chosen_architectures(config: Config) -> list[Any]:
-    """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's searches.
+    """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's
+    searches.
 
-    A given architecture may have any number of blocks and any operations that children know; see `parse_architecture` for its forms.
-    A given chain belongs to the space.
+    A given architecture may have any number of blocks and any operations that children know; see `parse_architecture`
+    for its forms. A given chain belongs to the space.
 
     Raises:
         ValueError: There is no finished search to choose from, or the text is no architecture.
     """
     space, controller = search_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [parse_architecture(config.training.architecture) if config.space.space in ("cell", "micro") else space.parse(config.training.architecture)]
+        return [
+            parse_architecture(config.training.architecture)
+            if config.space.space in ("cell", "micro")
+            else space.parse(config.training.architecture)
+        ]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -242,12 +323,14 @@ def chosen_architectures(config: Config) -> list[Any]:
 
 
 def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, Any]:
-    """Test accuracy of the model named by `evaluate_model`, a `.keras` file or a checkpoint; nothing is trained or stored.
+    """Test accuracy of the model named by `evaluate_model`, a `.keras` file or a checkpoint; nothing is trained or
+    stored.
 
     A checkpoint's network is built from these parameters and the architecture that it names.
 
     Raises:
-        ValueError: The file is neither, is damaged, does not fit the data, or is of another architecture than `architecture`, if given.
+        ValueError: The file is neither, is damaged, does not fit the data, or is of another architecture than
+            `architecture`, if given.
     """
     data, path = data or load_images(config), config.training.evaluate_model
     if Path(path).suffix != ".npz":
@@ -257,11 +340,17 @@ def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, A
     def network(text: str) -> Network:
         expected = config.training.architecture
         if expected and str(parse_architecture(expected)) != text:
-            raise ValueError(f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. Received: {text!r}")
+            raise ValueError(
+                f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. Received: {text!r}"
+            )
         return final_network(config, parse_architecture(text), data)
 
     accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
-    return {"headline": f"test accuracy {accuracy:.4f} of {text}", "test_accuracy": accuracy, "test_images": len(data.test)}
+    return {
+        "headline": f"test accuracy {accuracy:.4f} of {text}",
+        "test_accuracy": accuracy,
+        "test_images": len(data.test),
+    }
 
 
 def open_stage(config: Config, stage: str, parameters: dict[str, Any]) -> RunFolder:
@@ -274,18 +363,37 @@ def final_recipe(config: Config, epochs: int) -> Recipe:
     """How networks are trained in full for so many epochs."""
     training = config.training
     return Recipe(
-        training.train_learning_rate, config.child.momentum, training.train_weight_decay, training.train_gradient_clip,
-        training.train_label_smoothing, warmup=min(training.warmup_epochs / epochs, 0.5),
-        final_learning_rate=training.train_lowest_learning_rate / training.train_learning_rate, precision=training.train_precision,
-        restart=training.train_restart_epochs / epochs, restart_growth=training.train_restart_growth, average=training.train_average,
+        training.train_learning_rate,
+        config.child.momentum,
+        training.train_weight_decay,
+        training.train_gradient_clip,
+        training.train_label_smoothing,
+        warmup=min(training.warmup_epochs / epochs, 0.5),
+        final_learning_rate=training.train_lowest_learning_rate / training.train_learning_rate,
+        precision=training.train_precision,
+        restart=training.train_restart_epochs / epochs,
+        restart_growth=training.train_restart_growth,
+        average=training.train_average,
         optimizer=config.child.optimizer if is_declared(config) else "momentum",
-    )  # fmt: skip
+    )
 
 
-def train_entries(config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int) -> dict[str, Any]:
+def train_entries(
+    config: Config, entries: list[Entry], data: ImageData, folder: RunFolder, epochs: int
+) -> dict[str, Any]:
     """Trains networks in full with the configured recipe; arguments and results as of `train_in_full`."""
     training = config.training
     return train_in_full(
-        entries, data, final_recipe(config, epochs), folder, epochs, training.train_batch_size, config.run.seed, config.data.augment,
-        training.train_cutout, training.train_patience, training.train_devices, training.export_formats,
+        entries,
+        data,
+        final_recipe(config, epochs),
+        folder,
+        epochs,
+        training.train_batch_size,
+        config.run.seed,
+        config.data.augment,
+        training.train_cutout,
+        training.train_patience,
+        training.train_devices,
+        training.export_formats,
     )

@@ -19,13 +19,20 @@ from alphaxenas.tabular.choices import DIGITS_TABLE, ControllerChoice, TableChoi
 from alphaxenas.tabular.digits_table import digits_table
 from alphaxenas.tabular.study import STAGE, check_study, make, play, run_study
 
-DIGITS_COLUMNS = {"code": "code", "signal": "validation_probability", "report": "test_accuracy", "cost": "seconds", "name": DIGITS_TABLE}
+DIGITS_COLUMNS = {
+    "code": "code",
+    "signal": "validation_probability",
+    "report": "test_accuracy",
+    "cost": "seconds",
+    "name": DIGITS_TABLE,
+}
 
 
 def study_tables(config: Config) -> list[TableChoice]:
     """The configured tables; the one of digits is trained now if it does not lie in the data folder yet."""
     return [
-        TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS) if text == DIGITS_TABLE
+        TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS)
+        if text == DIGITS_TABLE
         else parse_table(text, PROJECT_ROOT)
         for text in config.study.tables
     ]
@@ -61,7 +68,9 @@ def play_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
         return run_study(folder, tables, controllers, seeds, chosen.cap, chosen.target, study_processes(config))
 
 
-def watch_tree(table: BenchmarkTable, choice: ControllerChoice, seed: int, moments: Sequence[int]) -> list[tuple[int, dict[str, np.ndarray]]]:
+def watch_tree(
+    table: BenchmarkTable, choice: ControllerChoice, seed: int, moments: Sequence[int]
+) -> list[tuple[int, dict[str, np.ndarray]]]:
     """One search, beyond the optimum if need be, with its tree at several moments.
 
     Args:
@@ -71,7 +80,8 @@ def watch_tree(table: BenchmarkTable, choice: ControllerChoice, seed: int, momen
         moments: Numbers of queries, ascending; none beyond the end of the space.
 
     Returns:
-        `(queries, tree)` as `alphaxenas.report.sample_efficiency.figures.tree_growth` takes them; empty for a controller without a tree.
+        `(queries, tree)` as `alphaxenas.report.sample_efficiency.figures.tree_growth` takes them; empty for a
+        controller without a tree.
     """
     controller = make(choice, table, seed)
     tree = getattr(getattr(controller, "strategy", None), "tree", None)
@@ -102,6 +112,14 @@ def edges_as_nodes(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
             continue
         for edge in range(starts[node], starts[node] + counts[node]):
             if visits[edge]:
-                rows.append((place, int(state["edge_action"][edge]), int(visits[edge]), float(sums[edge]), int(state["edge_child"][edge])))
+                rows.append(
+                    (
+                        place,
+                        int(state["edge_action"][edge]),
+                        int(visits[edge]),
+                        float(sums[edge]),
+                        int(state["edge_child"][edge]),
+                    )
+                )
     columns = list(zip(*rows)) if rows else [()] * 4
     return {name: np.array(column) for name, column in zip(("parent", "action", "visits", "total"), columns)}

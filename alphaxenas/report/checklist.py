@@ -20,19 +20,63 @@ from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
 _DATA = ("dataset", "arrays_path", "validation_size", "test_size", "fraction", "augment", "cutout")
 _SPACE = ("space", "chain_layers", "chain_skips", "chain_form", "blocks", "operations", "combinations")
 _RECIPE = (
-    "filters", "cells", "reductions", "stem_stride", "batch_size", "optimizer", "reward", "learning_rate", "weight_decay", "momentum",
-    "gradient_clip", "label_smoothing", "precision",
+    "filters",
+    "cells",
+    "reductions",
+    "stem_stride",
+    "batch_size",
+    "optimizer",
+    "reward",
+    "learning_rate",
+    "weight_decay",
+    "momentum",
+    "gradient_clip",
+    "label_smoothing",
+    "precision",
 )
 _TRAINING = (
-    "train_learning_rate", "train_batch_size", "warmup_epochs", "train_label_smoothing", "train_weight_decay", "train_cutout",
-    "train_gradient_clip", "train_precision",
+    "train_learning_rate",
+    "train_batch_size",
+    "warmup_epochs",
+    "train_label_smoothing",
+    "train_weight_decay",
+    "train_cutout",
+    "train_gradient_clip",
+    "train_precision",
 )
 _BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction", "final_weights")
 _METHOD = (
-    "expansions", "exploration", "finals", "temperature", "prior", "warmup_iterations", "tree_renewal", "dirichlet_alpha",
-    "dirichlet_weight", "refresh_after", "search_children", "uniform_share", "lstm_units", "lstm_learning_rate", "lstm_batch_size", "lstm_steps",
-    "replay_capacity", "uct_exploration", "alphax_rollouts", "evolution_population", "evolution_sample", "policy_cell", "policy_units",
-    "policy_batch", "policy_learning_rate", "policy_entropy", "policy_epsilon", "pool_policies", "nao_preset", "nao_pool", "nao_new",
+    "expansions",
+    "exploration",
+    "finals",
+    "temperature",
+    "prior",
+    "warmup_iterations",
+    "tree_renewal",
+    "dirichlet_alpha",
+    "dirichlet_weight",
+    "refresh_after",
+    "search_children",
+    "uniform_share",
+    "lstm_units",
+    "lstm_learning_rate",
+    "lstm_batch_size",
+    "lstm_steps",
+    "replay_capacity",
+    "uct_exploration",
+    "alphax_rollouts",
+    "evolution_population",
+    "evolution_sample",
+    "policy_cell",
+    "policy_units",
+    "policy_batch",
+    "policy_learning_rate",
+    "policy_entropy",
+    "policy_epsilon",
+    "pool_policies",
+    "nao_preset",
+    "nao_pool",
+    "nao_new",
 )
 
 
@@ -63,26 +107,48 @@ def checklist(suite: Suite, others: Sequence[Suite] = (), studies: Sequence[Stor
     """
     code, comparison, report = "code", "comparison", "report"
     return [
-        Item(code, "Code that trains and scores the final networks is public.", *_code(suite.runs, "training loop, children and DenseNet")),
+        Item(
+            code,
+            "Code that trains and scores the final networks is public.",
+            *_code(suite.runs, "training loop, children and DenseNet"),
+        ),
         Item(code, "Code of the search space is public.", *_code(suite.searches, _space_words(suite))),
         Item(code, "Settings and seeds of the final training are given.", *_final_settings(suite)),
         Item(code, "Code of the search method is public.", *_code(suite.searches, "controllers and coach")),
         Item(code, "Settings and seeds of the search are given.", *_search_settings(suite)),
-        Item(comparison, "All methods use the same data with the same split.",
-             *_same(suite.runs, ("seed", *_DATA), "data set and split", _split_words(suite))),
-        Item(comparison, "All methods search the same space.", *_same(suite.searches, _SPACE, "space", _space_words(suite))),
-        Item(comparison, "All methods train children by the same code and recipe.",
-             *_same(suite.searches, _RECIPE, "recipe of the children", _recipe_words(suite))),
+        Item(
+            comparison,
+            "All methods use the same data with the same split.",
+            *_same(suite.runs, ("seed", *_DATA), "data set and split", _split_words(suite)),
+        ),
+        Item(
+            comparison,
+            "All methods search the same space.",
+            *_same(suite.searches, _SPACE, "space", _space_words(suite)),
+        ),
+        Item(
+            comparison,
+            "All methods train children by the same code and recipe.",
+            *_same(suite.searches, _RECIPE, "recipe of the children", _recipe_words(suite)),
+        ),
         Item(comparison, "The searched network and the baseline are trained alike.", *_trained_alike(suite)),
-        Item(comparison, "The same protocol rates all methods.", *_same(suite.searches, _BUDGETS, "budgets", _budget_words(suite))),
+        Item(
+            comparison,
+            "The same protocol rates all methods.",
+            *_same(suite.searches, _BUDGETS, "budgets", _budget_words(suite)),
+        ),
         Item(comparison, "Hardware, library versions and running time do not confound.", *_confounders(suite.runs)),
         Item(comparison, "Ablations show which part of the method matters.", *_ablations(suite, others)),
         Item(comparison, "Performance is compared over time, not at one point alone.", *_over_time(suite)),
         Item(comparison, "Random search is among the methods.", *_random(suite)),
         Item(comparison, "Searches are repeated with several seeds, and the seeds are given.", *_repeated(suite)),
         Item(comparison, "Tabular or surrogate benchmarks back the comparison.", *_tabular(suite, studies)),
-        Item(report, "How the method's own settings were tuned, and what that cost.", "no",
-             "The records do not hold the runs that led to the default settings."),
+        Item(
+            report,
+            "How the method's own settings were tuned, and what that cost.",
+            "no",
+            "The records do not hold the runs that led to the default settings.",
+        ),
         Item(report, "The time from start to final network, not of the search alone.", *_total_time(suite)),
         Item(report, "Test data were used once, after everything was chosen.", *_test_once(suite)),
         Item(report, "All details of the setup are recorded.", *_details(suite.runs)),
@@ -108,7 +174,10 @@ def _code(runs: Sequence[StoredRun], what: str) -> tuple[str, str]:
         return "partly", f"In this repository ({what}), but a run was made outside git: its revision is unknown."
     named = ", ".join(sorted(revision[:10] + ("+" if revision.endswith("+") else "") for revision in revisions))
     if any(revision.endswith("+") for revision in revisions):
-        return "partly", f"In this repository ({what}), revision {named}; + means that files differed from the revision."
+        return (
+            "partly",
+            f"In this repository ({what}), revision {named}; + means that files differed from the revision.",
+        )
     return "yes", f"In this repository ({what}), revision {named}."
 
 
@@ -133,7 +202,9 @@ def _same(runs: Sequence[StoredRun], names: Sequence[str], what: str, words: str
         return "no", "There is nothing to compare with."
     differing = {name: values for name, values in differing_parameters(runs).items() if name in names}
     if differing:
-        return "no", f"They differ in the {what}: " + "; ".join(f"{name} {_listed(values, ' or ')}" for name, values in differing.items()) + "."
+        return "no", f"They differ in the {what}: " + "; ".join(
+            f"{name} {_listed(values, ' or ')}" for name, values in differing.items()
+        ) + "."
     return "yes", f"Same {what} in the records of all {len(runs)} runs: {words}."
 
 
@@ -142,11 +213,16 @@ def _trained_alike(suite: Suite) -> tuple[str, str]:
         return "no", "The searched network or the baseline has not been trained in full."
     differing = differing_parameters([suite.final, suite.densenet])
     found = [f"{name} {_listed(differing[name], ' or ')}" for name in (*_DATA, *_TRAINING) if name in differing]
-    epochs = [run.parameters.get(name) for run, name in ((suite.final, "train_epochs"), (suite.densenet, "densenet_epochs"))]
+    epochs = [
+        run.parameters.get(name) for run, name in ((suite.final, "train_epochs"), (suite.densenet, "densenet_epochs"))
+    ]
     if found:
         return "no", f"They differ: {'; '.join(found)}."
     if epochs[0] != epochs[1]:
-        return "partly", f"Same data and recipe, but {epochs[0]} epochs for the searched network and {epochs[1]} for the baseline."
+        return (
+            "partly",
+            f"Same data and recipe, but {epochs[0]} epochs for the searched network and {epochs[1]} for the baseline.",
+        )
     return "yes", f"Same data, recipe and number of epochs ({epochs[0]})."
 
 
@@ -157,13 +233,24 @@ def _confounders(runs: Sequence[StoredRun]) -> tuple[str, str]:
     machines = {(each.get("processor"), each.get("cores"), *each.get("gpus", ())) for each in hardware}
     versions = {tuple(sorted(run.description["versions"].items())) for run in runs}
     revisions = {run.description.get("revision") for run in runs}
-    about = "; ".join(f"{cores} cores of {processor}" + "".join(f", {gpu}" for gpu in gpus) for processor, cores, *gpus in sorted(machines, key=str))
+    about = "; ".join(
+        f"{cores} cores of {processor}" + "".join(f", {gpu}" for gpu in gpus)
+        for processor, cores, *gpus in sorted(machines, key=str)
+    )
     kinds = {"machines": machines, "sets of library versions": versions, "revisions of the code": revisions}
     found = [f"{len(values)} different {name}" for name, values in kinds.items() if len(values) > 1]
     if found:
-        return "partly", f"{'; '.join(found)}. Machines: {about}. Trials and images trained do not depend on the machine, seconds do."
-    versions_text = ", ".join(f"{name} {version}" for name, version in next(iter(versions)) if name in ("python", "tensorflow", "numpy"))
-    return "yes", f"All {len(runs)} runs on {about}; {versions_text}. What else the machine did meanwhile is not recorded."
+        return (
+            "partly",
+            f"{'; '.join(found)}. Machines: {about}. Trials and images trained do not depend on the machine, seconds do.",
+        )
+    versions_text = ", ".join(
+        f"{name} {version}" for name, version in next(iter(versions)) if name in ("python", "tensorflow", "numpy")
+    )
+    return (
+        "yes",
+        f"All {len(runs)} runs on {about}; {versions_text}. What else the machine did meanwhile is not recorded.",
+    )
 
 
 def _ablations(suite: Suite, others: Sequence[Suite]) -> tuple[str, str]:
@@ -177,14 +264,20 @@ def _ablations(suite: Suite, others: Sequence[Suite]) -> tuple[str, str]:
             found.append(f"{other.name} ({words})")
     if found:
         return "partly", f"Shown beside it: {'; '.join(found)}. Parts that no run leaves out are not covered."
-    return "no", "No run without a part of the method (such as prior='uniform') is shown beside it; `compare_with` adds one."
+    return (
+        "no",
+        "No run without a part of the method (such as prior='uniform') is shown beside it; `compare_with` adds one.",
+    )
 
 
 def _over_time(suite: Suite) -> tuple[str, str]:
     if len(suite.groups()) < 2:
         return "no", "There is nothing to compare with."
     trials = int(common_end(suite.searches, "trials"))
-    return "yes", f"Curves against trained children, images trained and seconds, up to {trials} trained children, where the cheapest run ends."
+    return (
+        "yes",
+        f"Curves against trained children, images trained and seconds, up to {trials} trained children, where the cheapest run ends.",
+    )
 
 
 def _random(suite: Suite) -> tuple[str, str]:
@@ -193,7 +286,10 @@ def _random(suite: Suite) -> tuple[str, str]:
         return "no", "No run of random search."
     counts = [sum(map(is_trained, run.records)) for run in runs]
     same = "yes" if all(run.results is not None for run in runs) else "partly"
-    return same, f"Same coach, evaluator and budgets; {_listed(counts)} trained children with seeds {_listed(run.seed for run in runs)}."
+    return (
+        same,
+        f"Same coach, evaluator and budgets; {_listed(counts)} trained children with seeds {_listed(run.seed for run in runs)}.",
+    )
 
 
 def _repeated(suite: Suite) -> tuple[str, str]:
@@ -205,7 +301,11 @@ def _repeated(suite: Suite) -> tuple[str, str]:
     text = "; ".join(f"{label}: {len(found)} ({_listed(found)})" for label, found in seeds.items())
     if fewest < 2:
         return "no", f"{text}. One seed shows nothing about a difference."
-    return ("yes", f"{text}.") if fewest >= FEWEST_SEEDS else ("partly", f"{text}. Fewer than {FEWEST_SEEDS} are too few to show a difference.")
+    return (
+        ("yes", f"{text}.")
+        if fewest >= FEWEST_SEEDS
+        else ("partly", f"{text}. Fewer than {FEWEST_SEEDS} are too few to show a difference.")
+    )
 
 
 def _tabular(suite: Suite, studies: Sequence[StoredRun]) -> tuple[str, str]:
@@ -213,7 +313,11 @@ def _tabular(suite: Suite, studies: Sequence[StoredRun]) -> tuple[str, str]:
     compared = list(dict.fromkeys(run.controller for run in suite.searches))
     rows = [(study, row) for study in studies for row in (study.results or {}).get("queries", ())]
     if not rows:
-        missing = f"{_listed(f'{study.suite}/{study.stage}' for study in studies)} has no results yet" if studies else "There is no study on tables"
+        missing = (
+            f"{_listed(f'{study.suite}/{study.stage}' for study in studies)} has no results yet"
+            if studies
+            else "There is no study on tables"
+        )
         return "no", f"{missing}. Notebook 06 makes one."
     found = []
     for study in dict.fromkeys(study for study, _ in rows):
@@ -221,11 +325,16 @@ def _tabular(suite: Suite, studies: Sequence[StoredRun]) -> tuple[str, str]:
         names = _listed(dict.fromkeys(NAMES.get(row["controller"], row["controller"]) for row in mine))
         seeds = sorted({row["seeds"] for row in mine})
         counts = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else seeds[0]
-        found.append(f"{study.suite}/{study.stage}: tables {_listed(dict.fromkeys(row['table'] for row in mine))}; {names}; {counts} seeds each")
+        found.append(
+            f"{study.suite}/{study.stage}: tables {_listed(dict.fromkeys(row['table'] for row in mine))}; {names}; {counts} seeds each"
+        )
     covered = {row["controller"] for _, row in rows if row["seeds"] >= FEWEST_SEEDS}
     absent = [NAMES.get(name, name) for name in compared if name not in covered]
     if absent or not compared:
-        return "partly", f"{'. '.join(found)}. Not on a table with {FEWEST_SEEDS} seeds or more: {_listed(absent) or 'there is no search here to compare with'}."
+        return (
+            "partly",
+            f"{'. '.join(found)}. Not on a table with {FEWEST_SEEDS} seeds or more: {_listed(absent) or 'there is no search here to compare with'}.",
+        )
     return "yes", f"{'. '.join(found)}."
 
 
@@ -237,7 +346,10 @@ def _total_time(suite: Suite) -> tuple[str, str]:
     if suite.final is None or suite.final.results is None:
         return "partly", f"Search {search:,.0f} s a seed; there is no finished final training."
     final = suite.final.results["seconds"]
-    return "yes", f"Search {search:,.0f} s a seed, failed children included, and final training {final:,.0f} s: {search + final:,.0f} s in all."
+    return (
+        "yes",
+        f"Search {search:,.0f} s a seed, failed children included, and final training {final:,.0f} s: {search + final:,.0f} s in all.",
+    )
 
 
 def _test_once(suite: Suite) -> tuple[str, str]:
@@ -245,7 +357,8 @@ def _test_once(suite: Suite) -> tuple[str, str]:
     if not trainings:
         return "no", "No network has been scored on test data yet."
     scored = "; ".join(
-        f"{run.stage}: {run.models[run.results['chosen']]['name']} of {len(run.models)}, chosen by validation accuracy" for run in trainings
+        f"{run.stage}: {run.models[run.results['chosen']]['name']} of {len(run.models)}, chosen by validation accuracy"
+        for run in trainings
     )
     return "yes", f"One network per training was scored ({scored}). Searches are rewarded by validation images alone."
 
@@ -255,8 +368,10 @@ def _details(runs: Sequence[StoredRun]) -> tuple[str, str]:
     missing = sorted({name for run in runs for name in wanted if not run.description.get(name)})
     if not runs or missing:
         return "partly", f"Missing in a run.json: {', '.join(missing) or 'everything'}."
-    return "yes", ("run.json: every parameter, seed, versions, machine, revision. trials.jsonl: every child that was tried. "
-                   "results.json: what came out.")
+    return "yes", (
+        "run.json: every parameter, seed, versions, machine, revision. trials.jsonl: every child that was tried. "
+        "results.json: what came out."
+    )
 
 
 def _split_words(suite: Suite) -> str:
@@ -284,8 +399,10 @@ def _recipe_words(suite: Suite) -> str:
     if run is None:
         return ""
     chosen = run.parameters
-    return (f"{chosen['cells']} cells, {chosen['filters']} filters, batches of {chosen['batch_size']}, "
-            f"learning rate {chosen['learning_rate']:g}, and so on")
+    return (
+        f"{chosen['cells']} cells, {chosen['filters']} filters, batches of {chosen['batch_size']}, "
+        f"learning rate {chosen['learning_rate']:g}, and so on"
+    )
 
 
 def _budget_words(suite: Suite) -> str:
@@ -293,7 +410,10 @@ def _budget_words(suite: Suite) -> str:
     if run is None:
         return ""
     chosen = run.parameters
-    words = [f"{kind} {chosen[f'{kind}_epochs']} epochs on {chosen[f'{kind}_fraction']:.0%} of the images" for kind in ("search", "final")]
+    words = [
+        f"{kind} {chosen[f'{kind}_epochs']} epochs on {chosen[f'{kind}_fraction']:.0%} of the images"
+        for kind in ("search", "final")
+    ]
     return "; ".join(words) + (", from scratch" if chosen.get("final_weights") == "scratch" else "")
 
 

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 Groups = Mapping[str, Sequence[StoredRun]]
 
-PURPOSES = {"search": ("search budget", "o", 16, 0.55), "final": ("final budget", "D", 34, 1.0), "refresh": ("scored again, untrained", "x", 18, 0.8)}
+PURPOSES = {
+    "search": ("search budget", "o", 16, 0.55),
+    "final": ("final budget", "D", 34, 1.0),
+    "refresh": ("scored again, untrained", "x", 18, 0.8),
+}
 """Label, marker, size and opacity of the dots of a purpose; their colour says who searched."""
 PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation")
 """Tags under which controllers tell how well they rank architectures that they have not seen."""
@@ -27,19 +31,47 @@ WINDOWS = 6
 
 
 def search_curves(groups: Groups) -> Figure:
-    """Best validation accuracy so far against trained children, images trained and seconds, up to where the cheapest run ends."""
+    """Best validation accuracy so far against trained children, images trained and seconds, up to where the cheapest
+    run ends.
+    """
     figure, axes = new_figure(1, len(COSTS), height=3.9, sharey=True)
     for panel, (cost, title) in zip(axes, COSTS.items()):
         found = curves(groups, cost)
         for label, look in looks(groups).items():
             seeds = len(groups[label])
             if seeds > 1:
-                panel.plot(found.grid, found.values[label].T, color=look.colour, linewidth=0.6, alpha=0.35, drawstyle="steps-post")
-                panel.fill_between(found.grid, found.low[label], found.high[label], color=look.colour, alpha=0.18, step="post", linewidth=0)
+                panel.plot(
+                    found.grid,
+                    found.values[label].T,
+                    color=look.colour,
+                    linewidth=0.6,
+                    alpha=0.35,
+                    drawstyle="steps-post",
+                )
+                panel.fill_between(
+                    found.grid,
+                    found.low[label],
+                    found.high[label],
+                    color=look.colour,
+                    alpha=0.18,
+                    step="post",
+                    linewidth=0,
+                )
             name = f"{label}, mean of {seeds} seeds" if seeds > 1 else f"{label}, seed {groups[label][0].seed}"
             # The marker at the end shows where a curve arrives that rises in its last step, or has one point only.
-            panel.plot(found.grid, found.mean[label], linewidth=2.2, drawstyle="steps-post", color=look.colour, linestyle=look.dashes, marker=look.marker,
-                       markevery=[-1], markersize=6, clip_on=False, label=name)
+            panel.plot(
+                found.grid,
+                found.mean[label],
+                linewidth=2.2,
+                drawstyle="steps-post",
+                color=look.colour,
+                linestyle=look.dashes,
+                marker=look.marker,
+                markevery=[-1],
+                markersize=6,
+                clip_on=False,
+                label=name,
+            )
         panel.set_xlabel(title.replace(" (", "\n("))
         panel.set_xlim(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0))
         panel.locator_params(axis="x", nbins=5)
@@ -47,7 +79,9 @@ def search_curves(groups: Groups) -> Figure:
         panel.margins(y=0.08)
     axes[0].set_ylabel("best validation accuracy so far\n(final budget)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2 if len(labels) < 5 else 3, frameon=False, handlelength=3.2)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=2 if len(labels) < 5 else 3, frameon=False, handlelength=3.2
+    )
     return figure
 
 
@@ -78,13 +112,21 @@ def trial_dots(groups: Groups) -> Figure:
             panel.scatter(*inside.T, s=size, c=colour, marker=marker, alpha=opacity, linewidths=0.9, **edge)
             if below:
                 panel.scatter(below, [low] * len(below), s=22, c=colour, alpha=opacity, marker="v", clip_on=False)
-            shown[name] = Line2D([], [], linestyle="", marker=marker, color=INK if marker != "x" else GREY, alpha=opacity, markersize=size**0.5)
+            shown[name] = Line2D(
+                [],
+                [],
+                linestyle="",
+                marker=marker,
+                color=INK if marker != "x" else GREY,
+                alpha=opacity,
+                markersize=size**0.5,
+            )
         panel.set_title(label)
         panel.set_xlabel("trained children")
         panel.tick_params(labelbottom=True)
         _count_on(panel)
         panel.set_ylim(low, high)
-    for panel in axes[len(labels):]:
+    for panel in axes[len(labels) :]:
         panel.set_axis_off()
     axes[0].set_ylabel("validation accuracy")
     figure.legend(shown.values(), shown, loc="outside upper center", ncols=3, frameon=False)
@@ -92,9 +134,13 @@ def trial_dots(groups: Groups) -> Figure:
 
 
 def lstm_curves(groups: Groups) -> Figure:
-    """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it had not seen."""
+    """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it
+    had not seen.
+    """
     panels = {
-        "policy: cross-entropy": ("lstm/policy_loss",), "value: squared error": ("lstm/value_loss",), "held-out rank correlation": PREDICTED,
+        "policy: cross-entropy": ("lstm/policy_loss",),
+        "value: squared error": ("lstm/value_loss",),
+        "held-out rank correlation": PREDICTED,
     }
     figure = _inside(groups, panels, "None of these searches has told of predictions.", 3.5, "steps-post")
     correlation = figure.axes[-1]
@@ -116,7 +162,11 @@ def tree_curves(groups: Groups) -> Figure:
 
 def policy_curves(groups: Groups) -> Figure:
     """What recurrent policies tell of themselves: mean reward of a batch, entropy, and how many of their draws differ."""
-    panels = {"mean reward of a batch": ("policy/reward",), "entropy of a game (nats)": ("policy/entropy",), "different among the last draws": ("policy/unique_share",)}
+    panels = {
+        "mean reward of a batch": ("policy/reward",),
+        "entropy of a game (nats)": ("policy/entropy",),
+        "different among the last draws": ("policy/unique_share",),
+    }
     figure = _inside(groups, panels, "None of these searches has told of a policy.", 3.5, "steps-post")
     if len(figure.axes) == len(panels):
         figure.axes[1].set_ylim(bottom=0)
@@ -136,20 +186,33 @@ def operation_shares(groups: Groups) -> Figure:
         image = panel.imshow(table, cmap="cividis", vmin=0, vmax=top, aspect="auto")
         for (row, column), share in np.ndenumerate(table):
             if np.isfinite(share):
-                panel.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color="white" if share < 0.6 * top else INK)
+                panel.text(
+                    column,
+                    row,
+                    f"{100 * share:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if share < 0.6 * top else INK,
+                )
         panel.set_title(label)
         panel.set_yticks(range(len(operations)), operations)
         panel.set_xticks(range(WINDOWS), ["first\nsixth", *[""] * (WINDOWS - 2), "last\nsixth"])
-    for panel in axes[len(shares):]:
+    for panel in axes[len(shares) :]:
         panel.set_axis_off()
     if shares:
-        figure.colorbar(image, ax=axes, label="share of the choices", pad=0.01, format=lambda share, _: f"{100 * share:.0f} %")
+        figure.colorbar(
+            image, ax=axes, label="share of the choices", pad=0.01, format=lambda share, _: f"{100 * share:.0f} %"
+        )
     return figure
 
 
 def training_curves(trainings: Sequence[StoredRun]) -> Figure:
     """Loss and accuracy of every fully trained network, epoch by epoch."""
-    found = [(model, *_look(number, model)) for number, model in enumerate(model for run in trainings for model in _histories(run))]
+    found = [
+        (model, *_look(number, model))
+        for number, model in enumerate(model for run in trainings for model in _histories(run))
+    ]
     if not found:
         figure, (panel,) = new_figure(height=1.0)
         say(panel, "No network has been trained in full yet.")
@@ -159,8 +222,18 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
         epochs = [record["epoch"] for record in history]
         losses, accuracies = ([record[kind] for record in history] for kind in ("loss", "train_accuracy"))
         loss.plot(epochs, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=_dot(losses), label=name)
-        accuracy.plot(epochs, accuracies, color=colour, linestyle=dashes, linewidth=1.0, alpha=0.55, marker="_" if _dot(accuracies) else None)
-        rated = [(record["epoch"], record["validation_accuracy"]) for record in history if "validation_accuracy" in record]
+        accuracy.plot(
+            epochs,
+            accuracies,
+            color=colour,
+            linestyle=dashes,
+            linewidth=1.0,
+            alpha=0.55,
+            marker="_" if _dot(accuracies) else None,
+        )
+        rated = [
+            (record["epoch"], record["validation_accuracy"]) for record in history if "validation_accuracy" in record
+        ]
         if rated:
             accuracy.plot(*zip(*rated), color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=3.5)
     loss.set_title("training loss")
@@ -177,19 +250,38 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     figure, (children, trained) = new_figure(1, 2, height=3.9)
     for label, look in looks(groups).items():
         runs = groups[label]
-        finals = [record for run in runs for record in run.records if record["purpose"] == "final" and record["status"] == "ok"]
+        finals = [
+            record
+            for run in runs
+            for record in run.records
+            if record["purpose"] == "final" and record["status"] == "ok"
+        ]
         sizes = [record["metrics"].get("parameters", np.nan) for record in finals]
         rewards = [record["reward"] for record in finals]
-        children.scatter(sizes, rewards, s=44, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.3, label=label)
+        children.scatter(
+            sizes, rewards, s=44, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.3, label=label
+        )
     children.set_title("children of the search, final budget")
     models = [model for run in trainings for model in run.models]
     for number, model in enumerate(models):
         name = model_name(model)
         colour, _ = _look(number, (name, []))
-        trained.scatter(model["parameters"], model["validation_accuracy"], s=60, marker="s" if name == NAMES["densenet"] else "D", c=colour)
+        trained.scatter(
+            model["parameters"],
+            model["validation_accuracy"],
+            s=60,
+            marker="s" if name == NAMES["densenet"] else "D",
+            c=colour,
+        )
         to_the_left = model["parameters"] > 0.5 * max(other["parameters"] for other in models)
-        trained.annotate(name, (model["parameters"], model["validation_accuracy"]), xytext=(-8 if to_the_left else 8, -3), textcoords="offset points",
-                         ha="right" if to_the_left else "left", fontsize=9)
+        trained.annotate(
+            name,
+            (model["parameters"], model["validation_accuracy"]),
+            xytext=(-8 if to_the_left else 8, -3),
+            textcoords="offset points",
+            ha="right" if to_the_left else "left",
+            fontsize=9,
+        )
     trained.set_title("trained in full")
     trained.margins(0.15, 0.3)
     trained.set_xlim(left=0)
@@ -216,7 +308,9 @@ def _evaluated(runs: Sequence[StoredRun]) -> list[tuple[float, str, float]]:
     """Trained children so far, purpose and reward of every record that is not a repetition."""
     return [
         (x, record["purpose"], record["reward"])
-        for run in runs for x, record in zip(cumulative_cost(run, "trials"), run.records) if not is_cached(record)
+        for run in runs
+        for x, record in zip(cumulative_cost(run, "trials"), run.records)
+        if not is_cached(record)
     ]
 
 
@@ -230,13 +324,23 @@ def _clear_limits(rewards: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low - room), min(1.0, high + room)
 
 
-def _inside(groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default") -> Figure:
-    """One panel per title, one curve per run that has one of its tags, a dot where there is one point only, or a sentence.
+def _inside(
+    groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default"
+) -> Figure:
+    """One panel per title, one curve per run that has one of its tags, a dot where there is one point only, or a
+    sentence.
 
     Colours tell who searched; where that is one controller, dashes tell the seeds.
     """
-    points = {title: [(label, number, run, found) for label, runs in groups.items() for number, run in enumerate(runs) if (found := _points(run, tags))]
-              for title, tags in panels.items()}
+    points = {
+        title: [
+            (label, number, run, found)
+            for label, runs in groups.items()
+            for number, run in enumerate(runs)
+            if (found := _points(run, tags))
+        ]
+        for title, tags in panels.items()
+    }
     met = list(dict.fromkeys(label for found in points.values() for label, *_ in found))
     if not met:
         figure, (panel,) = new_figure(height=1.0)
@@ -247,8 +351,15 @@ def _inside(groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, h
     for panel, (title, found) in zip(axes, points.items()):
         for label, number, run, course in found:
             dashes = DASHES[number % len(DASHES)] if len(met) == 1 else own[label].dashes
-            (line,) = panel.plot(*zip(*course), color=own[label].colour, linewidth=1.5, alpha=0.8, linestyle=dashes, drawstyle=style,
-                                 marker=_dot([y for _, y in course]))
+            (line,) = panel.plot(
+                *zip(*course),
+                color=own[label].colour,
+                linewidth=1.5,
+                alpha=0.8,
+                linestyle=dashes,
+                drawstyle=style,
+                marker=_dot([y for _, y in course]),
+            )
             handles.setdefault(f"seed {run.seed}" if len(met) == 1 else label, line)
         panel.set_title(title)
         panel.set_xlabel("trained children")
@@ -315,7 +426,9 @@ def _histories(run: StoredRun) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _look(number: int, model: tuple[str, Any]) -> tuple[str, Any]:
-    """Colour and dashes of a fully trained network: the baseline has its own, the searched ones take theirs by rank, none of a controller."""
+    """Colour and dashes of a fully trained network: the baseline has its own, the searched ones take theirs by rank,
+    none of a controller.
+    """
     if model[0] == NAMES["densenet"]:
         return LOOKS[model[0]].colour, LOOKS[model[0]].dashes
     choice = (*OTHERS[1:], OTHERS[0])

@@ -13,8 +13,13 @@ _NORMAL_95 = 1.96
 
 
 def headline(suite: Suite, comparisons: Comparisons) -> str:
-    """One line: test accuracies, and the difference between the leading search and random search at equal trials with its interval."""
-    parts = [f"{model_name(run.models[run.results['chosen']])}: test accuracy {run.results['test_accuracy']:.4f}" for run in _tested(suite)]
+    """One line: test accuracies, and the difference between the leading search and random search at equal trials with
+    its interval.
+    """
+    parts = [
+        f"{model_name(run.models[run.results['chosen']])}: test accuracy {run.results['test_accuracy']:.4f}"
+        for run in _tested(suite)
+    ]
     for label, (first, *_) in _leading_first(suite, comparisons)[:1]:
         parts.append(f"{label} minus {REFERENCE}, {first.measure}: {signed(first.interval)}")
     return "; ".join(parts) or "nothing to compare yet"
@@ -25,11 +30,16 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
 
     Args:
         suite: The suite under review.
-        comparisons: See `statistics.compare_each`. Of the leading search every measure is told, of the others the first.
+        comparisons: See `statistics.compare_each`. Of the leading search every measure is told, of the others the
+            first.
     """
     found = []
     for run in _tested(suite):
-        model, accuracy, images = run.models[run.results["chosen"]], run.results["test_accuracy"], run.results["test_images"]
+        model, accuracy, images = (
+            run.models[run.results["chosen"]],
+            run.results["test_accuracy"],
+            run.results["test_images"],
+        )
         low, high = wilson(accuracy, images)
         found.append(
             f"**{model_name(model)}**: test accuracy **{accuracy:.4f}** on {images:,} images (95 % interval from their "
@@ -41,7 +51,9 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
         for each in measures[: 1 if place else None]:
             found.append(f"{label} minus {REFERENCE}, {each.measure}: **{signed(each.interval)}**. {each.verdict}")
     if not comparisons:
-        found.append(f"There is no search with a seed in common with {REFERENCE}: nothing can be said about a difference.")
+        found.append(
+            f"There is no search with a seed in common with {REFERENCE}: nothing can be said about a difference."
+        )
     return found
 
 
@@ -61,7 +73,9 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def _leading_first(suite: Suite, comparisons: Comparisons) -> list[tuple[str, Sequence[Paired]]]:
-    """Labels and comparisons in their order, but the search that the report is about before all others; see `Suite.leading`."""
+    """Labels and comparisons in their order, but the search that the report is about before all others; see
+    `Suite.leading`.
+    """
     leading = {NAMES.get(run.controller, run.controller) for run in suite.leading}
     return sorted(comparisons.items(), key=lambda item: item[0] not in leading)
 

@@ -16,19 +16,24 @@ if TYPE_CHECKING:
     from alphaxenas.controllers.nao.trajectory import Path
 
 QUALITY = {
-    "pairwise_accuracy": ("pairs in the right order", 0.5, (-0.04, 1.04)), "rank_correlation": ("rank correlation", 0.0, (-1.08, 1.08)),
+    "pairwise_accuracy": ("pairs in the right order", 0.5, (-0.04, 1.04)),
+    "rank_correlation": ("rank correlation", 0.0, (-1.08, 1.08)),
     "hamming": ("places written wrongly", None, (0, None)),
-}  # fmt: skip
+}
 """Measures of a round: title, what guessing gives, limits of the axis."""
 TICKS = (0.1, 0.3, 1, 3)
 """Step sizes written at the axis of a walk."""
 
 
 def rounds_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
-    """The numbers of every round of a `nao` search, from the diagnostics in its journal; without the `nao/` of the tags."""
+    """The numbers of every round of a `nao` search, from the diagnostics in its journal; without the `nao/` of the
+    tags.
+    """
     found: dict[int, dict[str, float]] = {}
     for record in records:
-        numbers = {tag.removeprefix("nao/"): value for tag, value in record["diagnostics"].items() if tag.startswith("nao/")}
+        numbers = {
+            tag.removeprefix("nao/"): value for tag, value in record["diagnostics"].items() if tag.startswith("nao/")
+        }
         if numbers.get("round") and "held_out" in numbers:
             found.setdefault(int(numbers["round"]), numbers)
     return list(found.values())
@@ -65,7 +70,8 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
 
 
 def walk_curves(ways: Sequence[Path], names: Sequence[str]) -> Figure:
-    """Predicted score along the gradient: at the place in the continuous space, and of the architecture that is decoded there.
+    """Predicted score along the gradient: at the place in the continuous space, and of the architecture that is decoded
+    there.
 
     Where a line of dots jumps, another architecture is decoded.
     """
@@ -73,7 +79,15 @@ def walk_curves(ways: Sequence[Path], names: Sequence[str]) -> Figure:
     for panel, way, name in zip(axes, ways, names):
         panel.axhline(way.scores[0], color=INK, linewidth=0.8, linestyle=DASHES[2], label="of the start")
         panel.plot(way.steps[1:], way.scores[1:], color=BLUE, linestyle=DASHES[0], label="at the place itself")
-        panel.plot(way.steps[1:], way.read_again[1:], color=ORANGE, linestyle="", marker="o", markersize=4, label="of what is decoded there, read again")
+        panel.plot(
+            way.steps[1:],
+            way.read_again[1:],
+            color=ORANGE,
+            linestyle="",
+            marker="o",
+            markersize=4,
+            label="of what is decoded there, read again",
+        )
         for step in changes(way)[1:]:
             panel.axvline(way.steps[step], color=GREY, linewidth=0.6)
         panel.set_xscale("log")
@@ -102,7 +116,8 @@ def decoded_cells(way: Path, space: Any, most: int = 3) -> Figure:
 
 
 def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str, Any]]) -> Figure:
-    """The pool with shared weights, round by round: every member at its accuracy, newcomers apart; right, what chance does to a score.
+    """The pool with shared weights, round by round: every member at its accuracy, newcomers apart; right, what chance
+    does to a score.
 
     Args:
         records: Journal of the stage: `round`, `key`, `reward`.
@@ -115,17 +130,40 @@ def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str
         for old, colour, marker, shift in ((True, BLUE, "o", -0.08), (False, ORANGE, "D", 0.08)):
             rewards = [record["reward"] for record in members if (record["key"] in before) == old]
             if rewards:
-                pool.scatter([number + 1 + shift] * len(rewards), rewards, s=22, c=colour, marker=marker, alpha=0.7, linewidths=0)
+                pool.scatter(
+                    [number + 1 + shift] * len(rewards), rewards, s=22, c=colour, marker=marker, alpha=0.7, linewidths=0
+                )
         before |= {record["key"] for record in members}
     pool.scatter([], [], s=22, c=BLUE, marker="o", label="member before")
     pool.scatter([], [], s=22, c=ORANGE, marker="D", label="new")
     pool.legend(frameon=False, fontsize=9)
     pool.set_title("accuracy with shared weights")
     numbers = [number["round"] + 1 for number in rounds]
-    error.plot(numbers, [number["spread"] / 2 for number in rounds], color=GREEN, marker="s", linestyle=DASHES[1], label="half of the pool's spread")
-    error.plot(numbers, [number["standard_error"] for number in rounds], color=OTHERS[1], marker="o", label="standard error of a score")
+    error.plot(
+        numbers,
+        [number["spread"] / 2 for number in rounds],
+        color=GREEN,
+        marker="s",
+        linestyle=DASHES[1],
+        label="half of the pool's spread",
+    )
+    error.plot(
+        numbers,
+        [number["standard_error"] for number in rounds],
+        color=OTHERS[1],
+        marker="o",
+        label="standard error of a score",
+    )
     for number in rounds:
-        error.annotate(f"{number['images']}", (number["round"] + 1, number["standard_error"]), textcoords="offset points", xytext=(0, 7), ha="center", fontsize=8, color=INK)
+        error.annotate(
+            f"{number['images']}",
+            (number["round"] + 1, number["standard_error"]),
+            textcoords="offset points",
+            xytext=(0, 7),
+            ha="center",
+            fontsize=8,
+            color=INK,
+        )
     error.margins(y=0.25)
     error.set_ylim(0)
     error.legend(frameon=False, fontsize=9)
@@ -137,8 +175,11 @@ def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str
     return figure
 
 
-def best_bars(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any], zoo: Mapping[str, Any] | None = None) -> Figure:
-    """The best of both searches: what the search rated them with, and validation accuracy after the full training; below, known cells.
+def best_bars(
+    found: Sequence[Mapping[str, Any]], results: Mapping[str, Any], zoo: Mapping[str, Any] | None = None
+) -> Figure:
+    """The best of both searches: what the search rated them with, and validation accuracy after the full training;
+    below, known cells.
 
     Args:
         found: As of `nao_stage.best_found`.
@@ -149,11 +190,26 @@ def best_bars(found: Sequence[Mapping[str, Any]], results: Mapping[str, Any], zo
     figure, (axes,) = new_figure(height=0.9 + 0.42 * (len(found) + len(known)), width=8.0)
     places = -np.arange(len(found) + len(known))
     colours = [BLUE if record["where"] == "scratch" else ORANGE for record in found] + [GREEN] * len(known)
-    rated, full = [record["reward"] for record in found], [model["validation_accuracy"] for model in (*results["models"], *known)]
+    rated, full = (
+        [record["reward"] for record in found],
+        [model["validation_accuracy"] for model in (*results["models"], *known)],
+    )
     axes.hlines(places[: len(found)], rated, full[: len(found)], color=GREY, linewidth=1.2)
-    axes.scatter(rated, places[: len(found)], marker="o", s=34, facecolors="white", edgecolors=colours[: len(found)], linewidths=1.5, zorder=3)
+    axes.scatter(
+        rated,
+        places[: len(found)],
+        marker="o",
+        s=34,
+        facecolors="white",
+        edgecolors=colours[: len(found)],
+        linewidths=1.5,
+        zorder=3,
+    )
     axes.scatter(full, places, marker="o", s=44, c=colours, zorder=3)
-    axes.set_yticks(places, [f"{number}. {record['where']}" for number, record in enumerate(found, 1)] + [model["name"] for model in known])
+    axes.set_yticks(
+        places,
+        [f"{number}. {record['where']}" for number, record in enumerate(found, 1)] + [model["name"] for model in known],
+    )
     axes.set_xlabel("validation accuracy: open = rated by the search, filled = trained in full")
     axes.margins(y=0.12)
     return figure

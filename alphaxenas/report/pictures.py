@@ -70,7 +70,9 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
         bottom = (rows - 1 - number) / rows
         axes = figure.add_axes((names_width / WIDTH, bottom, inches * width / height / WIDTH, 0.96 / rows))
         _show_pixels(axes, page)
-        figure.text((names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, ha="right", va="center", fontsize=10, color=INK)
+        figure.text(
+            (names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, ha="right", va="center", fontsize=10, color=INK
+        )
     return figure
 
 
@@ -80,7 +82,9 @@ def _show_pixels(axes: Axes, page: np.ndarray) -> None:
 
 
 def _natural_size(architecture: Any) -> tuple[float, float]:
-    """Inches that suit a drawing; cells, chains and macro architectures know theirs, and pairs of cells stand side by side."""
+    """Inches that suit a drawing; cells, chains and macro architectures know theirs, and pairs of cells stand side by
+    side.
+    """
     from alphaxenas.spaces.drawing import chain as chain_drawing
     from alphaxenas.spaces.drawing import macro as macro_drawing
     from alphaxenas.spaces.drawing.cell import natural_size

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 
 def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """What the policy of an ENAS search drew, round by round: mean accuracy with the shared weights, entropy, how many differ.
+    """What the policy of an ENAS search drew, round by round: mean accuracy with the shared weights, entropy, how many
+    differ.
 
     Args:
         searches: Name to the records of its rounds.
     """
-    panels = {"accuracy with shared weights": "reward", "entropy of a game (nats)": "entropy", "different among a round's draws": "unique"}
+    panels = {
+        "accuracy with shared weights": "reward",
+        "entropy of a game (nats)": "entropy",
+        "different among a round's draws": "unique",
+    }
     told = {name: [record for record in rounds if "reward" in record] for name, rounds in searches.items()}
     if not any(told.values()):
         figure, (panel,) = new_figure(height=1.0)
@@ -31,8 +36,16 @@ def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         for look, (name, rounds) in zip(looks(told).values(), told.items()):
             if rounds:
                 course = [record[field] for record in rounds]
-                panel.plot([record["round"] for record in rounds], course, color=look.colour, linestyle=look.dashes, linewidth=1.6, marker=look.marker,
-                           markersize=4, label=name)
+                panel.plot(
+                    [record["round"] for record in rounds],
+                    course,
+                    color=look.colour,
+                    linestyle=look.dashes,
+                    linewidth=1.6,
+                    marker=look.marker,
+                    markersize=4,
+                    label=name,
+                )
         panel.set_title(title)
         panel.set_xlabel("round")
         panel.xaxis.get_major_locator().set_params(integer=True)

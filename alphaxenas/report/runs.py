@@ -13,9 +13,17 @@ from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces.from_parameters import chosen_space
 
 NAMES = {
-    "alphaxenas": "AlphaXENAS", "random": "random search", "uct": "UCT", "alphax": "AlphaX", "evolution": "regularized evolution",
-    "local": "local search", "guided": "GuidedSearch", "reinforce": "REINFORCE",
-    "controller_pool": "pool of controllers", "nao": "NAO", "densenet": "DenseNet-BC",
+    "alphaxenas": "AlphaXENAS",
+    "random": "random search",
+    "uct": "UCT",
+    "alphax": "AlphaX",
+    "evolution": "regularized evolution",
+    "local": "local search",
+    "guided": "GuidedSearch",
+    "reinforce": "REINFORCE",
+    "controller_pool": "pool of controllers",
+    "nao": "NAO",
+    "densenet": "DenseNet-BC",
 }
 """How controllers and baselines are called in figures and tables."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
@@ -102,10 +110,13 @@ class Suite:
     def leading(self) -> tuple[StoredRun, ...]:
         """The searches that the report is about, all seeds of one controller.
 
-        It is the one that met the architecture trained in full; without such, AlphaXENAS or the first that is not random.
+        It is the one that met the architecture trained in full; without such, AlphaXENAS or the first that is not
+        random.
         """
         trained = self.final.parameters.get("trained", ())[:1] if self.final else ()
-        met = [run.controller for run in self.searches if any(record["architecture"] in trained for record in run.records)]
+        met = [
+            run.controller for run in self.searches if any(record["architecture"] in trained for record in run.records)
+        ]
         names = [run.controller for run in self.searches]
         chosen = [*met, *(name for name in names if name != "random"), *names][:1]
         return tuple(run for run in self.searches if run.controller in chosen)
@@ -117,9 +128,16 @@ class Suite:
 
     def remarks(self) -> list[str]:
         """What a reader has to know before trusting the numbers: unfinished runs, missing parts."""
-        remarks = [f"`{run.stage}` is not finished: {len(run.records)} records so far." for run in self.runs if run.results is None]
+        remarks = [
+            f"`{run.stage}` is not finished: {len(run.records)} records so far."
+            for run in self.runs
+            if run.results is None
+        ]
         controllers = {run.controller for run in self.searches}
-        for missing, what in (("random" not in controllers, NAMES["random"]), (not controllers - {"random"}, f"a search other than {NAMES['random']}")):
+        for missing, what in (
+            ("random" not in controllers, NAMES["random"]),
+            (not controllers - {"random"}, f"a search other than {NAMES['random']}"),
+        ):
             if missing:
                 remarks.append(f"There is no run of {what}, so nothing can be said about the difference.")
         for stage, run in (("final", self.final), ("densenet", self.densenet)):
@@ -151,7 +169,8 @@ def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
         return references[0], f"There is no run `{run}` here yet. {instead}"
     known = f" Stored are: {', '.join(stored)}." if stored else ""
     raise FileNotFoundError(
-        f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {run!r}.{known} ./run_all.sh makes one.")
+        f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {run!r}.{known} ./run_all.sh makes one."
+    )
 
 
 def load_suite(name: str, exp_dir: Path | str) -> Suite:
@@ -172,7 +191,13 @@ def load_suite(name: str, exp_dir: Path | str) -> Suite:
     searches = [run for stage, run in runs.items() if _SEARCH.fullmatch(stage) and run.records]
     # In the order of NAMES; seeds as numbers, so that seed 10 follows seed 9.
     order = list(NAMES)
-    searches.sort(key=lambda run: (order.index(run.controller) if run.controller in NAMES else len(order), run.controller, run.seed))
+    searches.sort(
+        key=lambda run: (
+            order.index(run.controller) if run.controller in NAMES else len(order),
+            run.controller,
+            run.seed,
+        )
+    )
     return Suite(name, tuple(searches), runs.get("final"), runs.get("densenet"))
 
 
@@ -221,7 +246,10 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
         Pairs of a run and its record.
     """
     finals = [
-        (run, record) for run in runs for record in run.records if record["purpose"] == "final" and record["status"] == "ok"
+        (run, record)
+        for run in runs
+        for record in run.records
+        if record["purpose"] == "final" and record["status"] == "ok"
     ]
     best: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
     for run, record in sorted(finals, key=lambda pair: -pair[1]["reward"]):
@@ -232,7 +260,9 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
 def _holds_records(folder: Path) -> bool:
     """Whether a suite holds more than what the notebooks of data, results, tables and policies leave."""
     names = {path.parent.name for path in folder.glob("*/run.json")}
-    return any(name not in ("data", "results", "study") and name.partition("-")[0] not in ("policy", "enas") for name in names)
+    return any(
+        name not in ("data", "results", "study") and name.partition("-")[0] not in ("policy", "enas") for name in names
+    )
 
 
 def load_run(folder: Path) -> StoredRun:

@@ -4,8 +4,9 @@ Only rewards of one budget are compared with each other: `best` is the best amon
 budget, and means are taken over children of one purpose. Runs are compared up to the cost at which the cheapest of them
 ends. Seeds are paired, because runs of equal seed share the data and the initial weights.
 
-Interval: percentile bootstrap over seeds (Efron & Tibshirani 1993, chapter 13). It is too narrow for a handful of seeds,
-so a difference counts as shown only from `FEWEST_SEEDS` pairs on; with fewer, the words say so whatever the interval.
+Interval: percentile bootstrap over seeds (Efron & Tibshirani 1993, chapter 13). It is too narrow for a handful of
+seeds, so a difference counts as shown only from `FEWEST_SEEDS` pairs on; with fewer, the words say so whatever the
+interval.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from alphaxenas.config.declarations import CHAIN_SPACES
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.seeds import stream
 
-COSTS = {"trials": "trained children", "images": "images trained (epochs × images per epoch)", "seconds": "wall-clock seconds"}
+COSTS = {
+    "trials": "trained children",
+    "images": "images trained (epochs × images per epoch)",
+    "seconds": "wall-clock seconds",
+}
 """What a search can be charged for, and how the axis is called."""
 REFERENCE = NAMES["random"]
 """What every other search is compared with."""
@@ -45,7 +50,11 @@ class Interval:
 
     def __str__(self) -> str:
         seeds = "1 seed, no interval" if self.count == 1 else f"{self.count} seeds"
-        return f"{self.mean:.4f} ({seeds})" if self.low is None else f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}] ({seeds})"
+        return (
+            f"{self.mean:.4f} ({seeds})"
+            if self.low is None
+            else f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}] ({seeds})"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +116,22 @@ def is_trained(record: Mapping) -> bool:
 
 
 def images_trained(run: StoredRun) -> np.ndarray:
-    """Images shown for training by every record, of shape `[records]`; an image shown in three epochs counts three times.
+    """Images shown for training by every record, of shape `[records]`; an image shown in three epochs counts three
+    times.
 
     A failed child is charged its whole budget.
     """
     measured = [record for record in run.records if "images_per_epoch" in record["metrics"]]
     sizes = [record["metrics"]["images_per_epoch"] / record["fraction"] for record in measured]
     whole = float(np.median(sizes)) if sizes else 0.0
-    return np.array([
-        record["epochs"] * record["metrics"].get("images_per_epoch", record["fraction"] * whole) if is_trained(record) else 0.0
-        for record in run.records
-    ])
+    return np.array(
+        [
+            record["epochs"] * record["metrics"].get("images_per_epoch", record["fraction"] * whole)
+            if is_trained(record)
+            else 0.0
+            for record in run.records
+        ]
+    )
 
 
 def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
@@ -162,8 +176,14 @@ def curves(groups: Mapping[str, Sequence[StoredRun]], cost: str) -> Curves:
     grid = np.arange(1.0, end + 1) if cost == "trials" else np.linspace(0.0, end, _POINTS)
     values = {label: np.stack([best_so_far(run, cost, grid) for run in runs]) for label, runs in groups.items()}
     bounds = {label: bootstrap_bounds(rows) for label, rows in values.items() if len(rows) > 1}
-    return Curves(cost, grid, values, {label: rows.mean(axis=0) for label, rows in values.items()},
-                  {label: low for label, (low, _) in bounds.items()}, {label: high for label, (_, high) in bounds.items()})
+    return Curves(
+        cost,
+        grid,
+        values,
+        {label: rows.mean(axis=0) for label, rows in values.items()},
+        {label: low for label, (low, _) in bounds.items()},
+        {label: high for label, (_, high) in bounds.items()},
+    )
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -199,7 +219,10 @@ def last_quarter(run: StoredRun, purpose: str, end: float) -> float:
 
 
 def paired(
-    measure: str, first: Mapping[int, float], second: Mapping[int, float], names: tuple[str, str] = ("the first", "the second")
+    measure: str,
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    names: tuple[str, str] = ("the first", "the second"),
 ) -> Paired | None:
     """Compares two searches by the seeds that both have a value for.
 
@@ -212,7 +235,9 @@ def paired(
     Returns:
         The comparison; None without a common seed.
     """
-    seeds = tuple(seed for seed in sorted(first) if seed in second and np.isfinite(first[seed]) and np.isfinite(second[seed]))
+    seeds = tuple(
+        seed for seed in sorted(first) if seed in second and np.isfinite(first[seed]) and np.isfinite(second[seed])
+    )
     if not seeds:
         return None
     ours, theirs = tuple(float(first[seed]) for seed in seeds), tuple(float(second[seed]) for seed in seeds)
@@ -231,9 +256,9 @@ def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) 
 
     Returns:
         Best final reward at equal trials, images and seconds; mean reward over the last quarter of the trials, of
-        children at the final budget and at the search budget. The last is left out where finals are trained from scratch and
-        the others share weights, whose ratings say as much of the weights as of the architectures; so are measures without a
-        common seed.
+        children at the final budget and at the search budget. The last is left out where finals are trained from
+        scratch and the others share weights, whose ratings say as much of the weights as of the architectures; so are
+        measures without a common seed.
     """
     pair = {label: groups[label] for label in (first, second) if label in groups}
     if len(pair) < 2:
@@ -245,7 +270,10 @@ def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) 
         values = [{run.seed: best_so_far(run, cost, end)[0] for run in runs} for runs in pair.values()]
         found.append((f"best final at equal {name}", values))
     end = common_end(both, "trials")
-    shared = any(run.parameters.get("final_weights") == "scratch" and run.parameters.get("space") not in CHAIN_SPACES for run in both)
+    shared = any(
+        run.parameters.get("final_weights") == "scratch" and run.parameters.get("space") not in CHAIN_SPACES
+        for run in both
+    )
     for purpose in ("final",) if shared else ("search", "final"):
         values = [{run.seed: last_quarter(run, purpose, end) for run in runs} for runs in pair.values()]
         found.append((f"mean {purpose} reward, last quarter of trials", values))
@@ -254,7 +282,9 @@ def compare(groups: Mapping[str, Sequence[StoredRun]], first: str, second: str) 
 
 
 def compare_each(groups: Mapping[str, Sequence[StoredRun]], reference: str = REFERENCE) -> dict[str, list[Paired]]:
-    """Every other search with the reference, see `compare`, in the order of the groups; those without a common seed are left out."""
+    """Every other search with the reference, see `compare`, in the order of the groups; those without a common seed are
+    left out.
+    """
     others = [label for label in groups if label.split(" (")[0] != reference]
     return {label: comparisons for label in others if (comparisons := compare(groups, label, reference))}
 
@@ -263,7 +293,8 @@ def fidelity_correlation(run: StoredRun) -> tuple[float, int]:
     """How well the search budget ranks what the final budget ranks.
 
     Returns:
-        Spearman's rank correlation over architectures that were rated at both budgets, and their number; NaN below five.
+        Spearman's rank correlation over architectures that were rated at both budgets, and their number; NaN below
+        five.
     """
     rated: dict[str, dict[str, float]] = {"search": {}, "final": {}}
     for record in run.records:
@@ -286,7 +317,9 @@ def bootstrap_bounds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=8)
 def _resampled(count: int) -> np.ndarray:
-    """Weights `[RESAMPLES, count]`: how often each of `count` seeds was drawn, over `count`; one product gives all means."""
+    """Weights `[RESAMPLES, count]`: how often each of `count` seeds was drawn, over `count`; one product gives all
+    means.
+    """
     chosen = stream(0, "bootstrap", count).integers(count, size=(RESAMPLES, count))
     return np.stack([np.bincount(drawn, minlength=count) for drawn in chosen]) / count
 

@@ -1,7 +1,7 @@
 """The look of all figures, and the way from a figure into a notebook and a run folder.
 
-Colours: Okabe & Ito 2008, "Color universal design", with a purple of Tol 2021, "Colour schemes", in place of the yellow; told
-apart by people with any kind of colour vision. Lines differ in dashes and dots in shape as well.
+Colours: Okabe & Ito 2008, "Color universal design", with a purple of Tol 2021, "Colour schemes", in place of the
+yellow; told apart by people with any kind of colour vision. Lines differ in dashes and dots in shape as well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 WIDTH = 10.0
 """Inches of a figure as wide as a notebook."""
-BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GREY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#2b2f36", "#9aa0a8"
+BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GREY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#2b2f36",
+    "#9aa0a8",
+)
 PURPLE = "#aa3377"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
@@ -38,10 +47,17 @@ class Look:
 
 
 LOOKS = {
-    "AlphaXENAS": Look(BLUE, DASHES[0], "o"), "random search": Look(ORANGE, DASHES[1], "s"), "UCT": Look(PINK, DASHES[2], "^"),
-    "AlphaX": Look(PURPLE, DASHES[3], "v"), "regularized evolution": Look(INK, DASHES[1], "P"), "local search": Look(SKY, DASHES[3], "X"),
-    "GuidedSearch": Look(RED, DASHES[0], "D"), "REINFORCE": Look("#332288", DASHES[0], "p"), "pool of controllers": Look("#999933", DASHES[2], "h"),
-    "NAO": Look("#44aa99", DASHES[3], "*"), "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
+    "AlphaXENAS": Look(BLUE, DASHES[0], "o"),
+    "random search": Look(ORANGE, DASHES[1], "s"),
+    "UCT": Look(PINK, DASHES[2], "^"),
+    "AlphaX": Look(PURPLE, DASHES[3], "v"),
+    "regularized evolution": Look(INK, DASHES[1], "P"),
+    "local search": Look(SKY, DASHES[3], "X"),
+    "GuidedSearch": Look(RED, DASHES[0], "D"),
+    "REINFORCE": Look("#332288", DASHES[0], "p"),
+    "pool of controllers": Look("#999933", DASHES[2], "h"),
+    "NAO": Look("#44aa99", DASHES[3], "*"),
+    "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
 }
 """By the names of `alphaxenas.report.runs.NAMES`."""
 OTHERS = (GREY, "#6a3d9a", "#8c564b", "#117733", "#004d40")
@@ -61,7 +77,9 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     return found
 
 
-def new_figure(rows: int = 1, columns: int = 1, height: float = 3.6, width: float = WIDTH, **more: Any) -> tuple[Figure, list[Axes]]:
+def new_figure(
+    rows: int = 1, columns: int = 1, height: float = 3.6, width: float = WIDTH, **more: Any
+) -> tuple[Figure, list[Axes]]:
     """A figure of notebook width with its axes, row by row, in the common look.
 
     Args:

@@ -32,10 +32,30 @@ Groups = Mapping[str, Sequence[StoredRun]]
 BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
-    "validation": 4, "mean": 4, "value": 4, REFERENCE: 4, "low": 4, "high": 4, "test": 4, "difference": 4, "training multiply-adds (10¹²)": 3, "Wilcoxon p": 3, "policy loss": 3,
-    "value loss": 3, "held-out rank correlation": 2, "rank correlation search / final": 2,
-    "mean queries": 1, "median queries": 1, "saved": 1, "missing": 1, "CPU seconds": 1, "CPU ms per query": 3, "corrected p": 4, "reported": 4,
-    "best of the table": 4, "regret of the report": 4,
+    "validation": 4,
+    "mean": 4,
+    "value": 4,
+    REFERENCE: 4,
+    "low": 4,
+    "high": 4,
+    "test": 4,
+    "difference": 4,
+    "training multiply-adds (10¹²)": 3,
+    "Wilcoxon p": 3,
+    "policy loss": 3,
+    "value loss": 3,
+    "held-out rank correlation": 2,
+    "rank correlation search / final": 2,
+    "mean queries": 1,
+    "median queries": 1,
+    "saved": 1,
+    "missing": 1,
+    "CPU seconds": 1,
+    "CPU ms per query": 3,
+    "corrected p": 4,
+    "reported": 4,
+    "best of the table": 4,
+    "regret of the report": 4,
 }
 _QUERIES = ("mean queries", "saved")
 """Columns whose bounds are numbers of queries, not accuracies."""
@@ -59,25 +79,52 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
         if not bests:
             continue
         spread, (_, best) = interval(bests), best_records(runs, 1)[0]
-        rows.append({
-            "network": f"best child, {label}", "trained for": _budget(best), "seeds": spread.count,
-            "validation": spread.mean, "low": spread.low, "high": spread.high,
-            "parameters": best["metrics"].get("parameters"), "multiply-adds": best["metrics"].get("multiply_adds"),
-            "trials": np.mean([cumulative_cost(run, "trials")[-1] for run in runs]),
-            "images trained": np.mean([images_trained(run).sum() for run in runs]),
-            "seconds": np.mean([cumulative_cost(run, "seconds")[-1] for run in runs]),
-        })
+        rows.append(
+            {
+                "network": f"best child, {label}",
+                "trained for": _budget(best),
+                "seeds": spread.count,
+                "validation": spread.mean,
+                "low": spread.low,
+                "high": spread.high,
+                "parameters": best["metrics"].get("parameters"),
+                "multiply-adds": best["metrics"].get("multiply_adds"),
+                "trials": np.mean([cumulative_cost(run, "trials")[-1] for run in runs]),
+                "images trained": np.mean([images_trained(run).sum() for run in runs]),
+                "seconds": np.mean([cumulative_cost(run, "seconds")[-1] for run in runs]),
+            }
+        )
     for run in (suite.final, suite.densenet):
         for number, model in enumerate(run.models if run else ()):
             chosen = number == run.results["chosen"]
-            rows.append({
-                "network": model_name(model), "trained for": f"{model['epochs']} epochs, in full", "seeds": 1,
-                "validation": model["validation_accuracy"], "test": run.results["test_accuracy"] if chosen else None,
-                "parameters": model["parameters"], "multiply-adds": model["multiply_adds"], "trials": 1,
-                "images trained": sum(record["images"] for record in model["history"]), "seconds": model["seconds"],
-            })
-    columns = ["network", "trained for", "seeds", "validation", "low", "high", "test", "parameters", "multiply-adds", "trials",
-               "images trained", "seconds"]
+            rows.append(
+                {
+                    "network": model_name(model),
+                    "trained for": f"{model['epochs']} epochs, in full",
+                    "seeds": 1,
+                    "validation": model["validation_accuracy"],
+                    "test": run.results["test_accuracy"] if chosen else None,
+                    "parameters": model["parameters"],
+                    "multiply-adds": model["multiply_adds"],
+                    "trials": 1,
+                    "images trained": sum(record["images"] for record in model["history"]),
+                    "seconds": model["seconds"],
+                }
+            )
+    columns = [
+        "network",
+        "trained for",
+        "seeds",
+        "validation",
+        "low",
+        "high",
+        "test",
+        "parameters",
+        "multiply-adds",
+        "trials",
+        "images trained",
+        "seconds",
+    ]
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index("network"), columns[2:])
 
 
@@ -86,11 +133,18 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
     rows = []
     for label, runs in groups.items():
         for rank, (run, record) in enumerate(best_records(runs, count), 1):
-            rows.append({
-                "search": label, "rank": rank, "validation": record["reward"], "parameters": record["metrics"].get("parameters"),
-                "multiply-adds": record["metrics"].get("multiply_adds"), "seed": run.seed, "trial": record["trial"],
-                "architecture": record["architecture"],
-            })
+            rows.append(
+                {
+                    "search": label,
+                    "rank": rank,
+                    "validation": record["reward"],
+                    "parameters": record["metrics"].get("parameters"),
+                    "multiply-adds": record["metrics"].get("multiply_adds"),
+                    "seed": run.seed,
+                    "trial": record["trial"],
+                    "architecture": record["architecture"],
+                }
+            )
     columns = ["search", "rank", "validation", "parameters", "multiply-adds", "seed", "trial", "architecture"]
     return pandas.DataFrame(rows, columns=columns).set_index(["search", "rank"])
 
@@ -101,10 +155,22 @@ def differences(comparisons: Comparisons) -> pandas.DataFrame:
     Args:
         comparisons: See `statistics.compare_each`.
     """
-    rows = [{
-        "search": label, "measure": each.measure, "seeds": len(each.seeds), "mean": np.mean(each.first), REFERENCE: np.mean(each.second),
-        "difference": each.interval.mean, "low": each.interval.low, "high": each.interval.high, "Wilcoxon p": each.p_value, "verdict": each.verdict,
-    } for label, found in comparisons.items() for each in found]
+    rows = [
+        {
+            "search": label,
+            "measure": each.measure,
+            "seeds": len(each.seeds),
+            "mean": np.mean(each.first),
+            REFERENCE: np.mean(each.second),
+            "difference": each.interval.mean,
+            "low": each.interval.low,
+            "high": each.interval.high,
+            "Wilcoxon p": each.p_value,
+            "verdict": each.verdict,
+        }
+        for label, found in comparisons.items()
+        for each in found
+    ]
     columns = ["search", "measure", "seeds", "mean", REFERENCE, "difference", "low", "high", "Wilcoxon p", "verdict"]
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index(["search", "measure"]), columns[3:-1])
 
@@ -112,8 +178,16 @@ def differences(comparisons: Comparisons) -> pandas.DataFrame:
 def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
     """The numbers behind the first difference of every search."""
     rows = [
-        {"search": label, "measure": first.measure, "seed": seed, "value": ours, REFERENCE: theirs, "difference": ours - theirs}
-        for label, (first, *_) in comparisons.items() for seed, ours, theirs in zip(first.seeds, first.first, first.second)
+        {
+            "search": label,
+            "measure": first.measure,
+            "seed": seed,
+            "value": ours,
+            REFERENCE: theirs,
+            "difference": ours - theirs,
+        }
+        for label, (first, *_) in comparisons.items()
+        for seed, ours, theirs in zip(first.seeds, first.first, first.second)
     ]
     columns = ["search", "measure", "seed", "value", REFERENCE, "difference"]
     return pandas.DataFrame(rows, columns=columns).set_index(columns[:3])
@@ -126,7 +200,9 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
         if run.stage in ("final", "densenet"):
             models = {model["name"]: model for model in run.models}
             images = [record["images"] for record in run.records]
-            adds = [record["images"] * models.get(record["name"], {}).get("multiply_adds", np.nan) for record in run.records]
+            adds = [
+                record["images"] * models.get(record["name"], {}).get("multiply_adds", np.nan) for record in run.records
+            ]
             counts: dict[str, Any] = {"trained": len({record["name"] for record in run.records})}
             # Of a network still in training the journal tells the seconds so far, in its last line.
             so_far = {record["name"]: record["seconds"] for record in run.records}
@@ -142,12 +218,27 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
             }
             training = sum(record["seconds"] for record in run.records if not is_cached(record))
             seconds = cumulative_cost(run, "seconds")[-1]
-        rows.append({
-            "run": f"{run.suite}/{run.stage}", **counts, "images trained": sum(images),
-            "training multiply-adds (10¹²)": BACKWARD * sum(adds) / 1e12, "of which training": training, "seconds": max(seconds, (run.results or {}).get("seconds", 0.0)),
-        })
-    columns = ["run", "trained", "failed", "known", "scored again", "images trained", "training multiply-adds (10¹²)", "seconds",
-               "of which training"]
+        rows.append(
+            {
+                "run": f"{run.suite}/{run.stage}",
+                **counts,
+                "images trained": sum(images),
+                "training multiply-adds (10¹²)": BACKWARD * sum(adds) / 1e12,
+                "of which training": training,
+                "seconds": max(seconds, (run.results or {}).get("seconds", 0.0)),
+            }
+        )
+    columns = [
+        "run",
+        "trained",
+        "failed",
+        "known",
+        "scored again",
+        "images trained",
+        "training multiply-adds (10¹²)",
+        "seconds",
+        "of which training",
+    ]
     table = _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
     if len(table) > 1:
         table.loc["all"] = table.sum()
@@ -155,27 +246,46 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
 
 
 def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
-    """Where tree and predictions had arrived at the end of every search, and how well the search budget predicts the final one."""
+    """Where tree and predictions had arrived at the end of every search, and how well the search budget predicts the
+    final one.
+    """
     rows = []
     for run in runs:
         last: dict[str, float] = {}
         for record in run.records:
             last |= record["diagnostics"]
         correlation, pairs = fidelity_correlation(run)
-        rows.append({
-            "run": f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}",
-            "iterations": last.get("search/iterations"), "nodes": last.get("tree/nodes"), "visits": last.get("tree/visits"),
-            "policy loss": last.get("lstm/policy_loss"), "value loss": last.get("lstm/value_loss"),
-            "held-out rank correlation": next((last[tag] for tag in PREDICTED if tag in last), None),
-            "rank correlation search / final": correlation, "from architectures": pairs,
-        })
-    columns = ["run", "iterations", "nodes", "visits", "policy loss", "value loss", "held-out rank correlation",
-               "rank correlation search / final", "from architectures"]
+        rows.append(
+            {
+                "run": f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}",
+                "iterations": last.get("search/iterations"),
+                "nodes": last.get("tree/nodes"),
+                "visits": last.get("tree/visits"),
+                "policy loss": last.get("lstm/policy_loss"),
+                "value loss": last.get("lstm/value_loss"),
+                "held-out rank correlation": next((last[tag] for tag in PREDICTED if tag in last), None),
+                "rank correlation search / final": correlation,
+                "from architectures": pairs,
+            }
+        )
+    columns = [
+        "run",
+        "iterations",
+        "nodes",
+        "visits",
+        "policy loss",
+        "value loss",
+        "held-out rank correlation",
+        "rank correlation search / final",
+        "from architectures",
+    ]
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
 
 
 def formatted(table: pandas.DataFrame) -> Styler:
-    """A frame for a notebook: thousands separated, decimals by column, a dash where there is no number, long texts wrapped."""
+    """A frame for a notebook: thousands separated, decimals by column, a dash where there is no number, long texts
+    wrapped.
+    """
     formats: dict[Any, Any] = {}
     for column in table.columns:
         if pandas.api.types.is_numeric_dtype(table[column]):

@@ -74,7 +74,8 @@ def search_loop() -> Figure:
     """Who tells whom what: ask, evaluate, tell, record."""
     figure, axes = _canvas(4.3)
     for x, y, width, height, fill, title in (
-        (2.15, 2.55, 3.9, 3.2, PALE_BLUE, "controller"), (7.85, 2.55, 3.9, 3.2, PALE_ORANGE, "evaluator"),
+        (2.15, 2.55, 3.9, 3.2, PALE_BLUE, "controller"),
+        (7.85, 2.55, 3.9, 3.2, PALE_ORANGE, "evaluator"),
     ):
         _box(axes, x, y, width, height, "", fill)
         axes.text(x, y + height / 2 - 0.22, title, ha="center", va="center", fontsize=11, color=INK, weight="bold")
@@ -90,7 +91,15 @@ def search_loop() -> Figure:
     axes.text(5.0, 3.72, "ask:\ntokens and budget", ha="center", va="center", fontsize=9, color=BLUE)
     _arrow(axes, (5.85, 2.35), (4.15, 2.35), ORANGE)
     axes.text(5.0, 2.06, "tell:\nvalidation accuracy", ha="center", va="center", fontsize=9, color=INK)
-    _box(axes, 5.0, 0.42, 9.6, 0.62, "coach: carries both ways, never trains the same child twice, writes journal, checkpoint, curves, log", PALE_GREEN)
+    _box(
+        axes,
+        5.0,
+        0.42,
+        9.6,
+        0.62,
+        "coach: carries both ways, never trains the same child twice, writes journal, checkpoint, curves, log",
+        PALE_GREEN,
+    )
     _arrow(axes, (5.0, 1.72), (5.0, 0.76), GREEN)
     return figure
 
@@ -123,7 +132,15 @@ def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", 
     figure, axes = _canvas(3.45)
     step, left = 1.42, 1.55
     last = left + step * (len(tokens) - 1)
-    _box(axes, (left + last) / 2, 0.4, step * len(tokens) - 0.2, 0.5, "at every step: log(1 + epochs), share of the data, age of the shared weights", PALE_GREEN)
+    _box(
+        axes,
+        (left + last) / 2,
+        0.4,
+        step * len(tokens) - 0.2,
+        0.5,
+        "at every step: log(1 + epochs), share of the data, age of the shared weights",
+        PALE_GREEN,
+    )
     for number, token in enumerate(tokens):
         x = left + step * number
         _box(axes, x, 1.22, 0.74, 0.42, token, PALE_GREY)
@@ -160,8 +177,19 @@ def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
     """
     places = [f"b{block}, input {side}" for block in range(space.blocks) for side in (1, 2)]
     figure, (panel,) = new_figure(height=0.9 + 0.3 * len(places))
-    used = [{(2 * block + side, operation) for block, row in enumerate(cell.rows) for side, operation in enumerate(row[2:4])} for cell in (first, second)]
-    names = {(True, False): ("first child", BLUE), (False, True): ("second child", ORANGE), (True, True): ("both: the second goes on from the first", GREEN)}
+    used = [
+        {
+            (2 * block + side, operation)
+            for block, row in enumerate(cell.rows)
+            for side, operation in enumerate(row[2:4])
+        }
+        for cell in (first, second)
+    ]
+    names = {
+        (True, False): ("first child", BLUE),
+        (False, True): ("second child", ORANGE),
+        (True, True): ("both: the second goes on from the first", GREEN),
+    }
     drawn: dict[str, Any] = {}
     for row in range(len(places)):
         for column, operation in enumerate(space.operations):
@@ -177,7 +205,11 @@ def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
     panel.tick_params(length=0)
     panel.grid(False)
     panel.spines[:].set_visible(False)
-    order = [name for name in ("first child", "second child", "both: the second goes on from the first", "untouched") if name in drawn]
+    order = [
+        name
+        for name in ("first child", "second child", "both: the second goes on from the first", "untouched")
+        if name in drawn
+    ]
     figure.legend([drawn[name] for name in order], order, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
@@ -190,12 +222,31 @@ def dense_block(layers: int = 4) -> Figure:
     for number, x in enumerate(places):
         for later in range(number + 1, len(places)):
             bend = 0.0 if later == number + 1 else -0.32
-            ends = ((x + 0.56, y), (places[later] - 0.56, y)) if not bend else ((x + 0.1, y + 0.3), (places[later] - 0.25 + 0.1 * number, y + 0.3))
-            style = {"arrowstyle": "-|>", "mutation_scale": 9, "color": GREEN if bend else INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
+            ends = (
+                ((x + 0.56, y), (places[later] - 0.56, y))
+                if not bend
+                else ((x + 0.1, y + 0.3), (places[later] - 0.25 + 0.1 * number, y + 0.3))
+            )
+            style = {
+                "arrowstyle": "-|>",
+                "mutation_scale": 9,
+                "color": GREEN if bend else INK,
+                "linewidth": 1.1,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            }
             axes.add_patch(FancyArrowPatch(*ends, connectionstyle=f"arc3,rad={bend}", **style))
     for number, x in enumerate(places):
         inner = 0 < number <= layers
-        _box(axes, x, y, 1.12, 0.6, f"layer {number}\n+ k channels" if inner else "input" if not number else "transition", PALE_BLUE if inner else PALE_GREY)
+        _box(
+            axes,
+            x,
+            y,
+            1.12,
+            0.6,
+            f"layer {number}\n+ k channels" if inner else "input" if not number else "transition",
+            PALE_BLUE if inner else PALE_GREY,
+        )
     return figure
 
 
@@ -210,7 +261,13 @@ def original_mistakes(exploration: float = 1.0) -> Figure:
     lengths = [nesterov_step(int(count)) for count in uses]
     steps.plot(uses, lengths, color=RED, marker="o", label="one update per use (original)")
     steps.plot(uses, [lengths[0]] * len(uses), color=BLUE, marker="o", markersize=4, label="one update per step (here)")
-    steps.set(xscale="log", yscale="log", xlabel="uses of a kernel in the network", ylabel="length of the first step", ylim=(0.1, 90))
+    steps.set(
+        xscale="log",
+        yscale="log",
+        xlabel="uses of a kernel in the network",
+        ylabel="length of the first step",
+        ylim=(0.1, 90),
+    )
     steps.set_xticks(uses, map(str, uses), minor=False)
     steps.set_xticks([], minor=True)
     steps.set_title("repeated updates", fontsize=11)
@@ -221,12 +278,17 @@ def original_mistakes(exploration: float = 1.0) -> Figure:
     scales.set(xlabel="quarter of the original's search", ylabel="accuracy", ylim=(0.5, 0.85), xticks=range(1, 5))
     scales.set_title("two scales in one tree", fontsize=11)
     values = np.array([0.55, 0.57, 0.59, 0.60, 0.62, 0.64, 0.66, 0.68, 0.70, 0.75])
-    theirs, ours = mean_visits(original_visits, values), mean_visits(lambda worth: our_visits(worth, exploration), values)
+    theirs, ours = (
+        mean_visits(original_visits, values),
+        mean_visits(lambda worth: our_visits(worth, exploration), values),
+    )
     for shift, counts, colour, name in ((-0.2, theirs, RED, "original"), (0.2, ours, BLUE, "here")):
         label = f"{name}: a visit is worth {counts @ values / counts.sum():.3f}"
         visits.bar(np.arange(len(values)) + shift, counts, width=0.4, color=colour, label=label)
     visits.set_xticks(range(len(values)), [f"{value:.2f}".lstrip("0") for value in values], fontsize=8)
-    visits.set(xlabel="true value of the action", ylabel="visits on average", ylim=(0, 1.45 * max(theirs.max(), ours.max())))
+    visits.set(
+        xlabel="true value of the action", ylabel="visits on average", ylim=(0, 1.45 * max(theirs.max(), ours.max()))
+    )
     visits.set_title(f"{ORIGINAL_EXPANSIONS} simulations of one move", fontsize=11)
     visits.legend(frameon=False, fontsize=8, loc="upper left")
     return figure
@@ -242,10 +304,26 @@ def _draw_tree(panel: Axes, nodes: dict, leaf: Leaf, scores: dict, stage: int, b
         on_path = tokens in walked
         if tokens:
             x0, y0 = places[tokens[:-1]]
-            panel.plot([x0, x], [y0 - 0.17, y + 0.17], color=BLUE if on_path else GREY, linewidth=2.2 if on_path else 0.9, zorder=1)
+            panel.plot(
+                [x0, x],
+                [y0 - 0.17, y + 0.17],
+                color=BLUE if on_path else GREY,
+                linewidth=2.2 if on_path else 0.9,
+                zorder=1,
+            )
             label = "abc"[tokens[-1]] + (f"\n{scores[tokens]:.2f}" if tokens in rivals else "")
-            panel.text((x0 + 2 * x) / 3, (y0 + 2 * y) / 3, label, fontsize=7.5, color=RED if on_path and rivals else INK, ha="center", va="center", zorder=2,
-                       weight="bold" if on_path and rivals else "normal", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
+            panel.text(
+                (x0 + 2 * x) / 3,
+                (y0 + 2 * y) / 3,
+                label,
+                fontsize=7.5,
+                color=RED if on_path and rivals else INK,
+                ha="center",
+                va="center",
+                zorder=2,
+                weight="bold" if on_path and rivals else "normal",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+            )
         if tokens in nodes:
             count, mean = nodes[tokens]
             text = f"N {count}" + ("" if np.isnan(mean) else f"\nQ {mean:.2f}".replace("0.", "."))
@@ -253,10 +331,30 @@ def _draw_tree(panel: Axes, nodes: dict, leaf: Leaf, scores: dict, stage: int, b
             if stage == 1 and tokens == leaf.tokens:
                 text = f"v {leaf.value:.2f}".replace("0.", ".")
             changed = stage == 2 and nodes[tokens] != before.get(tokens)
-            panel.text(x, y, text, fontsize=7.5, ha="center", va="center", color=INK, zorder=3, weight="bold" if changed else "normal",
-                       bbox={"facecolor": fill, "edgecolor": BLUE if on_path else GREY, "boxstyle": "round,pad=0.25", "linewidth": 0.8})
+            panel.text(
+                x,
+                y,
+                text,
+                fontsize=7.5,
+                ha="center",
+                va="center",
+                color=INK,
+                zorder=3,
+                weight="bold" if changed else "normal",
+                bbox={
+                    "facecolor": fill,
+                    "edgecolor": BLUE if on_path else GREY,
+                    "boxstyle": "round,pad=0.25",
+                    "linewidth": 0.8,
+                },
+            )
     panel.grid(False)
-    panel.set(xlim=(-0.7, max(x for x, _ in places.values()) + 0.7), ylim=(min(y for _, y in places.values()) - 0.3, 0.25), xticks=[], yticks=[])
+    panel.set(
+        xlim=(-0.7, max(x for x, _ in places.values()) + 0.7),
+        ylim=(min(y for _, y in places.values()) - 0.3, 0.25),
+        xticks=[],
+        yticks=[],
+    )
     panel.spines[:].set_visible(False)
 
 
@@ -294,12 +392,36 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
 
 def _box(axes: Axes, x: float, y: float, width: float, height: float, text: str, fill: str) -> None:
     style = "round,pad=0,rounding_size=0.07"
-    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=style, facecolor=fill, edgecolor=GREY, linewidth=0.8))
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle=style,
+            facecolor=fill,
+            edgecolor=GREY,
+            linewidth=0.8,
+        )
+    )
     axes.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK)
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, text: str = "", side: str = "") -> None:
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=11, color=colour, linewidth=1.4, shrinkA=0, shrinkB=0))
+def _arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, text: str = "", side: str = ""
+) -> None:
+    axes.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=11, color=colour, linewidth=1.4, shrinkA=0, shrinkB=0
+        )
+    )
     if text:
         shift = -0.08 if side == "left" else 0.08
-        axes.text(start[0] + shift, (start[1] + end[1]) / 2, text, ha="right" if side == "left" else "left", va="center", fontsize=8, color=colour)
+        axes.text(
+            start[0] + shift,
+            (start[1] + end[1]) / 2,
+            text,
+            ha="right" if side == "left" else "left",
+            va="center",
+            fontsize=8,
+            color=colour,
+        )

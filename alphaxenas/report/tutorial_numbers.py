@@ -8,7 +8,10 @@ import numpy as np
 
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 
-ORIGINAL_ACCURACIES = {"after 1 epoch\n(trained children)": (0.535, 0.579, 0.587, 0.590), "after 6 epochs\n(what the LSTM learned)": (0.762, 0.771, 0.781, 0.792)}
+ORIGINAL_ACCURACIES = {
+    "after 1 epoch\n(trained children)": (0.535, 0.579, 0.587, 0.590),
+    "after 6 epochs\n(what the LSTM learned)": (0.762, 0.771, 0.781, 0.792),
+}
 """Mean accuracies by quarter of the original's published log (run MultipleMCTS: 608 and 48 children)."""
 ORIGINAL_EXPLORATION, ORIGINAL_EXPANSIONS = 5.0, 12
 
@@ -23,7 +26,9 @@ def toy_tree(simulations: int, exploration: float) -> Tree:
 
     tree = Tree(
         lambda tokens: (0, 1, 2) if len(tokens) < 3 else (),
-        lambda tokens, actions: Prediction(priors.tolist(), value(tokens), [value((*tokens, action)) for action in actions]),
+        lambda tokens, actions: Prediction(
+            priors.tolist(), value(tokens), [value((*tokens, action)) for action in actions]
+        ),
         exploration,
     )
     tree.search(simulations, value)
@@ -69,7 +74,9 @@ def puct_scores(tree: Tree, exploration: float) -> dict[tuple[int, ...], float]:
 
 
 def nesterov_step(uses: int, rate: float = 0.1, momentum: float = 0.9) -> float:
-    """How far a kernel with gradient 1 moves in its first step if its update is applied once per use, as in the original."""
+    """How far a kernel with gradient 1 moves in its first step if its update is applied once per use, as in the
+    original.
+    """
     slot = moved = 0.0
     for _ in range(uses):
         slot = momentum * slot + 1.0
@@ -98,7 +105,11 @@ def our_visits(values: np.ndarray, exploration: float) -> np.ndarray:
         exploration: c of PUCT.
     """
     actions, uniform = tuple(range(len(values))), [1.0 / len(values)] * len(values)
-    tree = Tree(lambda tokens: actions if not tokens else (), lambda tokens, legal: Prediction(uniform, float(values.mean())), exploration)
+    tree = Tree(
+        lambda tokens: actions if not tokens else (),
+        lambda tokens, legal: Prediction(uniform, float(values.mean())),
+        exploration,
+    )
     for _ in range(ORIGINAL_EXPANSIONS):
         leaf = tree.reach()
         tree.settle(leaf, float(values[leaf.tokens[0]]))

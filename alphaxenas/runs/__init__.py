@@ -8,6 +8,18 @@ from alphaxenas.runs.interruption import Interruption, Stopped
 from alphaxenas.runs.journal import Journal, first_and_last, same_record
 
 __all__ = [
-    "Checkpoints", "Events", "Interruption", "Journal", "RunFolder", "RunInUse", "RunMismatch", "Stopped", "StorageError",
-    "first_and_last", "read_json", "same_record", "write_atomically", "write_json",
+    "Checkpoints",
+    "Events",
+    "Interruption",
+    "Journal",
+    "RunFolder",
+    "RunInUse",
+    "RunMismatch",
+    "Stopped",
+    "StorageError",
+    "first_and_last",
+    "read_json",
+    "same_record",
+    "write_atomically",
+    "write_json",
 ]

@@ -42,19 +42,25 @@ def pack(state: Mapping[str, Any]) -> bytes:
             value = value.item()
         if isinstance(value, np.ndarray):
             if value.dtype.kind not in "biufc":
-                raise TypeError(f"Invalid value for `{where}`. Expected an array of numbers or bool. Received: dtype {value.dtype}")
+                raise TypeError(
+                    f"Invalid value for `{where}`. Expected an array of numbers or bool. Received: dtype {value.dtype}"
+                )
             arrays[f"array{len(arrays)}"] = value
             return {_ARRAY: f"array{len(arrays) - 1}"}
         if isinstance(value, Mapping):
             for key in value:
                 if not isinstance(key, str) or key == _ARRAY:
-                    raise TypeError(f"Invalid key in `{where}`. Expected a text other than {_ARRAY!r}. Received: {key!r}")
+                    raise TypeError(
+                        f"Invalid key in `{where}`. Expected a text other than {_ARRAY!r}. Received: {key!r}"
+                    )
             return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        raise TypeError(f"Invalid value for `{where}`. Expected an array or a JSON value. Received: {type(value).__name__}")
+        raise TypeError(
+            f"Invalid value for `{where}`. Expected an array or a JSON value. Received: {type(value).__name__}"
+        )
 
     written = json.dumps(plain(state, "state")).encode()
     buffer = io.BytesIO()
@@ -123,7 +129,7 @@ class Checkpoints:
         # Later steps can only be damaged ones that were skipped: the run has come this way again.
         older = [other for other in self._stored() if other != path and self._step(other) < step]
         for other in self._stored():
-            if other != path and other not in older[:self.keep - 1]:
+            if other != path and other not in older[: self.keep - 1]:
                 other.unlink()
         for leftover in self.folder.glob(".*.tmp"):
             leftover.unlink()
@@ -139,7 +145,11 @@ class Checkpoints:
         """
         for path in self._stored():
             if up_to is not None and self._step(path) > up_to:
-                _log.warning("The checkpoint %s is ahead of the journal, which has %d lines: the one before it is used.", path, up_to)
+                _log.warning(
+                    "The checkpoint %s is ahead of the journal, which has %d lines: the one before it is used.",
+                    path,
+                    up_to,
+                )
                 continue
             try:
                 return self._step(path), _verified(path)

@@ -33,7 +33,11 @@ class Events:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         stored = sorted(self.folder.glob("events.out.tfevents.*"))
-        self.path = stored[-1] if stored else self.folder / f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
+        self.path = (
+            stored[-1]
+            if stored
+            else self.folder / f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}"
+        )
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._size = _complete_size(self._descriptor)
         os.ftruncate(self._descriptor, self._size)
@@ -47,7 +51,9 @@ class Events:
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds one point to each of the curves named by the keys. Raises `StorageError`."""
         summary_pb2 = _protos()[1]
-        self._summary(step, [summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()])
+        self._summary(
+            step, [summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()]
+        )
 
     def text(self, step: int, tag: str, text: str) -> None:
         """Adds a Markdown text. Raises `StorageError`."""
@@ -74,7 +80,8 @@ class Events:
         self._summary(step, [summary_pb2.Summary.Value(tag=tag, image=image)])
 
     def hparams(self, values: Mapping[str, Any], metrics: tuple[str, ...] = ()) -> None:
-        """Adds the run to the HParams page, as a trial named by its folder and the one above: TensorBoard averages trials of one name.
+        """Adds the run to the HParams page, as a trial named by its folder and the one above: TensorBoard averages
+        trials of one name.
 
         Args:
             values: Parameters; lists are shown as texts.
@@ -82,7 +89,12 @@ class Events:
         """
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-        infos, start = [], plugin_data_pb2.SessionStartInfo(start_time_secs=time.time(), group_name="/".join(self.folder.absolute().parts[-2:]))
+        infos, start = (
+            [],
+            plugin_data_pb2.SessionStartInfo(
+                start_time_secs=time.time(), group_name="/".join(self.folder.absolute().parts[-2:])
+            ),
+        )
         for name, value in values.items():
             info = api_pb2.HParamInfo(name=name)
             if isinstance(value, bool):
@@ -94,15 +106,22 @@ class Events:
             infos.append(info)
         shown = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics]
         contents = {
-            metadata.EXPERIMENT_TAG: plugin_data_pb2.HParamsPluginData(experiment=api_pb2.Experiment(hparam_infos=infos, metric_infos=shown)),
+            metadata.EXPERIMENT_TAG: plugin_data_pb2.HParamsPluginData(
+                experiment=api_pb2.Experiment(hparam_infos=infos, metric_infos=shown)
+            ),
             metadata.SESSION_START_INFO_TAG: plugin_data_pb2.HParamsPluginData(session_start_info=start),
         }
         summary_pb2 = _protos()[1]
         plain = summary_pb2.SummaryMetadata
-        self._summary(0, [
-            summary_pb2.Summary.Value(tag=tag, metadata=plain.FromString(metadata.create_summary_metadata(content).SerializeToString()))
-            for tag, content in contents.items()
-        ])
+        self._summary(
+            0,
+            [
+                summary_pb2.Summary.Value(
+                    tag=tag, metadata=plain.FromString(metadata.create_summary_metadata(content).SerializeToString())
+                )
+                for tag, content in contents.items()
+            ],
+        )
 
     def close(self) -> None:
         """Closes the file; nothing is buffered."""

@@ -21,8 +21,12 @@ def storage_error(error: OSError, path: Path, kept: str) -> StorageError:
         path: The file concerned.
         kept: What is still valid, as a sentence.
     """
-    reason = "No space left on the device" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
-    return StorageError(error.errno, f"{reason}: {path} could not be written. {kept} Mend the cause and run the same command again")
+    reason = (
+        "No space left on the device" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+    )
+    return StorageError(
+        error.errno, f"{reason}: {path} could not be written. {kept} Mend the cause and run the same command again"
+    )
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -50,7 +54,7 @@ def write_all(descriptor: int, data: bytes) -> None:
     """Writes all of `data`; `os.write` may stop early."""
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view):]
+        view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(folder: Path) -> None:
@@ -80,5 +84,7 @@ def read_json(path: Path) -> Any | None:
     except OSError as error:
         raise StorageError(error.errno, f"Cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        message = f"{path} is damaged ({error}). Delete this file, or the folder it lies in, and run the same command again"
+        message = (
+            f"{path} is damaged ({error}). Delete this file, or the folder it lies in, and run the same command again"
+        )
         raise StorageError(errno.EIO, message) from error

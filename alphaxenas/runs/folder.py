@@ -51,7 +51,9 @@ class RunFolder:
         parameters: As given, in JSON values.
     """
 
-    def __init__(self, run: str, stage: str, parameters: dict[str, Any], exp_dir: Path, tensorboard_dir: Path, lock: int) -> None:
+    def __init__(
+        self, run: str, stage: str, parameters: dict[str, Any], exp_dir: Path, tensorboard_dir: Path, lock: int
+    ) -> None:
         self.name, self.stage, self.parameters = f"{run}/{stage}", stage, parameters
         self.path, self.tensorboard_path = exp_dir / run / stage, tensorboard_dir / run / stage
         self.figures = self.path / "figures"
@@ -63,8 +65,15 @@ class RunFolder:
         self._lock: int | None = lock
 
     @classmethod
-    def open(cls, run: str, stage: str, parameters: Mapping[str, Any], exp_dir: Path | str = "exp",
-             tensorboard_dir: Path | str = "tensorboard_log", overwrite: bool = False) -> RunFolder:
+    def open(
+        cls,
+        run: str,
+        stage: str,
+        parameters: Mapping[str, Any],
+        exp_dir: Path | str = "exp",
+        tensorboard_dir: Path | str = "tensorboard_log",
+        overwrite: bool = False,
+    ) -> RunFolder:
         """Opens the run `<run>/<stage>`, making it when it is new.
 
         Args:
@@ -83,7 +92,9 @@ class RunFolder:
         """
         for name, value in (("run", run), ("stage", stage)):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", value):
-                raise ValueError(f"Invalid value for `{name}`. Expected letters, digits, '.', '_', '-'. Received: {value!r}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected letters, digits, '.', '_', '-'. Received: {value!r}"
+                )
         exp_dir, tensorboard_dir, path = Path(exp_dir), Path(tensorboard_dir), Path(exp_dir) / run / stage
         parameters = json.loads(json.dumps(dict(parameters)))
         try:
@@ -146,7 +157,9 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -163,8 +176,10 @@ def _take_lock(path: Path) -> int:
             # This very process will not let go while it waits.
             if time.monotonic() > patient_until or holder == _myself():
                 os.close(lock)
-                raise RunInUse(f"The run in {path} is in use by {holder or 'another process'}. "
-                               "Wait for it, end it, or choose another name with `run`.") from None
+                raise RunInUse(
+                    f"The run in {path} is in use by {holder or 'another process'}. "
+                    "Wait for it, end it, or choose another name with `run`."
+                ) from None
             time.sleep(0.2)
     try:
         os.ftruncate(lock, 0)
@@ -180,7 +195,8 @@ def _myself() -> str:
 
 
 def _empty(path: Path, events: Path) -> None:
-    # run.json goes first: without it the folder counts as new, so a kill in between leaves no run with half its records.
+    # run.json goes first: without it the folder counts as new, so a kill in between leaves no run with half its
+    # records.
     (path / "run.json").unlink(missing_ok=True)
     for entry in path.iterdir():
         if entry.is_dir() and not entry.is_symlink():
@@ -196,8 +212,10 @@ def _compare(name: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> 
     differing = [key for key in given if key in stored and stored[key] != given[key]]
     if differing:
         lines = "; ".join(f"`{key}` is stored as {stored[key]!r}, now {given[key]!r}" for key in differing)
-        raise RunMismatch(f"The run {name} exists with other parameters: {lines}. Use the stored values to continue it, "
-                          "another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to replace it.")
+        raise RunMismatch(
+            f"The run {name} exists with other parameters: {lines}. Use the stored values to continue it, "
+            "another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to replace it."
+        )
     for key in set(stored) ^ set(given):
         _log.info("The run %s was recorded by another version: parameter %s is not known to both.", name, key)
 
@@ -213,19 +231,31 @@ def _description(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[st
 
     versions["alphaxenas"] = __version__
     return {
-        "format": 1, "run": run, "stage": stage, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": parameters.get("seed"),
-        "parameters": dict(parameters), "versions": versions, "machine": _machine(), "revision": _revision(),
+        "format": 1,
+        "run": run,
+        "stage": stage,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seed": parameters.get("seed"),
+        "parameters": dict(parameters),
+        "versions": versions,
+        "machine": _machine(),
+        "revision": _revision(),
     }
 
 
 def _machine() -> dict[str, Any]:
     model = re.search(r"model name\s*:\s*(.+)", _read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
-    gpus = [re.search(r"Model:\s*(.+)", _read(str(file))) for file in Path("/proc/driver/nvidia/gpus").glob("*/information")]
+    gpus = [
+        re.search(r"Model:\s*(.+)", _read(str(file))) for file in Path("/proc/driver/nvidia/gpus").glob("*/information")
+    ]
     return {
-        "host": platform.node(), "system": platform.platform(), "processor": model[1] if model else platform.processor(),
+        "host": platform.node(),
+        "system": platform.platform(),
+        "processor": model[1] if model else platform.processor(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "memory_gib": round(int(memory[1]) / 2**20, 1) if memory else None, "gpus": [gpu[1] for gpu in gpus if gpu],
+        "memory_gib": round(int(memory[1]) / 2**20, 1) if memory else None,
+        "gpus": [gpu[1] for gpu in gpus if gpu],
     }
 
 
@@ -240,8 +270,12 @@ def _revision() -> str | None:
     """The git revision of the project, with `+` when files differ from it; None outside git."""
     root = str(Path(__file__).resolve().parents[2])
     try:
-        answers = [subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-                   for words in (("rev-parse", "--show-toplevel", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))]
+        answers = [
+            subprocess.run(
+                ["git", "-C", root, *words], capture_output=True, text=True, timeout=10, check=True
+            ).stdout.strip()
+            for words in (("rev-parse", "--show-toplevel", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        ]
     except (OSError, subprocess.SubprocessError):
         return None
     top, revision = answers[0].splitlines()

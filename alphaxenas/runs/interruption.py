@@ -57,10 +57,15 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._arrived) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+            self._before = {
+                number: signal.signal(number, self._arrived)
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+            }
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._before:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
@@ -74,7 +79,9 @@ class Interruption:
         if self.requested or (number == signal.SIGTERM and self.grace_seconds <= 0):
             self._leave(name, "The work in progress is given up; the same command continues after the last record.")
         self.requested = name
-        _log.warning("%s received: finishing the record in progress, then stopping. A second signal stops at once.", name)
+        _log.warning(
+            "%s received: finishing the record in progress, then stopping. A second signal stops at once.", name
+        )
         if number == signal.SIGTERM:
             signal.setitimer(signal.ITIMER_REAL, self.grace_seconds)
 

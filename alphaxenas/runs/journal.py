@@ -17,8 +17,10 @@ TIMING = ("seconds", "finished_at")
 
 def same_record(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two records agree in everything but the time they took."""
-    texts = [json.dumps({name: value for name, value in record.items() if name not in TIMING}, sort_keys=True)
-             for record in (first, second)]
+    texts = [
+        json.dumps({name: value for name, value in record.items() if name not in TIMING}, sort_keys=True)
+        for record in (first, second)
+    ]
     return texts[0] == texts[1]
 
 
@@ -102,8 +104,10 @@ class Journal:
                     raise ValueError("no record")
             except ValueError as error:
                 if end < len(data):
-                    message = (f"Line {len(records) + 1} of {self.path} is damaged ({error}). "
-                               "Restore the file from a copy, or cut it there to repeat the later trials")
+                    message = (
+                        f"Line {len(records) + 1} of {self.path} is damaged ({error}). "
+                        "Restore the file from a copy, or cut it there to repeat the later trials"
+                    )
                     raise StorageError(errno.EIO, message) from error
                 break
             records.append((record, end))
@@ -130,5 +134,7 @@ def first_and_last(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         if not all(isinstance(record, dict) for record in records):
             raise ValueError("no record")
     except (ValueError, IndexError) as error:
-        raise StorageError(errno.EIO, f"The journal {path} is damaged ({error}). Delete this file and run the same command again") from error
+        raise StorageError(
+            errno.EIO, f"The journal {path} is damaged ({error}). Delete this file and run the same command again"
+        ) from error
     return records

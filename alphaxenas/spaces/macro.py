@@ -1,8 +1,8 @@
 """The macro space of ENAS: a chain of layers, each with an operation and a skip connection from any earlier output.
 
-Layer l reads the output of the layer before it (layer 0 reads the stem). Sources of skip connections are the stem and all
-layers before that one. The game has, for each layer in turn, one move for the operation and one yes-or-no move for every
-source, which is also the order of the integers that ENAS prints: `0 1 0 4 1 1` are the three layers below.
+Layer l reads the output of the layer before it (layer 0 reads the stem). Sources of skip connections are the stem and
+all layers before that one. The game has, for each layer in turn, one move for the operation and one yes-or-no move for
+every source, which is also the order of the integers that ENAS prints: `0 1 0 4 1 1` are the three layers below.
 
 Text, one line, the sources in brackets:
 
@@ -88,7 +88,10 @@ class MacroArchitecture:
 
     def to_json(self) -> str:
         """JSON text with a line per layer."""
-        lines = (json.dumps({"operation": layer.operation, "skips": list(map(source_name, layer.skips))}) for layer in self.layers)
+        lines = (
+            json.dumps({"operation": layer.operation, "skips": list(map(source_name, layer.skips))})
+            for layer in self.layers
+        )
         return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
 
     def to_integers(self, operations: Sequence[str] = MACRO_OPERATIONS) -> str:
@@ -96,7 +99,10 @@ class MacroArchitecture:
         numbers: list[int] = []
         for number, layer in enumerate(self.layers):
             check_name("operation", layer.operation, operations, f"layer l{number}")
-            numbers += [tuple(operations).index(layer.operation), *(int(source in layer.skips) for source in range(number))]
+            numbers += [
+                tuple(operations).index(layer.operation),
+                *(int(source in layer.skips) for source in range(number)),
+            ]
         return " ".join(map(str, numbers))
 
     @classmethod
@@ -139,7 +145,9 @@ class MacroArchitecture:
             return cls(tuple(_read_json(text)))
         if re.fullmatch(r"[\s\d\[\],-]+", text):
             return cls.from_integers(text)
-        return cls(tuple(_read_layer(piece, number) for number, piece in enumerate(text.strip().removesuffix(";").split(";"))))
+        return cls(
+            tuple(_read_layer(piece, number) for number, piece in enumerate(text.strip().removesuffix(";").split(";")))
+        )
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,9 @@ class MacroSpace:
         if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 1:
             raise ValueError(f"Invalid value for `layers`. Expected a whole number >= 1. Received: {self.layers!r}")
         first = len(MACRO_OPERATIONS)
-        legal = [tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)]
+        legal = [
+            tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)
+        ]
         object.__setattr__(self, "max_length", len(legal))
         object.__setattr__(self, "_legal", (*legal, ()))
 
@@ -179,7 +189,9 @@ class MacroSpace:
         try:
             return self._legal[len(tokens)]
         except IndexError:
-            raise ValueError(f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}") from None
+            raise ValueError(
+                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
+            ) from None
 
     def decode(self, tokens: Tokens) -> MacroArchitecture:
         """The architecture of a complete game.
@@ -191,7 +203,9 @@ class MacroSpace:
             raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
         for place, (token, legal) in enumerate(zip(tokens, self._legal)):
             if token not in legal:
-                raise ValueError(f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}")
+                raise ValueError(
+                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
+                )
         found, start = [], 0
         for layer in range(self.layers):
             chosen = tokens[start + 1 : start + 1 + layer]
@@ -205,7 +219,10 @@ class MacroSpace:
         self._check(architecture)
         first, tokens = len(MACRO_OPERATIONS), []
         for number, layer in enumerate(architecture.layers):
-            tokens += [MACRO_OPERATIONS.index(layer.operation), *(first + (source in layer.skips) for source in range(number))]
+            tokens += [
+                MACRO_OPERATIONS.index(layer.operation),
+                *(first + (source in layer.skips) for source in range(number)),
+            ]
         return tuple(tokens)
 
     def key(self, architecture: MacroArchitecture) -> str:
@@ -235,7 +252,9 @@ class MacroSpace:
         self._check(architecture)
         kinds = [MACRO_OPERATIONS.index(layer.operation) for layer in architecture.layers]
         one_hot = np.eye(len(MACRO_OPERATIONS), dtype=np.float32)[kinds]
-        skips = [float(source in layer.skips) for number, layer in enumerate(architecture.layers) for source in range(number)]
+        skips = [
+            float(source in layer.skips) for number, layer in enumerate(architecture.layers) for source in range(number)
+        ]
         spans = [number - source for number, layer in enumerate(architecture.layers) for source in layer.skips]
         counts = [*one_hot.sum(0), len(spans), sum(spans)]
         return np.concatenate([one_hot.ravel(), skips, counts]).astype(np.float32)
@@ -245,12 +264,15 @@ class MacroSpace:
         operations = self.layers * len(MACRO_OPERATIONS)
         skips = operations + self.layers * (self.layers - 1) // 2
         return {
-            "operations": (slice(0, operations), "one-hot"), "skips": (slice(operations, skips), "numbers"),
+            "operations": (slice(0, operations), "one-hot"),
+            "skips": (slice(operations, skips), "numbers"),
             "counts": (slice(skips, skips + len(MACRO_OPERATIONS) + 2), "counts"),
-        }  # fmt: skip
+        }
 
     def parse(self, text: str) -> MacroArchitecture:
-        """An architecture of this space from its JSON, one-line or integer form; ValueError as `MacroArchitecture.parse`."""
+        """An architecture of this space from its JSON, one-line or integer form; ValueError as
+        `MacroArchitecture.parse`.
+        """
         architecture = MacroArchitecture.parse(text)
         self._check(architecture)
         return architecture
@@ -259,12 +281,16 @@ class MacroSpace:
         """Draws the chain from left to right, skip connections as arcs above it."""
         from alphaxenas.spaces.drawing.macro import draw_macro
 
-        draw_macro([layer.operation for layer in architecture.layers], [layer.skips for layer in architecture.layers], axes)
+        draw_macro(
+            [layer.operation for layer in architecture.layers], [layer.skips for layer in architecture.layers], axes
+        )
 
     def _check(self, architecture: MacroArchitecture) -> None:
         """ValueError unless the architecture belongs to this space."""
         if len(architecture.layers) != self.layers:
-            raise ValueError(f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(architecture.layers)}")
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(architecture.layers)}"
+            )
 
 
 def _length(layers: int) -> int:
@@ -275,7 +301,9 @@ def _read_layer(text: str, number: int) -> MacroLayer:
     """Layer `number` from `operation` or `operation(source,source)`."""
     found = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not found:
-        raise ValueError(f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. Received: {text.strip()!r}")
+        raise ValueError(
+            f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. Received: {text.strip()!r}"
+        )
     return _layer(found[1], [name.strip() for name in (found[2] or "").split(",") if name.strip()], number)
 
 
@@ -283,7 +311,9 @@ def _layer(operation: object, names: Sequence[object], number: int) -> MacroLaye
     place, allowed = f"layer l{number}", [source_name(index) for index in range(number)]
     check_name("operation", operation, MACRO_OPERATIONS, place)
     if names and not allowed:
-        raise ValueError(f"Invalid value for `skips` in {place}. Expected none: there is no earlier output. Received: {list(names)}")
+        raise ValueError(
+            f"Invalid value for `skips` in {place}. Expected none: there is no earlier output. Received: {list(names)}"
+        )
     return MacroLayer(operation, tuple(allowed.index(check_name("skips", name, allowed, place)) for name in names))
 
 
@@ -291,11 +321,17 @@ def _read_json(text: str) -> list[MacroLayer]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+        ) from None
     layers = content["layers"] if set(content) == {"layers"} else None
     if not isinstance(layers, list):
-        raise ValueError(f'Invalid value for `architecture`. Expected {{"layers": [...]}}. Received: {text.strip()[:80]!r}')
+        raise ValueError(
+            f'Invalid value for `architecture`. Expected {{"layers": [...]}}. Received: {text.strip()[:80]!r}'
+        )
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
-            raise ValueError(f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. Received: {layer!r}")
+            raise ValueError(
+                f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. Received: {layer!r}"
+            )
     return [_layer(layer["operation"], layer["skips"], number) for number, layer in enumerate(layers)]

@@ -1,20 +1,21 @@
 """The micro space of ENAS: a normal cell and a reduction cell, of which a network is stacked.
 
-Each cell is a graph of nodes. Node k takes two inputs from {previous cell, the cell before it, nodes 0..k-1}, applies an
-operation to each and adds the two. The outputs of all nodes that no other node uses are concatenated. The reduction cell
-halves height and width. The game has four moves per node (input 1, operation 1, input 2, operation 2), the order in which
-ENAS and NAO write architectures, first for the normal cell, then for the reduction cell.
+Each cell is a graph of nodes. Node k takes two inputs from {previous cell, the cell before it, nodes 0..k-1}, applies
+an operation to each and adds the two. The outputs of all nodes that no other node uses are concatenated. The reduction
+cell halves height and width. The game has four moves per node (input 1, operation 1, input 2, operation 2), the order
+in which ENAS and NAO write architectures, first for the normal cell, then for the reduction cell.
 
 Text, one line, the normal cell first (`alphaxenas.spaces.notation` explains the cells):
 
-    prev:sep3x3 + prev2:identity; b0:avgpool3x3 + prev:sep5x5 / prev:maxpool3x3 + prev2:sep3x3; prev:identity + b0:sep3x3
+    prev:sep3x3 + prev2:identity; b0:avgpool3x3 + prev:sep5x5 / prev:maxpool3x3 + prev2:sep3x3; prev:identity +
+    b0:sep3x3
 
-JSON is `{"normal": {"blocks": [...]}, "reduction": {"blocks": [...]}}`. ENAS and NAO print integers, four a node; there 0
-is the cell *before* the previous one and 1 the previous one, which `from_integers` and `to_integers` translate.
+JSON is `{"normal": {"blocks": [...]}, "reduction": {"blocks": [...]}}`. ENAS and NAO print integers, four a node; there
+0 is the cell *before* the previous one and 1 the previous one, which `from_integers` and `to_integers` translate.
 
 Source: Pham et al. 2018, "Efficient neural architecture search via parameter sharing", section 2.3.
-Departure: a cell input that no node uses is not concatenated to the output, as in the paper's figures; the published code
-of ENAS appends it.
+Departure: a cell input that no node uses is not concatenated to the output, as in the paper's figures; the published
+code of ENAS appends it.
 """
 
 from __future__ import annotations
@@ -41,10 +42,21 @@ PARTS = ("normal", "reduction")
 ENAS_OPERATIONS = ("sep3x3", "sep5x5", "avgpool3x3", "maxpool3x3", "identity")
 """In the order of ENAS's and NAO's codes 0..4."""
 MICRO_OPERATIONS = (
-    *OPERATIONS, "conv1x3-3x1", "conv1x7-7x1", "dilsep3x3", "dilsep5x5", "dilsep7x7", "maxpool2x2", "maxpool5x5", "maxpool7x7",
-    "avgpool2x2", "avgpool5x5", "minpool2x2",
-)  # fmt: skip
-"""Everything that children of this space know: ENAS's, NAO's 19, and what the cells of NASNet, AmoebaNet and DARTS use."""
+    *OPERATIONS,
+    "conv1x3-3x1",
+    "conv1x7-7x1",
+    "dilsep3x3",
+    "dilsep5x5",
+    "dilsep7x7",
+    "maxpool2x2",
+    "maxpool5x5",
+    "maxpool7x7",
+    "avgpool2x2",
+    "avgpool5x5",
+    "minpool2x2",
+)
+"""Everything that children of this space know: ENAS's, NAO's 19, and what the cells of NASNet, AmoebaNet and DARTS use.
+"""
 
 
 @dataclass(frozen=True)
@@ -132,11 +144,15 @@ class MicroArchitecture:
                         f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
                     )
             input1, first, input2, second = numbers[start : start + MOVES_PER_NODE]
-            cells[part].append(Block(_exchanged(input1), _exchanged(input2), operations[first], operations[second], "add"))
+            cells[part].append(
+                Block(_exchanged(input1), _exchanged(input2), operations[first], operations[second], "add")
+            )
         return cls(*(Cell(tuple(blocks)) for blocks in cells))
 
     @classmethod
-    def parse(cls, text: str, operations: Sequence[str] = MICRO_OPERATIONS, codes: Sequence[str] = ENAS_OPERATIONS) -> MicroArchitecture:
+    def parse(
+        cls, text: str, operations: Sequence[str] = MICRO_OPERATIONS, codes: Sequence[str] = ENAS_OPERATIONS
+    ) -> MicroArchitecture:
         """The architecture of the one-line, the JSON or the integer form.
 
         Args:
@@ -172,8 +188,8 @@ class MicroSpace:
 
     Attributes:
         blocks: Nodes per cell, >= 1.
-        operations: Names to choose from, a subset of `MICRO_OPERATIONS`; their order is the order of the tokens and of the
-            codes in the integer form.
+        operations: Names to choose from, a subset of `MICRO_OPERATIONS`; their order is the order of the tokens and of
+            the codes in the integer form.
         vocabulary: Inputs (`prev`, `prev2`, `b0`, ...), then operations.
         max_length: Four moves per node of both cells.
 
@@ -196,8 +212,11 @@ class MicroSpace:
         codes = tuple(range(len(inputs), len(inputs) + len(operations)))
         cell = [legal for node in range(self.blocks) for legal in (tuple(range(node + 2)), codes) * 2]
         for name, value in (
-            ("operations", operations), ("vocabulary", (*inputs, *operations)), ("max_length", 2 * len(cell)), ("_legal", (*cell, *cell, ())),
-        ):  # fmt: skip
+            ("operations", operations),
+            ("vocabulary", (*inputs, *operations)),
+            ("max_length", 2 * len(cell)),
+            ("_legal", (*cell, *cell, ())),
+        ):
             object.__setattr__(self, name, value)
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
@@ -205,7 +224,9 @@ class MicroSpace:
         try:
             return self._legal[len(tokens)]
         except IndexError:
-            raise ValueError(f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}") from None
+            raise ValueError(
+                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
+            ) from None
 
     def decode(self, tokens: Tokens) -> MicroArchitecture:
         """The architecture of a complete game.
@@ -217,13 +238,17 @@ class MicroSpace:
             raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
         for place, (token, legal) in enumerate(zip(tokens, self._legal)):
             if token not in legal:
-                raise ValueError(f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}")
+                raise ValueError(
+                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
+                )
         names, half = self.vocabulary, self.max_length // 2
         blocks = [
             Block(int(tokens[at]), int(tokens[at + 2]), names[tokens[at + 1]], names[tokens[at + 3]], "add")
             for at in range(0, self.max_length, MOVES_PER_NODE)
         ]
-        return MicroArchitecture(Cell(tuple(blocks[: half // MOVES_PER_NODE])), Cell(tuple(blocks[half // MOVES_PER_NODE :])))
+        return MicroArchitecture(
+            Cell(tuple(blocks[: half // MOVES_PER_NODE])), Cell(tuple(blocks[half // MOVES_PER_NODE :]))
+        )
 
     def encode(self, architecture: MicroArchitecture) -> Tokens:
         """The tokens of an architecture; `decode(encode(a)) == a`.
@@ -235,7 +260,12 @@ class MicroSpace:
         first, tokens = self.blocks + 1, []
         for cell in architecture.cells:
             for input1, input2, operation1, operation2, _ in cell.rows:
-                tokens += [input1, first + self.operations.index(operation1), input2, first + self.operations.index(operation2)]
+                tokens += [
+                    input1,
+                    first + self.operations.index(operation1),
+                    input2,
+                    first + self.operations.index(operation2),
+                ]
         return tuple(tokens)
 
     def key(self, architecture: MicroArchitecture) -> str:
@@ -294,7 +324,9 @@ class MicroSpace:
         """ValueError unless the architecture belongs to this space."""
         for part, cell in zip(PARTS, architecture.cells):
             if len(cell.blocks) != self.blocks:
-                raise ValueError(f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. Received: {len(cell.blocks)}")
+                raise ValueError(
+                    f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. Received: {len(cell.blocks)}"
+                )
             for number, row in enumerate(cell.rows):
                 for operation in row[2:4]:
                     check_name("operation", operation, self.operations, f"block b{number} of the {part} cell")
@@ -309,7 +341,11 @@ def _json_parts(text: str) -> list[Any]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+        ) from None
     if not isinstance(content, dict) or set(content) != set(PARTS):
-        raise ValueError(f'Invalid value for `architecture`. Expected {{"normal": ..., "reduction": ...}}. Received: {text.strip()[:80]!r}')
+        raise ValueError(
+            f'Invalid value for `architecture`. Expected {{"normal": ..., "reduction": ...}}. Received: {text.strip()[:80]!r}'
+        )
     return [content[part] for part in PARTS]

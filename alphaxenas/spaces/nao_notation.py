@@ -1,12 +1,13 @@
 """How NAO writes its larger cells: graphs in JSON, and sixty tokens; both ways, without loss.
 
-A graph names its nodes, the older cell input `node_1`, the previous cell's output `node_2`, and each operation by kind and size:
+A graph names its nodes, the older cell input `node_1`, the previous cell's output `node_2`, and each operation by kind
+and size:
 
     {"conv_dag": {"node_1": ["node_1", null, null, null, null], "node_2": [...],
                   "node_3": ["node_3", "node_1", "node_2", "conv 3x3", "avg_pool 5x5"], ...}, "reduc_dag": {...}}
 
-Tokens are six a node (input 1, kind, size, input 2, kind, size), the normal cell first: 60 for five nodes. Inputs are 1, 2, 3 ...,
-kinds 7 to 13, sizes 14 to 20. Not every kind goes with every size: there are 19 operations.
+Tokens are six a node (input 1, kind, size, input 2, kind, size), the normal cell first: 60 for five nodes. Inputs are
+1, 2, 3 ..., kinds 7 to 13, sizes 14 to 20. Not every kind goes with every size: there are 19 operations.
 
 Source: Luo et al. 2018, "Neural architecture optimization", and the published code of its full search.
 """
@@ -22,19 +23,34 @@ from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 from alphaxenas.spaces.notation import check_name
 
-KINDS = {"identity": "identity", "sep_conv": "sep", "conv": "conv", "dil_sep_conv": "dilsep", "avg_pool": "avgpool", "max_pool": "maxpool", "min_pool": "minpool"}
+KINDS = {
+    "identity": "identity",
+    "sep_conv": "sep",
+    "conv": "conv",
+    "dil_sep_conv": "dilsep",
+    "avg_pool": "avgpool",
+    "max_pool": "maxpool",
+    "min_pool": "minpool",
+}
 """NAO's kinds in the order of their tokens, and ours."""
 SIZES = ("1x1", "2x2", "3x3", "5x5", "7x7", "1x3+3x1", "1x7+7x1")
 FIRST_KIND, FIRST_SIZE = 7, 14
 TOKENS_PER_NODE = 6
 
 NAO_NAMES = {
-    "identity": ("1x1",), "sep_conv": ("3x3", "5x5", "7x7"), "avg_pool": ("2x2", "3x3", "5x5"), "max_pool": ("2x2", "3x3", "5x5", "7x7"),
-    "min_pool": ("2x2",), "conv": ("1x1", "3x3", "1x3+3x1", "1x7+7x1"), "dil_sep_conv": ("3x3", "5x5", "7x7"),
-}  # fmt: skip
+    "identity": ("1x1",),
+    "sep_conv": ("3x3", "5x5", "7x7"),
+    "avg_pool": ("2x2", "3x3", "5x5"),
+    "max_pool": ("2x2", "3x3", "5x5", "7x7"),
+    "min_pool": ("2x2",),
+    "conv": ("1x1", "3x3", "1x3+3x1", "1x7+7x1"),
+    "dil_sep_conv": ("3x3", "5x5", "7x7"),
+}
 """The sizes that go with each kind."""
 NAO_OPERATIONS = tuple(
-    "identity" if kind == "identity" else KINDS[kind] + size.replace("+", "-") for kind, sizes in NAO_NAMES.items() for size in sizes
+    "identity" if kind == "identity" else KINDS[kind] + size.replace("+", "-")
+    for kind, sizes in NAO_NAMES.items()
+    for size in sizes
 )
 """The 19 operations of NAO's larger cell by our names: `MicroSpace(5, NAO_OPERATIONS)` is its search space."""
 _PAIRS = [(kind, size) for kind, sizes in NAO_NAMES.items() for size in sizes]
@@ -53,9 +69,13 @@ def from_nao_graph(content: Mapping[str, Any] | str) -> MicroArchitecture:
         try:
             content = json.loads(content)
         except json.JSONDecodeError as error:
-            raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+            ) from None
     if not isinstance(content, Mapping) or set(content) != set(_GRAPHS.values()):
-        raise ValueError(f"Invalid value for `architecture`. Expected the fields {', '.join(_GRAPHS.values())}. Received: {str(content)[:80]}")
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected the fields {', '.join(_GRAPHS.values())}. Received: {str(content)[:80]}"
+        )
     return MicroArchitecture(*(_read_graph(content[graph], graph) for graph in _GRAPHS.values()))
 
 
@@ -67,12 +87,20 @@ def to_nao_graph(architecture: MicroArchitecture) -> dict[str, Any]:
     """
     graphs = {}
     for part, cell in zip(PARTS, architecture.cells):
-        nodes: dict[str, list[str | None]] = {f"node_{number}": [f"node_{number}", None, None, None, None] for number in (1, 2)}
+        nodes: dict[str, list[str | None]] = {
+            f"node_{number}": [f"node_{number}", None, None, None, None] for number in (1, 2)
+        }
         for number, (input1, input2, operation1, operation2, _) in enumerate(cell.rows):
             for operation in (operation1, operation2):
                 check_name("operation", operation, NAO_OPERATIONS, f"block b{number} of the {part} cell")
             name = f"node_{number + 3}"
-            nodes[name] = [name, f"node_{_node(input1)}", f"node_{_node(input2)}", _WRITTEN[operation1], _WRITTEN[operation2]]
+            nodes[name] = [
+                name,
+                f"node_{_node(input1)}",
+                f"node_{_node(input2)}",
+                _WRITTEN[operation1],
+                _WRITTEN[operation2],
+            ]
         graphs[_GRAPHS[part]] = nodes
     return graphs
 
@@ -115,21 +143,34 @@ def to_nao_tokens(architecture: MicroArchitecture) -> str:
                 continue
             for source, operation in zip(written[:2], written[2:]):
                 kind, size = operation.split(" ") if " " in operation else (operation, "1x1")
-                tokens += [int(source.removeprefix("node_")), FIRST_KIND + list(KINDS).index(kind), FIRST_SIZE + SIZES.index(size)]
+                tokens += [
+                    int(source.removeprefix("node_")),
+                    FIRST_KIND + list(KINDS).index(kind),
+                    FIRST_SIZE + SIZES.index(size),
+                ]
     return " ".join(map(str, tokens))
 
 
 def _read_graph(nodes: Any, graph: str) -> Cell:
     names = [f"node_{number}" for number in range(1, len(nodes) + 1)] if isinstance(nodes, Mapping) else []
     if len(names) < 3 or set(nodes) - {"loose_ends"} != set(names[: len(set(nodes) - {"loose_ends"})]):
-        raise ValueError(f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. Received: {str(nodes)[:80]}")
+        raise ValueError(
+            f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. Received: {str(nodes)[:80]}"
+        )
     blocks = []
     for number, name in enumerate(names[2 : len(set(nodes) - {"loose_ends"})]):
         written, legal = nodes[name], names[: number + 2]
         if not isinstance(written, list) or len(written) != 5 or written[0] != name:
-            raise ValueError(f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. Received: {written!r}")
-        sources = [_source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_"))) for source in written[1:3]]
-        operations = [_READ[check_name("operation", operation, _READ, f"{name} of {graph}")] for operation in written[3:]]
+            raise ValueError(
+                f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. Received: {written!r}"
+            )
+        sources = [
+            _source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_")))
+            for source in written[1:3]
+        ]
+        operations = [
+            _READ[check_name("operation", operation, _READ, f"{name} of {graph}")] for operation in written[3:]
+        ]
         blocks.append(Block(*sources, *operations, "add"))
     return Cell(tuple(blocks))
 
@@ -137,7 +178,9 @@ def _read_graph(nodes: Any, graph: str) -> Cell:
 def _legal(numbers: list[int], at: int, what: str, legal: Any) -> int:
     if numbers[at] not in legal:
         expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
-        raise ValueError(f"Invalid value for `architecture` at position {at} ({what}). Expected {expected}. Received: {numbers[at]}")
+        raise ValueError(
+            f"Invalid value for `architecture` at position {at} ({what}). Expected {expected}. Received: {numbers[at]}"
+        )
     return numbers[at]
 
 

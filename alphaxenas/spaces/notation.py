@@ -159,9 +159,7 @@ def _read_json_block(block: object, number: int, operations: Sequence[str], comb
         check_name("field", name, fields, place)
     for name in fields:
         if name not in block:
-            raise ValueError(
-                f"Invalid value for `blocks` in {place}. Expected the field {name!r}. Received: {block!r}"
-            )
+            raise ValueError(f"Invalid value for `blocks` in {place}. Expected the field {name!r}. Received: {block!r}")
     for name in ("inputs", "operations"):
         if not isinstance(block[name], list) or len(block[name]) != 2:
             raise ValueError(

@@ -21,9 +21,9 @@ def parse_architecture(text: str) -> Written:
     """The architecture that a person wrote or copied.
 
     Args:
-        text: A cell (`prev:conv3x3 + prev2:identity; ...` or JSON), a normal and a reduction cell (the same with a slash, or JSON),
-            the name of a zoo cell (`zoo:darts_v2` or `darts_v2`), ENAS's and NAO's integers (eight for every node: 40 for five), NAO's
-            tokens (twelve: 60), or NAO's graph in JSON.
+        text: A cell (`prev:conv3x3 + prev2:identity; ...` or JSON), a normal and a reduction cell (the same with a
+            slash, or JSON), the name of a zoo cell (`zoo:darts_v2` or `darts_v2`), ENAS's and NAO's integers (eight for
+            every node: 40 for five), NAO's tokens (twelve: 60), or NAO's graph in JSON.
 
     Returns:
         A `Cell`, a `MicroArchitecture` or a `ZooCell`.
@@ -38,7 +38,8 @@ def parse_architecture(text: str) -> Written:
         architecture = _from_json(written)
     elif re.fullmatch(_NUMBERS, written):
         numbers = list(map(int, re.findall(r"\d+", written)))
-        # A size token is in every sequence of NAO's, and no number of the shorter form is as large for up to twelve nodes.
+        # A size token is in every sequence of NAO's, and no number of the shorter form is as large for up to twelve
+        # nodes.
         tokens = max(numbers, default=0) >= FIRST_SIZE or len(numbers) == 2 * TOKENS_PER_NODE * 5
         architecture = from_nao_tokens(written) if tokens else MicroArchitecture.from_integers(written)
     elif "/" in written:
@@ -62,10 +63,14 @@ def _from_json(written: str) -> Cell | MicroArchitecture:
 
 
 def _check_inputs_are_read(architecture: MicroArchitecture) -> None:
-    """Refuses pairs of cells that leave the previous cell out: computed from the older ones alone, every other cell would be in vain."""
+    """Refuses pairs of cells that leave the previous cell out: computed from the older ones alone, every other cell
+    would be in vain.
+    """
     for part, cell in zip(PARTS, architecture.cells):
         if not any(0 in row[:2] for row in cell.rows):
-            read = "; ".join(f"b{number} reads {', '.join(map(input_name, row[:2]))}" for number, row in enumerate(cell.rows))
+            read = "; ".join(
+                f"b{number} reads {', '.join(map(input_name, row[:2]))}" for number, row in enumerate(cell.rows)
+            )
             raise ValueError(
                 f"Invalid value for `architecture`. Expected at least one block of the {part} cell that reads the previous cell (prev; 1 in "
                 f"ENAS's integers, 2 in NAO's tokens). Received: a cell that ignores it, {read}"

@@ -1,10 +1,12 @@
-"""Known cells: published architectures as JSON files with their sources, sizes and results, in the folder `zoo` beside this module.
+"""Known cells: published architectures as JSON files with their sources, sizes and results, in the folder `zoo` beside
+this module.
 
     cell = zoo_cell("darts_v2")
     cell.architecture, cell.filters, cell.cells, cell.published_parameters
 
-A file is the JSON form of a `MicroArchitecture` with four fields more: `title`, `source`, `published` (the network of the paper's
-CIFAR-10 row) and `output` (`loose`: a cell puts out the nodes that no other uses; `all`: every node), and a `note` on what differs.
+A file is the JSON form of a `MicroArchitecture` with four fields more: `title`, `source`, `published` (the network of
+the paper's CIFAR-10 row) and `output` (`loose`: a cell puts out the nodes that no other uses; `all`: every node), and a
+`note` on what differs.
 """
 
 from __future__ import annotations
@@ -90,6 +92,15 @@ def zoo_cell(name: str) -> ZooCell:
     published = content["published"]
     architecture = MicroArchitecture.parse(json.dumps({part: content[part] for part in PARTS}))
     return ZooCell(
-        name, content["title"], content["source"], architecture, content["output"] == "all", published["filters"], published["cells"],
-        published["parameters_millions"], published["test_error_percent"], published["cutout"], content["note"],
-    )  # fmt: skip
+        name,
+        content["title"],
+        content["source"],
+        architecture,
+        content["output"] == "all",
+        published["filters"],
+        published["cells"],
+        published["parameters_millions"],
+        published["test_error_percent"],
+        published["cutout"],
+        content["note"],
+    )

@@ -8,7 +8,8 @@ from alphaxenas.networks.outline import Shaped
 
 
 class TensorBag:
-    """Tensors of one shape, of which a choice picks one without copying the others or filling their gradients with zeros.
+    """Tensors of one shape, of which a choice picks one without copying the others or filling their gradients with
+    zeros.
 
     Args:
         x: Has the shape of them all.

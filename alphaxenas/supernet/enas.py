@@ -1,18 +1,19 @@
 """ENAS: shared weights and a policy that are trained in turn, and the architectures derived from them.
 
-A round trains the shared weights for one pass over the drawn training images, with a fresh architecture at every step, and
-then the policy for a number of steps: each draws architectures, scores them on validation images with the weights as they
-are, and reinforces what scored better. At the end architectures are drawn from the policy, every one is scored on all
-validation images, and they are ranked. What is best there is a proposal: shared weights say little about small
+A round trains the shared weights for one pass over the drawn training images, with a fresh architecture at every step,
+and then the policy for a number of steps: each draws architectures, scores them on validation images with the weights
+as they are, and reinforces what scored better. At the end architectures are drawn from the policy, every one is scored
+on all validation images, and they are ranked. What is best there is a proposal: shared weights say little about small
 differences, so the best few should be trained from scratch (`alphaxenas.pipelines.enas.train_derived`).
 
-Each round is one journal line and one checkpoint, so the same call continues whatever ended the run, bit for bit on CPU.
+Each round is one journal line and one checkpoint, so the same call continues whatever ended the run, bit for bit on
+CPU.
 
 Source: Pham et al. 2018, sections 2.2 to 2.4.
 Departures from the published code: an architecture is scored with batch statistics measured on training images and
-without dropout (there with the statistics of the very batch that it is scored on, and with dropout); a reward comes from
-`reward_images` images, and its standard error is recorded (there from 128 or 160 images, an error of 3 to 4 points);
-all architectures of a policy step see the same images; derivation and ranking are part of the run.
+without dropout (there with the statistics of the very batch that it is scored on, and with dropout); a reward comes
+from `reward_images` images, and its standard error is recorded (there from 128 or 160 images, an error of 3 to 4
+points); all architectures of a policy step see the same images; derivation and ranking are part of the run.
 """
 
 from __future__ import annotations
@@ -76,10 +77,14 @@ class Phases:
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLING:
-            raise ValueError(f"Invalid value for `sampling`. Expected one of {', '.join(SAMPLING)}. Received: {self.sampling!r}")
+            raise ValueError(
+                f"Invalid value for `sampling`. Expected one of {', '.join(SAMPLING)}. Received: {self.sampling!r}"
+            )
         for name, low in (("rounds", 1), ("policy_steps", 0), ("samples", 2), ("reward_images", 1), ("derived", 1)):
             if getattr(self, name) < low:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
+                )
 
 
 class EnasSearch:
@@ -96,8 +101,17 @@ class EnasSearch:
         seed: Of weights and draws.
     """
 
-    def __init__(self, space: SearchSpace, network: Supernetwork, policy: AttentionPolicy, data: ImageData, recipe: Recipe,
-                 phases: Phases, folder: RunFolder, seed: int) -> None:  # fmt: skip
+    def __init__(
+        self,
+        space: SearchSpace,
+        network: Supernetwork,
+        policy: AttentionPolicy,
+        data: ImageData,
+        recipe: Recipe,
+        phases: Phases,
+        folder: RunFolder,
+        seed: int,
+    ) -> None:
         self._space, self._policy, self._phases, self._folder, self._seed = space, policy, phases, folder, seed
         self.supernet = Supernet(network, data.image_shape, recipe, seed)
         self._recipe = recipe
@@ -130,12 +144,17 @@ class EnasSearch:
                     interruption.leave_if_requested(f"{self._folder.name}: round {len(rounds)} is saved")
             derived = self._derive(interruption)
         best = sorted(derived, key=lambda record: (-record["reward"], record["trial"]))[:BEST_KEPT]
-        self._folder.events.picture(len(rounds), "best/cell", picture(self._space, self._space.parse(best[0]["architecture"])))
+        self._folder.events.picture(
+            len(rounds), "best/cell", picture(self._space, self._space.parse(best[0]["architecture"]))
+        )
         results = {
             "headline": f"best validation accuracy with shared weights {best[0]['reward']:.4f} of {len(derived)} derived architectures",
-            "best": best, "rounds": len(rounds), "derived": len(derived), "left_out": sum(record["left_out"] for record in rounds),
+            "best": best,
+            "rounds": len(rounds),
+            "derived": len(derived),
+            "left_out": sum(record["left_out"] for record in rounds),
             "seconds": round(self._elapsed(), 1),
-        }  # fmt: skip
+        }
         self._folder.write_results(results)
         self._folder.log(f"finished: {results['headline']}, {results['seconds']:.0f} s")
         return results
@@ -161,13 +180,24 @@ class EnasSearch:
     def _round(self, number: int) -> dict[str, Any]:
         """Both phases, the journal line and the checkpoint."""
         record = {"round": number, "purpose": "round", **self._train_weights(number), **self._train_policy(number)}
-        record |= {"seconds": round(self._elapsed(), 3), "finished_at": datetime.now().astimezone().isoformat(timespec="seconds")}
+        record |= {
+            "seconds": round(self._elapsed(), 3),
+            "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
         folder = self._folder
         folder.journal.append(record)
-        folder.checkpoints.save(number + 1, {"supernet": self.supernet.state(), "policy": self._policy.state(), "elapsed": self._elapsed()})
-        curves = {name: value for name, value in record.items() if isinstance(value, float) and name not in ("seconds",)}
+        folder.checkpoints.save(
+            number + 1, {"supernet": self.supernet.state(), "policy": self._policy.state(), "elapsed": self._elapsed()}
+        )
+        curves = {
+            name: value for name, value in record.items() if isinstance(value, float) and name not in ("seconds",)
+        }
         folder.events.scalars(number, {f"enas/{name}": value for name, value in curves.items()})
-        score = f"reward {record['reward']:.4f} (se {record['reward_error']:.4f}), unique {record['unique']:.2f}" if "reward" in record else "no policy steps"
+        score = (
+            f"reward {record['reward']:.4f} (se {record['reward_error']:.4f}), unique {record['unique']:.2f}"
+            if "reward" in record
+            else "no policy steps"
+        )
         folder.log(f"round {number}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, {score}")
         return record
 
@@ -179,15 +209,20 @@ class EnasSearch:
         for step, ((x, y), architecture) in enumerate(zip(batches, self._architectures(number, steps))):
             progress = (number + step / steps) / phases.rounds
             rate = self._recipe.rate_at(progress)
-            loss, hits = self.supernet.train_step(architecture, x, y, rate, progress, tensor_seed(self._seed, "enas", number, step))
+            loss, hits = self.supernet.train_step(
+                architecture, x, y, rate, progress, tensor_seed(self._seed, "enas", number, step)
+            )
             left_out += not math.isfinite(loss)
             losses.append(loss)
             correct, images = correct + hits, images + len(y)
         finite = [loss for loss in losses if math.isfinite(loss)]
         return {
-            "loss": float(np.mean(finite)) if finite else 0.0, "train_accuracy": correct / images, "images": images,
-            "learning_rate": float(rate), "left_out": left_out,
-        }  # fmt: skip
+            "loss": float(np.mean(finite)) if finite else 0.0,
+            "train_accuracy": correct / images,
+            "images": images,
+            "learning_rate": float(rate),
+            "left_out": left_out,
+        }
 
     def _architectures(self, number: int, steps: int) -> Iterator[Any]:
         if self._phases.sampling == "uniform":
@@ -212,7 +247,11 @@ class EnasSearch:
         if not steps:
             return {}
         means = {name: float(np.mean([one[name] for one in steps])) for name in steps[0]}
-        means |= {"baseline": steps[-1]["baseline"], "reward_error": float(np.mean(errors)), "unique": len(set(keys)) / len(keys)}
+        means |= {
+            "baseline": steps[-1]["baseline"],
+            "reward_error": float(np.mean(errors)),
+            "unique": len(set(keys)) / len(keys),
+        }
         return means | ({"skips": float(np.mean(skips))} if skips else {})
 
     def _calibration(self, number: int) -> list:
@@ -221,7 +260,9 @@ class EnasSearch:
         return list(itertools.islice(drawn, CALIBRATION_BATCHES))
 
     def _derive(self, interruption: Interruption) -> list[dict[str, Any]]:
-        """Draws architectures from the policy and scores each on all validation images; what is recorded already is not done again."""
+        """Draws architectures from the policy and scores each on all validation images; what is recorded already is not
+        done again.
+        """
         stored = [record for record in self._folder.journal.read() if record["purpose"] == "derived"]
         known = {record["key"]: record for record in stored}
         calibration, images = self._calibration(self._phases.rounds), list(self._validation.in_order())
@@ -233,11 +274,18 @@ class EnasSearch:
                 started = time.monotonic()
                 reward = self.supernet.accuracy(architecture, calibration, images)
                 record = {
-                    "trial": len(found), "purpose": "derived", "architecture": str(architecture), "key": key,
-                    "tokens": list(self._space.encode(architecture)), "status": "ok", "reward": reward,
-                    "reward_error": standard_error(reward, images), "parameters": self.supernet.parameters_of(architecture),
-                    "seconds": round(time.monotonic() - started, 3), "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-                }  # fmt: skip
+                    "trial": len(found),
+                    "purpose": "derived",
+                    "architecture": str(architecture),
+                    "key": key,
+                    "tokens": list(self._space.encode(architecture)),
+                    "status": "ok",
+                    "reward": reward,
+                    "reward_error": standard_error(reward, images),
+                    "parameters": self.supernet.parameters_of(architecture),
+                    "seconds": round(time.monotonic() - started, 3),
+                    "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+                }
                 self._folder.journal.append(record)
             found[key] = record
             interruption.leave_if_requested(f"{self._folder.name}: {len(found)} derived architectures are recorded")

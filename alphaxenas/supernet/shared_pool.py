@@ -1,15 +1,19 @@
-"""NAO with shared weights: the members of a pool take turns at training one set of weights, are scored with it, and the worst replaced.
+"""NAO with shared weights: the members of a pool take turns at training one set of weights, are scored with it, and the
+worst replaced.
 
-A round: every mini-batch trains one member, drawn by a policy (`pool_sampling.py`); then all members are scored on the same validation
-images; then encoder, predictor and decoder are trained on these scores and a walk finds new members (`controllers/nao.py` explains it).
+A round: every mini-batch trains one member, drawn by a policy (`pool_sampling.py`); then all members are scored on the
+same validation images; then encoder, predictor and decoder are trained on these scores and a walk finds new members
+(`controllers/nao.py` explains it).
 
-Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images grows, twofold
-at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no more images; both numbers are
-reported. The spread is the standard deviation of the scores less what chance alone would make of it. Scoring draws nothing: no dropout,
-statistics of the batch norms measured on the same training batches for all.
+Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images
+grows, twofold at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no
+more images; both numbers are reported. The spread is the standard deviation of the scores less what chance alone would
+make of it. Scoring draws nothing: no dropout, statistics of the batch norms measured on the same training batches for
+all.
 
-Source: Luo et al. 2018, section 4.3, and the published code. Departures: the code scores members on ten different batches of 500 images,
-with dropout on and batch statistics, so that its ranking is mostly chance; and its policy "by prediction" does not run.
+Source: Luo et al. 2018, section 4.3, and the published code. Departures: the code scores members on ten different
+batches of 500 images, with dropout on and batch statistics, so that its ranking is mostly chance; and its policy "by
+prediction" does not run.
 """
 
 from __future__ import annotations
@@ -42,7 +46,9 @@ CALIBRATION_BATCHES = 4
 class SharedWeights(Protocol):
     """Weights of all architectures of a space, such as `children.supernet.Supernet`."""
 
-    def train_step(self, architecture: Any, images: Any, labels: Any, rate: float, progress: float, seed: tuple[int, int]) -> tuple[float, int]:
+    def train_step(
+        self, architecture: Any, images: Any, labels: Any, rate: float, progress: float, seed: tuple[int, int]
+    ) -> tuple[float, int]:
         """One training step of one architecture: loss and number of hits."""
 
     def measure(self, architecture: Any, batches: Any) -> np.ndarray:
@@ -68,7 +74,8 @@ class Plan:
     Attributes:
         rounds: How often members are scored, >= 1.
         epochs: Passes over the training images before each scoring, >= 1.
-        policy: Whose turn it is at a training step: one of `pool_sampling.SAMPLE_POLICIES`; before there are scores, uniform.
+        policy: Whose turn it is at a training step: one of `pool_sampling.SAMPLE_POLICIES`; before there are scores,
+            uniform.
         learning_rate: Highest rate; one cosine down to 0 per round.
         subset: Validation images that members are scored on at first.
     """
@@ -81,10 +88,12 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, holds, expected in (
-            ("rounds", self.rounds >= 1, "a whole number >= 1"), ("epochs", self.epochs >= 1, "a whole number >= 1"),
-            ("policy", self.policy in SAMPLE_POLICIES, f"one of {', '.join(SAMPLE_POLICIES)}"), ("learning_rate", self.learning_rate > 0, "a number > 0"),
+            ("rounds", self.rounds >= 1, "a whole number >= 1"),
+            ("epochs", self.epochs >= 1, "a whole number >= 1"),
+            ("policy", self.policy in SAMPLE_POLICIES, f"one of {', '.join(SAMPLE_POLICIES)}"),
+            ("learning_rate", self.learning_rate > 0, "a number > 0"),
             ("subset", self.subset >= 2, "a whole number >= 2"),
-        ):  # fmt: skip
+        ):
             if not holds:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
 
@@ -133,8 +142,17 @@ class SharedPool:
         seed: Of everything.
     """
 
-    def __init__(self, space: SearchSpace, weights: SharedWeights, training: Batches, validation: Batches, folder: RunFolder,
-                 settings: NAOSettings, plan: Plan, seed: int) -> None:  # fmt: skip
+    def __init__(
+        self,
+        space: SearchSpace,
+        weights: SharedWeights,
+        training: Batches,
+        validation: Batches,
+        folder: RunFolder,
+        settings: NAOSettings,
+        plan: Plan,
+        seed: int,
+    ) -> None:
         self._space, self._weights, self._training, self._validation = space, weights, training, validation
         self._folder, self._settings, self._plan, self._seed = folder, replace(settings, memory="pool"), plan, seed
         self._rng = stream(seed, "shared_pool")
@@ -149,7 +167,8 @@ class SharedPool:
         """Plays all rounds, or those that are left.
 
         Returns:
-            The content of results.json: `headline`, `rounds` (numbers of every round), `best` (members by their last score, best first).
+            The content of results.json: `headline`, `rounds` (numbers of every round), `best` (members by their last
+            score, best first).
 
         Raises:
             Stopped: SIGTERM arrived; the rounds so far are saved.
@@ -163,7 +182,9 @@ class SharedPool:
             self._continue()
             while self._round < self._plan.rounds:
                 if interruption.requested:
-                    interruption.leave_if_requested(f"{self._folder.name}: {self._round} of {self._plan.rounds} rounds are recorded")
+                    interruption.leave_if_requested(
+                        f"{self._folder.name}: {self._round} of {self._plan.rounds} rounds are recorded"
+                    )
                 self._play_round()
         return self._finish()
 
@@ -184,27 +205,54 @@ class SharedPool:
     def _play_round(self) -> None:
         losses = self._train()
         scores = self._score()
-        pool = [Member(key, tokens, float(accuracy)) for (key, tokens), accuracy in zip(self._members, scores.accuracies)]
+        pool = [
+            Member(key, tokens, float(accuracy)) for (key, tokens), accuracy in zip(self._members, scores.accuracies)
+        ]
         for member in pool:
             architecture = self._space.decode(member.tokens)
-            self._folder.journal.append({
-                "round": self._round, "key": member.key, "tokens": list(map(int, member.tokens)), "architecture": str(architecture), "reward": member.reward,
-            })  # fmt: skip
+            self._folder.journal.append(
+                {
+                    "round": self._round,
+                    "key": member.key,
+                    "tokens": list(map(int, member.tokens)),
+                    "architecture": str(architecture),
+                    "reward": member.reward,
+                }
+            )
         numbers = {
-            "round": self._round, "train_loss": losses, "images": scores.images, "standard_error": scores.standard_error, "spread": scores.spread,
-            "tell_apart": scores.tell_apart, "mean": float(scores.accuracies.mean()), "best": float(scores.accuracies.max()), "worst": float(scores.accuracies.min()),
-        }  # fmt: skip
+            "round": self._round,
+            "train_loss": losses,
+            "images": scores.images,
+            "standard_error": scores.standard_error,
+            "spread": scores.spread,
+            "tell_apart": scores.tell_apart,
+            "mean": float(scores.accuracies.mean()),
+            "best": float(scores.accuracies.max()),
+            "worst": float(scores.accuracies.min()),
+        }
         self._round += 1
         if self._round < self._plan.rounds:
             numbers |= self._renew(pool)
         self._rounds.append(numbers)
-        self._folder.events.scalars(self._round, {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"})
-        self._folder.log(f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, standard error "
-                         f"{scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}")
-        self._folder.checkpoints.save(len(self._folder.journal.read()), {
-            "weights": self._weights.state(), "generator": generator_state(self._rng), "round": self._round, "values": list(map(float, self._values)),
-            "rounds": self._rounds, "members": [[key, list(map(int, tokens))] for key, tokens in self._members], "seen": sorted(self._seen),
-        })  # fmt: skip
+        self._folder.events.scalars(
+            self._round, {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"}
+        )
+        self._folder.log(
+            f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, standard error "
+            f"{scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}"
+        )
+        self._folder.checkpoints.save(
+            len(self._folder.journal.read()),
+            {
+                "weights": self._weights.state(),
+                "generator": generator_state(self._rng),
+                "round": self._round,
+                "values": list(map(float, self._values)),
+                "rounds": self._rounds,
+                "members": [[key, list(map(int, tokens))] for key, tokens in self._members],
+                "seen": sorted(self._seen),
+            },
+        )
 
     def _train(self) -> float:
         """One round of training; the mean loss of its last pass."""
@@ -214,21 +262,34 @@ class SharedPool:
         losses: list[float] = []
         for epoch in range(plan.epochs):
             first = self._round * plan.epochs + epoch
-            for number, (images, labels) in enumerate(self._training.epoch(self._seed, first, drawn_by=("shared_pool",))):
+            for number, (images, labels) in enumerate(
+                self._training.epoch(self._seed, first, drawn_by=("shared_pool",))
+            ):
                 turn = self._rng.choice(len(architectures), p=odds)
                 done = (epoch * steps + number) / (plan.epochs * steps)
                 rate = 0.5 * plan.learning_rate * (1 + math.cos(math.pi * done))
                 progress = (first * steps + number) / (plan.rounds * plan.epochs * steps)
-                loss, _ = self._weights.train_step(architectures[turn], images, labels, rate, progress, tensor_seed(self._seed, "shared_pool", first, number))
+                loss, _ = self._weights.train_step(
+                    architectures[turn],
+                    images,
+                    labels,
+                    rate,
+                    progress,
+                    tensor_seed(self._seed, "shared_pool", first, number),
+                )
                 losses.append(loss)
         finite = [loss for loss in losses[-steps:] if math.isfinite(loss)]
         return float(np.mean(finite)) if finite else float("inf")
 
     def _odds(self, architectures: Sequence[Any]) -> np.ndarray:
-        """How often each member is to be drawn. New members have a predicted score, but no accuracy yet: theirs is the mean."""
+        """How often each member is to be drawn. New members have a predicted score, but no accuracy yet: theirs is the
+        mean.
+        """
         policy, count = self._plan.policy, len(architectures)
         if policy == "parameters":
-            return draw_probabilities(policy, count, parameters=[self._weights.parameters_of(architecture) for architecture in architectures])
+            return draw_probabilities(
+                policy, count, parameters=[self._weights.parameters_of(architecture) for architecture in architectures]
+            )
         if policy == "uniform" or not self._values:
             return draw_probabilities("uniform", count)
         return draw_probabilities(policy, count, accuracies=self._values, predictions=self._values)
@@ -236,7 +297,11 @@ class SharedPool:
     def _score(self) -> Scores:
         """All members on the same images, as many as it takes."""
         architectures = [self._space.decode(tokens) for _, tokens in self._members]
-        calibration = list(itertools.islice(self._training.epoch(self._seed, self._round, drawn_by=("calibration",)), CALIBRATION_BATCHES))
+        calibration = list(
+            itertools.islice(
+                self._training.epoch(self._seed, self._round, drawn_by=("calibration",)), CALIBRATION_BATCHES
+            )
+        )
         statistics = [self._weights.measure(architecture, calibration) for architecture in architectures]
         batches = iter(self._validation.in_order())
         hits = np.zeros((len(architectures), 0), bool)
@@ -246,7 +311,9 @@ class SharedPool:
             if batch is None:
                 break
             images, labels = batch
-            found = [self._hits(architecture, images, labels, own) for architecture, own in zip(architectures, statistics)]
+            found = [
+                self._hits(architecture, images, labels, own) for architecture, own in zip(architectures, statistics)
+            ]
             hits = np.concatenate([hits, np.stack(found)], axis=1)
             if hits.shape[1] >= wanted and not Scores.of(hits).tell_apart:
                 wanted = 2 * hits.shape[1]
@@ -261,7 +328,9 @@ class SharedPool:
         settings = self._settings
         model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._games)
         targets = laid_out([member.reward for member in pool], settings.targets)
-        quality = fit_and_measure(model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng)
+        quality = fit_and_measure(
+            model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng
+        )
         found = walk(model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key, self._rng)
         kept = renewed(pool, [], settings.pool - settings.new - settings.random)
         self._members = [(member.key, member.tokens) for member in kept]
@@ -273,7 +342,10 @@ class SharedPool:
         else:
             known = {member.key: member.reward for member in pool}
             self._values = [known.get(key, float(np.mean(list(known.values())))) for key, _ in self._members]
-        return {name: float(value) for name, value in quality_numbers(quality).items()} | {"found": float(len(found.games)), "step": found.step}
+        return {name: float(value) for name, value in quality_numbers(quality).items()} | {
+            "found": float(len(found.games)),
+            "step": found.step,
+        }
 
     def _fill(self) -> None:
         """Draws members uniformly until the pool is full. Raises ValueError where the space has too few."""
@@ -282,7 +354,9 @@ class SharedPool:
             self._enter(self._space.encode(self._space.sample(self._rng)))
             tries -= 1
         if len(self._members) < size:
-            raise ValueError(f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} architectures. Received: {size}")
+            raise ValueError(
+                f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} architectures. Received: {size}"
+            )
 
     def _enter(self, tokens: Tokens) -> None:
         """Takes an architecture in, unless it was a member before."""
@@ -300,8 +374,11 @@ class SharedPool:
         ranked, last = sorted(records, key=lambda record: -record["reward"]), self._rounds[-1]
         results = {
             "headline": f"best of the pool {last['best']:.4f}, standard error {last['standard_error']:.4f}, spread {last['spread']:.4f}",
-            "plan": asdict(self._plan), "rounds": self._rounds, "best": ranked[:10], "tell_apart": last["tell_apart"],
-        }  # fmt: skip
+            "plan": asdict(self._plan),
+            "rounds": self._rounds,
+            "best": ranked[:10],
+            "tell_apart": last["tell_apart"],
+        }
         self._folder.write_results(results)
         self._folder.log(f"finished: {results['headline']}")
         return results

@@ -1,13 +1,13 @@
 """Training and scoring shared weights with a fresh architecture at every step, in one graph.
 
-All weights of all architectures are one vector, with one vector of momentum slots beside it. A step gathers the values of
-its architecture's path, and writes back these values and slots alone: decay, clipping and momentum are those of
+All weights of all architectures are one vector, with one vector of momentum slots beside it. A step gathers the values
+of its architecture's path, and writes back these values and slots alone: decay, clipping and momentum are those of
 `CompiledChild`, over the same numbers, so that a step here moves an architecture's weights as a step of its own network
 would (tested). There are no moving statistics: an architecture is scored with statistics measured on a few training
 batches, because the weights have moved since any of its earlier steps.
 
-A step whose loss or gradient is not finite, or that does not fit into memory, changes nothing and is reported, so that one
-architecture cannot spoil the weights of all.
+A step whose loss or gradient is not finite, or that does not fit into memory, changes nothing and is reported, so that
+one architecture cannot spoil the weights of all.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class Supernet:
     def __init__(self, network: Supernetwork, image_shape: tuple[int, int, int], recipe: Recipe, seed: int) -> None:
         if recipe.optimizer != "momentum" or recipe.average:
             received = f"{recipe.optimizer!r} and {recipe.average}"
-            raise ValueError(f"Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. Received: {received}")
+            raise ValueError(
+                f"Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. Received: {received}"
+            )
         self.recipe, self.seed = recipe, seed
         self._network, self._image_shape = network, image_shape
         self._outline = SwitchedOutline()
@@ -59,8 +61,14 @@ class Supernet:
         self._path = functools.lru_cache(PATHS_KEPT)(self._find_path)
 
     def train_step(
-        self, architecture: Any, images: tf.Tensor, labels: tf.Tensor, rate: float, progress: float = 0.0, seed: tuple[int, int] = (0, 0)
-    ) -> tuple[float, int]:  # fmt: skip
+        self,
+        architecture: Any,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        rate: float,
+        progress: float = 0.0,
+        seed: tuple[int, int] = (0, 0),
+    ) -> tuple[float, int]:
         """One training step of one architecture.
 
         Args:
@@ -159,7 +167,12 @@ class Supernet:
     def _find_path(self, architecture: Any) -> tuple[np.ndarray, ...]:
         outline = outline_of(self._network.network(architecture), self._image_shape, training=True)
         path: Path = self._outline.path(self._network.choices(architecture), outline)
-        return tuple(map(tf.constant, (path.choices, path.indices, np.int32(path.decayed), np.stack([path.sizes[group] for group in GROUPS]))))
+        return tuple(
+            map(
+                tf.constant,
+                (path.choices, path.indices, np.int32(path.decayed), np.stack([path.sizes[group] for group in GROUPS])),
+            )
+        )
 
     @property
     def _path_specs(self) -> list[tf.TensorSpec]:
@@ -218,7 +231,9 @@ class Supernet:
         finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
         after = values - rate * (gradient + recipe.momentum * moved)
         for variable, new, old in ((self._values, after, values), (self._slots, moved, slots)):
-            tf.raw_ops.ResourceScatterUpdate(resource=variable.handle, indices=indices, updates=tf.where(finite, new, old))
+            tf.raw_ops.ResourceScatterUpdate(
+                resource=variable.handle, indices=indices, updates=tf.where(finite, new, old)
+            )
         reported = tf.where(tf.math.is_finite(norm), loss, float("nan"))
         return reported, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 

@@ -1,7 +1,7 @@
 """All networks of a space in one walk: the micro and the macro network with a switch for every choice.
 
-A supernetwork builds the forward pass over `SwitchedLayers`, with the layer code of the network of one architecture, and
-says which choices an architecture stands for, in the order in which the walk asks for them.
+A supernetwork builds the forward pass over `SwitchedLayers`, with the layer code of the network of one architecture,
+and says which choices an architecture stands for, in the order in which the walk asks for them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class MicroSupernetwork:
             for input1, input2, operation1, operation2, _ in network.cell_of(index).rows:
                 for source, operation in ((input1, operation1), (input2, operation2)):
                     strides = network.stride_of(index, source) > 1
-                    found += [source, codes.index(operation) + (0 if strides or index not in network.reduction_cells() else len(codes))]
+                    found += [
+                        source,
+                        codes.index(operation)
+                        + (0 if strides or index not in network.reduction_cells() else len(codes)),
+                    ]
         return found
 
     def __call__(self, layers: SwitchedLayers, images: tf.Tensor) -> list[tf.Tensor]:
@@ -70,7 +74,9 @@ class MicroSupernetwork:
         before, previous, logits = stem, stem, []
         for index in range(network.cells):
             with layers.optional():
-                inputs = [network.preprocess(layers, ends, index, source) for source, ends in enumerate((previous, before))]
+                inputs = [
+                    network.preprocess(layers, ends, index, source) for source, ends in enumerate((previous, before))
+                ]
             outputs = self._cell(layers, network, inputs, index)
             with layers.optional():
                 ends = network.output(layers, {f"block{number}": x for number, x in enumerate(outputs)}, index)
@@ -92,9 +98,17 @@ class MicroSupernetwork:
             sides = []
             for slot in range(2):
                 source, chosen = layers.choice(), layers.choice()
-                read = [(large.pick(source), 2 if reduces else 1, range(CELL_INPUTS if reduces else number + CELL_INPUTS))]
+                read = [
+                    (large.pick(source), 2 if reduces else 1, range(CELL_INPUTS if reduces else number + CELL_INPUTS))
+                ]
                 if reduces and number:
-                    read.append((nodes.pick(source if source is None else source - CELL_INPUTS), 1, range(CELL_INPUTS, number + CELL_INPUTS)))
+                    read.append(
+                        (
+                            nodes.pick(source if source is None else source - CELL_INPUTS),
+                            1,
+                            range(CELL_INPUTS, number + CELL_INPUTS),
+                        )
+                    )
                 sides.append(self._side(layers, network, read, chosen, index, number, slot))
             outputs.append(layers.add(sides))
             if nodes is None:
@@ -102,7 +116,9 @@ class MicroSupernetwork:
             nodes.append(outputs[-1])
         return outputs
 
-    def _side(self, layers: SwitchedLayers, network: MicroNetwork, read: list, chosen, index: int, number: int, slot: int) -> tf.Tensor:
+    def _side(
+        self, layers: SwitchedLayers, network: MicroNetwork, read: list, chosen, index: int, number: int, slot: int
+    ) -> tf.Tensor:
         def branch(operation: str, place: int, stride: int, first: int):
             def operate(inner, inputs, source):
                 name = network.name_of(index, number, slot, first if source is None else source, operation)
@@ -112,7 +128,9 @@ class MicroSupernetwork:
 
         operations = self.space.operations
         branches = [
-            branch(operation, place, stride, sources[0]) for place, (_, stride, sources) in enumerate(read) for operation in operations
+            branch(operation, place, stride, sources[0])
+            for place, (_, stride, sources) in enumerate(read)
+            for operation in operations
         ]
         # With weights for every input, the inputs are variants of a branch: other names, the same function.
         variants = [list(sources) for _, _, sources in read for _ in operations] if network.inputs_apart else None
@@ -120,7 +138,9 @@ class MicroSupernetwork:
         return layers.switch(chosen, branches, [x for x, _, _ in read], same, variants)
 
     def _any_network(self) -> MicroNetwork:
-        return self.build(self.space.decode(tuple(self.space._legal[place][0] for place in range(self.space.max_length))))
+        return self.build(
+            self.space.decode(tuple(self.space._legal[place][0] for place in range(self.space.max_length)))
+        )
 
 
 @dataclass(frozen=True)
@@ -154,7 +174,10 @@ class MacroSupernetwork:
             if number:
                 parts = [network.part(layers, y, f"layer{number}/own", number)]
                 with layers.optional():
-                    parts += [network.part(layers, sources[source], f"layer{number}/{source_part(source)}", number) for source in range(number)]
+                    parts += [
+                        network.part(layers, sources[source], f"layer{number}/{source_part(source)}", number)
+                        for source in range(number)
+                    ]
                 y = layers.batch_norm(layers.add(parts), f"layer{number}")
             sources.append(y)
             if number in network.reduced_after():
@@ -164,5 +187,8 @@ class MacroSupernetwork:
 
     @staticmethod
     def _branch(network: MacroNetwork, operation: str, number: int) -> Callable:
-        # A function of its own, so that every branch keeps its operation: in the published code all ended with the last.
-        return lambda inner, inputs, _: network.operate(inner, operation, inputs[0], f"layer{number}/{operation}", number)
+        # A function of its own, so that every branch keeps its operation: in the published code all ended with the
+        # last.
+        return lambda inner, inputs, _: network.operate(
+            inner, operation, inputs[0], f"layer{number}/{operation}", number
+        )

@@ -1,13 +1,13 @@
 """Layers of which an architecture's choices take one branch: one graph for all architectures of a space.
 
-A supernetwork is walked twice, like every network: over `SwitchedOutline`, which walks all branches of every choice and so
-lays out the weights of all architectures in one long vector, and over `SwitchedLayers`, which builds a graph with a switch
-for every choice. Branches contain the same layer code as the network of one architecture, under the same names.
+A supernetwork is walked twice, like every network: over `SwitchedOutline`, which walks all branches of every choice and
+so lays out the weights of all architectures in one long vector, and over `SwitchedLayers`, which builds a graph with a
+switch for every choice. Branches contain the same layer code as the network of one architecture, under the same names.
 
-What a step needs to know of its architecture is a `Path`: the choices in the order of the walk, and where the weights of
-the path lie in the long vector. The path's weights are gathered into one short vector and split over the places of the
-graph; a place that the architecture does not use receives nothing, and is not computed. So only what is on the path is
-read, differentiated and written, however many alternatives there are.
+What a step needs to know of its architecture is a `Path`: the choices in the order of the walk, and where the weights
+of the path lie in the long vector. The path's weights are gathered into one short vector and split over the places of
+the graph; a place that the architecture does not use receives nothing, and is not computed. So only what is on the path
+is read, differentiated and written, however many alternatives there are.
 """
 
 from __future__ import annotations
@@ -78,9 +78,13 @@ class SwitchedOutline(Outline):
         return ShapedBag(x)
 
     def switch(
-        self, chosen: None, branches: Sequence[Branch], inputs: Sequence[Shaped], same: Hashable = None,
+        self,
+        chosen: None,
+        branches: Sequence[Branch],
+        inputs: Sequence[Shaped],
+        same: Hashable = None,
         variants: Sequence[Sequence[Any]] | None = None,
-    ) -> Shaped:  # fmt: skip
+    ) -> Shaped:
         """As `SwitchedLayers.switch`; walks every branch in every variant."""
         self._settle()
         outlines = []
@@ -146,9 +150,15 @@ class SwitchedLayers(Layers):
     """
 
     def __init__(
-        self, outline: SwitchedOutline, pieces: Mapping[str, Sequence[tf.Tensor]], choices: tf.Tensor,
-        training: bool, precision: str = "float32", seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        outline: SwitchedOutline,
+        pieces: Mapping[str, Sequence[tf.Tensor]],
+        choices: tf.Tensor,
+        training: bool,
+        precision: str = "float32",
+        seed: tf.Tensor | None = None,
+        progress: tf.Tensor | float = 0.0,
+    ) -> None:
         weights = _Placed(outline, pieces, ("kernels", "matrices", "vectors"))
         super().__init__(weights, _Placed(outline, pieces, ("statistics",)), training, precision, seed, progress)
         self._outline, self._pieces, self._precision = outline, pieces, precision
@@ -166,7 +176,9 @@ class SwitchedLayers(Layers):
 
     @contextmanager
     def optional(self) -> Iterator[None]:
-        """Within it, a layer whose weights are not on the path is left out: a convolution gives zeros, a batch norm its input."""
+        """Within it, a layer whose weights are not on the path is left out: a convolution gives zeros, a batch norm its
+        input.
+        """
         self._optional = True
         yield
         self._optional = False
@@ -180,9 +192,13 @@ class SwitchedLayers(Layers):
         return TensorBag(x)
 
     def switch(
-        self, chosen: tf.Tensor, branches: Sequence[Branch], inputs: Sequence[tf.Tensor], same: Hashable = None,
+        self,
+        chosen: tf.Tensor,
+        branches: Sequence[Branch],
+        inputs: Sequence[tf.Tensor],
+        same: Hashable = None,
         variants: Sequence[Sequence[Any]] | None = None,
-    ) -> tf.Tensor:  # fmt: skip
+    ) -> tf.Tensor:
         """The output of the chosen branch; no other is computed.
 
         Args:
@@ -201,10 +217,23 @@ class SwitchedLayers(Layers):
         pieces = {group: values[place] for group, values in self._pieces.items()} if place is not None else {}
         seed = tf.zeros([2], tf.int32) if self._seed is None else self._seed + tf.constant([self._draws, 0])
 
-        def computed(branch: Branch, outline: Outline, variant: Any, inputs: list, pieces: dict, seed: tf.Tensor, progress: tf.Tensor) -> Callable:
+        def computed(
+            branch: Branch,
+            outline: Outline,
+            variant: Any,
+            inputs: list,
+            pieces: dict,
+            seed: tf.Tensor,
+            progress: tf.Tensor,
+        ) -> Callable:
             def compute():
                 weights, statistics = {}, {}
-                for group, into in (("kernels", weights), ("matrices", weights), ("vectors", weights), ("statistics", statistics)):
+                for group, into in (
+                    ("kernels", weights),
+                    ("matrices", weights),
+                    ("vectors", weights),
+                    ("statistics", statistics),
+                ):
                     specs = getattr(outline, group)
                     if specs and group in pieces:
                         piece = tf.ensure_shape(pieces[group], [sum(spec.size for spec in specs.values())])
@@ -217,22 +246,36 @@ class SwitchedLayers(Layers):
             return compute
 
         def switched(chosen, inputs, pieces, seed, progress):
-            cases = [computed(*alternative, inputs, pieces, seed, progress) for alternative in zip(branches, outlines, first)]
+            cases = [
+                computed(*alternative, inputs, pieces, seed, progress) for alternative in zip(branches, outlines, first)
+            ]
             return _case(chosen, cases)
 
         key = None if same is None else ("switch", same)
-        y, measured = self._shared(key, switched, chosen, list(inputs), pieces, seed, tf.convert_to_tensor(self._progress))
+        y, measured = self._shared(
+            key, switched, chosen, list(inputs), pieces, seed, tf.convert_to_tensor(self._progress)
+        )
         if place is not None:
             self._measured[place] = measured
         return y
 
     def conv(
-        self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1, bias: bool = False, xavier: bool = False
-    ) -> tf.Tensor:  # fmt: skip
+        self,
+        x: tf.Tensor,
+        name: str,
+        filters: int,
+        size: Any,
+        stride: int = 1,
+        bias: bool = False,
+        xavier: bool = False,
+    ) -> tf.Tensor:
         """As `Layers.conv`; one that may be left out has no bias."""
         if not self._optional:
             return super().conv(x, name, filters, size, stride, bias, xavier)
-        shape, place = self._outline.kernels[f"{name}/kernel"].shape, self._outline.place_of["kernels"][f"{name}/kernel"]
+        shape, place = (
+            self._outline.kernels[f"{name}/kernel"].shape,
+            self._outline.place_of["kernels"][f"{name}/kernel"],
+        )
         height, width = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
 
         def convolved(x, piece):
@@ -240,7 +283,9 @@ class SwitchedLayers(Layers):
                 kernel = {"conv/kernel": tf.reshape(piece, shape)}
                 return Layers(kernel, {}, self.training, self._precision).conv(x, "conv", filters, size, stride)
 
-            return _if_any(piece, present, lambda: tf.zeros(tf.stack([tf.shape(x)[0], height, width, filters]), x.dtype))
+            return _if_any(
+                piece, present, lambda: tf.zeros(tf.stack([tf.shape(x)[0], height, width, filters]), x.dtype)
+            )
 
         y = self._shared(("conv", *x.shape[1:], filters, size, stride), convolved, x, self._pieces["kernels"][place])
         y.set_shape([x.shape[0], height, width, filters])
@@ -253,7 +298,10 @@ class SwitchedLayers(Layers):
         channels, places = [x.shape[-1]], self._outline.place_of
         pieces = {kind: self._pieces["vectors"][places["vectors"][f"{name}/{kind}"]] for kind in ("scale", "offset")}
         if not self.training:
-            pieces |= {kind: self._pieces["statistics"][places["statistics"][f"{name}/{kind}"]] for kind in ("mean", "variance")}
+            pieces |= {
+                kind: self._pieces["statistics"][places["statistics"][f"{name}/{kind}"]]
+                for kind in ("mean", "variance")
+            }
 
         def normalised(x, pieces):
             def present():
@@ -276,9 +324,13 @@ class SwitchedLayers(Layers):
         for part, x in parts.items():
             kernel = f"{name}/{part}/kernel"
             piece = self._pieces["matrices"][self._outline.place_of["matrices"][kernel]]
-            products.append(_if_any(
-                piece, functools.partial(self._product, x, kernel), functools.partial(tf.zeros, tf.stack([tf.shape(x)[0], units]))
-            ))  # fmt: skip
+            products.append(
+                _if_any(
+                    piece,
+                    functools.partial(self._product, x, kernel),
+                    functools.partial(tf.zeros, tf.stack([tf.shape(x)[0], units])),
+                )
+            )
         return self.add(products) + self._weights[f"{name}/bias"]
 
     def _product(self, x: tf.Tensor, kernel: str) -> tf.Tensor:
@@ -314,7 +366,9 @@ def _case(chosen: tf.Tensor, branches: Sequence[Callable]) -> Any:
 class _Placed(Mapping):
     """Arrays by name, cut out of the values of their places when they are asked for, in the graph that asks."""
 
-    def __init__(self, outline: SwitchedOutline, pieces: Mapping[str, Sequence[tf.Tensor]], groups: Sequence[str]) -> None:
+    def __init__(
+        self, outline: SwitchedOutline, pieces: Mapping[str, Sequence[tf.Tensor]], groups: Sequence[str]
+    ) -> None:
         self._outline, self._pieces = outline, pieces
         self._group = {name: group for group in groups for name in getattr(outline, group)}
 

@@ -1,8 +1,8 @@
 """Tables of trained architectures: a search on them costs nothing, and the best that it can find is known.
 
 Three kinds of file are read: CSV (a column with the architecture's code, columns of numbers), `nasbench101_20k.npz` (a
-sample of NAS-Bench-101) and the official NAS-Bench-101 records. Everything that is wrong with a file is said here, before
-any search, with file, row and column.
+sample of NAS-Bench-101) and the official NAS-Bench-101 records. Everything that is wrong with a file is said here,
+before any search, with file, row and column.
 """
 
 from __future__ import annotations
@@ -141,14 +141,16 @@ def read_table(
         space: A space, or one of `SPACES`. `auto`: NASBench201 where the codes are its strings (or its six digits,
             confirmed by a column `arch_str`), NASBench101 where they are its hashes, up to the number of vertices that
             the rows need; otherwise `Table`.
-        epochs: Budget, where the table has several: rows of a CSV with that number in the column `epochs`, the largest in records.
+        epochs: Budget, where the table has several: rows of a CSV with that number in the column `epochs`, the largest
+            in records.
         same_signal_and_report: Allows the two to be one column; what is found is then judged by what chose it.
         where: Keep only the rows of a CSV whose columns have these values; `{"repeat": 0}` takes one training of each
             cell from records.
         repeats: `"mean"` averages the rows of a CSV with the same code, which is an error otherwise.
 
     Raises:
-        ValueError: An argument is impossible, such as an unknown column; names it, what is allowed and the nearest name.
+        ValueError: An argument is impossible, such as an unknown column; names it, what is allowed and the nearest
+            name.
         DataError: Something is wrong with the file; names file, row and column.
     """
     path, where = Path(path), {name: str(value) for name, value in (where or {}).items()}
@@ -162,7 +164,9 @@ def read_table(
     if isinstance(space, str):
         check_name("space", space, SPACES)
     if not path.name.endswith(ENDINGS):
-        raise ValueError(f"Invalid value for `path`. Expected a file that ends in {', '.join(ENDINGS)}. Received: {path}")
+        raise ValueError(
+            f"Invalid value for `path`. Expected a file that ends in {', '.join(ENDINGS)}. Received: {path}"
+        )
     if not path.is_file():
         raise DataError(f"Invalid value for `path`. Expected a table. Received: {path}, which does not exist")
     named = {"code": code, "signal": signal, "report": report, "cost": cost}
@@ -171,7 +175,9 @@ def read_table(
     else:
         if repeats is not None or space not in ("auto", "nasbench101"):
             name, value = ("repeats", repeats) if repeats is not None else ("space", space)
-            raise ValueError(f"Invalid value for `{name}`. Expected it for CSV tables alone. Received: {value!r} for {path}")
+            raise ValueError(
+                f"Invalid value for `{name}`. Expected it for CSV tables alone. Received: {value!r} for {path}"
+            )
         reader = _from_pool if path.name.endswith(".npz") else _from_records
         found, keys, scores, chosen = reader(path, named, epochs, where)
     name = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", path.name)
@@ -209,7 +215,9 @@ def _from_pool(path: Path, named: _Named, epochs: int | None, where: dict[str, s
     chosen = pool.epochs[named["signal"]]
     if epochs not in (None, chosen) or where:
         name, value = ("where", where) if where else ("epochs", epochs)
-        raise ValueError(f"Invalid value for `{name}`. Expected none, for {named['signal']!r} says the budget. Received: {value}")
+        raise ValueError(
+            f"Invalid value for `{name}`. Expected none, for {named['signal']!r} says the budget. Received: {value}"
+        )
     # Report and cost are of the chosen budget; at the others the file has a signal alone.
     scores = {budget: Scores(pool.columns[name]) for name, budget in pool.epochs.items()}
     scores[chosen] = Scores(*(pool.columns.get(named[parameter]) for parameter in ("signal", "report", "cost")))
@@ -229,7 +237,8 @@ def _from_records(path: Path, named: _Named, epochs: int | None, where: dict[str
     repeat = int(check_name("where", where["repeat"], map(str, repeats), str(path))) if where else None
     columns = (named["signal"], named["report"], named["cost"])
     scores = {
-        budget: Scores(*(None if name is None else trainings.mean(name, budget, repeat) for name in columns)) for budget in budgets
+        budget: Scores(*(None if name is None else trainings.mean(name, budget, repeat) for name in columns))
+        for budget in budgets
     }
     return NASBench101(max(3, trainings.vertices)), trainings.hashes, scores, chosen
 

@@ -1,7 +1,7 @@
 """What a study compares, as texts that fit on a command line, in a profile and in a journal: tables and controllers.
 
-    random,evolution,guided:tree=false,surrogate=gp,local      four controllers, one of them with two settings
-    FILE code=COLUMN signal=COLUMN report=COLUMN               one table
+random,evolution,guided:tree=false,surrogate=gp,local      four controllers, one of them with two settings
+FILE code=COLUMN signal=COLUMN report=COLUMN               one table
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from alphaxenas.config.fields import ParameterError
 DIGITS_TABLE = "digits"
 """Names the table that needs no file: small networks, really trained on scikit-learn's digits."""
 OPTIMA = ("optimum", "first-optimum")
-"""Targets: any row with the best signal, or of several such rows the first alone, as figures published for one architecture have it."""
+"""Targets: any row with the best signal, or of several such rows the first alone, as figures published for one
+architecture have it.
+"""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -48,7 +50,8 @@ class ControllerChoice:
 
 @dataclass(frozen=True)
 class TableChoice:
-    """A table and which of its columns mean what; `alphaxenas.tabular.benchmark_tables.read_table` says what is allowed.
+    """A table and which of its columns mean what; `alphaxenas.tabular.benchmark_tables.read_table` says what is
+    allowed.
 
     Attributes:
         path: The file.
@@ -78,7 +81,12 @@ class TableChoice:
 
     def __post_init__(self) -> None:
         stem = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", Path(self.path).name)
-        parts = [stem, *(value for _, value in self.where), *([f"{self.epochs}epochs"] if self.epochs else ()), self.signal]
+        parts = [
+            stem,
+            *(value for _, value in self.where),
+            *([f"{self.epochs}epochs"] if self.epochs else ()),
+            self.signal,
+        ]
         name = self.name or re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(filter(None, parts))).lstrip("-.")
         object.__setattr__(self, "name", name)
         for word, value, rule, expected in (
@@ -86,13 +94,22 @@ class TableChoice:
             ("name", name, re.fullmatch(_NAME, name), "letters, digits, '.', '_', '-'"),
         ):
             if not rule:
-                raise ParameterError(f"Invalid value for `{word}` of the table {self.path}. Expected {expected}. Received: {value!r}")
+                raise ParameterError(
+                    f"Invalid value for `{word}` of the table {self.path}. Expected {expected}. Received: {value!r}"
+                )
 
     def description(self) -> dict[str, Any]:
         """All but the folder of the file, as JSON values: where a table lies does not change what it says."""
         return {
-            "name": self.name, "file": Path(self.path).name, "code": self.code, "signal": self.signal, "report": self.report,
-            "cost": self.cost, "space": self.space, "where": [list(pair) for pair in self.where], "repeats": self.repeats,
+            "name": self.name,
+            "file": Path(self.path).name,
+            "code": self.code,
+            "signal": self.signal,
+            "report": self.report,
+            "cost": self.cost,
+            "space": self.space,
+            "where": [list(pair) for pair in self.where],
+            "repeats": self.repeats,
             "epochs": self.epochs,
         }
 
@@ -101,8 +118,8 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
     """Controllers written as `name,name:setting=value,setting=value,name`.
 
     Args:
-        text: A part with `=` but without `:` in front of it is a further setting of the controller before it. Values are
-            `true`, `false`, numbers, or else texts. An empty text means no controller.
+        text: A part with `=` but without `:` in front of it is a further setting of the controller before it. Values
+            are `true`, `false`, numbers, or else texts. An empty text means no controller.
         parameter: Where the text comes from, for messages.
 
     Raises:
@@ -115,22 +132,28 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
         head, colon, rest = part.partition(":")
         if colon or "=" not in part:
             if head not in CONTROLLERS:
-                raise ParameterError(f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with settings "
-                                     f"as in name:setting=value,setting=value. Received: {part!r}")
+                raise ParameterError(
+                    f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with settings "
+                    f"as in name:setting=value,setting=value. Received: {part!r}"
+                )
             found.append((head, {}))
             part = rest
             if not colon:
                 continue
         name, equals, value = part.partition("=")
         if not found or not equals or not name.isidentifier() or not value or name in found[-1][1]:
-            raise ParameterError(f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each once. "
-                                 f"Received: {part!r} in {text!r}")
+            raise ParameterError(
+                f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each once. "
+                f"Received: {part!r} in {text!r}"
+            )
         found[-1][1][name] = _value(value)
     choices = tuple(ControllerChoice(name, tuple(settings.items())) for name, settings in found)
     folders = [choice.folder for choice in choices]
     for choice in choices:
         if folders.count(choice.folder) > 1:
-            raise ParameterError(f"Invalid value for `{parameter}`. Expected every controller once. Received: {choice.label} twice")
+            raise ParameterError(
+                f"Invalid value for `{parameter}`. Expected every controller once. Received: {choice.label} twice"
+            )
     return choices
 
 
@@ -147,15 +170,19 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
     try:
         file, *words = shlex.split(text)
     except ValueError as error:
-        raise ParameterError(f"Invalid value for `tables`. Expected FILE and words as in signal=COLUMN. Received: {text!r} ({error})") from None
+        raise ParameterError(
+            f"Invalid value for `tables`. Expected FILE and words as in signal=COLUMN. Received: {text!r} ({error})"
+        ) from None
     known = [name for name in TableChoice.__dataclass_fields__ if name != "path"]
     values: dict[str, Any] = {}
     where = []
     for word in words:
         name, equals, value = word.partition("=")
         if name not in known or not equals or (name in values and name != "where"):
-            raise ParameterError(f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in signal=COLUMN. "
-                                 f"Received: {word!r} in {text!r}")
+            raise ParameterError(
+                f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in signal=COLUMN. "
+                f"Received: {word!r} in {text!r}"
+            )
         if name == "where":
             where.append(parse_where(value))
         else:
@@ -164,7 +191,9 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
         if name in values:
             value = _value(values[name])
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-                raise ParameterError(f"Invalid value for `{name}` in `tables`. Expected {kind.__name__}. Received: {values[name]!r}")
+                raise ParameterError(
+                    f"Invalid value for `{name}` in `tables`. Expected {kind.__name__}. Received: {values[name]!r}"
+                )
             values[name] = value
     return TableChoice(str(Path(folder) / Path(file).expanduser()), where=tuple(where), **values)
 
@@ -181,7 +210,8 @@ def parse_target(text: str) -> tuple[str, float]:
     """What a search is to meet.
 
     Args:
-        text: One of `OPTIMA`; a number below 1, a top share of the rows; a number above 1 or `>=` and any number, a value of the signal.
+        text: One of `OPTIMA`; a number below 1, a top share of the rows; a number above 1 or `>=` and any number, a
+            value of the signal.
 
     Returns:
         `(the text, 0)` for one of `OPTIMA`, `("share", share)` or `("value", value)`.
@@ -193,9 +223,16 @@ def parse_target(text: str) -> tuple[str, float]:
         return text, 0.0
     marked = text.startswith(">=")
     number = _value(text.removeprefix(">="))
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number) or not (marked or 0 < number < 1 or number > 1):
-        raise ParameterError(f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or a value of the "
-                             f"signal such as 94.0 or '>=0.94'. Received: {text!r}")
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, (int, float))
+        or not math.isfinite(number)
+        or not (marked or 0 < number < 1 or number > 1)
+    ):
+        raise ParameterError(
+            f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or a value of the "
+            f"signal such as 94.0 or '>=0.94'. Received: {text!r}"
+        )
     return ("value" if marked or number > 1 else "share"), float(number)
 
 

@@ -52,7 +52,11 @@ def read_csv(
     """
     header, lines = _read_lines(path)
     place = {name: header.index(name) for name in header}
-    kept = [row for row, line in enumerate(lines) if all(line[place[name]].strip() == value for name, value in where.items())]
+    kept = [
+        row
+        for row, line in enumerate(lines)
+        if all(line[place[name]].strip() == value for name, value in where.items())
+    ]
     if not kept:
         known = "; ".join(f"{name}: {', '.join(sorted({line[place[name]] for line in lines})[:10])}" for name in where)
         raise DataError(f"{path}: Expected rows with {dict(where)}. Received: none. These columns hold {known}")
@@ -63,7 +67,8 @@ def read_csv(
     strings = [lines[row][place["arch_str"]].strip() for row in kept] if "arch_str" in place else None
     space, keys = _Codes(path, code, texts, kept).live_in(space, strings)
     values = [
-        None if name is None else _numbers(path, name, [(row, lines[row][place[name]]) for row in kept]) for name in columns
+        None if name is None else _numbers(path, name, [(row, lines[row][place[name]]) for row in kept])
+        for name in columns
     ]
     first: dict[str, int] = {}
     for row, key in zip(kept, keys):
@@ -107,7 +112,9 @@ def _read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[li
             raise DataError(f"{path}: Expected every column once. Received: {name!r} more than once")
     for row, line in enumerate(lines, start=1):
         if len(line) != len(header):
-            raise DataError(f"{path}, row {row}: Expected {len(header)} values, as in the header. Received: {len(line)}")
+            raise DataError(
+                f"{path}, row {row}: Expected {len(header)} values, as in the header. Received: {len(line)}"
+            )
     return header, lines
 
 
@@ -163,7 +170,11 @@ class _Codes:
             return "nasbench201"
         if all(map(_is_hash, self._codes)):
             return "nasbench101"
-        if strings is not None and all(re.fullmatch("[0-4]{6}", code) for code in self._codes) and all(map(_is_string_201, strings)):
+        if (
+            strings is not None
+            and all(re.fullmatch("[0-4]{6}", code) for code in self._codes)
+            and all(map(_is_string_201, strings))
+        ):
             space = NASBench201()
             if all(str(space.parse(code)) == string for code, string in zip(self._codes, strings)):
                 return "nasbench201"
@@ -181,7 +192,9 @@ class _Codes:
         if len(known) >= ENOUGH and known.isdisjoint(_keys(5)):
             draws = range(20 * CELLS_OF_SEVEN // len(known))
             if not any(space.key(space.sample(rng)) in known for _ in draws):
-                raise self._error(0, f"Expected hashes of cells with at most 7 vertices and 9 edges. Received: {keys[0]} and others")
+                raise self._error(
+                    0, f"Expected hashes of cells with at most 7 vertices and 9 edges. Received: {keys[0]} and others"
+                )
         return space
 
     def _error(self, place: int, reason: str) -> DataError:

@@ -1,15 +1,16 @@
 """A small real table that needs no download: 729 networks, every one trained, on scikit-learn's handwritten digits.
 
-The space is that of NAS-Bench-201 with dense layers in place of convolutions: four nodes, an operation on each of the six
-edges, `n` (none), `s` (skip) or `d` (a dense layer with ReLU); a node is the sum of what its edges bring. The pixels
-reach the first node through a dense layer, two class scores are read from the last. The question is whether the digit is
-at least 5: ten classes are almost linear in the pixels, so that no architecture would matter. Codes name the edges in the
-order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3.
+The space is that of NAS-Bench-201 with dense layers in place of convolutions: four nodes, an operation on each of the
+six edges, `n` (none), `s` (skip) or `d` (a dense layer with ReLU); a node is the sum of what its edges bring. The
+pixels reach the first node through a dense layer, two class scores are read from the last. The question is whether the
+digit is at least 5: ten classes are almost linear in the pixels, so that no architecture would matter. Codes name the
+edges in the order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3.
 
-Every network has its own weights and is trained alone; networks are only computed side by side, because thousands of tiny
-matrix products are faster stacked. Each is trained `TRAININGS` times, all networks from the same seed each time, as in
-NAS-Bench-201, and the table holds the means. The search signal is the probability that a network gives to the right answer,
-on average over the validation images, which tells networks of equal accuracy apart. All this is about tiny networks on few
+Every network has its own weights and is trained alone; networks are only computed side by side, because thousands of
+tiny matrix products are faster stacked. Each is trained `TRAININGS` times, all networks from the same seed each time,
+as in NAS-Bench-201, and the table holds the means. The search signal is the probability that a network gives to the
+right answer, on average over the validation images, which tells networks of equal accuracy apart. All this is about
+tiny networks on few
 images: good for trying out a search, not for a statement about networks.
 """
 
@@ -61,14 +62,18 @@ def digits_table(folder: Path | str, processes: int = 1) -> Path:
     if path.is_file():
         return path
     rows = []
-    for start, answer in answers(train_stack, ["".join(start) for start in itertools.product(OPERATIONS, repeat=2)], processes):
+    for start, answer in answers(
+        train_stack, ["".join(start) for start in itertools.product(OPERATIONS, repeat=2)], processes
+    ):
         if isinstance(answer, Failure):
             raise RuntimeError(f"The networks {start}.... could not be trained: {answer.reason}. Run it again.")
         rows += answer
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([code, *(f"{value:.6g}" for value in values), parameters] for code, *values, parameters in sorted(rows))
+    writer.writerows(
+        [code, *(f"{value:.6g}" for value in values), parameters] for code, *values, parameters in sorted(rows)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text.getvalue().encode())
     return path
@@ -98,17 +103,23 @@ class _Stack:
         drawn = [rng.normal(0, np.sqrt(2 / shape[0]), shape).astype(np.float32) for shape in shapes]
         self.weights = [np.repeat(weights[None], len(codes), axis=0) for weights in drawn]
         self.biases = [np.zeros((len(codes), 1, shape[1]), np.float32) for shape in shapes]
-        self.skips, self.denses = ([np.flatnonzero([code[edge] == kind for code in codes]) for edge in range(len(EDGES))] for kind in "sd")
+        self.skips, self.denses = (
+            [np.flatnonzero([code[edge] == kind for code in codes]) for edge in range(len(EDGES))] for kind in "sd"
+        )
 
     def fit(self, images: np.ndarray, labels: np.ndarray, training: int) -> None:
         """Adam with a cosine down to 0, on the cross-entropy of each network."""
         arrays = self.weights + self.biases
         first, second = ([np.zeros_like(array) for array in arrays] for _ in range(2))
         rng, steps = stream(training, "digits_table", "batches"), EPOCHS * (len(labels) // BATCH)
-        order = np.concatenate([rng.permutation(len(labels))[: len(labels) // BATCH * BATCH] for _ in range(EPOCHS)]).reshape(steps, BATCH)
+        order = np.concatenate(
+            [rng.permutation(len(labels))[: len(labels) // BATCH * BATCH] for _ in range(EPOCHS)]
+        ).reshape(steps, BATCH)
         for step, batch in enumerate(order, 1):
             rate = LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-            for array, gradient, mean, square in zip(arrays, self._gradients(images[batch], labels[batch]), first, second):
+            for array, gradient, mean, square in zip(
+                arrays, self._gradients(images[batch], labels[batch]), first, second
+            ):
                 mean += 0.1 * (gradient - mean)
                 square += 0.001 * (gradient * gradient - square)
                 array -= np.float32(rate) * mean / (np.sqrt(square) + 1e-8)
@@ -116,7 +127,9 @@ class _Stack:
     def rate(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean probability of the right class, and share of images where it is the likeliest, each `[networks]`."""
         probabilities = self._probabilities(self._forward(images))
-        return probabilities[:, np.arange(len(labels)), labels].mean(axis=1), (probabilities.argmax(axis=2) == labels).mean(axis=1)
+        return probabilities[:, np.arange(len(labels)), labels].mean(axis=1), (
+            probabilities.argmax(axis=2) == labels
+        ).mean(axis=1)
 
     def _forward(self, images: np.ndarray) -> list[np.ndarray]:
         """Values of the four nodes, each `[networks, images, WIDTH]`."""
@@ -145,7 +158,10 @@ class _Stack:
         wrong = self._probabilities(nodes)
         wrong[:, np.arange(len(labels)), labels] -= 1
         wrong /= len(labels)
-        weights, biases = [np.zeros_like(array) for array in self.weights], [np.zeros_like(array) for array in self.biases]
+        weights, biases = (
+            [np.zeros_like(array) for array in self.weights],
+            [np.zeros_like(array) for array in self.biases],
+        )
         weights[-1], biases[-1] = nodes[-1].transpose(0, 2, 1) @ wrong, wrong.sum(axis=1, keepdims=True)
         back = [np.zeros_like(nodes[0]) for _ in range(3)] + [wrong @ self.weights[-1].transpose(0, 2, 1)]
         # Edges are ordered by their target, so backwards every node is complete before it is passed on.

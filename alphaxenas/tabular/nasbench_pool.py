@@ -47,19 +47,25 @@ def read_pool(path: Path) -> Pool:
     columns["train_time_108_s"] = arrays["train_time_108_s"].astype(np.float64)
     for name, column in columns.items():
         for row in np.flatnonzero(~np.isfinite(column)):
-            raise DataError(f"{path}, row {row + 1}, column {name!r}: Expected a finite number. Received: {column[row]}")
+            raise DataError(
+                f"{path}, row {row + 1}, column {name!r}: Expected a finite number. Received: {column[row]}"
+            )
     space, cells, rows = NASBench101(), [], {}
     for row, stored in enumerate(arrays["module_hash"], start=1):
         key = bytes(stored).hex()
         place = f"{path}, row {row}, column 'module_hash'"
         if rows.setdefault(key, row) != row:
-            raise DataError(f"{place}: Expected every architecture once. Received: {key}, which is in row {rows[key]} too")
+            raise DataError(
+                f"{place}: Expected every architecture once. Received: {key}, which is in row {rows[key]} too"
+            )
         count = int(arrays["num_vertices"][row - 1])
         try:
             operations = [_CODES[code] for code in arrays["ops"][row - 1, :count].tolist()]
             cell = NASBench101Cell.from_matrix(arrays["adjacency"][row - 1, :count, :count], operations)
         except (KeyError, ValueError) as error:
-            raise DataError(f"{path}, row {row}, column 'ops' or 'adjacency': no cell of NAS-Bench-101 ({error})") from None
+            raise DataError(
+                f"{path}, row {row}, column 'ops' or 'adjacency': no cell of NAS-Bench-101 ({error})"
+            ) from None
         computed = None if cell is None else space.key(cell)
         if computed != key:
             raise DataError(f"{place}: Expected the hash of the cell, {computed}. Received: {key}")
@@ -73,13 +79,25 @@ def _checked_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in _ARRAYS if name in stored.files}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
-        raise DataError(f"{path} cannot be read as an .npz of plain arrays (Python objects are never loaded): {error}") from None
+        raise DataError(
+            f"{path} cannot be read as an .npz of plain arrays (Python objects are never loaded): {error}"
+        ) from None
     for name in _ARRAYS:
         if name not in arrays:
             raise DataError(f"{path}: Expected the arrays {', '.join(_ARRAYS)}. Received: no {name}")
     number, vertices, budgets = len(arrays["module_hash"]), 7, arrays["epochs"].size
-    shapes = ((number, 16), (number, vertices, vertices), (number, vertices), (number,), (budgets,), (number, budgets), (number,))
+    shapes = (
+        (number, 16),
+        (number, vertices, vertices),
+        (number, vertices),
+        (number,),
+        (budgets,),
+        (number, budgets),
+        (number,),
+    )
     for name, shape in zip(_ARRAYS, shapes):
         if arrays[name].shape != shape or not number:
-            raise DataError(f"{path}, column {name!r}: Expected the shape {list(shape)}. Received: {list(arrays[name].shape)}")
+            raise DataError(
+                f"{path}, column {name!r}: Expected the shape {list(shape)}. Received: {list(arrays[name].shape)}"
+            )
     return arrays

@@ -3,8 +3,9 @@
 A file holds one record per training. A record is JSON: [hash of the cell, epochs, adjacency as `0` and `1` row by row,
 operations with commas between them, metrics], where metrics are the base64 text of a protocol buffer
 
-    message ModelMetrics   { repeated EvaluationData evaluation_data = 1; int64 trainable_parameters = 2; double total_time = 3; }
-    message EvaluationData { double current_epoch = 1; double training_time = 2; double train_accuracy = 3;
+    message ModelMetrics   { repeated EvaluationData evaluation_data = 1; int64 trainable_parameters = 2; double
+    total_time = 3; } message EvaluationData { double current_epoch = 1; double training_time = 2; double train_accuracy
+    = 3;
                              double validation_accuracy = 4; double test_accuracy = 5; string checkpoint_path = 6; }
 
 of evaluations at the start, half way and at the end. TensorFlow reads the records; the message is read here, so neither
@@ -87,7 +88,9 @@ class Trainings:
         """A column at one budget: one repeat, or the mean over all, `[cells]`."""
         chosen = self.epochs == epochs if repeat is None else (self.epochs == epochs) & (self.repeats == repeat)
         cells = self.cells[chosen]
-        return np.bincount(cells, self.values[column][chosen], len(self.hashes)) / np.bincount(cells, minlength=len(self.hashes))
+        return np.bincount(cells, self.values[column][chosen], len(self.hashes)) / np.bincount(
+            cells, minlength=len(self.hashes)
+        )
 
 
 def read_trainings(path: Path) -> Trainings:
@@ -144,7 +147,9 @@ def read_training(content: bytes) -> Training:
     operations = tuple(names.split(","))
     vertices = len(operations)
     if len(adjacency) != vertices * vertices or not set(adjacency) <= {"0", "1"}:
-        raise ValueError(f"Expected an adjacency of {vertices} x {vertices} characters 0 and 1. Received: {adjacency[:60]!r}")
+        raise ValueError(
+            f"Expected an adjacency of {vertices} x {vertices} characters 0 and 1. Received: {adjacency[:60]!r}"
+        )
     try:
         message = base64.b64decode(metrics, validate=False)
     except binascii.Error as error:
@@ -176,7 +181,9 @@ def _read_metrics(message: bytes) -> dict[str, float]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
-    """(number, value) of every field of a message: varints as int, 64-bit as float, length-delimited and 32-bit as bytes."""
+    """(number, value) of every field of a message: varints as int, 64-bit as float, length-delimited and 32-bit as
+    bytes.
+    """
     place, end = 0, len(message)
     while place < end:
         tag, place = _varint(message, place)
@@ -238,4 +245,6 @@ def _records(path: Path) -> Iterator[bytes]:
             done += 1
     except tf.errors.DataLossError as error:
         reason = error.message.split(" [")[0].split("\n")[0]
-        raise DataError(f"{path}, record {done + 1}: the file is cut short, damaged or no TFRecord file ({reason})") from None
+        raise DataError(
+            f"{path}, record {done + 1}: the file is cut short, damaged or no TFRecord file ({reason})"
+        ) from None

@@ -1,8 +1,8 @@
 """The study runner: controllers x tables x seeds, one small journal per search, continued where it stopped.
 
-A search on a table takes milliseconds to minutes, so a search is the unit: its journal is written at its end, at once and
-atomically, and a search that was interrupted starts again. Searches are spread over processes; each uses one thread and
-its own seed, so the journals do not depend on how many processes there were.
+A search on a table takes milliseconds to minutes, so a search is the unit: its journal is written at its end, at once
+and atomically, and a search that was interrupted starts again. Searches are spread over processes; each uses one thread
+and its own seed, so the journals do not depend on how many processes there were.
 
 A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the report reads:
 
@@ -101,8 +101,16 @@ def load_table(choice: TableChoice) -> BenchmarkTable:
 @lru_cache(maxsize=8)
 def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
     return read_table(
-        choice.path, choice.code, choice.signal, choice.report or None, choice.cost or None, choice.space, choice.epochs or None,
-        choice.same_signal_and_report, dict(choice.where), choice.repeats or None,
+        choice.path,
+        choice.code,
+        choice.signal,
+        choice.report or None,
+        choice.cost or None,
+        choice.space,
+        choice.epochs or None,
+        choice.same_signal_and_report,
+        dict(choice.where),
+        choice.repeats or None,
     )
 
 
@@ -116,9 +124,9 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
 
     Args:
         table: Any table.
-        target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as `"0.001"`: the
-            rows of this top share, and those as good as the last of them. A value such as `"94.0"` or `">=0.94"`: the rows whose
-            signal is at least that.
+        target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as
+            `"0.001"`: the rows of this top share, and those as good as the last of them. A value such as `"94.0"` or
+            `">=0.94"`: the rows whose signal is at least that.
 
     Raises:
         ParameterError: The target is none of these, or a value that no row has.
@@ -128,7 +136,9 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
         return frozenset([int(np.argmax(table.signal))])
     threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
     if threshold > table.optimum:
-        raise ParameterError(f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}")
+        raise ParameterError(
+            f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}"
+        )
     return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
 
 
@@ -167,21 +177,35 @@ def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collect
             trace.ended = "found"
             break
         if len(rows) == mark:
-            trace.diagnostics.append((mark, {tag: value for tag, value in controller.diagnostics().items() if math.isfinite(value)}))
+            trace.diagnostics.append(
+                (mark, {tag: value for tag, value in controller.diagnostics().items() if math.isfinite(value)})
+            )
             mark = max(mark + 5, mark * 11 // 10)
     trace.ended = trace.ended or "cap"
     return trace
 
 
-def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int, target: str = OPTIMA[0],
-                processes: int = 1) -> None:
+def check_study(
+    tables: Sequence[TableChoice],
+    controllers: Sequence[ControllerChoice],
+    seeds: Sequence[int],
+    cap: int,
+    target: str = OPTIMA[0],
+    processes: int = 1,
+) -> None:
     """Reads every table and makes every controller, so that nothing is opened or emptied for a study that cannot be.
 
     Raises:
-        ValueError: A table, a controller, a number or the target is impossible; names it, a table with file, row and column.
+        ValueError: A table, a controller, a number or the target is impossible; names it, a table with file, row and
+            column.
     """
     for name, holds, expected, value in (
-        ("tables", len({table.name for table in tables}) == len(tables) > 0, "at least one, with different names", [table.name for table in tables]),
+        (
+            "tables",
+            len({table.name for table in tables}) == len(tables) > 0,
+            "at least one, with different names",
+            [table.name for table in tables],
+        ),
         ("controllers", len(controllers) > 0, "at least one", []),
         ("seeds", len(set(seeds)) == len(seeds) > 0, "at least one, each once", list(seeds)),
         ("cap", cap >= 1, "a whole number >= 1", cap),
@@ -196,11 +220,20 @@ def check_study(tables: Sequence[TableChoice], controllers: Sequence[ControllerC
             try:
                 make(controller, table, seeds[0])
             except TypeError as error:
-                raise ParameterError(f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: {controller.label} ({error})") from error
+                raise ParameterError(
+                    f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: {controller.label} ({error})"
+                ) from error
 
 
-def run_study(folder: RunFolder, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Iterable[int], cap: int,
-              target: str = "optimum", processes: int = 1) -> dict[str, str]:
+def run_study(
+    folder: RunFolder,
+    tables: Sequence[TableChoice],
+    controllers: Sequence[ControllerChoice],
+    seeds: Iterable[int],
+    cap: int,
+    target: str = "optimum",
+    processes: int = 1,
+) -> dict[str, str]:
     """Plays every controller on every table with every seed; what is stored and whole is kept.
 
     Tables, controllers and seeds may be added later; everything else has to stay.
@@ -257,21 +290,38 @@ def file_hash(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _searches(place: Path, tables: Sequence[TableChoice], controllers: Sequence[ControllerChoice], seeds: Sequence[int], cap: int,
-              target: str) -> list[Search]:
+def _searches(
+    place: Path,
+    tables: Sequence[TableChoice],
+    controllers: Sequence[ControllerChoice],
+    seeds: Sequence[int],
+    cap: int,
+    target: str,
+) -> list[Search]:
     """All searches, in the order of their seeds, so that an interrupted study has every controller for its first seeds."""
     headers = {}
     for choice in tables:
         table, sha256 = load_table(choice), file_hash(choice.path)
         goals = goal_rows(table, target)
         headers[choice] = {
-            "format": FORMAT, "table": {**choice.description(), "sha256": sha256}, "rows": len(table), "goals": len(goals),
-            "threshold": float(min(table.signal[row] for row in goals)), "optimum": table.optimum, "best_report": None if table.report is None else float(np.max(table.report)),
+            "format": FORMAT,
+            "table": {**choice.description(), "sha256": sha256},
+            "rows": len(table),
+            "goals": len(goals),
+            "threshold": float(min(table.signal[row] for row in goals)),
+            "optimum": table.optimum,
+            "best_report": None if table.report is None else float(np.max(table.report)),
         }
     return [
-        Search(table, controller, {**headers[table], "controller": controller.label, "seed": seed, "cap": cap, "target": target},
-               place / table.name / controller.folder / f"seed{seed}.jsonl")
-        for seed in seeds for table in tables for controller in controllers
+        Search(
+            table,
+            controller,
+            {**headers[table], "controller": controller.label, "seed": seed, "cap": cap, "target": target},
+            place / table.name / controller.folder / f"seed{seed}.jsonl",
+        )
+        for seed in seeds
+        for table in tables
+        for controller in controllers
     ]
 
 
@@ -287,8 +337,10 @@ def _is_finished(search: Search) -> bool:
         return False
     differing = [line for name in _COMPARED for line in _differences(name, stored.get(name), search.header[name])]
     if differing:
-        raise RunMismatch(f"The search {search.path} is stored with other parameters: {'; '.join(differing)}. Use the stored values to continue "
-                          "the study, another `run` name to keep both, or overwrite to replace it.")
+        raise RunMismatch(
+            f"The search {search.path} is stored with other parameters: {'; '.join(differing)}. Use the stored values to continue "
+            "the study, another `run` name to keep both, or overwrite to replace it."
+        )
     return ended["ended"] != "failed"
 
 
@@ -303,14 +355,24 @@ def _play_and_record(search: Search) -> None:
     table = load_table(search.table)
     started = time.process_time()
     header = search.header
-    trace = play(table, make(search.controller, table, header["seed"]), header["cap"], goal_rows(table, header["target"]))
-    ended = {"ended": trace.ended, "queries": len(trace.rows), "missing": trace.missing, "cpu_seconds": round(time.process_time() - started, 4)}
+    trace = play(
+        table, make(search.controller, table, header["seed"]), header["cap"], goal_rows(table, header["target"])
+    )
+    ended = {
+        "ended": trace.ended,
+        "queries": len(trace.rows),
+        "missing": trace.missing,
+        "cpu_seconds": round(time.process_time() - started, 4),
+    }
     _write(search, _lines(table, trace), ended)
 
 
 def _lines(table: BenchmarkTable, trace: Trace) -> list[str]:
     rows = np.array(trace.rows, dtype=np.int64)
-    columns = [["null"] * len(rows) if column is None else map(repr, column[rows].tolist()) for column in (table.signal, table.report, table.cost)]
+    columns = [
+        ["null"] * len(rows) if column is None else map(repr, column[rows].tolist())
+        for column in (table.signal, table.report, table.cost)
+    ]
     lines = [f"[{row}, {signal}, {report}, {cost}]" for row, signal, report, cost in zip(trace.rows, *columns)]
     for after, diagnostics in reversed(trace.diagnostics):
         lines.insert(after, json.dumps({"after": after, "diagnostics": diagnostics}))
@@ -324,5 +386,12 @@ def _write(search: Search, lines: Sequence[str], ended: Mapping[str, Any]) -> No
 
 
 def _progress_bar(total: int, done: int) -> tqdm:
-    return tqdm(total=total, initial=done, unit="search", file=sys.stderr, mininterval=2.0, maxinterval=math.inf,
-                bar_format="{n_fmt}/{total_fmt} searches [{elapsed}<{remaining}]")
+    return tqdm(
+        total=total,
+        initial=done,
+        unit="search",
+        file=sys.stderr,
+        mininterval=2.0,
+        maxinterval=math.inf,
+        bar_format="{n_fmt}/{total_fmt} searches [{elapsed}<{remaining}]",
+    )

@@ -18,8 +18,15 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 TICK_SECONDS = 0.2
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-            "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,9 @@ class _Worker:
         self.pipe.close()
 
 
-def answers(work: Callable[[Any], Any], jobs: Iterable[Any], processes: int,
-            tick: Callable[[], None] = lambda: None) -> Iterator[tuple[Any, Any]]:
+def answers(
+    work: Callable[[Any], Any], jobs: Iterable[Any], processes: int, tick: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Any, Any]]:
     """Does jobs in parallel.
 
     The same job gives the same answer whatever `processes` is: it is always done in a fresh Python with one thread for
@@ -65,7 +73,8 @@ def answers(work: Callable[[Any], Any], jobs: Iterable[Any], processes: int,
         tick: Called a few times a second; what it raises ends everything.
 
     Yields:
-        `(job, answer)` in the order in which they finish; the answer is a `Failure` where `work` raised or its process died.
+        `(job, answer)` in the order in which they finish; the answer is a `Failure` where `work` raised or its process
+        died.
     """
     waiting = deque(jobs)
     workers: list[_Worker] = []
@@ -110,8 +119,17 @@ def _answer(worker: _Worker) -> tuple[Any] | None:
     if alive:
         return None
     code = worker.process.exitcode
-    how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with exit code {code}"
-    return (Failure(f"its process {how}" + (", perhaps because the machine ran out of memory" if code == -signal.SIGKILL else "")),)
+    how = (
+        f"was ended by {signal.Signals(-code).name}"
+        if code is not None and code < 0
+        else f"ended with exit code {code}"
+    )
+    return (
+        Failure(
+            f"its process {how}"
+            + (", perhaps because the machine ran out of memory" if code == -signal.SIGKILL else "")
+        ),
+    )
 
 
 def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
@@ -126,7 +144,9 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
                 answer = work(job)
             except Exception as error:  # one failing job must not end the others; the caller reports it
                 place = traceback.extract_tb(error.__traceback__)[-1]
-                answer = Failure(f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, line {place.lineno})")
+                answer = Failure(
+                    f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, line {place.lineno})"
+                )
             pipe.send(answer)
 
 
@@ -135,7 +155,9 @@ def _single_threaded() -> Iterator[None]:
     """Numerical libraries read these variables when they are loaded, which the new process does afresh."""
     before = {name: os.environ.get(name) for name in (*_THREADS, "TF_CPP_MIN_LOG_LEVEL")}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # what TensorFlow says while it starts would be said by every process
+    os.environ.setdefault(
+        "TF_CPP_MIN_LOG_LEVEL", "2"
+    )  # what TensorFlow says while it starts would be said by every process
     try:
         yield
     finally:

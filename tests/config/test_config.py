@@ -34,36 +34,39 @@ def test_the_config_is_frozen():
         configure({}).search.trials = 3
 
 
-@pytest.mark.parametrize("name, value, parts", [
-    ("lerning_rate", 0.1, ["`lerning_rate`", "`learning_rate`"]),
-    ("Trials", 3, ["`Trials`", "`trials`"]),
-    ("filters", 0, ["`filters`", ">= 1", "0"]),
-    ("filters", 16.0, ["`filters`", "whole number", "16.0"]),
-    ("filters", True, ["`filters`", "whole number", "True"]),
-    ("learning_rate", "1e-3", ["`learning_rate`", "number", "1.0e-3"]),
-    ("learning_rate", float("nan"), ["`learning_rate`", "nan"]),
-    ("fraction", 0, ["`fraction`", "> 0 and <= 1"]),
-    ("augment", 1, ["`augment`", "True or False"]),
-    ("dataset", "cifar", ["`dataset`", "'fashion_mnist'", "Did you mean 'cifar10'"]),
-    ("controllers", ["alfaxenas"], ["`controllers`", "Did you mean 'alphaxenas'"]),
-    ("controllers", [], ["`controllers`", "one or more"]),
-    ("operations", ["conv3x3", "conv3x3"], ["`operations`", "different"]),
-    ("operations", "conv3x3", ["`operations`", "a list"]),
-    ("operations", ["conv4x4"], ["`operations`", "Did you mean"]),
-    ("stem_stride", True, ["`stem_stride`", "1, 2"]),
-    ("seeds", [1, -1], ["`seeds`", ">= 0"]),
-    ("run", "../elsewhere", ["`run`"]),
-    ("run", "", ["`run`"]),
-    ("exp_dir", "a\0b", ["`exp_dir`"]),
-    ("trials", 0, ["`trials`", "never end"]),
-    ("dataset", "arrays", ["`arrays_path`", ".npz"]),
-    ("arrays_path", "x.npz", ["`dataset`", "arrays"]),
-    ("reductions", 3, ["`reductions`", "fewer than cells"]),
-    ("train_cells", 2, ["`train_reductions`", "train_cells"]),
-    ("densenet_depth", 23, ["`densenet_depth`", "multiple of 6"]),
-    ("warmup_epochs", 1000, ["`warmup_epochs`", "train_epochs"]),
-    ("seed", None, ["`seed`", "None"]),
-])
+@pytest.mark.parametrize(
+    "name, value, parts",
+    [
+        ("lerning_rate", 0.1, ["`lerning_rate`", "`learning_rate`"]),
+        ("Trials", 3, ["`Trials`", "`trials`"]),
+        ("filters", 0, ["`filters`", ">= 1", "0"]),
+        ("filters", 16.0, ["`filters`", "whole number", "16.0"]),
+        ("filters", True, ["`filters`", "whole number", "True"]),
+        ("learning_rate", "1e-3", ["`learning_rate`", "number", "1.0e-3"]),
+        ("learning_rate", float("nan"), ["`learning_rate`", "nan"]),
+        ("fraction", 0, ["`fraction`", "> 0 and <= 1"]),
+        ("augment", 1, ["`augment`", "True or False"]),
+        ("dataset", "cifar", ["`dataset`", "'fashion_mnist'", "Did you mean 'cifar10'"]),
+        ("controllers", ["alfaxenas"], ["`controllers`", "Did you mean 'alphaxenas'"]),
+        ("controllers", [], ["`controllers`", "one or more"]),
+        ("operations", ["conv3x3", "conv3x3"], ["`operations`", "different"]),
+        ("operations", "conv3x3", ["`operations`", "a list"]),
+        ("operations", ["conv4x4"], ["`operations`", "Did you mean"]),
+        ("stem_stride", True, ["`stem_stride`", "1, 2"]),
+        ("seeds", [1, -1], ["`seeds`", ">= 0"]),
+        ("run", "../elsewhere", ["`run`"]),
+        ("run", "", ["`run`"]),
+        ("exp_dir", "a\0b", ["`exp_dir`"]),
+        ("trials", 0, ["`trials`", "never end"]),
+        ("dataset", "arrays", ["`arrays_path`", ".npz"]),
+        ("arrays_path", "x.npz", ["`dataset`", "arrays"]),
+        ("reductions", 3, ["`reductions`", "fewer than cells"]),
+        ("train_cells", 2, ["`train_reductions`", "train_cells"]),
+        ("densenet_depth", 23, ["`densenet_depth`", "multiple of 6"]),
+        ("warmup_epochs", 1000, ["`warmup_epochs`", "train_epochs"]),
+        ("seed", None, ["`seed`", "None"]),
+    ],
+)
 def test_a_wrong_parameter_is_named_with_what_is_allowed(name, value, parts):
     with pytest.raises(ParameterError) as caught:
         configure({name: value})
@@ -75,8 +78,18 @@ def test_what_a_notebook_has_besides_parameters_is_passed_over():
     class Local:
         pass
 
-    namespace = {"__name__": "__main__", "_": 3, "_i1": "text", "In": ["a"], "Out": {}, "exit": object(), "np": types, "Local": Local,
-                 "function": lambda: None, "trials": 5}
+    namespace = {
+        "__name__": "__main__",
+        "_": 3,
+        "_i1": "text",
+        "In": ["a"],
+        "Out": {},
+        "exit": object(),
+        "np": types,
+        "Local": Local,
+        "function": lambda: None,
+        "trials": 5,
+    }
     assert configure(namespace).search.trials == 5
 
 
@@ -127,24 +140,39 @@ def test_every_default_written_on_a_command_line_is_read_back(name):
     assert parse_value(name, written) == default
 
 
-@pytest.mark.parametrize("name, written, value", [
-    ("learning_rate", "1e-3", 0.001), ("augment", "false", False), ("operations", "[conv3x3, 'sep5x5']", ("conv3x3", "sep5x5")),
-    ("seeds", "1,2", (1, 2)), ("stem_stride", "2", 2), ("architecture", "1", "1"),
-])
+@pytest.mark.parametrize(
+    "name, written, value",
+    [
+        ("learning_rate", "1e-3", 0.001),
+        ("augment", "false", False),
+        ("operations", "[conv3x3, 'sep5x5']", ("conv3x3", "sep5x5")),
+        ("seeds", "1,2", (1, 2)),
+        ("stem_stride", "2", 2),
+        ("architecture", "1", "1"),
+    ],
+)
 def test_values_on_a_command_line_take_the_type_of_their_parameter(name, written, value):
     assert parse_value(name, written) == value
 
 
-@pytest.mark.parametrize("name, written", [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3")])
+@pytest.mark.parametrize(
+    "name, written", [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3")]
+)
 def test_wrong_values_on_a_command_line_are_refused(name, written):
     with pytest.raises(ParameterError, match=name):
         parse_value(name, written)
 
 
-@pytest.mark.parametrize("content, part", [
-    ("trials: 3\ntrials: 4\n", "`trials` twice"), ("trails: 3\n", "`trials`"), ("- trials\n", "a list"), ("trials: [\n", "no valid YAML"),
-    ("learning_rate: 1e-3\n", "1.0e-3"),
-])
+@pytest.mark.parametrize(
+    "content, part",
+    [
+        ("trials: 3\ntrials: 4\n", "`trials` twice"),
+        ("trails: 3\n", "`trials`"),
+        ("- trials\n", "a list"),
+        ("trials: [\n", "no valid YAML"),
+        ("learning_rate: 1e-3\n", "1.0e-3"),
+    ],
+)
 def test_a_faulty_profile_is_refused_with_its_path(tmp_path, content, part):
     path = tmp_path / "mine.yaml"
     path.write_text(content)
@@ -171,10 +199,16 @@ def test_importing_the_configuration_loads_neither_numpy_nor_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("features", "precision"), [("flags : fpu avx2", "float32"), ("flags : fpu avx512_bf16", "bfloat16")])
-def test_automatic_precision_is_what_the_machine_computes_natively_and_recorded_as_that(tmp_path, monkeypatch, features, precision):
+@pytest.mark.parametrize(
+    ("features", "precision"), [("flags : fpu avx2", "float32"), ("flags : fpu avx512_bf16", "bfloat16")]
+)
+def test_automatic_precision_is_what_the_machine_computes_natively_and_recorded_as_that(
+    tmp_path, monkeypatch, features, precision
+):
     (tmp_path / "cpuinfo").write_text(features)
-    monkeypatch.setattr(config_module, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu"))
+    monkeypatch.setattr(
+        config_module, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu")
+    )
     config = from_values({"precision": "auto", "train_precision": "auto", "run": "auto"})
     assert config.parameters("training")["precision"] == config.parameters("training")["train_precision"] == precision
     assert config.run.run == "auto"

@@ -37,7 +37,17 @@ def given_network(name):
 
 def test_the_profiles_of_the_readme_are_there():
     assert set(NAMES) >= {
-        "smoke", "quick", "cifar10-cpu", "cifar10", "original-multiple", "original-one", "nao-ws", "naonet", "alphax-like", "darts-like", "zoo-cpu",
+        "smoke",
+        "quick",
+        "cifar10-cpu",
+        "cifar10",
+        "original-multiple",
+        "original-one",
+        "nao-ws",
+        "naonet",
+        "alphax-like",
+        "darts-like",
+        "zoo-cpu",
     }
 
 
@@ -68,7 +78,12 @@ def test_cifar10_trains_the_published_densenet():
 
 def test_the_original_profiles_are_the_published_configurations():
     multiple, one = (from_values(load_profile(f"original-{name}")).search for name in ("multiple", "one"))
-    assert (multiple.expansions, multiple.tree_renewal, multiple.warmup_iterations, multiple.prior) == (12, 16, 16, "lstm")
+    assert (multiple.expansions, multiple.tree_renewal, multiple.warmup_iterations, multiple.prior) == (
+        12,
+        16,
+        16,
+        "lstm",
+    )
     assert (one.expansions, one.tree_renewal, one.prior) == (1, 0, "uniform")
     for search in (multiple, one):
         assert (search.exploration, search.search_children, search.temperature) == (5.0, 0, 1.0)
@@ -76,23 +91,43 @@ def test_the_original_profiles_are_the_published_configurations():
     assert from_values(load_profile("original-one")).child.reductions == 0
 
 
-@pytest.mark.parametrize("name, cell, rate, lowest, decay", [
-    ("nao-ws", "nao_ws", 0.05, 0.0001, 4e-4), ("naonet", "naonet", 0.024, 0.0, 5e-4), ("darts-like", "darts_v2", 0.025, 0.0, 3e-4),
-])
+@pytest.mark.parametrize(
+    "name, cell, rate, lowest, decay",
+    [
+        ("nao-ws", "nao_ws", 0.05, 0.0001, 4e-4),
+        ("naonet", "naonet", 0.024, 0.0, 5e-4),
+        ("darts-like", "darts_v2", 0.025, 0.0, 3e-4),
+    ],
+)
 def test_final_trainings_of_known_cells_have_the_published_size_and_recipe(name, cell, rate, lowest, decay):
     network, config = given_network(name)
     published, epochs = zoo_cell(cell), config.training.train_epochs
     recipe = final_recipe(config, epochs)
-    assert (network.filters, network.cells, network.all_ends) == (published.filters, published.cells, published.all_ends)
+    assert (network.filters, network.cells, network.all_ends) == (
+        published.filters,
+        published.cells,
+        published.all_ends,
+    )
     assert network.auxiliary_filters == 128
     assert recipe.rate_at(0) == rate and recipe.rate_at(1 - 1e-9) == pytest.approx(lowest, abs=1e-6)
-    assert (recipe.momentum, recipe.weight_decay, recipe.gradient_clip, recipe.label_smoothing) == (0.9, decay, 5.0, 0.0)
+    assert (recipe.momentum, recipe.weight_decay, recipe.gradient_clip, recipe.label_smoothing) == (
+        0.9,
+        decay,
+        5.0,
+        0.0,
+    )
 
 
 def test_nao_ws_restarts_five_times():
     _, config = given_network("nao-ws")
     recipe = final_recipe(config, 630)
-    assert [epoch for epoch in range(1, 630) if recipe.rate_at(epoch / 630) == recipe.learning_rate] == [10, 30, 70, 150, 310]
+    assert [epoch for epoch in range(1, 630) if recipe.rate_at(epoch / 630) == recipe.learning_rate] == [
+        10,
+        30,
+        70,
+        150,
+        310,
+    ]
 
 
 def test_zoo_cpu_is_a_small_network_of_a_zoo_cell():

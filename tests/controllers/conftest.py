@@ -18,9 +18,21 @@ def alphaxenas(space, seed, uniform_share=0.0):
     from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
     return AlphaXENAS(
-        space, SEARCH, FINAL, expansions=4, search_children=3, refresh_after=5, tree_renewal=2, temperature=0.5,
-        warmup_iterations=1, lstm_units=8, lstm_steps=3, lstm_batch_size=4, seed=seed, uniform_share=uniform_share,
-    )  # fmt: skip
+        space,
+        SEARCH,
+        FINAL,
+        expansions=4,
+        search_children=3,
+        refresh_after=5,
+        tree_renewal=2,
+        temperature=0.5,
+        warmup_iterations=1,
+        lstm_units=8,
+        lstm_steps=3,
+        lstm_batch_size=4,
+        seed=seed,
+        uniform_share=uniform_share,
+    )
 
 
 def alphaxenas_uniform(space, seed):
@@ -31,9 +43,20 @@ def alphaxenas_original(space, seed):
     from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
     return AlphaXENAS(
-        space, SEARCH, FINAL, expansions=3, search_children=0, refresh_after=4, tree_renewal=0, temperature=1.0,
-        prior="uniform", lstm_units=8, lstm_steps=3, lstm_batch_size=4, seed=seed,
-    )  # fmt: skip
+        space,
+        SEARCH,
+        FINAL,
+        expansions=3,
+        search_children=0,
+        refresh_after=4,
+        tree_renewal=0,
+        temperature=1.0,
+        prior="uniform",
+        lstm_units=8,
+        lstm_steps=3,
+        lstm_batch_size=4,
+        seed=seed,
+    )
 
 
 def played(name, **settings):
@@ -55,7 +78,9 @@ FACTORIES = {
     "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
     "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),
     "reinforce": played("reinforce", batch=4, units=8),
-    "reinforce_nascell": played("reinforce", batch=3, units=4, layers=2, cell="nascell", epsilon=0.5, ppo_clip=0.2, steps=2, optimizer="rmsprop"),
+    "reinforce_nascell": played(
+        "reinforce", batch=3, units=4, layers=2, cell="nascell", epsilon=0.5, ppo_clip=0.2, steps=2, optimizer="rmsprop"
+    ),
     "controller_pool": played("controller_pool", batch=3, units=8, policies=2),
     "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
     "nao": played("nao", pool=4, tops=2, new=2, random=1, epochs=2),

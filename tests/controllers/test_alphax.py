@@ -38,7 +38,9 @@ def stubbed(space, **settings):
     return strategy
 
 
-@pytest.mark.parametrize("settings", [{"exploration": 0.15}, {"values": "raw", "exploration": 2.0}], ids=["ranked", "original"])
+@pytest.mark.parametrize(
+    "settings", [{"exploration": 0.15}, {"values": "raw", "exploration": 2.0}], ids=["ranked", "original"]
+)
 def test_without_predicted_rollouts_it_is_uct(settings):
     for seed in range(3):
         assert search(AlphaX(SPACE, seed, rollouts=0, **settings), 300) == search(UCT(SPACE, seed, **settings), 300)
@@ -51,7 +53,9 @@ def test_a_leaf_is_worth_the_mean_of_its_true_reward_and_of_k_predicted_ones(pla
     before = strategy.tree()["total"].sum()
     search(strategy, 1, lambda tokens: 0.75)
     tree = strategy.tree()
-    assert tree["total"].sum() - before == pytest.approx((0.75 + 0.25) / 2 * (1 + _depth(tree, len(tree["parent"]) - 1)))
+    assert tree["total"].sum() - before == pytest.approx(
+        (0.75 + 0.25) / 2 * (1 + _depth(tree, len(tree["parent"]) - 1))
+    )
 
 
 def _depth(tree, row):
@@ -63,7 +67,9 @@ def test_evaluated_rollouts_count_with_their_true_value():
     games = search(strategy, 5, lambda tokens: 0.75)
     keys = [strategy._space.key(tokens) for tokens in games]
     assert strategy._predict(games) == (keys, [0.75] * 5)
-    unknown = next(tokens for tokens in ((a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)) if tokens not in games)
+    unknown = next(
+        tokens for tokens in ((a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)) if tokens not in games
+    )
     assert strategy._predict([games[0], unknown]) == ([keys[0], strategy._space.key(unknown)], [0.75, 0.25])
 
 
@@ -145,7 +151,17 @@ def test_it_needs_fewer_queries_than_random_search():
     assert wilcoxon(ours, theirs, alternative="less").pvalue < 0.05
 
 
-@pytest.mark.parametrize("name, value", [("rollouts", -1), ("refit_every", 0), ("rollouts", True), ("planning", -1), ("meta_layers", ()), ("meta_layers", "64-x")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("rollouts", -1),
+        ("refit_every", 0),
+        ("rollouts", True),
+        ("planning", -1),
+        ("meta_layers", ()),
+        ("meta_layers", "64-x"),
+    ],
+)
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=name.removeprefix("meta_")):
         AlphaX(SPACE, 0, **{name: value})
@@ -184,7 +200,11 @@ class TestMetaDNN:
         assert losses == sorted(losses, reverse=True)
 
     def test_stored_and_restored_it_learns_on_to_the_same_bits(self):
-        one, two, (features, rewards) = MetaDNN((8, 8), 1e-2, 16, 3, 0), MetaDNN((8, 8), 1e-2, 16, 3, 1), self.examples()
+        one, two, (features, rewards) = (
+            MetaDNN((8, 8), 1e-2, 16, 3, 0),
+            MetaDNN((8, 8), 1e-2, 16, 3, 1),
+            self.examples(),
+        )
         one.fit(features, rewards)
         two.restore(one.state())
         for net in (one, two):

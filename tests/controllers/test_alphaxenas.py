@@ -73,7 +73,11 @@ def test_uniform_children_do_not_depend_on_rewards():
     """Their draws are uniform whatever the search prefers: their digits are spread alike under opposite rewards."""
     counts = []
     for sign in (1, -1):
-        outcomes = play(small(Digits(12), search_children=4, uniform_share=0.5), lambda p: 0.5 + sign * 0.01 * sum(p.tokens), steps=120)
+        outcomes = play(
+            small(Digits(12), search_children=4, uniform_share=0.5),
+            lambda p: 0.5 + sign * 0.01 * sum(p.tokens),
+            steps=120,
+        )
         drawn = [sum(o.proposal.tokens) / 12 for o in outcomes if o.proposal.keeps_weights]
         guided = [sum(o.proposal.tokens) / 12 for o in outcomes if not o.proposal.keeps_weights]
         counts.append((np.mean(drawn), np.mean(guided)))
@@ -137,7 +141,12 @@ def test_the_optimum_of_a_space_that_can_be_counted_out_is_found_early():
     [
         {"expansions": 12, "tree_renewal": 16, "warmup_iterations": 16, "prior": "lstm"},
         {"expansions": 1, "tree_renewal": 0, "warmup_iterations": 0, "prior": "uniform"},
-        {"expansions": 1, "tree_renewal": 1, "warmup_iterations": 0, "prior": "lstm"},  # divided by zero in the original
+        {
+            "expansions": 1,
+            "tree_renewal": 1,
+            "warmup_iterations": 0,
+            "prior": "lstm",
+        },  # divided by zero in the original
     ],
 )
 def test_the_originals_configurations_play(settings):
@@ -175,7 +184,9 @@ def test_old_values_are_scored_again_without_training_and_replaced():
     assert refreshed
     for outcome in refreshed:
         assert outcome.proposal.budget.epochs == 0
-    last = {controller._key(o.proposal.tokens): o.reward for o in outcomes if o.proposal.purpose in ("search", "refresh")}
+    last = {
+        controller._key(o.proposal.tokens): o.reward for o in outcomes if o.proposal.purpose in ("search", "refresh")
+    }
     for key, visits in controller._measured._visits.items():
         assert {visit.value for visit in visits} == {controller._replay.value(SEARCH, last[key])}
 
@@ -220,7 +231,10 @@ def test_it_beats_random_search_at_equal_trials():
     for seed in range(2):
         effects = np.random.default_rng(seed).normal(0, 0.012, len(space.vocabulary))
         scores = []
-        for controller in (AlphaXENAS(space, SEARCH, FINAL, seed=seed), make_controller("random", space, seed, SEARCH, FINAL, 6)):
+        for controller in (
+            AlphaXENAS(space, SEARCH, FINAL, seed=seed),
+            make_controller("random", space, seed, SEARCH, FINAL, 6),
+        ):
             noise = np.random.default_rng([seed, 1])
             outcomes = play(controller, lambda p: 0.7 + effects[list(p.tokens)].sum() + noise.normal(0, 0.01), steps=42)
             scores.append(np.mean([o.reward for o in outcomes[-12:]]))
@@ -230,9 +244,18 @@ def test_it_beats_random_search_at_equal_trials():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("expansions", 0), ("temperature", -1.0), ("prior", "lst"), ("tree_renewal", -1), ("dirichlet_weight", 1.5),
-     ("dirichlet_alpha", 0.0), ("refresh_after", -1), ("search_children", -1), ("exploration", -0.1)],
-)  # fmt: skip
+    [
+        ("expansions", 0),
+        ("temperature", -1.0),
+        ("prior", "lst"),
+        ("tree_renewal", -1),
+        ("dirichlet_weight", 1.5),
+        ("dirichlet_alpha", 0.0),
+        ("refresh_after", -1),
+        ("search_children", -1),
+        ("exploration", -0.1),
+    ],
+)
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         small(**{name: value})

@@ -54,7 +54,10 @@ def test_probabilities_of_all_games_sum_to_one():
 
 @pytest.mark.parametrize("name", SPACES)
 def test_it_learns_which_operation_pays(name):
-    policy, space = policy_of(name, learning_rate=0.03, skip_weight=0.0, baseline_decay=0.8, tanh_constant=2.5), SPACES[name]
+    policy, space = (
+        policy_of(name, learning_rate=0.03, skip_weight=0.0, baseline_decay=0.8, tanh_constant=2.5),
+        SPACES[name],
+    )
 
     def reward(tokens):
         return str(space.decode(tokens)).count("sep3x3") / (4 * space.blocks if name == "micro" else space.layers)
@@ -70,7 +73,9 @@ def test_it_learns_which_operation_pays(name):
 
 def test_it_learns_which_input_pays():
     space = MicroSpace(2, ("identity",))
-    policy = AttentionPolicy(space, 0, PolicySettings(units=8, learning_rate=0.03, baseline_decay=0.8, tanh_constant=2.5))
+    policy = AttentionPolicy(
+        space, 0, PolicySettings(units=8, learning_rate=0.03, baseline_decay=0.8, tanh_constant=2.5)
+    )
 
     def reward(tokens):
         return np.mean([source >= 2 for cell in space.decode(tokens).cells for row in cell.rows for source in row[:2]])
@@ -98,7 +103,9 @@ def test_the_skip_penalty_is_the_divergence_from_the_target():
     scores, target = np.array([[0.3, -0.7]], np.float32), 0.4
     *_, penalty = _several(tf.constant(scores), None, tf.constant([[0.5, 0.5]]), target)
     p = 1 / (1 + np.exp(-2 * scores))
-    assert penalty.numpy()[0] == pytest.approx((p * np.log(p / target) + (1 - p) * np.log((1 - p) / (1 - target))).sum(), rel=1e-5)
+    assert penalty.numpy()[0] == pytest.approx(
+        (p * np.log(p / target) + (1 - p) * np.log((1 - p) / (1 - target))).sum(), rel=1e-5
+    )
 
 
 def test_the_baseline_is_the_moving_average_of_the_rewards():
@@ -110,10 +117,16 @@ def test_the_baseline_is_the_moving_average_of_the_rewards():
 
 def test_temperature_and_tanh_constant_flatten():
     entropies = {}
-    for name, settings in {"flat": {"tanh_constant": 0.1}, "hot": {"temperature": 50.0}, "free": {"tanh_constant": 0.0, "temperature": 1e-4}}.items():
+    for name, settings in {
+        "flat": {"tanh_constant": 0.1},
+        "hot": {"temperature": 50.0},
+        "free": {"tanh_constant": 0.0, "temperature": 1e-4},
+    }.items():
         entropies[name] = policy_of("micro", **settings).sample(50).entropies.mean()
     uniform = sum(np.log(len(legal)) for legal in SPACES["micro"]._legal[:-1])
-    assert entropies["flat"] == pytest.approx(uniform, rel=1e-2) and entropies["hot"] == pytest.approx(uniform, rel=1e-2)
+    assert entropies["flat"] == pytest.approx(uniform, rel=1e-2) and entropies["hot"] == pytest.approx(
+        uniform, rel=1e-2
+    )
     assert entropies["free"] < 0.95 * uniform
 
 
@@ -146,9 +159,18 @@ def test_state_continues_bit_for_bit():
     assert one.baseline == other.baseline
 
 
-@pytest.mark.parametrize("name, value", [
-    ("units", 0), ("temperature", 0.0), ("tanh_constant", -1.0), ("learning_rate", 0.0), ("baseline_decay", 1.0), ("skip_target", 1.0), ("entropy_weight", -1.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("units", 0),
+        ("temperature", 0.0),
+        ("tanh_constant", -1.0),
+        ("learning_rate", 0.0),
+        ("baseline_decay", 1.0),
+        ("skip_target", 1.0),
+        ("entropy_weight", -1.0),
+    ],
+)
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         PolicySettings(**{name: value})

@@ -20,9 +20,19 @@ from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
 COMMON = {
-    "controllers", "seeds", "iterations", "trials", "max_minutes", "search_epochs", "search_fraction", "final_epochs", "final_fraction", "final_weights",
-    "search_children", "checkpoint_every",
-}  # fmt: skip
+    "controllers",
+    "seeds",
+    "iterations",
+    "trials",
+    "max_minutes",
+    "search_epochs",
+    "search_fraction",
+    "final_epochs",
+    "final_fraction",
+    "final_weights",
+    "search_children",
+    "checkpoint_every",
+}
 """Parameters of the search that every controller shares, and those of the coach."""
 
 
@@ -30,7 +40,9 @@ def test_the_names_are_those_of_the_parameter_and_all_have_a_name_for_people():
     assert set(CONTROLLERS) == set(config_groups.CONTROLLERS) <= set(NAMES)
 
 
-@pytest.mark.parametrize("name, near", [("guidde", "guided"), ("alphaxnas", "alphaxenas"), ("Evolution", "evolution"), ("zzz", None)])
+@pytest.mark.parametrize(
+    "name, near", [("guidde", "guided"), ("alphaxnas", "alphaxenas"), ("Evolution", "evolution"), ("zzz", None)]
+)
 def test_an_unknown_name_is_refused_with_all_names_and_the_nearest(name, near):
     with pytest.raises(ValueError) as caught:
         make_controller(name, SPACE, 0, Budget(1))
@@ -40,7 +52,10 @@ def test_an_unknown_name_is_refused_with_all_names_and_the_nearest(name, near):
 
 
 def test_an_unknown_setting_is_refused_with_all_settings_and_the_nearest():
-    with pytest.raises(ValueError, match=r"controller uct\. Expected exploration or values\. Received: 'exploraton'\. Did you mean 'exploration'\?"):
+    with pytest.raises(
+        ValueError,
+        match=r"controller uct\. Expected exploration or values\. Received: 'exploraton'\. Did you mean 'exploration'\?",
+    ):
         make_controller("uct", SPACE, 0, Budget(1), exploraton=1.0)
     with pytest.raises(ValueError, match=r"controller random\. Expected none\. Received: 'seed_of'$"):
         make_controller("random", SPACE, 0, Budget(1), seed_of=1)
@@ -55,7 +70,10 @@ def test_every_controller_plays_rounds_with_a_final_at_the_dearer_budget(name):
         proposals.append(controller.ask())
         controller.tell(Outcome(proposals[-1], 0.1 * sum(proposals[-1].tokens) % 1))
     assert [proposal.purpose for proposal in proposals[:4]] == ["search", "search", "search", "final"]
-    assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", Budget(1, 0.5)), ("final", Budget(3))}
+    assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {
+        ("search", Budget(1, 0.5)),
+        ("final", Budget(3)),
+    }
     assert all(SPACE.legal_actions(proposal.tokens) == () for proposal in proposals)
 
 
@@ -83,7 +101,14 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
     given = {}
     for setting, parameter in stages.CONTROLLER_PARAMETERS.get(name, {}).items():
         default = config_groups.FIELDS[parameter].default
-        other = {"prior": "uniform", "finals": "played", "uniform_share": 0.5, "policy_cell": "nascell", "policy_epsilon": 0.5, "nao_preset": "code"}.get(parameter)
+        other = {
+            "prior": "uniform",
+            "finals": "played",
+            "uniform_share": 0.5,
+            "policy_cell": "nascell",
+            "policy_epsilon": 0.5,
+            "nao_preset": "code",
+        }.get(parameter)
         given[setting] = parameter, other or (default / 2 if isinstance(default, float) and default else default + 1)
     received = {}
     monkeypatch.setattr(catalogue, "make_controller", lambda *arguments, **settings: received.update(settings))

@@ -1,4 +1,6 @@
-"""What controllers may not know: rewards that nobody paid for, the column that is only reported, outcomes before they predict them."""
+"""What controllers may not know: rewards that nobody paid for, the column that is only reported, outcomes before they
+predict them.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +19,32 @@ from tests.controllers.tabular import SPACE, reward
 
 QUICK = {
     "alphaxenas": {"expansions": 4, "lstm_units": 4, "lstm_steps": 2, "search_children": 3, "warmup_iterations": 1},
-    "alphax": {"refit_every": 8, "meta_layers": (8,), "meta_epochs": 2}, "guided": {"simulations": 12, "initial": 4},
-    "evolution": {"population": 5, "sample": 3}, "reinforce": {"batch": 5, "units": 8}, "controller_pool": {"batch": 5, "units": 8},
+    "alphax": {"refit_every": 8, "meta_layers": (8,), "meta_epochs": 2},
+    "guided": {"simulations": 12, "initial": 4},
+    "evolution": {"population": 5, "sample": 3},
+    "reinforce": {"batch": 5, "units": 8},
+    "controller_pool": {"batch": 5, "units": 8},
     "nao": {"pool": 8, "new": 4, "tops": 4, "random": 1, "epochs": 20},
-}  # fmt: skip
+}
 STEPS = 24
 
 
 def written(path, signals, reports):
     """A table of 81 codes with these columns."""
     codes = ("".join(code) for code in itertools.product("abc", repeat=4))
-    path.write_text("arch,valid,test\n" + "".join(f"{code},{signal:.6f},{report:.6f}\n" for code, signal, report in zip(codes, signals, reports)))
+    path.write_text(
+        "arch,valid,test\n"
+        + "".join(f"{code},{signal:.6f},{report:.6f}\n" for code, signal, report in zip(codes, signals, reports))
+    )
     return read_table(path, "arch", "valid", report="test")
 
 
 def played(name, table):
     """Rows that a controller asks a table for, and the report of each, which the evaluator tells among the metrics."""
-    controller, evaluator = make_controller(name, table.space, 0, Budget(1), **QUICK.get(name, {})), TableEvaluator(table)
+    controller, evaluator = (
+        make_controller(name, table.space, 0, Budget(1), **QUICK.get(name, {})),
+        TableEvaluator(table),
+    )
     rows, reports = [], []
     for _ in range(STEPS):
         outcome = evaluator.evaluate(controller.ask())

@@ -56,8 +56,14 @@ def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
         tokens = search.suggest()
         search.observe(tokens, reward(tokens))
     search._fit()
-    games = [SPACE.encode(SPACE.parse(f"{number // 5**5 % 5}{number // 5**4 % 5}{number // 125 % 5}{number // 25 % 5}{number // 5 % 5}{number % 5}"))
-             for number in range(SPACE.size())]
+    games = [
+        SPACE.encode(
+            SPACE.parse(
+                f"{number // 5**5 % 5}{number // 5**4 % 5}{number // 125 % 5}{number // 25 % 5}{number // 5 % 5}{number % 5}"
+            )
+        )
+        for number in range(SPACE.size())
+    ]
     games = [tokens for tokens in games if search._ledger.key(tokens) not in search._ledger]
     bounds = search._bounds(games, np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games]))
     planned = games.index(search._planned())
@@ -146,7 +152,15 @@ def test_the_transform_is_monotone_and_can_be_undone():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("surrogate", "oracle"), ("plan", "guess"), ("prior", "lstm"), ("uncertainty", -1), ("simulations", 0), ("initial", 1)]
+    ("name", "value"),
+    [
+        ("surrogate", "oracle"),
+        ("plan", "guess"),
+        ("prior", "lstm"),
+        ("uncertainty", -1),
+        ("simulations", 0),
+        ("initial", 1),
+    ],
 )
 def test_impossible_settings_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):

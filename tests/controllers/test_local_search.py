@@ -21,7 +21,8 @@ def test_it_never_leaves_a_better_neighbour_unseen(first):
         tokens = strategy.suggest()
         if strategy.diagnostics()["local/optima"] > before["counters"][1]:
             left += 1
-            # Known neighbours are looked at and gone to within one call: the last centre is the last known one it reached.
+            # Known neighbours are looked at and gone to within one call: the last centre is the last known one it
+            # reached.
             centre = _climb(tuple(before["centre"][0]), seen)
             assert all(other in seen and reward(other) <= reward(centre) for other in SPACE.neighbours(centre))
         seen.add(tokens)

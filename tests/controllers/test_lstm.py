@@ -90,7 +90,9 @@ def test_inference_and_training_are_one_function():
     total, weight = 0.0, 0.0
     for row in range(8):
         tokens = tuple(examples.tokens[row])
-        _, values = network.predict([tokens[:n] for n in range(LENGTH + 1)], np.tile(examples.context[row], (LENGTH + 1, 1)))
+        _, values = network.predict(
+            [tokens[:n] for n in range(LENGTH + 1)], np.tile(examples.context[row], (LENGTH + 1, 1))
+        )
         ramp = (np.arange(LENGTH + 1) / LENGTH) ** 4
         total += (ramp * (values - examples.values[row]) ** 2).sum()
         weight += ramp.sum()
@@ -144,6 +146,8 @@ def test_impossible_settings_are_refused(name):
 
 def test_a_search_with_an_lstm_says_nothing_while_tensorflow_starts():
     code = "from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM; PolicyValueLSTM(4, 3, units=2)"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {"PYTHONPATH": str(PROJECT_ROOT)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {
+        "PYTHONPATH": str(PROJECT_ROOT)
+    }
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == done.stderr == ""

@@ -24,7 +24,12 @@ def reward(tokens):
     """Convolutions are good, and so is depth; a little chance, so that no two are alike."""
     cell = SPACE.decode(tokens)
     chance = int.from_bytes(hashlib.sha256(SPACE.key(cell).encode()).digest()[:4], "big") / 2**32
-    return 0.5 + 0.05 * sum(name == "conv3x3" for row in cell.rows for name in row[2:4]) + 0.02 * sum(row[0] + row[1] for row in cell.rows) / 6 + 0.01 * chance
+    return (
+        0.5
+        + 0.05 * sum(name == "conv3x3" for row in cell.rows for name in row[2:4])
+        + 0.02 * sum(row[0] + row[1] for row in cell.rows) / 6
+        + 0.01 * chance
+    )
 
 
 def play(strategy, steps, rate=reward):
@@ -75,7 +80,9 @@ class TestPool:
 
         starts = []
         walk = module.walk
-        monkeypatch.setattr(module, "walk", lambda model, games, *others: starts.append(list(games)) or walk(model, games, *others))
+        monkeypatch.setattr(
+            module, "walk", lambda model, games, *others: starts.append(list(games)) or walk(model, games, *others)
+        )
         strategy = NAO(SPACE, 1, **QUICK)
         rated = {tokens: reward(tokens) for tokens in play(strategy, 10)}
         play(strategy, 1)
@@ -139,7 +146,13 @@ class TestHeldOut:
         play(strategy, 1)
         numbers = strategy.diagnostics()
         assert 0 <= numbers["nao/pairwise_accuracy"] <= 1 and 0 <= numbers["nao/hamming"] <= SPACE.max_length
-        assert {"nao/exact", "nao/found", "nao/step", "nao/squared_error", "nao/cross_entropy"} <= numbers.keys() and numbers["nao/held_out"] == 3
+        assert {
+            "nao/exact",
+            "nao/found",
+            "nao/step",
+            "nao/squared_error",
+            "nao/cross_entropy",
+        } <= numbers.keys() and numbers["nao/held_out"] == 3
         assert "held-out pairs" in strategy.beliefs()
 
     def test_measures_say_what_they_should(self):
@@ -158,7 +171,12 @@ class TestHeldOut:
         keys = [space.key(space.decode(game)) for game in games]
         model = NAOModel(space, settings.network)
         quality = fit_and_measure(model, keys, games, targets, settings, np.random.default_rng(1))
-        assert quality.count == 45 and quality.pairwise_accuracy > 0.8 and quality.rank_correlation > 0.7 and quality.hamming < 1.5
+        assert (
+            quality.count == 45
+            and quality.pairwise_accuracy > 0.8
+            and quality.rank_correlation > 0.7
+            and quality.hamming < 1.5
+        )
         untrained = measured(NAOModel(space, settings.network, seed=1), games, targets)
         assert abs(untrained.rank_correlation) < 0.7 and untrained.hamming > 2 and untrained.exact < 0.1
 
@@ -213,7 +231,9 @@ class TestWalk:
         model.fit(games, laid_out([sum(token == 3 for token in game) for game in games], "ranks"), 60, 32)
         way = path(model, games[0], settings, (0.1, 0.2))
         assert way.steps.tolist() == [0.0, 0.1, 0.2] and np.all(np.diff(way.scores) > 0)
-        assert way.scores[0] == pytest.approx(model.predict([games[0]])[0]) and len(way.games) == len(way.read_again) == 3
+        assert (
+            way.scores[0] == pytest.approx(model.predict([games[0]])[0]) and len(way.games) == len(way.read_again) == 3
+        )
 
 
 class TestRounds:
@@ -230,7 +250,12 @@ class TestRounds:
 
     def test_the_optimum_is_found_in_a_fraction_of_the_queries_of_random_search(self):
         found = []
-        for strategy in (NAO(tabular.SPACE, 0), NAO(tabular.SPACE, 1), RandomSearch(tabular.SPACE, 0), RandomSearch(tabular.SPACE, 1)):
+        for strategy in (
+            NAO(tabular.SPACE, 0),
+            NAO(tabular.SPACE, 1),
+            RandomSearch(tabular.SPACE, 0),
+            RandomSearch(tabular.SPACE, 1),
+        ):
             found.append(tabular.queries(strategy))
         assert sum(found[:2]) * 2 < sum(found[2:])
 
@@ -249,11 +274,26 @@ class TestRounds:
 class TestSettings:
     def test_presets_have_the_constants_of_paper_and_code(self):
         paper, code = PRESETS["paper"], PRESETS["code"]
-        assert (paper.network.embedding, paper.network.units, paper.network.trade_off, paper.steps[0], paper.epochs) == (32, 96, 0.9, 10.0, 1000)
+        assert (
+            paper.network.embedding,
+            paper.network.units,
+            paper.network.trade_off,
+            paper.steps[0],
+            paper.epochs,
+        ) == (32, 96, 0.9, 10.0, 1000)
         assert (paper.pool, paper.tops, paper.new, paper.memory) == (600, 200, 200, "all")
         assert (code.pool, code.tops, code.new, code.random, code.batch_size) == (1000, 100, 500, 50, 100)
-        assert (code.network.embedding, code.network.layers, code.network.trade_off, code.network.dropout) == (48, (100, 100, 100), 0.8, 0.1)
-        assert code.steps == tuple(map(float, range(1, 102))) and code.network.gradient_clip == 5.0 and code.network.weight_decay == 1e-4
+        assert (code.network.embedding, code.network.layers, code.network.trade_off, code.network.dropout) == (
+            48,
+            (100, 100, 100),
+            0.8,
+            0.1,
+        )
+        assert (
+            code.steps == tuple(map(float, range(1, 102)))
+            and code.network.gradient_clip == 5.0
+            and code.network.weight_decay == 1e-4
+        )
 
     def test_values_replace_those_of_the_preset(self):
         assert settings_of("code", new=20) == replace(PRESETS["code"], new=20)
@@ -263,15 +303,33 @@ class TestSettings:
 
     @pytest.mark.parametrize(
         "values, word",
-        [({"pool": 3}, "pool"), ({"tops": 33}, "tops"), ({"new": -1}, "new"), ({"random": 30}, "random"), ({"epochs": -1}, "epochs"), ({"preset": "papr"}, "preset")],
+        [
+            ({"pool": 3}, "pool"),
+            ({"tops": 33}, "tops"),
+            ({"new": -1}, "new"),
+            ({"random": 30}, "random"),
+            ({"epochs": -1}, "epochs"),
+            ({"preset": "papr"}, "preset"),
+        ],
     )
     def test_impossible_values_are_refused_by_name(self, values, word):
         with pytest.raises(ValueError, match=f"`{word}`"):
             NAO(SPACE, 0, **values)
 
-    @pytest.mark.parametrize("values", [
-        {"steps": ()}, {"steps": (2.0, 1.0)}, {"choose": "best"}, {"memory": "none"}, {"targets": "raw"}, {"held_out": 0.0}, {"variants": 0}, {"samples": -1}, {"batch_size": 0},
-    ])
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"steps": ()},
+            {"steps": (2.0, 1.0)},
+            {"choose": "best"},
+            {"memory": "none"},
+            {"targets": "raw"},
+            {"held_out": 0.0},
+            {"variants": 0},
+            {"samples": -1},
+            {"batch_size": 0},
+        ],
+    )
     def test_impossible_constants_are_refused_by_name(self, values):
         with pytest.raises(ValueError, match=f"`{next(iter(values))}`"):
             NAOSettings(**values)

@@ -46,7 +46,14 @@ def test_games_are_drawn_with_the_decoders_own_probabilities():
     arrays = model._games.arrays(drawn[:1])
     formulas, tf = network._Network(len(space.vocabulary), space.max_length, SMALL), network.tf
     inside = formulas._inside(arrays.lengths)
-    logits = formulas._written(formulas._named(tf.constant(model._weights)), arrays.tokens, tf.constant(place.outputs), inside, place.embeddings, None)
+    logits = formulas._written(
+        formulas._named(tf.constant(model._weights)),
+        arrays.tokens,
+        tf.constant(place.outputs),
+        inside,
+        place.embeddings,
+        None,
+    )
     expected = tf.nn.softmax(tf.where(arrays.legal, logits, -1e9)).numpy()[0, 0]
     shares = np.bincount([tokens[0] for tokens in drawn], minlength=len(space.vocabulary)) / len(drawn)
     np.testing.assert_allclose(shares, expected, atol=0.03)
@@ -80,9 +87,13 @@ def test_a_game_of_few_moves_is_read_as_if_there_were_no_longer_ones():
     junk = arrays.tokens.copy()
     junk[0, arrays.lengths[0] :] = 3
     assert arrays.lengths[0] < space.max_length
-    one, other = (model._graphs.encode(model._weights, tokens, arrays.lengths).numpy() for tokens in (arrays.tokens, junk))
+    one, other = (
+        model._graphs.encode(model._weights, tokens, arrays.lengths).numpy() for tokens in (arrays.tokens, junk)
+    )
     np.testing.assert_array_equal(one, other)
-    assert np.all(one[0, arrays.lengths[0] :] == 0) and np.allclose(np.linalg.norm(one[0, : arrays.lengths[0]], axis=1), 1, atol=1e-5)
+    assert np.all(one[0, arrays.lengths[0] :] == 0) and np.allclose(
+        np.linalg.norm(one[0, : arrays.lengths[0]], axis=1), 1, atol=1e-5
+    )
 
 
 def test_the_learning_rate_changes_evenly_from_the_first_to_the_last_step():
@@ -130,9 +141,18 @@ def test_the_step_of_the_decoder_is_the_one_that_was_trained():
     kernel, bias = rng.normal(size=(11, 20)).astype(np.float32), rng.normal(size=20).astype(np.float32)
     none = tf.zeros([5])
     expected = tf.raw_ops.BlockLSTMV2(
-        seq_len_max=tf.constant(3, tf.int64), x=inputs, cs_prev=start, h_prev=start, w=kernel, wci=none, wcf=none, wco=none, b=bias,
-        cell_clip=0.0, use_peephole=False,
-    ).h.numpy()  # fmt: skip
+        seq_len_max=tf.constant(3, tf.int64),
+        x=inputs,
+        cs_prev=start,
+        h_prev=start,
+        w=kernel,
+        wci=none,
+        wcf=none,
+        wco=none,
+        b=bias,
+        cell_clip=0.0,
+        use_peephole=False,
+    ).h.numpy()
     state = cell = start
     for place in range(3):
         state, cell = _lstm_step(inputs[place], state, cell, kernel, bias)
@@ -159,7 +179,11 @@ def test_functions_are_traced_once_for_all_searches_in_a_space():
         model.fit(games[:count], np.linspace(0, 1, count), seed + 1, 4 + seed)
         model.predict(games[:count])
     assert model._graphs.train.experimental_get_tracing_count() == 1
-    assert model._graphs.encode.experimental_get_tracing_count() == model._graphs.score.experimental_get_tracing_count() == 1
+    assert (
+        model._graphs.encode.experimental_get_tracing_count()
+        == model._graphs.score.experimental_get_tracing_count()
+        == 1
+    )
 
 
 class TestDefectsOfTheSeed:
@@ -179,7 +203,14 @@ class TestDefectsOfTheSeed:
         targets = np.linspace(0, 1, 12)
         model.fit(games, targets, 20, 12)
         # One array of tokens is all that the network gets: encoder input, decoder input and target are cut from it.
-        assert sum(array.shape == seen["tokens"].shape and array.dtype == np.int32 for array in seen.values() if isinstance(array, np.ndarray)) == 1
+        assert (
+            sum(
+                array.shape == seen["tokens"].shape and array.dtype == np.int32
+                for array in seen.values()
+                if isinstance(array, np.ndarray)
+            )
+            == 1
+        )
         keys = {CELLS.key(CELLS.decode(game)): target for game, target in zip(games, targets)}
         used = {tuple(seen["tokens"][row].tolist()) for row in seen["rows"].ravel()}
         assert len(used) > 2 * len(games), "variants are really drawn"
@@ -231,19 +262,27 @@ class TestDefectsOfTheSeed:
             np.testing.assert_array_equal(*scores)
             first_steps[dropout] = model.fit(games, targets, 1, 12)[0, 0]
             if dropout:
-                numbers = [model._graphs.train(*_arguments(model, games, targets, seed))[2].numpy()[0, 0] for seed in (1, 2)]
+                numbers = [
+                    model._graphs.train(*_arguments(model, games, targets, seed))[2].numpy()[0, 0] for seed in (1, 2)
+                ]
                 assert numbers[0] != numbers[1], "another seed, another mask"
             else:
                 untrained = np.mean((scores[0] - targets) ** 2)
-                assert first_steps[dropout] == pytest.approx(untrained, rel=1e-4), "without dropout the first loss is that of inference"
+                assert first_steps[dropout] == pytest.approx(untrained, rel=1e-4), (
+                    "without dropout the first loss is that of inference"
+                )
         assert first_steps[0.0] != first_steps[0.5]
 
     def test_nao6_dropout_of_the_predictor_alone_acts(self):
         formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, replace(SMALL, dropout=0.5, layers=(6,)))
         model = NAOModel(CELLS, formulas.settings)
         embedding = model.encode(games_of(CELLS, 8)).embeddings
-        named = network.unpacked(network.tf.constant(model._weights), formulas.vocabulary, formulas.length, formulas.settings)
-        still, dropped = (formulas._predicted(named, embedding, seed).numpy() for seed in (None, network.tf.constant([1, 2])))
+        named = network.unpacked(
+            network.tf.constant(model._weights), formulas.vocabulary, formulas.length, formulas.settings
+        )
+        still, dropped = (
+            formulas._predicted(named, embedding, seed).numpy() for seed in (None, network.tf.constant([1, 2]))
+        )
         assert np.all(still != dropped)
 
     @pytest.mark.parametrize("bound", [0.001, 0.1])
@@ -254,15 +293,28 @@ class TestDefectsOfTheSeed:
         gradient, norm = network.clipped(network.tf.constant([3.0, -4.0]), 10.0)
         np.testing.assert_allclose(gradient, [3.0, -4.0])
         games = games_of(CELLS, 12)
-        free, held = (NAOModel(CELLS, replace(SMALL, gradient_clip=limit)).fit(games, np.linspace(0, 1, 12), 4, 6)[:, 2] for limit in (1e9, bound))
+        free, held = (
+            NAOModel(CELLS, replace(SMALL, gradient_clip=limit)).fit(games, np.linspace(0, 1, 12), 4, 6)[:, 2]
+            for limit in (1e9, bound)
+        )
         assert free.max() > bound and held.max() <= bound * 1.001
 
 
 def _arguments(model, games, targets, seed):
     arrays = model._games.arrays(games)
     rows = np.arange(len(games), dtype=np.int32)[None]
-    return (model._weights, model._moments, np.int32(0), arrays.tokens, arrays.lengths, np.asarray(targets, np.float32), arrays.legal, rows,
-            np.float32([model.settings.learning_rate]), np.array([0, seed], np.int32))  # fmt: skip
+    return (
+        model._weights,
+        model._moments,
+        np.int32(0),
+        arrays.tokens,
+        arrays.lengths,
+        np.asarray(targets, np.float32),
+        arrays.legal,
+        rows,
+        np.float32([model.settings.learning_rate]),
+        np.array([0, seed], np.int32),
+    )
 
 
 class TestSymmetries:
@@ -272,7 +324,9 @@ class TestSymmetries:
         found = games.variants(games_of(ADDING, 1)[0], 8)
         assert len(found) > 1 and len(set(found)) == len(found)
         assert len({ADDING.key(ADDING.decode(tokens)) for tokens in found}) == 1
-        assert any(one[0:2] == other[1::-1] and one[2:4] == other[3:1:-1] for one in found for other in found if one != other)
+        assert any(
+            one[0:2] == other[1::-1] and one[2:4] == other[3:1:-1] for one in found for other in found if one != other
+        )
 
     @pytest.mark.parametrize("name", SPACES)
     def test_variants_are_complete_games_of_the_same_key_in_every_space(self, name):
@@ -280,7 +334,9 @@ class TestSymmetries:
         games = Games(space)
         for tokens in games_of(space, 5):
             for other in games.variants(tokens, 6):
-                assert space.legal_actions(other) == () and space.key(space.decode(other)) == space.key(space.decode(tokens))
+                assert space.legal_actions(other) == () and space.key(space.decode(other)) == space.key(
+                    space.decode(tokens)
+                )
 
     def test_a_space_whose_games_all_differ_has_none(self):
         games = Games(NASBench201())
@@ -298,7 +354,16 @@ class TestSymmetries:
 
 @pytest.mark.parametrize(
     "name, value",
-    [("units", 0), ("dropout", 1.0), ("trade_off", 1.5), ("learning_rate", 0.0), ("gradient_clip", 0.0), ("layers", (3, 0)), ("weight_decay", -1.0), ("embedding", 0)],
+    [
+        ("units", 0),
+        ("dropout", 1.0),
+        ("trade_off", 1.5),
+        ("learning_rate", 0.0),
+        ("gradient_clip", 0.0),
+        ("layers", (3, 0)),
+        ("weight_decay", -1.0),
+        ("embedding", 0),
+    ],
 )
 def test_impossible_settings_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):

@@ -23,7 +23,10 @@ def test_a_foreign_outcome_of_the_same_number_is_refused_and_the_proposal_still_
 def test_restored_proposals_are_the_same_and_numbers_go_on():
     first, second = Outstanding(), Outstanding()
     taken = first.propose((3,), Budget(0, 0.25), "refresh")
-    waiting = [first.propose((1, 2), Budget(1, 0.5), "search", keeps_weights=False), first.propose((4,), Budget(3), "final")]
+    waiting = [
+        first.propose((1, 2), Budget(1, 0.5), "search", keeps_weights=False),
+        first.propose((4,), Budget(3), "final"),
+    ]
     first.take(Outcome(taken, 0.1))
     second.restore(first.state())
     assert list(second) == waiting

@@ -1,4 +1,6 @@
-"""The recurrent policy: its cells against their published equations, its derivative against differences, its probabilities."""
+"""The recurrent policy: its cells against their published equations, its derivative against differences, its
+probabilities.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +42,21 @@ def test_nascell_is_the_published_cell():
         x, m, c = rng.normal(0, 1.5, 8), rng.normal(0, 1.5, 8), rng.normal()
         gate = lambda value: 1 / (1 + math.exp(-value))  # noqa: E731
         leaves = [
-            gate(x[0] + m[0]), max(x[1] + m[1], 0), gate(x[2] + m[2]), max(x[3] * m[3], 0),
-            math.tanh(x[4] + m[4]), gate(x[5] + m[5]), math.tanh(x[6] + m[6]), gate(x[7] + m[7]),
-        ]  # fmt: skip
+            gate(x[0] + m[0]),
+            max(x[1] + m[1], 0),
+            gate(x[2] + m[2]),
+            max(x[3] * m[3], 0),
+            math.tanh(x[4] + m[4]),
+            gate(x[5] + m[5]),
+            math.tanh(x[6] + m[6]),
+            gate(x[7] + m[7]),
+        ]
         first = math.tanh(math.tanh(leaves[0] * leaves[1]) + c)
-        second, third, fourth = math.tanh(leaves[2] + leaves[3]), math.tanh(leaves[4] * leaves[5]), gate(leaves[6] + leaves[7])
+        second, third, fourth = (
+            math.tanh(leaves[2] + leaves[3]),
+            math.tanh(leaves[4] * leaves[5]),
+            gate(leaves[6] + leaves[7]),
+        )
         output, memory, _ = nas_forward(x[None], m[None], np.array([[c]]))
         assert memory[0, 0] == pytest.approx(first * second, abs=1e-12)
         assert output[0, 0] == pytest.approx(math.tanh(first * second * math.tanh(third + fourth)), abs=1e-12)
@@ -66,7 +78,9 @@ def test_lstm_is_that_of_keras():
 
 @CELL_NAMES
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("settings", [{}, {"temperature": 1.7, "tanh_constant": 2.5}], ids=["plain", "temperature and tanh"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"temperature": 1.7, "tanh_constant": 2.5}], ids=["plain", "temperature and tanh"]
+)
 def test_the_gradient_is_that_of_the_loss(cell, layers, settings):
     policy, rng = network(cell, layers, **settings), np.random.default_rng(2)
     games = [drawn.tokens for drawn in policy.sample(rng, legal_actions, 6, [0, 0, 1, 0, 1, 0])]
@@ -124,12 +138,15 @@ def test_uniform_draws_take_every_legal_token_alike_and_know_both_probabilities(
 @CELL_NAMES
 def test_what_was_chosen_before_changes_what_is_chosen_now(cell):
     policy = network(cell, spread=0.8)
-    conditional = [np.diff(policy.log_probability([(first, 3), (first, 1, 0, 0)], legal_actions))[0] for first in (0, 1, 2)]
+    conditional = [
+        np.diff(policy.log_probability([(first, 3), (first, 1, 0, 0)], legal_actions))[0] for first in (0, 1, 2)
+    ]
     assert np.ptp(conditional) > 0.1
 
 
 def test_a_higher_temperature_is_flatter_and_the_tanh_constant_bounds_the_odds():
     """F19."""
+
     def entropy(**settings):
         policy, games = network(spread=2.0, **settings), all_games()
         logs = policy.log_probability(games, legal_actions)
@@ -141,7 +158,10 @@ def test_a_higher_temperature_is_flatter_and_the_tanh_constant_bounds_the_odds()
     logs = policy.log_probability([(first, 3) for first in range(3)] + [(3,)], legal_actions)
     # Two legal second tokens: at least exp(-2) / (1 + exp(-2)) of the probability goes to either.
     firsts = np.array([policy.log_probability([(first, 3)], legal_actions)[0] for first in range(3)])
-    assert firsts.min() >= math.log(math.exp(-2) / 4) + math.log(math.exp(-2) / (1 + math.exp(-2))) and np.isfinite(logs).all()
+    assert (
+        firsts.min() >= math.log(math.exp(-2) / 4) + math.log(math.exp(-2) / (1 + math.exp(-2)))
+        and np.isfinite(logs).all()
+    )
     assert network(spread=20.0).log_probability([(first, 3) for first in range(3)], legal_actions).min() < firsts.min()
 
 
@@ -157,7 +177,10 @@ def test_an_illegal_game_is_refused():
         network().log_probability([(3,), (0, 2, 1)], legal_actions)
 
 
-@pytest.mark.parametrize("name, value", [("cell", "gru"), ("units", 0), ("units", True), ("layers", 1.5), ("temperature", 0.0), ("tanh_constant", -1.0)])
+@pytest.mark.parametrize(
+    "name, value",
+    [("cell", "gru"), ("units", 0), ("units", True), ("layers", 1.5), ("temperature", 0.0), ("tanh_constant", -1.0)],
+)
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`. Expected"):
         PolicyNetwork(VOCABULARY, LENGTH, **{name: value})

@@ -18,7 +18,9 @@ def legal_actions(tokens):
 
 
 def learner(seed=0, cell="lstm", **learning):
-    return PolicyLearner(PolicyNetwork(3, 2, cell, 8, seed=seed), legal_actions, Learning(**{"learning_rate": 0.01, **learning}))
+    return PolicyLearner(
+        PolicyNetwork(3, 2, cell, 8, seed=seed), legal_actions, Learning(**{"learning_rate": 0.01, **learning})
+    )
 
 
 def probabilities(found):
@@ -44,7 +46,9 @@ def test_the_better_the_accuracy_the_larger_the_step_towards_a_game():
 
 
 def test_the_step_does_not_depend_on_the_number_of_an_option():
-    """TIT-3: labels of index + 1 made the third option count three times. Here the gradient of the logits is p - 1 for each."""
+    """TIT-3: labels of index + 1 made the third option count three times. Here the gradient of the logits is p - 1 for
+    each.
+    """
     found = learner()
     found.network.parameters[...] = 0.0
     gradients = [found.network.gradient([(token, token)], legal_actions, np.ones(1))[0] for token in range(3)]
@@ -54,13 +58,18 @@ def test_the_step_does_not_depend_on_the_number_of_an_option():
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_every_decision_of_a_game_is_credited_with_its_reward(place):
-    """TIT-4: the discounted return of all but one decision was dropped. Accuracy comes at the end and counts for all, undiscounted."""
+    """TIT-4: the discounted return of all but one decision was dropped. Accuracy comes at the end and counts for all,
+    undiscounted.
+    """
     found = learner()
     found.baseline.add(np.array([0.4, 0.6]))
     before = probabilities(found).reshape(3, 3)
     found.update([(1, 1)], [0.9], [math.log(before[1, 1])])
     after = probabilities(found).reshape(3, 3)
-    gains = [after.sum(axis=1)[1] / before.sum(axis=1)[1], (after[1, 1] / after[1].sum()) / (before[1, 1] / before[1].sum())]
+    gains = [
+        after.sum(axis=1)[1] / before.sum(axis=1)[1],
+        (after[1, 1] / after[1].sum()) / (before[1, 1] / before[1].sum()),
+    ]
     assert gains[place] > 1.01
     gradient = found.network.gradient([(1, 1)], legal_actions, np.ones(1))[0]
     heads = found.network._views(gradient)["head_bias"]
@@ -82,7 +91,9 @@ def test_weight_decay_shrinks_weights_whatever_the_reward(optimizer):
 
 
 def test_every_weight_that_the_policy_reads_learns_and_there_is_no_second_copy():
-    """WAL-5: drawing used one bias, training another. Drawing and scoring read the same vector that the optimiser changes."""
+    """WAL-5: drawing used one bias, training another. Drawing and scoring read the same vector that the optimiser
+    changes.
+    """
     found = learner(cell="nascell")
     views = found.network._weights
     assert all(np.shares_memory(view, found.network.parameters) for view in views.values())
@@ -96,12 +107,17 @@ def test_every_weight_that_the_policy_reads_learns_and_there_is_no_second_copy()
     found.network._weights["head_bias"][0] += [5.0, 0.0, -5.0]
     again = found.network.sample(np.random.default_rng(0), legal_actions, 200)
     assert np.mean([each.tokens[0] == 0 for each in again]) > 0.9
-    np.testing.assert_allclose(found.network.log_probability([each.tokens for each in again], legal_actions), [each.log_policy for each in again])
+    np.testing.assert_allclose(
+        found.network.log_probability([each.tokens for each in again], legal_actions),
+        [each.log_policy for each in again],
+    )
 
 
 def test_clipping_clips():
     gradient = np.array([3.0, 4.0])
-    assert np.linalg.norm(clipped(gradient, 1.0)) == pytest.approx(1.0) and clipped(gradient, 1.0)[0] / clipped(gradient, 1.0)[1] == pytest.approx(0.75)
+    assert np.linalg.norm(clipped(gradient, 1.0)) == pytest.approx(1.0) and clipped(gradient, 1.0)[0] / clipped(
+        gradient, 1.0
+    )[1] == pytest.approx(0.75)
     assert clipped(gradient, 5.5) is gradient and clipped(gradient, 0.0) is gradient
 
 
@@ -111,7 +127,9 @@ def test_the_optimiser_gets_the_clipped_gradient(optimizer):
         found = learner(optimizer=optimizer, gradient_clip=bound)
         found.baseline.add(np.array([0.4, 0.41]))
         found.update([GAMES[4]], [0.9], [math.log(1 / 9)])
-        return found.numbers["gradient_norm"], found.state()["second"].sum() / (1 - {"adam": 0.999, "rmsprop": 0.9}[optimizer])
+        return found.numbers["gradient_norm"], found.state()["second"].sum() / (
+            1 - {"adam": 0.999, "rmsprop": 0.9}[optimizer]
+        )
 
     norm, free = second_moments(0.0)
     assert norm > 1 and free == pytest.approx(norm**2)
@@ -148,7 +166,11 @@ def test_the_entropy_bonus_flattens():
         found, rng = learner(entropy=bonus, learning_rate=0.1), np.random.default_rng(0)
         for _ in range(60):
             drawn = found.network.sample(rng, legal_actions, 8)
-            found.update([each.tokens for each in drawn], [float(each.tokens == (2, 1)) for each in drawn], [each.log_policy for each in drawn])
+            found.update(
+                [each.tokens for each in drawn],
+                [float(each.tokens == (2, 1)) for each in drawn],
+                [each.log_policy for each in drawn],
+            )
         entropies.append(found.network.evaluate(GAMES, legal_actions).entropies.mean())
     assert entropies[0] < 0.6 * entropies[1]
 
@@ -160,7 +182,11 @@ def test_uniform_draws_are_weighted_so_that_they_bias_nothing():
     policy, advantages, epsilon = probabilities(found), np.arange(9) / 9 - 0.3, 0.4
     mixture = (1 - epsilon) * policy + epsilon / 9
     expected = found.network.gradient(GAMES, legal_actions, policy * advantages)[0]
-    weighted = sum(mixture[i] * found.network.gradient([GAMES[i]], legal_actions, np.array([policy[i] / mixture[i] * advantages[i]]))[0] for i in range(9))
+    weighted = sum(
+        mixture[i]
+        * found.network.gradient([GAMES[i]], legal_actions, np.array([policy[i] / mixture[i] * advantages[i]]))[0]
+        for i in range(9)
+    )
     np.testing.assert_allclose(weighted, expected, atol=1e-12)
     assert (policy / mixture).max() <= 1 / (1 - epsilon)
 
@@ -183,7 +209,11 @@ def test_reinforce_finds_the_one_rewarded_game():
         found, rng = learner(cell=cell, learning_rate=0.1), np.random.default_rng(0)
         for _ in range(80):
             drawn = found.network.sample(rng, legal_actions, 8)
-            found.update([each.tokens for each in drawn], [float(each.tokens == (2, 1)) for each in drawn], [each.log_policy for each in drawn])
+            found.update(
+                [each.tokens for each in drawn],
+                [float(each.tokens == (2, 1)) for each in drawn],
+                [each.log_policy for each in drawn],
+            )
         assert probabilities(found)[GAMES.index((2, 1))] > 0.7
 
 
@@ -207,10 +237,20 @@ def test_a_restored_learner_goes_on_bit_for_bit():
             assert (one.network.parameters == other.network.parameters).all() and one.numbers == other.numbers
 
 
-@pytest.mark.parametrize("name, value", [
-    ("learning_rate", 0.0), ("optimizer", "sgd"), ("gradient_clip", -1.0), ("weight_decay", -0.1), ("entropy", -0.1), ("baseline_decay", 1.0),
-    ("advantage_clip", -1.0), ("ppo_clip", -0.1), ("steps", 0),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("learning_rate", 0.0),
+        ("optimizer", "sgd"),
+        ("gradient_clip", -1.0),
+        ("weight_decay", -0.1),
+        ("entropy", -0.1),
+        ("baseline_decay", 1.0),
+        ("advantage_clip", -1.0),
+        ("ppo_clip", -0.1),
+        ("steps", 0),
+    ],
+)
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`. Expected"):
         Learning(**{"learning_rate": 0.1, name: value})

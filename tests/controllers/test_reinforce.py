@@ -1,4 +1,6 @@
-"""Search by policy gradient: what is drawn, what is answered from memory, when a policy has collapsed and what comes of it."""
+"""Search by policy gradient: what is drawn, what is answered from memory, when a policy has collapsed and what comes of
+it.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,11 @@ def test_collapse_is_noticed_and_shown():
     fallen_numbers, alive_numbers = fallen.diagnostics(), alive.diagnostics()
     assert fallen_numbers["policy/fewest_unique"] < 20 < alive_numbers["policy/fewest_unique"] <= WINDOW
     assert fallen_numbers["policy/entropy"] < 0.1 < alive_numbers["policy/entropy"]
-    assert fallen_numbers["policy/restarts"] == 0 and "collapsed" in fallen.beliefs() and "collapsed" not in alive.beliefs()
+    assert (
+        fallen_numbers["policy/restarts"] == 0
+        and "collapsed" in fallen.beliefs()
+        and "collapsed" not in alive.beliefs()
+    )
 
 
 def test_different_architectures_are_counted_over_the_last_draws():
@@ -96,7 +102,9 @@ def test_of_a_collapsed_pool_the_most_decided_policy_starts_anew_and_the_others_
 
 
 def test_a_pool_that_restarts_does_not_collapse_where_one_policy_does():
-    one, pool = (Reinforce(Digits(6, 4), 0, **settings, **COLLAPSING) for settings in ({}, {"policies": 4, "restart_below": 0.5}))
+    one, pool = (
+        Reinforce(Digits(6, 4), 0, **settings, **COLLAPSING) for settings in ({}, {"policies": 4, "restart_below": 0.5})
+    )
     search(one, 90), search(pool, 150)
     assert one.diagnostics()["policy/fewest_unique"] < 5 and pool.diagnostics()["policy/fewest_unique"] >= 20
     assert pool.diagnostics()["policy/restarts"] > 0
@@ -107,7 +115,11 @@ def test_policies_of_a_pool_differ_and_each_learns_from_every_draw():
     weights = [learner.network.parameters for learner in strategy._learners]
     assert not np.allclose(weights[0], weights[1]) and not np.allclose(weights[1], weights[2])
     found = search(strategy, 120)
-    assert len(set(found)) == 120 and {learner.updates for learner in strategy._learners} == {strategy._batches} and strategy._batches >= 19
+    assert (
+        len(set(found)) == 120
+        and {learner.updates for learner in strategy._learners} == {strategy._batches}
+        and strategy._batches >= 19
+    )
     elite = strategy._elite
     assert [each for each, _ in elite] == sorted(map(reward, found), reverse=True)[:10]
     assert all(reward(tokens) == each for each, tokens in elite)
@@ -115,11 +127,17 @@ def test_policies_of_a_pool_differ_and_each_learns_from_every_draw():
 
 def test_draws_of_a_pool_carry_the_probability_of_the_mixture_with_its_uniform_part():
     strategy = Reinforce(SPACE, 0, epsilon=0.4, policies=2)
-    strategy._learners[0].network.parameters += np.random.default_rng(0).normal(0, 0.5, len(strategy._learners[0].network.parameters))
+    strategy._learners[0].network.parameters += np.random.default_rng(0).normal(
+        0, 0.5, len(strategy._learners[0].network.parameters)
+    )
     strategy.suggest()
     games = [drawn.tokens for drawn in strategy._waiting]
     one, other = (np.exp(learner.network.log_probability(games, strategy._legal)) for learner in strategy._learners)
-    np.testing.assert_allclose([np.exp(drawn.log_drawn) for drawn in strategy._waiting], 0.3 * one + 0.3 * other + 0.4 / SPACE.size(), rtol=1e-9)
+    np.testing.assert_allclose(
+        [np.exp(drawn.log_drawn) for drawn in strategy._waiting],
+        0.3 * one + 0.3 * other + 0.4 / SPACE.size(),
+        rtol=1e-9,
+    )
 
 
 def test_policies_imitate_what_the_pool_found_best():
@@ -131,7 +149,11 @@ def test_policies_imitate_what_the_pool_found_best():
             strategy._draw()
             strategy._ledger.rewards |= {drawn.key: 0.5 for drawn in strategy._waiting}
             strategy._learn()
-        chances.append(min(learner.network.log_probability([(3, 3, 3, 3, 3)], strategy._legal)[0] for learner in strategy._learners))
+        chances.append(
+            min(
+                learner.network.log_probability([(3, 3, 3, 3, 3)], strategy._legal)[0] for learner in strategy._learners
+            )
+        )
     assert chances[1] > chances[0] + 0.1
 
 
@@ -179,21 +201,57 @@ def test_the_numbers_of_learning_are_shown():
     strategy = Reinforce(SPACE, 0, learning_rate=0.03, entropy=0.3)
     search(strategy, 40)
     numbers = strategy.diagnostics()
-    assert {f"policy/{name}" for name in ("reward", "baseline", "advantage", "entropy", "log_probability", "gradient_norm", "learning_rate",
-            "unique_share", "fewest_unique", "restarts", "epsilon", "repeated", "uniform")} == set(numbers)
-    assert numbers["policy/learning_rate"] == 0.03 and 0.1 < numbers["policy/reward"] < 1 and numbers["policy/log_probability"] < 0
+    assert {
+        f"policy/{name}"
+        for name in (
+            "reward",
+            "baseline",
+            "advantage",
+            "entropy",
+            "log_probability",
+            "gradient_norm",
+            "learning_rate",
+            "unique_share",
+            "fewest_unique",
+            "restarts",
+            "epsilon",
+            "repeated",
+            "uniform",
+        )
+    } == set(numbers)
+    assert (
+        numbers["policy/learning_rate"] == 0.03
+        and 0.1 < numbers["policy/reward"] < 1
+        and numbers["policy/log_probability"] < 0
+    )
 
 
 def test_the_pool_of_the_catalogue_has_several_policies_that_imitate_and_start_anew():
     pool, one = (make_controller(name, SPACE, 0, Budget(1)).strategy for name in ("controller_pool", "reinforce"))
-    assert len(pool._learners) > 1 == len(one._learners) and pool._imitation > 0 == one._imitation and pool._restart_below > 0 == one._restart_below
+    assert (
+        len(pool._learners) > 1 == len(one._learners)
+        and pool._imitation > 0 == one._imitation
+        and pool._restart_below > 0 == one._restart_below
+    )
     assert len(make_controller("controller_pool", SPACE, 0, Budget(1), policies=2).strategy._learners) == 2
 
 
-@pytest.mark.parametrize("name, value", [
-    ("policies", 0), ("batch", 0), ("batch", 2.5), ("epsilon", 1.0), ("epsilon_decay", 0.0), ("epsilon_floor", 1.0), ("imitation", -1.0), ("restart_below", 1.0),
-    ("steps", 3), ("cell", "gru"), ("learning_rate", 0.0),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("policies", 0),
+        ("batch", 0),
+        ("batch", 2.5),
+        ("epsilon", 1.0),
+        ("epsilon_decay", 0.0),
+        ("epsilon_floor", 1.0),
+        ("imitation", -1.0),
+        ("restart_below", 1.0),
+        ("steps", 3),
+        ("cell", "gru"),
+        ("learning_rate", 0.0),
+    ],
+)
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`. Expected"):
         Reinforce(SPACE, 0, **{name: value})

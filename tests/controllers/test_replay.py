@@ -93,7 +93,9 @@ def test_impossible_capacity_is_refused():
 
 
 def drifting(uniform, count=24):
-    """Records of one budget whose level rises by 0.02 per unit of sqrt(age); every third one is 0.05 better than the others."""
+    """Records of one budget whose level rises by 0.02 per unit of sqrt(age); every third one is 0.05 better than the
+    others.
+    """
     replay, rng = Replay(100, 2, 4), np.random.default_rng(1)
     for age in range(count):
         reward = 0.4 + 0.02 * np.sqrt(age) + 0.05 * (age % 3 == 0) + 0.002 * rng.standard_normal()

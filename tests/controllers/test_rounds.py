@@ -82,7 +82,9 @@ def test_the_strategy_is_told_rewards_at_the_search_budget_alone():
     proposals = play(controller, 4, reward=lambda proposal: 0.1 * proposal.number)
     failed = controller.ask()
     controller.tell(Outcome(failed, 0.0, "missing"))
-    assert strategy.told == [(proposal.tokens, 0.1 * proposal.number) for proposal in proposals[:3]] + [(failed.tokens, None)]
+    assert strategy.told == [(proposal.tokens, 0.1 * proposal.number) for proposal in proposals[:3]] + [
+        (failed.tokens, None)
+    ]
 
 
 def test_all_search_children_of_a_round_and_its_predecessors_final_may_be_outstanding():

@@ -46,9 +46,9 @@ def node_laws(tree, tokens, legal):
 
 
 def test_golden_tree_of_a_bandit():
-    # One move, equal priors, c = 1, values 0, 1 and 0.5, prediction 0.5. By hand, score = scaled Q + sqrt(N) / 3 / (1 + n):
-    # N=1: no range yet, all equal, the first. N=2: range [0, 0.5]: 0 + 0.24, then 0.5 + 0.47 twice: edge 1.
-    # N=3: 0.29, 1 + 0.29, 0.5 + 0.58: edge 1. N=4: 0.33, 1 + 0.22, 0.625 + 0.67: edge 2. Then edge 1 stays ahead.
+    # One move, equal priors, c = 1, values 0, 1 and 0.5, prediction 0.5. By hand, score = scaled Q + sqrt(N) / 3 / (1 +
+    # n): N=1: no range yet, all equal, the first. N=2: range [0, 0.5]: 0 + 0.24, then 0.5 + 0.47 twice: edge 1. N=3:
+    # 0.29, 1 + 0.29, 0.5 + 0.58: edge 1. N=4: 0.33, 1 + 0.22, 0.625 + 0.67: edge 2. Then edge 1 stays ahead.
     values = {(0,): 0.0, (1,): 1.0, (2,): 0.5}
     tree = Tree(toy(1, 3), constant, exploration=1.0)
     walked = []

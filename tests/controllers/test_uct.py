@@ -34,7 +34,9 @@ def prefixes(tree):
 
 
 @pytest.mark.parametrize("settings", [{}, ORIGINAL], ids=["default", "original"])
-@pytest.mark.parametrize("space", [Digits(4, 3), Unordered(4, 3)], ids=["games with keys of their own", "many games of one key"])
+@pytest.mark.parametrize(
+    "space", [Digits(4, 3), Unordered(4, 3)], ids=["games with keys of their own", "many games of one key"]
+)
 def test_visits_of_a_node_are_those_of_its_edges_and_one(space, settings):
     strategy = UCT(space, 0, **settings)
     for _ in range(60):

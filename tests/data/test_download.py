@@ -110,9 +110,7 @@ def test_a_foreign_leftover_is_discarded(file, tmp_path, leftover):
     assert names(tmp_path) == ["images.bin"]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"), [(CONTENT[:-1] + b"!", "SHA-256"), (CONTENT + b"!", "received more")]
-)
+@pytest.mark.parametrize(("content", "message"), [(CONTENT[:-1] + b"!", "SHA-256"), (CONTENT + b"!", "received more")])
 def test_other_bytes_than_published_leave_no_file(file, server, tmp_path, content, message):
     server.content = content
     with pytest.raises(DataError, match=message):

@@ -93,7 +93,7 @@ def test_evaluation_shows_every_image_once_in_order_and_untouched():
 
 def test_pixels_are_normalised_by_the_given_statistics():
     part = Part(photographs(4), np.zeros(4, np.int32))
-    (images, _), = Batches(part, MEAN, STD, 4).in_order()
+    ((images, _),) = Batches(part, MEAN, STD, 4).in_order()
     np.testing.assert_allclose(images, (part.images / 255 - MEAN) / STD, atol=1e-5)
     assert images.dtype.name == "float32"
 
@@ -102,7 +102,7 @@ def augmented(image, count, seed=0, **options):
     """`count` augmentations of one image, as pixels in [0, 255]."""
     part = Part(np.repeat(image[None], count, axis=0), np.zeros(count, np.int32))
     batches = Batches(part, MEAN, STD, count, augment=True, **options)
-    (images, _), = batches.epoch(seed, 0)
+    ((images, _),) = batches.epoch(seed, 0)
     return (images.numpy() * STD + MEAN) * 255
 
 
@@ -138,8 +138,8 @@ def test_images_are_mirrored_half_of_the_time_and_never_where_that_changes_their
     assert 0.45 < np.mean(mirrored) < 0.55
     digits = load_data("digits")
     never = Batches.of(digits, "train", 1_079, augment=True, pad=0)
-    (images, _), = never.epoch(0, 0)
-    (originals, _), = Batches.of(digits, "train", 1_079).epoch(0, 0)
+    ((images, _),) = never.epoch(0, 0)
+    ((originals, _),) = Batches.of(digits, "train", 1_079).epoch(0, 0)
     np.testing.assert_array_equal(images, originals)
 
 

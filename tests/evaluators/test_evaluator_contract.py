@@ -1,6 +1,7 @@
 """What every evaluator promises (`alphaxenas.contracts.Evaluator`): add a factory here and every test runs on it.
 
-A factory returns a fresh evaluator on `SPACE`; those of `TRAINED` take keyword arguments of `TrainedEvaluator` and use `DATA`.
+A factory returns a fresh evaluator on `SPACE`; those of `TRAINED` take keyword arguments of `TrainedEvaluator` and use
+`DATA`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from alphaxenas.spaces import CellSpace, StateSpace
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable, Scores
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
-FIRST, SECOND = (SPACE.encode(SPACE.parse(text)) for text in ("prev:conv3x3 + prev2:identity", "prev2:sep3x3 | prev:identity"))
+FIRST, SECOND = (
+    SPACE.encode(SPACE.parse(text)) for text in ("prev:conv3x3 + prev2:identity", "prev2:sep3x3 | prev:identity")
+)
 CLASSES, SIDE = 3, 6
 RECIPE = Recipe(learning_rate=0.05)
 
@@ -33,7 +36,10 @@ RECIPE = Recipe(learning_rate=0.05)
 def part(count: int, seed: int) -> Part:
     """Images whose brightness tells their class."""
     rng, labels = np.random.default_rng(seed), (np.arange(count) % CLASSES).astype(np.int32)
-    return Part(rng.integers(0, 100, (count, SIDE, SIDE, 1), np.uint8) + (60 * labels).astype(np.uint8)[:, None, None, None], labels)
+    return Part(
+        rng.integers(0, 100, (count, SIDE, SIDE, 1), np.uint8) + (60 * labels).astype(np.uint8)[:, None, None, None],
+        labels,
+    )
 
 
 class Untouchable:
@@ -61,7 +67,10 @@ def from_scratch(**options) -> TrainedEvaluator:
 
 CHAINS = StateSpace(1).add("kernel", [1, 3, 5]).add("filters", [4, 8]).add("dropout", [0.0, 0.2])
 """Its first games are no games of `SPACE`: `chains` and `keras_models` translate the proposals' tokens."""
-GAMES = {FIRST: CHAINS.encode(CHAINS.parse("kernel=3, filters=8, dropout=0.2")), SECOND: CHAINS.encode(CHAINS.parse("kernel=1, filters=4, dropout=0.0"))}
+GAMES = {
+    FIRST: CHAINS.encode(CHAINS.parse("kernel=3, filters=8, dropout=0.2")),
+    SECOND: CHAINS.encode(CHAINS.parse("kernel=1, filters=4, dropout=0.0")),
+}
 
 
 class Translated:
@@ -73,20 +82,35 @@ class Translated:
 
 def chains(**options) -> TrainedEvaluator:
     adam = Recipe(learning_rate=0.02, weight_decay=0.0, gradient_clip=0.0, optimizer="adam")
-    settings = {"data": DATA, "recipe": adam, "batch_size": 12, "seed": 0, "share_weights": False, "reward": "best", **options}
+    settings = {
+        "data": DATA,
+        "recipe": adam,
+        "batch_size": 12,
+        "seed": 0,
+        "share_weights": False,
+        "reward": "best",
+        **options,
+    }
     return TrainedEvaluator(Translated(), lambda chain: ChainNetwork(chain, CLASSES), **settings)
 
 
 def keras_model(chain) -> keras.Model:
     layer = chain.layers[0]
-    return keras.Sequential([
-        keras.Input((SIDE, SIDE, 1)), keras.layers.Conv2D(layer["filters"], layer["kernel"], activation="relu"),
-        keras.layers.Dropout(layer["dropout"]), keras.layers.Flatten(), keras.layers.Dense(CLASSES, activation="softmax"),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 1)),
+            keras.layers.Conv2D(layer["filters"], layer["kernel"], activation="relu"),
+            keras.layers.Dropout(layer["dropout"]),
+            keras.layers.Flatten(),
+            keras.layers.Dense(CLASSES, activation="softmax"),
+        ]
+    )
 
 
 def keras_models(**options) -> KerasModelEvaluator:
-    return KerasModelEvaluator(Translated(), **{"build": keras_model, "data": DATA, "batch_size": 12, "learning_rate": 0.02, **options})
+    return KerasModelEvaluator(
+        Translated(), **{"build": keras_model, "data": DATA, "batch_size": 12, "learning_rate": 0.02, **options}
+    )
 
 
 def table() -> TableEvaluator:
@@ -132,7 +156,9 @@ class TestEvaluatorContract:
 
     def test_the_same_run_gives_the_same_numbers_bit_for_bit(self, make_evaluator):
         asked = [proposal(0), proposal(1, SECOND, 2, 0.5)]
-        first, second = ([numbers(evaluator.evaluate(each)) for each in asked] for evaluator in (make_evaluator(), make_evaluator()))
+        first, second = (
+            [numbers(evaluator.evaluate(each)) for each in asked] for evaluator in (make_evaluator(), make_evaluator())
+        )
         assert first == second
 
     def test_restored_from_a_stored_state_it_goes_on_bit_for_bit(self, make_evaluator):
@@ -175,7 +201,10 @@ class TestTraining:
         assert seen[3:] == [40]
 
     def test_another_seed_gives_other_numbers(self, make_trained):
-        assert make_trained().evaluate(proposal()).metrics["loss"] != make_trained(seed=1).evaluate(proposal()).metrics["loss"]
+        assert (
+            make_trained().evaluate(proposal()).metrics["loss"]
+            != make_trained(seed=1).evaluate(proposal()).metrics["loss"]
+        )
 
     def test_a_diverging_child_fails_with_a_reason_and_leaves_no_trace(self, make_trained):
         evaluator = make_trained()
@@ -238,7 +267,12 @@ class TestSharedWeights:
         evaluator.evaluate(proposal(0, FIRST))
         before = evaluator.state()
         evaluator.evaluate(proposal(1, SECOND))
-        moved = {name for part in before for name in before[part] if not np.array_equal(before[part][name], evaluator.state()[part][name])}
+        moved = {
+            name
+            for part in before
+            for name in before[part]
+            if not np.array_equal(before[part][name], evaluator.state()[part][name])
+        }
         assert not any("conv3x3" in name for name in moved) and "stem/kernel" in moved
 
     def test_a_final_starts_from_scratch_and_leaves_no_trace_in_the_shared_weights(self):

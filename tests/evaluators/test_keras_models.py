@@ -26,10 +26,13 @@ def arrays(count=60, seed=0) -> ArrayData:
 
 
 def dense(architecture, **last) -> keras.Model:
-    return keras.Sequential([
-        keras.Input((3,)), keras.layers.Dense(architecture.layers[0]["units"], activation="relu"),
-        keras.layers.Dense(**{"units": 3, "activation": "softmax", **last}),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(architecture.layers[0]["units"], activation="relu"),
+            keras.layers.Dense(**{"units": 3, "activation": "softmax", **last}),
+        ]
+    )
 
 
 def evaluate(build=dense, data=None, budget=TWO, tokens=ASKED, **options):
@@ -45,8 +48,14 @@ def test_models_on_arrays_learn_and_count_their_parameters():
 
 def test_the_same_architecture_gets_the_same_reward_whenever_it_is_asked():
     evaluator = KerasModelEvaluator(SPACE, dense, arrays(), 10)
-    outcomes = [evaluator.evaluate(Proposal(number, tokens, Budget(2))) for number, tokens in enumerate([(0,), (1,), (0,)])]
-    assert (outcomes[0].reward, outcomes[0].metrics) == (outcomes[2].reward, outcomes[2].metrics) != (outcomes[1].reward, outcomes[1].metrics)
+    outcomes = [
+        evaluator.evaluate(Proposal(number, tokens, Budget(2))) for number, tokens in enumerate([(0,), (1,), (0,)])
+    ]
+    assert (
+        (outcomes[0].reward, outcomes[0].metrics)
+        == (outcomes[2].reward, outcomes[2].metrics)
+        != (outcomes[1].reward, outcomes[1].metrics)
+    )
 
 
 def test_the_fraction_is_really_applied():
@@ -82,7 +91,9 @@ def too_few_classes(architecture):
 
 
 def one_number(architecture):
-    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, activation="softmax"), keras.layers.Reshape((3, 1))])
+    return keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(3, activation="softmax"), keras.layers.Reshape((3, 1))]
+    )
 
 
 def other_inputs(architecture):
@@ -127,7 +138,9 @@ class TestFailures:
 
     def test_after_a_failure_the_next_model_is_scored_as_if_nothing_had_happened(self):
         broken = iter([raises, dense])
-        evaluator = KerasModelEvaluator(SPACE, lambda architecture: next(broken)(architecture), arrays(), 10, learning_rate=0.05)
+        evaluator = KerasModelEvaluator(
+            SPACE, lambda architecture: next(broken)(architecture), arrays(), 10, learning_rate=0.05
+        )
         assert evaluator.evaluate(Proposal(0, ASKED, Budget(2))).status == "failed"
         assert evaluator.evaluate(Proposal(1, ASKED, Budget(2))).reward == evaluate().reward
 
@@ -148,7 +161,9 @@ def test_the_test_part_of_image_data_is_never_read():
     """The seeds rewarded by test accuracy (TIT-1, WAL-2); here the test part raises when touched."""
 
     def build(architecture):
-        return keras.Sequential([keras.Input((SIDE, SIDE, 1)), keras.layers.Flatten(), keras.layers.Dense(CLASSES, activation="softmax")])
+        return keras.Sequential(
+            [keras.Input((SIDE, SIDE, 1)), keras.layers.Flatten(), keras.layers.Dense(CLASSES, activation="softmax")]
+        )
 
     outcome = evaluate(build, DATA)
     assert outcome.status == "ok"
@@ -164,7 +179,9 @@ def test_labels_that_are_none_are_refused(labels):
 class TestRewards:
     def test_the_best_epoch_is_at_least_as_good_as_the_last_of_the_same_training(self, monkeypatch):
         accuracies = iter([0.5, 0.75, 0.25] * 2)
-        monkeypatch.setattr("alphaxenas.networks.training.loop.CompiledChild.accuracy", lambda self, batches: next(accuracies))
+        monkeypatch.setattr(
+            "alphaxenas.networks.training.loop.CompiledChild.accuracy", lambda self, batches: next(accuracies)
+        )
         assert chains(reward="best").evaluate(proposal(epochs=3)).reward == 0.75
         accuracies = iter([0.25])
         assert chains(reward="last").evaluate(proposal(epochs=3)).reward == 0.25

@@ -24,11 +24,21 @@ CALLS = ("write", "fsync", "replace", "ftruncate", "unlink")
 
 def apart(function, *arguments, **named):
     """The result of a function of this module, called in a process of its own."""
-    code = ("import json, sys; from tests.faults import harness; from tqdm import tqdm; tqdm.monitor_interval = 0\n"
-            "name, arguments, named = json.loads(sys.argv[1]); print(json.dumps(getattr(harness, name)(*arguments, **named)))")
-    words = json.dumps([function.__name__, [str(item) if isinstance(item, Path) else item for item in arguments], named])
-    done = subprocess.run([sys.executable, "-W", "error::DeprecationWarning", "-c", code, words], cwd=PROJECT_ROOT,
-                          env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}, capture_output=True, text=True, check=False)
+    code = (
+        "import json, sys; from tests.faults import harness; from tqdm import tqdm; tqdm.monitor_interval = 0\n"
+        "name, arguments, named = json.loads(sys.argv[1]); print(json.dumps(getattr(harness, name)(*arguments, **named)))"
+    )
+    words = json.dumps(
+        [function.__name__, [str(item) if isinstance(item, Path) else item for item in arguments], named]
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning", "-c", code, words],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
@@ -61,6 +71,7 @@ def intercepted(number: int, action) -> list:
             nonlocal count
             count += 1
             return action(real, arguments) if count == number else real(*arguments, **named)
+
         return call
 
     return [mock.patch.object(os, name, wrapped(getattr(os, name))) for name in CALLS]

@@ -85,7 +85,9 @@ def test_every_disk_operation_may_find_the_disk_full(tmp_path, reference):
 def test_a_really_full_disk(tmp_path, reference):
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=28k", "tmpfs", str(small)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=28k", "tmpfs", str(small)], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("only root can mount a small file system")
     try:

@@ -34,26 +34,38 @@ def long_reference(tmp_path_factory):
 
 def curves(folder):
     accumulator = EventAccumulator(str(folder / "events" / "toy" / "search"), size_guidance={"scalars": 0}).Reload()
-    return {tag: [(event.step, event.value) for event in accumulator.Scalars(tag)]
-            for tag in accumulator.Tags()["scalars"] if tag != "seconds/child"}
+    return {
+        tag: [(event.step, event.value) for event in accumulator.Scalars(tag)]
+        for tag in accumulator.Tags()["scalars"]
+        if tag != "seconds/child"
+    }
 
 
 @pytest.mark.parametrize("checkpoint_every", [1, 3])
-def test_killed_at_any_disk_operation_the_continued_run_equals_the_uninterrupted_one(tmp_path, reference, checkpoint_every):
-    assert apart(killed_everywhere, tmp_path, reference, TRIALS, checkpoint_every) > 40, "a run has more disk operations than that"
+def test_killed_at_any_disk_operation_the_continued_run_equals_the_uninterrupted_one(
+    tmp_path, reference, checkpoint_every
+):
+    assert apart(killed_everywhere, tmp_path, reference, TRIALS, checkpoint_every) > 40, (
+        "a run has more disk operations than that"
+    )
 
 
 def test_killed_again_and_again_it_still_ends_with_the_same_journal_curves_and_state(tmp_path, long_reference):
     assert apart(killed_repeatedly, tmp_path, 12) > 5
     assert_same_run(tmp_path, long_reference)
     assert curves(tmp_path) == curves(long_reference)
-    states = [np.load(sorted((folder / "toy" / "search" / "checkpoints").glob("*.npz"))[-1]) for folder in (tmp_path, long_reference)]
+    states = [
+        np.load(sorted((folder / "toy" / "search" / "checkpoints").glob("*.npz"))[-1])
+        for folder in (tmp_path, long_reference)
+    ]
     assert set(states[0].files) == set(states[1].files)
     assert all((states[0][name] == states[1][name]).all() for name in states[0].files if name != "json")
 
 
 def start(folder, *words):
-    return subprocess.Popen([sys.executable, str(TOY), str(folder), *map(str, words)], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, str(TOY), str(folder), *map(str, words)], stderr=subprocess.PIPE, text=True
+    )
 
 
 def wait_for_trials(folder, count, process):

@@ -1,4 +1,6 @@
-"""A real search (AlphaXENAS, shared weights, digits), killed with kill -9 and started again, writes the journal of one never killed."""
+"""A real search (AlphaXENAS, shared weights, digits), killed with kill -9 and started again, writes the journal of one
+never killed.
+"""
 
 import json
 import os

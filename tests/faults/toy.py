@@ -109,18 +109,32 @@ class SeededPlayer:
         return f"best letter {'abc'[int(self.scores.argmax())]}"
 
     def state(self):
-        return {"rng": generator_state(self.rng), "scores": self.scores.copy(), "number": self.number, "last": list(self.last)}
+        return {
+            "rng": generator_state(self.rng),
+            "scores": self.scores.copy(),
+            "number": self.number,
+            "last": list(self.last),
+        }
 
     def restore(self, state):
         restore_generator(self.rng, state["rng"])
         self.scores, self.number, self.last = state["scores"].copy(), state["number"], tuple(state["last"])
 
 
-def play(exp_dir: Path, trials: int = 12, seconds: float = 0.0, checkpoint_every: int = 1, seed: int = 0, **more) -> dict:
+def play(
+    exp_dir: Path, trials: int = 12, seconds: float = 0.0, checkpoint_every: int = 1, seed: int = 0, **more
+) -> dict:
     """Starts or continues the run `toy/search` in `exp_dir`."""
     with RunFolder.open("toy", "search", {"seed": seed, "trials": trials}, exp_dir, Path(exp_dir) / "events") as folder:
-        coach = Coach(WordSpace(), SeededPlayer(seed), DriftingEvaluator(seconds), folder, trials=trials,
-                      checkpoint_every=checkpoint_every, **more)
+        coach = Coach(
+            WordSpace(),
+            SeededPlayer(seed),
+            DriftingEvaluator(seconds),
+            folder,
+            trials=trials,
+            checkpoint_every=checkpoint_every,
+            **more,
+        )
         return coach.play()
 
 

@@ -33,9 +33,9 @@ def heights_of(network: CellNetwork, side: int = 32) -> list[int]:
     return [outline.heights[f"cell{index}"] for index in range(network.cells)]
 
 
-@pytest.mark.parametrize("reductions, heights", [
-    (0, [32, 32, 32, 32, 32, 32]), (1, [32, 32, 32, 16, 16, 16]), (2, [32, 32, 16, 16, 8, 8]),
-])
+@pytest.mark.parametrize(
+    "reductions, heights", [(0, [32, 32, 32, 32, 32, 32]), (1, [32, 32, 32, 16, 16, 16]), (2, [32, 32, 16, 16, 8, 8])]
+)
 def test_reductions_halve_the_image_at_evenly_spaced_cells(reductions, heights):
     network = CellNetwork(SMALL, 10, cells=6, reductions=reductions)
     assert heights_of(network) == heights
@@ -61,7 +61,10 @@ def block_output(operation: str, x: tf.Tensor) -> tf.Tensor:
     outline = Outline(training=True)
     apply_operation(outline, operation, Shaped(tuple(x.shape)), operation, x.shape[3])
     bank = WeightBank(0)
-    arrays = {name: tf.constant(bank.take("weights", {name: spec}).reshape(spec.shape)) for name, spec in outline.weights.items()}
+    arrays = {
+        name: tf.constant(bank.take("weights", {name: spec}).reshape(spec.shape))
+        for name, spec in outline.weights.items()
+    }
     return apply_operation(Layers(arrays, {}, True), operation, x, operation, x.shape[3])
 
 
@@ -86,9 +89,15 @@ def test_an_unknown_operation_is_named():
         block_output("wavelet", batch_of()[0])
 
 
-@pytest.mark.parametrize("other", [
-    "prev2:conv3x3 + prev2:identity", "prev:conv5x5 + prev2:identity", "prev:conv3x3 + prev2:maxpool3x3", "prev:conv3x3 | prev2:identity",
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "prev2:conv3x3 + prev2:identity",
+        "prev:conv5x5 + prev2:identity",
+        "prev:conv3x3 + prev2:maxpool3x3",
+        "prev:conv3x3 | prev2:identity",
+    ],
+)
 def test_every_choice_of_a_block_changes_the_logits(other):
     images = batch_of()[0]
     networks = network_of(SMALL), network_of(Cell.from_text(other))
@@ -97,9 +106,10 @@ def test_every_choice_of_a_block_changes_the_logits(other):
 
 
 def test_the_same_operation_at_the_same_position_shares_its_weights_and_no_other_does():
-    weights = {text: set(outline_of(network_of(Cell.from_text(text)), SHAPE).weights) for text in (
-        "prev:conv3x3 + prev2:identity", "prev2:conv3x3 + prev:conv3x3", "prev:conv5x5 + prev:conv3x3",
-    )}
+    weights = {
+        text: set(outline_of(network_of(Cell.from_text(text)), SHAPE).weights)
+        for text in ("prev:conv3x3 + prev2:identity", "prev2:conv3x3 + prev:conv3x3", "prev:conv5x5 + prev:conv3x3")
+    }
     first, second, third = weights.values()
     position = "cell1/block0/first/conv3x3/kernel"
     assert position in first and position in second and position not in third
@@ -113,7 +123,9 @@ def test_only_what_is_read_is_projected():
 
 
 def test_only_loose_ends_reach_the_next_cell():
-    names = outline_of(network_of(Cell.from_text("prev:conv3x3 + prev2:identity; b0:identity + prev:identity")), SHAPE).weights
+    names = outline_of(
+        network_of(Cell.from_text("prev:conv3x3 + prev2:identity; b0:identity + prev:identity")), SHAPE
+    ).weights
     assert "cell1/previous/block1/kernel" in names and "cell1/previous/block0/kernel" not in names
 
 

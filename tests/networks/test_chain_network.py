@@ -88,7 +88,11 @@ class TestSkipConnections:
                 x, y = batch_of()
                 child.train_step(x, y, 0.01)
                 # Rectified units may sleep on six images; kernels as a whole do not.
-                assert all(not np.array_equal(before[name], after) for name, after in child.arrays().items() if name.endswith("kernel"))
+                assert all(
+                    not np.array_equal(before[name], after)
+                    for name, after in child.arrays().items()
+                    if name.endswith("kernel")
+                )
 
 
 class TestDropout:
@@ -115,7 +119,11 @@ class TestDropout:
 
 
 def test_missing_or_impossible_values_are_named():
-    for values, name in (((("filters", 8),), "kernel"), ((("kernel", 3), ("filters", 0)), "filters"), ((("kernel", 3), ("filters", 8), ("pool", 0.5)), "pool")):
+    for values, name in (
+        ((("filters", 8),), "kernel"),
+        ((("kernel", 3), ("filters", 0)), "filters"),
+        ((("kernel", 3), ("filters", 8), ("pool", 0.5)), "pool"),
+    ):
         with pytest.raises(ValueError, match=f"`{name}` in layer 0"):
             convolution_chain(Chain((replace(LONG.layers[0], pairs=values),)), 3)
 
@@ -130,7 +138,9 @@ def test_weights_start_with_xaviers_variance_and_biases_at_zero():
 class TestAdam:
     def test_steps_equal_those_of_keras(self):
         network = mnist_chain(DROPPING, 3, "image")
-        chain_without_dropout = WALLARM.parse("kernel=3, filters=8, pool=2, dropout=0.0; kernel=3, filters=8, pool=1, dropout=0.0")
+        chain_without_dropout = WALLARM.parse(
+            "kernel=3, filters=8, pool=2, dropout=0.0; kernel=3, filters=8, pool=1, dropout=0.0"
+        )
         network = replace(network, chain=chain_without_dropout)
         child, (x, y) = child_of(network, recipe=ADAM), batch_of()
         arrays = child.arrays()
@@ -145,7 +155,9 @@ class TestAdam:
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
             optimizer.apply(tape.gradient(loss, list(variables.values())), list(variables.values()))
         for name, array in child.arrays().items():
-            np.testing.assert_allclose(array, variables[name].numpy(), atol=1e-4, err_msg=name)  # five steps move them by up to 0.05
+            np.testing.assert_allclose(
+                array, variables[name].numpy(), atol=1e-4, err_msg=name
+            )  # five steps move them by up to 0.05
 
     def test_a_restored_child_goes_on_bit_for_bit(self):
         (x, y), network = batch_of(), mnist_chain(DROPPING, 3)
@@ -176,9 +188,13 @@ def test_an_exported_chain_predicts_as_the_child_and_loads_without_this_project(
     child.train_step(x, y, 0.01)
     pixels = np.random.default_rng(0).integers(0, 255, (6, 8, 8, 1), np.uint8)
     part = Part(pixels, np.arange(6, dtype=np.int32) % 3)
-    data = ImageData("noise", part, part, part, np.full(1, 0.5, np.float32), np.full(1, 0.25, np.float32), ("a", "b", "c"), True)
+    data = ImageData(
+        "noise", part, part, part, np.full(1, 0.5, np.float32), np.full(1, 0.25, np.float32), ("a", "b", "c"), True
+    )
     model = export_keras(child, network, data)
     model.save(tmp_path / "chain.keras")
     loaded = keras.saving.load_model(tmp_path / "chain.keras", compile=False, safe_mode=True)
-    (logits, _), = child.predict([(tf.constant((pixels / 255.0 - 0.5).astype(np.float32) / 0.25), y)])
-    np.testing.assert_allclose(loaded.predict_on_batch(pixels.astype(np.float32)), tf.nn.softmax(logits).numpy(), atol=1e-5)
+    ((logits, _),) = child.predict([(tf.constant((pixels / 255.0 - 0.5).astype(np.float32) / 0.25), y)])
+    np.testing.assert_allclose(
+        loaded.predict_on_batch(pixels.astype(np.float32)), tf.nn.softmax(logits).numpy(), atol=1e-5
+    )

@@ -12,10 +12,13 @@ from tests.networks.tiny import batch_of, layers_of
 CIFAR = (32, 32, 3)
 
 
-@pytest.mark.parametrize("options, parameters", [
-    ({"depth": 40, "growth": 12, "compression": 1.0, "bottleneck": False}, 1_019_722),
-    ({"depth": 100, "growth": 12}, 769_162),
-])
+@pytest.mark.parametrize(
+    "options, parameters",
+    [
+        ({"depth": 40, "growth": 12, "compression": 1.0, "bottleneck": False}, 1_019_722),
+        ({"depth": 100, "growth": 12}, 769_162),
+    ],
+)
 def test_parameter_counts_of_the_small_published_networks(options, parameters):
     assert outline_of(DenseNet(10, **options), CIFAR).parameters == parameters
 
@@ -51,17 +54,22 @@ def test_dropout_acts_in_training_only():
     plain, dropped = DenseNet(3, depth=10, growth=2), DenseNet(3, depth=10, growth=2, dropout=0.5)
     images = batch_of()[0]
     np.testing.assert_array_equal(dropped(layers_of(dropped), images)[0], plain(layers_of(plain), images)[0])
-    assert not np.allclose(dropped(layers_of(dropped, training=True), images)[0], plain(layers_of(plain, training=True), images)[0])
+    assert not np.allclose(
+        dropped(layers_of(dropped, training=True), images)[0], plain(layers_of(plain, training=True), images)[0]
+    )
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"depth": 41}, r"`depth`.*multiple of 6.*41"),
-    ({"depth": 4}, r"`depth`.*4"),
-    ({"depth": 41, "bottleneck": False}, r"`depth`.*multiple of 3.*41"),
-    ({"growth": 0}, r"`growth`.*0"),
-    ({"compression": 0.0}, r"`compression`.*0\.0"),
-    ({"compression": 1.5}, r"`compression`.*1\.5"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"depth": 41}, r"`depth`.*multiple of 6.*41"),
+        ({"depth": 4}, r"`depth`.*4"),
+        ({"depth": 41, "bottleneck": False}, r"`depth`.*multiple of 3.*41"),
+        ({"growth": 0}, r"`growth`.*0"),
+        ({"compression": 0.0}, r"`compression`.*0\.0"),
+        ({"compression": 1.5}, r"`compression`.*1\.5"),
+    ],
+)
 def test_impossible_numbers_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         DenseNet(10, **options)

@@ -20,8 +20,17 @@ SHAPE = (9, 7, 3)
 
 def data_of(shape=SHAPE):
     rng = np.random.default_rng(0)
-    parts = [Part(rng.integers(0, 256, (12, *shape), np.uint8), (np.arange(12) % CLASSES).astype(np.int32)) for _ in range(3)]
-    return ImageData("random", *parts, np.full(shape[-1], 0.4, np.float32), np.full(shape[-1], 0.2, np.float32), ("a", "b", "c"), True)
+    parts = [
+        Part(rng.integers(0, 256, (12, *shape), np.uint8), (np.arange(12) % CLASSES).astype(np.int32)) for _ in range(3)
+    ]
+    return ImageData(
+        "random",
+        *parts,
+        np.full(shape[-1], 0.4, np.float32),
+        np.full(shape[-1], 0.2, np.float32),
+        ("a", "b", "c"),
+        True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +43,10 @@ def model():
     return export_keras(child, network, data_of())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("onnx") is None,
-                    reason="onnx and onnxruntime are not installed (requirements-dev.txt)")
+@pytest.mark.skipif(
+    importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("onnx") is None,
+    reason="onnx and onnxruntime are not installed (requirements-dev.txt)",
+)
 class TestWithOnnx:
     def test_it_gives_the_probabilities_of_the_keras_model(self, model, tmp_path):
         import onnxruntime
@@ -62,7 +73,14 @@ class TestWithOnnx:
         np.testing.assert_allclose(np.load(tmp_path / "out.npy").sum(1), 1.0, atol=1e-5)
 
     def test_another_kind_of_layer_is_refused_by_name(self, tmp_path):
-        other = keras.Sequential([keras.Input(SHAPE), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3), keras.layers.ELU(name="odd")])
+        other = keras.Sequential(
+            [
+                keras.Input(SHAPE),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(3),
+                keras.layers.ELU(name="odd"),
+            ]
+        )
         functional = keras.Model(other.inputs[0], other.outputs[0])
         with pytest.raises(ValueError, match="`odd` is a ELU"):
             save_onnx(functional, tmp_path / "model.onnx")

@@ -40,8 +40,9 @@ def assert_same_with_gradients(ours, theirs, inputs, rtol=1e-4):
 def test_a_pointwise_convolution_is_the_convolution(side, stride):
     assert_same_with_gradients(
         lambda x, kernel: layers_over({"c/kernel": kernel}).conv(x, "c", 4, 1, stride),
-        lambda x, kernel: tf.nn.conv2d(x, kernel, stride, "SAME"), arrays((2, side, side, 3), (1, 1, 3, 4)),
-    )  # fmt: skip
+        lambda x, kernel: tf.nn.conv2d(x, kernel, stride, "SAME"),
+        arrays((2, side, side, 3), (1, 1, 3, 4)),
+    )
 
 
 @pytest.mark.parametrize("side", [SMALL, LARGE])
@@ -56,7 +57,13 @@ def test_its_normalisation_is_batch_normalisation_with_the_same_statistics(side)
 
     def theirs(x, kernel, scale, offset):
         result = tf.raw_ops.FusedBatchNormV3(
-            x=tf.nn.conv2d(x, kernel, 1, "SAME"), scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON, is_training=True
+            x=tf.nn.conv2d(x, kernel, 1, "SAME"),
+            scale=scale,
+            offset=offset,
+            mean=[],
+            variance=[],
+            epsilon=EPSILON,
+            is_training=True,
         )
         seen.append((result.batch_mean, result.batch_variance))
         return result.y
@@ -71,8 +78,9 @@ def test_its_normalisation_is_batch_normalisation_with_the_same_statistics(side)
 def test_a_dilated_depthwise_convolution_is_tensorflows(side):
     assert_same_with_gradients(
         lambda x, kernel: layers_over({"d/depthwise": kernel}).depthwise(x, "d", 3, dilation=2),
-        lambda x, kernel: tf.nn.depthwise_conv2d(x, kernel, [1] * 4, "SAME", dilations=[2, 2]), arrays((2, side, side, 3), (3, 3, 3, 1)),
-    )  # fmt: skip
+        lambda x, kernel: tf.nn.depthwise_conv2d(x, kernel, [1] * 4, "SAME", dilations=[2, 2]),
+        arrays((2, side, side, 3), (3, 3, 3, 1)),
+    )
 
 
 def test_an_image_moved_by_a_pixel_has_zeros_at_its_end():
@@ -87,5 +95,10 @@ def test_equal_pools_of_a_tensor_are_one_and_others_are_not():
     layers = layers_over({})
     first = layers.max_pool(x, 3, 2)
     assert layers.max_pool(x, 3, 2) is first
-    different = [layers.max_pool(other, 3, 2), layers.max_pool(x, 2, 2), layers.max_pool(x, 3, 1), layers.average_pool(x, 3, 2)]
+    different = [
+        layers.max_pool(other, 3, 2),
+        layers.max_pool(x, 2, 2),
+        layers.max_pool(x, 3, 1),
+        layers.average_pool(x, 3, 2),
+    ]
     assert all(each is not first for each in different)

@@ -59,20 +59,23 @@ def walk_both(function, shape=(4, 5, 7, 3)):
     return tuple(function(layers, tf.ones(shape)).shape[1:]), tuple(shaped.shape[1:])
 
 
-@pytest.mark.parametrize("function", [
-    lambda layers, x: layers.conv(x, "a", 4, 3),
-    lambda layers, x: layers.conv(x, "a", 4, 3, 2),
-    lambda layers, x: layers.depthwise(x, "a", 5),
-    lambda layers, x: layers.batch_norm(x, "a"),
-    lambda layers, x: layers.relu(x),
-    lambda layers, x: layers.add([x, x]),
-    lambda layers, x: layers.concat([x, layers.conv(x, "a", 4, 1)]),
-    lambda layers, x: layers.max_pool(x, 3),
-    lambda layers, x: layers.max_pool(x, 3, 2),
-    lambda layers, x: layers.average_pool(x, 4, 4),
-    lambda layers, x: layers.dense(layers.global_average(x), "a", 9),
-    lambda layers, x: layers.dropout(layers.drop_path(x, 0.5, 1.0), 0.5),
-])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda layers, x: layers.conv(x, "a", 4, 3),
+        lambda layers, x: layers.conv(x, "a", 4, 3, 2),
+        lambda layers, x: layers.depthwise(x, "a", 5),
+        lambda layers, x: layers.batch_norm(x, "a"),
+        lambda layers, x: layers.relu(x),
+        lambda layers, x: layers.add([x, x]),
+        lambda layers, x: layers.concat([x, layers.conv(x, "a", 4, 1)]),
+        lambda layers, x: layers.max_pool(x, 3),
+        lambda layers, x: layers.max_pool(x, 3, 2),
+        lambda layers, x: layers.average_pool(x, 4, 4),
+        lambda layers, x: layers.dense(layers.global_average(x), "a", 9),
+        lambda layers, x: layers.dropout(layers.drop_path(x, 0.5, 1.0), 0.5),
+    ],
+)
 def test_every_layer_gives_the_outlined_shape(function):
     computed, outlined = walk_both(function)
     assert computed == outlined
@@ -88,7 +91,9 @@ def test_multiply_adds_are_counted_by_hand():
 def test_the_auxiliary_head_counts_in_training_only():
     with_head, without = network_of(auxiliary=True), network_of()
     assert outline_of(with_head, SHAPE).parameters == outline_of(without, SHAPE).parameters
-    more = set(outline_of(with_head, SHAPE, training=True).weights) - set(outline_of(without, SHAPE, training=True).weights)
+    more = set(outline_of(with_head, SHAPE, training=True).weights) - set(
+        outline_of(without, SHAPE, training=True).weights
+    )
     assert more and all(name.startswith("auxiliary") for name in more)
 
 

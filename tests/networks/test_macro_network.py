@@ -14,7 +14,9 @@ from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroArchitecture, MacroSpace
 from tests.networks.tiny import CLASSES, SHAPE, batch_of, child_of, layers_of
 
-SIX = MacroArchitecture.parse("conv3x3; sep3x3(stem); conv5x5(l0); sep5x5(stem,l1); avgpool3x3(l2); maxpool3x3(stem,l0,l3)")
+SIX = MacroArchitecture.parse(
+    "conv3x3; sep3x3(stem); conv5x5(l0); sep5x5(stem,l1); avgpool3x3(l2); maxpool3x3(stem,l0,l3)"
+)
 
 
 def network_of(architecture=SIX, **options):
@@ -35,10 +37,14 @@ def test_distinct_operations_give_distinct_outputs_and_gradients():
     found = [logits_and_gradient(f"conv3x3; {operation}; sep3x3") for operation in MACRO_OPERATIONS]
     for number, (logits, gradient) in enumerate(found):
         for other_logits, other_gradient in found[number + 1 :]:
-            assert not np.allclose(logits, other_logits, atol=1e-4) and not np.allclose(gradient, other_gradient, atol=1e-4)
+            assert not np.allclose(logits, other_logits, atol=1e-4) and not np.allclose(
+                gradient, other_gradient, atol=1e-4
+            )
 
 
-@pytest.mark.parametrize("other", ["conv3x3; sep3x3; sep3x3(stem)", "conv3x3; sep3x3; sep3x3(l0)", "conv3x3; sep3x3(stem); sep3x3"])
+@pytest.mark.parametrize(
+    "other", ["conv3x3; sep3x3; sep3x3(stem)", "conv3x3; sep3x3; sep3x3(l0)", "conv3x3; sep3x3(stem); sep3x3"]
+)
 def test_every_skip_connection_changes_the_logits(other):
     assert not np.allclose(logits_and_gradient("conv3x3; sep3x3; sep3x3")[0], logits_and_gradient(other)[0], atol=1e-4)
 
@@ -72,14 +78,21 @@ def test_outputs_that_are_still_read_are_halved_after_a_third_and_two_thirds():
     network_of(filters=4, widening=2)(outline, Shaped((None, 32, 32, 3)))
     seen = outline.seen
     assert [seen[f"layer{number}"] for number in range(1, 6)] == [(32, 4), (16, 8), (16, 8), (8, 16), (8, 16)]
-    # After layer 1: its output, and the stem, l0 (twice skipped from). After layer 3: l3, l2, and the stem and l0 again.
-    assert {name for name in seen if name.startswith("reduction1/")} == {f"reduction1/source{source}" for source in (0, 1, 2)}
-    assert {name for name in seen if name.startswith("reduction3/")} == {f"reduction3/source{source}" for source in (0, 1, 3, 4)}
+    # After layer 1: its output, and the stem, l0 (twice skipped from). After layer 3: l3, l2, and the stem and l0
+    # again.
+    assert {name for name in seen if name.startswith("reduction1/")} == {
+        f"reduction1/source{source}" for source in (0, 1, 2)
+    }
+    assert {name for name in seen if name.startswith("reduction3/")} == {
+        f"reduction3/source{source}" for source in (0, 1, 3, 4)
+    }
 
 
 def test_the_same_operation_at_the_same_layer_shares_its_weights():
-    first, second = (set(outline_of(network_of(MacroArchitecture.parse(text)), SHAPE).weights) for text in (
-        "conv3x3; sep3x3; sep5x5(l0)", "conv5x5; sep3x3(stem); sep5x5"))
+    first, second = (
+        set(outline_of(network_of(MacroArchitecture.parse(text)), SHAPE).weights)
+        for text in ("conv3x3; sep3x3; sep5x5(l0)", "conv5x5; sep3x3(stem); sep5x5")
+    )
     assert "layer1/sep3x3/out/0/depthwise" in first & second and "layer0/conv3x3/out/kernel" in first - second
     assert "layer1/source0/kernel" in second - first and "layer2/source1/kernel" in first - second
 
@@ -96,7 +109,10 @@ def test_drop_path_and_dropout_change_training_alone():
     images, plain = batch_of()[0], network_of()
     for options in ({"drop_path": 0.9}, {"dropout": 0.5}):
         network = network_of(**options)
-        outputs = [[n(layers_of(n, training=training), images)[0].numpy() for n in (plain, network)] for training in (False, True)]
+        outputs = [
+            [n(layers_of(n, training=training), images)[0].numpy() for n in (plain, network)]
+            for training in (False, True)
+        ]
         np.testing.assert_array_equal(*outputs[0])
         assert not np.allclose(*outputs[1])
 
@@ -116,7 +132,9 @@ def test_impossible_networks_are_refused(place, wrong):
 
 def test_the_exported_model_is_the_same_function():
     rng = np.random.default_rng(0)
-    parts = [Part(rng.integers(0, 256, (9, 8, 8, 1), np.uint8), np.arange(9, dtype=np.int32) % CLASSES) for _ in range(3)]
+    parts = [
+        Part(rng.integers(0, 256, (9, 8, 8, 1), np.uint8), np.arange(9, dtype=np.int32) % CLASSES) for _ in range(3)
+    ]
     data = ImageData("random", *parts, np.full(1, 0.5, np.float32), np.full(1, 0.25, np.float32), tuple("abc"), True)
     network = network_of(filters=4)
     child = child_of(network)

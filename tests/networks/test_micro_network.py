@@ -56,14 +56,19 @@ def test_stem_has_three_times_the_filters_and_reductions_halve_the_image_and_dou
     assert seen["cell1/previous"] == (32, 8) and seen["cell1/block0/second/sep3x3/0"] == (16, 8)
     assert seen["cell2/before"] == (16, 8) and seen["cell2/block0/first/sep3x3/0"] == (16, 8)
     assert seen["cell4/before"] == (8, 16)
-    assert "cell2/before/even/block1/kernel" in outline_of(MicroNetwork(TWO, 10, filters=4, cells=5), (32, 32, 3)).kernels
+    assert (
+        "cell2/before/even/block1/kernel" in outline_of(MicroNetwork(TWO, 10, filters=4, cells=5), (32, 32, 3)).kernels
+    )
 
 
 def operation_output(operation, x, stride=1, filters=2):
     outline = Outline(training=True)
     expected = apply_micro_operation(outline, operation, Shaped(tuple(x.shape)), "op", filters, stride).shape
     bank = WeightBank(0)
-    arrays = {name: tf.constant(bank.take("weights", {name: spec}).reshape(spec.shape)) for name, spec in outline.weights.items()}
+    arrays = {
+        name: tf.constant(bank.take("weights", {name: spec}).reshape(spec.shape))
+        for name, spec in outline.weights.items()
+    }
     y = apply_micro_operation(Layers(arrays, {}, True), operation, x, "op", filters, stride)
     assert y.shape[1:] == expected[1:]
     return y
@@ -108,8 +113,11 @@ def test_a_dilated_kernel_equals_the_dilated_convolution():
 def test_a_factorised_reduction_sees_every_row_and_every_column():
     x = tf.reshape(tf.range(1.0, 17.0), [1, 4, 4, 1])
     one = tf.ones([1, 1, 1, 1])
-    layers = Layers({f"r/{half}/x/kernel": one for half in ("even", "odd")} | {"r/scale": tf.ones(2), "r/offset": tf.zeros(2)}, {
-        "r/mean": tf.zeros(2), "r/variance": tf.ones(2) - 1e-3}, False)
+    layers = Layers(
+        {f"r/{half}/x/kernel": one for half in ("even", "odd")} | {"r/scale": tf.ones(2), "r/offset": tf.zeros(2)},
+        {"r/mean": tf.zeros(2), "r/variance": tf.ones(2) - 1e-3},
+        False,
+    )
     y = factorised_reduction(layers, {"x": x}, "r", 2).numpy()
     np.testing.assert_allclose(y[0, :, :, 0], [[1, 3], [9, 11]], rtol=1e-5)
     np.testing.assert_allclose(y[0, :, :, 1], [[6, 8], [14, 16]], rtol=1e-5)
@@ -118,7 +126,12 @@ def test_a_factorised_reduction_sees_every_row_and_every_column():
 def test_a_separable_convolution_is_applied_twice_or_as_often_as_told():
     twice, once = (set(outline_of(network_of(sep_repeats=repeats), SHAPE).kernels) for repeats in (2, 1))
     name = "cell0/block0/first/sep3x3"
-    assert {f"{name}/0/depthwise", f"{name}/0/pointwise/kernel", f"{name}/1/depthwise", f"{name}/1/pointwise/kernel"} <= twice
+    assert {
+        f"{name}/0/depthwise",
+        f"{name}/0/pointwise/kernel",
+        f"{name}/1/depthwise",
+        f"{name}/1/pointwise/kernel",
+    } <= twice
     assert f"{name}/1/depthwise" not in once
 
 
@@ -130,7 +143,9 @@ def test_all_ends_or_the_loose_ones_are_concatenated():
 
 def test_joined_cells_bring_their_ends_back_to_one_normalised_output():
     plain, joined = (outline_of(network_of(filters=4, joined=joined), SHAPE) for joined in (False, True))
-    assert {"cell0/joined/block1/kernel", "cell0/joined/scale", "cell1/previous/joined/kernel"} <= set(joined.weights) - set(plain.weights)
+    assert {"cell0/joined/block1/kernel", "cell0/joined/scale", "cell1/previous/joined/kernel"} <= set(
+        joined.weights
+    ) - set(plain.weights)
     assert joined.weights["classifier/joined/kernel"].shape == (16, CLASSES)
 
 
@@ -139,7 +154,10 @@ def test_weights_are_shared_by_position_and_operation_or_also_by_input():
     name = "cell0/block0/first/sep3x3/0/depthwise"
     assert all(name in outline_of(network_of(each), SHAPE).weights for each in (TWO, other))
     first, second = (set(outline_of(network_of(each, inputs_apart=True), SHAPE).weights) for each in (TWO, other))
-    assert "cell0/block0/first/sep3x3/input0/0/depthwise" in first - second and "cell0/block0/first/sep3x3/input1/0/depthwise" in second - first
+    assert (
+        "cell0/block0/first/sep3x3/input0/0/depthwise" in first - second
+        and "cell0/block0/first/sep3x3/input1/0/depthwise" in second - first
+    )
 
 
 @pytest.mark.parametrize("place, wrong", [("cells", 2), ("filters", 1), ("sep_repeats", 0)])
@@ -183,22 +201,31 @@ def test_drop_path_and_dropout_change_training_and_nothing_in_prediction():
     images, plain = batch_of()[0], network_of()
     for options in ({"drop_path": 0.9}, {"dropout": 0.5}):
         network = network_of(**options)
-        outputs = [[n(layers_of(n, training=training), images)[0].numpy() for n in (plain, network)] for training in (False, True)]
+        outputs = [
+            [n(layers_of(n, training=training), images)[0].numpy() for n in (plain, network)]
+            for training in (False, True)
+        ]
         np.testing.assert_array_equal(*outputs[0])
         assert not np.allclose(*outputs[1])
 
 
 def everything():
     """All operations in both cells."""
-    nodes = [f"{source}:{operation} + b{number - 1}:identity" for number, (source, operation) in enumerate(
-        (("prev", "prev2")[index % 2], operation) for index, operation in enumerate(MICRO_OPERATIONS))]
+    nodes = [
+        f"{source}:{operation} + b{number - 1}:identity"
+        for number, (source, operation) in enumerate(
+            (("prev", "prev2")[index % 2], operation) for index, operation in enumerate(MICRO_OPERATIONS)
+        )
+    ]
     nodes[0] = nodes[0].replace("b-1", "prev2")
     return MicroArchitecture.parse(" / ".join(["; ".join(nodes)] * 2))
 
 
 def test_the_exported_model_is_the_same_function():
     rng = np.random.default_rng(0)
-    parts = [Part(rng.integers(0, 256, (9, 8, 8, 1), np.uint8), np.arange(9, dtype=np.int32) % CLASSES) for _ in range(3)]
+    parts = [
+        Part(rng.integers(0, 256, (9, 8, 8, 1), np.uint8), np.arange(9, dtype=np.int32) % CLASSES) for _ in range(3)
+    ]
     data = ImageData("random", *parts, np.full(1, 0.5, np.float32), np.full(1, 0.25, np.float32), tuple("abc"), True)
     network = network_of(everything(), filters=4)
     child = child_of(network)
@@ -207,10 +234,15 @@ def test_the_exported_model_is_the_same_function():
         child.train_step(tf.constant(images, tf.float32), tf.constant(parts[0].labels), 0.01)
     model = export_keras(child, network, data)
     logits = next(child.predict([(tf.constant(images, tf.float32), parts[0].labels)]))[0]
-    np.testing.assert_allclose(model.predict_on_batch(parts[0].images.astype(np.float32)), tf.nn.softmax(logits), atol=1e-4)
+    np.testing.assert_allclose(
+        model.predict_on_batch(parts[0].images.astype(np.float32)), tf.nn.softmax(logits), atol=1e-4
+    )
 
 
 def test_enas_sizes_are_those_of_the_published_network():
     # 6 + 2 cells, 20 filters: a random architecture has between 0.1 and 1.5 million weights.
-    sizes = [outline_of(MicroNetwork(MicroSpace().sample(np.random.default_rng(seed)), 10, 20, 8), (32, 32, 3)).parameters for seed in range(20)]
+    sizes = [
+        outline_of(MicroNetwork(MicroSpace().sample(np.random.default_rng(seed)), 10, 20, 8), (32, 32, 3)).parameters
+        for seed in range(20)
+    ]
     assert 1e5 < min(sizes) < max(sizes) < 1.5e6

@@ -19,7 +19,9 @@ class TestTheSchedule:
 
     def test_warm_up_rises_linearly_and_the_cosine_takes_the_rest(self):
         recipe = Recipe(learning_rate=0.2, warmup=0.1)
-        assert [recipe.rate_at(progress) for progress in (0, 0.05, 0.1, 0.55, 1)] == pytest.approx([0.0, 0.1, 0.2, 0.1, 0.0])
+        assert [recipe.rate_at(progress) for progress in (0, 0.05, 0.1, 0.55, 1)] == pytest.approx(
+            [0.0, 0.1, 0.2, 0.1, 0.0]
+        )
 
     def test_a_training_that_is_all_warm_up_rises_to_its_end(self):
         assert [Recipe(0.2, warmup=1.0).rate_at(progress) for progress in (0, 0.5, 1)] == pytest.approx([0.0, 0.1, 0.2])
@@ -44,7 +46,9 @@ class TestWarmRestarts:
             start, length = start + length, length * growth
         return low + 0.5 * (high - low) * (1 + math.cos(math.pi * (epoch - start) / length))
 
-    @pytest.mark.parametrize("first, growth, epochs", [(10, 2, 630), (5, 1, 20), (3, 2, 10), (1, 3, 40), (7, 1.5, 30), (20, 2, 10)])
+    @pytest.mark.parametrize(
+        "first, growth, epochs", [(10, 2, 630), (5, 1, 20), (3, 2, 10), (1, 3, 40), (7, 1.5, 30), (20, 2, 10)]
+    )
     def test_the_curve_is_the_published_one(self, first, growth, epochs):
         recipe = Recipe(0.05, final_learning_rate=0.0001 / 0.05, restart=first / epochs, restart_growth=growth)
         for step in range(epochs * 7):
@@ -67,7 +71,9 @@ class TestWarmRestarts:
 
     def test_they_begin_after_the_warm_up(self):
         recipe = Recipe(0.2, warmup=0.2, restart=0.4, restart_growth=1.0)
-        assert [recipe.rate_at(progress) for progress in (0.1, 0.2, 0.4, 0.6, 0.8)] == pytest.approx([0.1, 0.2, 0.1, 0.2, 0.1])
+        assert [recipe.rate_at(progress) for progress in (0.1, 0.2, 0.4, 0.6, 0.8)] == pytest.approx(
+            [0.1, 0.2, 0.1, 0.2, 0.1]
+        )
 
     def test_without_them_there_is_one_cosine(self):
         assert Recipe(0.2).rate_at(0.5) == Recipe(0.2, restart=1.0).rate_at(0.5) == pytest.approx(0.1)

@@ -1,4 +1,6 @@
-"""A step on two devices against the same step on one. Virtual CPU devices have to be made before TensorFlow starts: a process of its own."""
+"""A step on two devices against the same step on one. Virtual CPU devices have to be made before TensorFlow starts: a
+process of its own.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ json.dump(found, sys.stdout)
 
 @pytest.fixture(scope="module")
 def found():
-    result = subprocess.run([sys.executable, "-c", SCRIPT], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     return json.loads(result.stdout)
 

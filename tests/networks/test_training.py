@@ -71,7 +71,9 @@ class TestTheUpdate:
     def by_hand(self, kernel, images, labels, times, recipe, steps=3):
         slot = np.zeros_like(kernel)
         for _ in range(steps):
-            gradient = gradient_by_hand(kernel, images, labels, times, recipe.label_smoothing) + recipe.weight_decay * kernel
+            gradient = (
+                gradient_by_hand(kernel, images, labels, times, recipe.label_smoothing) + recipe.weight_decay * kernel
+            )
             if recipe.gradient_clip:
                 gradient = gradient * min(1.0, recipe.gradient_clip / np.linalg.norm(gradient))
             slot = recipe.momentum * slot + gradient
@@ -93,10 +95,17 @@ class TestTheUpdate:
         child.train_step(tf.zeros([2, *self.SHAPE]), tf.zeros([2], tf.int32), 0.1)
         np.testing.assert_allclose(weights_of(child)["shared/kernel"], start * (1 - 0.1 * 0.5), rtol=1e-5)
 
-    @pytest.mark.parametrize("options", [
-        {"momentum": 0.0}, {"weight_decay": 0.3}, {"label_smoothing": 0.2}, {"gradient_clip": 0.05}, {"gradient_clip": 1e6},
-        {"momentum": 0.5, "weight_decay": 0.3, "label_smoothing": 0.2, "gradient_clip": 0.05},
-    ])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"momentum": 0.0},
+            {"weight_decay": 0.3},
+            {"label_smoothing": 0.2},
+            {"gradient_clip": 0.05},
+            {"gradient_clip": 1e6},
+            {"momentum": 0.5, "weight_decay": 0.3, "label_smoothing": 0.2, "gradient_clip": 0.05},
+        ],
+    )
     def test_every_part_of_the_recipe_is_as_by_hand(self, options):
         recipe = replace(PLAIN, **options)
         start, after, images, labels = self.trained(1, recipe)
@@ -144,7 +153,9 @@ def loss_in_float64(network, arrays, images, labels):
 
         def batch_norm(self, x, name):
             mean, variance = tf.nn.moments(x, [0, 1, 2])
-            return tf.nn.batch_normalization(x, mean, variance, arrays[f"{name}/offset"], arrays[f"{name}/scale"], EPSILON)
+            return tf.nn.batch_normalization(
+                x, mean, variance, arrays[f"{name}/offset"], arrays[f"{name}/scale"], EPSILON
+            )
 
         def max_pool(self, x, size, stride=1):
             return tf.nn.max_pool2d(x, size, stride, "SAME")
@@ -179,17 +190,25 @@ def test_the_gradient_equals_finite_differences():
     rng, step = np.random.default_rng(0), 1e-5
     # Random directions through all arrays, and one through each kind of array.
     chosen = [list(child.weights)] * 3 + [
-        [name for name in child.weights if name.endswith(kind)] for kind in ("kernel", "depthwise", "scale", "offset", "bias")
+        [name for name in child.weights if name.endswith(kind)]
+        for kind in ("kernel", "depthwise", "scale", "offset", "bias")
     ]
     for names in chosen:
         direction = {name: rng.standard_normal(start[name].shape) for name in names}
         sides = [
-            loss_in_float64(network, {**start, **{name: start[name] + sign * step * direction[name] for name in names}}, images, labels)
+            loss_in_float64(
+                network,
+                {**start, **{name: start[name] + sign * step * direction[name] for name in names}},
+                images,
+                labels,
+            )
             for sign in (1, -1)
         ]
         expected = (sides[0] - sides[1]) / (2 * step)
         scale = np.sqrt(sum(np.sum(gradient[name] ** 2) for name in names))
-        assert sum(np.sum(gradient[name] * direction[name]) for name in names) == pytest.approx(expected, abs=2e-3 * scale, rel=2e-3)
+        assert sum(np.sum(gradient[name] * direction[name]) for name in names) == pytest.approx(
+            expected, abs=2e-3 * scale, rel=2e-3
+        )
 
 
 class TestThePath:
@@ -199,7 +218,13 @@ class TestThePath:
         child.train_step(*batch_of(), 0.1)
         still = [name for name, array in weights_of(child).items() if np.array_equal(array, before[name])]
         assert not still
-        assert {"stem/scale", "stem/offset", "auxiliary/classifier/kernel", "auxiliary/classifier/bias", "stem/mean"} <= set(before)
+        assert {
+            "stem/scale",
+            "stem/offset",
+            "auxiliary/classifier/kernel",
+            "auxiliary/classifier/bias",
+            "stem/mean",
+        } <= set(before)
 
     def test_only_the_path_moves(self):
         bank, images, labels = WeightBank(0), *batch_of()
@@ -259,7 +284,10 @@ class TestOneFunction:
 
     def test_bfloat16_is_close_to_float32(self):
         images, labels = batch_of(12)
-        exact, rough = (child_of(network_of(MIXED), recipe=replace(PLAIN, precision=precision)) for precision in ("float32", "bfloat16"))
+        exact, rough = (
+            child_of(network_of(MIXED), recipe=replace(PLAIN, precision=precision))
+            for precision in ("float32", "bfloat16")
+        )
         before, differences = logits_of(exact, images), []
         for _ in range(2):
             differences.append(np.abs(logits_of(exact, images) - logits_of(rough, images)).max())
@@ -324,10 +352,14 @@ class TestFit:
 
     def test_progress_seed_and_rate_of_every_step_reach_the_graph(self, fresh, monkeypatch):
         seen = []
-        monkeypatch.setattr(fresh, "train_step", lambda x, y, rate, progress, seed: seen.append((rate, progress, seed)) or (1.0, 0))
+        monkeypatch.setattr(
+            fresh, "train_step", lambda x, y, rate, progress, seed: seen.append((rate, progress, seed)) or (1.0, 0)
+        )
         fit(fresh, batches_of(24, 12), batches_of(9, 9), 2, seed=0)
         assert [progress for _, progress, _ in seen] == pytest.approx([0, 0.25, 0.5, 0.75])
-        assert [rate for rate, *_ in seen] == pytest.approx([fresh.recipe.rate_at(progress) for progress in (0, 0.25, 0.5, 0.75)])
+        assert [rate for rate, *_ in seen] == pytest.approx(
+            [fresh.recipe.rate_at(progress) for progress in (0, 0.25, 0.5, 0.75)]
+        )
         assert len({seed for *_, seed in seen}) == 4
 
     @pytest.mark.parametrize("fraction, images", [(1.0, 50), (0.5, 25), (0.01, 1)])
@@ -347,8 +379,15 @@ class TestFit:
 
     def test_a_training_continued_after_any_epoch_ends_the_same(self, fresh, start):
         training, validation, kept = batches_of(24, 12, augment=True), batches_of(9, 9), []
-        whole = fit(fresh, training, validation, 3, seed=0, validate_every=1,
-                    after_epoch=lambda history: kept.append((list(history), fresh.state())))
+        whole = fit(
+            fresh,
+            training,
+            validation,
+            3,
+            seed=0,
+            validate_every=1,
+            after_epoch=lambda history: kept.append((list(history), fresh.state())),
+        )
         final = fresh.state()["values"]
         for history, state in kept[:-1]:
             fresh.restore(state)
@@ -406,8 +445,15 @@ class TestTheMovingAverage:
     def test_a_training_continued_after_any_epoch_ends_the_same(self):
         child = child_of(network_of(), recipe=replace(self.RECIPE, average=0.9))
         begin, training, validation, kept = child.state(), batches_of(24, 12, augment=True), batches_of(9, 9), []
-        whole = fit(child, training, validation, 3, seed=0, validate_every=1,
-                    after_epoch=lambda history: kept.append((list(history), child.state())))
+        whole = fit(
+            child,
+            training,
+            validation,
+            3,
+            seed=0,
+            validate_every=1,
+            after_epoch=lambda history: kept.append((list(history), child.state())),
+        )
         final = child.state()
         assert final["steps"] == 6 and begin["steps"] == 0
         for history, state in kept[:-1]:

@@ -47,7 +47,9 @@ def weights_of(child: CompiledChild) -> dict[str, np.ndarray]:
     return child.arrays()
 
 
-def layers_of(network, shape=SHAPE, training: bool = False, seed: int = 0, progress: float = 1.0, bank: WeightBank | None = None) -> Layers:
+def layers_of(
+    network, shape=SHAPE, training: bool = False, seed: int = 0, progress: float = 1.0, bank: WeightBank | None = None
+) -> Layers:
     """Layers over a bank's arrays, computing at once."""
     outline, bank = outline_of(network, shape, training), bank or WeightBank(0)
     arrays = {}

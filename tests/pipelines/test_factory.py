@@ -16,7 +16,15 @@ from alphaxenas.pipelines.search import chosen_architectures, final_network, mak
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
 
-TINY = {"space": "chain", "chain_layers": 2, "optimizer": "adam", "learning_rate": 0.003, "augment": False, "search_fraction": 0.2, "final_fraction": 0.2}
+TINY = {
+    "space": "chain",
+    "chain_layers": 2,
+    "optimizer": "adam",
+    "learning_rate": 0.003,
+    "augment": False,
+    "search_fraction": 0.2,
+    "final_fraction": 0.2,
+}
 
 
 def configured(tmp_path, **values):
@@ -34,7 +42,10 @@ def test_the_parameter_space_says_what_is_searched(tmp_path):
 
 def test_cells_share_weights_and_chains_do_not(tmp_path):
     data = load_data("digits")
-    assert make_evaluator(configured(tmp_path), data, 0).state() and not make_evaluator(configured(tmp_path, **TINY), data, 0).state()
+    assert (
+        make_evaluator(configured(tmp_path), data, 0).state()
+        and not make_evaluator(configured(tmp_path, **TINY), data, 0).state()
+    )
     assert shares_weights(configured(tmp_path)) and not shares_weights(configured(tmp_path, **TINY))
 
 
@@ -66,19 +77,38 @@ class Widths:
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
 def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
-    config = configured(tmp_path, **TINY, trials=4, iterations=2, search_children=2, expansions=3, lstm_steps=1, warmup_iterations=1, refresh_after=1)
-    monkeypatch.setattr("alphaxenas.pipelines.search.make_evaluator", lambda config, data, seed: Widths(search_space(config)))
+    config = configured(
+        tmp_path,
+        **TINY,
+        trials=4,
+        iterations=2,
+        search_children=2,
+        expansions=3,
+        lstm_steps=1,
+        warmup_iterations=1,
+        refresh_after=1,
+    )
+    monkeypatch.setattr(
+        "alphaxenas.pipelines.search.make_evaluator", lambda config, data, seed: Widths(search_space(config))
+    )
     results = search(config, controller, 0, data=object())
     assert results["best"] and records_are_trained(tmp_path, controller, search_space(config))
 
 
 def test_a_search_really_trains_its_chains_from_scratch(tmp_path):
-    config = configured(tmp_path, **TINY, trials=2, iterations=1, search_children=1, expansions=2, lstm_steps=1, warmup_iterations=1)
+    config = configured(
+        tmp_path, **TINY, trials=2, iterations=1, search_children=1, expansions=2, lstm_steps=1, warmup_iterations=1
+    )
     results = search(config, "alphaxenas", 0)
     assert 0 < results["best"][0]["reward"] < 1 and records_are_trained(tmp_path, "alphaxenas", search_space(config))
 
 
 def records_are_trained(folder, controller, space):
     """From scratch nothing is scored again without training, and no proposal may ask for it."""
-    stored = [json.loads(line) for line in (folder / "exp" / "quick" / f"{controller}-seed0" / "trials.jsonl").read_text().splitlines()]
-    return stored and all(record["status"] == "ok" and record["epochs"] > 0 and space.parse(record["architecture"]) for record in stored)
+    stored = [
+        json.loads(line)
+        for line in (folder / "exp" / "quick" / f"{controller}-seed0" / "trials.jsonl").read_text().splitlines()
+    ]
+    return stored and all(
+        record["status"] == "ok" and record["epochs"] > 0 and space.parse(record["architecture"]) for record in stored
+    )

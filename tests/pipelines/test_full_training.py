@@ -60,7 +60,9 @@ def test_best_epoch_is_the_one_of_highest_validation_accuracy(trained):
 def test_a_finished_training_returns_its_results_without_training(trained, data, monkeypatch):
     results, folder = trained
     monkeypatch.setattr(full_training, "CompiledChild", None)
-    with RunFolder.open("suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]) as again:
+    with RunFolder.open(
+        "suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]
+    ) as again:
         assert train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0) == results
 
 
@@ -83,7 +85,10 @@ def test_exported_model_runs_where_this_package_cannot_be_imported(trained, data
 
 def test_stored_model_evaluated_again_gives_the_same_test_accuracy(trained, data):
     results, folder = trained
-    assert evaluate_stored_model(folder.path / results["models"][results["chosen"]]["file"], data) == results["test_accuracy"]
+    assert (
+        evaluate_stored_model(folder.path / results["models"][results["chosen"]]["file"], data)
+        == results["test_accuracy"]
+    )
 
 
 def test_stored_model_that_does_not_fit_is_refused(trained, tmp_path, data):
@@ -92,7 +97,9 @@ def test_stored_model_that_does_not_fit_is_refused(trained, tmp_path, data):
     (tmp_path / "broken.keras").write_bytes(b"no model")
     with pytest.raises(ValueError, match="no readable"):
         evaluate_stored_model(tmp_path / "broken.keras", data)
-    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(tmp_path / "other.keras")
+    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(
+        tmp_path / "other.keras"
+    )
     with pytest.raises(ValueError, match="does not fit"):
         evaluate_stored_model(tmp_path / "other.keras", data)
 
@@ -110,8 +117,12 @@ def test_every_network_has_a_model_card_beside_its_file(trained):
 def test_a_finished_training_is_handed_over_in_another_format_without_training(trained, data, monkeypatch):
     results, folder = trained
     monkeypatch.setattr(full_training, "CompiledChild", None)
-    with RunFolder.open("suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]) as again:
-        assert train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0, formats=("savedmodel",)) == results
+    with RunFolder.open(
+        "suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]
+    ) as again:
+        assert (
+            train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0, formats=("savedmodel",)) == results
+        )
     assert (folder.path / "models" / "rank1.savedmodel" / "saved_model.pb").is_file()
 
 
@@ -181,7 +192,10 @@ def test_training_killed_after_an_epoch_continues_bit_for_bit(trained, data, tmp
         train(tmp_path, data, entries("rank1", "rank2"))
     monkeypatch.setattr(RunFolder, "log", original)
     results, continued = train(tmp_path, data, entries("rank1", "rank2"))
-    lines = [[json.loads(line) for line in (path.path / "trials.jsonl").read_text().splitlines()] for path in (folder, continued)]
+    lines = [
+        [json.loads(line) for line in (path.path / "trials.jsonl").read_text().splitlines()]
+        for path in (folder, continued)
+    ]
     assert len(lines[0]) == len(lines[1]) == 6
     assert all(same_record(one, two) for one, two in zip(*lines))
     assert results["test_accuracy"] == whole["test_accuracy"]
@@ -196,7 +210,9 @@ def test_patience_ends_a_training_early(tmp_path, data):
 
 
 @pytest.mark.parametrize(("precision", "compiled"), [("float32", ["float32"]), ("bfloat16", ["bfloat16", "float32"])])
-def test_exported_model_is_checked_against_the_trained_child_in_float32(tmp_path, data, monkeypatch, precision, compiled):
+def test_exported_model_is_checked_against_the_trained_child_in_float32(
+    tmp_path, data, monkeypatch, precision, compiled
+):
     made = []
 
     class Counted(full_training.CompiledChild):
@@ -212,7 +228,10 @@ def test_exported_model_is_checked_against_the_trained_child_in_float32(tmp_path
 
 def test_a_hundred_classes_are_trained_and_exported(tmp_path):
     rng = np.random.default_rng(0)
-    parts = [Part(rng.integers(0, 256, (count, 8, 8, 3), np.uint8), (np.arange(count) % 100).astype(np.int32)) for count in (200, 100, 100)]
+    parts = [
+        Part(rng.integers(0, 256, (count, 8, 8, 3), np.uint8), (np.arange(count) % 100).astype(np.int32))
+        for count in (200, 100, 100)
+    ]
     names = tuple(f"class {number}" for number in range(100))
     data = ImageData("cifar100", *parts, np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32), names, True)
     results, folder = train(tmp_path, data, [Entry("rank1", CellNetwork(CELL, 100, 4, 2, 1), str(CELL))], epochs=1)
@@ -222,6 +241,8 @@ def test_a_hundred_classes_are_trained_and_exported(tmp_path):
 
 
 def test_densenet_trains_and_exports_in_the_same_harness(tmp_path, data):
-    results, folder = train(tmp_path, data, [Entry("densenet", DenseNet(10, 10, 4), "DenseNet-BC")], "densenet", epochs=1)
+    results, folder = train(
+        tmp_path, data, [Entry("densenet", DenseNet(10, 10, 4), "DenseNet-BC")], "densenet", epochs=1
+    )
     assert (folder.path / results["models"][0]["file"]).is_file()
     assert results["models"][0]["architecture_json"] is None

@@ -10,8 +10,16 @@ from alphaxenas.pipelines.model_card import markdown, model_card, write_model_ca
 from alphaxenas.runs.folder import RunFolder
 
 MODEL = {
-    "name": "rank1", "architecture": "prev:conv3x3 + prev2:identity", "architecture_json": {"blocks": []}, "parameters": 12345,
-    "multiply_adds": 6_700_000, "epochs": 2, "best_epoch": 2, "validation_accuracy": 0.91, "seconds": 90.0, "file": "models/rank1.keras",
+    "name": "rank1",
+    "architecture": "prev:conv3x3 + prev2:identity",
+    "architecture_json": {"blocks": []},
+    "parameters": 12345,
+    "multiply_adds": 6_700_000,
+    "epochs": 2,
+    "best_epoch": 2,
+    "validation_accuracy": 0.91,
+    "seconds": 90.0,
+    "file": "models/rank1.keras",
     "history": [{"images": 100}, {"images": 100}],
 }
 RESULTS = {"models": [MODEL, {**MODEL, "name": "rank2"}], "chosen": 0, "test_accuracy": 0.9, "test_images": 400}
@@ -19,7 +27,14 @@ RESULTS = {"models": [MODEL, {**MODEL, "name": "rank2"}], "chosen": 0, "test_acc
 
 @pytest.fixture
 def folder(tmp_path):
-    parameters = {"seed": 7, "dataset": "digits", "augment": True, "train_epochs": 2, "train_learning_rate": 0.1, "warmup_epochs": 1.0}
+    parameters = {
+        "seed": 7,
+        "dataset": "digits",
+        "augment": True,
+        "train_epochs": 2,
+        "train_learning_rate": 0.1,
+        "warmup_epochs": 1.0,
+    }
     with RunFolder.open("suite", "final", parameters, tmp_path / "exp", tmp_path / "events") as opened:
         (opened.path / "models").mkdir()
         (opened.path / "models" / "rank1.keras").write_bytes(b"weights")
@@ -32,8 +47,15 @@ def card(folder):
 
 
 def test_it_says_what_was_trained_on_what_with_which_numbers_cost_seed_and_versions(card):
-    assert card["architecture"]["text"] == MODEL["architecture"] and card["network"] == {"parameters": 12345, "multiply_adds": 6_700_000}
-    assert card["data"]["name"] == "digits" and sum(card["data"]["images"].values()) == 1797 and len(card["data"]["classes"]) == 10
+    assert card["architecture"]["text"] == MODEL["architecture"] and card["network"] == {
+        "parameters": 12345,
+        "multiply_adds": 6_700_000,
+    }
+    assert (
+        card["data"]["name"] == "digits"
+        and sum(card["data"]["images"].values()) == 1797
+        and len(card["data"]["classes"]) == 10
+    )
     low, high = card["numbers"]["test_interval_95"]
     assert low < 0.9 < high and high - low == pytest.approx(2 * 1.96 * np.sqrt(0.9 * 0.1 / 400), rel=0.05)
     assert card["cost"] == {"seconds": 90.0, "epochs": 2, "images": 200}
@@ -52,5 +74,13 @@ def test_both_files_are_written_and_agree(card, tmp_path):
     write_model_card(card, tmp_path)
     assert json.loads((tmp_path / "rank1.card.json").read_text()) == card
     text = (tmp_path / "rank1.card.md").read_text()
-    for fact in ("**0.9000**", MODEL["architecture"], "12,345 parameters", "6.7 million", "Seed: 7", "train_learning_rate: 0.1", card["files"]["rank1.keras"]):
+    for fact in (
+        "**0.9000**",
+        MODEL["architecture"],
+        "12,345 parameters",
+        "6.7 million",
+        "Seed: 7",
+        "train_learning_rate: 0.1",
+        card["files"]["rank1.keras"],
+    ):
         assert fact in text

@@ -10,20 +10,36 @@ from alphaxenas.pipelines import nao as nao_stage
 
 
 def records(where, keys):
-    return {"best": [{"key": key, "architecture": f"{where} {key}", "reward": 1 - place / 10} for place, key in enumerate(keys)]}
+    return {
+        "best": [
+            {"key": key, "architecture": f"{where} {key}", "reward": 1 - place / 10} for place, key in enumerate(keys)
+        ]
+    }
 
 
 def test_the_best_of_both_searches_come_in_turns_and_each_once():
     config = from_values({"nao_best": 5})
     found = nao_stage.best_found(config, records("scratch", "abcd"), records("shared", "bxyz"))
-    assert [(record["where"], record["key"]) for record in found] == [("scratch", "a"), ("shared", "b"), ("shared", "x"), ("scratch", "c"), ("shared", "y")]
+    assert [(record["where"], record["key"]) for record in found] == [
+        ("scratch", "a"),
+        ("shared", "b"),
+        ("shared", "x"),
+        ("scratch", "c"),
+        ("shared", "y"),
+    ]
     few = nao_stage.best_found(config, records("scratch", "a"), records("shared", "b"))
     assert [record["key"] for record in few] == ["a", "b"]
 
 
 def test_the_presets_are_chosen_by_a_parameter_and_fitted_into_the_pool():
     settings = nao_stage.nao_settings(from_values({"nao_preset": "code", "nao_pool": 40, "nao_new": 10}))
-    assert (settings.pool, settings.tops, settings.new, settings.random, settings.network.embedding) == (40, 40, 10, 30, 48)
+    assert (settings.pool, settings.tops, settings.new, settings.random, settings.network.embedding) == (
+        40,
+        40,
+        10,
+        30,
+        48,
+    )
     assert nao_stage.nao_settings(from_values({"nao_pool": 0, "nao_new": 0})).pool == 32
 
 

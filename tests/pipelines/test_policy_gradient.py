@@ -17,12 +17,31 @@ from tests.tabular.test_study import write_table
 @pytest.fixture
 def config(tmp_path):
     write_table(tmp_path / "mine.csv")
-    return from_values({
-        "run": "s", "exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events"), "fraction": 0.15, "threads": 1, "chain_trials": 3,
-        "chain_epochs": 1, "chain_seeds": 2, "chain_final_epochs": 1, "policy_batch": 2, "policy_units": 4, "expansions": 2, "lstm_units": 4, "lstm_steps": 1,
-        "chain_table": f"{tmp_path / 'mine.csv'} code=arch signal=valid", "chain_table_controllers": "random,reinforce", "chain_table_seeds": 2,
-        "chain_table_cap": 60, "processes": 1, "chain_controllers": ["controller_pool", "alphaxenas"], "batch_size": 64,
-    })  # fmt: skip
+    return from_values(
+        {
+            "run": "s",
+            "exp_dir": str(tmp_path / "exp"),
+            "tensorboard_dir": str(tmp_path / "events"),
+            "fraction": 0.15,
+            "threads": 1,
+            "chain_trials": 3,
+            "chain_epochs": 1,
+            "chain_seeds": 2,
+            "chain_final_epochs": 1,
+            "policy_batch": 2,
+            "policy_units": 4,
+            "expansions": 2,
+            "lstm_units": 4,
+            "lstm_steps": 1,
+            "chain_table": f"{tmp_path / 'mine.csv'} code=arch signal=valid",
+            "chain_table_controllers": "random,reinforce",
+            "chain_table_seeds": 2,
+            "chain_table_cap": 60,
+            "processes": 1,
+            "chain_controllers": ["controller_pool", "alphaxenas"],
+            "batch_size": 64,
+        }
+    )
 
 
 def test_chains_are_searched_from_scratch_by_any_controller_and_read_back(config):
@@ -62,28 +81,49 @@ def test_both_networks_are_trained_alike_and_tested_once_each(config, monkeypatc
     found = space.parse("kernel=3, filters=8, pool=2, dropout=0.1; kernel=3, filters=8, pool=1, dropout=0.0")
     trainings = []
     original = policy_stage.train_in_full
-    monkeypatch.setattr(policy_stage, "train_in_full", lambda entries, *rest, **more: (trainings.append((rest[1], rest[3:], more)), original(entries, *rest, **more))[1])
+    monkeypatch.setattr(
+        policy_stage,
+        "train_in_full",
+        lambda entries, *rest, **more: (trainings.append((rest[1], rest[3:], more)), original(entries, *rest, **more))[
+            1
+        ],
+    )
     answers = policy_stage.compare_with_hand_made(config, found, data)
     assert list(answers) == ["found", "made by hand"] and all(set(by_seed) == {0, 1} for by_seed in answers.values())
     assert trainings[0] == trainings[1] and trainings[2] == trainings[3] and trainings[0] != trainings[2]
     hand = answers["made by hand"][0]
-    assert hand["models"][0]["architecture"] == policy_stage.MNIST_BY_HAND and hand["models"][0]["parameters"] == 32 * 26 + 64 * 801 + 10 * (2 * 2 * 64 + 1)
+    assert hand["models"][0]["architecture"] == policy_stage.MNIST_BY_HAND and hand["models"][0][
+        "parameters"
+    ] == 32 * 26 + 64 * 801 + 10 * (2 * 2 * 64 + 1)
     assert all(0 <= each["test_accuracy"] <= 1 for by_seed in answers.values() for each in by_seed.values())
     # Finished trainings are shown, not repeated.
-    assert policy_stage.compare_with_hand_made(config, found, data) == json.loads(json.dumps(answers), object_hook=_with_numbers)
+    assert policy_stage.compare_with_hand_made(config, found, data) == json.loads(
+        json.dumps(answers), object_hook=_with_numbers
+    )
 
 
 def test_controllers_are_compared_on_a_table(config):
     folder, failures = policy_stage.play_table(config)
     study = load_study(folder.path)
     assert failures == {} and study.controllers == ["random", "reinforce"] and folder.stage == "policy-table"
-    assert any("policy/unique_share" in numbers for search in study.of(study.tables[0], "reinforce").values() for _, numbers in search.diagnostics)
+    assert any(
+        "policy/unique_share" in numbers
+        for search in study.of(study.tables[0], "reinforce").values()
+        for _, numbers in search.diagnostics
+    )
 
 
-@pytest.mark.parametrize("name, value, part", [
-    ("chain_table", "nowhere.csv signal=x", "nowhere.csv"), ("chain_table_controllers", "random,rnd", "'rnd'"), ("policy_parts", ["mnits"], "mnist"),
-    ("chain_form", "cube", "image"), ("policy_cell", "gru", "nascell"), ("chain_trials", 0, "chain_trials"),
-])
+@pytest.mark.parametrize(
+    "name, value, part",
+    [
+        ("chain_table", "nowhere.csv signal=x", "nowhere.csv"),
+        ("chain_table_controllers", "random,rnd", "'rnd'"),
+        ("policy_parts", ["mnits"], "mnist"),
+        ("chain_form", "cube", "image"),
+        ("policy_cell", "gru", "nascell"),
+        ("chain_trials", 0, "chain_trials"),
+    ],
+)
 def test_a_wrong_parameter_is_named(name, value, part):
     with pytest.raises(ParameterError) as caught:
         from_values({name: value})

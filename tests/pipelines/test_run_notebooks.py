@@ -20,17 +20,23 @@ from tests.faults.toy import play
 
 PARAMETERS = "trials: int = 4\nrun: str = 'quick'\nexp_dir: str = 'exp'\ntensorboard_dir: str = 'tensorboard_log'"
 CONFIGURE = "from alphaxenas.config import configure\nconfig = configure(globals())"
-REPORT = ("import json, os, sys\nfrom pathlib import Path\nfolder = Path(config.run.exp_dir) / config.run.run / 'data'\n"
-          "folder.mkdir(parents=True, exist_ok=True)\n"
-          "facts = dict(headline=f'{config.search.trials} trials', python=sys.executable, cwd=os.getcwd(), overwrite=config.run.overwrite)\n"
-          "(folder / 'results.json').write_text(json.dumps(facts))")
+REPORT = (
+    "import json, os, sys\nfrom pathlib import Path\nfolder = Path(config.run.exp_dir) / config.run.run / 'data'\n"
+    "folder.mkdir(parents=True, exist_ok=True)\n"
+    "facts = dict(headline=f'{config.search.trials} trials', python=sys.executable, cwd=os.getcwd(), overwrite=config.run.overwrite)\n"
+    "(folder / 'results.json').write_text(json.dumps(facts))"
+)
 SEARCH = "from tests.faults import toy\ntoy.play(config.run.exp_dir, config.search.trials, 0.25)"
 
 
 def write_notebook(folder, name, *cells):
     notebook = nbformat.v4.new_notebook()
     parameters = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
-    notebook.cells = [nbformat.v4.new_markdown_cell("# A test\n\n## Parameters"), parameters, nbformat.v4.new_code_cell(CONFIGURE)]
+    notebook.cells = [
+        nbformat.v4.new_markdown_cell("# A test\n\n## Parameters"),
+        parameters,
+        nbformat.v4.new_code_cell(CONFIGURE),
+    ]
     for cell in cells:
         notebook.cells += [nbformat.v4.new_markdown_cell("## The work"), nbformat.v4.new_code_cell(cell)]
     nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -39,7 +45,9 @@ def write_notebook(folder, name, *cells):
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "mine.yaml").write_text(f"run: tiny\ntrials: 6\nexp_dir: {tmp_path / 'exp'}\ntensorboard_dir: {tmp_path / 'events'}\n")
+    (tmp_path / "mine.yaml").write_text(
+        f"run: tiny\ntrials: 6\nexp_dir: {tmp_path / 'exp'}\ntensorboard_dir: {tmp_path / 'events'}\n"
+    )
     return tmp_path
 
 
@@ -54,8 +62,15 @@ def start(place):
     started = []
 
     def begin():
-        started.append(subprocess.Popen([sys.executable, "-c", code, str(place / "mine.yaml")], cwd=PROJECT_ROOT,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code, str(place / "mine.yaml")],
+                cwd=PROJECT_ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
         return started[-1]
 
     yield begin
@@ -86,7 +101,9 @@ def test_notebooks_run_in_order_with_the_parameters_and_the_summary_shows_result
     assert facts["python"] == sys.executable and facts["cwd"] == str(PROJECT_ROOT)
     executed = place / "exp" / "tiny" / "notebooks"
     assert [path.name for path in executed.glob("*.ipynb")] == ["01_first.ipynb"]
-    assert any("injected-parameters" in cell.metadata.tags for cell in nbformat.read(executed / "01_first.ipynb", 4).cells)
+    assert any(
+        "injected-parameters" in cell.metadata.tags for cell in nbformat.read(executed / "01_first.ipynb", 4).cells
+    )
     assert "[1/1] 01_first  cell 4 of 4  The work" in output
     for part in (str(executed), str(place / "events" / "tiny"), "log.txt"):
         assert part in output
@@ -102,7 +119,9 @@ def test_a_failing_notebook_ends_the_suite_naming_cell_and_error(place, capsys):
     assert "IndexError: list index out of range" in output
     assert re.search(r"02_bad +FAILED", output) and re.search(r"03_never +not reached", output)
     folder = place / "exp" / "tiny" / "notebooks"
-    assert [path.name for path in folder.glob("*.ipynb")] == ["02_bad.failed.ipynb"] and str(folder / "02_bad.failed.ipynb") in output
+    assert [path.name for path in folder.glob("*.ipynb")] == ["02_bad.failed.ipynb"] and str(
+        folder / "02_bad.failed.ipynb"
+    ) in output
 
 
 def test_a_kernel_that_dies_is_reported(place, capsys):
@@ -133,21 +152,33 @@ def test_sigterm_reaches_the_kernel_and_the_next_start_continues(place, start):
 
 
 def test_kill_9_of_the_runner_leaves_no_kernel(place, start):
-    write_notebook(place / "notebooks", "02_search", "import time\nopen(config.run.exp_dir + '/started', 'w').close()\ntime.sleep(300)")
+    write_notebook(
+        place / "notebooks",
+        "02_search",
+        "import time\nopen(config.run.exp_dir + '/started', 'w').close()\ntime.sleep(300)",
+    )
     process = start()
     wait_until((place / "exp" / "started").exists)
     kernels = kernels_of(process)
     assert kernels
     process.kill()
     process.communicate()
-    wait_until(lambda: not any(kernel.is_running() and kernel.status() != psutil.STATUS_ZOMBIE for kernel in kernels), 10)
+    wait_until(
+        lambda: not any(kernel.is_running() and kernel.status() != psutil.STATUS_ZOMBIE for kernel in kernels), 10
+    )
     assert not (place / "exp" / "tiny" / "notebooks" / "02_search.ipynb").exists()
 
 
-@pytest.mark.parametrize("words, part", [
-    (["-p", "trails", "3"], "Did you mean `trials`"), (["-p", "trials", "many"], "`trials`"), (["--run", "a/b"], "`run`"),
-    (["--only", "07"], "Unknown notebook '07'"), (["-p", "trials", "0"], "never end"),
-])
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["-p", "trails", "3"], "Did you mean `trials`"),
+        (["-p", "trials", "many"], "`trials`"),
+        (["--run", "a/b"], "`run`"),
+        (["--only", "07"], "Unknown notebook '07'"),
+        (["-p", "trials", "0"], "never end"),
+    ],
+)
 def test_wrong_arguments_end_before_any_work(place, capsys, words, part):
     write_notebook(place / "notebooks", "01_first", "1")
     assert run(place, *words) == 2

@@ -56,12 +56,32 @@ def test_a_given_architecture_needs_no_search(tmp_path):
 
 
 def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_path):
-    for text, all_ends in (("darts_v2", True), ("zoo:enas", False), (zoo_cell("enas").architecture.to_integers(), False)):
-        config = configured(tmp_path, architecture=text, train_filters=4, train_cells=8, train_auxiliary=True, train_drop_path=0.2, train_dropout=0.1)
+    for text, all_ends in (
+        ("darts_v2", True),
+        ("zoo:enas", False),
+        (zoo_cell("enas").architecture.to_integers(), False),
+    ):
+        config = configured(
+            tmp_path,
+            architecture=text,
+            train_filters=4,
+            train_cells=8,
+            train_auxiliary=True,
+            train_drop_path=0.2,
+            train_dropout=0.1,
+        )
         [chosen], data = chosen_architectures(config), load_images(config)
         network = final_network(config, chosen, data)
-        assert (network.all_ends, network.filters, network.cells, network.drop_path, network.dropout) == (all_ends, 4, 8, 0.2, 0.1)
-        assert len(outline_of(network, data.image_shape, training=True).weights) > len(outline_of(network, data.image_shape).weights)
+        assert (network.all_ends, network.filters, network.cells, network.drop_path, network.dropout) == (
+            all_ends,
+            4,
+            8,
+            0.2,
+            0.1,
+        )
+        assert len(outline_of(network, data.image_shape, training=True).weights) > len(
+            outline_of(network, data.image_shape).weights
+        )
         assert space_of(config, chosen).vocabulary[0] == "prev"
 
 
@@ -72,7 +92,14 @@ def test_a_pair_of_cells_with_another_number_of_reductions_is_refused(tmp_path):
 
 
 def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path):
-    small = {"fraction": 0.1, "train_filters": 4, "train_cells": 3, "train_epochs": 1, "warmup_epochs": 0, "train_batch_size": 32}
+    small = {
+        "fraction": 0.1,
+        "train_filters": 4,
+        "train_cells": 3,
+        "train_epochs": 1,
+        "warmup_epochs": 0,
+        "train_batch_size": 32,
+    }
     results = train_best(configured(tmp_path, architecture="darts_v2", **small))
     folder = tmp_path / "exp" / "quick" / "final"
     assert results["models"][0]["architecture"] == "zoo:darts_v2"
@@ -102,8 +129,18 @@ def test_both_controllers_get_the_same_budgets(tmp_path):
 
 def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
     config = configured(
-        tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2, search_children=2, filters=4, cells=1, reductions=0,
-        blocks=1, lstm_steps=2, fraction=0.2,
+        tmp_path,
+        search_epochs=0,
+        final_epochs=0,
+        trials=0,
+        iterations=2,
+        search_children=2,
+        filters=4,
+        cells=1,
+        reductions=0,
+        blocks=1,
+        lstm_steps=2,
+        fraction=0.2,
     )
     results = search(config, "alphaxenas", 0)
     assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
@@ -112,8 +149,18 @@ def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
 @pytest.mark.parametrize("controller", [name for name in CONTROLLERS if name not in ("alphaxenas", "random")])
 def test_every_controller_searches_images(tmp_path, controller):
     config = configured(
-        tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2, search_children=3, filters=4, cells=1, reductions=0,
-        blocks=1, operations=["conv1x1", "identity"], fraction=0.2,
+        tmp_path,
+        search_epochs=0,
+        final_epochs=0,
+        trials=0,
+        iterations=2,
+        search_children=3,
+        filters=4,
+        cells=1,
+        reductions=0,
+        blocks=1,
+        operations=["conv1x1", "identity"],
+        fraction=0.2,
     )
     results = search(config, controller, 0)
     assert (results["iterations"], results["evaluations"], results["failed"]) == (2, 8, 0)
@@ -122,7 +169,9 @@ def test_every_controller_searches_images(tmp_path, controller):
 def test_controllers_take_their_parameters(tmp_path):
     config = configured(tmp_path, evolution_population=7, evolution_sample=3, uct_exploration=0.4, alphax_rollouts=2)
     space = cell_space(config)
-    evolution, uct, alphax = (make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax"))
+    evolution, uct, alphax = (
+        make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
+    )
     assert (evolution._size, evolution._sample) == (7, 3)
     assert (uct.nodes._exploration, alphax._rollouts) == (0.4, 2)
 
@@ -157,18 +206,41 @@ def test_tensorflow_is_prepared_twice_without_complaint():
 
 def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
     config = configured(
-        tmp_path, train_learning_rate=0.05, train_lowest_learning_rate=0.0001, train_restart_epochs=10, train_restart_growth=2, train_average=0.999,
-        train_gradient_clip=5.0, train_label_smoothing=0.1, train_weight_decay=2e-4, warmup_epochs=0, momentum=0.8, train_precision="bfloat16",
+        tmp_path,
+        train_learning_rate=0.05,
+        train_lowest_learning_rate=0.0001,
+        train_restart_epochs=10,
+        train_restart_growth=2,
+        train_average=0.999,
+        train_gradient_clip=5.0,
+        train_label_smoothing=0.1,
+        train_weight_decay=2e-4,
+        warmup_epochs=0,
+        momentum=0.8,
+        train_precision="bfloat16",
     )
     recipe = final_recipe(config, 630)
     assert (recipe.restart, recipe.restart_growth, recipe.average, recipe.momentum) == (10 / 630, 2.0, 0.999, 0.8)
-    assert (recipe.gradient_clip, recipe.label_smoothing, recipe.weight_decay, recipe.precision) == (5.0, 0.1, 2e-4, "bfloat16")
+    assert (recipe.gradient_clip, recipe.label_smoothing, recipe.weight_decay, recipe.precision) == (
+        5.0,
+        0.1,
+        2e-4,
+        "bfloat16",
+    )
     assert recipe.rate_at(10 / 630) == 0.05 and recipe.rate_at(9.999 / 630) == pytest.approx(0.0001, rel=1e-2)
     plain = final_recipe(configured(tmp_path), 20)
     assert (plain.restart, plain.average, plain.final_learning_rate, plain.warmup) == (0.0, 0.0, 0.0, 0.05)
 
 
-@pytest.mark.parametrize("name, value", [("train_lowest_learning_rate", 0.06), ("train_devices", 65), ("train_restart_growth", 0.5), ("export_formats", [])])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("train_lowest_learning_rate", 0.06),
+        ("train_devices", 65),
+        ("train_restart_growth", 0.5),
+        ("export_formats", []),
+    ],
+)
 def test_impossible_training_parameters_are_refused(tmp_path, name, value):
     with pytest.raises(ParameterError, match=name):
         configured(tmp_path, **{name: value})
@@ -181,7 +253,14 @@ def test_more_devices_than_there_are_stop_before_training(tmp_path):
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
-    small = {"fraction": 0.2, "train_filters": 2, "train_cells": 1, "train_reductions": 0, "train_epochs": 2, "warmup_epochs": 0}
+    small = {
+        "fraction": 0.2,
+        "train_filters": 2,
+        "train_cells": 1,
+        "train_reductions": 0,
+        "train_epochs": 2,
+        "warmup_epochs": 0,
+    }
     given = "prev:conv1x1 + prev2:identity"
     train_best(configured(tmp_path, architecture=given, **small))
     path = str(sorted((tmp_path / "exp" / "quick" / "final" / "checkpoints").glob("step-*.npz"))[0])

@@ -29,8 +29,17 @@ def place(tmp_path):
 
 
 def configured(place, **more):
-    values = {"run": "s", "exp_dir": str(place / "exp"), "tensorboard_dir": str(place / "events"), "study_controllers": "random,uct",
-              "ablation": "", "study_seeds": 2, "cap": 300, "processes": 2, "tables": [f"{place / 'mine.csv'} code=arch signal=valid"]}
+    values = {
+        "run": "s",
+        "exp_dir": str(place / "exp"),
+        "tensorboard_dir": str(place / "events"),
+        "study_controllers": "random,uct",
+        "ablation": "",
+        "study_seeds": 2,
+        "cap": 300,
+        "processes": 2,
+        "tables": [f"{place / 'mine.csv'} code=arch signal=valid"],
+    }
     return from_values({**values, **more})
 
 
@@ -39,7 +48,12 @@ def test_a_configured_study_is_played_and_kept(place):
     tables = study_tables(config)
     assert play_study(config, tables) == {}
     paths = sorted((study_path(config) / "journals" / tables[0].name).rglob("*.jsonl"))
-    assert [f"{path.parent.name}/{path.stem}" for path in paths] == ["random/seed0", "random/seed1", "uct/seed0", "uct/seed1"]
+    assert [f"{path.parent.name}/{path.stem}" for path in paths] == [
+        "random/seed0",
+        "random/seed1",
+        "uct/seed0",
+        "uct/seed1",
+    ]
     with open_study(config, overwrite=True) as folder:
         assert not (folder.path / "journals").exists()
     assert json.loads((folder.path / "run.json").read_text())["parameters"] == {"cap": 300, "target": "optimum"}
@@ -50,10 +64,18 @@ def test_controllers_of_study_and_ablation_are_each_played_once(place):
     assert [choice.label for choice in study_controllers(config)] == ["random", "guided", "guided:prior=uniform"]
 
 
-@pytest.mark.parametrize("name, value, part", [
-    ("study_controllers", "random,rnd", "'rnd'"), ("ablation", "random,random", "twice"), ("tables", ["nowhere.csv signal=x"], "nowhere.csv"),
-    ("tables", ["{place}/mine.csv code=arch"], "`signal`"), ("tables", [], "`tables`"), ("target", "best", "`target`"), ("cap", 0, "`cap`"),
-])
+@pytest.mark.parametrize(
+    "name, value, part",
+    [
+        ("study_controllers", "random,rnd", "'rnd'"),
+        ("ablation", "random,random", "twice"),
+        ("tables", ["nowhere.csv signal=x"], "nowhere.csv"),
+        ("tables", ["{place}/mine.csv code=arch"], "`signal`"),
+        ("tables", [], "`tables`"),
+        ("target", "best", "`target`"),
+        ("cap", 0, "`cap`"),
+    ],
+)
 def test_a_wrong_parameter_of_the_study_is_named_before_any_work(place, name, value, part):
     value = [each.format(place=place) for each in value] if isinstance(value, list) else value
     with pytest.raises(ParameterError) as caught:
@@ -66,7 +88,9 @@ def test_a_tree_is_watched_as_it_grows(place):
     found = watch_tree(table, parse_controllers("uct")[0], 0, (5, 20, 60))
     assert [queries for queries, _ in found] == [5, 20, 60]
     sizes = [len(tree["parent"]) for _, tree in found]
-    assert sizes == sorted(sizes) and all(tree["parent"][0] == -1 and tree["visits"][0] >= queries for queries, tree in found)
+    assert sizes == sorted(sizes) and all(
+        tree["parent"][0] == -1 and tree["visits"][0] >= queries for queries, tree in found
+    )
     assert len(tree_growth(found).axes) == 4
     assert watch_tree(table, parse_controllers("random")[0], 0, (5,)) == []
 
@@ -80,8 +104,25 @@ def test_the_plan_of_a_guided_search_is_a_tree_too(place):
 
 
 def test_edges_of_a_tree_become_nodes_with_their_own_values():
-    state = {"node_edges": [2, 2], "edge_child": [1, -1, -1, -1], "edge_action": [3, 4, 5, 6], "edge_visits": [3, 1, 2, 0], "edge_sum": [1.5, 0.2, 1.0, 0.0]}
+    state = {
+        "node_edges": [2, 2],
+        "edge_child": [1, -1, -1, -1],
+        "edge_action": [3, 4, 5, 6],
+        "edge_visits": [3, 1, 2, 0],
+        "edge_sum": [1.5, 0.2, 1.0, 0.0],
+    }
     tree = edges_as_nodes(state)
-    assert tree["parent"].tolist() == [-1, 0, 0, 1] and tree["action"].tolist() == [0, 3, 4, 5] and tree["visits"].tolist() == [4, 3, 1, 2]
+    assert (
+        tree["parent"].tolist() == [-1, 0, 0, 1]
+        and tree["action"].tolist() == [0, 3, 4, 5]
+        and tree["visits"].tolist() == [4, 3, 1, 2]
+    )
     np.testing.assert_allclose(tree["total"], [1.7, 1.5, 0.2, 1.0])
-    assert len(edges_as_nodes({"node_edges": [], "edge_child": [], "edge_action": [], "edge_visits": [], "edge_sum": []})["parent"]) == 0
+    assert (
+        len(
+            edges_as_nodes({"node_edges": [], "edge_child": [], "edge_action": [], "edge_visits": [], "edge_sum": []})[
+                "parent"
+            ]
+        )
+        == 0
+    )

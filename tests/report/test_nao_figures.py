@@ -20,14 +20,30 @@ def games(count):
 def way():
     first, second, third = games(3)
     written = [first, first, second, second, third]
-    return SimpleNamespace(steps=np.array([0.0, 0.1, 0.5, 1.0, 2.0]), scores=np.linspace(0.3, 0.9, 5), games=written, read_again=np.array([0.3, 0.3, 0.6, 0.6, 0.5]))
+    return SimpleNamespace(
+        steps=np.array([0.0, 0.1, 0.5, 1.0, 2.0]),
+        scores=np.linspace(0.3, 0.9, 5),
+        games=written,
+        read_again=np.array([0.3, 0.3, 0.6, 0.6, 0.5]),
+    )
 
 
 def test_rounds_are_read_from_a_journal_once_each_and_only_where_something_was_measured():
     records = [{"diagnostics": {}}, {"diagnostics": {"nao/round": 0.0}}] + [
-        {"diagnostics": {"nao/round": float(number), "nao/held_out": 3.0, "nao/hamming": 1.0 / number, "search/children": 5.0}} for number in (1, 1, 2)
+        {
+            "diagnostics": {
+                "nao/round": float(number),
+                "nao/held_out": 3.0,
+                "nao/hamming": 1.0 / number,
+                "search/children": 5.0,
+            }
+        }
+        for number in (1, 1, 2)
     ]
-    assert figures.rounds_of(records) == [{"round": 1.0, "held_out": 3.0, "hamming": 1.0}, {"round": 2.0, "held_out": 3.0, "hamming": 0.5}]
+    assert figures.rounds_of(records) == [
+        {"round": 1.0, "held_out": 3.0, "hamming": 1.0},
+        {"round": 2.0, "held_out": 3.0, "hamming": 0.5},
+    ]
 
 
 def test_quality_has_a_line_per_search_and_says_where_nothing_was_measured():
@@ -53,7 +69,11 @@ def test_decoded_cells_are_drawn_with_their_step_and_score():
 
 
 def test_a_pool_shows_every_member_and_tells_newcomers_apart():
-    records = [{"round": number, "key": f"k{number * 2 + place}", "reward": 0.5 + 0.1 * place} for number in (0, 1) for place in range(3)]
+    records = [
+        {"round": number, "key": f"k{number * 2 + place}", "reward": 0.5 + 0.1 * place}
+        for number in (0, 1)
+        for place in range(3)
+    ]
     rounds = [{"round": number, "standard_error": 0.02, "spread": 0.1, "images": 100} for number in (0, 1)]
     pool, error = figures.pool_dots(records, rounds).axes
     assert sum(len(dots.get_offsets()) for dots in pool.collections) == 6
@@ -68,4 +88,7 @@ def test_the_best_stand_with_known_cells_below():
     zoo = {"models": [{"name": "darts_v2", "validation_accuracy": 0.95}]}
     (axes,) = figures.best_bars(found, results, zoo).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["1. scratch", "2. shared", "darts_v2"]
-    assert [label.get_text() for label in figures.best_bars(found, results).axes[0].get_yticklabels()] == ["1. scratch", "2. shared"]
+    assert [label.get_text() for label in figures.best_bars(found, results).axes[0].get_yticklabels()] == [
+        "1. scratch",
+        "2. shared",
+    ]

@@ -28,7 +28,10 @@ def test_curves_are_those_of_the_journal(shelf):
 
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_every_training_is_a_dot_and_every_network_has_its_mean(seeds):
-    tests = {"found": {seed: 0.9 + 0.01 * seed for seed in range(seeds)}, "made by hand": {seed: 0.8 for seed in range(seeds)}}
+    tests = {
+        "found": {seed: 0.9 + 0.01 * seed for seed in range(seeds)},
+        "made by hand": {seed: 0.8 for seed in range(seeds)},
+    }
     panel = policy_figures.accuracy_dots(tests).axes[0]
     dots = [line for line in panel.lines if line.get_marker() == "o"]
     means = [float(line.get_xdata()[0]) for line in panel.lines if line.get_marker() == "|"]
@@ -40,8 +43,14 @@ def test_every_training_is_a_dot_and_every_network_has_its_mean(seeds):
 def test_chains_and_macro_architectures_are_drawn_below_each_other_without_touching(rng):
     chains, macro = convolution_chains(8), MacroSpace(6)
     hand, found = mnist_chains().parse(MNIST_BY_HAND), macro.sample(rng)
-    for space, architectures in ((mnist_chains(), [hand] * 2), (chains, [chains.decode((0, 2) * 8)] * 3), (macro, [found] * 2)):
-        figure = drawings(architectures, [space] * len(architectures), [f"number {number}" for number in range(len(architectures))])
+    for space, architectures in (
+        (mnist_chains(), [hand] * 2),
+        (chains, [chains.decode((0, 2) * 8)] * 3),
+        (macro, [found] * 2),
+    ):
+        figure = drawings(
+            architectures, [space] * len(architectures), [f"number {number}" for number in range(len(architectures))]
+        )
         boxes = [panel.get_position() for panel in figure.axes]
         assert all(0 <= box.x0 and box.x1 <= 1.001 and -0.001 <= box.y0 < box.y1 <= 1 for box in boxes)
         assert all(upper.y0 >= lower.y1 for upper, lower in zip(boxes, boxes[1:]))

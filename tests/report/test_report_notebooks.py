@@ -12,8 +12,12 @@ def test_results_of_a_fresh_clone_show_the_reference_and_leave_it_alone(shelf, t
     before = {path: path.read_bytes() for path in shelf.exp_dir.rglob("*") if path.is_file()}
     output = tmp_path / "05.ipynb"
     papermill.execute_notebook(
-        PROJECT_ROOT / "notebooks" / "05_results.ipynb", output, {"exp_dir": str(shelf.exp_dir)},
-        kernel_name="python3", cwd=PROJECT_ROOT / "notebooks", progress_bar=False,
+        PROJECT_ROOT / "notebooks" / "05_results.ipynb",
+        output,
+        {"exp_dir": str(shelf.exp_dir)},
+        kernel_name="python3",
+        cwd=PROJECT_ROOT / "notebooks",
+        progress_bar=False,
     )
     results = json.loads((shelf.exp_dir / "quick" / "results" / "results.json").read_text())
     assert results["shown"] == "reference-quick" and "2 seeds" in results["headline"]

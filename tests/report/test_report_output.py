@@ -26,9 +26,14 @@ def all_figures(suite):
     groups = suite.groups()
     trainings = [run for run in (suite.final, suite.densenet) if run is not None]
     return {
-        "curves": figures.search_curves(groups), "trials": figures.trial_dots(groups), "lstm": figures.lstm_curves(groups), "tree": figures.tree_curves(groups),
-        "operations": figures.operation_shares(groups), "training": figures.training_curves(trainings),
-        "parameters": figures.accuracy_against_parameters(groups, trainings), "cells": pictures.best_cells(best_records(suite.searches, 2)),
+        "curves": figures.search_curves(groups),
+        "trials": figures.trial_dots(groups),
+        "lstm": figures.lstm_curves(groups),
+        "tree": figures.tree_curves(groups),
+        "operations": figures.operation_shares(groups),
+        "training": figures.training_curves(trainings),
+        "parameters": figures.accuracy_against_parameters(groups, trainings),
+        "cells": pictures.best_cells(best_records(suite.searches, 2)),
     }
 
 
@@ -50,7 +55,12 @@ def test_an_unfinished_suite_gets_figures_too(shelf):
     album = Album()
     for name, figure in all_figures(suite).items():
         album.show(name, figure)
-    for table in (tables.comparison(suite, suite.groups()), tables.best_architectures(suite.groups()), tables.costs(suite.runs), tables.search_diagnostics(suite.searches)):
+    for table in (
+        tables.comparison(suite, suite.groups()),
+        tables.best_architectures(suite.groups()),
+        tables.costs(suite.runs),
+        tables.search_diagnostics(suite.searches),
+    ):
         tables.formatted(table).to_html()
     assert len(tables.comparison(suite, suite.groups())) == 0
     assert tables.costs(suite.runs).loc["s/final", "seconds"] == 12  # two networks, the last lines say 6 s each
@@ -76,7 +86,9 @@ def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(
 def test_a_training_of_one_epoch_is_dots(shelf):
     shelf.training("s", "final", epochs=1)
     loss, accuracy = figures.training_curves([load_suite("s", shelf.exp_dir).final]).axes
-    assert all(line.get_marker() == "o" for line in loss.lines) and all(line.get_marker() != "None" for line in accuracy.lines)
+    assert all(line.get_marker() == "o" for line in loss.lines) and all(
+        line.get_marker() != "None" for line in accuracy.lines
+    )
 
 
 def test_one_seed_is_drawn_without_shades_and_labelled_as_one(suites):
@@ -89,7 +101,9 @@ def test_one_seed_is_drawn_without_shades_and_labelled_as_one(suites):
 def test_failed_children_are_marked_on_the_edge_and_do_not_stretch_the_axis(suites):
     panel = figures.trial_dots(suites[3].groups()).axes[0]
     assert panel.get_ylim()[0] > 0.4
-    assert sum(len(dots.get_offsets()) for dots in panel.collections) == sum(len(run.records) for run in suites[3].groups()["AlphaXENAS"])
+    assert sum(len(dots.get_offsets()) for dots in panel.collections) == sum(
+        len(run.records) for run in suites[3].groups()["AlphaXENAS"]
+    )
 
 
 def test_every_controller_has_a_look_of_its_own_whatever_is_beside_it():
@@ -101,11 +115,26 @@ def test_every_controller_has_a_look_of_its_own_whatever_is_beside_it():
 
 
 def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
-    for controller in ("local", "uct", "evolution", "alphax", "guided", "controller_pool", "reinforce", "random", "alphaxenas", "nao"):
+    for controller in (
+        "local",
+        "uct",
+        "evolution",
+        "alphax",
+        "guided",
+        "controller_pool",
+        "reinforce",
+        "random",
+        "alphaxenas",
+        "nao",
+    ):
         shelf.search("s", controller, 0, trials=4)
     groups = load_suite("s", shelf.exp_dir).groups()
     assert list(groups) == [name for name in LOOKS if name != "DenseNet-BC"]
-    curves, dots, sizes = figures.search_curves(groups), figures.trial_dots(groups), figures.accuracy_against_parameters(groups, [])
+    curves, dots, sizes = (
+        figures.search_curves(groups),
+        figures.trial_dots(groups),
+        figures.accuracy_against_parameters(groups, []),
+    )
     lines = {line.get_label().split(",")[0]: line.get_color() for line in curves.axes[0].lines}
     assert lines == {name: LOOKS[name].colour for name in groups}
     panels = {panel.get_title(): panel.collections[0] for panel in dots.axes if panel.collections}
@@ -151,11 +180,21 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
     groups["UCT"][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
     policy, _, correlation = figures.lstm_curves(groups).axes
     assert [line.get_color() for line in policy.lines] == [LOOKS["AlphaXENAS"].colour]
-    assert {line.get_color() for line in correlation.lines} >= {LOOKS["AlphaXENAS"].colour, LOOKS["GuidedSearch"].colour}
+    assert {line.get_color() for line in correlation.lines} >= {
+        LOOKS["AlphaXENAS"].colour,
+        LOOKS["GuidedSearch"].colour,
+    }
     nodes, depth = figures.tree_curves(groups).axes
-    assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(depth.lines) == 1
-    assert all(tick == round(tick) for panel in (nodes, depth) for tick in panel.get_yticks()), "tokens and nodes are counted"
-    assert tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"] == 0.7
+    assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(
+        depth.lines
+    ) == 1
+    assert all(tick == round(tick) for panel in (nodes, depth) for tick in panel.get_yticks()), (
+        "tokens and nodes are counted"
+    )
+    assert (
+        tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"]
+        == 0.7
+    )
     alone = figures.lstm_curves({"UCT": groups["UCT"]})
     assert "None of these searches" in alone.axes[0].texts[0].get_text() and len(alone.axes) == 1
 
@@ -168,10 +207,20 @@ def test_shares_of_operations_add_up_in_every_stretch(suites):
 
 def test_comparison_puts_searches_beside_full_trainings_with_cost(suites):
     table = tables.comparison(suites[3], suites[3].groups())
-    assert list(table.index) == ["best child, AlphaXENAS", "best child, random search", "searched, rank 1", "searched, rank 2", "DenseNet-BC"]
+    assert list(table.index) == [
+        "best child, AlphaXENAS",
+        "best child, random search",
+        "searched, rank 1",
+        "searched, rank 2",
+        "DenseNet-BC",
+    ]
     assert table["test"].notna().tolist() == [False, False, True, False, True]  # only what validation chose
     child = table.loc["best child, AlphaXENAS"]
-    assert child["trials"] == 12 and child["low"] <= child["validation"] <= child["high"] and child["images trained"] == 9 * 100 + 3 * 600
+    assert (
+        child["trials"] == 12
+        and child["low"] <= child["validation"] <= child["high"]
+        and child["images trained"] == 9 * 100 + 3 * 600
+    )
     assert np.isnan(tables.comparison(suites[1], suites[1].groups()).loc["best child, AlphaXENAS", "low"])
 
 
@@ -197,7 +246,9 @@ def test_one_seed_is_never_called_a_win(suites):
 
 def test_findings_give_test_accuracy_with_its_interval_and_say_what_is_missing(suites, shelf):
     sentences = words.findings(suites[6], statistics.compare_each(suites[6].groups()))
-    assert "**0.8500** on 500 images" in sentences[0] and any("AlphaXENAS is better" in sentence for sentence in sentences)
+    assert "**0.8500** on 500 images" in sentences[0] and any(
+        "AlphaXENAS is better" in sentence for sentence in sentences
+    )
     shelf.search("s", "random", 0, trials=4)
     assert "nothing can be said" in " ".join(words.findings(load_suite("s", shelf.exp_dir), {}))
 
@@ -226,12 +277,16 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     suite = load_suite("s", shelf.exp_dir)
     assert [run.stage for run in suite.leading] == ["uct-seed0"]
     guided, random = suite.groups()["GuidedSearch"][0], suite.groups()["random search"][0]
-    trained = replace(guided, stage="final", description={"parameters": {"trained": ["of guided"]}}, records=(), results=None)
+    trained = replace(
+        guided, stage="final", description={"parameters": {"trained": ["of guided"]}}, records=(), results=None
+    )
     guided.records[3]["architecture"] = "of guided"
     complete = replace(suite, final=trained)
     assert [run.stage for run in complete.leading] == ["guided-seed0"]
     comparisons = statistics.compare_each(suite.groups())
-    assert words.headline(suite, comparisons).startswith("UCT minus") and words.headline(complete, comparisons).startswith("GuidedSearch minus")
+    assert words.headline(suite, comparisons).startswith("UCT minus") and words.headline(
+        complete, comparisons
+    ).startswith("GuidedSearch minus")
     assert words.findings(complete, comparisons)[0].startswith("GuidedSearch minus")
     assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
 
@@ -248,7 +303,14 @@ def answers(suite, others=()):
 def test_the_checklist_says_no_where_something_is_missing(shelf):
     shelf.search("s", "alphaxenas", 0, trials=4)
     found = answers(load_suite("s", shelf.exp_dir))
-    for asked in ("Random search is among", "Searches are repeated", "Ablations show", "Test data were used", "All methods search the same space", "Tabular"):
+    for asked in (
+        "Random search is among",
+        "Searches are repeated",
+        "Ablations show",
+        "Test data were used",
+        "All methods search the same space",
+        "Tabular",
+    ):
         assert next(item for text, item in found.items() if text.startswith(asked)).answer == "no", asked
     assert all(item.evidence for item in found.values())
 
@@ -265,7 +327,10 @@ def test_the_checklist_notices_another_recipe_budget_or_length_of_training(shelf
     shelf.training("s", "final")
     shelf.training("s", "densenet")
     found = answers(load_suite("s", shelf.exp_dir))
-    recipe, budgets = found["All methods train children by the same code and recipe."], found["The same protocol rates all methods."]
+    recipe, budgets = (
+        found["All methods train children by the same code and recipe."],
+        found["The same protocol rates all methods."],
+    )
     assert recipe.answer == budgets.answer == "no"
     assert "learning_rate 0.05 or 0.2" in recipe.evidence and "final_epochs 3 or 5" in budgets.evidence
     alike = found["The searched network and the baseline are trained alike."]
@@ -294,7 +359,14 @@ def test_the_checklist_asks_for_a_study_on_tables_of_the_same_controllers(shelf)
     assert answered().answer == "no" and "no study" in answered().evidence
     with RunFolder.open("other", "study", {}, shelf.exp_dir, shelf.exp_dir) as folder:
         assert answered().answer == "no" and "other/study has no results" in answered().evidence
-        folder.write_results({"queries": [{"table": "t", "controller": "random", "seeds": 10}, {"table": "t", "controller": "guided", "seeds": 4}]})
+        folder.write_results(
+            {
+                "queries": [
+                    {"table": "t", "controller": "random", "seeds": 10},
+                    {"table": "t", "controller": "guided", "seeds": 4},
+                ]
+            }
+        )
     assert answered().answer == "partly" and "or more: GuidedSearch" in answered().evidence
     with RunFolder.open("more", "study", {}, shelf.exp_dir, shelf.exp_dir) as folder:
         folder.write_results({"queries": [{"table": "u", "controller": "guided", "seeds": 5}]})
@@ -313,8 +385,10 @@ def test_image_rows_place_every_strip():
 
 
 def test_report_needs_no_tensorflow():
-    code = ("import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.findings; "
-            "sys.exit('tensorflow' in sys.modules)")
+    code = (
+        "import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.findings; "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
 
 

@@ -11,7 +11,10 @@ def test_searches_are_grouped_by_controller_with_seeds_in_order(shelf):
         shelf.search("s", "random", seed, trials=4)
         shelf.search("s", "alphaxenas", seed, trials=4)
     groups = load_suite("s", shelf.exp_dir).groups()
-    assert {label: [run.seed for run in runs] for label, runs in groups.items()} == {"AlphaXENAS": [2, 10], "random search": [2, 10]}
+    assert {label: [run.seed for run in runs] for label, runs in groups.items()} == {
+        "AlphaXENAS": [2, 10],
+        "random search": [2, 10],
+    }
 
 
 def test_the_suite_asked_for_is_shown_when_it_is_stored(shelf):

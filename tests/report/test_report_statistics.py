@@ -9,10 +9,31 @@ from alphaxenas.report import statistics
 from alphaxenas.report.runs import StoredRun
 
 
-def record(purpose="search", reward=0.5, best=None, epochs=1, fraction=0.5, images=50.0, seconds=2.0, status="ok", key="k", cached=False):
+def record(
+    purpose="search",
+    reward=0.5,
+    best=None,
+    epochs=1,
+    fraction=0.5,
+    images=50.0,
+    seconds=2.0,
+    status="ok",
+    key="k",
+    cached=False,
+):
     metrics = {} if images is None else {"images_per_epoch": images}
-    return {"purpose": purpose, "reward": reward, "best": best, "epochs": epochs, "fraction": fraction, "seconds": seconds, "status": status,
-            "key": key, "metrics": metrics | ({"cached": 1.0} if cached else {}), "diagnostics": {}}
+    return {
+        "purpose": purpose,
+        "reward": reward,
+        "best": best,
+        "epochs": epochs,
+        "fraction": fraction,
+        "seconds": seconds,
+        "status": status,
+        "key": key,
+        "metrics": metrics | ({"cached": 1.0} if cached else {}),
+        "diagnostics": {},
+    }
 
 
 def run(*records, seed=0, seconds=0.0, **parameters):
@@ -20,9 +41,13 @@ def run(*records, seed=0, seconds=0.0, **parameters):
 
 
 SEARCH = run(
-    record(), record("final", 0.6, 0.6, epochs=3, fraction=1.0, images=100.0), record(best=0.6, cached=True),
-    record(status="failed", reward=0.0, best=0.6, images=None), record("refresh", best=0.6, epochs=0, images=None),
-    record("final", 0.8, 0.8, epochs=3, fraction=1.0, images=100.0), seconds=20.0,
+    record(),
+    record("final", 0.6, 0.6, epochs=3, fraction=1.0, images=100.0),
+    record(best=0.6, cached=True),
+    record(status="failed", reward=0.0, best=0.6, images=None),
+    record("refresh", best=0.6, epochs=0, images=None),
+    record("final", 0.8, 0.8, epochs=3, fraction=1.0, images=100.0),
+    seconds=20.0,
 )
 
 
@@ -65,7 +90,9 @@ def test_one_seed_has_no_interval():
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
 def test_an_interval_holds_its_mean_and_stays_within_the_values(values):
     found = statistics.interval(values)
-    assert min(values) - 1e-9 <= found.low <= found.mean + 1e-9 and found.mean - 1e-9 <= found.high <= max(values) + 1e-9
+    assert (
+        min(values) - 1e-9 <= found.low <= found.mean + 1e-9 and found.mean - 1e-9 <= found.high <= max(values) + 1e-9
+    )
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says(rng):
@@ -77,7 +104,11 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(rng):
 def test_a_clear_difference_over_many_seeds_is_shown_in_the_right_direction():
     ours, theirs = {seed: 0.9 + 0.001 * seed for seed in range(6)}, dict.fromkeys(range(6), 0.8)
     found = statistics.paired("best", ours, theirs, ("A", "B"))
-    assert found.interval.low > 0.09 and found.p_value == pytest.approx(2 / 2**6) and found.verdict.startswith("A is better")
+    assert (
+        found.interval.low > 0.09
+        and found.p_value == pytest.approx(2 / 2**6)
+        and found.verdict.startswith("A is better")
+    )
     assert statistics.paired("best", theirs, ours, ("A", "B")).verdict.startswith("B is better")
 
 
@@ -88,7 +119,9 @@ def test_few_seeds_never_show_a_difference_however_clear(seeds):
 
 
 def test_an_interval_around_zero_shows_nothing():
-    found = statistics.paired("best", {seed: 0.8 + (-1) ** seed * 0.1 for seed in range(8)}, dict.fromkeys(range(8), 0.8))
+    found = statistics.paired(
+        "best", {seed: 0.8 + (-1) ** seed * 0.1 for seed in range(8)}, dict.fromkeys(range(8), 0.8)
+    )
     assert "no difference is shown" in found.verdict
 
 
@@ -104,16 +137,27 @@ def test_only_seeds_that_both_have_are_paired():
 
 def test_a_lifted_search_is_found_better_on_real_journals(suites):
     found = {each.measure: each for each in statistics.compare(suites[6].groups(), "AlphaXENAS", "random search")}
-    assert set(found) == {"best final at equal trials", "best final at equal images trained", "best final at equal seconds",
-                          "mean final reward, last quarter of trials"}
+    assert set(found) == {
+        "best final at equal trials",
+        "best final at equal images trained",
+        "best final at equal seconds",
+        "mean final reward, last quarter of trials",
+    }
     # Both play the same games here, and one is lifted by 0.05.
     for measure in ("best final at equal trials", "mean final reward, last quarter of trials"):
         assert found[measure].interval.mean == pytest.approx(0.05) and "AlphaXENAS is better" in found[measure].verdict
     assert statistics.compare(suites[6].groups(), "AlphaXENAS", "nobody") == []
 
 
-@pytest.mark.parametrize("parameters, told", [({}, True), ({"final_weights": "shared"}, True), ({"final_weights": "scratch"}, False),
-                                              ({"final_weights": "scratch", "space": "chain"}, True)])
+@pytest.mark.parametrize(
+    "parameters, told",
+    [
+        ({}, True),
+        ({"final_weights": "shared"}, True),
+        ({"final_weights": "scratch"}, False),
+        ({"final_weights": "scratch", "space": "chain"}, True),
+    ],
+)
 def test_ratings_with_shared_weights_are_not_compared_where_finals_are_from_scratch(parameters, told):
     records = [*[record()] * 6, record("final", 0.9, 0.9), record(best=0.9)]
     groups = {name: [run(*records, **({"space": "cell"} | parameters))] for name in "ab"}
@@ -123,7 +167,9 @@ def test_ratings_with_shared_weights_are_not_compared_where_finals_are_from_scra
 def test_an_interval_that_ends_at_zero_shows_nothing():
     # Ten differences in steps of 1/359, as of validation accuracies on digits; the lower bound comes out as 1e-17.
     steps = [4, 2, 3, 0, 3, -5, 3, -1, 7, 5]
-    found = statistics.paired("best", {seed: 0.9 + step / 359 for seed, step in enumerate(steps)}, dict.fromkeys(range(10), 0.9), ("A", "B"))
+    found = statistics.paired(
+        "best", {seed: 0.9 + step / 359 for seed, step in enumerate(steps)}, dict.fromkeys(range(10), 0.9), ("A", "B")
+    )
     assert abs(found.interval.low) < 1e-9 < found.interval.mean and "no difference is shown" in found.verdict
 
 
@@ -136,7 +182,13 @@ def test_the_last_quarter_averages_one_purpose_at_a_time():
 
 def test_correlation_of_budgets_pairs_by_architecture_and_wants_five():
     def rated(count, sign):
-        return run(*(record(purpose, 0.5 + sign**(purpose == "final") * 0.01 * number, key=str(number)) for number in range(count) for purpose in ("search", "final")))
+        return run(
+            *(
+                record(purpose, 0.5 + sign ** (purpose == "final") * 0.01 * number, key=str(number))
+                for number in range(count)
+                for purpose in ("search", "final")
+            )
+        )
 
     assert statistics.fidelity_correlation(rated(6, 1)) == (pytest.approx(1.0), 6)
     assert statistics.fidelity_correlation(rated(6, -1)) == (pytest.approx(-1.0), 6)

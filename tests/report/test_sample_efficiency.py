@@ -27,11 +27,20 @@ def write_queries(folder, queries, table="t", cap=100):
 def test_mean_median_interval_and_share_found(tmp_path):
     study = write_queries(tmp_path, {"random": [10, 20, 60, None]})
     (found,) = se.efficiencies(study)
-    assert found.queries.mean == (10 + 20 + 60 + 100) / 4 and found.median == 40 and found.found == 0.75 and found.cap == 100
+    assert (
+        found.queries.mean == (10 + 20 + 60 + 100) / 4
+        and found.median == 40
+        and found.found == 0.75
+        and found.cap == 100
+    )
     assert 10 <= found.queries.low < 47.5 < found.queries.high <= 100 and found.queries.count == 4
     assert found.seconds == pytest.approx(4 * 0.25)
     (number,) = se.as_json(study)
-    assert number["mean"] == 47.5 and number["seconds_per_search"] == 0.25 and number["interval"] == [found.queries.low, found.queries.high]
+    assert (
+        number["mean"] == 47.5
+        and number["seconds_per_search"] == 0.25
+        and number["interval"] == [found.queries.low, found.queries.high]
+    )
     assert json.loads(json.dumps(number)) == number
 
 
@@ -103,7 +112,11 @@ def test_contrasts_pair_the_seeds_and_put_the_better_one_first(tmp_path):
     assert set(found) == {("fast", "slow"), ("other", "slow"), ("fast", "other")}
     better = found["fast", "slow"]
     assert better.difference.mean == pytest.approx(np.mean(np.subtract(queries["slow"], queries["fast"])))
-    assert better.p_value == pytest.approx(wilcoxon(np.subtract(queries["slow"], queries["fast"])).pvalue) == pytest.approx(2 / 2**6)
+    assert (
+        better.p_value
+        == pytest.approx(wilcoxon(np.subtract(queries["slow"], queries["fast"])).pvalue)
+        == pytest.approx(2 / 2**6)
+    )
     assert better.corrected == pytest.approx(3 * 2 / 2**6)
     assert len(se.contrasts(load_study(tmp_path), against="slow")) == 2
 
@@ -114,7 +127,8 @@ def test_equal_searches_are_no_difference(tmp_path):
 
 
 def test_ranks_share_ties_and_the_critical_difference_equals_a_published_one(tmp_path):
-    # Demšar 2006, section 3.2.2: 4 classifiers on 14 data sets, critical difference 2.569 * sqrt(4 * 5 / (6 * 14)) = 1.25.
+    # Demšar 2006, section 3.2.2: 4 classifiers on 14 data sets, critical difference 2.569 * sqrt(4 * 5 / (6 * 14)) =
+    # 1.25.
     queries = {name: [10 * place + seed for seed in range(14)] for place, name in enumerate("abcd", 1)}
     queries["b"] = queries["a"]
     found = se.ranking(write_queries(tmp_path, queries))
@@ -133,7 +147,9 @@ def test_the_verdict_says_whether_the_interval_lies_below_all_others(tmp_path):
     (sentence,) = se.verdict(study, "guided")
     assert "does **not** lie below that of local search" in sentence and "random" not in sentence
     (sentence,) = se.verdict(load_study(tmp_path, ["guided", "random"]), "guided")
-    assert "the interval lies below that of every other controller" in sentence and "GuidedSearch needs 10.0" in sentence
+    assert (
+        "the interval lies below that of every other controller" in sentence and "GuidedSearch needs 10.0" in sentence
+    )
     (sentence,) = se.verdict(load_study(tmp_path, ["guided", "random"]), "random")
     assert "25% of its searches did not succeed and count as 100" in sentence
     assert "nothing is shown" in se.verdict(load_study(tmp_path, seeds=[0]), "guided")[0]
@@ -153,11 +169,15 @@ def test_many_seeds_need_little_memory(tmp_path):
 def test_tables_of_the_notebook(tmp_path):
     study = write_queries(tmp_path, {"guided:plan=rollouts": [10, 20], "random": [50, None]})
     table = efficiency_table(study)
-    assert table.loc[("t", "random search"), "mean queries"] == 75 and table.loc[("t", "random search"), "found %"] == 50
+    assert (
+        table.loc[("t", "random search"), "mean queries"] == 75 and table.loc[("t", "random search"), "found %"] == 50
+    )
     assert ("t", "GuidedSearch, plan=rollouts") in table.index
     assert "75.0" in formatted(table).to_html()
     compared = contrast_table(se.contrasts(study))
-    assert records(compared)[0]["verdict"] == "no difference is shown" and "no difference" in formatted(compared).to_html()
+    assert (
+        records(compared)[0]["verdict"] == "no difference is shown" and "no difference" in formatted(compared).to_html()
+    )
 
 
 def test_text_and_headline(tmp_path):

@@ -20,24 +20,57 @@ def write_study(folder, tables=("t", "u"), seeds=4, whole=True):
             for seed in range(seeds):
                 count = int(rng.integers(5, 30)) * (place + 1)
                 signals = [*rng.uniform(0.3, 0.8, count - 1), 0.9]
-                notes = [(5, {"guided/rank_correlation": rng.uniform(), "guided/coverage": 0.9})] if controller.startswith("guided") else []
-                more = {"reports": list(rng.uniform(0.3, 0.8, count)), "costs": list(rng.uniform(1, 2, count))} if whole else {}
+                notes = (
+                    [(5, {"guided/rank_correlation": rng.uniform(), "guided/coverage": 0.9})]
+                    if controller.startswith("guided")
+                    else []
+                )
+                more = (
+                    {"reports": list(rng.uniform(0.3, 0.8, count)), "costs": list(rng.uniform(1, 2, count))}
+                    if whole
+                    else {}
+                )
                 ended = "found" if seed or place else "cap"
-                write_journal(folder, table, controller, seed, signals if ended == "found" else signals[:-1] + [0.8], ended=ended, diagnostics=notes, **more)
+                write_journal(
+                    folder,
+                    table,
+                    controller,
+                    seed,
+                    signals if ended == "found" else signals[:-1] + [0.8],
+                    ended=ended,
+                    diagnostics=notes,
+                    **more,
+                )
     return load_study(folder)
 
 
 def all_figures(study):
     tags = {"guided/rank_correlation": "rank correlation", "guided/coverage": "coverage"}
     return {
-        "dots": figures.query_dots(study), "ranks": figures.critical_differences(se.ranking(study)), "diagnostics": figures.diagnostic_curves(study, tags),
-        "regret": figures.regret_curves({table: se.regret_course(study, table) for table in study.tables}, "queries", "regret"),
-        "time": figures.regret_curves({table: se.regret_course(study, table, cost="seconds") for table in study.tables}, "seconds", "regret"),
-        "report": figures.regret_curves({table: se.regret_course(study, table, "report") for table in study.tables}, "queries", "regret"),
+        "dots": figures.query_dots(study),
+        "ranks": figures.critical_differences(se.ranking(study)),
+        "diagnostics": figures.diagnostic_curves(study, tags),
+        "regret": figures.regret_curves(
+            {table: se.regret_course(study, table) for table in study.tables}, "queries", "regret"
+        ),
+        "time": figures.regret_curves(
+            {table: se.regret_course(study, table, cost="seconds") for table in study.tables}, "seconds", "regret"
+        ),
+        "report": figures.regret_curves(
+            {table: se.regret_course(study, table, "report") for table in study.tables}, "queries", "regret"
+        ),
     }
 
 
-@pytest.mark.parametrize("shape", [{"seeds": 4}, {"seeds": 1, "tables": ("t",)}, {"seeds": 2, "whole": False}, {"tables": ("t", "u", "v"), "seeds": 2}])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"seeds": 4},
+        {"seeds": 1, "tables": ("t",)},
+        {"seeds": 2, "whole": False},
+        {"tables": ("t", "u", "v"), "seeds": 2},
+    ],
+)
 def test_every_figure_is_a_picture_of_notebook_width(shape, tmp_path):
     for name, figure in all_figures(write_study(tmp_path, **shape)).items():
         picture = imread(io.BytesIO(as_png(figure)))
@@ -72,14 +105,21 @@ def test_controllers_keep_their_colours_and_variants_differ():
 
 
 def tree(parents, actions):
-    return {"parent": np.array(parents), "action": np.array(actions), "visits": np.arange(len(parents), 0, -1), "total": np.linspace(0.1, 0.9, len(parents))}
+    return {
+        "parent": np.array(parents),
+        "action": np.array(actions),
+        "visits": np.arange(len(parents), 0, -1),
+        "total": np.linspace(0.1, 0.9, len(parents)),
+    }
 
 
 def test_a_tree_is_drawn_with_every_node_and_a_prefix_keeps_its_place():
     small, large = tree([-1, 0, 0], [0, 0, 1]), tree([-1, 0, 0, 1, 1, 2], [0, 0, 1, 0, 1, 1])
     figure = figures.tree_growth([(3, small), (6, large)])
     first, second = figure.axes[:2]
-    places = [np.array(sorted(map(tuple, panel.collections[1].get_offsets().data.round(6)))) for panel in (first, second)]
+    places = [
+        np.array(sorted(map(tuple, panel.collections[1].get_offsets().data.round(6)))) for panel in (first, second)
+    ]
     assert len(places[0]) == 3 and len(places[1]) == 6
     assert set(map(tuple, places[0])) <= set(map(tuple, places[1]))
     assert "6 queries, 6 nodes" in second.get_title()
@@ -89,7 +129,10 @@ def test_a_tree_is_drawn_with_every_node_and_a_prefix_keeps_its_place():
 def test_prefixes_are_as_far_from_the_middle_as_they_are_long():
     prefixes = [(), (0,), (1,), (0, 0), (0, 1), (0, 1, 1)]
     places = figures._radial(prefixes)
-    assert all(np.hypot(*places[prefix]) == pytest.approx(len(prefix)) for prefix in prefixes) and len(set(places.values())) == 6
+    assert (
+        all(np.hypot(*places[prefix]) == pytest.approx(len(prefix)) for prefix in prefixes)
+        and len(set(places.values())) == 6
+    )
 
 
 def test_no_tree_is_said():

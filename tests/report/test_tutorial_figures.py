@@ -36,7 +36,10 @@ def test_all_lettering_lies_inside_the_figure(name):
     figure.canvas.draw()
     width, height = figure.bbox.size
     outside = [
-        tick.label1 for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        tick.label1
+        for axes in figure.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
         if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
     ]
     shown = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible() and text not in outside]
@@ -101,10 +104,12 @@ def test_ours_visits_better_actions_more_often_than_the_original():
     values = np.linspace(0.55, 0.75, 10)
     theirs = lesson_numbers.mean_visits(lesson_numbers.original_visits, values)
     ours = lesson_numbers.mean_visits(lambda worth: lesson_numbers.our_visits(worth, 1.0), values)
-    assert theirs.sum() == pytest.approx(lesson_numbers.ORIGINAL_EXPANSIONS) and ours.sum() == pytest.approx(lesson_numbers.ORIGINAL_EXPANSIONS)
+    assert theirs.sum() == pytest.approx(lesson_numbers.ORIGINAL_EXPANSIONS) and ours.sum() == pytest.approx(
+        lesson_numbers.ORIGINAL_EXPANSIONS
+    )
     assert ours @ values > theirs @ values
 
 
 def test_drawings_need_no_tensorflow():
-    code = "import sys; from alphaxenas.report import lessons; lessons.one_simulation(); sys.exit('tensorflow' in sys.modules)"
+    code = "import sys; from alphaxenas.report import tutorial_figures; tutorial_figures.one_simulation(); sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

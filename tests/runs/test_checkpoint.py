@@ -13,15 +13,32 @@ from hypothesis.extra import numpy as arrays
 from alphaxenas.runs import Checkpoints, StorageError
 from alphaxenas.runs.checkpoint import pack, read_checkpoint, unpack
 
-JSON_VALUES = st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats(allow_nan=False) | st.text(max_size=5)
-ARRAYS = arrays.arrays(st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.uint8, np.bool_]), arrays.array_shapes(min_dims=0, min_side=0))
-STATES = st.dictionaries(st.text(max_size=5), st.recursive(
-    JSON_VALUES | ARRAYS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8), max_size=4)
+JSON_VALUES = (
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=5)
+)
+ARRAYS = arrays.arrays(
+    st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.uint8, np.bool_]),
+    arrays.array_shapes(min_dims=0, min_side=0),
+)
+STATES = st.dictionaries(
+    st.text(max_size=5),
+    st.recursive(
+        JSON_VALUES | ARRAYS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    ),
+    max_size=4,
+)
 
 
 def equal(first, second):
     if isinstance(first, np.ndarray):
-        return isinstance(second, np.ndarray) and first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()
+        return (
+            isinstance(second, np.ndarray)
+            and first.dtype == second.dtype
+            and first.shape == second.shape
+            and first.tobytes() == second.tobytes()
+        )
     if isinstance(first, dict):
         return first.keys() == second.keys() and all(equal(first[key], second[key]) for key in first)
     if isinstance(first, list):
@@ -38,10 +55,16 @@ def test_the_same_state_gives_the_same_bytes():
     assert pack({"a": np.arange(4), "b": [1, "x"]}) == pack({"a": np.arange(4), "b": [1, "x"]})
 
 
-@pytest.mark.parametrize("state, where", [
-    ({"a": {"b": {1: 2}}}, r"state\.a\.b"), ({"a": [object()]}, r"state\.a\[0\]"), ({"a": np.array(["text"])}, r"state\.a"),
-    ({"a": np.array([None])}, r"state\.a"), ({"__array__": 1}, "state"),
-])
+@pytest.mark.parametrize(
+    "state, where",
+    [
+        ({"a": {"b": {1: 2}}}, r"state\.a\.b"),
+        ({"a": [object()]}, r"state\.a\[0\]"),
+        ({"a": np.array(["text"])}, r"state\.a"),
+        ({"a": np.array([None])}, r"state\.a"),
+        ({"__array__": 1}, "state"),
+    ],
+)
 def test_what_is_neither_number_array_nor_json_is_refused_with_its_place(state, where):
     with pytest.raises(TypeError, match=where):
         pack(state)

@@ -42,8 +42,14 @@ def test_curves_texts_pictures_and_hyper_parameters_are_read_by_tensorboard(tmp_
     assert (imread(io.BytesIO(image.encoded_image_string), format="png")[..., :3] * 255).round().max() == 200
     content = accumulator.PluginTagToContent("hparams")["_hparams_/session_start_info"]
     start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
-    assert start.hparams["prior"].string_value == "lstm" and start.hparams["seed"].number_value == 3 and start.hparams["augment"].bool_value
-    experiment = plugin_data_pb2.HParamsPluginData.FromString(accumulator.PluginTagToContent("hparams")["_hparams_/experiment"]).experiment
+    assert (
+        start.hparams["prior"].string_value == "lstm"
+        and start.hparams["seed"].number_value == 3
+        and start.hparams["augment"].bool_value
+    )
+    experiment = plugin_data_pb2.HParamsPluginData.FromString(
+        accumulator.PluginTagToContent("hparams")["_hparams_/experiment"]
+    ).experiment
     assert [info.name.tag for info in experiment.metric_infos] == ["accuracy/best"]
 
 
@@ -92,7 +98,7 @@ def test_zeros_after_a_power_cut_are_cut_off(tmp_path):
     events.path.write_bytes(events.path.read_bytes() + bytes(64))
     Events(tmp_path, start_step=1).close()
     data = events.path.read_bytes()
-    assert struct.unpack("<Q", data[size:size + 8])[0] > 0
+    assert struct.unpack("<Q", data[size : size + 8])[0] > 0
     assert curve(tmp_path, "loss") == [(0, 0)]
 
 
@@ -102,8 +108,10 @@ def test_a_picture_has_to_be_png(tmp_path):
 
 
 def test_run_folders_and_events_work_without_importing_tensorflow(tmp_path):
-    code = ("import sys; from alphaxenas.runs import RunFolder\n"
-            f"folder = RunFolder.open('a', 'b', {{'seed': 1}}, {str(tmp_path)!r}, {str(tmp_path / 'events')!r})\n"
-            "folder.events.hparams({'a': 1}); folder.events.scalars(0, {'b': 1}); folder.events.text(0, 'c', 'd')\n"
-            "sys.exit('tensorflow' in sys.modules)")
+    code = (
+        "import sys; from alphaxenas.runs import RunFolder\n"
+        f"folder = RunFolder.open('a', 'b', {{'seed': 1}}, {str(tmp_path)!r}, {str(tmp_path / 'events')!r})\n"
+        "folder.events.hparams({'a': 1}); folder.events.scalars(0, {'b': 1}); folder.events.text(0, 'c', 'd')\n"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0

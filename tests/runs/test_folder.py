@@ -14,7 +14,9 @@ from alphaxenas.runs import folder as folder_module
 
 
 def opened(tmp_path, parameters=None, **more):
-    return RunFolder.open("quick", "random-seed0", parameters or {"seed": 0, "trials": 4}, tmp_path / "exp", tmp_path / "events", **more)
+    return RunFolder.open(
+        "quick", "random-seed0", parameters or {"seed": 0, "trials": 4}, tmp_path / "exp", tmp_path / "events", **more
+    )
 
 
 def test_run_json_says_what_is_needed_to_repeat_the_run(tmp_path):
@@ -128,9 +130,11 @@ def test_two_writers_are_refused_also_within_one_process(tmp_path):
 
 def test_two_processes_are_refused_and_a_dead_one_leaves_no_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_module, "LOCK_PATIENCE", 0.3)
-    code = ("import sys, time; from alphaxenas.runs import RunFolder\n"
-            f"run = RunFolder.open('quick', 'random-seed0', {{'seed': 0, 'trials': 4}}, {str(tmp_path / 'exp')!r}, {str(tmp_path)!r})\n"
-            "print('open', flush=True); time.sleep(60)")
+    code = (
+        "import sys, time; from alphaxenas.runs import RunFolder\n"
+        f"run = RunFolder.open('quick', 'random-seed0', {{'seed': 0, 'trials': 4}}, {str(tmp_path / 'exp')!r}, {str(tmp_path)!r})\n"
+        "print('open', flush=True); time.sleep(60)"
+    )
     other = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout.readline() == "open\n"

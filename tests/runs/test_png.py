@@ -34,5 +34,8 @@ def test_photographs_keep_every_colour():
     figure = Figure(figsize=(2, 2), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
-    colours = [len(np.unique(imread(io.BytesIO(as_png(figure, photographs)))[..., :3].reshape(-1, 3), axis=0)) for photographs in (False, True)]
+    colours = [
+        len(np.unique(imread(io.BytesIO(as_png(figure, photographs)))[..., :3].reshape(-1, 3), axis=0))
+        for photographs in (False, True)
+    ]
     assert colours[0] <= 255 < colours[1]

@@ -16,7 +16,9 @@ from alphaxenas.spaces import (
     Table,
 )
 
-WITH_GAPS = ((a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16))
+WITH_GAPS = (
+    (a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16)
+)
 SOME = Table(tuple(WITH_GAPS), positions=("kernel", "width", "pool"))
 EVERY = Table(tuple((a, b, c) for a in "01" for b in "012" for c in "xyz"))
 CODES_201 = (f"{number * 7 % 5}{number % 3}0{number % 5}1{number % 4}" for number in range(60))
@@ -48,9 +50,20 @@ RULED = (
     .constrain("filters", lambda layer: layer["kernel"] < 5 or layer["filters"] == 16)
     .constrain("kernel", lambda before, layer: layer["kernel"] >= before["kernel"], over="pair")
 )
-SUMMED = StateSpace(4).add("width", [1, 2, 3]).constrain("width", lambda layers: sum(layer["width"] for layer in layers) <= 7, over="prefix")
-CONDITIONAL = StateSpace(2).add("kind", ["conv", "pool", "none"]).add("size", [2, 3], when={"kind": ["conv", "pool"]}).add("filters", [8, 16, 32], when={"kind": "conv"})
-CONDITIONAL_WITH_SKIPS = StateSpace(3, skips=True).add("drop", [True, False]).add("rate", [0.1, 0.5], when={"drop": True})
+SUMMED = (
+    StateSpace(4)
+    .add("width", [1, 2, 3])
+    .constrain("width", lambda layers: sum(layer["width"] for layer in layers) <= 7, over="prefix")
+)
+CONDITIONAL = (
+    StateSpace(2)
+    .add("kind", ["conv", "pool", "none"])
+    .add("size", [2, 3], when={"kind": ["conv", "pool"]})
+    .add("filters", [8, 16, 32], when={"kind": "conv"})
+)
+CONDITIONAL_WITH_SKIPS = (
+    StateSpace(3, skips=True).add("drop", [True, False]).add("rate", [0.1, 0.5], when={"drop": True})
+)
 DEEP = StateSpace(25, skips=True).add("kernel", [1, 3]).add("filters", [16, 32, 64])
 
 SPACES = {

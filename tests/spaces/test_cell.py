@@ -149,7 +149,9 @@ class TestForms:
 
     def test_the_json_form_has_a_line_per_block(self):
         lines = Cell.from_text(PUBLISHED_EXAMPLE).to_json().splitlines()
-        assert lines[2] == '    {"inputs": ["prev", "prev2"], "operations": ["conv3x3", "sep5x5"], "combination": "add"},'
+        assert (
+            lines[2] == '    {"inputs": ["prev", "prev2"], "operations": ["conv3x3", "sep5x5"], "combination": "add"},'
+        )
         assert len(lines) == 6
 
     @settings(max_examples=100, deadline=None)
@@ -177,7 +179,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("prev:conv3 + prev:identity", ("`operation` in block b0", "conv3x3, conv5x5", "'conv3'", "mean 'conv3x3'?")),
+            (
+                "prev:conv3 + prev:identity",
+                ("`operation` in block b0", "conv3x3, conv5x5", "'conv3'", "mean 'conv3x3'?"),
+            ),
             ("prev:MaxPool3x3 + prev:identity", ("Did you mean 'maxpool3x3'?",)),
             ("b0:conv3x3 + prev:identity", ("`input` in block b0", "prev, prev2", "'b0'")),
             ("prev1:conv3x3 + prev:identity", ("'prev1'", "Did you mean 'prev'?")),

@@ -48,12 +48,21 @@ class TestSizes:
 
 
 class TestConditions:
-    SPACE = StateSpace(1).add("kind", ["conv", "pool"]).add("filters", [8, 16, 32], when={"kind": "conv"}).add("size", [2, 3], when={"kind": ["pool"]})
+    SPACE = (
+        StateSpace(1)
+        .add("kind", ["conv", "pool"])
+        .add("filters", [8, 16, 32], when={"kind": "conv"})
+        .add("size", [2, 3], when={"kind": ["pool"]})
+    )
 
     def test_a_choice_exists_only_under_its_condition(self):
         assert {str(self.SPACE.decode(game)) for game in games_of(self.SPACE)} == {
-            "kind=conv, filters=8", "kind=conv, filters=16", "kind=conv, filters=32", "kind=pool, size=2", "kind=pool, size=3",
-        }  # fmt: skip
+            "kind=conv, filters=8",
+            "kind=conv, filters=16",
+            "kind=conv, filters=32",
+            "kind=pool, size=2",
+            "kind=pool, size=3",
+        }
 
     def test_a_neighbour_with_another_kind_takes_every_value_of_the_new_choice_and_loses_the_old(self):
         found = {str(other) for other in self.SPACE.neighbours(self.SPACE.parse("kind=conv, filters=8"))}
@@ -76,12 +85,20 @@ class TestConditions:
 
 class TestConstraints:
     def test_what_leads_into_a_dead_end_is_no_legal_move(self):
-        growing = StateSpace(3).add("width", [1, 2, 3]).constrain("width", lambda before, layer: layer["width"] > before["width"], over="pair")
+        growing = (
+            StateSpace(3)
+            .add("width", [1, 2, 3])
+            .constrain("width", lambda before, layer: layer["width"] > before["width"], over="pair")
+        )
         assert growing.size() == 1
         assert growing.legal_actions(()) == (0,) and growing.legal_actions((0,)) == (1,)
 
     def test_a_constraint_on_all_layers_so_far(self):
-        space = StateSpace(4).add("width", [1, 2, 3]).constrain("width", lambda layers: sum(each["width"] for each in layers) <= 6, over="prefix")
+        space = (
+            StateSpace(4)
+            .add("width", [1, 2, 3])
+            .constrain("width", lambda layers: sum(each["width"] for each in layers) <= 6, over="prefix")
+        )
         expected = sum(sum(widths) <= 6 for widths in np.ndindex(3, 3, 3, 3) for widths in [np.array(widths) + 1])
         assert space.size() == len(games_of(space)) == expected
 
@@ -156,14 +173,26 @@ class TestBadDeclarations:
 
 
 class TestForms:
-    SPACE = StateSpace(3, skips=True).add("kernel", [1, 3]).add("act", ["relu", "tanh"]).add("drop", [True, False]).add("rate", [0.0, 0.25])
+    SPACE = (
+        StateSpace(3, skips=True)
+        .add("kernel", [1, 3])
+        .add("act", ["relu", "tanh"])
+        .add("drop", [True, False])
+        .add("rate", [0.0, 0.25])
+    )
     TEXT = "kernel=3, act=relu, drop=True, rate=0.25; kernel=1, act=tanh, drop=False, rate=0.0, skips=0; kernel=1, act=relu, drop=True, rate=0.0, skips=none"
 
     def test_values_come_back_in_their_own_types(self):
         chain = self.SPACE.parse(self.TEXT)
         assert str(chain) == self.TEXT
         assert [type(value) for value in chain.layers[0].values()] == [int, str, bool, float]
-        assert json.loads(chain.to_json())["layers"][1] == {"kernel": 1, "act": "tanh", "drop": False, "rate": 0.0, "skips": [0]}
+        assert json.loads(chain.to_json())["layers"][1] == {
+            "kernel": 1,
+            "act": "tanh",
+            "drop": False,
+            "rate": 0.0,
+            "skips": [0],
+        }
 
     def test_layers_that_feed_and_layers_that_feed_nothing(self):
         chain = self.SPACE.parse(self.TEXT)
@@ -206,7 +235,13 @@ class TestForms:
     def test_features_hold_every_choice_and_their_groups_cover_them(self):
         features, names = self.SPACE.features(self.SPACE.parse(self.TEXT)), self.SPACE.feature_names()
         value = dict(zip(names, features))
-        assert (value["0: kernel=3"], value["1: kernel=3"], value["number of kernel=1"], value["1: skips 0"], value["0: level of rate"]) == (1, 0, 2, 1, 1)
+        assert (
+            value["0: kernel=3"],
+            value["1: kernel=3"],
+            value["number of kernel=1"],
+            value["1: skips 0"],
+            value["0: level of rate"],
+        ) == (1, 0, 2, 1, 1)
         groups = self.SPACE.feature_groups()
         assert sum(part.stop - part.start for part, _ in groups.values()) == len(names)
 

@@ -25,7 +25,9 @@ def test_integers_lose_nothing(seed):
     one = SPACE.sample(np.random.default_rng(seed))
     text = one.to_integers()
     assert len(text.split()) == 78
-    assert MacroArchitecture.from_integers(text) == SPACE.parse(text) == SPACE.parse(f"[{text[:71]}\n{text[71:]}]") == one
+    assert (
+        MacroArchitecture.from_integers(text) == SPACE.parse(text) == SPACE.parse(f"[{text[:71]}\n{text[71:]}]") == one
+    )
 
 
 def test_integers_have_the_meaning_that_enas_gives_them():
@@ -33,29 +35,35 @@ def test_integers_have_the_meaning_that_enas_gives_them():
     assert str(MacroArchitecture.from_integers("5 3 1 2 0 1")) == "maxpool3x3; sep5x5(stem); conv5x5(l0)"
 
 
-@pytest.mark.parametrize("text, says", [
-    ("6", "position 0 (operation of layer 0). Expected 0 to 5. Received: 6"),
-    ("0 1 2", "position 2 (skip from stem to layer 1). Expected 0 to 1. Received: 2"),
-    ("0 1 0 4 1 -1", "position 5 (skip from l0 to layer 2). Expected 0 to 1. Received: -1"),
-    ("0 1", "1, 3, 6, ..., 78"),
-    ("", "1, 3, 6, ..., 78"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("6", "position 0 (operation of layer 0). Expected 0 to 5. Received: 6"),
+        ("0 1 2", "position 2 (skip from stem to layer 1). Expected 0 to 1. Received: 2"),
+        ("0 1 0 4 1 -1", "position 5 (skip from l0 to layer 2). Expected 0 to 1. Received: -1"),
+        ("0 1", "1, 3, 6, ..., 78"),
+        ("", "1, 3, 6, ..., 78"),
+    ],
+)
 def test_an_illegal_integer_is_named_with_what_is_legal_there(text, says):
     with pytest.raises(ValueError) as error:
         MacroArchitecture.from_integers(text)
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("text, says", [
-    ("conv3x3; sep9x9", "layer l1"),
-    ("conv3x3; sep3x3(l0)", "Expected one of stem"),
-    ("conv3x3(stem)", "there is no earlier output"),
-    ("conv3x3; sep3x3(stem,stem)", "each at most once"),
-    ("conv3x3; ; sep3x3", "Expected text such as"),
-    ('{"layers": 3}', '{"layers": [...]}'),
-    ('{"layers": [{"operation": "conv3x3"}]}', "an object with operation and skips"),
-    ("{", "valid JSON"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("conv3x3; sep9x9", "layer l1"),
+        ("conv3x3; sep3x3(l0)", "Expected one of stem"),
+        ("conv3x3(stem)", "there is no earlier output"),
+        ("conv3x3; sep3x3(stem,stem)", "each at most once"),
+        ("conv3x3; ; sep3x3", "Expected text such as"),
+        ('{"layers": 3}', '{"layers": [...]}'),
+        ('{"layers": [{"operation": "conv3x3"}]}', "an object with operation and skips"),
+        ("{", "valid JSON"),
+    ],
+)
 def test_bad_text_is_refused_with_the_way_out(text, says):
     with pytest.raises(ValueError) as error:
         MacroArchitecture.parse(text)

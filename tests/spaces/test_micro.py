@@ -39,8 +39,12 @@ def test_key_is_blind_to_the_order_of_inputs_and_sees_an_exchange_of_the_cells(s
 
 def test_key_is_blind_to_the_numbering_of_nodes():
     space = MicroSpace(2)
-    one = space.parse("prev:sep3x3 + prev:sep3x3; prev2:identity + prev:sep5x5 / prev:identity + prev:identity; b0:identity + prev:sep3x3")
-    two = space.parse("prev2:identity + prev:sep5x5; prev:sep3x3 + prev:sep3x3 / prev:identity + prev:identity; b0:identity + prev:sep3x3")
+    one = space.parse(
+        "prev:sep3x3 + prev:sep3x3; prev2:identity + prev:sep5x5 / prev:identity + prev:identity; b0:identity + prev:sep3x3"
+    )
+    two = space.parse(
+        "prev2:identity + prev:sep5x5; prev:sep3x3 + prev:sep3x3 / prev:identity + prev:identity; b0:identity + prev:sep3x3"
+    )
     assert space.key(one) == space.key(two)
 
 
@@ -50,11 +54,14 @@ def test_integers_lose_nothing(seed):
     one = SPACE.sample(np.random.default_rng(seed))
     text = one.to_integers()
     assert len(text.split()) == 40
-    assert MicroArchitecture.from_integers(text) == SPACE.parse(text) == SPACE.parse(f"[{text[:37]}\n{text[37:]}]") == one
+    assert (
+        MicroArchitecture.from_integers(text) == SPACE.parse(text) == SPACE.parse(f"[{text[:37]}\n{text[37:]}]") == one
+    )
 
 
 def test_integers_have_the_meaning_that_enas_gives_them():
-    # Node 0: input 1 is the previous cell, input 0 the one before; operations 0 sep3x3 ... 4 identity; node 1 reads node 0.
+    # Node 0: input 1 is the previous cell, input 0 the one before; operations 0 sep3x3 ... 4 identity; node 1 reads
+    # node 0.
     one = MicroArchitecture.from_integers("1 0 0 4  2 3 1 2   0 1 0 1  2 4 1 0")
     assert str(one) == (
         "prev:sep3x3 + prev2:identity; b0:maxpool3x3 + prev:avgpool3x3 / prev2:sep5x5 + prev2:sep5x5; b0:identity + prev:sep3x3"
@@ -62,27 +69,33 @@ def test_integers_have_the_meaning_that_enas_gives_them():
     assert ENAS_OPERATIONS == ("sep3x3", "sep5x5", "avgpool3x3", "maxpool3x3", "identity")
 
 
-@pytest.mark.parametrize("text, says", [
-    ("2 0 0 4 1 0 0 0", "position 0 (input of node 0 of the normal cell). Expected 0 to 1. Received: 2"),
-    ("1 0 0 5 1 0 0 0", "position 3 (operation of node 0 of the normal cell). Expected 0 to 4. Received: 5"),
-    ("1 0 0 4 1 0 -1 0", "position 6 (input of node 0 of the reduction cell). Expected 0 to 1. Received: -1"),
-    ("1 0 0 4", "eight for every node"),
-    ("", "eight for every node"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("2 0 0 4 1 0 0 0", "position 0 (input of node 0 of the normal cell). Expected 0 to 1. Received: 2"),
+        ("1 0 0 5 1 0 0 0", "position 3 (operation of node 0 of the normal cell). Expected 0 to 4. Received: 5"),
+        ("1 0 0 4 1 0 -1 0", "position 6 (input of node 0 of the reduction cell). Expected 0 to 1. Received: -1"),
+        ("1 0 0 4", "eight for every node"),
+        ("", "eight for every node"),
+    ],
+)
 def test_an_illegal_integer_is_named_with_what_is_legal_there(text, says):
     with pytest.raises(ValueError) as error:
         MicroArchitecture.from_integers(text)
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("text, says", [
-    ("prev:sep3x3 + prev2:identity", "a slash"),
-    ("prev:sep3x3 + prev2:identity / prev:maxpool3x3 + b0:sep5x5", "In the reduction cell"),
-    ("prev:sep9x9 + prev2:identity / prev:maxpool3x3 + prev:sep5x5", "Did you mean 'sep"),
-    ("prev:sep3x3 | prev2:identity / prev:maxpool3x3 + prev:sep5x5", "Expected one of add"),
-    ('{"normal": {"blocks": []}}', '{"normal": ..., "reduction": ...}'),
-    ("{", "valid JSON"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("prev:sep3x3 + prev2:identity", "a slash"),
+        ("prev:sep3x3 + prev2:identity / prev:maxpool3x3 + b0:sep5x5", "In the reduction cell"),
+        ("prev:sep9x9 + prev2:identity / prev:maxpool3x3 + prev:sep5x5", "Did you mean 'sep"),
+        ("prev:sep3x3 | prev2:identity / prev:maxpool3x3 + prev:sep5x5", "Expected one of add"),
+        ('{"normal": {"blocks": []}}', '{"normal": ..., "reduction": ...}'),
+        ("{", "valid JSON"),
+    ],
+)
 def test_bad_text_is_refused_with_the_way_out(text, says):
     with pytest.raises(ValueError) as error:
         MicroArchitecture.parse(text)
@@ -90,7 +103,9 @@ def test_bad_text_is_refused_with_the_way_out(text, says):
 
 
 def test_an_architecture_may_have_any_known_operation_and_any_number_of_nodes_but_must_fit_its_space():
-    known = MicroArchitecture.parse("prev:dilsep5x5 + prev2:conv1x7-7x1 / prev:minpool2x2 + prev2:sep5x5; b0:identity + b0:maxpool7x7")
+    known = MicroArchitecture.parse(
+        "prev:dilsep5x5 + prev2:conv1x7-7x1 / prev:minpool2x2 + prev2:sep5x5; b0:identity + b0:maxpool7x7"
+    )
     assert MicroArchitecture.parse(known.to_json()) == known
     with pytest.raises(ValueError, match="5 blocks in the normal cell"):
         SPACE.encode(known)
@@ -107,11 +122,21 @@ def test_impossible_spaces_are_refused(wrong):
 
 
 def test_features_have_names_and_groups():
-    vector, names, groups = SPACE.features(SPACE.sample(np.random.default_rng(0))), SPACE.feature_names(), SPACE.feature_groups()
-    assert len(vector) == len(names) == groups["reduction"][0].stop and groups["normal"][0].stop == groups["reduction"][0].start
+    vector, names, groups = (
+        SPACE.features(SPACE.sample(np.random.default_rng(0))),
+        SPACE.feature_names(),
+        SPACE.feature_groups(),
+    )
+    assert (
+        len(vector) == len(names) == groups["reduction"][0].stop
+        and groups["normal"][0].stop == groups["reduction"][0].start
+    )
     space = MicroSpace(1)
     one = space.features(space.parse(ONE))
-    assert one[space.feature_names().index("normal: sep3x3")] == 1 and one[space.feature_names().index("reduction: sep3x3")] == 0
+    assert (
+        one[space.feature_names().index("normal: sep3x3")] == 1
+        and one[space.feature_names().index("reduction: sep3x3")] == 0
+    )
 
 
 def test_the_picture_has_both_cells_side_by_side():
@@ -124,4 +149,7 @@ def test_the_picture_has_both_cells_side_by_side():
 
 
 def test_json_is_written_for_people():
-    assert json.loads(MicroArchitecture.parse(ONE).to_json())["reduction"]["blocks"][0]["operations"] == ["maxpool3x3", "sep5x5"]
+    assert json.loads(MicroArchitecture.parse(ONE).to_json())["reduction"]["blocks"][0]["operations"] == [
+        "maxpool3x3",
+        "sep5x5",
+    ]

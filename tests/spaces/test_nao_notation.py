@@ -13,24 +13,36 @@ from alphaxenas.spaces.zoo import zoo_cell
 
 SPACE = MicroSpace(5, NAO_OPERATIONS)
 # As the published code lists them, beside its vocabulary.
-AMOEBANET_A = ("1 11 16 1 12 16 3 11 16 1 8 16 4 11 16 1 8 16 2 8 16 2 7 14 2 11 16 1 7 14 "
-               "1 11 16 2 8 16 1 12 16 3 8 18 1 8 18 2 11 16 2 12 16 1 12 16 6 8 16 1 9 20")
-AMOEBANET_B = ("1 8 16 2 7 14 2 12 16 2 9 14 2 9 14 1 8 16 4 7 14 4 9 14 2 11 16 6 9 14 "
-               "1 12 15 1 12 16 3 10 17 3 12 16 3 7 14 2 9 16 4 11 16 5 9 14 5 7 14 2 8 16")
-NASNET_A = ("2 8 16 2 7 14 1 8 16 2 8 17 2 11 16 1 7 14 1 11 16 1 11 16 1 8 17 1 8 16 "
-            "1 8 18 2 8 17 2 12 16 1 8 18 2 11 16 1 8 17 2 12 16 3 8 16 3 11 16 4 7 14")
+AMOEBANET_A = (
+    "1 11 16 1 12 16 3 11 16 1 8 16 4 11 16 1 8 16 2 8 16 2 7 14 2 11 16 1 7 14 "
+    "1 11 16 2 8 16 1 12 16 3 8 18 1 8 18 2 11 16 2 12 16 1 12 16 6 8 16 1 9 20"
+)
+AMOEBANET_B = (
+    "1 8 16 2 7 14 2 12 16 2 9 14 2 9 14 1 8 16 4 7 14 4 9 14 2 11 16 6 9 14 "
+    "1 12 15 1 12 16 3 10 17 3 12 16 3 7 14 2 9 16 4 11 16 5 9 14 5 7 14 2 8 16"
+)
+NASNET_A = (
+    "2 8 16 2 7 14 1 8 16 2 8 17 2 11 16 1 7 14 1 11 16 1 11 16 1 8 17 1 8 16 "
+    "1 8 18 2 8 17 2 12 16 1 8 18 2 11 16 1 8 17 2 12 16 3 8 16 3 11 16 4 7 14"
+)
 
 
 def test_there_are_nineteen_operations():
     assert len(set(NAO_OPERATIONS)) == 19
-    assert {"conv1x3-3x1", "conv1x7-7x1", "dilsep7x7", "minpool2x2", "maxpool7x7", "avgpool5x5", "identity"} <= set(NAO_OPERATIONS)
+    assert {"conv1x3-3x1", "conv1x7-7x1", "dilsep7x7", "minpool2x2", "maxpool7x7", "avgpool5x5", "identity"} <= set(
+        NAO_OPERATIONS
+    )
     assert SPACE.size() == (720**2 * 19**10) ** 2
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_every_architecture_survives_graph_and_tokens(seed):
     architecture = SPACE.sample(np.random.default_rng(seed))
-    assert from_nao_graph(to_nao_graph(architecture)) == from_nao_graph(json.dumps(to_nao_graph(architecture))) == architecture
+    assert (
+        from_nao_graph(to_nao_graph(architecture))
+        == from_nao_graph(json.dumps(to_nao_graph(architecture)))
+        == architecture
+    )
     written = to_nao_tokens(architecture)
     assert len(written.split()) == 60 and from_nao_tokens(written) == architecture
 
@@ -56,18 +68,21 @@ def test_naonet_is_the_published_graph():
 
 def changed(at, token):
     tokens = AMOEBANET_B.split()
-    return " ".join([*tokens[:at], str(token), *tokens[at + 1:]])
+    return " ".join([*tokens[:at], str(token), *tokens[at + 1 :]])
 
 
-@pytest.mark.parametrize("text, parts", [
-    (AMOEBANET_B[:-3], ["60 for five nodes", "59 words"]),
-    ("", ["60 for five nodes"]),
-    (changed(0, 3), ["position 0", "input of node_3 of the normal cell", "1 to 2", "Received: 3"]),
-    (changed(36, 6), ["position 36", "input of node_4 of the reduction cell", "1 to 3", "Received: 6"]),
-    (changed(4, 16), ["position 4", "kind of node_3", "7 to 13"]),
-    (changed(2, 15), ["position 2", "size of node_3 of the normal cell, sep_conv", "16, 17, 18", "Received: 15"]),
-    (changed(5, 16), ["position 5", "identity", "Expected 14"]),
-])
+@pytest.mark.parametrize(
+    "text, parts",
+    [
+        (AMOEBANET_B[:-3], ["60 for five nodes", "59 words"]),
+        ("", ["60 for five nodes"]),
+        (changed(0, 3), ["position 0", "input of node_3 of the normal cell", "1 to 2", "Received: 3"]),
+        (changed(36, 6), ["position 36", "input of node_4 of the reduction cell", "1 to 3", "Received: 6"]),
+        (changed(4, 16), ["position 4", "kind of node_3", "7 to 13"]),
+        (changed(2, 15), ["position 2", "size of node_3 of the normal cell, sep_conv", "16, 17, 18", "Received: 15"]),
+        (changed(5, 16), ["position 5", "identity", "Expected 14"]),
+    ],
+)
 def test_wrong_tokens_are_refused_with_their_position(text, parts):
     with pytest.raises(ValueError) as caught:
         from_nao_tokens(text)
@@ -75,11 +90,14 @@ def test_wrong_tokens_are_refused_with_their_position(text, parts):
         assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("node, position, value, parts", [
-    ("node_4", 3, "conv 9x9", ["`operation` in node_4 of conv_dag", "conv 1x3+3x1", "'conv 9x9'"]),
-    ("node_4", 1, "node_5", ["`input` in node_4 of conv_dag", "node_1, node_2, node_3"]),
-    ("node_4", 0, "node_3", ["`node_4` of conv_dag"]),
-])
+@pytest.mark.parametrize(
+    "node, position, value, parts",
+    [
+        ("node_4", 3, "conv 9x9", ["`operation` in node_4 of conv_dag", "conv 1x3+3x1", "'conv 9x9'"]),
+        ("node_4", 1, "node_5", ["`input` in node_4 of conv_dag", "node_1, node_2, node_3"]),
+        ("node_4", 0, "node_3", ["`node_4` of conv_dag"]),
+    ],
+)
 def test_wrong_graphs_are_refused_with_their_node(node, position, value, parts):
     graph = to_nao_graph(zoo_cell("naonet").architecture)
     graph["conv_dag"][node][position] = value
@@ -89,7 +107,9 @@ def test_wrong_graphs_are_refused_with_their_node(node, position, value, parts):
         assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"conv_dag": {}}', '{"conv_dag": {}, "reduc_dag": {}}', '{"conv_dag": 3, "reduc_dag": 4}'])
+@pytest.mark.parametrize(
+    "content", ["{", "{}", '{"conv_dag": {}}', '{"conv_dag": {}, "reduc_dag": {}}', '{"conv_dag": 3, "reduc_dag": 4}']
+)
 def test_what_is_no_graph_is_refused(content):
     with pytest.raises(ValueError, match="Expected"):
         from_nao_graph(content)

@@ -36,7 +36,11 @@ def all_labelled(vertices, edges):
     places = [(s, t) for t in range(1, vertices) for s in range(t)]
     for bits in product((0, 1), repeat=len(places)):
         chosen = [place for place, bit in zip(places, bits) if bit]
-        if len(chosen) > edges or {s for s, _ in chosen} != set(range(vertices - 1)) or {t for _, t in chosen} != set(range(1, vertices)):
+        if (
+            len(chosen) > edges
+            or {s for s, _ in chosen} != set(range(vertices - 1))
+            or {t for _, t in chosen} != set(range(1, vertices))
+        ):
             continue
         for operations in product(OPERATIONS_101, repeat=vertices - 2):
             yield operations, tuple(sorted(chosen))
@@ -125,12 +129,16 @@ class TestGame:
     def test_the_smallest_cell_is_an_edge_from_input_to_output(self):
         tokens = FULL.encode(FULL.parse("output(0)"))
         assert [FULL.vocabulary[token] for token in tokens] == ["0->output", "terminate"]
-        assert [FULL.vocabulary[token] for token in FULL.legal_actions(())] == [*(f"add {name}" for name in OPERATIONS_101), "0->output"]
+        assert [FULL.vocabulary[token] for token in FULL.legal_actions(())] == [
+            *(f"add {name}" for name in OPERATIONS_101),
+            "0->output",
+        ]
 
     def test_moves_that_could_not_be_completed_within_the_limits_are_illegal(self):
         space = NASBench101(7, 4)
         tokens = (0, *(space.vocabulary.index(move) for move in ("0->1", f"add {CONV}", "0->2")))
-        # Two edges are left, and vertices 1 and 2 lead nowhere yet: no edge may start elsewhere, and no vertex be added.
+        # Two edges are left, and vertices 1 and 2 lead nowhere yet: no edge may start elsewhere, and no vertex be
+        # added.
         assert [space.vocabulary[token] for token in space.legal_actions(tokens)] == ["1->2", "1->output"]
 
     def test_no_cell_has_more_vertices_or_edges_than_allowed(self):
@@ -194,7 +202,7 @@ class TestForms:
             ("conv3x3(0) output(1)", "vertex 1.*Did you mean 'conv3x3-bn-relu'"),
             ('{"vertices": [{"operation": "output"}]}', "vertex 1. Expected an object with operation and inputs"),
             ('{"vertices": [{"operation": "output", "inputs": ["0"]}]}', "vertex 1. Expected whole numbers"),
-            ('{"cells": []}', "Expected {\"vertices\""),
+            ('{"cells": []}', 'Expected {"vertices"'),
             ("{", "valid JSON"),
         ],
     )
@@ -219,8 +227,10 @@ class TestNeighbours:
             assert expected <= keys and space.key(cell) not in keys
             # All the others have a vertex more, or fewer.
             assert {len(other.operations) for other in found if space.key(other) not in expected} <= {
-                len(cell.operations) - 1, len(cell.operations) + 1, len(cell.operations) - 2
-            }  # fmt: skip
+                len(cell.operations) - 1,
+                len(cell.operations) + 1,
+                len(cell.operations) - 2,
+            }
 
     def test_a_vertex_can_come_and_go(self):
         space, grown = NASBench101(5), 0
@@ -268,17 +278,39 @@ class TestFeatures:
     def test_flow_and_pairs_mean_what_their_names_say(self):
         space = NASBench101(5)
         cell = space.parse(f"{CONV}(0) {POOL}(0,1) {SMALL}(2) output(0,1,3)")
-        named = {name: float(value) for name, value in zip(space.feature_names(), space.features(cell), strict=True) if value}
+        named = {
+            name: float(value) for name, value in zip(space.feature_names(), space.features(cell), strict=True) if value
+        }
         surroundings = sum(value for name, value in named.items() if name.startswith("surroundings"))
         assert surroundings == 3 * 5  # every vertex at three depths
         named = {name: value for name, value in named.items() if not name.startswith(("surroundings", "log"))}
         assert named == {
-            "vertices": 5, "edges": 7, "number of conv3x3": 1, "number of conv1x1": 1, "number of maxpool3x3": 1, "edges from input": 3,
-            "edges to output": 3, "input to output": 1, "vertices to output": 2, "channels of conv3x3": 0.5, "channels of conv1x1": 0.5,
-            "channels of maxpool3x3": 0.5, "longest way by conv3x3": 1, "longest way by convolution": 2, "longest way by pool": 1,
-            "longest way by vertex": 4, "shortest way by vertex": 1, "ways": 4, "input > conv3x3": 1, "input > maxpool3x3": 1,
-            "input > output": 1, "conv3x3 > maxpool3x3": 1, "conv3x3 > output": 1, "maxpool3x3 > conv1x1": 1, "conv1x1 > output": 1,
-        }  # fmt: skip
+            "vertices": 5,
+            "edges": 7,
+            "number of conv3x3": 1,
+            "number of conv1x1": 1,
+            "number of maxpool3x3": 1,
+            "edges from input": 3,
+            "edges to output": 3,
+            "input to output": 1,
+            "vertices to output": 2,
+            "channels of conv3x3": 0.5,
+            "channels of conv1x1": 0.5,
+            "channels of maxpool3x3": 0.5,
+            "longest way by conv3x3": 1,
+            "longest way by convolution": 2,
+            "longest way by pool": 1,
+            "longest way by vertex": 4,
+            "shortest way by vertex": 1,
+            "ways": 4,
+            "input > conv3x3": 1,
+            "input > maxpool3x3": 1,
+            "input > output": 1,
+            "conv3x3 > maxpool3x3": 1,
+            "conv3x3 > output": 1,
+            "maxpool3x3 > conv1x1": 1,
+            "conv1x1 > output": 1,
+        }
 
     def test_parameters_are_those_of_the_benchmark(self):
         import csv
@@ -294,7 +326,8 @@ class TestFeatures:
                 expected[row["module_hash"]] = np.log(float(row["trainable_params"]))
         rng = np.random.default_rng(0)
         for cell in (space.sample(rng) for _ in range(100)):
-            # Batch normalisation and the rounding of channels are left out: at most two per cent of the smallest network.
+            # Batch normalisation and the rounding of channels are left out: at most two per cent of the smallest
+            # network.
             assert abs(space.features(cell)[parameters] - expected[space.key(cell)]) < 0.03
 
     def test_groups_cover_every_feature_once(self):

@@ -15,7 +15,11 @@ STRING = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_
 
 
 def named_features(code):
-    return {name: value for name, value in zip(SPACE.feature_names(), SPACE.features(SPACE.parse(code)), strict=True) if value}
+    return {
+        name: value
+        for name, value in zip(SPACE.feature_names(), SPACE.features(SPACE.parse(code)), strict=True)
+        if value
+    }
 
 
 def paths(code):
@@ -35,8 +39,15 @@ class TestForms:
         assert list(json.loads(cell.to_json())["edges"]) == ["0->1", "0->2", "1->2", "0->3", "1->3", "2->3"]
 
     def test_there_are_fifteen_thousand_six_hundred_and_twenty_five_strings(self):
-        keys = {SPACE.key(SPACE.decode((a, b, c, d, e, f))) for a in range(5) for b in range(5) for c in range(5)
-                for d in range(5) for e in range(5) for f in range(5)}  # fmt: skip
+        keys = {
+            SPACE.key(SPACE.decode((a, b, c, d, e, f)))
+            for a in range(5)
+            for b in range(5)
+            for c in range(5)
+            for d in range(5)
+            for e in range(5)
+            for f in range(5)
+        }
         assert len(keys) == SPACE.size() == 15_625
 
     @pytest.mark.parametrize(
@@ -79,7 +90,11 @@ class TestFeatures:
     def test_paths_are_counted_without_skips_and_end_at_none(self):
         # Routes: direct 3x3; 1x1 then skip; skip then none, so no route; 1x1, avg, none, so no route.
         assert paths("214310") == {"nor_conv_1x1": 1, "nor_conv_3x3": 1}
-        assert paths("333333") == {"nor_conv_3x3": 1, "nor_conv_3x3 > nor_conv_3x3": 2, " > ".join(["nor_conv_3x3"] * 3): 1}
+        assert paths("333333") == {
+            "nor_conv_3x3": 1,
+            "nor_conv_3x3 > nor_conv_3x3": 2,
+            " > ".join(["nor_conv_3x3"] * 3): 1,
+        }
         assert paths("111111") == {"direct": 4}
         assert paths("000000") == {}
 
@@ -94,13 +109,25 @@ class TestFeatures:
         found = flow("203401")
         assert found.pop("log parameters") == pytest.approx(np.log(1 + 1 + 9))
         assert found == {
-            "number of skip_connect": 1, "number of nor_conv_1x1": 1, "number of nor_conv_3x3": 1, "number of avg_pool_3x3": 1,
-            "routes": 2, "longest route by conv3x3": 1, "mean route by conv3x3": 0.5, "longest route by convolution": 2,
-            "mean route by convolution": 1, "longest route by pool": 1, "mean route by pool": 0.5, "longest route by operation": 2,
-            "shortest route by operation": 1, "mean route by operation": 1.5,
-        }  # fmt: skip
+            "number of skip_connect": 1,
+            "number of nor_conv_1x1": 1,
+            "number of nor_conv_3x3": 1,
+            "number of avg_pool_3x3": 1,
+            "routes": 2,
+            "longest route by conv3x3": 1,
+            "mean route by conv3x3": 0.5,
+            "longest route by convolution": 2,
+            "mean route by convolution": 1,
+            "longest route by pool": 1,
+            "mean route by pool": 0.5,
+            "longest route by operation": 2,
+            "shortest route by operation": 1,
+            "mean route by operation": 1.5,
+        }
         assert flow("333000") == {} == flow("000000")  # nothing gets to the output
-        assert [flow(code)["log parameters"] for code in ("333301", "303301")] == pytest.approx([np.log(1 + 36), np.log(1 + 27)])
+        assert [flow(code)["log parameters"] for code in ("333301", "303301")] == pytest.approx(
+            [np.log(1 + 36), np.log(1 + 27)]
+        )
 
     def test_order_matters_along_a_path(self):
         assert paths("200030") == {"nor_conv_1x1 > nor_conv_3x3": 1} != paths("300020")

@@ -33,8 +33,16 @@ class TestSplitting:
     def test_codes_are_taken_apart_as_a_person_would(self, texts, codes, separator):
         assert split_codes(texts) == (codes, separator)
 
-    @pytest.mark.parametrize(("texts", "place"), [(["012", "01", "210"], 1), (["01", "012", "210"], 0), (["0,1", "0,1,2", "1,1"], 1),
-                                                  (["0,1", "0,"], 1), (["01", "()"], 1)])  # fmt: skip
+    @pytest.mark.parametrize(
+        ("texts", "place"),
+        [
+            (["012", "01", "210"], 1),
+            (["01", "012", "210"], 0),
+            (["0,1", "0,1,2", "1,1"], 1),
+            (["0,1", "0,"], 1),
+            (["01", "()"], 1),
+        ],
+    )
     def test_a_code_of_another_length_than_most_is_found(self, texts, place):
         with pytest.raises(ValueError, match="Expected [23] values") as caught:
             split_codes(texts)
@@ -71,18 +79,41 @@ class TestTable:
             values = zip(table.feature_names(), table.features(table.parse(text)), strict=True)
             return {name: float(value) for name, value in values if value}
 
-        assert named(KERNELS, "5x5|128|max") == {"0=5x5": 1, "1=128": 1, "2=max": 1, "level of 1": 128, "sum of levels": 128}
+        assert named(KERNELS, "5x5|128|max") == {
+            "0=5x5": 1,
+            "1=128": 1,
+            "2=max": 1,
+            "level of 1": 128,
+            "sum of levels": 128,
+        }
         cells = Table((("1", "0", "1"), ("0", "2", "1"), ("2", "0", "0"), ("0", "1", "2")))
-        assert named(cells, "101") == {"0=1": 1, "1=0": 1, "2=1": 1, "number of 0": 1, "number of 1": 2}  # digits are labels
+        assert named(cells, "101") == {
+            "0=1": 1,
+            "1=0": 1,
+            "2=1": 1,
+            "number of 0": 1,
+            "number of 1": 2,
+        }  # digits are labels
         widths = Table(tuple((a, b) for a in ("8", "16", "64") for b in ("8", "32", "64")))
         assert named(widths, "16,64") == {
-            "0=16": 1, "1=64": 1, "number of 64": 1, "level of 0": 16, "level of 1": 64, "sum of levels": 80
-        }  # fmt: skip
-        for table, groups in ((KERNELS, ["code", "levels"]), (cells, ["code", "counts"]), (widths, ["code", "counts", "levels"])):
+            "0=16": 1,
+            "1=64": 1,
+            "number of 64": 1,
+            "level of 0": 16,
+            "level of 1": 64,
+            "sum of levels": 80,
+        }
+        for table, groups in (
+            (KERNELS, ["code", "levels"]),
+            (cells, ["code", "counts"]),
+            (widths, ["code", "counts", "levels"]),
+        ):
             found = table.feature_groups()
             assert list(found) == groups
             ends = [columns.stop for columns, _ in found.values()]
-            assert [columns.start for columns, _ in found.values()] == [0, *ends[:-1]] and ends[-1] == len(table.feature_names())
+            assert [columns.start for columns, _ in found.values()] == [0, *ends[:-1]] and ends[-1] == len(
+                table.feature_names()
+            )
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -90,7 +121,7 @@ class TestTable:
             ("3x3|8", r"Expected 3 values, as in '3x3\|8\|max'. Received: '3x3\|8'"),
             ("3x3|9|max", "at position 1. Expected one of 8, 16, 128. Received: '9'"),
             ("3x3|8|avg", "one of the table's 4 codes. Received: '3x3.8.avg', which it lacks"),
-            ('{"code": "3x3"}', "Expected {\"code\""),
+            ('{"code": "3x3"}', 'Expected {"code"'),
             ("{", "valid JSON"),
         ],
     )
@@ -119,7 +150,11 @@ class TestTable:
 class TestTrie:
     def test_games_of_different_length_keep_apart(self):
         trie = GameTrie([(0, 9), (0, 1, 2), (0, 1, 9), (3,)])
-        assert trie.legal_actions(()) == (0, 3) and trie.legal_actions((0,)) == (1, 9) and trie.legal_actions((0, 1)) == (2, 9)
+        assert (
+            trie.legal_actions(()) == (0, 3)
+            and trie.legal_actions((0,)) == (1, 9)
+            and trie.legal_actions((0, 1)) == (2, 9)
+        )
         assert trie.legal_actions((3,)) == trie.legal_actions((0, 9)) == ()
 
     def test_it_says_where_a_game_goes_wrong(self):
@@ -174,4 +209,6 @@ class TestSubset:
         cells = tuple(map(parent.parse, ("000300", "444444")))
         pool = Subset(parent, cells)
         assert [pool.key(cell) for cell in cells] == list(map(parent.key, cells))
-        assert (pool.features(cells[0]) == parent.features(cells[0])).all() and pool.feature_names() == parent.feature_names()
+        assert (
+            pool.features(cells[0]) == parent.features(cells[0])
+        ).all() and pool.feature_names() == parent.feature_names()

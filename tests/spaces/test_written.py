@@ -40,17 +40,39 @@ def test_the_tokens_and_the_graph_of_nao():
     assert parse_architecture(to_nao_tokens(naonet)) == parse_architecture(json.dumps(to_nao_graph(naonet))) == naonet
 
 
-@pytest.mark.parametrize("written, parts", [
-    (" ".join(ENAS.split()[:-1]), ["40 for five nodes", "39 words"]),
-    (ENAS.replace("4 0 3 1 1", "4 0 3 1 5"), ["position 39", "operation of node 4 of the reduction cell", "0 to 4", "Received: 5"]),
-    (ENAS.replace("0 2 0 0", "2 2 0 0"), ["position 0", "input of node 0 of the normal cell", "0 to 1", "Received: 2"]),
-    ("prev:sep4x4 + prev2:identity / prev:identity + prev2:identity", ["normal cell", "block b0", "sep3x3", "'sep4x4'"]),
-    ("prev:sep3x3 + b0:identity / prev:identity + prev2:identity", ["normal cell", "block b0", "prev, prev2", "'b0'"]),
-    ("prev2:sep3x3 + prev2:identity; b0:sep3x3 + prev2:identity / prev:identity + prev2:identity", ["normal cell", "ignores", "b1 reads b0, prev2"]),
-    ("0 1 0 1 1 1 1 1", ["normal cell that reads the previous cell", "ignores"]),
-    ("1 1 1 1 0 1 0 1", ["reduction cell that reads the previous cell"]),
-    ("darts_v9", ["darts_v2"]), ("zoo:", ["darts_v2"]), ("{", ["JSON"]), ("", ["Expected text such as"]), ("prev:conv3x3", ["block b0"]),
-])
+@pytest.mark.parametrize(
+    "written, parts",
+    [
+        (" ".join(ENAS.split()[:-1]), ["40 for five nodes", "39 words"]),
+        (
+            ENAS.replace("4 0 3 1 1", "4 0 3 1 5"),
+            ["position 39", "operation of node 4 of the reduction cell", "0 to 4", "Received: 5"],
+        ),
+        (
+            ENAS.replace("0 2 0 0", "2 2 0 0"),
+            ["position 0", "input of node 0 of the normal cell", "0 to 1", "Received: 2"],
+        ),
+        (
+            "prev:sep4x4 + prev2:identity / prev:identity + prev2:identity",
+            ["normal cell", "block b0", "sep3x3", "'sep4x4'"],
+        ),
+        (
+            "prev:sep3x3 + b0:identity / prev:identity + prev2:identity",
+            ["normal cell", "block b0", "prev, prev2", "'b0'"],
+        ),
+        (
+            "prev2:sep3x3 + prev2:identity; b0:sep3x3 + prev2:identity / prev:identity + prev2:identity",
+            ["normal cell", "ignores", "b1 reads b0, prev2"],
+        ),
+        ("0 1 0 1 1 1 1 1", ["normal cell that reads the previous cell", "ignores"]),
+        ("1 1 1 1 0 1 0 1", ["reduction cell that reads the previous cell"]),
+        ("darts_v9", ["darts_v2"]),
+        ("zoo:", ["darts_v2"]),
+        ("{", ["JSON"]),
+        ("", ["Expected text such as"]),
+        ("prev:conv3x3", ["block b0"]),
+    ],
+)
 def test_what_is_wrong_is_named_with_what_is_legal(written, parts):
     with pytest.raises(ValueError) as caught:
         parse_architecture(written)

@@ -1,4 +1,6 @@
-"""The zoo: every known cell can be read, built, drawn, written in all its forms, and has the published size or says why not."""
+"""The zoo: every known cell can be read, built, drawn, written in all its forms, and has the published size or says why
+not.
+"""
 
 import json
 import re
@@ -21,11 +23,23 @@ NOT_MET = {"enas": 3.73, "nao_ws": 2.30, "naonet": 144.55}
 
 
 def network_of(cell, filters=None, cells=None, classes=10):
-    return MicroNetwork(cell.architecture, classes, filters or cell.filters, cells or cell.cells, all_ends=cell.all_ends)
+    return MicroNetwork(
+        cell.architecture, classes, filters or cell.filters, cells or cell.cells, all_ends=cell.all_ends
+    )
 
 
 def test_the_published_cells_are_there():
-    assert set(NAMES) >= {"nasnet_a", "amoebanet_a", "amoebanet_b", "pnasnet_5", "enas", "darts_v1", "darts_v2", "naonet", "nao_ws"}
+    assert set(NAMES) >= {
+        "nasnet_a",
+        "amoebanet_a",
+        "amoebanet_b",
+        "pnasnet_5",
+        "enas",
+        "darts_v1",
+        "darts_v2",
+        "naonet",
+        "nao_ws",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

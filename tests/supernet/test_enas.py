@@ -19,14 +19,36 @@ from alphaxenas.runs.journal import same_record
 from alphaxenas.supernet.enas import Phases, standard_error
 
 TINY = {
-    "enas_nodes": 1, "enas_layers": 3, "enas_rounds": 2, "enas_fraction": 0.1, "enas_policy_steps": 2, "enas_samples": 2, "enas_reward_images": 100,
-    "enas_derive": 3, "filters": 2, "cells": 3, "stem_stride": 2, "batch_size": 64, "train_filters": 4, "train_cells": 3, "train_epochs": 1,
-    "fraction": 0.3, "train_stem_stride": 2,
-}  # fmt: skip
+    "enas_nodes": 1,
+    "enas_layers": 3,
+    "enas_rounds": 2,
+    "enas_fraction": 0.1,
+    "enas_policy_steps": 2,
+    "enas_samples": 2,
+    "enas_reward_images": 100,
+    "enas_derive": 3,
+    "filters": 2,
+    "cells": 3,
+    "stem_stride": 2,
+    "batch_size": 64,
+    "train_filters": 4,
+    "train_cells": 3,
+    "train_epochs": 1,
+    "fraction": 0.3,
+    "train_stem_stride": 2,
+}
 
 
 def configured(folder, **values):
-    return from_values({"exp_dir": str(folder / "exp"), "tensorboard_dir": str(folder / "events"), "data_dir": str(folder / "data"), **TINY, **values})
+    return from_values(
+        {
+            "exp_dir": str(folder / "exp"),
+            "tensorboard_dir": str(folder / "events"),
+            "data_dir": str(folder / "data"),
+            **TINY,
+            **values,
+        }
+    )
 
 
 def journal(folder, stage):
@@ -47,9 +69,21 @@ def test_a_search_leaves_rounds_then_ranked_architectures(searched, name):
     records, found = journal(folder, f"enas-{name}-s0"), results[name]
     rounds, derived = records[:2], records[2:]
     assert [record["round"] for record in rounds] == [0, 1] and {record["purpose"] for record in derived} == {"derived"}
-    assert {"loss", "reward", "reward_error", "baseline", "entropy", "log_probability", "advantage", "unique", "learning_rate"} <= set(rounds[0])
+    assert {
+        "loss",
+        "reward",
+        "reward_error",
+        "baseline",
+        "entropy",
+        "log_probability",
+        "advantage",
+        "unique",
+        "learning_rate",
+    } <= set(rounds[0])
     assert ("skips" in rounds[0]) == (name == "macro")
-    assert [record["reward"] for record in found["best"]] == sorted((record["reward"] for record in derived), reverse=True)
+    assert [record["reward"] for record in found["best"]] == sorted(
+        (record["reward"] for record in derived), reverse=True
+    )
     space = enas_space(config, name)
     assert all(space.key(space.parse(record["architecture"])) == record["key"] for record in derived)
     assert derive(config, name)[0] == space.parse(found["best"][0]["architecture"])
@@ -61,7 +95,9 @@ def test_rewards_come_from_enough_images_and_say_how_sure_they_are(searched):
     folder, config, results = searched
     validation = len(load_images(config).validation)
     for record in results["micro"]["best"]:
-        assert record["reward_error"] == pytest.approx(math.sqrt(record["reward"] * (1 - record["reward"]) / validation))
+        assert record["reward_error"] == pytest.approx(
+            math.sqrt(record["reward"] * (1 - record["reward"]) / validation)
+        )
     assert 0 < journal(folder, "enas-micro-s0")[0]["reward_error"] < 0.05 + 1e-9
     with pytest.raises(ParameterError, match="enas_reward_images"):
         configured(folder, enas_reward_images=50)
@@ -72,7 +108,11 @@ def test_rewards_come_from_enough_images_and_say_how_sure_they_are(searched):
 def test_the_final_network_is_the_searched_one_where_the_sizes_agree(searched, name):
     # ENAS-3
     _, config, _ = searched
-    same = {"train_filters": config.child.filters, "train_cells": config.child.cells, "train_stem_stride": config.child.stem_stride}
+    same = {
+        "train_filters": config.child.filters,
+        "train_cells": config.child.cells,
+        "train_stem_stride": config.child.stem_stride,
+    }
     alike = from_values({**config.parameters(), **same})
     one = derive(config, name)[0]
     assert final_network(alike, one, load_images(alike)) == enas_supernetwork(config, name, 10).network(one)
@@ -98,7 +138,9 @@ def test_an_interrupted_search_continues_bit_for_bit(searched, tmp_path, monkeyp
 
 
 def test_uniform_sampling_trains_without_a_policy(tmp_path):
-    config = configured(tmp_path, enas_sampling="uniform", enas_policy_steps=0, enas_rounds=1, enas_layers=2, enas_derive=2)
+    config = configured(
+        tmp_path, enas_sampling="uniform", enas_policy_steps=0, enas_rounds=1, enas_layers=2, enas_derive=2
+    )
     assert search(config, "macro", seed=3)["derived"] == 2
     assert "reward" not in journal(tmp_path, "enas-macro-s3")[0]
 
@@ -112,7 +154,16 @@ def test_the_best_are_trained_in_full(searched):
 
 @pytest.mark.parametrize("space", ["micro", "macro"])
 def test_any_controller_plays_in_the_spaces_of_enas_and_the_best_is_trained(tmp_path, space):
-    values = {"space": space, "blocks": 1, "chain_layers": 3, "trials": 2, "search_children": 1, "search_fraction": 0.1, "final_fraction": 0.1, "train_reductions": 2}
+    values = {
+        "space": space,
+        "blocks": 1,
+        "chain_layers": 3,
+        "trials": 2,
+        "search_children": 1,
+        "search_fraction": 0.1,
+        "final_fraction": 0.1,
+        "train_reductions": 2,
+    }
     config = configured(tmp_path, controllers=["alphaxenas"], expansions=2, **values)
     found = stages.search(config, "alphaxenas", 0)
     assert found["trained"] == 2 and isinstance(stages.search_space(config), enas_space(config, space).__class__)

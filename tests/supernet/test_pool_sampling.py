@@ -8,7 +8,12 @@ import pytest
 from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES, draw, draw_probabilities
 
 POOL = {"parameters": [100, 200, 700], "accuracies": [0.2, 0.2, 0.4], "predictions": [0.9, -0.3, 0.1]}
-EXPECTED = {"uniform": [1 / 3] * 3, "parameters": [0.1, 0.2, 0.7], "accuracy": [0.25, 0.25, 0.5], "prediction": [0.9, 0.0, 0.1]}
+EXPECTED = {
+    "uniform": [1 / 3] * 3,
+    "parameters": [0.1, 0.2, 0.7],
+    "accuracy": [0.25, 0.25, 0.5],
+    "prediction": [0.9, 0.0, 0.1],
+}
 
 
 @pytest.mark.parametrize("policy", SAMPLE_POLICIES)
@@ -24,10 +29,16 @@ def test_a_pool_of_which_nothing_good_is_known_is_drawn_from_uniformly():
     np.testing.assert_allclose(draw_probabilities("prediction", 2, predictions=[-1.0, 0.0]), [0.5] * 2)
 
 
-@pytest.mark.parametrize("policy, given, says", [
-    ("size", {}, "`policy`"), ("parameters", {}, "`parameters`"), ("accuracy", {"accuracies": [0.1]}, "`accuracies`"),
-    ("prediction", {"predictions": [0.1, np.nan]}, "`predictions`"), ("accuracy", {"accuracies": [0.1, -0.1]}, "`accuracies`"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "policy, given, says",
+    [
+        ("size", {}, "`policy`"),
+        ("parameters", {}, "`parameters`"),
+        ("accuracy", {"accuracies": [0.1]}, "`accuracies`"),
+        ("prediction", {"predictions": [0.1, np.nan]}, "`predictions`"),
+        ("accuracy", {"accuracies": [0.1, -0.1]}, "`accuracies`"),
+    ],
+)
 def test_what_is_missing_or_impossible_is_named(policy, given, says):
     with pytest.raises(ValueError, match=says):
         draw_probabilities(policy, 2, **given)

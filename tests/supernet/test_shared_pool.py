@@ -1,4 +1,6 @@
-"""NAO with shared weights, on weights of this file's making: who trains, who is scored on what, how a pool goes on after a stop."""
+"""NAO with shared weights, on weights of this file's making: who trains, who is scored on what, how a pool goes on
+after a stop.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES
 from alphaxenas.supernet.shared_pool import Plan, Scores, SharedPool
 
 SPACE = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"))
+PLAN = Plan(rounds=3, epochs=2, subset=50)
 SETTINGS = replace(PRESETS["small"], pool=10, tops=5, new=4, random=1, epochs=3, network=NetworkSettings(4, 6))
 CLASSES = 10
 
@@ -27,7 +30,9 @@ def convolutions(architecture):
 
 
 class FakeWeights:
-    """An architecture is right about an image when the image's number is below its merit, which training raises a little."""
+    """An architecture is right about an image when the image's number is below its merit, which training raises a
+    little.
+    """
 
     def __init__(self, spread=1.0):
         self.trained, self.spread, self.seen, self.rates, self.total = Counter(), spread, [], [], 0.0
@@ -48,7 +53,10 @@ class FakeWeights:
         self.seen.append((SPACE.key(architecture), len(images), float(numbers.sum())))
         right = luck < 0.2 + self.spread * 0.2 * convolutions(architecture)
         logits = np.zeros((len(images), CLASSES))
-        logits[np.arange(len(images)), np.where(right, self.labels[: len(images)], (self.labels[: len(images)] + 1) % CLASSES)] = 1
+        logits[
+            np.arange(len(images)),
+            np.where(right, self.labels[: len(images)], (self.labels[: len(images)] + 1) % CLASSES),
+        ] = 1
         return logits
 
     def parameters_of(self, architecture):
@@ -78,7 +86,7 @@ def training():
     return Batches.of(load_data("digits", fraction=0.1), "train", 32)
 
 
-def make(tmp_path, training, name="pool", plan=Plan(rounds=3, epochs=2, subset=50), spread=1.0, settings=SETTINGS, space=SPACE):  # noqa: B008
+def make(tmp_path, training, name="pool", plan=PLAN, spread=1.0, settings=SETTINGS, space=SPACE):  # noqa: B008
     weights = FakeWeights(spread)
     validation = Validation()
     weights.labels = validation.labels
@@ -99,7 +107,9 @@ def test_a_round_trains_scores_all_members_and_replaces_the_worst(tmp_path, trai
     assert kept <= {record["key"] for record in rounds[1]}
     assert weights.total == 3 * 2 * training.steps()
     assert results["rounds"][0].keys() >= {"standard_error", "spread", "images", "exact", "hamming", "found"}
-    assert json.loads((folder.path / "results.json").read_text())["best"][0]["reward"] == max(record["reward"] for record in rounds[2])
+    assert json.loads((folder.path / "results.json").read_text())["best"][0]["reward"] == max(
+        record["reward"] for record in rounds[2]
+    )
     assert weights.rates[0] == pytest.approx(0.05) and weights.rates[training.steps() * 2 - 1] < 0.005
 
 
@@ -122,7 +132,9 @@ class TestScores:
         assert np.mean([score.standard_error for score in scores]) == pytest.approx(many.std(0).mean(), rel=0.05)
         assert np.mean([score.spread for score in scores]) == pytest.approx(truth.std(ddof=1), rel=0.05)
         equal = [Scores.of(rng.random((40, 200)) < 0.7) for _ in range(50)]
-        assert np.mean([score.spread for score in equal]) < 0.4 * equal[0].standard_error and not any(score.tell_apart for score in equal)
+        assert np.mean([score.spread for score in equal]) < 0.4 * equal[0].standard_error and not any(
+            score.tell_apart for score in equal
+        )
 
     def test_nao7_the_subset_grows_until_scores_tell_members_apart(self, tmp_path, training):
         pool, _, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1, subset=25))
@@ -132,7 +144,9 @@ class TestScores:
         pool, _, folder = make(tmp_path, training, name="alike", plan=Plan(rounds=1, epochs=1, subset=25), spread=0.0)
         with folder:
             alike = pool.play()["rounds"][0]
-        assert not alike["tell_apart"] and alike["images"] == 200, "all images there are, and it says that they do not suffice"
+        assert not alike["tell_apart"] and alike["images"] == 200, (
+            "all images there are, and it says that they do not suffice"
+        )
 
 
 @pytest.mark.parametrize("policy", SAMPLE_POLICIES)
@@ -186,11 +200,16 @@ def test_a_finished_one_returns_at_once(tmp_path, training):
 def test_a_pool_larger_than_the_space_is_refused(tmp_path, training):
     tiny = CellSpace(blocks=1, operations=("conv3x3",), combinations=("add",))
     pool, _, folder = make(tmp_path, training, space=tiny)
-    with folder, pytest.raises(ValueError, match="`pool`. Expected far fewer than the space's 4 architectures. Received: 10"):
+    with (
+        folder,
+        pytest.raises(ValueError, match="`pool`. Expected far fewer than the space's 4 architectures. Received: 10"),
+    ):
         pool.play()
 
 
-@pytest.mark.parametrize("values", [{"rounds": 0}, {"epochs": 0}, {"policy": "size"}, {"learning_rate": 0.0}, {"subset": 1}])
+@pytest.mark.parametrize(
+    "values", [{"rounds": 0}, {"epochs": 0}, {"policy": "size"}, {"learning_rate": 0.0}, {"subset": 1}]
+)
 def test_impossible_plans_are_refused_by_name(values):
     with pytest.raises(ValueError, match=f"`{next(iter(values))}`"):
         Plan(**values)

@@ -1,4 +1,6 @@
-"""Shared weights with a fresh architecture per step: the same function, gradient and step as the architecture's own network."""
+"""Shared weights with a fresh architecture per step: the same function, gradient and step as the architecture's own
+network.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,19 @@ MICRO_TEXTS = (
     "prev:identity + prev:identity; prev:sep3x3 + prev:maxpool3x3 / prev2:identity + prev2:sep3x3; prev2:sep3x3 + b0:identity",
     "prev2:sep3x3 + prev2:sep3x3; prev2:sep3x3 + prev2:maxpool3x3 / prev:maxpool3x3 + prev:maxpool3x3; prev:identity + prev:identity",
 )
-MACRO_TEXTS = ("conv3x3; sep3x3(stem); avgpool3x3(stem,l0)", "maxpool3x3; conv5x5; sep5x5(l0)", "sep3x3; conv3x3; conv3x3")
+MACRO_TEXTS = (
+    "conv3x3; sep3x3(stem); avgpool3x3(stem,l0)",
+    "maxpool3x3; conv5x5; sep5x5(l0)",
+    "sep3x3; conv3x3; conv3x3",
+)
 
 
 def supernetwork(space, **options):
     if isinstance(space, MicroSpace):
-        return MicroSupernetwork(space, lambda one: MicroNetwork(one, CLASSES, **{"filters": 2, "cells": 3, "auxiliary_filters": 2, **options}))
+        return MicroSupernetwork(
+            space,
+            lambda one: MicroNetwork(one, CLASSES, **{"filters": 2, "cells": 3, "auxiliary_filters": 2, **options}),
+        )
     return MacroSupernetwork(space, lambda one: MacroNetwork(one, CLASSES, **{"filters": 2, **options}))
 
 
@@ -48,7 +57,9 @@ def shared(name):
 
 
 SPACES = {"micro": MICRO, "joined": MICRO, "macro": MACRO}
-CASES = [("micro", text) for text in MICRO_TEXTS] + [("macro", text) for text in MACRO_TEXTS] + [("joined", MICRO_TEXTS[1])]
+CASES = (
+    [("micro", text) for text in MICRO_TEXTS] + [("macro", text) for text in MACRO_TEXTS] + [("joined", MICRO_TEXTS[1])]
+)
 
 
 @pytest.mark.parametrize("name, text", CASES)

@@ -42,7 +42,11 @@ class TestCSV:
         assert found.signal.tolist() == [0.5, 0.75, 0.25] == found.rewards.tolist()
         assert found.report.tolist() == [0.4, 0.7, 0.3] and found.cost.tolist() == [10, 20, 30]
         assert (found.optimum, found.percent, found.name, found.epochs) == (0.75, False, "table", ANY_EPOCHS)
-        assert [found.lookup(found.space.encode(found.space.parse(code))) for code in ("210", "014", "013")] == [1, 2, 0]
+        assert [found.lookup(found.space.encode(found.space.parse(code))) for code in ("210", "014", "013")] == [
+            1,
+            2,
+            0,
+        ]
         assert table(tmp_path, HEADER, *ROWS).report is None
 
     def test_percent_become_rewards_in_fractions_and_other_numbers_stay(self, tmp_path):
@@ -87,7 +91,10 @@ class TestWrongCSV:
     @pytest.mark.parametrize(
         ("lines", "message"),
         [
-            ((HEADER, *ROWS, "210,0.1,0.1,1"), "row 4, column 'code': Expected every architecture once. Received: 210, which is in row 2"),
+            (
+                (HEADER, *ROWS, "210,0.1,0.1,1"),
+                "row 4, column 'code': Expected every architecture once. Received: 210, which is in row 2",
+            ),
             ((HEADER, *ROWS, "0 1 3,0.1,0.1,1"), "row 4, column 'code': ragged code. Expected 1 values"),
             ((HEADER, ROWS[0], "01,0.1,0.1,1", ROWS[1]), "row 2, column 'code': ragged code. Expected 3 values"),
             ((HEADER, ROWS[0], ",0.1,0.1,1"), "row 2, column 'code': Expected a code. Received: nothing"),
@@ -95,7 +102,10 @@ class TestWrongCSV:
             ((HEADER, ROWS[0], "210,,0.1,1"), "row 2, column 'valid': Expected a finite number. Received: nothing"),
             ((HEADER, ROWS[0], "210,nan,0.1,1"), "row 2, column 'valid': Expected a finite number. Received: 'nan'"),
             ((HEADER, ROWS[0], "210,0.1,inf,1"), "row 2, column 'test': Expected a finite number. Received: 'inf'"),
-            ((HEADER, ROWS[0], "210,0.1,0.1,1 h"), "row 2, column 'seconds': Expected a finite number. Received: '1 h'"),
+            (
+                (HEADER, ROWS[0], "210,0.1,0.1,1 h"),
+                "row 2, column 'seconds': Expected a finite number. Received: '1 h'",
+            ),
             ((HEADER, ROWS[0], "210,0.1,0.1"), "row 2: Expected 4 values, as in the header. Received: 3"),
             ((HEADER, ROWS[0], '210,"0.1'), "row 2: cannot be read as a CSV table"),
             ((HEADER,), "Expected a header and rows"),
@@ -110,7 +120,10 @@ class TestWrongCSV:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"signal": "valld"}, "`signal` in .*table.csv. Expected one of code, valid, test, seconds.*'valld'. Did you mean 'valid'"),
+            (
+                {"signal": "valld"},
+                "`signal` in .*table.csv. Expected one of code, valid, test, seconds.*'valld'. Did you mean 'valid'",
+            ),
             ({"code": "codes"}, "`code` in .* Did you mean 'code'"),
             ({"report": "tests"}, "`report` in .* Did you mean 'test'"),
             ({"cost": "second"}, "`cost` in .* Did you mean 'seconds'"),
@@ -130,7 +143,9 @@ class TestWrongCSV:
         with pytest.raises(ValueError, match="Expected a file that ends in .csv, .csv.gz"):
             read_table(written(tmp_path, HEADER, *ROWS, name="table.txt"), "code", "valid")
         path = tmp_path / "table.csv.gz"
-        path.write_bytes(gzip.compress(("\n".join([HEADER, *(f"{code:05},0.1,0.1,1" for code in range(10_000))])).encode())[:3000])
+        path.write_bytes(
+            gzip.compress(("\n".join([HEADER, *(f"{code:05},0.1,0.1,1" for code in range(10_000))])).encode())[:3000]
+        )
         with pytest.raises(DataError, match="table.csv.gz, row .*cannot be read as a CSV table"):
             read_table(path, "code", "valid")
         path.write_text("not compressed")
@@ -150,7 +165,10 @@ class TestRecognition:
     DIGITS = ("012340", "000000", "444444")
 
     def test_strings_of_nasbench201_and_confirmed_digits_live_in_its_space(self, tmp_path):
-        lines = [f"{string},{digits},0.{place + 1}" for place, (string, digits) in enumerate(zip(strings(self.DIGITS), self.DIGITS))]
+        lines = [
+            f"{string},{digits},0.{place + 1}"
+            for place, (string, digits) in enumerate(zip(strings(self.DIGITS), self.DIGITS))
+        ]
         for column in ("arch_str", "op_code"):
             found = table(tmp_path, "arch_str,op_code,valid", *lines, code=column)
             assert found.space == NASBench201() and found.lookup((0, 1, 2, 3, 4, 0)) == 0
@@ -161,8 +179,13 @@ class TestRecognition:
         assert isinstance(table(tmp_path, "op_code,valid", *lines, code="op_code").space, Table)
         lines = [f"{string},{digits},0.1" for string, digits in zip(strings(reversed(self.DIGITS)), self.DIGITS)]
         assert isinstance(table(tmp_path, "arch_str,op_code,valid", *lines, code="op_code").space, Table)
-        assert table(tmp_path, "arch_str,op_code,valid", *lines, code="op_code", space="nasbench201").space == NASBench201()
-        assert isinstance(table(tmp_path, "arch_str,op_code,valid", *lines, code="arch_str", space="table").space, Table)
+        assert (
+            table(tmp_path, "arch_str,op_code,valid", *lines, code="op_code", space="nasbench201").space
+            == NASBench201()
+        )
+        assert isinstance(
+            table(tmp_path, "arch_str,op_code,valid", *lines, code="arch_str", space="table").space, Table
+        )
 
     def test_a_wrong_string_among_strings_is_named(self, tmp_path):
         first, second, _ = strings(self.DIGITS)
@@ -174,7 +197,9 @@ class TestRecognition:
         space = NASBench101(vertices)
         keys = list(dict.fromkeys(map(space.key, space.architectures())))
         keys = keys[:: len(keys) // rows][: rows - 1] + [keys[-1]]
-        found = table(tmp_path, "hash,valid", *(f"{key.upper()},{place / 1000}" for place, key in enumerate(keys)), code="hash")
+        found = table(
+            tmp_path, "hash,valid", *(f"{key.upper()},{place / 1000}" for place, key in enumerate(keys)), code="hash"
+        )
         assert found.space == space
         for tokens in (space.encode(space.sample(np.random.default_rng(seed))) for seed in range(50)):
             key = space.key(space.decode(tokens))
@@ -189,7 +214,13 @@ class TestRecognition:
     def test_a_given_space_reads_the_codes_in_its_own_forms(self, tmp_path):
         space = NASBench101(4)
         cells = [f"{CONV}(0) {POOL}(0) output(1,2)", f"{CONV}(0) output(0,1)"]
-        found = table(tmp_path, "cell,valid", *(f'"{cell}",0.{place + 1}' for place, cell in enumerate(cells)), code="cell", space=space)
+        found = table(
+            tmp_path,
+            "cell,valid",
+            *(f'"{cell}",0.{place + 1}' for place, cell in enumerate(cells)),
+            code="cell",
+            space=space,
+        )
         turned = space.parse(f"{POOL}(0) {CONV}(0) output(1,2)")
         assert found.space is space and found.lookup(space.encode(turned)) == 0
 
@@ -206,14 +237,18 @@ class TestRealTables:
 
     def test_the_smallest_cells_are_whole_and_their_hashes_are_those_of_the_enumerated_space(self):
         path = real_table("ecnas_4v_5v.csv.gz")
-        found = read_table(path, "module_hash", "val_acc", "test_acc", "train_time_s", where={"table": "5V9E"}, epochs=4)
+        found = read_table(
+            path, "module_hash", "val_acc", "test_acc", "train_time_s", where={"table": "5V9E"}, epochs=4
+        )
         assert found.space == NASBench101(5)
         assert set(found.rows) == set(map(found.space.key, found.space.architectures())) and len(found) == 2532
         four = {"where": {"table": "4V9E"}, "epochs": 108}
         with pytest.raises(DataError, match="row .*, column 'module_hash': Expected every architecture once"):
             read_table(path, "module_hash", "val_acc", **four)
         averaged = read_table(path, "module_hash", "val_acc", repeats="mean", **four)
-        assert set(averaged.rows) == set(map(averaged.space.key, averaged.space.architectures())) and len(averaged) == 91
+        assert (
+            set(averaged.rows) == set(map(averaged.space.key, averaged.space.architectures())) and len(averaged) == 91
+        )
 
     def test_all_hashes_of_the_sample_are_those_of_its_cells(self):
         # Reading computes all 20,001 of them and refuses the file where one differs.
@@ -232,10 +267,13 @@ def small_pool(folder, **changes):
     cells = list(space.architectures())
     arrays = {
         "module_hash": np.array([list(bytes.fromhex(space.key(cell))) for cell in cells], np.uint8),
-        "adjacency": np.zeros((7, 7, 7), np.uint8), "ops": np.full((7, 7), -3, np.int8),
-        "num_vertices": np.array([len(cell.operations) + 2 for cell in cells], np.uint8), "epochs": np.array([4, 108], np.int16),
-        "val_acc": np.arange(14, dtype=np.float32).reshape(7, 2) / 20, "train_time_108_s": np.arange(7, dtype=np.float32),
-    }  # fmt: skip
+        "adjacency": np.zeros((7, 7, 7), np.uint8),
+        "ops": np.full((7, 7), -3, np.int8),
+        "num_vertices": np.array([len(cell.operations) + 2 for cell in cells], np.uint8),
+        "epochs": np.array([4, 108], np.int16),
+        "val_acc": np.arange(14, dtype=np.float32).reshape(7, 2) / 20,
+        "train_time_108_s": np.arange(7, dtype=np.float32),
+    }
     for row, cell in enumerate(cells):
         size = len(cell.operations) + 2
         arrays["adjacency"][row, :size, :size] = cell.matrix()
@@ -258,14 +296,26 @@ class TestPool:
         [
             (lambda a: {"val_acc": None}, "Expected the arrays .*Received: no val_acc"),
             (lambda a: {"ops": a["ops"][:3]}, r"column 'ops': Expected the shape \[7, 7\]. Received: \[3, 7\]"),
-            (lambda a: {"module_hash": a["module_hash"][::-1]}, "row 1, column 'module_hash': Expected the hash of the cell"),
-            (lambda a: {"module_hash": a["module_hash"][[0, 1, 1, 3, 4, 5, 6]], "adjacency": a["adjacency"][[0, 1, 1, 3, 4, 5, 6]],
-                        "ops": a["ops"][[0, 1, 1, 3, 4, 5, 6]]}, "row 3, column 'module_hash': Expected every architecture once.*row 2"),
-            (lambda a: {"val_acc": np.where(np.arange(14).reshape(7, 2) == 5, np.nan, a["val_acc"])}, "row 3, column 'val_acc_108'.*nan"),
+            (
+                lambda a: {"module_hash": a["module_hash"][::-1]},
+                "row 1, column 'module_hash': Expected the hash of the cell",
+            ),
+            (
+                lambda a: {
+                    "module_hash": a["module_hash"][[0, 1, 1, 3, 4, 5, 6]],
+                    "adjacency": a["adjacency"][[0, 1, 1, 3, 4, 5, 6]],
+                    "ops": a["ops"][[0, 1, 1, 3, 4, 5, 6]],
+                },
+                "row 3, column 'module_hash': Expected every architecture once.*row 2",
+            ),
+            (
+                lambda a: {"val_acc": np.where(np.arange(14).reshape(7, 2) == 5, np.nan, a["val_acc"])},
+                "row 3, column 'val_acc_108'.*nan",
+            ),
             (lambda a: {"ops": np.full((7, 7), 9, np.int8)}, "row 1, column 'ops' or 'adjacency': no cell"),
             (lambda a: {"adjacency": a["adjacency"] * 2}, "row 1, column 'ops' or 'adjacency': no cell"),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_wrong_is_named(self, tmp_path, change, message):
         path, _ = small_pool(tmp_path, **change(small_pool(tmp_path)[1]))
         with pytest.raises(DataError, match=message):
@@ -325,7 +375,9 @@ def evaluation(epoch, seconds, train, valid, test):
 def metrics(valid, test, seconds, parameters=300_000):
     """As the benchmark writes them: at the start, half way, at the end."""
     start, half = evaluation(0.0, 0.0, 0.1, 0.1, 0.1), evaluation(54.0, seconds / 2, 0.5, 0.45, 0.4)
-    return encoded((1, start), (1, half), (1, evaluation(108.0, seconds, 1.0, valid, test)), (2, parameters), (3, seconds + 7.0))
+    return encoded(
+        (1, start), (1, half), (1, evaluation(108.0, seconds, 1.0, valid, test)), (2, parameters), (3, seconds + 7.0)
+    )
 
 
 def record(cell, epochs, message, name=None):
@@ -370,7 +422,9 @@ class TestRecords:
         np.testing.assert_allclose(found.cost, 1081.0)
 
     def test_isomorphic_graphs_hit_the_same_entry_and_others_are_missing(self, tmp_path):
-        one, turned = (NASBench101Cell(names, ((0, 1), (0, 2), (1, 3), (2, 3))) for names in ((CONV, POOL), (POOL, CONV)))
+        one, turned = (
+            NASBench101Cell(names, ((0, 1), (0, 2), (1, 3), (2, 3))) for names in ((CONV, POOL), (POOL, CONV))
+        )
         found = read_table(tfrecords(tmp_path, trainings([one])), **NAMES)
         assert one != turned
         assert found.lookup(found.space.encode(one)) == found.lookup(found.space.encode(turned)) == 0
@@ -408,7 +462,9 @@ class TestRecords:
         records = list(trainings(CELLS * 10))[:300]
         path = tfrecords(tmp_path, records[: good + 1])
         path.write_bytes(path.read_bytes()[:-7])
-        with pytest.raises(DataError, match=rf"nasbench_only108.tfrecord, record {good + 1}: the file is cut short, damaged"):
+        with pytest.raises(
+            DataError, match=rf"nasbench_only108.tfrecord, record {good + 1}: the file is cut short, damaged"
+        ):
             read_table(path, **NAMES)
 
     def test_a_changed_byte_names_the_record(self, tmp_path):
@@ -421,7 +477,9 @@ class TestRecords:
 
     def test_a_file_that_lacks_trainings_is_refused(self, tmp_path):
         path = tfrecords(tmp_path, list(trainings())[:-1])
-        with pytest.raises(DataError, match="cut short or damaged. Expected 3 trainings of every cell at 108 epochs. Received: 2 of"):
+        with pytest.raises(
+            DataError, match="cut short or damaged. Expected 3 trainings of every cell at 108 epochs. Received: 2 of"
+        ):
             read_table(path, **NAMES)
 
     @pytest.mark.parametrize(
@@ -437,7 +495,10 @@ class TestRecords:
             (record(CELLS[0], 108, b""), "record 2: Expected at least one evaluation"),
             (record(CELLS[0], 108, b"\x0b"), "record 2: the metrics hold a field of the unknown wire type 3"),
             (record(CELLS[0], 108, metrics(float("nan"), 0.5, 1.0)), "record 2: Expected a finite validation_accuracy"),
-            (record(CELLS[0], 108, encoded((1, encoded((4, 1))))), "record 2: Expected a number for validation_accuracy"),
+            (
+                record(CELLS[0], 108, encoded((1, encoded((4, 1))))),
+                "record 2: Expected a number for validation_accuracy",
+            ),
         ],
     )
     def test_foreign_records_are_named(self, tmp_path, content, message):
@@ -458,8 +519,13 @@ class TestRecords:
         message = metrics(0.5, 0.25, 9.0) + encoded((9, "later"), (10, 3), (11, 1.5)) + varint(12 << 3 | 5) + b"four"
         found = read_training(record(CELLS[3], 36, message))
         assert isinstance(found, Training) and found.epochs == 36 and found.cell() == CELLS[3]
-        assert found.values == {"training_time": 9.0, "train_accuracy": 1.0, "validation_accuracy": 0.5, "test_accuracy": 0.25,
-                                "trainable_parameters": 300_000.0}  # fmt: skip
+        assert found.values == {
+            "training_time": 9.0,
+            "train_accuracy": 1.0,
+            "validation_accuracy": 0.5,
+            "test_accuracy": 0.25,
+            "trainable_parameters": 300_000.0,
+        }
 
     def test_a_table_is_read_without_loading_tensorflow_unless_it_is_of_its_records(self, tmp_path):
         path = written(tmp_path, HEADER, *ROWS)

@@ -16,7 +16,15 @@ from alphaxenas.tabular.benchmark_tables import read_table
 sys.path.insert(0, str(PROJECT_ROOT / "benchmarks"))
 import chain_table  # noqa: E402
 
-SETTINGS = {"dataset": "cifar10", "epochs": 1, "fraction": 0.1, "side": 16, "batch_size": 32, "learning_rate": 0.003, "seed": 0}
+SETTINGS = {
+    "dataset": "cifar10",
+    "epochs": 1,
+    "fraction": 0.1,
+    "side": 16,
+    "batch_size": 32,
+    "learning_rate": 0.003,
+    "seed": 0,
+}
 
 
 @pytest.fixture
@@ -26,7 +34,12 @@ def counted(monkeypatch):
 
     def score(space, evaluator, tokens, options):
         trained.append(tokens)
-        return {"code": chain_table.code_of(space.decode(tokens)), "validation_accuracy": len(trained) / 2000, "parameters": 7, "seconds": 1.0}
+        return {
+            "code": chain_table.code_of(space.decode(tokens)),
+            "validation_accuracy": len(trained) / 2000,
+            "parameters": 7,
+            "seconds": 1.0,
+        }
 
     monkeypatch.setattr(chain_table, "_evaluator", lambda space, options: None)
     monkeypatch.setattr(chain_table, "_trained", score)

@@ -25,7 +25,9 @@ def brief(tmp_path_factory):
 
 def stack(*codes):
     found = digits._Stack(codes, 0)
-    found.weights, found.biases = ([array.astype(float) for array in arrays] for arrays in (found.weights, found.biases))
+    found.weights, found.biases = (
+        [array.astype(float) for array in arrays] for arrays in (found.weights, found.biases)
+    )
     rng = np.random.default_rng(0)
     for array in found.weights + found.biases:
         array += rng.normal(0, 0.1, array.shape)
@@ -91,7 +93,11 @@ def test_a_table_that_is_there_is_not_trained_again(brief, monkeypatch):
 
 
 def test_a_process_that_dies_leaves_no_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(digits, "answers", lambda work, jobs, processes: ((job, digits.Failure("its process was ended by SIGKILL")) for job in jobs))
+    monkeypatch.setattr(
+        digits,
+        "answers",
+        lambda work, jobs, processes: ((job, digits.Failure("its process was ended by SIGKILL")) for job in jobs),
+    )
     with pytest.raises(RuntimeError, match="SIGKILL"):
         digits.digits_table(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,15 @@ def command(folder, *words, table="mine.csv", columns=("--code", "arch", "--sign
     """The command in a process of its own; `(exit code, stdout, stderr)`."""
     script = str(PROJECT_ROOT / "benchmarks" / "sample_efficiency.py")
     places = ["--exp-dir", str(folder / "exp"), "--tensorboard-dir", str(folder / "events")]
-    process = subprocess.run([sys.executable, script, "--table", table, *columns, "--processes", "2", *places, *words], cwd=cwd or folder, check=False,
-                             capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    process = subprocess.run(
+        [sys.executable, script, "--table", table, *columns, "--processes", "2", *places, *words],
+        cwd=cwd or folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     return process.returncode, process.stdout, process.stderr
 
 
@@ -28,12 +35,29 @@ def folder(tmp_path_factory):
 
 
 def test_an_unknown_table_is_searched_with_default_settings(folder):
-    code, out, said = command(folder, "--report", "test", "--cost", "seconds", "--controllers", "random,evolution,local,uct", "--seeds", "3", "--cap", "300")
+    code, out, said = command(
+        folder,
+        "--report",
+        "test",
+        "--cost",
+        "seconds",
+        "--controllers",
+        "random,evolution,local,uct",
+        "--seeds",
+        "3",
+        "--cap",
+        "300",
+    )
     assert code == 0, said
     results = json.loads(out.splitlines()[-1])
     assert [each["controller"] for each in results["controllers"]] == ["random", "evolution", "local", "uct"]
     for each in results["controllers"]:
-        assert each["seeds"] == 3 and each["found"] == 1.0 and 1 <= each["mean"] <= 256 and each["interval"][0] <= each["mean"] <= each["interval"][1]
+        assert (
+            each["seeds"] == 3
+            and each["found"] == 1.0
+            and 1 <= each["mean"] <= 256
+            and each["interval"][0] <= each["mean"] <= each["interval"][1]
+        )
         assert each["seconds"] > 0 and each["median"] > 0
     assert "random search" in said and "95 % interval" in said
     stored = json.loads((folder / "exp" / "sample-mine-valid" / "study" / "results.json").read_text())
@@ -46,7 +70,10 @@ def test_the_same_command_shows_what_is_stored_and_other_parameters_are_refused(
     assert first[0] == second[0] == 0 and first[1] == second[1]
     code, out, said = command(folder, "--controllers", "random", "--seeds", "2", "--cap", "200", "--run", "again")
     assert code == 2 and "`cap` is stored as 300, now 200" in said and out == ""
-    assert command(folder, "--controllers", "random", "--seeds", "1", "--cap", "200", "--run", "again", "--overwrite")[0] == 0
+    assert (
+        command(folder, "--controllers", "random", "--seeds", "1", "--cap", "200", "--run", "again", "--overwrite")[0]
+        == 0
+    )
 
 
 def test_a_top_share_and_rows_by_value(folder):
@@ -84,11 +111,19 @@ def test_a_bad_table_is_named_with_file_row_and_column_before_any_search(name, t
     assert not (tmp_path / "exp").exists()
 
 
-@pytest.mark.parametrize("words, part", [
-    (("--controllers", "rnd"), "`controllers`"), (("--target", "2"), "`target`"), (("--cap", "0"), "`cap`"), (("--seeds", "0"), "`seeds`"),
-    (("--where", "valid"), "`where`"), (("--space", "nasbench301"), "`space`"), (("--controllers", "uct:exploration=-1"), "`exploration`"),
-    (("--controllers", "uct:colour=red"), "colour"),
-])
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (("--controllers", "rnd"), "`controllers`"),
+        (("--target", "2"), "`target`"),
+        (("--cap", "0"), "`cap`"),
+        (("--seeds", "0"), "`seeds`"),
+        (("--where", "valid"), "`where`"),
+        (("--space", "nasbench301"), "`space`"),
+        (("--controllers", "uct:exploration=-1"), "`exploration`"),
+        (("--controllers", "uct:colour=red"), "colour"),
+    ],
+)
 def test_a_bad_argument_is_named(folder, words, part):
     code, out, said = command(folder, "--run", "bad", *words)
     assert code == 2 and out == "" and part in said and "Traceback" not in said

@@ -1,4 +1,6 @@
-"""Studies: every search once, whatever ends them; the same journals for any number of processes; what is stored is not replaced."""
+"""Studies: every search once, whatever ends them; the same journals for any number of processes; what is stored is not
+replaced.
+"""
 
 import itertools
 import json
@@ -43,7 +45,9 @@ def opened(tmp_path):
     """Opens the study's folder, for one call of `run_study`."""
 
     def run(tables, controllers="random,local", seeds=3, cap=100, target="optimum", processes=2, **more):
-        with RunFolder.open("s", study.STAGE, {"cap": cap, "target": target}, tmp_path / "exp", tmp_path / "events", **more) as folder:
+        with RunFolder.open(
+            "s", study.STAGE, {"cap": cap, "target": target}, tmp_path / "exp", tmp_path / "events", **more
+        ) as folder:
             return run_study(folder, tables, parse_controllers(controllers), range(seeds), cap, target, processes)
 
     return run
@@ -117,7 +121,11 @@ def test_a_controller_with_nothing_left_has_exhausted_the_space(table):
 def test_what_a_table_lacks_is_told_as_missing_and_is_no_query(table, monkeypatch):
     loaded = load_table(table)
     games = games_of(loaded, [1, 2, 3])
-    monkeypatch.setattr(type(loaded), "lookup", lambda self, tokens: None if tokens == games[1] else self.rows[self.space.key(self.space.decode(tokens))])
+    monkeypatch.setattr(
+        type(loaded),
+        "lookup",
+        lambda self, tokens: None if tokens == games[1] else self.rows[self.space.key(self.space.decode(tokens))],
+    )
     controller = Listed(games)
     trace = play(loaded, controller, 10)
     assert trace.missing == 1 and trace.rows == [1, 3] and controller.told[1] == ("missing", 0.0)
@@ -135,16 +143,28 @@ def test_a_journal_holds_parameters_queries_and_the_end(opened, table, tmp_path)
     loaded = load_table(table)
     assert list(journals(tmp_path)) == ["mine-valid/local/seed0.jsonl", "mine-valid/random/seed0.jsonl"]
     header, *lines, ended = without_times(journals(tmp_path)["mine-valid/local/seed0.jsonl"])
-    assert header["table"]["file"] == "mine.csv" and header["table"]["signal"] == "valid" and len(header["table"]["sha256"]) == 64
+    assert (
+        header["table"]["file"] == "mine.csv"
+        and header["table"]["signal"] == "valid"
+        and len(header["table"]["sha256"]) == 64
+    )
     assert str(tmp_path) not in json.dumps(header)
-    assert (header["controller"], header["seed"], header["cap"], header["optimum"], header["rows"]) == ("local", 0, 100, loaded.optimum, 256)
+    assert (header["controller"], header["seed"], header["cap"], header["optimum"], header["rows"]) == (
+        "local",
+        0,
+        100,
+        loaded.optimum,
+        256,
+    )
     queries = [line for line in lines if isinstance(line, list)]
     assert ended == {"ended": "found", "queries": len(queries), "missing": 0}
     for row, shown, report, cost in queries:
         assert (shown, report, cost) == (loaded.signal[row], loaded.report[row], loaded.cost[row])
     assert queries[-1][1] == loaded.optimum and len({row for row, *_ in queries}) == len(queries)
     places = [place for place, line in enumerate(lines) if isinstance(line, dict)]
-    assert places and all(lines[place]["after"] == sum(isinstance(line, list) for line in lines[:place]) for place in places)
+    assert places and all(
+        lines[place]["after"] == sum(isinstance(line, list) for line in lines[:place]) for place in places
+    )
 
 
 def test_one_and_two_processes_write_the_same(opened, table, tmp_path):
@@ -195,7 +215,11 @@ def test_a_top_share_is_met_by_any_of_its_rows(opened, table, tmp_path):
         header, *lines, ended = without_times(path)
         queries = [line for line in lines if isinstance(line, list)]
         assert header["threshold"] == signal[int(0.05 * 256) - 1]
-        assert ended["ended"] == "found" and queries[-1][1] >= header["threshold"] and all(line[1] < header["threshold"] for line in queries[:-1])
+        assert (
+            ended["ended"] == "found"
+            and queries[-1][1] >= header["threshold"]
+            and all(line[1] < header["threshold"] for line in queries[:-1])
+        )
 
 
 def test_a_bad_table_or_controller_is_named_before_any_search(opened, table, tmp_path):
@@ -210,15 +234,20 @@ def test_a_bad_table_or_controller_is_named_before_any_search(opened, table, tmp
 def test_a_failing_search_is_recorded_and_the_others_go_on(opened, table, tmp_path, monkeypatch):
     broken = f"{tmp_path}/sitecustomize.py"
     with open(broken, "w") as file:
-        file.write("import os\nfrom alphaxenas.controllers import local_search as module\n"
-                   "def suggest(self):\n    raise ZeroDivisionError('on purpose')\n"
-                   "def die(self):\n    os.kill(os.getpid(), 9)\n"
-                   "module.LocalSearch.suggest = suggest\n"
-                   "from alphaxenas.controllers import evolution\nevolution.RegularizedEvolution.suggest = die\n")
+        file.write(
+            "import os\nfrom alphaxenas.controllers.baselines import local_search as module\n"
+            "def suggest(self):\n    raise ZeroDivisionError('on purpose')\n"
+            "def die(self):\n    os.kill(os.getpid(), 9)\n"
+            "module.LocalSearch.suggest = suggest\n"
+            "from alphaxenas.controllers.baselines import evolution\nevolution.RegularizedEvolution.suggest = die\n"
+        )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{PROJECT_ROOT}")
     failures = opened([table], "local,evolution,random", seeds=2)
     assert set(failures) == {f"mine-valid/{name}/seed{seed}" for name in ("local", "evolution") for seed in (0, 1)}
-    assert "ZeroDivisionError: on purpose" in failures["mine-valid/local/seed0"] and "sitecustomize.py" in failures["mine-valid/local/seed0"]
+    assert (
+        "ZeroDivisionError: on purpose" in failures["mine-valid/local/seed0"]
+        and "sitecustomize.py" in failures["mine-valid/local/seed0"]
+    )
     assert "SIGKILL" in failures["mine-valid/evolution/seed1"]
     stored = {name: without_times(path)[-1] for name, path in journals(tmp_path).items()}
     assert stored["mine-valid/local/seed1.jsonl"] == {"ended": "failed", "reason": failures["mine-valid/local/seed1"]}
@@ -243,8 +272,14 @@ if __name__ == "__main__":
 def test_an_interrupted_study_loses_nothing_and_leaves_no_process(number, table, opened, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     text = f"{table.path} code=arch signal=valid report=test cost=seconds"
-    process = subprocess.Popen([sys.executable, str(tmp_path / "script.py"), text, str(tmp_path)], cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True,
-                               start_new_session=True, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *sys.path])})
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py"), text, str(tmp_path)],
+        cwd=PROJECT_ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *sys.path])},
+    )
     deadline = time.monotonic() + 60
     while len(journals(tmp_path)) < 5:
         assert process.poll() is None and time.monotonic() < deadline
@@ -264,18 +299,34 @@ def test_an_interrupted_study_loses_nothing_and_leaves_no_process(number, table,
 
 
 def test_controllers_are_read_with_their_settings():
-    found = parse_controllers("random, guided:plan=rollouts,uncertainty=0,local:restart=true,uct:exploration=0.5,evolution")
-    assert [choice.label for choice in found] == ["random", "guided:plan=rollouts,uncertainty=0", "local:restart=true", "uct:exploration=0.5", "evolution"]
+    found = parse_controllers(
+        "random, guided:plan=rollouts,uncertainty=0,local:restart=true,uct:exploration=0.5,evolution"
+    )
+    assert [choice.label for choice in found] == [
+        "random",
+        "guided:plan=rollouts,uncertainty=0",
+        "local:restart=true",
+        "uct:exploration=0.5",
+        "evolution",
+    ]
     assert found[1].settings == (("plan", "rollouts"), ("uncertainty", 0)) and found[2].settings == (("restart", True),)
     assert len({choice.folder for choice in found}) == 5 and ":" not in "".join(choice.folder for choice in found)
     assert parse_controllers("") == ()
     assert parse_controllers("random") == (ControllerChoice("random"),)
 
 
-@pytest.mark.parametrize("text, part", [
-    ("rnd", "'rnd'"), ("random,random", "twice"), ("a=1,random", "'a=1'"), ("uct:exploration", "'exploration'"), ("uct:exploration=", "'exploration='"),
-    ("uct:exploration=1,exploration=2", "each once"), ("uct:", "''"),
-])
+@pytest.mark.parametrize(
+    "text, part",
+    [
+        ("rnd", "'rnd'"),
+        ("random,random", "twice"),
+        ("a=1,random", "'a=1'"),
+        ("uct:exploration", "'exploration'"),
+        ("uct:exploration=", "'exploration='"),
+        ("uct:exploration=1,exploration=2", "each once"),
+        ("uct:", "''"),
+    ],
+)
 def test_an_unreadable_list_of_controllers_is_named(text, part):
     with pytest.raises(ParameterError, match="`controllers`") as caught:
         parse_controllers(text)
@@ -283,16 +334,31 @@ def test_an_unreadable_list_of_controllers_is_named(text, part):
 
 
 def test_tables_are_read_with_their_columns(tmp_path):
-    found = parse_table("'my table.csv.gz' code=arch signal=valid where=repeat=0 where=epochs=4 epochs=12 same_signal_and_report=true", tmp_path)
-    assert found.path == str(tmp_path / "my table.csv.gz") and found.where == (("repeat", "0"), ("epochs", "4")) and found.epochs == 12
+    found = parse_table(
+        "'my table.csv.gz' code=arch signal=valid where=repeat=0 where=epochs=4 epochs=12 same_signal_and_report=true",
+        tmp_path,
+    )
+    assert (
+        found.path == str(tmp_path / "my table.csv.gz")
+        and found.where == (("repeat", "0"), ("epochs", "4"))
+        and found.epochs == 12
+    )
     assert found.same_signal_and_report is True and found.name == "my-table-0-4-12epochs-valid"
     assert "path" not in found.description() and found.description()["file"] == "my table.csv.gz"
 
 
-@pytest.mark.parametrize("text, part", [
-    ("a.csv code=x", "`signal`"), ("a.csv signal=x colour=y", "'colour=y'"), ("a.csv signal=x signal=y", "'signal=y'"), ("a.csv 'signal=x", "No closing quotation"),
-    ("a.csv signal=x epochs=many", "`epochs`"), ("a.csv signal=x name=../b", "`name`"), ("a.csv signal=x where=b", "COLUMN=VALUE"),
-])
+@pytest.mark.parametrize(
+    "text, part",
+    [
+        ("a.csv code=x", "`signal`"),
+        ("a.csv signal=x colour=y", "'colour=y'"),
+        ("a.csv signal=x signal=y", "'signal=y'"),
+        ("a.csv 'signal=x", "No closing quotation"),
+        ("a.csv signal=x epochs=many", "`epochs`"),
+        ("a.csv signal=x name=../b", "`name`"),
+        ("a.csv signal=x where=b", "COLUMN=VALUE"),
+    ],
+)
 def test_an_unreadable_table_is_named(text, part):
     with pytest.raises(ParameterError) as caught:
         parse_table(text)
@@ -301,8 +367,16 @@ def test_an_unreadable_table_is_named(text, part):
 
 def test_targets_are_the_optimum_a_share_or_a_value():
     optima = [("optimum", 0.0), ("first-optimum", 0.0)]
-    assert [parse_target(text) for text in ("optimum", "first-optimum", "0.001", ".5")] == [*optima, ("share", 0.001), ("share", 0.5)]
-    assert [parse_target(text) for text in ("94.0", ">=0.94", ">=1")] == [("value", 94.0), ("value", 0.94), ("value", 1.0)]
+    assert [parse_target(text) for text in ("optimum", "first-optimum", "0.001", ".5")] == [
+        *optima,
+        ("share", 0.001),
+        ("share", 0.5),
+    ]
+    assert [parse_target(text) for text in ("94.0", ">=0.94", ">=1")] == [
+        ("value", 94.0),
+        ("value", 0.94),
+        ("value", 1.0),
+    ]
     for text in ("best", "1", "0", "-0.1", "true", ">=", ">=true", ">=nan", "inf"):
         with pytest.raises(ParameterError, match="`target`"):
             parse_target(text)
@@ -311,7 +385,10 @@ def test_targets_are_the_optimum_a_share_or_a_value():
 def test_a_value_is_met_by_all_rows_that_reach_it_and_one_that_no_row_has_is_refused(table):
     loaded = load_table(table)
     value = float(np.sort(loaded.signal)[-7])
-    assert goal_rows(loaded, f">={value!r}") == set(np.flatnonzero(loaded.signal >= value)) and len(goal_rows(loaded, f">={value!r}")) >= 7
+    assert (
+        goal_rows(loaded, f">={value!r}") == set(np.flatnonzero(loaded.signal >= value))
+        and len(goal_rows(loaded, f">={value!r}")) >= 7
+    )
     trace = play(loaded, make(ControllerChoice("random"), loaded, 0), 256, goal_rows(loaded, f">={value!r}"))
     assert trace.ended == "found" and loaded.signal[trace.rows[-1]] >= value > loaded.signal[trace.rows[:-1]].max()
     with pytest.raises(ParameterError, match="`target`. Expected at most the best signal"):
@@ -326,9 +403,19 @@ def test_same_seed_same_search(table):
 
 
 REAL = {  # the 20th and two more of the sample are equally good
-    "nasbench201_cifar.csv.gz": ("code=op_code signal=cifar10_test_200ep_mean report=cifar10_valid_200ep_seed", "optimum", 15_625, 2),
+    "nasbench201_cifar.csv.gz": (
+        "code=op_code signal=cifar10_test_200ep_mean report=cifar10_valid_200ep_seed",
+        "optimum",
+        15_625,
+        2,
+    ),
     "nasbench101_20k.npz": ("signal=val_acc_108 cost=train_time_108_s", "0.001", 20_001, 22),
-    "ecnas_4v_5v.csv.gz": ("code=module_hash signal=val_acc report=test_acc cost=train_time_s where=table=5V9E repeats=mean", "optimum", 2_532, 1),
+    "ecnas_4v_5v.csv.gz": (
+        "code=module_hash signal=val_acc report=test_acc cost=train_time_s where=table=5V9E repeats=mean",
+        "optimum",
+        2_532,
+        1,
+    ),
 }
 
 
@@ -340,4 +427,9 @@ def test_real_tables_are_searched_and_their_goals_counted(name):
     assert (len(table), len(ends)) == (rows, goals) and len(goal_rows(table, "first-optimum")) == 1
     found = [play(table, make(choice, table, 0), rows, ends) for choice in parse_controllers("random,local")]
     for trace in found:
-        assert trace.ended == "found" and trace.missing == 0 and trace.rows[-1] in ends and len(set(trace.rows)) == len(trace.rows)
+        assert (
+            trace.ended == "found"
+            and trace.missing == 0
+            and trace.rows[-1] in ends
+            and len(set(trace.rows)) == len(trace.rows)
+        )

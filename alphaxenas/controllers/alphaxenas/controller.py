@@ -3,30 +3,32 @@
 One iteration is one game. Before every move `expansions` simulations grow the tree below the current prefix; leaves are
 valued by the LSTM at the search budget. In between, children are trained for the search budget and their accuracy is
 backed up instead. The move follows the visits. The game ends with the best child measured so far that did not end one
-before, or with the architecture that the moves built (`finals`). The finished architecture is trained for the final budget, everything
-measured goes into the replay, the LSTM learns from it, and the next game begins.
+before, or with the architecture that the moves built (`finals`). The finished architecture is trained for the final
+budget, everything measured goes into the replay, the LSTM learns from it, and the next game begins.
 
 Which children are trained in a game:
 
 - `search_children` = m > 0: m simulations, spread over the game, are measured instead of predicted. Each walks by PUCT
-  like all others, is then rolled out to a complete game along high predicted values, and that child is trained. Complete
-  games met otherwise are valued by the LSTM. The cost of a game is then known, and planning is nearly free.
+  like all others, is then rolled out to a complete game along high predicted values, and that child is trained.
+  Complete games met otherwise are valued by the LSTM. The cost of a game is then known, and planning is nearly free.
 - `search_children` = 0: every new complete game a simulation meets is trained, without rollouts, as in the original.
 
-Whose training the shared weights keep: if everybody's, what the search likes is trained more, rated higher for that, and
-liked more. With `uniform_share` > 0 this share of the `search_children` is drawn uniformly, and the shared weights keep
-what those learn and nothing else; every child is then rated from weights that favour none (Guo et al. 2020, "Single path
-one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their rewards also show how far the
-level of all rewards rises with the weights; children of different ages are compared without that rise (`Replay.drift`).
+Whose training the shared weights keep: if everybody's, what the search likes is trained more, rated higher for that,
+and liked more. With `uniform_share` > 0 this share of the `search_children` is drawn uniformly, and the shared weights
+keep what those learn and nothing else; every child is then rated from weights that favour none (Guo et al. 2020,
+"Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their rewards also
+show how far the level of all rewards rises with the weights; children of different ages are compared without that rise
+(`Replay.drift`).
 
-Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget reach
-it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never trained
-twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained children later
-is scored anew without training, and replaced on every path that it was backed up on.
+Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget
+reach it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never
+trained twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained
+children later is scored anew without training, and replaced on every path that it was backed up on.
 
 The original's two configurations are `prior="lstm", expansions=12, tree_renewal=16, warmup_iterations=16,
-search_children=0, finals="played"` and `prior="uniform", expansions=1, tree_renewal=0, search_children=0, finals="played"`. Sources: Silver et al. 2017;
-Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many predicted completions).
+search_children=0, finals="played"` and `prior="uniform", expansions=1, tree_renewal=0, search_children=0,
+finals="played"`. Sources: Silver et al. 2017; Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many
+predicted completions).
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ class AlphaXENAS:
         final_budget: For the architecture a game ends with.
         expansions: Simulations per move, >= 1.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
-        finals: Which architecture a game ends with: `"best"` = the child of the highest reward so far that did not end a
-            game yet, `"played"` = the one that the moves built.
+        finals: Which architecture a game ends with: `"best"` = the child of the highest reward so far that did not end
+            a game yet, `"played"` = the one that the moves built.
         temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
         prior: `"lstm"` or `"uniform"`.
         warmup_iterations: Games with a uniform prior before the LSTM's is used.
@@ -69,7 +71,8 @@ class AlphaXENAS:
         dirichlet_weight: Share of that noise in the prior, in [0, 1].
         refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
         search_children: New children trained per game; 0 = as many as the simulations meet.
-        uniform_share: Share of those that are drawn uniformly, in [0, 1), and alone train the shared weights; 0 = all do.
+        uniform_share: Share of those that are drawn uniformly, in [0, 1), and alone train the shared weights; 0 = all
+            do.
         lstm_units: LSTM units.
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
@@ -82,12 +85,30 @@ class AlphaXENAS:
     """
 
     def __init__(
-        self, space: SearchSpace, search_budget: Budget, final_budget: Budget, *, expansions: int = 24,
-        exploration: float = 1.0, finals: str = "best", temperature: float = 0.0, prior: str = "lstm",
-        warmup_iterations: int = 4, tree_renewal: int = 1, dirichlet_alpha: float = 0.3, dirichlet_weight: float = 0.25,
-        refresh_after: int = 50, search_children: int = 6, uniform_share: float = 0.0, lstm_units: int = 100, lstm_learning_rate: float = 0.003,
-        lstm_batch_size: int = 32, lstm_steps: int = 40, replay_capacity: int = 1000, seed: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        space: SearchSpace,
+        search_budget: Budget,
+        final_budget: Budget,
+        *,
+        expansions: int = 24,
+        exploration: float = 1.0,
+        finals: str = "best",
+        temperature: float = 0.0,
+        prior: str = "lstm",
+        warmup_iterations: int = 4,
+        tree_renewal: int = 1,
+        dirichlet_alpha: float = 0.3,
+        dirichlet_weight: float = 0.25,
+        refresh_after: int = 50,
+        search_children: int = 6,
+        uniform_share: float = 0.0,
+        lstm_units: int = 100,
+        lstm_learning_rate: float = 0.003,
+        lstm_batch_size: int = 32,
+        lstm_steps: int = 40,
+        replay_capacity: int = 1000,
+        seed: int = 0,
+    ) -> None:
         _check("expansions", expansions >= 1, "a whole number >= 1", expansions)
         _check("finals", finals in ("best", "played"), '"best" or "played"', repr(finals))
         _check("temperature", temperature >= 0, "a number >= 0", temperature)
@@ -226,7 +247,9 @@ class AlphaXENAS:
         succeeded = [key for key, reward in rewards.items() if reward is not None]
         return self._games[max(succeeded, key=rewards.__getitem__)] if succeeded else None
 
-    def _propose(self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False) -> Proposal:
+    def _propose(
+        self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False
+    ) -> Proposal:
         proposal = self._outstanding.propose(tokens, budget, purpose, keeps_weights=uniform or self._all_keep_weights)
         if leaf is not None:
             self._leaves[proposal.number] = leaf
@@ -296,7 +319,11 @@ class AlphaXENAS:
     def diagnostics(self) -> dict[str, float]:
         """Tree size, and after the first fit the LSTM's losses and held-out rank correlation at the search budget."""
         numbers = {f"tree/{name}": value for name, value in self._tree.summary().items()}
-        return numbers | self._guide.diagnostics() | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
+        return (
+            numbers
+            | self._guide.diagnostics()
+            | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
+        )
 
     def beliefs(self) -> str:
         """One line: the architecture the LSTM would build now and what it expects of it, and the best so far."""

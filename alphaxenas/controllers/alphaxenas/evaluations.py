@@ -82,7 +82,9 @@ class Measured:
     def back_up(self, key: str, leaf: Leaf) -> None:
         """Backs the value of a measured key up the path of `leaf`, which may end before the game it was rolled out to."""
         known = self._known[key]
-        value = self._replay.value(self._budget, self._replay.present(self._budget, known.reward, known.age), known.failed)
+        value = self._replay.value(
+            self._budget, self._replay.present(self._budget, known.reward, known.age), known.failed
+        )
         if known.failed and all(other.failed for other in self._known.values()):
             value = self.mean()
         self._tree.settle(leaf, value, close=leaf.complete)

@@ -1,9 +1,10 @@
 """What the search is told by its LSTM: priors and values of prefixes, and rollouts, all at the search budget.
 
-The LSTM speaks of standardised rewards (`replay.py`); the guide turns them into accuracies, which is what the tree holds.
-Until the first game has been learned from, priors are uniform and every value is a placeholder.
+The LSTM speaks of standardised rewards (`replay.py`); the guide turns them into accuracies, which is what the tree
+holds. Until the first game has been learned from, priors are uniform and every value is a placeholder.
 
-Inference remembers: the LSTM reads one token at a time, and the memory of a prefix is the start of all its continuations'.
+Inference remembers: the LSTM reads one token at a time, and the memory of a prefix is the start of all its
+continuations'.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ class Guide:
     """
 
     def __init__(
-        self, space: SearchSpace, network: PolicyValueLSTM, search_budget: Budget, final_budget: Budget, placeholder: Callable[[], float]
+        self,
+        space: SearchSpace,
+        network: PolicyValueLSTM,
+        search_budget: Budget,
+        final_budget: Budget,
+        placeholder: Callable[[], float],
     ) -> None:
         self._space, self._network = space, network
         self._search_budget, self._final_budget = search_budget, final_budget
@@ -95,7 +101,9 @@ class Guide:
             weights = np.full(len(actions), 1.0 / len(actions))
             if self.learned:
                 memory = self._memory(tokens)
-                values = self._network.values(self._continuations(tokens, actions)).astype(np.float64) / ROLLOUT_TEMPERATURE
+                values = (
+                    self._network.values(self._continuations(tokens, actions)).astype(np.float64) / ROLLOUT_TEMPERATURE
+                )
                 weights = np.exp(values - values.max())
                 if with_policy:
                     weights = weights * self._network.policy(memory, actions)

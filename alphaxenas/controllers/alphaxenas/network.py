@@ -14,7 +14,8 @@ architecture's merit is the sum of its parts, and a few dozen evaluated architec
 teach a function of the last LSTM state.
 
 Training is one `tf.function` with one shape. Inference is NumPy: the search asks for one prefix at a time, and one LSTM
-step costs less than a call into TensorFlow. Notation: U units, V tokens, L longest game, n prefixes, b architectures of a mini-batch.
+step costs less than a call into TensorFlow. Notation: U units, V tokens, L longest game, n prefixes, b architectures of
+a mini-batch.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ CONTEXT = 3
 
 
 class Memory(NamedTuple):
-    """What the LSTM remembers of a prefix: output and cell, each `[U]`, and the value so far; of `n` prefixes, with `n` first."""
+    """What the LSTM remembers of a prefix: output and cell, each `[U]`, and the value so far; of `n` prefixes, with `n`
+    first.
+    """
 
     output: np.ndarray
     cell: np.ndarray
@@ -56,14 +59,23 @@ class PolicyValueLSTM:
     """
 
     def __init__(
-        self, vocabulary_size: int, max_length: int, units: int = 100, learning_rate: float = 0.003, batch_size: int = 32,
-        steps: int = 40, weight_decay: float = 0.3, seed: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        vocabulary_size: int,
+        max_length: int,
+        units: int = 100,
+        learning_rate: float = 0.003,
+        batch_size: int = 32,
+        steps: int = 40,
+        weight_decay: float = 0.3,
+        seed: int = 0,
+    ) -> None:
         for name, value in (("units", units), ("batch_size", batch_size), ("steps", steps)):
             if value < 1:
                 raise ValueError(f"Invalid value for `lstm_{name}`. Expected a whole number >= 1. Received: {value}")
         if not learning_rate > 0:
-            raise ValueError(f"Invalid value for `lstm_learning_rate`. Expected a number > 0. Received: {learning_rate}")
+            raise ValueError(
+                f"Invalid value for `lstm_learning_rate`. Expected a number > 0. Received: {learning_rate}"
+            )
         self.vocabulary_size, self.max_length, self.units = vocabulary_size, max_length, units
         self.learning_rate, self.batch_size, self.steps = learning_rate, batch_size, steps
         self.weight_decay, self.seed = weight_decay, seed
@@ -136,7 +148,9 @@ class PolicyValueLSTM:
         """One LSTM step from its gates `[..., 4U]` (input, forget, candidate, output) and the cell before."""
         units = self.units
         sigmoids = 0.5 + 0.5 * np.tanh(0.5 * gates)  # without overflow
-        cell = sigmoids[..., units : 2 * units] * memory.cell + sigmoids[..., :units] * np.tanh(gates[..., 2 * units : 3 * units])
+        cell = sigmoids[..., units : 2 * units] * memory.cell + sigmoids[..., :units] * np.tanh(
+            gates[..., 2 * units : 3 * units]
+        )
         output = sigmoids[..., 3 * units :] * np.tanh(cell)
         return Memory(output, cell, memory.total + (output * self._value_rows).sum(-1))
 
@@ -164,10 +178,15 @@ class PolicyValueLSTM:
         lengths = np.array([len(prefix) for prefix in prefixes])
         longest = int(lengths.max(initial=0))
         for position in range(longest + 1):
-            tokens = [self.vocabulary_size if position == 0 else (*prefix, *(0,) * longest)[position - 1] for prefix in prefixes]
+            tokens = [
+                self.vocabulary_size if position == 0 else (*prefix, *(0,) * longest)[position - 1]
+                for prefix in prefixes
+            ]
             step = self._cell(self._token_rows[tokens] + drive + memory.output @ self._recurrent, memory)
             reading = position <= lengths
-            memory = Memory(*(np.where(reading if new.ndim == 1 else reading[:, None], new, old) for new, old in zip(step, memory)))
+            memory = Memory(
+                *(np.where(reading if new.ndim == 1 else reading[:, None], new, old) for new, old in zip(step, memory))
+            )
         return memory.output @ self._policy_rows + self._policy_bias, memory.total
 
     # --- training ----------------------------------------------------------------------------------------------------
@@ -225,7 +244,10 @@ class PolicyValueLSTM:
             with tf.device("/CPU:0"):
                 start = tf.constant(0), tf.TensorArray(tf.float32, steps)
                 _, losses = tf.while_loop(
-                    lambda number, losses: number < steps, lambda number, losses: step(number, losses, arrays), start, parallel_iterations=1
+                    lambda number, losses: number < steps,
+                    lambda number, losses: step(number, losses, arrays),
+                    start,
+                    parallel_iterations=1,
                 )
                 return losses.stack()
 
@@ -239,9 +261,18 @@ class PolicyValueLSTM:
         along = tf.broadcast_to(context, [self.max_length + 1, batch, CONTEXT])
         zeros, none = tf.zeros([batch, units]), tf.zeros([units])
         outputs = tf.raw_ops.BlockLSTMV2(
-            seq_len_max=tf.constant(self.max_length + 1, tf.int64), x=tf.concat([seen, along], axis=2), cs_prev=zeros,
-            h_prev=zeros, w=kernel, wci=none, wcf=none, wco=none, b=bias, cell_clip=0.0, use_peephole=False,
-        ).h  # fmt: skip
+            seq_len_max=tf.constant(self.max_length + 1, tf.int64),
+            x=tf.concat([seen, along], axis=2),
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=kernel,
+            wci=none,
+            wcf=none,
+            wco=none,
+            b=bias,
+            cell_clip=0.0,
+            use_peephole=False,
+        ).h
         heads = tf.reshape(tf.reshape(outputs, [-1, units]) @ head + head_bias, [self.max_length + 1, batch, -1])
         # The bias is added at every position: take it out of all but one.
         sums = tf.cumsum(heads[:, :, -1] - head_bias[-1], axis=0) + head_bias[-1]
@@ -272,7 +303,12 @@ class PolicyValueLSTM:
         """Weights, optimiser slots, counters and the seed of later batches."""
         arrays = {f"weight{i}": v.numpy() for i, v in enumerate(self._weights)}
         arrays |= {f"slot{i}": v.numpy() for i, v in enumerate(self._slots)}
-        return arrays | {"steps_taken": int(self._steps_taken.numpy()), "seed": self.seed, "fits": self.fits, "losses": dict(self.losses)}
+        return arrays | {
+            "steps_taken": int(self._steps_taken.numpy()),
+            "seed": self.seed,
+            "fits": self.fits,
+            "losses": dict(self.losses),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""

@@ -5,8 +5,9 @@ of a record is one example for the network: (prefix, budget) -> (visit distribut
 
 Rewards are standardised per budget before anything learns from them. Accuracies of one run live in a narrow band (say
 0.93 to 0.97) that lies elsewhere at every budget, so that raw rewards would spend the network on the budget's level and
-leave differences between architectures, the only thing the search needs, below the noise of the fit. The standardisation
-is robust (median, quartiles, clipped), because a child that diverged must not squeeze all others together.
+leave differences between architectures, the only thing the search needs, below the noise of the fit. The
+standardisation is robust (median, quartiles, clipped), because a child that diverged must not squeeze all others
+together.
 
 Under shared weights the level of a budget rises while the search goes on, by more than architectures differ: the child
 that was tried last looks best. Where some children were drawn uniformly, their rewards show that drift alone, whatever
@@ -53,7 +54,8 @@ class Examples:
         lengths: `[n]` int32.
         context: `[n, 3]` float32: log(1 + epochs), fraction, age (see `Replay.context`).
         values: `[n]` float32, standardised per budget.
-        policies: `[n, L, V]` float32, the visit distribution of each move, positive for every legal action; zeros if unknown.
+        policies: `[n, L, V]` float32, the visit distribution of each move, positive for every legal action; zeros if
+            unknown.
     """
 
     tokens: np.ndarray
@@ -97,9 +99,16 @@ class Replay:
         return len(self._records)
 
     def add(
-        self, key: str, tokens: Tokens, budget: Budget, reward: float, age: int, failed: bool = False,
-        policies: np.ndarray | None = None, uniform: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        key: str,
+        tokens: Tokens,
+        budget: Budget,
+        reward: float,
+        age: int,
+        failed: bool = False,
+        policies: np.ndarray | None = None,
+        uniform: bool = False,
+    ) -> None:
         """Adds a record, or replaces the one of the same key and budget (a refreshed score).
 
         Args:
@@ -125,7 +134,11 @@ class Replay:
         Least squares over the uniformly drawn records; 0 with fewer than `FEWEST_UNIFORM` of them. The square root lies
         between the steep and the flat rises seen in practice, and one slope is all that a few dozen records determine.
         """
-        pairs = [(np.sqrt(r.age), r.reward) for r in self._records.values() if r.budget == budget and r.uniform and not r.failed]
+        pairs = [
+            (np.sqrt(r.age), r.reward)
+            for r in self._records.values()
+            if r.budget == budget and r.uniform and not r.failed
+        ]
         if len(pairs) < FEWEST_UNIFORM:
             return 0.0
         roots, rewards = np.array(pairs).T
@@ -141,13 +154,16 @@ class Replay:
         """The rewards of all records as they would be at the latest age."""
         latest = np.sqrt(max((record.age for record in self._records.values()), default=0))
         drifts = {budget: self.drift(budget) for budget in {record.budget for record in self._records.values()}}
-        return {place: r.reward + drifts[r.budget] * float(latest - np.sqrt(r.age)) for place, r in self._records.items()}
+        return {
+            place: r.reward + drifts[r.budget] * float(latest - np.sqrt(r.age)) for place, r in self._records.items()
+        }
 
     def scale(self, budget: Budget) -> Scale | None:
         """Median and robust spread of the present rewards at a budget; None before the first.
 
         The spread is (upper - lower quartile) / 1.349, the standard deviation of a normal sample, but at least a
-        quarter of the plain standard deviation and 1e-4. With fewer than four rewards the widest other budget lends its spread.
+        quarter of the plain standard deviation and 1e-4. With fewer than four rewards the widest other budget lends its
+        spread.
         """
         present = self._present_rewards()
         groups: dict[Budget, list[float]] = {}
@@ -226,22 +242,33 @@ class Replay:
             "ages": [record.age for record in records],
             "uniform": np.array([record.uniform for record in records], bool),
             "played": np.array([record.policies is not None for record in records], bool),
-            "policies": examples.policies[[record.policies is not None for record in records]] if records else examples.policies,
+            "policies": examples.policies[[record.policies is not None for record in records]]
+            if records
+            else examples.policies,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._records = {}
         played = iter(np.asarray(state["policies"]))
-        uniform = state.get("uniform", np.zeros(len(state["keys"]), bool))  # absent in states of before there was a drift
+        uniform = state.get(
+            "uniform", np.zeros(len(state["keys"]), bool)
+        )  # absent in states of before there was a drift
         for row, key in enumerate(state["keys"]):
             length = int(state["lengths"][row])
             tokens = tuple(np.asarray(state["tokens"])[row, :length].tolist())
             budget = Budget(int(state["epochs"][row]), float(state["fractions"][row]))
             policies = next(played)[:length].copy() if bool(state["played"][row]) else None
             self._records[key, budget] = _Record(
-                key, tokens, budget, float(state["rewards"][row]), bool(state["failed"][row]), int(state["ages"][row]), bool(uniform[row]), policies
-            )  # fmt: skip
+                key,
+                tokens,
+                budget,
+                float(state["rewards"][row]),
+                bool(state["failed"][row]),
+                int(state["ages"][row]),
+                bool(uniform[row]),
+                policies,
+            )
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:

@@ -48,7 +48,8 @@ class Game:
     def next_child(self, move: int) -> str | None:
         """`"uniform"` or `"guided"` for the next child to be trained; None when this move has had its own.
 
-        By move i of n, from 1, ceil(i * children / n) are due. Of the first k of a game, ceil(k * uniform_share) are uniform.
+        By move i of n, from 1, ceil(i * children / n) are due. Of the first k of a game, ceil(k * uniform_share) are
+        uniform.
 
         Args:
             move: Counts the moves of the game from 0.
@@ -72,7 +73,9 @@ class Game:
         self._begin_move()
 
     def policies_along(self, tokens: Tokens, played: Tokens) -> np.ndarray:
-        """Visit distributions of the moves `[len(tokens), V]`; zeros where the architecture `tokens` left the `played` one."""
+        """Visit distributions of the moves `[len(tokens), V]`; zeros where the architecture `tokens` left the `played`
+        one.
+        """
         rows = np.zeros((len(tokens), self._num_actions), np.float32)
         for place, row in enumerate(self._policies[: len(tokens)]):
             if tokens[:place] == played[:place]:
@@ -81,7 +84,12 @@ class Game:
 
     def state(self) -> dict[str, Any]:
         """Where the game is."""
-        return {"children": self._children, "left": self.left, "noised": self.noised, "policies": np.array(self._policies, np.float32)}
+        return {
+            "children": self._children,
+            "left": self.left,
+            "noised": self.noised,
+            "policies": np.array(self._policies, np.float32),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""

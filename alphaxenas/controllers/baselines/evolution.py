@@ -1,15 +1,16 @@
 """Regularized evolution: the best of a few architectures of a population is mutated, and the oldest dies.
 
 A cycle draws `sample` members of the population with replacement, mutates the one with the highest reward (a uniformly
-drawn member of its `space.neighbours`) and, once the child's reward is known, appends it; the oldest member dies, however
-good it is. The first members are drawn uniformly.
+drawn member of its `space.neighbours`) and, once the child's reward is known, appends it; the oldest member dies,
+however good it is. The first members are drawn uniformly.
 
 Source: Real et al. 2019, "Regularized evolution for image classifier architecture search", algorithm 1. Departures:
 
 - A child that is known already enters the population with its known reward at once, which costs nothing.
 - A failed architecture does not enter the population.
 - Several children may be outstanding; the population is then what has arrived.
-- Population and sample are smaller than the paper's 100 and 25, which are meant for 20,000 evaluations: see `population`.
+- Population and sample are smaller than the paper's 100 and 25, which are meant for 20,000 evaluations: see
+  `population`.
 """
 
 from __future__ import annotations
@@ -104,7 +105,11 @@ class RegularizedEvolution:
     def beliefs(self) -> str:
         """Mean and best reward of the population."""
         rewards = [reward for _, reward in self._population]
-        return f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}" if rewards else ""
+        return (
+            f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}"
+            if rewards
+            else ""
+        )
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

@@ -1,8 +1,8 @@
 """Local search: look at all neighbours of an architecture, go to a better one, start anew where there is none.
 
-Source: White et al. 2021, "Exploring the loss landscape in neural architecture search" (local search is a strong baseline
-on tabular benchmarks). Departures: known neighbours are looked at first-hand, at no cost; after a local optimum the next
-start is drawn uniformly among new architectures.
+Source: White et al. 2021, "Exploring the loss landscape in neural architecture search" (local search is a strong
+baseline on tabular benchmarks). Departures: known neighbours are looked at first-hand, at no cost; after a local
+optimum the next start is drawn uniformly among new architectures.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ class LocalSearch:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
         self._ledger.restore(state["ledger"])
-        self._centre, self._better = (None if pair is None else (tuple(pair[0]), pair[1]) for pair in (state["centre"], state["better"]))
+        self._centre, self._better = (
+            None if pair is None else (tuple(pair[0]), pair[1]) for pair in (state["centre"], state["better"])
+        )
         self._neighbours = [tuple(tokens) for tokens in state["neighbours"]]
         self._moves, self._optima = map(int, state["counters"])
 

@@ -1,8 +1,8 @@
 """Random search: architectures drawn uniformly over complete games, never one twice (equal keys count as one).
 
 What every other controller is measured against. With two budgets (`alphaxenas.controllers.rounds`) it spends what one
-AlphaXENAS iteration spends; only the choice of what to try differs, so that a difference between the two is a difference
-in choosing.
+AlphaXENAS iteration spends; only the choice of what to try differs, so that a difference between the two is a
+difference in choosing.
 
 Source: Li & Talwalkar 2019, "Random search and reproducibility for neural architecture search"; the two budgets are one
 round of successive halving (Jamieson & Talwalkar 2016).

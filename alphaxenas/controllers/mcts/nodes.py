@@ -64,7 +64,19 @@ class Node:
         sum: The predicted value plus all that was backed up.
     """
 
-    __slots__ = ("actions", "priors", "firsts", "visits", "sums", "waiting", "closed", "spent", "children", "total", "sum")
+    __slots__ = (
+        "actions",
+        "priors",
+        "firsts",
+        "visits",
+        "sums",
+        "waiting",
+        "closed",
+        "spent",
+        "children",
+        "total",
+        "sum",
+    )
 
     def __init__(self, actions: Tokens, prediction: Prediction) -> None:
         count = len(actions)
@@ -94,7 +106,9 @@ def walk(top: Node | None, tokens: Tokens) -> list[tuple[Node, int]]:
 
 
 def flag(path: list[tuple[Node, int]], name: str) -> None:
-    """Sets `"closed"` or `"spent"` on the last edge of a path, and on every edge above whose node has all its edges flagged."""
+    """Sets `"closed"` or `"spent"` on the last edge of a path, and on every edge above whose node has all its edges
+    flagged.
+    """
     for node, slot in reversed(path):
         flags = getattr(node, name)
         flags[slot] = True
@@ -103,7 +117,8 @@ def flag(path: list[tuple[Node, int]], name: str) -> None:
 
 
 def flatten(top: Node | None) -> dict[str, np.ndarray]:
-    """The nodes below and with `top` as arrays: nodes in the order of a breadth-first walk, edges in the order of their nodes.
+    """The nodes below and with `top` as arrays: nodes in the order of a breadth-first walk, edges in the order of their
+    nodes.
 
     Simulations that wait for a value are left out.
     """

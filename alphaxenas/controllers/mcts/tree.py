@@ -18,8 +18,8 @@ Departures:
 - An edge below which every complete game has been measured is closed: simulations never walk it again.
 - An edge below which every complete game has been played to its end (`spend`) is never chosen as a move again.
 
-All values handed to one tree must be of one fidelity. One simulation walks at a time over plain lists per node, which at a
-dozen actions is several times faster than arrays.
+All values handed to one tree must be of one fidelity. One simulation walks at a time over plain lists per node, which
+at a dozen actions is several times faster than arrays.
 """
 
 from __future__ import annotations
@@ -313,8 +313,15 @@ class Tree:
         if node is None:
             return None
         means = [s / v if v else float("nan") for s, v in zip(node.sums, node.visits)]
-        return {"actions": list(node.actions), "priors": list(node.priors), "visits": list(node.visits), "means": means,
-                "closed": list(node.closed), "spent": list(node.spent), "total": [node.total]}  # fmt: skip
+        return {
+            "actions": list(node.actions),
+            "priors": list(node.priors),
+            "visits": list(node.visits),
+            "means": means,
+            "closed": list(node.closed),
+            "spent": list(node.spent),
+            "total": [node.total],
+        }
 
     def state(self) -> dict[str, Any]:
         """The tree as flat arrays (`flatten`), the prefix, the noise and the range of values.

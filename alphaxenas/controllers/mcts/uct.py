@@ -1,27 +1,29 @@
 """UCT: tree search over token prefixes that knows nothing but rewards. It is AlphaX without its meta-DNN.
 
-A node is a prefix, an edge the token that extends it. One simulation walks down from the empty prefix, at every node along
-the edge with the largest
+A node is a prefix, an edge the token that extends it. One simulation walks down from the empty prefix, at every node
+along the edge with the largest
 
     Q(s,a) + 2 c sqrt(2 ln N(s) / N(s,a)),      Q = mean value of the simulations that took the edge,
 
-an untried edge before all others, ties at random; it adds one node, plays on from there at random to a complete game, and
-backs the value of that architecture's reward up the path it walked, and up no other. The tree is kept over the whole search.
+an untried edge before all others, ties at random; it adds one node, plays on from there at random to a complete game,
+and backs the value of that architecture's reward up the path it walked, and up no other. The tree is kept over the
+whole search.
 
 Source: Wang et al. 2020, "Neural Architecture Search using Deep Neural Networks and Monte Carlo Tree Search" (AlphaX),
 with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo planning". Departures from AlphaX's code:
 
 - By default the value of a reward is its rank among the rewards known, in (0, 1), and c = 0.15. The original form is
-  `values="raw", exploration=2.0`: accuracies as they are, of which c = 2 makes the second term dozens of times larger than
-  any difference between them, so that it visits everything about equally often. Accuracies have a long tail downwards
-  besides, and a mean over a subtree says more about its worst architectures than about its best.
-- A walk counts where it walked, so that a node's visits are those of its edges + 1 (there a shared node kept one parent).
-- Subtrees whose games are all known are closed. A simulation that ends in a known architecture uses the known reward and
-  costs nothing; simulations go on until one ends in a new architecture.
-- A failed or missing architecture is no reward of 0 (there it was 0, 0.1 or nothing, depending on when it was met): nothing
-  is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and an edge
-  without any value yet takes the lowest of its siblings', so that several rewards can be outstanding and a part of the space
-  that always fails is left.
+  `values="raw", exploration=2.0`: accuracies as they are, of which c = 2 makes the second term dozens of times larger
+  than any difference between them, so that it visits everything about equally often. Accuracies have a long tail
+  downwards besides, and a mean over a subtree says more about its worst architectures than about its best.
+- A walk counts where it walked, so that a node's visits are those of its edges + 1 (there a shared node kept one
+  parent).
+- Subtrees whose games are all known are closed. A simulation that ends in a known architecture uses the known reward
+  and costs nothing; simulations go on until one ends in a new architecture.
+- A failed or missing architecture is no reward of 0 (there it was 0, 0.1 or nothing, depending on when it was met):
+  nothing is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and
+  an edge without any value yet takes the lowest of its siblings', so that several rewards can be outstanding and a part
+  of the space that always fails is left.
 """
 
 from __future__ import annotations
@@ -163,7 +165,9 @@ class UCT:
             "ledger": self.ledger.state(),
             "tree": self.tree(),
             "free": self._free,
-            "waiting": [[key, [int(token) for token in node.prefix], predicted] for key, node, predicted in simulations],
+            "waiting": [
+                [key, [int(token) for token in node.prefix], predicted] for key, node, predicted in simulations
+            ],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """The tree of UCT: token prefixes, what came of the simulations that walked through them, and where the next one walks.
 
-Knows nothing of rewards, architectures or surrogates: one simulation is `reach`, then `back_up` with a value, possibly much
-later, or never, if there was none. Plain objects and lists: at a handful of actions that is several times faster than arrays.
+Knows nothing of rewards, architectures or surrogates: one simulation is `reach`, then `back_up` with a value, possibly
+much later, or never, if there was none. Plain objects and lists: at a handful of actions that is several times faster
+than arrays.
 """
 
 from __future__ import annotations
@@ -52,13 +53,17 @@ class UCTTree:
         random: Draws uniformly from [0, 1), for ties.
     """
 
-    def __init__(self, legal_actions: Callable[[Tokens], Tokens], exploration: float, random: Callable[[], float]) -> None:
+    def __init__(
+        self, legal_actions: Callable[[Tokens], Tokens], exploration: float, random: Callable[[], float]
+    ) -> None:
         self._legal_actions, self._exploration, self._random = legal_actions, exploration, random
         self.root: Node | None = None
         self.size = 0
 
     def reach(self) -> Node | None:
-        """Walks to an untried edge and adds its node, or to a complete game that is still open; None when all is closed."""
+        """Walks to an untried edge and adds its node, or to a complete game that is still open; None when all is
+        closed.
+        """
         node = self.root
         if node is None:
             self.root = node = self._add(None, ())
@@ -126,21 +131,26 @@ class UCTTree:
         """The tree as it is, parents before children: arrays of shape `[nodes]`.
 
         Returns:
-            `parent` (index, -1 for the root), `action`, `visits` (values backed up), `tried` (walks), `total` (sum of values),
-            `closed` (1: walked no more).
+            `parent` (index, -1 for the root), `action`, `visits` (values backed up), `tried` (walks), `total` (sum of
+            values), `closed` (1: walked no more).
         """
         rows: list[tuple[int, Node]] = [] if self.root is None else [(-1, self.root)]
         for place, (_, node) in enumerate(rows):
             rows += [(place, child) for child in node.children]
         plain = [(parent, n.prefix[-1] if n.prefix else -1, n.visits, n.tried, n.total, n.closed) for parent, n in rows]
         columns = zip(*plain) if plain else [()] * len(_COLUMNS)
-        return {name: np.array(column, np.float64 if name == "total" else np.int64) for name, column in zip(_COLUMNS, columns)}
+        return {
+            name: np.array(column, np.float64 if name == "total" else np.int64)
+            for name, column in zip(_COLUMNS, columns)
+        }
 
     def restore(self, arrays: Mapping[str, Any]) -> dict[Tokens, Node]:
         """Takes over `arrays()`; returns the nodes by prefix."""
         self.root, self.size = None, 0
         nodes: list[Node] = []
-        for parent, action, visits, tried, total, closed in zip(*(np.asarray(arrays[name]).tolist() for name in _COLUMNS)):
+        for parent, action, visits, tried, total, closed in zip(
+            *(np.asarray(arrays[name]).tolist() for name in _COLUMNS)
+        ):
             above = nodes[parent] if parent >= 0 else None
             if above is not None:
                 above.fresh.remove(action)

@@ -1,22 +1,25 @@
 """NAO: architectures are encoded, moved along the gradient of their predicted accuracy, and decoded again.
 
-A round trains encoder, predictor and decoder (`nao_network.py`) on what was evaluated, walks from the best members of the pool
-(`nao_walk.py`), and has what is new on the way evaluated, with a few architectures drawn uniformly. What came of them replaces the
-worst members of the pool.
+A round trains encoder, predictor and decoder (`nao_network.py`) on what was evaluated, walks from the best members of
+the pool (`nao_walk.py`), and has what is new on the way evaluated, with a few architectures drawn uniformly. What came
+of them replaces the worst members of the pool.
 
-Source: Luo et al. 2018, "Neural architecture optimization", algorithm 1, and the published code. Presets `"paper"` and `"code"` have
-their constants; departures in all presets:
+Source: Luo et al. 2018, "Neural architecture optimization", algorithm 1, and the published code. Presets `"paper"` and
+`"code"` have their constants; departures in all presets:
 
 - The network starts anew every round: one that is trained on keeps what it believed when it knew less.
 - A part of the known architectures is held out first and the network's quality measured on it (`nao_quality.py`).
-- Architectures whose evaluation failed count as the lowest reward when the network is trained, and never enter the pool.
-- The gradient is taken of predicted accuracy, as in the paper, not of predicted error, as in the code, which is the same.
+- Architectures whose evaluation failed count as the lowest reward when the network is trained, and never enter the
+  pool.
+- The gradient is taken of predicted accuracy, as in the paper, not of predicted error, as in the code, which is the
+  same.
 - Where fewer new architectures decode than are wanted, the rest is drawn uniformly, so that every round costs the same.
 
-Our own preset `"small"` is for some hundred evaluations: rounds of a few, ranks of rewards as targets instead of min-max (one failed
-training would squeeze all others together), the gradient scaled to one length, and of everything that decodes along the whole walk
-the best predicted is evaluated instead of the first found. A good decoder writes the same few games from all places near a small pool, so at
-every place further games are drawn from its distribution. A tenth of each round is drawn uniformly.
+Our own preset `"small"` is for some hundred evaluations: rounds of a few, ranks of rewards as targets instead of
+min-max (one failed training would squeeze all others together), the gradient scaled to one length, and of everything
+that decodes along the whole walk the best predicted is evaluated instead of the first found. A good decoder writes the
+same few games from all places near a small pool, so at every place further games are drawn from its distribution. A
+tenth of each round is drawn uniformly.
 """
 
 from __future__ import annotations
@@ -59,9 +62,17 @@ class NAO:
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, *, preset: str = "small", pool: int = 0, tops: int = 0, new: int = 0,
-        random: int | None = None, epochs: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        space: SearchSpace,
+        seed: int,
+        *,
+        preset: str = "small",
+        pool: int = 0,
+        tops: int = 0,
+        new: int = 0,
+        random: int | None = None,
+        epochs: int = 0,
+    ) -> None:
         self.settings = settings_of(preset, pool, tops, new, random, epochs)
         self.pool: list[Member] = []
         self.model: Any = None
@@ -77,7 +88,9 @@ class NAO:
         self._numbers: dict[str, float] = {}
 
     def suggest(self) -> Tokens | None:
-        """A member of the first pool, or of the next; None when the round's rewards are awaited or every key has been suggested."""
+        """A member of the first pool, or of the next; None when the round's rewards are awaited or every key has been
+        suggested.
+        """
         ledger = self._ledger
         if not self._queue and not self._to_draw:
             if ledger.outstanding:
@@ -102,11 +115,17 @@ class NAO:
             self._arrived.append(key)
 
     def diagnostics(self) -> dict[str, float]:
-        """Rounds, rewards of the pool, and of the latest round: held-out quality of the network, its losses, and what the walk found."""
+        """Rounds, rewards of the pool, and of the latest round: held-out quality of the network, its losses, and what
+        the walk found.
+        """
         rewards = [member.reward for member in self.pool]
         numbers = {"nao/round": float(self._round)}
         if rewards:
-            numbers |= {"nao/pool_mean": float(np.mean(rewards)), "nao/pool_best": rewards[0], "nao/pool_worst": rewards[-1]}
+            numbers |= {
+                "nao/pool_mean": float(np.mean(rewards)),
+                "nao/pool_best": rewards[0],
+                "nao/pool_worst": rewards[-1],
+            }
         return numbers | self._numbers
 
     def beliefs(self) -> str:
@@ -121,12 +140,16 @@ class NAO:
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; the next round's network starts anew, so none is stored."""
         return {
-            "generator": generator_state(self._rng), "ledger": self._ledger.state(),
+            "generator": generator_state(self._rng),
+            "ledger": self._ledger.state(),
             "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
             "pool": [[member.key, member.reward] for member in self.pool],
-            "arrived": list(self._arrived), "queue": [list(map(int, tokens)) for tokens in self._queue],
-            "to_draw": self._to_draw, "round": self._round, "numbers": dict(self._numbers),
-        }  # fmt: skip
+            "arrived": list(self._arrived),
+            "queue": [list(map(int, tokens)) for tokens in self._queue],
+            "to_draw": self._to_draw,
+            "round": self._round,
+            "numbers": dict(self._numbers),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
@@ -142,7 +165,8 @@ class NAO:
         """Renews the pool, and plans what the next round evaluates."""
         settings, rewards = self.settings, self._ledger.rewards
         arrived = [Member(key, self._games[key], rewards[key]) for key in self._arrived]
-        # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller pool.
+        # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller
+        # pool.
         self.pool, self._arrived = renewed(self.pool, best(arrived, settings.pool), settings.pool), []
         self._round += 1
         found: list[Tokens] = []
@@ -169,13 +193,23 @@ class NAO:
         keys = self._known()
         lowest = min(reward for reward in rewards.values() if reward is not None)
         targets = laid_out([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
-        self.model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays)
+        self.model = NAOModel(
+            self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays
+        )
         quality = fit_and_measure(self.model, keys, [self._games[key] for key in keys], targets, settings, self._rng)
-        steps = walk(self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng)
+        steps = walk(
+            self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng
+        )
         numbers = {
-            "held_out": quality.count, "pairwise_accuracy": quality.pairwise_accuracy, "rank_correlation": quality.rank_correlation,
-            "hamming": quality.hamming, "exact": quality.exact, "found": len(steps.games), "step": steps.step, **self.model.losses,
-        }  # fmt: skip
+            "held_out": quality.count,
+            "pairwise_accuracy": quality.pairwise_accuracy,
+            "rank_correlation": quality.rank_correlation,
+            "hamming": quality.hamming,
+            "exact": quality.exact,
+            "found": len(steps.games),
+            "step": steps.step,
+            **self.model.losses,
+        }
         self._numbers = {f"nao/{name}": float(number) for name, number in numbers.items() if np.isfinite(number)}
         return steps.games
 
@@ -185,10 +219,13 @@ class NAO:
         return None if key in self._ledger else key
 
 
-def settings_of(preset: str, pool: int = 0, tops: int = 0, new: int = 0, random: int | None = None, epochs: int = 0) -> NAOSettings:
+def settings_of(
+    preset: str, pool: int = 0, tops: int = 0, new: int = 0, random: int | None = None, epochs: int = 0
+) -> NAOSettings:
     """A preset with some of its constants replaced; see `NAO`.
 
-    With another pool, the constants of the preset that do not fit into it are made smaller: `tops` to the pool, `new` to half of it.
+    With another pool, the constants of the preset that do not fit into it are made smaller: `tops` to the pool, `new`
+    to half of it.
 
     Raises:
         ValueError: An unknown preset, or a value out of its range.

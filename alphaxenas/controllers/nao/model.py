@@ -1,11 +1,13 @@
-"""NAO's network at work in a space: trained on measured games, it scores games, writes them again, and walks to better ones.
+"""NAO's network at work in a space: trained on measured games, it scores games, writes them again, and walks to better
+ones.
 
-A walk changes the encoder's outputs of a game along the gradient of its score and lets the decoder write what it finds there:
+A walk changes the encoder's outputs of a game along the gradient of its score and lets the decoder write what it finds
+there:
 
     outputs' = normalised(outputs + step * d score / d outputs)        (Luo et al. 2018, eq. 2)
 
-Decoding chooses among the tokens that the space calls legal, so that whatever is decoded is a game. It runs in NumPy: what is legal is
-asked of the space at every place.
+Decoding chooses among the tokens that the space calls legal, so that whatever is decoded is a game. It runs in NumPy:
+what is legal is asked of the space at every place.
 """
 
 from __future__ import annotations
@@ -62,7 +64,14 @@ class NAOModel:
         losses: Squared error and cross-entropy per token, means over the last tenth of the latest fit's steps.
     """
 
-    def __init__(self, space: SearchSpace, settings: NetworkSettings, seed: int = 0, variants: int = 8, games: Games | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        settings: NetworkSettings,
+        seed: int = 0,
+        variants: int = 8,
+        games: Games | None = None,
+    ) -> None:
         self.settings, self._seed, self._variants = settings, seed, variants
         self._games = games or Games(space)
         sizes = self._games.vocabulary, self._games.length, settings
@@ -73,24 +82,34 @@ class NAOModel:
         self.losses: dict[str, float] = {}
 
     def fit(
-        self, games: Sequence[Tokens], targets: Sequence[float], epochs: int, batch_size: int, rates: tuple[float, float] = (1.0, 1.0)
+        self,
+        games: Sequence[Tokens],
+        targets: Sequence[float],
+        epochs: int,
+        batch_size: int,
+        rates: tuple[float, float] = (1.0, 1.0),
     ) -> np.ndarray:
         """Trains on from the weights there are.
 
         Args:
             games: `n` complete games of different keys.
             targets: Their scores, in [0, 1].
-            epochs: Passes over the games; every pass reads each game in one of its variants, which is input of the encoder, input of
-                the decoder and what it is to write, all three.
+            epochs: Passes over the games; every pass reads each game in one of its variants, which is input of the
+                encoder, input of the decoder and what it is to write, all three.
             batch_size: Games per step.
-            rates: Learning rate of the first and of the last step, in units of the settings' rate; in between it changes evenly.
+            rates: Learning rate of the first and of the last step, in units of the settings' rate; in between it
+                changes evenly.
 
         Returns:
             Squared error, cross-entropy per token and norm of the applied gradient of every step, `[steps, 3]`.
         """
         if not games or len(games) != len(targets):
-            raise ValueError(f"Invalid value for `games`. Expected one or more, as many as targets ({len(targets)}). Received: {len(games)}")
-        groups = [self._games.variants(tuple(game), self._variants) if self._variants > 1 else [tuple(game)] for game in games]
+            raise ValueError(
+                f"Invalid value for `games`. Expected one or more, as many as targets ({len(targets)}). Received: {len(games)}"
+            )
+        groups = [
+            self._games.variants(tuple(game), self._variants) if self._variants > 1 else [tuple(game)] for game in games
+        ]
         counts = np.array([len(group) for group in groups])
         arrays = self._games.arrays([game for group in groups for game in group])
         rows = self._rows(counts, epochs, min(batch_size, len(games)))
@@ -98,7 +117,16 @@ class NAOModel:
         seed = np.array([0, self._seed % 2**31], np.int32)
         targets = np.repeat(np.asarray(targets, np.float32), counts)
         weights, moments, numbers = self._graphs.train(
-            self._weights, self._moments, np.int32(self.steps), arrays.tokens, arrays.lengths, targets, arrays.legal, rows, learning_rates, seed
+            self._weights,
+            self._moments,
+            np.int32(self.steps),
+            arrays.tokens,
+            arrays.lengths,
+            targets,
+            arrays.legal,
+            rows,
+            learning_rates,
+            seed,
         )
         self._weights, self._moments, numbers = weights.numpy(), moments.numpy(), numbers.numpy()
         self.steps += len(rows)
@@ -148,7 +176,9 @@ class NAOModel:
             inputs = named["decoder_tokens"][last] + named["decoder_places"][place]
             state, cell = _lstm_step(inputs, state, cell, named["decoder_kernel"], named["decoder_bias"])
             weights = _softmax(np.einsum("nu,nlu->nl", state @ named["attention"], outputs[going]) + far[going])
-            joined = np.tanh(np.concatenate([np.einsum("nl,nlu->nu", weights, outputs[going]), state], axis=1) @ named["joined"])
+            joined = np.tanh(
+                np.concatenate([np.einsum("nl,nlu->nu", weights, outputs[going]), state], axis=1) @ named["joined"]
+            )
             logits = np.where(legal, joined @ named["output"] + named["output_bias"], -np.inf)
             # The largest of logits with Gumbel noise is a draw from their softmax.
             last = (logits if rng is None else logits + rng.gumbel(size=logits.shape)).argmax(1)
@@ -162,7 +192,13 @@ class NAOModel:
 
     def state(self) -> dict[str, Any]:
         """Weights, Adam's moments, steps."""
-        return {"weights": self._weights.copy(), "moments": self._moments.copy(), "steps": self.steps, "seed": self._seed, "losses": dict(self.losses)}
+        return {
+            "weights": self._weights.copy(),
+            "moments": self._moments.copy(),
+            "steps": self.steps,
+            "seed": self._seed,
+            "losses": dict(self.losses),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()` of a model with equal settings and space."""
@@ -170,7 +206,9 @@ class NAOModel:
         self.steps, self._seed, self.losses = int(state["steps"]), int(state["seed"]), dict(state["losses"])
 
     def _rows(self, counts: np.ndarray, epochs: int, batch: int) -> np.ndarray:
-        """Which variants of which games make up every batch, `[steps, batch]`; the last batch of all is filled up from the start."""
+        """Which variants of which games make up every batch, `[steps, batch]`; the last batch of all is filled up from
+        the start.
+        """
         rng = stream(self._seed, "nao", "batches", self.steps)
         order = np.concatenate([rng.permutation(len(counts)) for _ in range(epochs)])
         order = np.concatenate([order, order[: -len(order) % batch]])
@@ -178,7 +216,9 @@ class NAOModel:
         return (first[order] + (rng.random(len(order)) * counts[order]).astype(int)).reshape(-1, batch).astype(np.int32)
 
 
-def _lstm_step(inputs: np.ndarray, state: np.ndarray, cell: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _lstm_step(
+    inputs: np.ndarray, state: np.ndarray, cell: np.ndarray, kernel: np.ndarray, bias: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """One LSTM step; gates come as input, forget, candidate, output."""
     gates = np.concatenate([inputs, state], axis=1) @ kernel + bias
     units = state.shape[1]

@@ -1,7 +1,7 @@
 """NAO's network: an encoder, a predictor and a decoder of token sequences, trained together.
 
-- The **encoder** reads the tokens of an architecture with an LSTM. Its outputs are scaled to length 1 at every place; their mean
-  over the places, scaled likewise, is the architecture's embedding.
+- The **encoder** reads the tokens of an architecture with an LSTM. Its outputs are scaled to length 1 at every place;
+  their mean over the places, scaled likewise, is the architecture's embedding.
 - The **predictor**, a multilayer perceptron with a sigmoid at the end, gives the embedding's score in (0, 1).
 - The **decoder**, an LSTM that starts from the embedding and attends to the encoder's outputs, writes the tokens again.
 
@@ -9,16 +9,17 @@
 
 Source: Luo et al. 2018, "Neural architecture optimization", section 3 and eq. 1. Departures:
 
-- Embeddings of places are added to those of tokens in encoder and decoder: the attention then finds its place in a few steps of
-  training instead of thousands.
-- The decoder is masked to legal tokens while it is trained, too, so it spends nothing on learning the rules of the game.
-- Attention is a bilinear form read after the LSTM, with nothing fed back (Luong et al. 2015), so that a training step is two LSTM
-  kernels and a few matrix products over all places at once; the code's is fed back (Bahdanau).
+- Embeddings of places are added to those of tokens in encoder and decoder: the attention then finds its place in a few
+  steps of training instead of thousands.
+- The decoder is masked to legal tokens while it is trained, too, so it spends nothing on learning the rules of the
+  game.
+- Attention is a bilinear form read after the LSTM, with nothing fed back (Luong et al. 2015), so that a training step
+  is two LSTM kernels and a few matrix products over all places at once; the code's is fed back (Bahdanau).
 - Every token is a step of the encoder; the code joins two or three into one.
 
-Weights are one vector that goes into the functions of `graphs` and comes out of them: a state has no hidden part, and the functions
-are traced once per process for a space and settings, whatever the number of searches. Notation: V tokens, L longest game, U units,
-E width of the token embeddings, n games, b games of a mini-batch.
+Weights are one vector that goes into the functions of `graphs` and comes out of them: a state has no hidden part, and
+the functions are traced once per process for a space and settings, whatever the number of searches. Notation: V tokens,
+L longest game, U units, E width of the token embeddings, n games, b games of a mini-batch.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ class Graphs(NamedTuple):
     """The traced functions of one network; weights are a vector `[w]`.
 
     Attributes:
-        train: (weights, moments `[2, w]`, steps taken, tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L, V]`, rows
-            `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error, cross-entropy and norm of the applied gradient `[steps, 3]`).
+        train: (weights, moments `[2, w]`, steps taken, tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L,
+            V]`, rows `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error,
+            cross-entropy and norm of the applied gradient `[steps, 3]`).
         encode: (weights, tokens `[n, L]`, lengths `[n]`) -> encoder outputs `[n, L, U]`, 0 after a game's end.
         score: (weights, outputs `[n, L, U]`, lengths) -> (scores `[n]`, their gradients by the outputs `[n, L, U]`).
     """
@@ -59,18 +61,25 @@ def shapes(vocabulary: int, length: int, settings: NetworkSettings) -> dict[str,
     """Name and shape of every weight, in the order of the vector."""
     embedding, units = settings.embedding, settings.units
     named: dict[str, tuple[int, ...]] = {
-        "encoder_tokens": (vocabulary, embedding), "encoder_places": (length, embedding),
-        "encoder_kernel": (embedding + units, 4 * units), "encoder_bias": (4 * units,),
-    }  # fmt: skip
+        "encoder_tokens": (vocabulary, embedding),
+        "encoder_places": (length, embedding),
+        "encoder_kernel": (embedding + units, 4 * units),
+        "encoder_bias": (4 * units,),
+    }
     widths = (units, *settings.layers, 1)
     for layer, (before, after) in enumerate(zip(widths[:-1], widths[1:])):
         named |= {f"predictor_kernel{layer}": (before, after), f"predictor_bias{layer}": (after,)}
     return named | {
         # The last row of the decoder's tokens is the start.
-        "decoder_tokens": (vocabulary + 1, embedding), "decoder_places": (length, embedding),
-        "decoder_kernel": (embedding + units, 4 * units), "decoder_bias": (4 * units,),
-        "attention": (units, units), "joined": (2 * units, units), "output": (units, vocabulary), "output_bias": (vocabulary,),
-    }  # fmt: skip
+        "decoder_tokens": (vocabulary + 1, embedding),
+        "decoder_places": (length, embedding),
+        "decoder_kernel": (embedding + units, 4 * units),
+        "decoder_bias": (4 * units,),
+        "attention": (units, units),
+        "joined": (2 * units, units),
+        "output": (units, vocabulary),
+        "output_bias": (vocabulary,),
+    }
 
 
 def initial_weights(vocabulary: int, length: int, settings: NetworkSettings, seed: int) -> np.ndarray:
@@ -93,7 +102,10 @@ def unpacked(weights: Any, vocabulary: int, length: int, settings: NetworkSettin
     named = shapes(vocabulary, length, settings)
     sizes = [prod(shape) for shape in named.values()]
     if isinstance(weights, np.ndarray):
-        return {name: part.reshape(shape) for (name, shape), part in zip(named.items(), np.split(weights, np.cumsum(sizes)[:-1]))}
+        return {
+            name: part.reshape(shape)
+            for (name, shape), part in zip(named.items(), np.split(weights, np.cumsum(sizes)[:-1]))
+        }
     # One split and not many slices: the gradient of a slice is as long as the whole vector.
     return {name: tf.reshape(part, shape) for (name, shape), part in zip(named.items(), tf.split(weights, sizes))}
 
@@ -114,13 +126,27 @@ def graphs(vocabulary: int, length: int, settings: NetworkSettings) -> Graphs:
     network = _Network(vocabulary, length, settings)
     whole = tf.TensorSpec([], tf.int32)
     train = [
-        weights, tf.TensorSpec([2, size], tf.float32), whole, tokens, lengths, tf.TensorSpec([None], tf.float32),
-        tf.TensorSpec([None, length, vocabulary], tf.bool), tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.float32), tf.TensorSpec([2], tf.int32),
-    ]  # fmt: skip
-    return Graphs(*(
-        tf.function(_on_cpu(function), input_signature=signature, autograph=False)
-        for function, signature in ((network.train, train), (network.encode, [weights, tokens, lengths]), (network.score, [weights, outputs, lengths]))
-    ))  # fmt: skip
+        weights,
+        tf.TensorSpec([2, size], tf.float32),
+        whole,
+        tokens,
+        lengths,
+        tf.TensorSpec([None], tf.float32),
+        tf.TensorSpec([None, length, vocabulary], tf.bool),
+        tf.TensorSpec([None, None], tf.int32),
+        tf.TensorSpec([None], tf.float32),
+        tf.TensorSpec([2], tf.int32),
+    ]
+    return Graphs(
+        *(
+            tf.function(_on_cpu(function), input_signature=signature, autograph=False)
+            for function, signature in (
+                (network.train, train),
+                (network.encode, [weights, tokens, lengths]),
+                (network.score, [weights, outputs, lengths]),
+            )
+        )
+    )
 
 
 def _on_cpu(function: Any) -> Any:
@@ -152,7 +178,19 @@ class _Network:
             scores = self._predicted(self._named(weights), self._embedded(outputs, self._inside(lengths)), None)
         return scores, tape.gradient(scores, outputs)
 
-    def train(self, weights: Any, moments: Any, taken: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, rows: Any, rates: Any, seed: Any) -> Any:
+    def train(
+        self,
+        weights: Any,
+        moments: Any,
+        taken: Any,
+        tokens: Any,
+        lengths: Any,
+        targets: Any,
+        legal: Any,
+        rows: Any,
+        rates: Any,
+        seed: Any,
+    ) -> Any:
         """See `Graphs.train`."""
         settings, steps = self.settings, tf.shape(rows)[0]
 
@@ -174,7 +212,9 @@ class _Network:
             return number + 1, weights, first, second, numbers.write(number, tf.stack([error, entropy, norm]))
 
         start = tf.constant(0), weights, moments[0], moments[1], tf.TensorArray(tf.float32, steps, element_shape=[3])
-        _, weights, *moments, numbers = tf.while_loop(lambda number, *_: number < steps, step, start, parallel_iterations=1)
+        _, weights, *moments, numbers = tf.while_loop(
+            lambda number, *_: number < steps, step, start, parallel_iterations=1
+        )
         return weights, tf.stack(moments), numbers.stack()
 
     def _losses(self, weights: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, seed: Any) -> tuple[Any, Any]:
@@ -205,16 +245,23 @@ class _Network:
         return tf.math.l2_normalize(means, axis=1)
 
     def _predicted(self, named: dict[str, Any], embedding: Any, seed: Any) -> Any:
-        """Scores `[b]`. The embedding has length 1: times sqrt(U) its entries are of the size that the first layer expects."""
+        """Scores `[b]`. The embedding has length 1: times sqrt(U) its entries are of the size that the first layer
+        expects.
+        """
         values = embedding * self.settings.units**0.5
         for layer in range(len(self.settings.layers) + 1):
             if layer:
                 values = tf.nn.relu(values)
-            values = self._dropped(values, seed, 1 + layer) @ named[f"predictor_kernel{layer}"] + named[f"predictor_bias{layer}"]
+            values = (
+                self._dropped(values, seed, 1 + layer) @ named[f"predictor_kernel{layer}"]
+                + named[f"predictor_bias{layer}"]
+            )
         return tf.sigmoid(values[:, 0])
 
     def _written(self, named: dict[str, Any], tokens: Any, outputs: Any, inside: Any, embedding: Any, seed: Any) -> Any:
-        """Logits `[b, L, V]` of the token at every place, given the true tokens before it; outputs are scaled as in `_predicted`."""
+        """Logits `[b, L, V]` of the token at every place, given the true tokens before it; outputs are scaled as in
+        `_predicted`.
+        """
         start = tf.fill([tf.shape(tokens)[0], 1], self.vocabulary)
         before = tf.concat([start, tokens[:, :-1]], axis=1)
         inputs = tf.one_hot(before, self.vocabulary + 1) @ named["decoder_tokens"] + named["decoder_places"]
@@ -228,9 +275,18 @@ class _Network:
         """Outputs `[b, L, U]` of an LSTM over `[b, L, E]` whose output and cell begin as `start` `[b, U]`."""
         none = tf.zeros([self.settings.units])
         outputs = tf.raw_ops.BlockLSTMV2(
-            seq_len_max=tf.constant(self.length, tf.int64), x=tf.transpose(inputs, [1, 0, 2]), cs_prev=start, h_prev=start,
-            w=named[f"{which}_kernel"], wci=none, wcf=none, wco=none, b=named[f"{which}_bias"], cell_clip=0.0, use_peephole=False,
-        ).h  # fmt: skip
+            seq_len_max=tf.constant(self.length, tf.int64),
+            x=tf.transpose(inputs, [1, 0, 2]),
+            cs_prev=start,
+            h_prev=start,
+            w=named[f"{which}_kernel"],
+            wci=none,
+            wcf=none,
+            wco=none,
+            b=named[f"{which}_bias"],
+            cell_clip=0.0,
+            use_peephole=False,
+        ).h
         return tf.transpose(outputs, [1, 0, 2])
 
     def _dropped(self, values: Any, seed: Any, place: int) -> Any:

@@ -45,5 +45,7 @@ def renewed(pool: Sequence[Member], arrived: Sequence[Member], size: int) -> lis
     keys = [member.key for member in (*pool, *arrived)]
     if len(set(keys)) < len(keys) or len(arrived) > size:
         twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(f"Invalid value for `arrived`. Expected at most {size} members, all of new keys. Received: {len(arrived)}, known: {twice[:3]}")
+        raise ValueError(
+            f"Invalid value for `arrived`. Expected at most {size} members, all of new keys. Received: {len(arrived)}, known: {twice[:3]}"
+        )
     return best([*best(pool, size - len(arrived)), *arrived], size)

@@ -1,8 +1,8 @@
 """How good NAO's network is, on architectures that it has not seen: the split, the fit in two parts, the measures.
 
-The network is trained on one part of the known architectures, measured on the other, and only then trained on all. No key is in both
-parts, so that what is reported is about unseen architectures; and no measurement is thrown away, because the walk starts from a network
-that has seen all.
+The network is trained on one part of the known architectures, measured on the other, and only then trained on all. No
+key is in both parts, so that what is reported is about unseen architectures; and no measurement is thrown away, because
+the walk starts from a network that has seen all.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ class Quality:
 
     Attributes:
         count: Architectures.
-        pairwise_accuracy: Share of the pairs with different targets that the scores put in the right order; NaN without such pairs.
+        pairwise_accuracy: Share of the pairs with different targets that the scores put in the right order; NaN without
+            such pairs.
         rank_correlation: Spearman's, of scores and targets; NaN for fewer than three.
-        hamming: Mean number of places in which what the decoder writes differs from the game; a place that is missing differs.
+        hamming: Mean number of places in which what the decoder writes differs from the game; a place that is missing
+            differs.
         exact: Share of the games that the decoder writes without a fault.
     """
 
@@ -38,7 +40,8 @@ class Quality:
 
 
 def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the training part and of the held-out part, each at least two; the held-out part three from eight keys on.
+    """Places of the training part and of the held-out part, each at least two; the held-out part three from eight keys
+    on.
 
     Args:
         keys: Different ones, four at least.
@@ -49,14 +52,18 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
         ValueError: Too few keys, or one of them twice: parts of different places would then share it.
     """
     if len(keys) < 4 or len(set(keys)) < len(keys):
-        raise ValueError(f"Invalid value for `keys`. Expected four or more different ones. Received: {len(keys)}, {len(set(keys))} of them different")
+        raise ValueError(
+            f"Invalid value for `keys`. Expected four or more different ones. Received: {len(keys)}, {len(set(keys))} of them different"
+        )
     count = min(max(3 if len(keys) >= 8 else 2, round(share * len(keys))), len(keys) - 2)
     order = rng.permutation(len(keys))
     return np.sort(order[count:]), np.sort(order[:count])
 
 
 def laid_out(rewards: Sequence[float], kind: str) -> np.ndarray:
-    """Rewards between 0 and 1, monotone: `"minmax"` from the worst to the best, `"ranks"` evenly spread, equal ones alike."""
+    """Rewards between 0 and 1, monotone: `"minmax"` from the worst to the best, `"ranks"` evenly spread, equal ones
+    alike.
+    """
     rewards = np.asarray(rewards, np.float64)
     if np.ptp(rewards) == 0:
         return np.full(len(rewards), 0.5)
@@ -67,7 +74,14 @@ def laid_out(rewards: Sequence[float], kind: str) -> np.ndarray:
     return middles / (len(rewards) - 1)
 
 
-def fit_and_measure(model: NAOModel, keys: Sequence[str], games: Sequence[Tokens], targets: np.ndarray, settings: NAOSettings, rng: np.random.Generator) -> Quality:
+def fit_and_measure(
+    model: NAOModel,
+    keys: Sequence[str],
+    games: Sequence[Tokens],
+    targets: np.ndarray,
+    settings: NAOSettings,
+    rng: np.random.Generator,
+) -> Quality:
     """Trains a new model on a part of the games, measures it on the rest, and trains it on all.
 
     Args:
@@ -83,7 +97,9 @@ def fit_and_measure(model: NAOModel, keys: Sequence[str], games: Sequence[Tokens
     """
     known, held_out = split(keys, settings.held_out, rng)
     batch = min(settings.batch_size, len(known))
-    epochs = min(settings.epochs, max(1, settings.most_steps * batch // len(known)) if settings.most_steps else settings.epochs)
+    epochs = min(
+        settings.epochs, max(1, settings.most_steps * batch // len(known)) if settings.most_steps else settings.epochs
+    )
     model.fit([games[place] for place in known], targets[known], epochs, settings.batch_size)
     quality = measured(model, [games[place] for place in held_out], targets[held_out])
     model.fit(games, targets, max(1, epochs // 4), settings.batch_size)
@@ -95,13 +111,18 @@ def measured(model: NAOModel, games: Sequence[Tokens], targets: Sequence[float])
     scores, targets = model.predict(games), np.asarray(targets, np.float64)
     distances = [hamming(game, written) for game, written in zip(games, model.reconstruct(games))]
     return Quality(
-        len(games), pairwise_accuracy(scores, targets), rank_correlation(scores, targets), float(np.mean(distances)),
+        len(games),
+        pairwise_accuracy(scores, targets),
+        rank_correlation(scores, targets),
+        float(np.mean(distances)),
         float(np.mean([distance == 0 for distance in distances])),
-    )  # fmt: skip
+    )
 
 
 def pairwise_accuracy(scores: Sequence[float], targets: Sequence[float]) -> float:
-    """Share of the pairs with different targets in which the higher score has the higher target; equal scores count half."""
+    """Share of the pairs with different targets in which the higher score has the higher target; equal scores count
+    half.
+    """
     scores, targets = np.asarray(scores, np.float64), np.asarray(targets, np.float64)
     above = targets[:, None] > targets[None, :]
     if not above.any():

@@ -1,4 +1,6 @@
-"""Constants of NAO as three presets: the paper's, the published code's, and our own for searches of a few dozen evaluations."""
+"""Constants of NAO as three presets: the paper's, the published code's, and our own for searches of a few dozen
+evaluations.
+"""
 
 from __future__ import annotations
 
@@ -62,9 +64,10 @@ class NAOSettings:
         new: Architectures that a round wants to decode.
         random: Architectures that a round draws uniformly; with the new ones they replace the worst members.
         steps: Step sizes of the walk, ascending; it ends with the last one even if fewer than `new` were found.
-        unit_gradient: Scale the gradient of every game to one unit per place, so that step sizes mean the same whatever the predictor's slope.
-        choose: `"first"`: the first `new` that decode are evaluated; `"predicted"`: all steps are walked, and of what decodes the `new`
-            with the highest score are evaluated.
+        unit_gradient: Scale the gradient of every game to one unit per place, so that step sizes mean the same whatever
+            the predictor's slope.
+        choose: `"first"`: the first `new` that decode are evaluated; `"predicted"`: all steps are walked, and of what
+            decodes the `new` with the highest score are evaluated.
         memory: What the network is trained on: `"pool"`, or `"all"` that was ever evaluated.
         targets: Rewards laid between 0 and 1, `"minmax"`, or their ranks.
         samples: At every step, how many games are drawn from the decoder's distribution beside the most likely one.
@@ -91,15 +94,25 @@ class NAOSettings:
     batch_size: int = 32
     held_out: float = 0.15
     variants: int = 8
-    network: NetworkSettings = field(default_factory=lambda: NetworkSettings(embedding=16, units=32, layers=(32,), trade_off=0.9, learning_rate=1e-2))
+    network: NetworkSettings = field(
+        default_factory=lambda: NetworkSettings(embedding=16, units=32, layers=(32,), trade_off=0.9, learning_rate=1e-2)
+    )
 
     def __post_init__(self) -> None:
         for name, holds, expected in (
             ("pool", self.pool >= FEWEST, f"a whole number >= {FEWEST}, below which no predictor can be fitted"),
             ("tops", 1 <= self.tops <= self.pool, f"a whole number from 1 to pool ({self.pool})"),
             ("new", self.new >= 1, "a whole number >= 1"),
-            ("random", 0 <= self.random and self.new + self.random <= self.pool, f"a whole number from 0 to pool - new ({self.pool - self.new})"),
-            ("steps", self.steps and self.steps[0] > 0 and list(self.steps) == sorted(self.steps), "numbers > 0, ascending"),
+            (
+                "random",
+                0 <= self.random and self.new + self.random <= self.pool,
+                f"a whole number from 0 to pool - new ({self.pool - self.new})",
+            ),
+            (
+                "steps",
+                self.steps and self.steps[0] > 0 and list(self.steps) == sorted(self.steps),
+                "numbers > 0, ascending",
+            ),
             ("choose", self.choose in CHOICES, f"one of {', '.join(CHOICES)}"),
             ("memory", self.memory in MEMORIES, f"one of {', '.join(MEMORIES)}"),
             ("targets", self.targets in TARGETS, f"one of {', '.join(TARGETS)}"),
@@ -114,20 +127,47 @@ class NAOSettings:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
 
 
-PRESETS: Mapping[str, NAOSettings] = MappingProxyType({
-    "small": NAOSettings(),
-    # Luo et al. 2018, section 4: 600 first architectures, the best 200 are moved by a step of 10, 200 new ones a round, all are
-    # trained on; embeddings of 32, units of 96, 1000 epochs, a trade-off of 0.9. The step grows where 10 does not find enough.
-    "paper": NAOSettings(
-        pool=600, tops=200, new=200, random=0, steps=tuple(float(step) for step in range(10, 101, 10)), unit_gradient=False, choose="first",
-        memory="all", targets="minmax", epochs=1000, samples=0, most_steps=0,
-        batch_size=100, held_out=1 / 12, network=NetworkSettings(32, 96, (), 0.1, 0.9),
-    ),
-    # The published code with shared weights (NAO-WS, CNN).
-    "code": NAOSettings(
-        pool=1000, tops=100, new=500, random=50, steps=tuple(float(step) for step in range(1, 102)), unit_gradient=False, choose="first",
-        memory="pool", targets="minmax", epochs=1000, samples=0, most_steps=0,
-        batch_size=100, held_out=0.05, network=NetworkSettings(48, 96, (100, 100, 100), 0.1, 0.8),
-    ),
-})  # fmt: skip
+PRESETS: Mapping[str, NAOSettings] = MappingProxyType(
+    {
+        "small": NAOSettings(),
+        # Luo et al. 2018, section 4: 600 first architectures, the best 200 are moved by a step of 10, 200 new ones a
+        # round, all are trained on; embeddings of 32, units of 96, 1000 epochs, a trade-off of 0.9. The step grows
+        # where 10 does not find enough.
+        "paper": NAOSettings(
+            pool=600,
+            tops=200,
+            new=200,
+            random=0,
+            steps=tuple(float(step) for step in range(10, 101, 10)),
+            unit_gradient=False,
+            choose="first",
+            memory="all",
+            targets="minmax",
+            epochs=1000,
+            samples=0,
+            most_steps=0,
+            batch_size=100,
+            held_out=1 / 12,
+            network=NetworkSettings(32, 96, (), 0.1, 0.9),
+        ),
+        # The published code with shared weights (NAO-WS, CNN).
+        "code": NAOSettings(
+            pool=1000,
+            tops=100,
+            new=500,
+            random=50,
+            steps=tuple(float(step) for step in range(1, 102)),
+            unit_gradient=False,
+            choose="first",
+            memory="pool",
+            targets="minmax",
+            epochs=1000,
+            samples=0,
+            most_steps=0,
+            batch_size=100,
+            held_out=0.05,
+            network=NetworkSettings(48, 96, (100, 100, 100), 0.1, 0.8),
+        ),
+    }
+)
 """`"small"`: our own, see the module `nao`; `"paper"`; `"code"`."""

@@ -1,11 +1,11 @@
 """Games as arrays for networks that read and write tokens, and the symmetries of a space.
 
-A network needs every game at one length, and the tokens that were legal at every place. What a space allows may depend on the whole
-prefix, and games may differ in length: both are asked of the space once per game and remembered.
+A network needs every game at one length, and the tokens that were legal at every place. What a space allows may depend
+on the whole prefix, and games may differ in length: both are asked of the space once per game and remembered.
 
-Symmetries are found, not declared: a swap of two places, or of two groups of places, is a symmetry of a game where the result is
-a game of the same key, such as the two inputs of a node that adds them, with their operations. Which swaps can be is tried out on
-a few games of the space; for every single game the key decides.
+Symmetries are found, not declared: a swap of two places, or of two groups of places, is a symmetry of a game where the
+result is a game of the same key, such as the two inputs of a node that adds them, with their operations. Which swaps
+can be is tried out on a few games of the space; for every single game the key decides.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class Games:
         return GameArrays(tokens, np.array([len(game) for game in games], np.int32), legal)
 
     def variants(self, game: Tokens, most: int) -> list[Tokens]:
-        """The game, and up to `most` - 1 others of the same key, by single swaps and random sequences of swaps; always the same ones."""
+        """The game, and up to `most` - 1 others of the same key, by single swaps and random sequences of swaps; always
+        the same ones.
+        """
         found = self._variants.get(game)
         if found is None or len(found) > most:
             found = self._variants[game] = self._varied(game, most)
@@ -116,7 +118,9 @@ class Games:
             if len(found) >= most:
                 break
             other = game
-            for swap in rng.permutation(len(single))[: 1 if attempt < len(single) else int(rng.integers(1, len(single) + 1))]:
+            for swap in rng.permutation(len(single))[
+                : 1 if attempt < len(single) else int(rng.integers(1, len(single) + 1))
+            ]:
                 other = self._swapped(other, single[swap], key) or other
             found[other] = None
         return list(found)
@@ -134,7 +138,9 @@ class Games:
     def _found_swaps(self) -> list[Swap]:
         space, rng = self.space, stream(0, "symmetries")
         # Long games are tried on fewer: every place brings swaps of its own.
-        games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(max(2, min(TRIED, 2000 // space.max_length)))))
+        games = list(
+            dict.fromkeys(space.encode(space.sample(rng)) for _ in range(max(2, min(TRIED, 2000 // space.max_length))))
+        )
         keys = [space.key(space.decode(game)) for game in games]
         found: dict[Swap, None] = {}
         for length in sorted({len(game) for game in games}):

@@ -17,7 +17,8 @@ class Walk:
     """What a walk found.
 
     Attributes:
-        games: New ones, of different keys; the best predicted first, or in the order in which they were found, see `NAOSettings.choose`.
+        games: New ones, of different keys; the best predicted first, or in the order in which they were found, see
+            `NAOSettings.choose`.
         step: The step size at which it ended.
     """
 
@@ -43,7 +44,11 @@ class Path:
 
 
 def walk(
-    model: NAOModel, starts: Sequence[Tokens], settings: NAOSettings, new_key: Callable[[Tokens], str | None], rng: np.random.Generator
+    model: NAOModel,
+    starts: Sequence[Tokens],
+    settings: NAOSettings,
+    new_key: Callable[[Tokens], str | None],
+    rng: np.random.Generator,
 ) -> Walk:
     """Moves games in the continuous space, with growing steps, and collects the new games that are decoded.
 
@@ -82,7 +87,9 @@ def walk(
 
 
 def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
-    """The directions in which predicted scores grow fastest, `[n, L, U]`; with `unit` of a mean square of one per place and game."""
+    """The directions in which predicted scores grow fastest, `[n, L, U]`; with `unit` of a mean square of one per place
+    and game.
+    """
     directions = model.gradients(encoded)
     if unit:
         norms = np.sqrt((directions**2).sum((1, 2), keepdims=True) / encoded.lengths[:, None, None])

@@ -1,20 +1,22 @@
 """The controller of ENAS: an LSTM that chooses earlier outputs by attention over their anchors.
 
-The LSTM takes a step for every decision. After it has described a node (micro) or a layer (macro), its state is kept as the
-anchor of that output. An input, or a skip connection, from output j is chosen by how well anchor j answers the state h now:
+The LSTM takes a step for every decision. After it has described a node (micro) or a layer (macro), its state is kept as
+the anchor of that output. An input, or a skip connection, from output j is chosen by how well anchor j answers the
+state h now:
 
-    score_j = v . tanh(W1 anchor_j + W2 h)                inputs: softmax over j; skips: each j by itself, p_j = sigmoid(2 s_j)
-    logit   = C tanh(score / temperature)                 operations: score = W h + b, and C divided by `OPERATION_REDUCTION`
+    score_j = v . tanh(W1 anchor_j + W2 h)                inputs: softmax over j; skips: each j by itself, p_j =
+    sigmoid(2 s_j) logit   = C tanh(score / temperature)                 operations: score = W h + b, and C divided by
+    `OPERATION_REDUCTION`
 
 It learns by REINFORCE with a moving baseline b, and in the macro space is drawn towards a share of skip connections:
 
     loss = -mean_i (R_i - b) log p(game_i) - w_H mean_i H_i + w_S mean_i mean_layers KL(p_skip, target)
 
-Source: Pham et al. 2018, sections 2.2 and 2.3 and appendix; constants of the published code (temperature none, C 1.1 micro
-and 1.5 macro, entropy weight 1e-4, baseline decay 0.99, Adam with beta1 0, skip target 0.4 with weight 0.8).
-Departures: the entropy is a term of the loss with its own gradient, not an addition to the reward; decisions come in the
-order of the game (input, operation, input, operation); the baseline starts at the first batch's mean reward instead of 0;
-gradients are clipped at a global norm, which the published `clip_mode="norm"` did not do.
+Source: Pham et al. 2018, sections 2.2 and 2.3 and appendix; constants of the published code (temperature none, C 1.1
+micro and 1.5 macro, entropy weight 1e-4, baseline decay 0.99, Adam with beta1 0, skip target 0.4 with weight 0.8).
+Departures: the entropy is a term of the loss with its own gradient, not an addition to the reward; decisions come in
+the order of the game (input, operation, input, operation); the baseline starts at the first batch's mean reward instead
+of 0; gradients are clipped at a global norm, which the published `clip_mode="norm"` did not do.
 
 Notation: n games, T tokens, U units.
 """
@@ -67,11 +69,17 @@ class PolicySettings:
 
     def __post_init__(self) -> None:
         for name, holds, expected in (
-            ("units", self.units >= 1, "a whole number >= 1"), ("temperature", self.temperature > 0, "a number > 0"),
-            ("tanh_constant", self.tanh_constant >= 0, "a number >= 0"), ("learning_rate", self.learning_rate > 0, "a number > 0"),
-            ("baseline_decay", 0 <= self.baseline_decay < 1, "a number in [0, 1)"), ("skip_target", 0 < self.skip_target < 1, "a number in (0, 1)"),
-            *((name, getattr(self, name) >= 0, "a number >= 0") for name in ("entropy_weight", "gradient_clip", "skip_weight")),
-        ):  # fmt: skip
+            ("units", self.units >= 1, "a whole number >= 1"),
+            ("temperature", self.temperature > 0, "a number > 0"),
+            ("tanh_constant", self.tanh_constant >= 0, "a number >= 0"),
+            ("learning_rate", self.learning_rate > 0, "a number > 0"),
+            ("baseline_decay", 0 <= self.baseline_decay < 1, "a number in [0, 1)"),
+            ("skip_target", 0 < self.skip_target < 1, "a number in (0, 1)"),
+            *(
+                (name, getattr(self, name) >= 0, "a number >= 0")
+                for name in ("entropy_weight", "gradient_clip", "skip_weight")
+            ),
+        ):
             if not holds:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
 
@@ -114,11 +122,21 @@ class AttentionPolicy:
         self._moves, self._length = list(_moves(space)), space.max_length
         units, codes = self.settings.units, len(space.operations)
         self._shapes = {
-            "lstm": (2 * units, 4 * units), "lstm_bias": (4 * units,), "start": (1, units), "embedding": (codes, units),
-            "operations": (units, codes), "operation_bias": (codes,), "anchors": (units, units), "query": (units, units), "score": (units, 1),
-        }  # fmt: skip
+            "lstm": (2 * units, 4 * units),
+            "lstm_bias": (4 * units,),
+            "start": (1, units),
+            "embedding": (codes, units),
+            "operations": (units, codes),
+            "operation_bias": (codes,),
+            "anchors": (units, units),
+            "query": (units, units),
+            "score": (units, 1),
+        }
         rng = stream(seed, "attention policy", "weights")
-        pieces = [np.zeros(shape) if "bias" in name else rng.uniform(-SPREAD, SPREAD, shape) for name, shape in self._shapes.items()]
+        pieces = [
+            np.zeros(shape) if "bias" in name else rng.uniform(-SPREAD, SPREAD, shape)
+            for name, shape in self._shapes.items()
+        ]
         self.parameters = np.concatenate([piece.reshape(-1) for piece in pieces]).astype(np.float32)
         self._second, self._steps = np.zeros_like(self.parameters), 0
         self._rng = stream(seed, "attention policy", "draws")
@@ -140,8 +158,8 @@ class AttentionPolicy:
             rewards: Of each, `[n]`.
 
         Returns:
-            What is worth a curve: `reward`, `baseline`, `advantage` (mean size), `entropy`, `log_probability`, `skip_penalty`,
-            `gradient_norm` before clipping.
+            What is worth a curve: `reward`, `baseline`, `advantage` (mean size), `entropy`, `log_probability`,
+            `skip_penalty`, `gradient_norm` before clipping.
         """
         settings, rewards = self.settings, np.asarray(rewards, np.float32)
         decay = settings.baseline_decay
@@ -157,16 +175,24 @@ class AttentionPolicy:
         scale = np.sqrt(self._second / (1 - ADAM_BETA2**self._steps)) + ADAM_EPSILON
         self.parameters = (self.parameters - settings.learning_rate * gradient / scale).astype(np.float32)
         return {
-            "reward": mean, "baseline": self.baseline, "advantage": float(np.abs(advantages).mean()), "entropy": float(games.entropies.mean()),
-            "log_probability": float(games.log_probabilities.mean()), "skip_penalty": games.skip_penalty, "gradient_norm": norm,
-        }  # fmt: skip
+            "reward": mean,
+            "baseline": self.baseline,
+            "advantage": float(np.abs(advantages).mean()),
+            "entropy": float(games.entropies.mean()),
+            "log_probability": float(games.log_probabilities.mean()),
+            "skip_penalty": games.skip_penalty,
+            "gradient_norm": norm,
+        }
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
         return {
-            "parameters": self.parameters, "second": self._second, "steps": self._steps, "baseline": self.baseline,
+            "parameters": self.parameters,
+            "second": self._second,
+            "steps": self._steps,
+            "baseline": self.baseline,
             "draws": generator_state(self._rng),
-        }  # fmt: skip
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
@@ -181,12 +207,16 @@ class AttentionPolicy:
     @functools.cached_property
     def _draw(self) -> Callable:
         signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.float32)]
-        return tf.function(lambda flat, uniforms: self._run(flat, uniforms=uniforms), input_signature=signature, autograph=False).get_concrete_function()
+        return tf.function(
+            lambda flat, uniforms: self._run(flat, uniforms=uniforms), input_signature=signature, autograph=False
+        ).get_concrete_function()
 
     @functools.cached_property
     def _replay(self) -> Callable:
         signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.int32)]
-        return tf.function(lambda flat, tokens: self._run(flat, tokens=tokens), input_signature=signature, autograph=False).get_concrete_function()
+        return tf.function(
+            lambda flat, tokens: self._run(flat, tokens=tokens), input_signature=signature, autograph=False
+        ).get_concrete_function()
 
     @functools.cached_property
     def _gradient(self) -> Callable:
@@ -194,17 +224,29 @@ class AttentionPolicy:
             with tf.GradientTape() as tape:
                 tape.watch(flat)
                 _, log_probabilities, entropies, penalties = self._run(flat, tokens=tokens)
-                loss = -tf.reduce_mean(advantages * log_probabilities) - self.settings.entropy_weight * tf.reduce_mean(entropies)
+                loss = -tf.reduce_mean(advantages * log_probabilities) - self.settings.entropy_weight * tf.reduce_mean(
+                    entropies
+                )
                 loss += self.settings.skip_weight * tf.reduce_mean(penalties)
             return tape.gradient(loss, flat)
 
-        signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.int32), tf.TensorSpec([None], tf.float32)]
+        signature = [
+            tf.TensorSpec([None], tf.float32),
+            tf.TensorSpec([None, self._length], tf.int32),
+            tf.TensorSpec([None], tf.float32),
+        ]
         return tf.function(gradient, input_signature=signature, autograph=False).get_concrete_function()
 
-    def _run(self, flat: tf.Tensor, tokens: tf.Tensor | None = None, uniforms: tf.Tensor | None = None) -> tuple[tf.Tensor, ...]:
-        """Tokens, log-probabilities, entropies and skip penalties of games that are given, or drawn with uniform numbers."""
+    def _run(
+        self, flat: tf.Tensor, tokens: tf.Tensor | None = None, uniforms: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, ...]:
+        """Tokens, log-probabilities, entropies and skip penalties of games that are given, or drawn with uniform
+        numbers.
+        """
         sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
-        w = {name: tf.reshape(piece, shape) for (name, shape), piece in zip(self._shapes.items(), tf.split(flat, sizes))}
+        w = {
+            name: tf.reshape(piece, shape) for (name, shape), piece in zip(self._shapes.items(), tf.split(flat, sizes))
+        }
         count = tf.shape(uniforms if tokens is None else tokens)[0]
         state = [tf.zeros([count, self.settings.units])] * 2
         start = tf.tile(w["start"], [count, 1])
@@ -239,7 +281,9 @@ class AttentionPolicy:
                     chosen, log_p, entropy, penalty = _several(logits, given, drawn, self.settings.skip_target)
                     penalties.append(penalty)
                     picked = tf.cast(chosen, tf.float32)
-                    x = tf.einsum("nj,nju->nu", picked, tf.stack(anchors, 1)) / (1.0 + tf.reduce_sum(picked, 1, keepdims=True))
+                    x = tf.einsum("nj,nju->nu", picked, tf.stack(anchors, 1)) / (
+                        1.0 + tf.reduce_sum(picked, 1, keepdims=True)
+                    )
             log_probabilities += log_p
             entropies += entropy
             found.append(chosen + first)
@@ -277,7 +321,9 @@ def _lstm(w: Mapping[str, tf.Tensor], x: tf.Tensor, state: list[tf.Tensor]) -> t
     return [memory, h], h
 
 
-def _one(logits: tf.Tensor, given: tf.Tensor | None, uniforms: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _one(
+    logits: tf.Tensor, given: tf.Tensor | None, uniforms: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """One of k: `[n, k] ->` the choice `[n, 1]`, its log-probability and the entropy, `[n]`."""
     log_p = tf.nn.log_softmax(logits)
     if given is None:
@@ -288,7 +334,7 @@ def _one(logits: tf.Tensor, given: tf.Tensor | None, uniforms: tf.Tensor | None)
 
 def _several(
     logits: tf.Tensor, given: tf.Tensor | None, uniforms: tf.Tensor | None, target: float
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Each of j by itself: `[n, j] ->` 0 or 1 `[n, j]`, log-probability, entropy and KL(p, target) of all, `[n]`."""
     log_yes, log_no = tf.math.log_sigmoid(2.0 * logits), tf.math.log_sigmoid(-2.0 * logits)
     yes, no = tf.exp(log_yes), tf.exp(log_no)

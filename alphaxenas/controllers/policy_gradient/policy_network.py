@@ -1,15 +1,15 @@
 """A recurrent policy: which token follows a prefix, with which probability, in any search space.
 
-At every step the network reads the last token (a start token first) and the place in the game, each through an embedding,
-and gives a softmax over the tokens that are legal there:
+At every step the network reads the last token (a start token first) and the place in the game, each through an
+embedding, and gives a softmax over the tokens that are legal there:
 
     e_t = token embedding[last token] + place embedding[t]
     h_t = cells(e_t, memory)                                       one or more layers (`recurrent_cell`)
     logits_t = C tanh((h_t W_t + b_t) / temperature)               without tanh where C = 0; illegal tokens get -inf
 
-Every place has a softmax of its own, as in Zoph & Le 2017, section 3.1. Temperature and tanh constant are those of Bello et
-al. 2017, "Neural combinatorial optimization", which ENAS took over; they hold when architectures are drawn and when the
-policy learns from them, so a probability is the same in both.
+Every place has a softmax of its own, as in Zoph & Le 2017, section 3.1. Temperature and tanh constant are those of
+Bello et al. 2017, "Neural combinatorial optimization", which ENAS took over; they hold when architectures are drawn and
+when the policy learns from them, so a probability is the same in both.
 
 NumPy with a hand-written derivative: a policy is asked for a few sequences at a time, which costs less than a call into
 TensorFlow. All parameters are views into one vector, so that optimisers, clipping and checkpoints see one array.
@@ -32,7 +32,9 @@ LegalActions = Callable[[Tokens], Tokens]
 EMBEDDING = 16
 """E."""
 SPREAD = 0.1
-"""Initial weights are uniform in [-SPREAD, SPREAD], as in the published controllers; the first policy is nearly uniform."""
+"""Initial weights are uniform in [-SPREAD, SPREAD], as in the published controllers; the first policy is nearly
+uniform.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,16 @@ class PolicyNetwork:
     """
 
     def __init__(
-        self, vocabulary_size: int, max_length: int, cell: str = "lstm", units: int = 32, layers: int = 1, temperature: float = 1.0,
-        tanh_constant: float = 0.0, seed: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        vocabulary_size: int,
+        max_length: int,
+        cell: str = "lstm",
+        units: int = 32,
+        layers: int = 1,
+        temperature: float = 1.0,
+        tanh_constant: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         for name, value in (("units", units), ("layers", layers)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
@@ -118,8 +127,12 @@ class PolicyNetwork:
                 weight[self._cell.forget * self._units : (self._cell.forget + 1) * self._units] = 1.0
 
     def sample(
-        self, rng: np.random.Generator, legal_actions: LegalActions, count: int = 1, uniform: Sequence[bool] | None = None
-    ) -> list[Drawn]:  # fmt: skip
+        self,
+        rng: np.random.Generator,
+        legal_actions: LegalActions,
+        count: int = 1,
+        uniform: Sequence[bool] | None = None,
+    ) -> list[Drawn]:
         """Games drawn from the policy, token by token.
 
         Args:
@@ -162,8 +175,13 @@ class PolicyNetwork:
         """
         return self._run(games, legal_actions)[0]
 
-    def gradient(self, games: Sequence[Tokens], legal_actions: LegalActions, weights: Callable[[np.ndarray], np.ndarray] | np.ndarray,
-                 entropy_weight: float = 0.0) -> tuple[np.ndarray, Evaluation]:  # fmt: skip
+    def gradient(
+        self,
+        games: Sequence[Tokens],
+        legal_actions: LegalActions,
+        weights: Callable[[np.ndarray], np.ndarray] | np.ndarray,
+        entropy_weight: float = 0.0,
+    ) -> tuple[np.ndarray, Evaluation]:
         """Gradient of the loss -sum_i w_i log p(game_i) - entropy_weight mean_i entropy_i.
 
         Args:
@@ -184,7 +202,9 @@ class PolicyNetwork:
         for step in reversed(range(len(steps))):
             last, chosen, active, probabilities, entropy, scaled, output, traces = steps[step]
             surprise = np.where(probabilities > 0, np.log(np.where(probabilities > 0, probabilities, 1.0)), 0.0)
-            d_logits = w[:, None] * probabilities + entropy_weight / count * probabilities * (surprise + entropy[:, None])
+            d_logits = w[:, None] * probabilities + entropy_weight / count * probabilities * (
+                surprise + entropy[:, None]
+            )
             d_logits[np.arange(count), chosen] -= w
             d_logits *= active[:, None]
             if self._tanh:
@@ -216,7 +236,9 @@ class PolicyNetwork:
             chosen = np.array([game[step] if len(game) > step else 0 for game in games])
             if not legal[rows, chosen][active].all():
                 wrong = int(np.flatnonzero(active & ~legal[rows, chosen])[0])
-                raise ValueError(f"Invalid value for `games`. Expected a legal token at place {step}. Received: {games[wrong]}")
+                raise ValueError(
+                    f"Invalid value for `games`. Expected a legal token at place {step}. Received: {games[wrong]}"
+                )
             legal[~active, 0] = True  # a finished game goes on in form only
             scaled, output, traces = self._step(step, last, memory)
             probabilities, logs = self._probabilities(scaled, legal)
@@ -246,7 +268,9 @@ class PolicyNetwork:
 
     @staticmethod
     def _probabilities(logits: np.ndarray, legal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities of the legal tokens and their logarithms (0 where illegal), each `[n, V]`; all 0 where nothing is legal."""
+        """Probabilities of the legal tokens and their logarithms (0 where illegal), each `[n, V]`; all 0 where nothing
+        is legal.
+        """
         shifted = np.where(legal, logits, -np.inf)
         shifted = shifted - np.maximum(shifted.max(axis=1, keepdims=True), -1e300)
         powers = np.exp(shifted)

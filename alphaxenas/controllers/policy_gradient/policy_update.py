@@ -1,19 +1,23 @@
-"""How a policy learns from rewards: REINFORCE with a moving baseline, or PPO's clipped objective, and one optimiser step.
+"""How a policy learns from rewards: REINFORCE with a moving baseline, or PPO's clipped objective, and one optimiser
+step.
 
-For games i = 1..n of a batch, drawn with probability q_i (policy and exploration together), with p_i the probability now:
+For games i = 1..n of a batch, drawn with probability q_i (policy and exploration together), with p_i the probability
+now:
 
     advantage_i = clip((reward_i - baseline) / spread, -advantage_clip, advantage_clip)
-    loss        = -1/n sum_i min(r_i A_i, clip(r_i, 1 - ppo_clip, 1 + ppo_clip) A_i) - entropy * mean entropy,   r_i = p_i / q_i
+    loss        = -1/n sum_i min(r_i A_i, clip(r_i, 1 - ppo_clip, 1 + ppo_clip) A_i) - entropy * mean entropy,   r_i =
+    p_i / q_i
 
-With `ppo_clip` 0 nothing is clipped, and with one step per batch and games drawn from the policy itself r_i = 1: the gradient is
-REINFORCE's, sum_i A_i grad log p_i. Games drawn otherwise (epsilon exploration) are weighted by r_i and bias nothing.
-Baseline and spread are exponential moving averages of the rewards and of their distance from the baseline, both corrected for
-their start at 0; a batch is judged by the averages before it, the first one by its own.
+With `ppo_clip` 0 nothing is clipped, and with one step per batch and games drawn from the policy itself r_i = 1: the
+gradient is REINFORCE's, sum_i A_i grad log p_i. Games drawn otherwise (epsilon exploration) are weighted by r_i and
+bias nothing. Baseline and spread are exponential moving averages of the rewards and of their distance from the
+baseline, both corrected for their start at 0; a batch is judged by the averages before it, the first one by its own.
 
-Source: Williams 1992, "Simple statistical gradient-following algorithms"; Zoph & Le 2017, section 3.2 (moving baseline);
-Schulman et al. 2017, equation 7 (PPO clip); Mnih et al. 2016 (entropy bonus); Kingma & Ba 2015 (Adam, bias correction).
-Departures: advantages are divided by their spread, so that the entropy bonus means the same wherever accuracies lie; weight
-decay is decoupled (Loshchilov & Hutter 2019): a bad reward never turns it round.
+Source: Williams 1992, "Simple statistical gradient-following algorithms"; Zoph & Le 2017, section 3.2 (moving
+baseline); Schulman et al. 2017, equation 7 (PPO clip); Mnih et al. 2016 (entropy bonus); Kingma & Ba 2015 (Adam, bias
+correction).
+Departures: advantages are divided by their spread, so that the entropy bonus means the same wherever accuracies lie;
+weight decay is decoupled (Loshchilov & Hutter 2019): a bad reward never turns it round.
 """
 
 from __future__ import annotations
@@ -62,7 +66,10 @@ class Learning:
         for name, holds, expected in (
             ("learning_rate", self.learning_rate > 0, "a number > 0"),
             ("optimizer", self.optimizer in OPTIMIZERS, " or ".join(OPTIMIZERS)),
-            *((name, getattr(self, name) >= 0, "a number >= 0") for name in ("gradient_clip", "weight_decay", "entropy", "advantage_clip", "ppo_clip")),
+            *(
+                (name, getattr(self, name) >= 0, "a number >= 0")
+                for name in ("gradient_clip", "weight_decay", "entropy", "advantage_clip", "ppo_clip")
+            ),
             ("baseline_decay", 0 <= self.baseline_decay < 1, "a number in [0, 1)"),
             ("steps", isinstance(self.steps, int) and self.steps >= 1, "a whole number >= 1"),
         ):
@@ -101,7 +108,9 @@ class Baseline:
         self._weight = self._decay * self._weight + share
 
     def advantages(self, rewards: np.ndarray, bound: float) -> np.ndarray:
-        """Distances of rewards from the baseline in spreads, at most `bound` where that is not 0. Takes the rewards in afterwards."""
+        """Distances of rewards from the baseline in spreads, at most `bound` where that is not 0. Takes the rewards in
+        afterwards.
+        """
         if not self._weight:
             self.add(rewards)
             found = (rewards - self.mean) / self.spread
@@ -131,7 +140,8 @@ class PolicyLearner:
         network: The policy.
         baseline: Of its rewards.
         updates: Batches learnt from.
-        numbers: Of the last batch: mean reward, baseline, mean absolute advantage, entropy per game, log-probability, gradient norm.
+        numbers: Of the last batch: mean reward, baseline, mean absolute advantage, entropy per game, log-probability,
+            gradient norm.
     """
 
     def __init__(self, network: PolicyNetwork, legal_actions: LegalActions, learning: Learning) -> None:
@@ -141,11 +151,21 @@ class PolicyLearner:
     def begin_anew(self) -> None:
         """Forgets averages and optimiser; the weights are the network's affair."""
         self.baseline = Baseline(self.learning.baseline_decay)
-        self._first, self._second, self._steps = np.zeros_like(self.network.parameters), np.zeros_like(self.network.parameters), 0
+        self._first, self._second, self._steps = (
+            np.zeros_like(self.network.parameters),
+            np.zeros_like(self.network.parameters),
+            0,
+        )
         self.updates, self.numbers = 0, {}
 
-    def update(self, games: Sequence[Tokens], rewards: Sequence[float], log_drawn: Sequence[float], examples: Sequence[Tokens] = (),
-               imitation: float = 0.0) -> None:  # fmt: skip
+    def update(
+        self,
+        games: Sequence[Tokens],
+        rewards: Sequence[float],
+        log_drawn: Sequence[float],
+        examples: Sequence[Tokens] = (),
+        imitation: float = 0.0,
+    ) -> None:
         """Learns from a batch.
 
         Args:
@@ -162,19 +182,27 @@ class PolicyLearner:
         def weights(log_probabilities: np.ndarray) -> np.ndarray:
             ratio = np.exp(np.minimum(log_probabilities - drawn, 50.0))
             if how.ppo_clip:
-                ratio = np.where(np.where(advantages > 0, ratio > 1 + how.ppo_clip, ratio < 1 - how.ppo_clip), 0.0, ratio)
+                ratio = np.where(
+                    np.where(advantages > 0, ratio > 1 + how.ppo_clip, ratio < 1 - how.ppo_clip), 0.0, ratio
+                )
             return ratio * advantages / len(games)
 
         for step in range(how.steps):
             gradient, evaluation = self.network.gradient(games, self._legal, weights, how.entropy)
             if len(examples) and imitation:
-                gradient = gradient + self.network.gradient(examples, self._legal, np.full(len(examples), imitation / len(examples)))[0]
+                gradient = (
+                    gradient
+                    + self.network.gradient(examples, self._legal, np.full(len(examples), imitation / len(examples)))[0]
+                )
             if not step:
                 self.numbers = {
-                    "reward": float(received.mean()), "baseline": self.baseline.mean, "advantage": float(np.abs(advantages).mean()),
-                    "entropy": float(evaluation.entropies.mean()), "log_probability": float(evaluation.log_probabilities.mean()),
+                    "reward": float(received.mean()),
+                    "baseline": self.baseline.mean,
+                    "advantage": float(np.abs(advantages).mean()),
+                    "entropy": float(evaluation.entropies.mean()),
+                    "log_probability": float(evaluation.log_probabilities.mean()),
                     "gradient_norm": float(np.linalg.norm(gradient)),
-                }  # fmt: skip
+                }
             self._apply(clipped(gradient, how.gradient_clip))
         self.updates += 1
 
@@ -193,9 +221,14 @@ class PolicyLearner:
     def state(self) -> dict[str, Any]:
         """Weights, averages and optimiser."""
         return {
-            "weights": self.network.parameters.copy(), "first": self._first.copy(), "second": self._second.copy(), "steps": self._steps,
-            "updates": self.updates, "baseline": self.baseline.state(), "numbers": dict(self.numbers),
-        }  # fmt: skip
+            "weights": self.network.parameters.copy(),
+            "first": self._first.copy(),
+            "second": self._second.copy(),
+            "steps": self._steps,
+            "updates": self.updates,
+            "baseline": self.baseline.state(),
+            "numbers": dict(self.numbers),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""

@@ -1,15 +1,15 @@
 """The two recurrent cells of policies, as plain functions with hand-written derivatives: LSTM and NASCell.
 
 A cell gets what the input and what its last output contribute to each of its branches, `x` and `m`, both of shape
-`[n, branches * U]`, and its last memory `c`, `[n, U]`. It returns output, memory and what its derivative needs. The matrix
-products that make `x` and `m` belong to the network (`alphaxenas.controllers.policy_gradient.policy_network`).
+`[n, branches * U]`, and its last memory `c`, `[n, U]`. It returns output, memory and what its derivative needs. The
+matrix products that make `x` and `m` belong to the network (`alphaxenas.controllers.policy_gradient.policy_network`).
 
 LSTM (Hochreiter & Schmidhuber 1997; Gers et al. 2000), branches i, g, f, o, with z = x + m:
 
     c' = sigmoid(z_f) c + sigmoid(z_i) tanh(z_g),   h' = sigmoid(z_o) tanh(c')
 
-NASCell (Zoph & Le 2017, "Neural architecture search with reinforcement learning", figure 8; the published implementation
-numbers the eight leaves of the tree 0 to 7), z_j = x_j + m_j except leaf 3, which multiplies:
+NASCell (Zoph & Le 2017, "Neural architecture search with reinforcement learning", figure 8; the published
+implementation numbers the eight leaves of the tree 0 to 7), z_j = x_j + m_j except leaf 3, which multiplies:
 
     a0 = sigmoid(z0)  a1 = relu(z1)   a2 = sigmoid(z2)  a3 = relu(x3 m3)
     a4 = tanh(z4)     a5 = sigmoid(z5)  a6 = tanh(z6)   a7 = sigmoid(z7)
@@ -81,7 +81,13 @@ def lstm_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tup
     i, g, f, o, c, squashed = trace
     d_memory = d_memory + d_output * o * (1 - squashed**2)
     d_z = np.concatenate(
-        [d_memory * g * i * (1 - i), d_memory * i * (1 - g**2), d_memory * c * f * (1 - f), d_output * squashed * o * (1 - o)], axis=-1
+        [
+            d_memory * g * i * (1 - i),
+            d_memory * i * (1 - g**2),
+            d_memory * c * f * (1 - f),
+            d_output * squashed * o * (1 - o),
+        ],
+        axis=-1,
     )
     return d_z, d_z, d_memory * f
 
@@ -91,9 +97,15 @@ def nas_forward(x: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray
     xs, ms = np.split(x, 8, axis=-1), np.split(m, 8, axis=-1)
     z = [one + other for one, other in zip(xs, ms)]
     a = [
-        sigmoid(z[0]), np.maximum(z[1], 0), sigmoid(z[2]), np.maximum(xs[3] * ms[3], 0),
-        np.tanh(z[4]), sigmoid(z[5]), np.tanh(z[6]), sigmoid(z[7]),
-    ]  # fmt: skip
+        sigmoid(z[0]),
+        np.maximum(z[1], 0),
+        sigmoid(z[2]),
+        np.maximum(xs[3] * ms[3], 0),
+        np.tanh(z[4]),
+        sigmoid(z[5]),
+        np.tanh(z[6]),
+        sigmoid(z[7]),
+    ]
     b0, b1, b2, b3 = np.tanh(a[0] * a[1]), np.tanh(a[2] + a[3]), np.tanh(a[4] * a[5]), sigmoid(a[6] + a[7])
     injected, right = np.tanh(b0 + c), np.tanh(b2 + b3)
     memory = injected * b1
@@ -108,12 +120,23 @@ def nas_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tupl
     d_memory = d_memory + d_last * right
     d_right = d_last * memory * (1 - right**2)
     d_injected = d_memory * b1 * (1 - injected**2)
-    d0, d1, d2, d3 = d_injected * (1 - b0**2), d_memory * injected * (1 - b1**2), d_right * (1 - b2**2), d_right * b3 * (1 - b3)
+    d0, d1, d2, d3 = (
+        d_injected * (1 - b0**2),
+        d_memory * injected * (1 - b1**2),
+        d_right * (1 - b2**2),
+        d_right * b3 * (1 - b3),
+    )
     d_product = d1 * (a[3] > 0)
     d_z = [
-        d0 * a[1] * a[0] * (1 - a[0]), d0 * a[0] * (a[1] > 0), d1 * a[2] * (1 - a[2]), None,
-        d2 * a[5] * (1 - a[4] ** 2), d2 * a[4] * a[5] * (1 - a[5]), d3 * (1 - a[6] ** 2), d3 * a[7] * (1 - a[7]),
-    ]  # fmt: skip
+        d0 * a[1] * a[0] * (1 - a[0]),
+        d0 * a[0] * (a[1] > 0),
+        d1 * a[2] * (1 - a[2]),
+        None,
+        d2 * a[5] * (1 - a[4] ** 2),
+        d2 * a[4] * a[5] * (1 - a[5]),
+        d3 * (1 - a[6] ** 2),
+        d3 * a[7] * (1 - a[7]),
+    ]
     d_x, d_m = list(d_z), list(d_z)
     d_x[3], d_m[3] = d_product * m3, d_product * x3
     return np.concatenate(d_x, axis=-1), np.concatenate(d_m, axis=-1), d_injected

@@ -1,32 +1,35 @@
 """Policy-gradient search: architectures drawn from recurrent policies that learn from what they drew.
 
-A batch of architectures is drawn, the new ones are evaluated, and the policy learns from all of them by REINFORCE or PPO
-(`policy_update`). Architectures are *drawn* from the policy, never the most probable one taken.
+A batch of architectures is drawn, the new ones are evaluated, and the policy learns from all of them by REINFORCE or
+PPO (`policy_update`). Architectures are *drawn* from the policy, never the most probable one taken.
 
-A policy draws with repetition, while a suggestion must be new. What was drawn before is therefore answered from memory: its known
-reward is learnt from again and nothing is evaluated. After `FREE_BATCHES` batches in a row without a new architecture, one is
-drawn uniformly among those never suggested; no policy learns from it, but its reward is remembered. A failed architecture has no
+A policy draws with repetition, while a suggestion must be new. What was drawn before is therefore answered from memory:
+its known reward is learnt from again and nothing is evaluated. After `FREE_BATCHES` batches in a row without a new
+architecture, one is drawn uniformly among those never suggested; no policy learns from it, but its reward is
+remembered. A failed architecture has no
 reward: it is left out of its batch.
 
-Exploration: with probability epsilon an architecture is drawn by uniform choices instead; epsilon starts at `epsilon` and is
-multiplied by `epsilon_decay` after every batch, down to `epsilon_floor`.
+Exploration: with probability epsilon an architecture is drawn by uniform choices instead; epsilon starts at `epsilon`
+and is multiplied by `epsilon_decay` after every batch, down to `epsilon_floor`.
 
 A pool: with several `policies` every architecture is drawn from one of them, chosen at random, so from the mixture
 
     q = (1 - epsilon) 1/k sum_j p_j + epsilon u                        u: uniform choices
 
-and every policy i learns from every architecture with the importance weight p_i / q <= k / (1 - epsilon): experience is shared
-whole, at no evaluation more than one policy costs, and biases nothing (Veach & Guibas 1995, balance heuristic). Policies also
-imitate the `ELITE` best architectures of all: their mean log-probability has weight `imitation`.
+and every policy i learns from every architecture with the importance weight p_i / q <= k / (1 - epsilon): experience is
+shared whole, at no evaluation more than one policy costs, and biases nothing (Veach & Guibas 1995, balance heuristic).
+Policies also imitate the `ELITE` best architectures of all: their mean log-probability has weight `imitation`.
 
-Collapse is measured: different architectures among the last `WINDOW` draws, and entropy. When the share of different ones among
-the draws since the last restart, at most `WINDOW` and at least a quarter of it, falls below `restart_below`, the policy with the lowest
-entropy starts anew, with other initial weights, baseline and optimiser; memory and elite stay.
+Collapse is measured: different architectures among the last `WINDOW` draws, and entropy. When the share of different
+ones among the draws since the last restart, at most `WINDOW` and at least a quarter of it, falls below `restart_below`,
+the policy with the lowest entropy starts anew, with other initial weights, baseline and optimiser; memory and elite
+stay.
 
-Source: Zoph & Le 2017, "Neural architecture search with reinforcement learning"; titu1994's controller for epsilon and its
-schedule; Abolafia et al. 2018, "Neural program synthesis with priority queue training", for the imitation of the best.
-Departures: one process instead of replicas with a parameter server; duplicates are never trained again; importance weights for
-exploration, which titu1994 left out.
+Source: Zoph & Le 2017, "Neural architecture search with reinforcement learning"; titu1994's controller for epsilon and
+its schedule; Abolafia et al. 2018, "Neural program synthesis with priority queue training", for the imitation of the
+best.
+Departures: one process instead of replicas with a parameter server; duplicates are never trained again; importance
+weights for exploration, which titu1994 left out.
 """
 
 from __future__ import annotations
@@ -89,19 +92,39 @@ class Reinforce:
         gradient_clip: Bound on the gradient's norm; 0 = off.
         weight_decay: Decoupled weight decay.
         imitation: Weight of the elite's mean log-probability; 0 = none.
-        restart_below: Share of different architectures among the last draws below which a policy starts anew; 0 = never.
+        restart_below: Share of different architectures among the last draws below which a policy starts anew; 0 =
+            never.
 
     Raises:
         ValueError: A value out of its range.
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, policies: int = 1, cell: str = "lstm", units: int = 32, layers: int = 1, batch: int = 10,
-        learning_rate: float = 0.1, optimizer: str = "adam", temperature: float = 1.0, tanh_constant: float = 2.5, entropy: float = 0.2,
-        baseline_decay: float = 0.8, advantage_clip: float = 3.0, epsilon: float = 0.0, epsilon_decay: float = 0.99, epsilon_floor: float = 0.0,
-        ppo_clip: float = 0.0, steps: int = 1, gradient_clip: float = 5.0, weight_decay: float = 0.0, imitation: float = 0.0,
+        self,
+        space: SearchSpace,
+        seed: int,
+        policies: int = 1,
+        cell: str = "lstm",
+        units: int = 32,
+        layers: int = 1,
+        batch: int = 10,
+        learning_rate: float = 0.1,
+        optimizer: str = "adam",
+        temperature: float = 1.0,
+        tanh_constant: float = 2.5,
+        entropy: float = 0.2,
+        baseline_decay: float = 0.8,
+        advantage_clip: float = 3.0,
+        epsilon: float = 0.0,
+        epsilon_decay: float = 0.99,
+        epsilon_floor: float = 0.0,
+        ppo_clip: float = 0.0,
+        steps: int = 1,
+        gradient_clip: float = 5.0,
+        weight_decay: float = 0.0,
+        imitation: float = 0.0,
         restart_below: float = 0.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         for name, value in (("policies", policies), ("batch", batch)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
@@ -122,11 +145,28 @@ class Reinforce:
         self._ledger = Ledger(space)
         self._legal_actions: dict[Tokens, Tokens] = {}
         learning = Learning(
-            learning_rate, optimizer, gradient_clip, weight_decay, entropy, baseline_decay, advantage_clip, ppo_clip, steps
+            learning_rate,
+            optimizer,
+            gradient_clip,
+            weight_decay,
+            entropy,
+            baseline_decay,
+            advantage_clip,
+            ppo_clip,
+            steps,
         )
         self._learners = []
         for number in range(policies):
-            network = PolicyNetwork(len(space.vocabulary), space.max_length, cell, units, layers, temperature, tanh_constant, self._seed_of(number, 0))
+            network = PolicyNetwork(
+                len(space.vocabulary),
+                space.max_length,
+                cell,
+                units,
+                layers,
+                temperature,
+                tanh_constant,
+                self._seed_of(number, 0),
+            )
             self._learners.append(PolicyLearner(network, self._legal, learning))
         self._restarts = [0] * policies
         self._waiting: list[_Draw] = []
@@ -137,7 +177,9 @@ class Reinforce:
         self._elite: list[tuple[float, Tokens]] = []
 
     def suggest(self) -> Tokens | None:
-        """The next new architecture of the batch; None when its rewards must arrive first, or every key has been suggested."""
+        """The next new architecture of the batch; None when its rewards must arrive first, or every key has been
+        suggested.
+        """
         ledger, free = self._ledger, 0
         while free < FREE_BATCHES:
             begun = bool(self._waiting)
@@ -176,10 +218,15 @@ class Reinforce:
                 log_uniform += [each.log_uniform for each in drawn]
         log_drawn = np.array(log_policy)
         if len(learners) > 1:
-            log_drawn = np.logaddexp.reduce([learner.network.log_probability(games, self._legal) for learner in learners], axis=0) - np.log(len(learners))
+            log_drawn = np.logaddexp.reduce(
+                [learner.network.log_probability(games, self._legal) for learner in learners], axis=0
+            ) - np.log(len(learners))
         if epsilon:
             log_drawn = np.logaddexp(np.log1p(-epsilon) + log_drawn, np.log(epsilon) + log_uniform)
-        self._asked, self._waiting = 0, [_Draw(game, self._ledger.key(game), float(log)) for game, log in zip(games, log_drawn)]
+        self._asked, self._waiting = (
+            0,
+            [_Draw(game, self._ledger.key(game), float(log)) for game, log in zip(games, log_drawn)],
+        )
         for drawn in self._waiting:
             self._recent.append(drawn.key)
             self._since_restart.append(drawn.key)
@@ -189,7 +236,11 @@ class Reinforce:
     def _learn(self) -> None:
         """Learns from the complete batch, and starts a collapsed policy anew."""
         rewards, elite = self._ledger.rewards, [tokens for _, tokens in self._elite] if self._imitation else []
-        known = [(drawn.tokens, rewards[drawn.key], drawn.log_drawn) for drawn in self._waiting if rewards[drawn.key] is not None]
+        known = [
+            (drawn.tokens, rewards[drawn.key], drawn.log_drawn)
+            for drawn in self._waiting
+            if rewards[drawn.key] is not None
+        ]
         self._waiting, self._batches = [], self._batches + 1
         if known:
             for learner in self._learners:
@@ -220,9 +271,13 @@ class Reinforce:
         return actions
 
     def diagnostics(self) -> dict[str, float]:
-        """Means over the policies: reward, baseline, advantage, entropy ...; of their draws: different architectures; restarts."""
+        """Means over the policies: reward, baseline, advantage, entropy ...; of their draws: different architectures;
+        restarts.
+        """
         told = [learner.numbers for learner in self._learners if learner.numbers]
-        numbers = {f"policy/{name}": float(np.mean([each[name] for each in told])) for name in (told[0] if told else ())}
+        numbers = {
+            f"policy/{name}": float(np.mean([each[name] for each in told])) for name in (told[0] if told else ())
+        }
         return numbers | {
             "policy/learning_rate": float(self._learners[0].learning.learning_rate),
             "policy/epsilon": float(self._epsilon_now()),
@@ -267,7 +322,10 @@ class Reinforce:
         self._waiting = [_Draw(tuple(tokens), key, float(log_drawn)) for tokens, key, log_drawn in state["batch"]]
         self._asked, self._batches, self._uniform, self._repeated, self._fewest = map(int, state["counters"])
         self._restarts = list(map(int, state["restarts"]))
-        self._recent, self._since_restart = deque(state["recent"], maxlen=WINDOW), deque(state["since_restart"], maxlen=WINDOW)
+        self._recent, self._since_restart = (
+            deque(state["recent"], maxlen=WINDOW),
+            deque(state["since_restart"], maxlen=WINDOW),
+        )
         self._elite = [(float(reward), tuple(tokens)) for reward, tokens in state["elite"]]
 
 

@@ -5,17 +5,17 @@ The value of a simulation is
     (value of the true reward of one rollout + mean of the values of k further rollouts) / 2,
 
 where a further rollout counts with its true reward if it was evaluated, and with the prediction of the meta-DNN
-(`alphaxenas.controllers.surrogate.meta_dnn`) otherwise. The meta-DNN is refitted to everything evaluated whenever `refit_every` more
-architectures are. With k = 0 it is UCT of the same c, suggestion by suggestion.
+(`alphaxenas.controllers.surrogate.meta_dnn`) otherwise. The meta-DNN is refitted to everything evaluated whenever
+`refit_every` more architectures are. With k = 0 it is UCT of the same c, suggestion by suggestion.
 
 Source: Wang et al. 2020, "Neural Architecture Search using Deep Neural Networks and Monte Carlo Tree Search", sections
 "Meta-DNN assisted search" and "Meta-DNN", and its code. Departures, besides those of `alphaxenas.controllers.mcts.uct`:
 
-- `planning` simulations are made for each architecture that is evaluated: of all their rollouts the new one with the best
-  prediction. The simulations that it does not belong to are valued by the mean of their k + 1 rollouts alone. The original's
-  form, in which every simulation evaluates its own first rollout, is `planning=0`.
-- The meta-DNN reads `space.features`, equal for equal keys (there: operations as ordinal numbers and an adjacency matrix
-  whose layout shifts with the size of the graph, so that equal graphs looked different).
+- `planning` simulations are made for each architecture that is evaluated: of all their rollouts the new one with the
+  best prediction. The simulations that it does not belong to are valued by the mean of their k + 1 rollouts alone. The
+  original's form, in which every simulation evaluates its own first rollout, is `planning=0`.
+- The meta-DNN reads `space.features`, equal for equal keys (there: operations as ordinal numbers and an adjacency
+  matrix whose layout shifts with the size of the graph, so that equal graphs looked different).
 - It learns what the tree averages: ranks by default, accuracies with `values="raw"`.
 - Before its first fit nothing is predicted: it is UCT until then.
 - All rollouts of a simulation are predicted in one batch.
@@ -44,10 +44,12 @@ class AlphaX:
     Args:
         space: Any search space.
         seed: The run's seed.
-        exploration: As for `UCT`; smaller by default, for values of many predictions are steadier than those of single rewards.
+        exploration: As for `UCT`; smaller by default, for values of many predictions are steadier than those of single
+            rewards.
         values: As for `UCT`.
         rollouts: k, predicted rollouts per simulation, >= 0.
-        planning: Simulations per evaluated architecture, >= 0; 0: as in the original, every one evaluates its own rollout.
+        planning: Simulations per evaluated architecture, >= 0; 0: as in the original, every one evaluates its own
+            rollout.
         refit_every: Evaluated architectures from one fit to the next, >= 1.
         meta_layers: Units of the meta-DNN's hidden layers; also as text, `"512-2048-2048-512"`.
         meta_learning_rate: Of Adam, > 0.
@@ -59,11 +61,24 @@ class AlphaX:
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, exploration: float = 0.1, values: str = "ranked", rollouts: int = 10, planning: int = 30,
-        refit_every: int = 20, meta_layers: Sequence[int] | str = (64, 64), meta_learning_rate: float = 3e-3, meta_batch_size: int = 32,
+        self,
+        space: SearchSpace,
+        seed: int,
+        exploration: float = 0.1,
+        values: str = "ranked",
+        rollouts: int = 10,
+        planning: int = 30,
+        refit_every: int = 20,
+        meta_layers: Sequence[int] | str = (64, 64),
+        meta_learning_rate: float = 3e-3,
+        meta_batch_size: int = 32,
         meta_epochs: int = 20,
-    ) -> None:  # fmt: skip
-        for name, value, least in (("rollouts", rollouts, 0), ("planning", planning, 0), ("refit_every", refit_every, 1)):
+    ) -> None:
+        for name, value, least in (
+            ("rollouts", rollouts, 0),
+            ("planning", planning, 0),
+            ("refit_every", refit_every, 1),
+        ):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= {least}. Received: {value!r}")
         self._space, self._rollouts, self._planning, self._refit_every = space, rollouts, planning, refit_every
@@ -132,7 +147,11 @@ class AlphaX:
         space, rewards = self._space, self._uct.ledger.rewards
         architectures = [space.decode(tokens) for tokens in games]
         keys = [space.key(architecture) for architecture in architectures]
-        unknown = {key: architecture for key, architecture in zip(keys, architectures) if key not in rewards and key not in self._predicted}
+        unknown = {
+            key: architecture
+            for key, architecture in zip(keys, architectures)
+            if key not in rewards and key not in self._predicted
+        }
         if unknown:
             predicted = self._net.predict(np.stack([space.features(architecture) for architecture in unknown.values()]))
             self._predicted |= zip(unknown, predicted.tolist())
@@ -174,7 +193,10 @@ class AlphaX:
             "fitted": self._fitted,
             "correlation": self._correlation,
             # Predicted again in another batch, they would differ in their last bits.
-            "predicted": {"keys": list(self._predicted), "values": np.array(list(self._predicted.values()), np.float64)},
+            "predicted": {
+                "keys": list(self._predicted),
+                "values": np.array(list(self._predicted.values()), np.float64),
+            },
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

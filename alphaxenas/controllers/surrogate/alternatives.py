@@ -1,7 +1,8 @@
 """Surrogates: what GuidedSearch asks about architectures that nobody paid for yet.
 
-`"gp"` is the Gaussian process (`gaussian_process.py`), the default. `"lstm"` is the network of the main search, `"mlp"` an
-ensemble of small perceptrons, `"none"` predicts from the rewards below a prefix alone, as a tree without a surrogate does.
+`"gp"` is the Gaussian process (`gaussian_process.py`), the default. `"lstm"` is the network of the main search, `"mlp"`
+an ensemble of small perceptrons, `"none"` predicts from the rewards below a prefix alone, as a tree without a surrogate
+does.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class Ensemble:
 
         # The networks end in a sigmoid: values are laid into the middle of (0, 1).
         self._low, self._span = float(values.min()) - 1.0, float(np.ptp(values)) + 2.0
-        self._members = [MetaDNN(LAYERS, 0.01, 32, EPOCHS, derived_seed(self._seed, "guided", member)) for member in range(MEMBERS)]
+        self._members = [
+            MetaDNN(LAYERS, 0.01, 32, EPOCHS, derived_seed(self._seed, "guided", member)) for member in range(MEMBERS)
+        ]
         for member in self._members:
             member.fit(features, (values - self._low) / self._span)
         self._rest = float(np.std(values - self.predict(games, features)[0]))
@@ -95,7 +98,9 @@ class LSTMSurrogate:
         from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
 
         self._size, self._length = len(space.vocabulary), space.max_length
-        self._network = PolicyValueLSTM(self._size, self._length, units=64, seed=derived_seed(seed, "guided", "lstm") % 2**31)
+        self._network = PolicyValueLSTM(
+            self._size, self._length, units=64, seed=derived_seed(seed, "guided", "lstm") % 2**31
+        )
         self._rest = 1.0
 
     def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
@@ -106,10 +111,15 @@ class LSTMSurrogate:
         tokens = np.full((count, self._length), -1, np.int32)
         for row, game in enumerate(games):
             tokens[row, : len(game)] = game
-        self._network.fit(Examples(
-            tokens, np.array([len(game) for game in games], np.int32), self._contexts(count), values.astype(np.float32),
-            np.zeros((count, self._length, self._size), np.float32),
-        ))  # fmt: skip
+        self._network.fit(
+            Examples(
+                tokens,
+                np.array([len(game) for game in games], np.int32),
+                self._contexts(count),
+                values.astype(np.float32),
+                np.zeros((count, self._length, self._size), np.float32),
+            )
+        )
         self._rest = float(np.std(values - self.predict(games, features)[0]))
 
     def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

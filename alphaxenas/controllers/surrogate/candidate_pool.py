@@ -55,7 +55,10 @@ class RememberedGames:
                 if place >= len(self._features):
                     room = np.zeros((max(2 * place, 512), len(features)), np.float32)
                     room[:place] = self._features[:place] if place else 0
-                    self._features, self._values = room, np.concatenate([self._values[:place], np.full(len(room) - place, -np.inf)])
+                    self._features, self._values = (
+                        room,
+                        np.concatenate([self._values[:place], np.full(len(room) - place, -np.inf)]),
+                    )
                 self._features[place] = features
                 self._values[place] = -np.inf
             places.append(place)

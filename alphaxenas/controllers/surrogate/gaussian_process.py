@@ -32,7 +32,8 @@ FLOOR = 1e-4
 
 
 class GaussianProcess:
-    """Mean and deviation of architectures' values, from features (`alphaxenas.controllers.surrogate.alternatives.Surrogate`).
+    """Mean and deviation of architectures' values, from features
+    (`alphaxenas.controllers.surrogate.alternatives.Surrogate`).
 
     Args:
         space: Gives features and, where it has `feature_groups()`, which of them belong together.
@@ -146,7 +147,8 @@ class GaussianProcess:
 def _terms(theta: np.ndarray, distances: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The kernel's terms for squared distances; theta is log amplitude and log length per group, then log noise."""
     return [
-        np.exp(theta[2 * place] - distance * (0.5 * np.exp(-2 * theta[2 * place + 1]))) for place, distance in enumerate(distances)
+        np.exp(theta[2 * place] - distance * (0.5 * np.exp(-2 * theta[2 * place + 1])))
+        for place, distance in enumerate(distances)
     ]
 
 

@@ -1,16 +1,18 @@
 """GuidedSearch: tree search that plans over a surrogate with uncertainty; only what it finds best is evaluated.
 
-Evaluating an architecture is dear, predicting one is nearly free. Before every evaluation a whole tree search is therefore
-played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete game whose value is
+Evaluating an architecture is dear, predicting one is nearly free. Before every evaluation a whole tree search is
+therefore played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete game whose
+value is
 
-    mean + uncertainty * deviation        (upper confidence bound; Srinivas et al. 2010, "GP-UCB", with a constant factor)
+    mean + uncertainty * deviation        (upper confidence bound; Srinivas et al. 2010, "GP-UCB", with a constant
+    factor)
 
 The best new game that the plan met, after climbing from it along single changes, is evaluated; then the surrogate is
 fitted again and the next plan begins. Nothing enumerates the space, whose size does not matter.
 
-- Walks start from what is known: games that earlier plans met are valued anew, the best of them (`ELITE`) give the tree's
-  priors (the share that took each action, half and half with a uniform one) and lead the rollouts, which follow one of
-  them and deviate now and then.
+- Walks start from what is known: games that earlier plans met are valued anew, the best of them (`ELITE`) give the
+  tree's priors (the share that took each action, half and half with a uniform one) and lead the rollouts, which follow
+  one of them and deviate now and then.
 - Rewards are transformed before they are fitted, `-log((best - reward) / spread + 0.6)`: what separates good
   architectures from the best is stretched, what separates bad ones is not worth modelling.
 - Suggestions that are still outstanding count as measured at their predicted mean (Ginsbourger et al. 2010, "kriging
@@ -59,7 +61,8 @@ class GuidedSearch:
     Args:
         space: Any search space.
         seed: The run's seed.
-        surrogate: One of `surrogates.SURROGATES`; `"none"` predicts from the rewards below the longest known prefix alone.
+        surrogate: One of `surrogates.SURROGATES`; `"none"` predicts from the rewards below the longest known prefix
+            alone.
         plan: `"tree"`; `"rollouts"` = the same number of rollouts from the empty prefix, without a tree;
             `"enumerate"` = predict the whole space, for comparison on small spaces.
         prior: `"elite"` or `"uniform"` (flat: tree and rollouts know nothing of earlier plans).
@@ -73,9 +76,18 @@ class GuidedSearch:
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, *, surrogate: str = "gp", plan: str = "tree", prior: str = "elite",
-        uncertainty: float = 2.0, simulations: int = 192, initial: int = 8, exploration: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        space: SearchSpace,
+        seed: int,
+        *,
+        surrogate: str = "gp",
+        plan: str = "tree",
+        prior: str = "elite",
+        uncertainty: float = 2.0,
+        simulations: int = 192,
+        initial: int = 8,
+        exploration: float = 1.0,
+    ) -> None:
         for name, holds, expected, received in (
             ("surrogate", surrogate in SURROGATES, f"one of {', '.join(SURROGATES)}", surrogate),
             ("plan", plan in PLANS, f"one of {', '.join(PLANS)}", plan),
@@ -136,7 +148,9 @@ class GuidedSearch:
             del self._quality[:-WINDOW]
 
     def diagnostics(self) -> dict[str, float]:
-        """Held-out quality over the latest outcomes: rank correlation, and the share within 1.96 deviations (0.95 = calibrated)."""
+        """Held-out quality over the latest outcomes: rank correlation, and the share within 1.96 deviations (0.95 =
+        calibrated).
+        """
         numbers = {"guided/remembered": float(len(self._memory))}
         if len(self._quality) >= 5:
             predicted, rewards, away = zip(*self._quality)
@@ -154,13 +168,15 @@ class GuidedSearch:
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; trees and factorisations follow from it."""
         return {
-            "generator": generator_state(self._rng), "ledger": self._ledger.state(), "surrogate": self._surrogate.state(),
+            "generator": generator_state(self._rng),
+            "ledger": self._ledger.state(),
+            "surrogate": self._surrogate.state(),
             "measured": [[key, list(map(int, tokens))] for key, (tokens, _) in self._measured.items()],
             "memory": self._memory.state(),
             "expected": [[list(map(int, tokens)), *pair] for tokens, pair in self._expected.items()],
             "quality": [list(map(float, row)) for row in self._quality],
             "transform": self._transform.state(),
-        }  # fmt: skip
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
@@ -168,7 +184,9 @@ class GuidedSearch:
         self._ledger.restore(state["ledger"])
         self._surrogate.restore(state["surrogate"])
         self._memory.restore(state["memory"])
-        self._measured = {key: (tuple(tokens), self._memory.features_of(tuple(tokens))) for key, tokens in state["measured"]}
+        self._measured = {
+            key: (tuple(tokens), self._memory.features_of(tuple(tokens))) for key, tokens in state["measured"]
+        }
         self._expected = {tuple(tokens): (mean, deviation) for tokens, mean, deviation in state["expected"]}
         self._quality = [list(row) for row in state["quality"]]
         self._transform = _Transform.restored(state["transform"])
@@ -258,7 +276,9 @@ class GuidedSearch:
     def _rollout(self, tokens: Tokens) -> Tokens:
         """A complete game from a prefix, along one of the elite with deviations."""
         rng, legal_actions = self._rng, self._space.legal_actions
-        leader: Tokens = self._elite[int(len(self._elite) * rng.random() ** 2)] if self._prior == "elite" and self._elite else ()
+        leader: Tokens = (
+            self._elite[int(len(self._elite) * rng.random() ** 2)] if self._prior == "elite" and self._elite else ()
+        )
         while actions := legal_actions(tokens):
             place = len(tokens)
             if place < len(leader) and leader[place] in actions and rng.random() >= DEVIATION:

@@ -1,9 +1,10 @@
 """The meta-DNN of AlphaX: a multilayer perceptron that predicts rewards from a search space's feature vectors.
 
-Hidden layers with ReLU, a sigmoid at the end, mean squared error, Adam, warm-started at every fit. In plain NumPy: at these
-sizes that is as fast as TensorFlow on two cores, and a tabular search needs not load it.
+Hidden layers with ReLU, a sigmoid at the end, mean squared error, Adam, warm-started at every fit. In plain NumPy: at
+these sizes that is as fast as TensorFlow on two cores, and a tabular search needs not load it.
 
-Source: Wang et al. 2020 (AlphaX), section "Meta-DNN", and its code (512-2048-2048-512, Adam 2e-4, batch 128, 20 epochs).
+Source: Wang et al. 2020 (AlphaX), section "Meta-DNN", and its code (512-2048-2048-512, Adam 2e-4, batch 128, 20
+epochs).
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class MetaDNN:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
         if not layers or not learning_rate > 0:
             name, value = ("layers", layers) if not layers else ("learning_rate", learning_rate)
-            raise ValueError(f"Invalid value for `{name}`. Expected {'one or more numbers' if not layers else 'a number > 0'}. Received: {value!r}")
+            raise ValueError(
+                f"Invalid value for `{name}`. Expected {'one or more numbers' if not layers else 'a number > 0'}. Received: {value!r}"
+            )
         self._layers, self._rate, self._batch, self._epochs = tuple(layers), learning_rate, batch_size, epochs
         self._rng = stream(seed, "meta_dnn")
         self._arrays: list[np.ndarray] = []
@@ -65,14 +68,19 @@ class MetaDNN:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Rewards `[n]` of features `[n, d]`; only after a fit."""
-        return self._forward((np.asarray(features, np.float32) - self._shift) * self._scale)[-1][:, 0].astype(np.float64)
+        return self._forward((np.asarray(features, np.float32) - self._shift) * self._scale)[-1][:, 0].astype(
+            np.float64
+        )
 
     def _begin(self, inputs: int) -> None:
         """Glorot-uniform weights and zero biases, as in Keras."""
         sizes = (inputs, *self._layers, 1)
         for before, after in zip(sizes[:-1], sizes[1:]):
             bound = np.sqrt(6 / (before + after))
-            self._arrays += [self._rng.uniform(-bound, bound, (before, after)).astype(np.float32), np.zeros(after, np.float32)]
+            self._arrays += [
+                self._rng.uniform(-bound, bound, (before, after)).astype(np.float32),
+                np.zeros(after, np.float32),
+            ]
         self._moments = [np.zeros_like(array) for array in self._arrays for _ in range(2)]
 
     def _forward(self, inputs: np.ndarray) -> list[np.ndarray]:

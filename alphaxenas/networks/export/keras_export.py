@@ -1,7 +1,7 @@
 """A trained child as a plain Keras model: one `.keras` file that needs nothing of this project.
 
-The network is walked a third time, over Keras layers instead of tensors. The model takes pixels as stored (0..255, NHWC)
-and gives class probabilities; normalisation is inside. It computes in float32 whatever the training used.
+The network is walked a third time, over Keras layers instead of tensors. The model takes pixels as stored (0..255,
+NHWC) and gives class probabilities; normalisation is inside. It computes in float32 whatever the training used.
 """
 
 from __future__ import annotations
@@ -38,15 +38,28 @@ class KerasLayers:
         return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
 
     def conv(
-        self, x: keras.KerasTensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
+        self,
+        x: keras.KerasTensor,
+        name: str,
+        filters: int,
+        size: Size,
+        stride: int = 1,
+        bias: bool = False,
+        xavier: bool = False,
     ) -> keras.KerasTensor:
         window, strides = (_along(x, length) for length in (size, stride))
-        layer = keras.layers.Conv2D(filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv"))
+        layer = keras.layers.Conv2D(
+            filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv")
+        )
         return self._with_arrays(layer, x, [f"{name}/kernel", *[f"{name}/bias"] * bias])
 
-    def depthwise(self, x: keras.KerasTensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> keras.KerasTensor:
+    def depthwise(
+        self, x: keras.KerasTensor, name: str, size: int, stride: int = 1, dilation: int = 1
+    ) -> keras.KerasTensor:
         side = (size - 1) * dilation + 1
-        layer = keras.layers.DepthwiseConv2D(side, stride, padding="same", use_bias=False, name=self._name(name, "depthwise"))
+        layer = keras.layers.DepthwiseConv2D(
+            side, stride, padding="same", use_bias=False, name=self._name(name, "depthwise")
+        )
         self._dilations[f"{name}/depthwise"] = dilation
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
 
@@ -189,7 +202,9 @@ def test_accuracy(model: keras.Model, data: ImageData) -> float:
     """
     expected, received = (data.image_shape, data.num_classes), (tuple(model.input_shape[1:]), model.output_shape[-1])
     if expected != received:
-        raise ValueError(f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. Received: {received}")
+        raise ValueError(
+            f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. Received: {received}"
+        )
     images, labels = data.test.images, data.test.labels
     hits = [
         model.predict_on_batch(images[start : start + PREDICTION_BATCH].astype(np.float32)).argmax(1)
@@ -214,7 +229,9 @@ def evaluate_stored_model(path: str | Path, data: ImageData) -> float:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"Invalid value for `evaluate_model`. Expected the path of a .keras file. Received: {path}, which does not exist")
+        raise ValueError(
+            f"Invalid value for `evaluate_model`. Expected the path of a .keras file. Received: {path}, which does not exist"
+        )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError) as error:

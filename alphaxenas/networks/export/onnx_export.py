@@ -1,8 +1,8 @@
 """A stored Keras model as an ONNX file, written layer by layer with the `onnx` package alone.
 
-Converters of whole TensorFlow graphs lag behind TensorFlow's and NumPy's releases; the networks of this project consist of a dozen
-kinds of layers, which are quickly written. As the Keras model, the file takes pixels `[B, h, w, c]` in 0..255 and gives
-probabilities; inside, channels come first, as ONNX has it.
+Converters of whole TensorFlow graphs lag behind TensorFlow's and NumPy's releases; the networks of this project consist
+of a dozen kinds of layers, which are quickly written. As the Keras model, the file takes pixels `[B, h, w, c]` in
+0..255 and gives probabilities; inside, channels come first, as ONNX has it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ OPSET, IR_VERSION = 17, 8
 def require_onnx() -> None:
     """Raises ValueError where the package `onnx` is missing, before anything is trained for it."""
     if importlib.util.find_spec("onnx") is None:
-        raise ValueError("Invalid value for `export_formats`. Expected the package onnx to be installed for 'onnx': pip install onnx. Received: no such package")
+        raise ValueError(
+            "Invalid value for `export_formats`. Expected the package onnx to be installed for 'onnx': pip install onnx. Received: no such package"
+        )
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -64,7 +66,9 @@ class _Graph:
         output = layer(inputs)
         write = getattr(self, f"_{type(layer).__name__.lower()}", None)
         if write is None:
-            raise ValueError(f"Cannot export to ONNX: the layer `{layer.name}` is a {type(layer).__name__}, which no network of this project has.")
+            raise ValueError(
+                f"Cannot export to ONNX: the layer `{layer.name}` is a {type(layer).__name__}, which no network of this project has."
+            )
         self._names[id(output)] = write(layer, [self._names[id(part)] for part in parts], parts[0].shape)
         # A tensor that is collected would leave its id to another.
         self._kept.append(output)
@@ -75,10 +79,14 @@ class _Graph:
         from onnx import TensorProto, helper
 
         shapes = (("pixels", ["batch", *model.input_shape[1:]]), ("probabilities", ["batch", model.output_shape[-1]]))
-        pixels, probabilities = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes)
+        pixels, probabilities = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes
+        )
         self._nodes.append(helper.make_node("Identity", [self._names[id(self._kept[-1])]], ["probabilities"]))
         graph = helper.make_graph(self._nodes, "alphaxenas", [pixels], [probabilities], self._constants)
-        return helper.make_model(graph, producer_name="alphaxenas", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        return helper.make_model(
+            graph, producer_name="alphaxenas", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
 
     def _node(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
         from onnx import helper
@@ -89,7 +97,11 @@ class _Graph:
     def _constant(self, name: str, values: Any) -> str:
         from onnx import numpy_helper
 
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32 if np.asarray(values).dtype.kind == "f" else np.int64), name))
+        self._constants.append(
+            numpy_helper.from_array(
+                np.ascontiguousarray(values, np.float32 if np.asarray(values).dtype.kind == "f" else np.int64), name
+            )
+        )
         return name
 
     def _normalization(self, layer: Any, inputs: list[str], shape: Any) -> str:
@@ -105,14 +117,20 @@ class _Graph:
 
     def _convolution(self, layer: Any, inputs: list[str], shape: Any, kernel: np.ndarray, group: int) -> str:
         constant = self._constant(f"{layer.name}/kernel", kernel)
-        return self._node("Conv", [*inputs, constant], layer.name, **_window(shape, layer.kernel_size, layer.strides), group=group)
+        return self._node(
+            "Conv", [*inputs, constant], layer.name, **_window(shape, layer.kernel_size, layer.strides), group=group
+        )
 
     def _batchnormalization(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        constants = [self._constant(f"{layer.name}/{number}", values) for number, values in enumerate(layer.get_weights())]
+        constants = [
+            self._constant(f"{layer.name}/{number}", values) for number, values in enumerate(layer.get_weights())
+        ]
         return self._node("BatchNormalization", [*inputs, *constants], layer.name, epsilon=layer.epsilon)
 
     def _dense(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        constants = [self._constant(f"{layer.name}/{number}", values) for number, values in enumerate(layer.get_weights())]
+        constants = [
+            self._constant(f"{layer.name}/{number}", values) for number, values in enumerate(layer.get_weights())
+        ]
         logits = self._node("Gemm", [*inputs, *constants], f"{layer.name}/logits")
         return self._node("Softmax", [logits], layer.name, axis=1)
 
@@ -130,27 +148,46 @@ class _Graph:
         return self._node("MaxPool", inputs, layer.name, **_window(shape, layer.pool_size, layer.strides))
 
     def _averagepooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        return self._node("AveragePool", inputs, layer.name, **_window(shape, layer.pool_size, layer.strides), count_include_pad=0)
+        return self._node(
+            "AveragePool", inputs, layer.name, **_window(shape, layer.pool_size, layer.strides), count_include_pad=0
+        )
 
     def _globalaveragepooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         return self._node("Flatten", [self._node("GlobalAveragePool", inputs, f"{layer.name}/mean")], layer.name)
 
     def _rescaling(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        scaled = self._node("Mul", [*inputs, self._constant(f"{layer.name}/scale", np.float32(layer.scale))], f"{layer.name}/scaled")
+        scaled = self._node(
+            "Mul", [*inputs, self._constant(f"{layer.name}/scale", np.float32(layer.scale))], f"{layer.name}/scaled"
+        )
         return self._node("Add", [scaled, self._constant(f"{layer.name}/offset", np.float32(layer.offset))], layer.name)
 
     def _zeropadding2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         (top, bottom), (left, right) = layer.padding
-        return self._node("Pad", [*inputs, self._constant(f"{layer.name}/pads", [0, 0, top, left, 0, 0, bottom, right])], layer.name)
+        return self._node(
+            "Pad", [*inputs, self._constant(f"{layer.name}/pads", [0, 0, top, left, 0, 0, bottom, right])], layer.name
+        )
 
     def _cropping2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         (top, bottom), (left, right) = layer.cropping
         ends = {"starts": [top, left], "ends": [shape[1] - bottom, shape[2] - right], "axes": [2, 3]}
-        return self._node("Slice", [*inputs, *(self._constant(f"{layer.name}/{name}", values) for name, values in ends.items())], layer.name)
+        return self._node(
+            "Slice",
+            [*inputs, *(self._constant(f"{layer.name}/{name}", values) for name, values in ends.items())],
+            layer.name,
+        )
 
 
 def _window(shape: Any, size: tuple[int, int], strides: tuple[int, int]) -> dict[str, list[int]]:
-    """Attributes of a convolution or pooling padded as TensorFlow's `"SAME"`: what is missing, the odd pixel at the end."""
-    missing = [max((math.ceil(side / stride) - 1) * stride + width - side, 0) for side, width, stride in zip(shape[1:3], size, strides)]
+    """Attributes of a convolution or pooling padded as TensorFlow's `"SAME"`: what is missing, the odd pixel at the
+    end.
+    """
+    missing = [
+        max((math.ceil(side / stride) - 1) * stride + width - side, 0)
+        for side, width, stride in zip(shape[1:3], size, strides)
+    ]
     begins = [pixels // 2 for pixels in missing]
-    return {"kernel_shape": list(size), "strides": list(strides), "pads": [*begins, *(total - begin for total, begin in zip(missing, begins))]}
+    return {
+        "kernel_shape": list(size),
+        "strides": list(strides),
+        "pads": [*begins, *(total - begin for total, begin in zip(missing, begins))],
+    }

@@ -49,12 +49,18 @@ def fit(
     while len(history) < epochs and not _out_of_patience(history, patience):
         epoch = len(history)
         result = child.train_epoch(
-            training.epoch(seed, epoch, fraction, drawn_by), training.steps(fraction),
-            epoch / epochs, (epoch + 1) / epochs, derived_seed(seed, "drop", *drawn_by, epoch),
+            training.epoch(seed, epoch, fraction, drawn_by),
+            training.steps(fraction),
+            epoch / epochs,
+            (epoch + 1) / epochs,
+            derived_seed(seed, "drop", *drawn_by, epoch),
         )
         record = {
-            "epoch": epoch + 1, "loss": result.loss, "train_accuracy": result.accuracy,
-            "images": result.images, "learning_rate": result.learning_rate,
+            "epoch": epoch + 1,
+            "loss": result.loss,
+            "train_accuracy": result.accuracy,
+            "images": result.images,
+            "learning_rate": result.learning_rate,
         }
         if epoch + 1 == epochs or (validate_every and (epoch + 1) % validate_every == 0):
             record["validation_accuracy"] = child.accuracy(validation.in_order())

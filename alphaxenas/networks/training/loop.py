@@ -86,7 +86,9 @@ class CompiledChild:
         self._adam = recipe.optimizer == "adam"
         with self._replicas.scope() if self._replicas else nullcontext():
             self._values = vector(bank.take("weights", self.weights))
-            self._slots = vector(np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights))
+            self._slots = vector(
+                np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights)
+            )
             self._squares = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
             self._moving = vector(bank.take("statistics", self.statistics))
             # What predictions are made with: the moving averages, or the weights and statistics themselves.
@@ -133,7 +135,9 @@ class CompiledChild:
         return {**scratch["weights"], **scratch["statistics"]}
 
     def store(self, bank: WeightBank | None = None) -> None:
-        """Puts weights (averaged, if the recipe averages), slots and statistics of the path back into its bank, or into another one."""
+        """Puts weights (averaged, if the recipe averages), slots and statistics of the path back into its bank, or into
+        another one.
+        """
         bank = bank or self._bank
         bank.put("weights", self.weights, self._shown_values.numpy())
         if not self._adam:
@@ -163,12 +167,16 @@ class CompiledChild:
             loss, hits = self.train_step(x, y, rate, progress, tensor_seed(seed, step))
             losses.append(loss)
             if not np.isfinite(losses[-1]):
-                raise DivergedError(f"The loss became {losses[-1]} at step {step + 1} of {steps}, learning rate {rate:.4g}.")
+                raise DivergedError(
+                    f"The loss became {losses[-1]} at step {step + 1} of {steps}, learning rate {rate:.4g}."
+                )
             correct += hits
             images += len(y)
         # Rectifiers turn "not a number" into 0 and normalisation an overflow: the loss alone does not show everything.
         if not all(np.isfinite(array).all() for array in self.state().values()):
-            raise DivergedError(f"A weight or statistic is not finite after step {steps} of {steps}, learning rate {rate:.4g}.")
+            raise DivergedError(
+                f"A weight or statistic is not finite after step {steps} of {steps}, learning rate {rate:.4g}."
+            )
         return EpochResult(float(np.mean(losses)), correct / images, images, rate)
 
     def train_step(
@@ -236,7 +244,8 @@ class CompiledChild:
         return self._traced(self._calibration, tf.TensorSpec([], tf.float32))
 
     def _traced(self, function: Callable, *further: tf.TensorSpec) -> Callable:
-        # The concrete function is called, not the `tf.function`, which would warn of retracing: here that is the design.
+        # The concrete function is called, not the `tf.function`, which would warn of retracing: here that is the
+        # design.
         signature = [tf.TensorSpec([None, *self._image_shape], tf.float32), *further]
         return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
 
@@ -264,24 +273,40 @@ class CompiledChild:
             gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
         if self._adam:
             tf.raw_ops.ResourceApplyAdam(
-                var=self._values.handle, m=self._slots.handle, v=self._squares.handle, beta1_power=0.0, beta2_power=0.0, lr=rate,
-                beta1=FIRST_DECAY, beta2=SECOND_DECAY, epsilon=ADAM_EPSILON, grad=gradient,
+                var=self._values.handle,
+                m=self._slots.handle,
+                v=self._squares.handle,
+                beta1_power=0.0,
+                beta2_power=0.0,
+                lr=rate,
+                beta1=FIRST_DECAY,
+                beta2=SECOND_DECAY,
+                epsilon=ADAM_EPSILON,
+                grad=gradient,
             )
         else:
             tf.raw_ops.ResourceApplyMomentum(
-                var=self._values.handle, accum=self._slots.handle, lr=rate, grad=gradient, momentum=recipe.momentum, use_nesterov=True
+                var=self._values.handle,
+                accum=self._slots.handle,
+                lr=rate,
+                grad=gradient,
+                momentum=recipe.momentum,
+                use_nesterov=True,
             )
         if self.statistics:
             _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._measured(layers)))
         if recipe.average:
             for shown, present, specs in (
-                (self._shown_values, self._values, self.weights), (self._shown_moving, self._moving, self.statistics)
+                (self._shown_values, self._values, self.weights),
+                (self._shown_moving, self._moving, self.statistics),
             ):
                 _subtract(shown, (1.0 - decay) * (read(shown, specs) - read(present, specs)))
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 
     def _prediction(self, images):
-        return self._network(self._layers(read(self._shown_values, self.weights), read(self._shown_moving, self.statistics)), images)[0]
+        return self._network(
+            self._layers(read(self._shown_values, self.weights), read(self._shown_moving, self.statistics)), images
+        )[0]
 
     def _calibration(self, images, share):
         layers = self._layers(read(self._shown_values, self.weights), None, tf.zeros([2], tf.int32))
@@ -291,7 +316,11 @@ class CompiledChild:
             self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._measured(layers)))
 
     def _layers(
-        self, values: tf.Tensor, moving: tf.Tensor | None, seed: tf.Tensor | None = None, progress: tf.Tensor | float = 0.0,
+        self,
+        values: tf.Tensor,
+        moving: tf.Tensor | None,
+        seed: tf.Tensor | None = None,
+        progress: tf.Tensor | float = 0.0,
         share: Share | None = None,
     ) -> Layers:
         """Layers over flat weights and moving statistics; without the latter, for training."""

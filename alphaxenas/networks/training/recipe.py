@@ -29,8 +29,8 @@ class Recipe:
         warmup: Share of the steps, in [0, 1], in which the learning rate rises from 0; with 1 it only rises.
         final_learning_rate: Share of `learning_rate` that every cosine ends at; with 1 the rate is constant.
         precision: `"float32"` or `"bfloat16"`.
-        optimizer: `"momentum"`, or `"adam"` (Kingma & Ba 2015, with its standard constants; `momentum` is then unused). Adam's
-            moments start at 0 in every child: shared weights do not carry them from one child to the next.
+        optimizer: `"momentum"`, or `"adam"` (Kingma & Ba 2015, with its standard constants; `momentum` is then unused).
+            Adam's moments start at 0 in every child: shared weights do not carry them from one child to the next.
         restart: Length of the first cosine as a share of the whole training, in [0, 1]; 0 for one cosine.
         restart_growth: How much longer each cosine is than the one before it, >= 1.
         average: Largest decay, in [0, 1), of the moving average of all weights and statistics that predictions are then
@@ -53,7 +53,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"Invalid value for `optimizer`. Expected one of {', '.join(OPTIMIZERS)}. Received: {self.optimizer!r}")
+            raise ValueError(
+                f"Invalid value for `optimizer`. Expected one of {', '.join(OPTIMIZERS)}. Received: {self.optimizer!r}"
+            )
 
     def rate_at(self, progress: float) -> float:
         """The learning rate when a share `progress` in [0, 1] of the training is over."""

@@ -1,12 +1,12 @@
 """One training step on several devices at once (`tf.distribute.MirroredStrategy`).
 
 Every device holds all weights and computes its share of the batch. What is normally computed over the whole batch still
-is: gradients are summed over the devices, batch normalisation uses the mean and variance of all images (one exchange per
-normalisation), and dropout draws for the whole batch and keeps the device's part. So the loss curve is that of
-one device, up to the order of additions.
+is: gradients are summed over the devices, batch normalisation uses the mean and variance of all images (one exchange
+per normalisation), and dropout draws for the whole batch and keeps the device's part. So the loss curve is that of one
+device, up to the order of additions.
 
-Departure: MirroredStrategy alone would normalise each share with its own statistics, which is another function and, with few
-images a device, a worse one.
+Departure: MirroredStrategy alone would normalise each share with its own statistics, which is another function and,
+with few images a device, a worse one.
 """
 
 from __future__ import annotations

@@ -23,7 +23,9 @@ Snapshot = tuple[int, Mapping[str, np.ndarray]]
 
 
 def query_dots(study: Study) -> Figure:
-    """Queries of every search as dots, with mean and 95 % interval; triangles, and `≥`, tell of searches without success, at their cap."""
+    """Queries of every search as dots, with mean and 95 % interval; triangles, and `≥`, tell of searches without
+    success, at their cap.
+    """
     tables, controllers = study.tables, study.controllers
     columns = min(2, max(1, len(tables)))
     rows = max(1, -(-len(tables) // columns))
@@ -39,13 +41,29 @@ def query_dots(study: Study) -> Figure:
             # Below the line, spread evenly in the order of the seeds: the same every time, and nothing hides a dot.
             heights = place + 0.1 + 0.3 * (np.arange(len(queries)) * 0.618 % 1)
             for shown, marker in ((succeeded, "o"), (~succeeded, ">")):
-                panel.scatter(queries[shown], heights[shown], s=20 if marker == "o" else 28, c=colour, alpha=0.75, linewidths=0, marker=marker)
+                panel.scatter(
+                    queries[shown],
+                    heights[shown],
+                    s=20 if marker == "o" else 28,
+                    c=colour,
+                    alpha=0.75,
+                    linewidths=0,
+                    marker=marker,
+                )
             spread = found[table, controller].queries
             if spread.low is not None:
                 panel.plot([spread.low, spread.high], [place, place], color=INK, linewidth=2.2, solid_capstyle="butt")
             panel.plot(spread.mean, place, marker="|", color=INK, markersize=13, markeredgewidth=2.2)
             flag = "≥ " if found[table, controller].found < 1 else ""
-            panel.annotate(f"{flag}{spread.mean:,.0f}", (spread.mean, place), xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8, color=INK)
+            panel.annotate(
+                f"{flag}{spread.mean:,.0f}",
+                (spread.mean, place),
+                xytext=(0, 9),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+                color=INK,
+            )
         panel.set_xscale("log")
         _plain_numbers(panel)
         panel.set_title(table)
@@ -53,7 +71,7 @@ def query_dots(study: Study) -> Figure:
         panel.set_ylim(len(controllers) - 0.45, -0.6)
         panel.set_yticks(range(len(controllers)), [name_of(controller) for controller in controllers])
         panel.grid(axis="y", visible=False)
-    _hide(axes[len(tables):])
+    _hide(axes[len(tables) :])
     return figure
 
 
@@ -81,10 +99,22 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
             # A regret of 0 has no place on a logarithmic axis: the curve ends where every search has arrived.
             positive = np.where(mean > 0, mean, np.nan)
             alone = own[controller].marker if np.isfinite(positive).sum() == 1 else None
-            panel.plot(course.grid, positive, color=colour, linestyle=dashes, linewidth=1.9, marker=alone, label=name_of(controller))
+            panel.plot(
+                course.grid,
+                positive,
+                color=colour,
+                linestyle=dashes,
+                linewidth=1.9,
+                marker=alone,
+                label=name_of(controller),
+            )
             if controller in course.low:
-                low, high = (np.where(mean > 0, bound, np.nan) for bound in (course.low[controller], course.high[controller]))
-                panel.fill_between(course.grid, np.maximum(low, 0.02 * mean), high, color=colour, alpha=0.11, linewidth=0)
+                low, high = (
+                    np.where(mean > 0, bound, np.nan) for bound in (course.low[controller], course.high[controller])
+                )
+                panel.fill_between(
+                    course.grid, np.maximum(low, 0.02 * mean), high, color=colour, alpha=0.11, linewidth=0
+                )
         panel.set_xscale("log")
         panel.set_yscale("log")
         _plain_numbers(panel)
@@ -93,16 +123,21 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
             panel.set_ylim(bottom=0.4 * min(smallest))
         panel.set_xlabel(cost)
         panel.set_ylabel(measure)
-    _hide(axes[len(shown):])
+    _hide(axes[len(shown) :])
     _one_legend(figure, axes)
     return figure
 
 
 def critical_differences(ranking: Ranking | None) -> Figure:
-    """Mean ranks on a line; a bar joins controllers whose ranks differ by less than the critical difference (Demšar 2006, figure 1)."""
+    """Mean ranks on a line; a bar joins controllers whose ranks differ by less than the critical difference (Demšar
+    2006, figure 1).
+    """
     if ranking is None:
         figure, (panel,) = new_figure(height=1.0)
-        say(panel, "Ranks need two controllers that have searched the same tables with the same seeds, at least two of them.")
+        say(
+            panel,
+            "Ranks need two controllers that have searched the same tables with the same seeds, at least two of them.",
+        )
         return figure
     order = sorted(ranking.ranks, key=ranking.ranks.get)
     values, count = [ranking.ranks[each] for each in order], len(order)
@@ -121,13 +156,35 @@ def critical_differences(ranking: Ranking | None) -> Figure:
         end = 1 - 0.06 * count if left else count + 0.06 * count
         panel.plot([value, value, end], [0, height, height], color=own[controller].colour, linewidth=1.4)
         text = f"{name_of(controller)}  {value:.2f}" if left else f"{value:.2f}  {name_of(controller)}"
-        panel.text(end + (-0.01 if left else 0.01) * count, height, text, ha="right" if left else "left", va="center", fontsize=9, color=INK)
+        panel.text(
+            end + (-0.01 if left else 0.01) * count,
+            height,
+            text,
+            ha="right" if left else "left",
+            va="center",
+            fontsize=9,
+            color=INK,
+        )
     for number, (first, last) in enumerate(cliques):
-        panel.plot([values[first] - 0.03, values[last] + 0.03], [-0.28 * (number + 1)] * 2, color=INK, linewidth=4, solid_capstyle="round", alpha=0.8)
+        panel.plot(
+            [values[first] - 0.03, values[last] + 0.03],
+            [-0.28 * (number + 1)] * 2,
+            color=INK,
+            linewidth=4,
+            solid_capstyle="round",
+            alpha=0.8,
+        )
     start = 1 + max(0.0, (count - 1 - ranking.critical) / 2)
     panel.plot([start, start + ranking.critical], [1.25, 1.25], color=GREY, linewidth=2.5, marker="|", markersize=8)
-    panel.text(start + ranking.critical / 2, 1.4, f"critical difference {ranking.critical:.2f}  ({ranking.blocks} tables × seeds)", ha="center", va="bottom",
-               fontsize=9, color=INK)
+    panel.text(
+        start + ranking.critical / 2,
+        1.4,
+        f"critical difference {ranking.critical:.2f}  ({ranking.blocks} tables × seeds)",
+        ha="center",
+        va="bottom",
+        fontsize=9,
+        color=INK,
+    )
     panel.set_xlim(1 - 0.55 * count, count + 0.55 * count)
     panel.set_ylim(-depth - 0.62 * (half - 1) - 0.4, 2.2)
     panel.set_axis_off()
@@ -135,7 +192,8 @@ def critical_differences(ranking: Ranking | None) -> Figure:
 
 
 def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below") -> Figure:
-    """A search tree at several moments: the root in the middle, every node coloured by its mean value, larger with more visits.
+    """A search tree at several moments: the root in the middle, every node coloured by its mean value, larger with more
+    visits.
 
     A prefix keeps its place from picture to picture.
 
@@ -151,7 +209,15 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
 
     trees = [_prefixes(tree) for _, tree in snapshots]
     places = _radial(trees[-1])
-    means = [np.divide(tree["total"], tree["visits"], out=np.full(len(tree["visits"]), np.nan), where=np.asarray(tree["visits"]) > 0) for _, tree in snapshots]
+    means = [
+        np.divide(
+            tree["total"],
+            tree["visits"],
+            out=np.full(len(tree["visits"]), np.nan),
+            where=np.asarray(tree["visits"]) > 0,
+        )
+        for _, tree in snapshots
+    ]
     known = np.concatenate([each[np.isfinite(each)] for each in means])
     low, high = np.quantile(known, (0.1, 1.0)) if len(known) else (0.0, 1.0)
     columns = min(3, len(snapshots))
@@ -165,13 +231,23 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
         panel.add_collection(LineCollection(lines, colors="#c9cdd3", linewidths=0.5, zorder=1))
         sizes = 5 + 110 * np.sqrt(np.asarray(tree["visits"]) / max(1.0, most))
         order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
-        dots = panel.scatter(*points[order].T, s=sizes[order], c=mean[order], cmap="viridis", vmin=low, vmax=high, linewidths=0.25, edgecolors=INK, zorder=2)
+        dots = panel.scatter(
+            *points[order].T,
+            s=sizes[order],
+            c=mean[order],
+            cmap="viridis",
+            vmin=low,
+            vmax=high,
+            linewidths=0.25,
+            edgecolors=INK,
+            zorder=2,
+        )
         panel.set_title(f"{queries:,} queries, {len(prefixes):,} nodes")
         panel.set_aspect("equal")
         panel.set_xlim(-reach, reach)
         panel.set_ylim(-reach, reach)
         panel.set_axis_off()
-    _hide(axes[len(snapshots):])
+    _hide(axes[len(snapshots) :])
     figure.colorbar(dots, ax=list(axes), label=value, shrink=0.75, pad=0.01, extend="min")
     return figure
 
@@ -197,8 +273,16 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float
                 quarters = np.array([np.quantile(points[after], (0.25, 0.75)) for after in at])
                 parts = [name_of(controller)] if len(study.controllers) > 1 or len(tables) == 1 else []
                 name = ", ".join([*parts, *([table] if len(tables) > 1 else [])])
-                panel.plot(at, [np.mean(points[after]) for after in at], color=own[controller].colour, linestyle=DASHES[number % len(DASHES)],
-                           marker=_MARKERS[number % len(_MARKERS)], markersize=3.5, linewidth=1.5, label=name)
+                panel.plot(
+                    at,
+                    [np.mean(points[after]) for after in at],
+                    color=own[controller].colour,
+                    linestyle=DASHES[number % len(DASHES)],
+                    marker=_MARKERS[number % len(_MARKERS)],
+                    markersize=3.5,
+                    linewidth=1.5,
+                    label=name,
+                )
                 panel.fill_between(at, *quarters.T, color=own[controller].colour, alpha=0.12, linewidth=0)
         panel.set_title(title)
         panel.set_xlabel("queries")
@@ -211,7 +295,9 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float
 
 
 def _by_queries(searches: Any, tag: str) -> dict[int, list[float]]:
-    """Values of a tag by queries so far, where at least half of the searches have one: later means would be of the slow ones."""
+    """Values of a tag by queries so far, where at least half of the searches have one: later means would be of the slow
+    ones.
+    """
     points: dict[int, list[float]] = {}
     searches = list(searches)
     for search in searches:
@@ -266,7 +352,9 @@ def _radial(prefixes: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[
 
 
 def _plain_numbers(panel: Axes) -> None:
-    """Numbers in full on a logarithmic axis: 1, 2 and 5 of every power of ten while there are few powers, else the powers alone."""
+    """Numbers in full on a logarithmic axis: 1, 2 and 5 of every power of ten while there are few powers, else the
+    powers alone.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = panel.get_xlim()

@@ -1,4 +1,6 @@
-"""The journals of a study (`alphaxenas.tabular.study` writes them), loaded for reading: parameters and end at once, queries when asked for."""
+"""The journals of a study (`alphaxenas.tabular.study` writes them), loaded for reading: parameters and end at once,
+queries when asked for.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ class Study:
 
     def of(self, table: str, controller: str) -> dict[int, Search]:
         """Seed to search."""
-        return {seed: search for (where, who, seed), search in self.searches.items() if (where, who) == (table, controller)}
+        return {
+            seed: search for (where, who, seed), search in self.searches.items() if (where, who) == (table, controller)
+        }
 
     @property
     def tables(self) -> list[str]:
@@ -120,8 +124,12 @@ def name_of(controller: str) -> str:
     return NAMES.get(name, name) + (f", {settings.replace(',', ', ')}" if colon else "")
 
 
-def load_study(folder: Path | str, controllers: Sequence[str] | None = None, seeds: Sequence[int] | None = None,
-               tables: Sequence[str] | None = None) -> Study:
+def load_study(
+    folder: Path | str,
+    controllers: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    tables: Sequence[str] | None = None,
+) -> Study:
     """The stored searches of a study.
 
     Args:
@@ -134,7 +142,9 @@ def load_study(folder: Path | str, controllers: Sequence[str] | None = None, see
         StorageError: A journal is damaged.
     """
     searches, failed = {}, []
-    for path in sorted(Path(folder, "journals").glob("*/*/seed*.jsonl"), key=lambda path: (path.parts[-3:-1], int(path.stem[4:]))):
+    for path in sorted(
+        Path(folder, "journals").glob("*/*/seed*.jsonl"), key=lambda path: (path.parts[-3:-1], int(path.stem[4:]))
+    ):
         search = Search(*first_and_last(path), path)
         place = (search.table, search.controller, search.seed)
         if any(wanted is not None and part not in wanted for wanted, part in zip((tables, controllers, seeds), place)):

@@ -1,15 +1,18 @@
-"""How many queries a search needs, from the journals of a study alone (`alphaxenas.report.sample_efficiency.journals` reads them).
+"""How many queries a search needs, from the journals of a study alone (`alphaxenas.report.sample_efficiency.journals`
+reads them).
 
-A query is one architecture, counted once. A search that ends without success, at its cap or because its space is exhausted,
-counts as its cap: means are then lower bounds, and the share found says so. Searches of equal seed on one table are paired.
+A query is one architecture, counted once. A search that ends without success, at its cap or because its space is
+exhausted, counts as its cap: means are then lower bounds, and the share found says so. Searches of equal seed on one
+table are paired.
 
-Intervals: percentile bootstrap over seeds, as in `alphaxenas.report.statistics`. Tests between two controllers: Wilcoxon's
-signed ranks, with Holm's correction over all pairs and tables. Over all controllers: Friedman's test and Nemenyi's critical
-difference of mean ranks, blocks being tables and seeds; blocks of one table share the table, so this speaks of new seeds, not
-of new tables.
+Intervals: percentile bootstrap over seeds, as in `alphaxenas.report.statistics`. Tests between two controllers:
+Wilcoxon's signed ranks, with Holm's correction over all pairs and tables. Over all controllers: Friedman's test and
+Nemenyi's critical difference of mean ranks, blocks being tables and seeds; blocks of one table share the table, so this
+speaks of new seeds, not of new tables.
 
 Sources: Holm 1979, "A simple sequentially rejective multiple test procedure"; Demšar 2006, "Statistical comparisons of
-classifiers over multiple data sets", section 3.2; Lindauer & Hutter 2020, "Best practices for scientific research on NAS".
+classifiers over multiple data sets", section 3.2; Lindauer & Hutter 2020, "Best practices for scientific research on
+NAS".
 """
 
 from __future__ import annotations
@@ -118,10 +121,19 @@ def efficiencies(study: Study) -> list[Efficiency]:
         if not searches:
             continue
         queries = [search.queries for search in searches]
-        found.append(Efficiency(
-            table, controller, interval(queries), float(np.median(queries)), float(np.mean([search.found for search in searches])),
-            sum(failure[:2] == (table, controller) for failure in study.failed), float(np.mean([search.ended["missing"] for search in searches])),
-            sum(search.ended["cpu_seconds"] for search in searches), searches[0].header["cap"]))
+        found.append(
+            Efficiency(
+                table,
+                controller,
+                interval(queries),
+                float(np.median(queries)),
+                float(np.mean([search.found for search in searches])),
+                sum(failure[:2] == (table, controller) for failure in study.failed),
+                float(np.mean([search.ended["missing"] for search in searches])),
+                sum(search.ended["cpu_seconds"] for search in searches),
+                searches[0].header["cap"],
+            )
+        )
     return found
 
 
@@ -145,7 +157,9 @@ def contrasts(study: Study, against: str | None = None) -> list[Contrast]:
             order = sorted((0, 1), key=lambda place: np.mean(queries[place]))
             differences = np.subtract(queries[order[1]], queries[order[0]])
             p_value = wilcoxon_p(differences)
-            found.append((table, pair[order[0]], pair[order[1]], interval(differences), 1.0 if p_value is None else p_value))
+            found.append(
+                (table, pair[order[0]], pair[order[1]], interval(differences), 1.0 if p_value is None else p_value)
+            )
     return [Contrast(*values, corrected) for values, corrected in zip(found, holm([values[-1] for values in found]))]
 
 
@@ -178,8 +192,12 @@ def ranking(study: Study) -> Ranking | None:
     values = np.array(blocks).T
     p_value = (wilcoxon_p(values[0] - values[1]) or 1.0) if count == 2 else float(friedmanchisquare(*values).pvalue)
     quantile = float(studentized_range.ppf(1 - SIGNIFICANT, count, np.inf)) / np.sqrt(2)
-    return Ranking(dict(zip(controllers, ranks.tolist())), number, 1.0 if np.isnan(p_value) else p_value,
-                   float(quantile * np.sqrt(count * (count + 1) / (6 * number))))
+    return Ranking(
+        dict(zip(controllers, ranks.tolist())),
+        number,
+        1.0 if np.isnan(p_value) else p_value,
+        float(quantile * np.sqrt(count * (count + 1) / (6 * number))),
+    )
 
 
 def regret_course(study: Study, table: str, measure: str = "signal", cost: str = "queries") -> Course | None:
@@ -223,7 +241,12 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
         grid = np.geomspace(max(1e-9, min(spent[0] for spent in every)), last, _POINTS)
     mean, low, high = {}, {}, {}
     for controller, group in courses.items():
-        rows = np.stack([np.concatenate([[np.nan], regret])[np.searchsorted(spent, grid * (1 + 1e-12), side="right")] for spent, regret in group])
+        rows = np.stack(
+            [
+                np.concatenate([[np.nan], regret])[np.searchsorted(spent, grid * (1 + 1e-12), side="right")]
+                for spent, regret in group
+            ]
+        )
         mean[controller] = rows.mean(axis=0)
         if len(rows) > 1:
             low[controller], high[controller] = bootstrap_bounds(rows)
@@ -243,9 +266,15 @@ def verdict(study: Study, controller: str) -> list[str]:
         if ours.queries.high is None:
             sentences.append(f"{start} with its only seed; nothing is shown.")
             continue
-        above = [other for other in here.values() if other.queries.low is None or other.queries.low <= ours.queries.high]
+        above = [
+            other for other in here.values() if other.queries.low is None or other.queries.low <= ours.queries.high
+        ]
         spread = f"{start} [{ours.queries.low:,.1f}, {ours.queries.high:,.1f}]"
-        rest = f"; {1 - ours.found:.0%} of its searches did not succeed and count as {ours.cap:,}" if ours.found < 1 else ""
+        rest = (
+            f"; {1 - ours.found:.0%} of its searches did not succeed and count as {ours.cap:,}"
+            if ours.found < 1
+            else ""
+        )
         if above:
             names = ", ".join(f"{name_of(other.controller)} ({other.queries.mean:,.1f})" for other in above)
             sentences.append(f"{spread}; its interval does **not** lie below that of {names}{rest}.")
@@ -258,9 +287,18 @@ def as_json(study: Study) -> list[dict[str, Any]]:
     """The efficiencies as JSON values."""
     return [
         {
-            "table": each.table, "controller": each.controller, "seeds": each.queries.count, "mean": each.queries.mean, "median": each.median,
-            "interval": [each.queries.low, each.queries.high], "found": each.found, "cap": each.cap, "failed": each.failed,
-            "missing": each.missing, "seconds": round(each.seconds, 3), "seconds_per_search": round(each.seconds / each.queries.count, 5),
+            "table": each.table,
+            "controller": each.controller,
+            "seeds": each.queries.count,
+            "mean": each.queries.mean,
+            "median": each.median,
+            "interval": [each.queries.low, each.queries.high],
+            "found": each.found,
+            "cap": each.cap,
+            "failed": each.failed,
+            "missing": each.missing,
+            "seconds": round(each.seconds, 3),
+            "seconds_per_search": round(each.seconds / each.queries.count, 5),
         }
         for each in efficiencies(study)
     ]
@@ -271,17 +309,27 @@ def as_text(study: Study) -> str:
     lines = []
     for table in study.tables:
         lines.append(f"{table}; rows that count as success: {study.goals[table]:,}")
-        lines.append(f"  {'controller':34} {'seeds':>5} {'mean':>9} {'95 % interval':>19} {'median':>9} {'found':>6} {'CPU s':>8} {'s/search':>9}")
+        lines.append(
+            f"  {'controller':34} {'seeds':>5} {'mean':>9} {'95 % interval':>19} {'median':>9} {'found':>6} {'CPU s':>8} {'s/search':>9}"
+        )
         for each in efficiencies(study):
             if each.table == table:
                 spread = "-" if each.queries.low is None else f"[{each.queries.low:,.1f}, {each.queries.high:,.1f}]"
-                lines.append(f"  {name_of(each.controller):34} {each.queries.count:5} {each.queries.mean:9,.1f} {spread:>19} {each.median:9,.1f} "
-                             f"{each.found:6.0%} {each.seconds:8.1f} {each.seconds / each.queries.count:9.4f}")
+                lines.append(
+                    f"  {name_of(each.controller):34} {each.queries.count:5} {each.queries.mean:9,.1f} {spread:>19} {each.median:9,.1f} "
+                    f"{each.found:6.0%} {each.seconds:8.1f} {each.seconds / each.queries.count:9.4f}"
+                )
     return "\n".join(lines)
 
 
 def headline(study: Study) -> str:
     """The best controller of every table in one line."""
     everything = efficiencies(study)
-    bests = [min((each for each in everything if each.table == table), key=lambda each: each.queries.mean) for table in study.tables]
-    return "; ".join(f"{best.table}: {name_of(best.controller)} with {best.queries.mean:,.1f} queries" for best in bests) or "no search is recorded"
+    bests = [
+        min((each for each in everything if each.table == table), key=lambda each: each.queries.mean)
+        for table in study.tables
+    ]
+    return (
+        "; ".join(f"{best.table}: {name_of(best.controller)} with {best.queries.mean:,.1f} queries" for best in bests)
+        or "no search is recorded"
+    )

@@ -10,7 +10,17 @@ import pandas
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
 from alphaxenas.report.sample_efficiency.measures import SIGNIFICANT, Contrast, efficiencies
 
-COLUMNS = ["seeds", "mean queries", "low", "high", "median queries", "found %", "missing", "CPU seconds", "CPU ms per query"]
+COLUMNS = [
+    "seeds",
+    "mean queries",
+    "low",
+    "high",
+    "median queries",
+    "found %",
+    "missing",
+    "CPU seconds",
+    "CPU ms per query",
+]
 
 
 def efficiency_table(study: Study) -> pandas.DataFrame:
@@ -21,22 +31,43 @@ def efficiency_table(study: Study) -> pandas.DataFrame:
     rows = []
     for each in efficiencies(study):
         asked = sum(search.ended["queries"] for search in study.of(each.table, each.controller).values())
-        rows.append({
-            "table": each.table, "controller": name_of(each.controller), "seeds": each.queries.count, "mean queries": each.queries.mean,
-            "low": each.queries.low, "high": each.queries.high, "median queries": each.median, "found %": 100 * each.found, "missing": each.missing,
-            "CPU seconds": each.seconds, "CPU ms per query": 1000 * each.seconds / max(1, asked),
-        })
+        rows.append(
+            {
+                "table": each.table,
+                "controller": name_of(each.controller),
+                "seeds": each.queries.count,
+                "mean queries": each.queries.mean,
+                "low": each.queries.low,
+                "high": each.queries.high,
+                "median queries": each.median,
+                "found %": 100 * each.found,
+                "missing": each.missing,
+                "CPU seconds": each.seconds,
+                "CPU ms per query": 1000 * each.seconds / max(1, asked),
+            }
+        )
     frame = pandas.DataFrame(rows, columns=["table", "controller", *COLUMNS]).set_index(["table", "controller"])
     return frame.apply(pandas.to_numeric)
 
 
 def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
-    """Paired comparisons: queries that the better one saves, with 95 % interval, and the test before and after Holm's correction."""
-    rows = [{
-        "table": each.table, "fewer queries": name_of(each.first), "than": name_of(each.second), "saved": each.difference.mean,
-        "low": each.difference.low, "high": each.difference.high, "Wilcoxon p": each.p_value, "corrected p": each.corrected,
-        "verdict": "different" if each.corrected < SIGNIFICANT else "no difference is shown",
-    } for each in contrasts]
+    """Paired comparisons: queries that the better one saves, with 95 % interval, and the test before and after Holm's
+    correction.
+    """
+    rows = [
+        {
+            "table": each.table,
+            "fewer queries": name_of(each.first),
+            "than": name_of(each.second),
+            "saved": each.difference.mean,
+            "low": each.difference.low,
+            "high": each.difference.high,
+            "Wilcoxon p": each.p_value,
+            "corrected p": each.corrected,
+            "verdict": "different" if each.corrected < SIGNIFICANT else "no difference is shown",
+        }
+        for each in contrasts
+    ]
     columns = ["table", "fewer queries", "than", "saved", "low", "high", "Wilcoxon p", "corrected p", "verdict"]
     frame = pandas.DataFrame(rows, columns=columns).set_index(["table", "fewer queries", "than"])
     return frame.assign(**{name: pandas.to_numeric(frame[name]) for name in columns[3:-1]})
@@ -53,8 +84,16 @@ def final_report_table(study: Study) -> pandas.DataFrame:
         best = group[0].header["best_report"]
         if best is not None and len(group[0].columns):
             selected = np.array([search.selected_report[-1] for search in group])
-            rows.append({"table": table, "controller": name_of(controller), "seeds": len(group), "reported": selected.mean(), "best of the table": best,
-                         "regret of the report": best - selected.mean()})
+            rows.append(
+                {
+                    "table": table,
+                    "controller": name_of(controller),
+                    "seeds": len(group),
+                    "reported": selected.mean(),
+                    "best of the table": best,
+                    "regret of the report": best - selected.mean(),
+                }
+            )
     columns = ["table", "controller", "seeds", "reported", "best of the table", "regret of the report"]
     return pandas.DataFrame(rows, columns=columns).set_index(["table", "controller"])
 

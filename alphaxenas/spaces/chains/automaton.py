@@ -1,8 +1,9 @@
-"""The games of a space that is given by a rule: which tokens may follow a prefix, how many games there are, the n-th game.
+"""The games of a space that is given by a rule: which tokens may follow a prefix, how many games there are, the n-th
+game.
 
-Prefixes after which the same may follow are one state, so a space of very many games is a small graph of states. The graph
-is walked once when it is made: how many games go on from each state is counted exactly, and moves that lead nowhere are
-taken out. Afterwards everything is a look-up.
+Prefixes after which the same may follow are one state, so a space of very many games is a small graph of states. The
+graph is walked once when it is made: how many games go on from each state is counted exactly, and moves that lead
+nowhere are taken out. Afterwards everything is a look-up.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class GameGraph:
 
     Args:
         start: State of the empty prefix.
-        follow: The moves from a state, token to next state, in ascending order of the tokens; None where the game is complete,
-            an empty mapping where nothing is legal. Games must end.
+        follow: The moves from a state, token to next state, in ascending order of the tokens; None where the game is
+            complete, an empty mapping where nothing is legal. Games must end.
 
     Attributes:
         size: Exact number of games; 0 if there is none.
@@ -51,7 +52,11 @@ class GameGraph:
                 if len(moves) > MOST_STATES:
                     raise TooManyStatesError(f"more than {MOST_STATES:,} prefixes have to be told apart")
             following = moves[state]
-            unknown = [] if following is None or state in counts else [other for other in following.values() if other not in counts]
+            unknown = (
+                []
+                if following is None or state in counts
+                else [other for other in following.values() if other not in counts]
+            )
             if unknown:
                 waiting += unknown
                 continue
@@ -63,10 +68,14 @@ class GameGraph:
                 depths[state] = 1 + max((depths[other] for other in following.values() if counts[other]), default=-1)
         self.blocked = [state for state, following in moves.items() if following is not None and not following]
         self.size, self.longest = counts[start], depths[start]
-        numbers = {state: number for number, state in enumerate([start, *(state for state in counts if counts[state] and state != start)])}
+        numbers = {
+            state: number
+            for number, state in enumerate([start, *(state for state in counts if counts[state] and state != start)])
+        }
         self._counts = [counts[state] for state in numbers]
         self._moves: list[dict[int, int]] = [
-            {token: numbers[other] for token, other in (moves[state] or {}).items() if counts[other]} for state in numbers
+            {token: numbers[other] for token, other in (moves[state] or {}).items() if counts[other]}
+            for state in numbers
         ]
         self._legal = [tuple(following) for following in self._moves]
 
@@ -87,7 +96,9 @@ class GameGraph:
     def check(self, tokens: Tokens) -> None:
         """ValueError unless `tokens` is a whole game: names the first token that is wrong."""
         if legal := self.legal_actions(tokens):
-            raise ValueError(f"Invalid value for `tokens`. Expected a whole game. Received: {tokens}, which goes on with one of {legal}")
+            raise ValueError(
+                f"Invalid value for `tokens`. Expected a whole game. Received: {tokens}, which goes on with one of {legal}"
+            )
 
     def sample(self, rng: np.random.Generator) -> Tokens:
         """A game drawn uniformly."""

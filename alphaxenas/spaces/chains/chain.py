@@ -59,7 +59,8 @@ class Chain:
 
     Attributes:
         layers: From the input to the output.
-        skips: For every layer the earlier layers that feed it, ascending; empty as a whole in a space without skip connections.
+        skips: For every layer the earlier layers that feed it, ascending; empty as a whole in a space without skip
+            connections.
     """
 
     layers: tuple[Layer, ...]
@@ -67,14 +68,20 @@ class Chain:
 
     def __post_init__(self) -> None:
         if self.skips and len(self.skips) != len(self.layers):
-            raise ValueError(f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. Received: {self.skips}")
+            raise ValueError(
+                f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. Received: {self.skips}"
+            )
         for number, sources in enumerate(self.skips):
             if list(sources) != sorted(set(sources)) or not all(0 <= source < number for source in sources):
-                raise ValueError(f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. Received: {sources}")
+                raise ValueError(
+                    f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. Received: {sources}"
+                )
 
     def __str__(self) -> str:
         return "; ".join(
-            f"{layer}, {SKIPS}={'+'.join(map(str, self.skips[number])) or 'none'}" if self.skips and number else str(layer)
+            f"{layer}, {SKIPS}={'+'.join(map(str, self.skips[number])) or 'none'}"
+            if self.skips and number
+            else str(layer)
             for number, layer in enumerate(self.layers)
         )
 
@@ -114,10 +121,14 @@ def read_chain(text: str) -> list[dict[str, Any]]:
         try:
             content = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+            ) from None
         layers = content.get("layers") if set(content) == {"layers"} else None
         if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
-            raise ValueError(f'Invalid value for `architecture`. Expected {{"layers": [{{"NAME": VALUE}}, ...]}}. Received: {text[:80]!r}')
+            raise ValueError(
+                f'Invalid value for `architecture`. Expected {{"layers": [{{"NAME": VALUE}}, ...]}}. Received: {text[:80]!r}'
+            )
         return layers
     layers = []
     for number, piece in enumerate(text.removesuffix(";").split(";")):
@@ -126,7 +137,9 @@ def read_chain(text: str) -> list[dict[str, Any]]:
             name, mark, value = (part.strip() for part in entry.partition("="))
             if not mark or name in layer:
                 expected = "every choice once" if mark else "`NAME=VALUE` with commas between"
-                raise ValueError(f"Invalid value for `architecture` in layer {number}. Expected {expected}. Received: {piece.strip()!r}")
+                raise ValueError(
+                    f"Invalid value for `architecture` in layer {number}. Expected {expected}. Received: {piece.strip()!r}"
+                )
             layer[name] = value
         if SKIPS in layer:
             sources = [] if layer[SKIPS] == "none" else layer[SKIPS].split("+")

@@ -22,7 +22,8 @@ class Choice:
     Attributes:
         name: How it is called.
         values: What may be chosen; at least one, all different.
-        when: (name of an earlier choice, values): the choice exists only in layers where each of these has one of its values.
+        when: (name of an earlier choice, values): the choice exists only in layers where each of these has one of its
+            values.
     """
 
     name: str
@@ -60,10 +61,16 @@ def checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
         raise ValueError(f"Invalid value for {place}. Expected at least one value. Received: none")
     seen: dict[str, Value] = {}
     for value in plain:
-        is_text = isinstance(value, str) and value == value.strip() and value and not any(mark in value for mark in FORBIDDEN)
+        is_text = (
+            isinstance(value, str) and value == value.strip() and value and not any(mark in value for mark in FORBIDDEN)
+        )
         if not is_text and not (isinstance(value, (bool, int, float)) and np.isfinite(value)):
-            raise ValueError(f"Invalid value for {place}. Expected numbers, truth values or texts without any of {FORBIDDEN!r}. Received: {value!r}")
+            raise ValueError(
+                f"Invalid value for {place}. Expected numbers, truth values or texts without any of {FORBIDDEN!r}. Received: {value!r}"
+            )
         if written(value) in seen or value in seen.values():
-            raise ValueError(f"Invalid value for {place}. Expected every value once. Received: {value!r} more than once")
+            raise ValueError(
+                f"Invalid value for {place}. Expected every value once. Received: {value!r} more than once"
+            )
         seen[written(value)] = value
     return plain

@@ -31,9 +31,18 @@ class ChainFeatures:
         scales = {name: float(max(map(abs, values))) for name, values in choices if _is_scale(values)}
         blocks = {
             "choices": ("one-hot", [f"{number}: {word}" for number in range(layers) for word in words]),
-            "skips": ("one-hot", [f"{number}: {SKIPS} {source}" for number in range(layers) for source in range(number)] if skips else []),
+            "skips": (
+                "one-hot",
+                [f"{number}: {SKIPS} {source}" for number in range(layers) for source in range(number)]
+                if skips
+                else [],
+            ),
             "counts": ("numbers", [f"number of {word}" for word in words] + [f"number of {SKIPS}"] * skips),
-            "levels": ("numbers", [f"{number}: level of {name}" for number in range(layers) for name in scales] + [f"sum of {name}" for name in scales]),
+            "levels": (
+                "numbers",
+                [f"{number}: level of {name}" for number in range(layers) for name in scales]
+                + [f"sum of {name}" for name in scales],
+            ),
         }
         names: list[str] = []
         groups = {}

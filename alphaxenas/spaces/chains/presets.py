@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from alphaxenas.spaces.chains.state_space import StateSpace
 
 
-def convolution_chains(layers: int = 4, kernels: Sequence[int] = (1, 3), filters: Sequence[int] = (16, 32, 64), skips: bool = False) -> StateSpace:
+def convolution_chains(
+    layers: int = 4, kernels: Sequence[int] = (1, 3), filters: Sequence[int] = (16, 32, 64), skips: bool = False
+) -> StateSpace:
     """Chains of 2-D convolutions; by default the 1,296 networks of titu1994/neural-architecture-search.
 
     Args:
@@ -29,9 +31,9 @@ def mnist_chains(
 ) -> StateSpace:
     """The four choices per layer of wallarm/nascell-automl: convolution, max-pooling, dropout.
 
-    Departures: lists of values in place of any whole number from 1 to 99 (which made 9e15 networks of two layers, most of
-    them useless), and dropout is a rate in [0, 1), where the seed fed whole numbers as probabilities to keep, so that nothing
-    was ever dropped.
+    Departures: lists of values in place of any whole number from 1 to 99 (which made 9e15 networks of two layers, most
+    of them useless), and dropout is a rate in [0, 1), where the seed fed whole numbers as probabilities to keep, so
+    that nothing was ever dropped.
 
     Args:
         layers: How many.
@@ -41,7 +43,13 @@ def mnist_chains(
         dropouts: Rates.
         skips: As for `convolution_chains`.
     """
-    return StateSpace(layers, skips=skips).add("kernel", kernels).add("filters", filters).add("pool", pools).add("dropout", dropouts)
+    return (
+        StateSpace(layers, skips=skips)
+        .add("kernel", kernels)
+        .add("filters", filters)
+        .add("pool", pools)
+        .add("dropout", dropouts)
+    )
 
 
 MNIST_BY_HAND = "kernel=5, filters=32, pool=2, dropout=0.0; kernel=5, filters=64, pool=2, dropout=0.0"

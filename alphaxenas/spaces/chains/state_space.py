@@ -8,13 +8,14 @@
         .constrain("filters", lambda before, layer: layer["filters"] >= before["filters"], over="pair")
     )
 
-The game goes through the layers; in each it makes the choices in their order, leaving out those that do not exist under what
-was chosen before, and then, with `skips=True`, answers for every earlier layer whether it feeds this one. A space is a value
-that cannot be changed: `add` and `constrain` give a new one.
+The game goes through the layers; in each it makes the choices in their order, leaving out those that do not exist under
+what was chosen before, and then, with `skips=True`, answers for every earlier layer whether it feeds this one. A space
+is a value that cannot be changed: `add` and `constrain` give a new one.
 
-Source: StateSpace of titu1994/neural-architecture-search for choices repeated per layer; Zoph & Le 2016, "Neural architecture
-search with reinforcement learning", section 3.3, for skip connections by anchor points. Departures: conditional choices and
-constraints, which the original lacks; prefixes that a constraint leaves without a complete game are no legal moves.
+Source: StateSpace of titu1994/neural-architecture-search for choices repeated per layer; Zoph & Le 2016, "Neural
+architecture search with reinforcement learning", section 3.3, for skip connections by anchor points. Departures:
+conditional choices and constraints, which the original lacks; prefixes that a constraint leaves without a complete game
+are no legal moves.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class StateSpace:
         max_length: Of the longest game.
 
     Raises:
-        ValueError: A choice is empty, holds a value twice or has a name that is taken; `layers` is below 1; or constraints leave
-            nothing legal. Names the choice.
+        ValueError: A choice is empty, holds a value twice or has a name that is taken; `layers` is below 1; or
+            constraints leave nothing legal. Names the choice.
 
     Example:
         >>> space = StateSpace(layers=2).add("kernel", [1, 3]).add("filters", [16, 32, 64])
@@ -84,7 +85,11 @@ class StateSpace:
         object.__setattr__(self, "_tokens", tokens)
         object.__setattr__(self, "_graph", self._walked())
         object.__setattr__(self, "max_length", self._graph.longest if self.choices else 0)
-        object.__setattr__(self, "_features", ChainFeatures.of(self.layers, [(choice.name, choice.values) for choice in self.choices], self.skips))
+        object.__setattr__(
+            self,
+            "_features",
+            ChainFeatures.of(self.layers, [(choice.name, choice.values) for choice in self.choices], self.skips),
+        )
 
     def add(self, name: str, values: Sequence[Value], when: Mapping[str, Any] | None = None) -> StateSpace:
         """This space with a further choice in every layer.
@@ -92,7 +97,8 @@ class StateSpace:
         Args:
             name: A new name.
             values: What may be chosen: numbers, texts or truth values, all different.
-            when: Earlier choices of the layer and the value, or list of values, that each must have for this choice to exist.
+            when: Earlier choices of the layer and the value, or list of values, that each must have for this choice to
+                exist.
 
         Returns:
             The new space.
@@ -101,8 +107,16 @@ class StateSpace:
             ValueError: See the class.
         """
         place = f"choice {name!r}"
-        if not isinstance(name, str) or not name.strip() or name != name.strip() or any(mark in name for mark in FORBIDDEN) or name == SKIPS:
-            raise ValueError(f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. Received: {name!r}")
+        if (
+            not isinstance(name, str)
+            or not name.strip()
+            or name != name.strip()
+            or any(mark in name for mark in FORBIDDEN)
+            or name == SKIPS
+        ):
+            raise ValueError(
+                f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. Received: {name!r}"
+            )
         if name in (choice.name for choice in self.choices):
             raise ValueError(f"Invalid value for `name`. Expected every choice once. Received: {name!r} a second time")
         values = checked_values(values, f"`values` of {place}")
@@ -112,20 +126,23 @@ class StateSpace:
             check_name("when", other, earlier or ("a choice that was added before",), place)
             wanted = checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
             known = {written(value): value for value in earlier[other].values}
-            conditions.append((other, tuple(known[check_name(f"when of {other}", written(value), known, place)] for value in wanted)))
+            conditions.append(
+                (other, tuple(known[check_name(f"when of {other}", written(value), known, place)] for value in wanted))
+            )
         return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
 
     def constrain(self, name: str, allows: Callable[..., bool], over: str = "layer") -> StateSpace:
         """This space without the games in which the choice `name` breaks a rule.
 
-        The rule is asked whenever the choice has been made; it sees the choices of the layer up to this one. What leads into
-        a dead end is no legal move, however early.
+        The rule is asked whenever the choice has been made; it sees the choices of the layer up to this one. What leads
+        into a dead end is no legal move, however early.
 
         Args:
             name: The choice.
             allows: True for what is allowed. It is called with what `over` says and must depend on nothing else.
             over: `"layer"`: `allows(layer)`; `"pair"`: `allows(before, layer)`, from the second layer on; `"prefix"`:
-                `allows(layers)`, all so far. A prefix rule tells every prefix apart, so it suits spaces of up to some 100,000 games.
+                `allows(layers)`, all so far. A prefix rule tells every prefix apart, so it suits spaces of up to some
+                100,000 games.
 
         Returns:
             The new space.
@@ -153,7 +170,9 @@ class StateSpace:
             layer: dict[str, Value] = {}
             for choice in self.choices:
                 if choice.exists(layer):
-                    layer[choice.name] = choice.values[next(moves) - self._tokens[choice.name][written(choice.values[0])]]
+                    layer[choice.name] = choice.values[
+                        next(moves) - self._tokens[choice.name][written(choice.values[0])]
+                    ]
             layers.append(Layer(tuple(layer.items())))
             if self.skips:
                 yes = self._tokens[SKIPS]["yes"]
@@ -170,7 +189,9 @@ class StateSpace:
         try:
             self._games.check(tokens)
         except ValueError as error:
-            raise ValueError(f"Invalid value for `architecture`. Expected one that the constraints allow. Received: {architecture} ({error})") from None
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected one that the constraints allow. Received: {architecture} ({error})"
+            ) from None
         return tokens
 
     def key(self, architecture: Chain) -> str:
@@ -196,7 +217,11 @@ class StateSpace:
             for choice in self.choices:
                 if choice.name in layer:
                     others = [value for value in choice.values if value != layer[choice.name]]
-                    found += [self._with_layer(architecture, number, new) for value in others for new in self._changed(layer, choice.name, value)]
+                    found += [
+                        self._with_layer(architecture, number, new)
+                        for value in others
+                        for new in self._changed(layer, choice.name, value)
+                    ]
             for source in range(number if self.skips else 0):
                 skips = list(architecture.skips)
                 skips[number] = tuple(sorted(set(skips[number]) ^ {source}))
@@ -223,18 +248,36 @@ class StateSpace:
         """
         entries = read_chain(text)
         if len(entries) != self.layers:
-            raise ValueError(f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(entries)}")
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(entries)}"
+            )
         layers, skips = [], []
         for number, entry in enumerate(entries):
             sources = entry.pop(SKIPS, None)
             if sources is not None and not (self.skips and isinstance(sources, list)):
                 expected = "a list of earlier layers" if self.skips else "nothing: this space has no skip connections"
-                raise ValueError(f"Invalid value for `{SKIPS}` in layer {number}. Expected {expected}. Received: {sources!r}")
+                raise ValueError(
+                    f"Invalid value for `{SKIPS}` in layer {number}. Expected {expected}. Received: {sources!r}"
+                )
             allowed = [str(source) for source in range(number)] or ("nothing: no layer is earlier",)
-            skips.append(tuple(sorted({int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()})))
+            skips.append(
+                tuple(
+                    sorted(
+                        {int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()}
+                    )
+                )
+            )
             for name in entry:
                 check_name("choice", name, self._tokens.keys() - {SKIPS}, f"layer {number}")
-            layers.append(Layer(tuple((choice.name, self._read(choice, entry[choice.name], number)) for choice in self.choices if choice.name in entry)))
+            layers.append(
+                Layer(
+                    tuple(
+                        (choice.name, self._read(choice, entry[choice.name], number))
+                        for choice in self.choices
+                        if choice.name in entry
+                    )
+                )
+            )
         architecture = Chain(tuple(layers), tuple(skips) if self.skips else ())
         self.encode(architecture)
         return architecture
@@ -252,7 +295,9 @@ class StateSpace:
         return self._graph
 
     def _walked(self) -> GameGraph:
-        """The games as a graph. A state is (layer, place in it, earlier layers and choices of this layer as far as they matter)."""
+        """The games as a graph. A state is (layer, place in it, earlier layers and choices of this layer as far as they
+        matter).
+        """
         scope = max((SCOPES.index(rule.over) for rule in self.rules), default=-1)
         try:
             graph = GameGraph((0, 0, (), ()), lambda state: self._moves(state, scope))
@@ -305,17 +350,24 @@ class StateSpace:
     def _written_as_tokens(self, architecture: Chain) -> Tokens:
         if len(architecture.layers) != self.layers or bool(architecture.skips) != self.skips:
             kind = "with" if self.skips else "without"
-            raise ValueError(f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. Received: {architecture}")
+            raise ValueError(
+                f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. Received: {architecture}"
+            )
         tokens: list[int] = []
         for number, layer in enumerate(architecture.layers):
             expected = [choice.name for choice in self.choices if choice.exists(layer)]
             if list(layer) != expected:
-                raise ValueError(f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. Received: {layer}")
+                raise ValueError(
+                    f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. Received: {layer}"
+                )
             for name, value in layer.pairs:
                 known = self._tokens[name]
                 tokens.append(known[check_name(name, written(value), known, f"layer {number}")])
             if self.skips:
-                tokens += [self._tokens[SKIPS]["yes" if source in architecture.skips[number] else "no"] for source in range(number)]
+                tokens += [
+                    self._tokens[SKIPS]["yes" if source in architecture.skips[number] else "no"]
+                    for source in range(number)
+                ]
         return tuple(tokens)
 
     def _is_legal(self, architecture: Chain) -> bool:
@@ -330,7 +382,13 @@ class StateSpace:
         for choice in self.choices:
             grown = []
             for pairs in partial:
-                kept = (value,) if choice.name == name else (layer[choice.name],) if choice.name in layer else choice.values
+                kept = (
+                    (value,)
+                    if choice.name == name
+                    else (layer[choice.name],)
+                    if choice.name in layer
+                    else choice.values
+                )
                 grown += [(*pairs, (choice.name, new)) for new in kept] if choice.exists(dict(pairs)) else [pairs]
             partial = grown
         return list(map(Layer, partial))

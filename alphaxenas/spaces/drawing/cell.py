@@ -81,7 +81,9 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
     pen.box(left[last], y, OUTPUT_WIDTH, height, "output", INK, "white", note=note)
 
 
-def draw_cell_pair(left: Cell, right: Cell, axes: Axes, names: tuple[str, str] = ("normal cell", "reduction cell")) -> None:
+def draw_cell_pair(
+    left: Cell, right: Cell, axes: Axes, names: tuple[str, str] = ("normal cell", "reduction cell")
+) -> None:
     """Draws two cells side by side, each with its name above it.
 
     Args:

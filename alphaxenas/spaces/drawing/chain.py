@@ -1,4 +1,6 @@
-"""Chains as pictures: layers from left to right with their values, connections between neighbours straight, others as arcs."""
+"""Chains as pictures: layers from left to right with their values, connections between neighbours straight, others as
+arcs.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,27 @@ def draw_chain(chain: Chain, values: Mapping[str, Sequence[Value]], axes: Axes) 
     axes.axis("off")
     pen = Pen(axes)
     for (source, target), lane in picture.edges.items():
-        _draw_edge(pen, left[source] + (width if source else END_WIDTH), left[target], height / 2 + 0.15 + 0.4 * lane if lane else 0.0)
+        _draw_edge(
+            pen,
+            left[source] + (width if source else END_WIDTH),
+            left[target],
+            height / 2 + 0.15 + 0.4 * lane if lane else 0.0,
+        )
     for number, layer in enumerate(chain.layers):
         start = left[number + 1]
         pen.rounded(start, -height / 2, width, height, PAPER, FRAME, order=2)
         pen.letters(start + width / 2, -height / 2 - 0.3, str(number), "#6b717b", 0.75 * LETTER)
         for row, (name, value) in enumerate(layer.pairs):
             shade = SHADES[values[name].index(value) % len(SHADES)]
-            pen.box(start + 0.12, ((len(layer) - 1) / 2 - row) * ROW, width - 0.24, 0.9 * ROW, f"{name} {written(value)}", shade, INK)
+            pen.box(
+                start + 0.12,
+                ((len(layer) - 1) / 2 - row) * ROW,
+                width - 0.24,
+                0.9 * ROW,
+                f"{name} {written(value)}",
+                shade,
+                INK,
+            )
     for name, start in (("input", left[0]), ("output", left[-1])):
         pen.box(start, 0.0, END_WIDTH, 0.7, name, INK, "white")
 
@@ -56,7 +71,9 @@ def natural_size(chain: Chain) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Picture:
-    """Where everything goes. Node 0 is the input, node k + 1 layer k, the last node the output; edges have the lane of their arc."""
+    """Where everything goes. Node 0 is the input, node k + 1 layer k, the last node the output; edges have the lane of
+    their arc.
+    """
 
     left: list[float]
     width: float
@@ -69,7 +86,9 @@ class _Picture:
 def _arranged(chain: Chain) -> _Picture:
     """Places of the layers, all of one size, and limits that leave room for the arcs."""
     count = len(chain.layers)
-    width = max(1.6, *(0.19 * len(f"{name} {written(value)}") + 0.4 for layer in chain.layers for name, value in layer.pairs))
+    width = max(
+        1.6, *(0.19 * len(f"{name} {written(value)}") + 0.4 for layer in chain.layers for name, value in layer.pairs)
+    )
     height = ROW * max(map(len, chain.layers)) + 0.3
     left = [0.0, *(END_WIDTH + GAP + number * (width + GAP) for number in range(count))]
     left.append(left[-1] + width + GAP)
@@ -78,9 +97,13 @@ def _arranged(chain: Chain) -> _Picture:
     lanes: dict[tuple[int, int], int] = {}
     for source, target in sorted(edges, key=lambda edge: (edge[1] - edge[0], edge)):
         over = {lane for (other, end), lane in lanes.items() if other < target and source < end}
-        lanes[source, target] = next(lane for lane in range(1, len(edges) + 2) if lane not in over) if target - source > 1 else 0
+        lanes[source, target] = (
+            next(lane for lane in range(1, len(edges) + 2) if lane not in over) if target - source > 1 else 0
+        )
     above = 0.4 + 0.4 * max(lanes.values())
-    return _Picture(left, width, height, lanes, (-0.2, left[-1] + END_WIDTH + 0.2), (-height / 2 - 0.6, height / 2 + above))
+    return _Picture(
+        left, width, height, lanes, (-0.2, left[-1] + END_WIDTH + 0.2), (-height / 2 - 0.6, height / 2 + above)
+    )
 
 
 def _draw_edge(pen: Pen, start: float, end: float, above: float) -> None:
@@ -92,7 +115,10 @@ def _draw_edge(pen: Pen, start: float, end: float, above: float) -> None:
         turn = 0.4
         vertices = [(start, 0.0), (start + turn, 0.0), (start, above), (start + turn, above), (end - 1.5 * turn, above)]
         vertices += [(end - 0.5 * turn, above), (end - 1.2 * turn, 0.0), (tip, 0.0)]
-        path = Path(vertices, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+        path = Path(
+            vertices,
+            [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
+        )
     pen.line(path, "white", 2.6, order=1.0)
     pen.line(path, BETWEEN, 1.0, order=1.1)
     pen.arrow(end, 0.0, BETWEEN)

@@ -29,7 +29,12 @@ NODE_WIDTH, GAP = 1.1, 1.1
 """Width of a box without operation, and the space between columns."""
 SHADES = ("#e8eef5", "#f5ecdd", "#e4f1ec", "#f3e4ee", "#e5f1f8", "#f7e5d8", "#eeeeee")
 """Fill of a code's value, by its rank among the values of its position."""
-_PLAIN_NAMES = {"skip_connect": "identity", "nor_conv_1x1": "conv1x1", "nor_conv_3x3": "conv3x3", "avg_pool_3x3": "avgpool3x3"}
+_PLAIN_NAMES = {
+    "skip_connect": "identity",
+    "nor_conv_1x1": "conv1x1",
+    "nor_conv_3x3": "conv3x3",
+    "avg_pool_3x3": "avgpool3x3",
+}
 
 
 def draw_vertex_graph(operations: Sequence[str], edges: Sequence[tuple[int, int]], axes: Axes) -> None:
@@ -116,7 +121,10 @@ def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence
             middle = left[start[1]] + widths[start[1]] / 2
             x0 = middle + _width(labels[start[0]]) / 2 if leaves else left[start[1]] + widths[start[1]]
             x1 = left[end[1]] + (widths[end[1]] - _width(labels[end[0]])) / 2 - HEAD if arrives else left[end[1]]
-            y0, y1 = layout.y[start], layout.port_y(edge.target, edge.port, spacing[edge.target]) if arrives else layout.y[end]
+            y0, y1 = (
+                layout.y[start],
+                layout.port_y(edge.target, edge.port, spacing[edge.target]) if arrives else layout.y[end],
+            )
             codes += [Path.LINETO if vertices else Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
             vertices += [(x0, y0), ((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
         tip, height = vertices[-1][0] + HEAD, vertices[-1][1]
@@ -128,7 +136,16 @@ def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence
         label, width = labels[name], _width(labels[name])
         fill, ink, edge = _look(label)
         text = readable_operation(label) if width == BOX_WIDTH else label
-        pen.box(left[column] + (widths[column] - width) / 2, layout.y[name, column], width, BOX_HEIGHT, text, fill, ink, edge)
+        pen.box(
+            left[column] + (widths[column] - width) / 2,
+            layout.y[name, column],
+            width,
+            BOX_HEIGHT,
+            text,
+            fill,
+            ink,
+            edge,
+        )
 
 
 def _width(label: str) -> float:

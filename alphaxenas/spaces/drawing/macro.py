@@ -77,7 +77,9 @@ def _arc(pen: Pen, source: int, target: int, rank: int, arriving: int, top: floa
     """A curve from the top of one box to the top of a later one; arrows that arrive at one box stand side by side."""
     x0, x1 = source * STEP + 0.1, target * STEP - BOX_HEIGHT / 2 + BOX_HEIGHT * (rank + 0.5) / (arriving + 0.5)
     height = top + RISE * (target - source) * 1.25
-    curve = Path([(x0, top), (x0, height), (x1, height), (x1, top)], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+    curve = Path(
+        [(x0, top), (x0, height), (x1, height), (x1, top)], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+    )
     pen.line(curve, "white", 2.2, order=0.9)
     pen.line(curve, SOURCES["prev2"] if source == 0 else BETWEEN, 0.9, order=1.0)
     pen.dot(x1, top, SOURCES["prev2"] if source == 0 else BETWEEN)

@@ -45,8 +45,9 @@ class Code:
 def split_codes(texts: Sequence[str]) -> tuple[list[tuple[str, ...]], str]:
     """Codes as they stand in a column, taken apart.
 
-    The separator is the first of `SEPARATORS` between which every code has equally many values, none of them empty, else
-    the first that occurs at all; codes without any are sequences of single characters. Brackets around a code are dropped.
+    The separator is the first of `SEPARATORS` between which every code has equally many values, none of them empty,
+    else the first that occurs at all; codes without any are sequences of single characters. Brackets around a code are
+    dropped.
 
     Args:
         texts: At least one code.
@@ -118,19 +119,26 @@ class Table:
         for place, code in enumerate(codes):
             if len(code) != length or not length:
                 expected = length or "one or more"
-                raise ValueError(f"Invalid value for `codes` at place {place}. Expected {expected} values. Received: {code!r}")
+                raise ValueError(
+                    f"Invalid value for `codes` at place {place}. Expected {expected} values. Received: {code!r}"
+                )
         positions = tuple(self.positions) or tuple(map(str, range(length)))
         if len(positions) != length or len(set(positions)) < length:
-            raise ValueError(f"Invalid value for `positions`. Expected {length} different names. Received: {positions!r}")
+            raise ValueError(
+                f"Invalid value for `positions`. Expected {length} different names. Received: {positions!r}"
+            )
         if not self.separator and any(len(value) != 1 for code in codes for value in code):
             object.__setattr__(self, "separator", ",")
         # Numbers in their own order, so that 10 comes after 9.
         kinds = [sorted({code[place] for code in codes}, key=_by_number) for place in range(length)]
         vocabulary = [f"{name}={value}" for name, values in zip(positions, kinds) for value in values]
         starts = np.cumsum([0] + [len(values) for values in kinds]).tolist()
-        tokens = tuple({value: start + rank for rank, value in enumerate(values)} for start, values in zip(starts, kinds))
+        tokens = tuple(
+            {value: start + rank for rank, value in enumerate(values)} for start, values in zip(starts, kinds)
+        )
         cells = {
-            tuple([numbers[value] for numbers, value in zip(tokens, code)]): Code(code, self.separator) for code in codes
+            tuple([numbers[value] for numbers, value in zip(tokens, code)]): Code(code, self.separator)
+            for code in codes
         }
         if len(cells) < len(codes):
             twice = next(code for code, number in Counter(codes).items() if number > 1)
@@ -208,9 +216,10 @@ class Table:
     def features(self, architecture: Code) -> np.ndarray:
         """The code itself, how often it has which value, and what its values are as numbers.
 
-        One entry per word of the vocabulary, 1 where the code has it; one per value that occurs at two positions or more,
-        its count (operations of a cell, say, that cost the same wherever they stand); one per position whose
-        values are amounts (numbers of channels, say), and their sum. Amounts are three numbers or more, not all of one digit.
+        One entry per word of the vocabulary, 1 where the code has it; one per value that occurs at two positions or
+        more, its count (operations of a cell, say, that cost the same wherever they stand); one per position whose
+        values are amounts (numbers of channels, say), and their sum. Amounts are three numbers or more, not all of one
+        digit.
 
         Returns:
             float32 of shape `[len(feature_names())]`.
@@ -251,7 +260,9 @@ class Table:
         text = self.separator.join(map(str, values))
         if len(values) != self.max_length:
             example = self.separator.join(self.codes[0])
-            return ValueError(f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. Received: {text!r}")
+            return ValueError(
+                f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. Received: {text!r}"
+            )
         for position, numbers, value in zip(self.positions, self._values, values):
             if value not in numbers:
                 return ValueError(
@@ -283,15 +294,22 @@ class _Features:
         occurring = Counter(value for _, value in words)
         shared = sorted((value for value, number in occurring.items() if number > 1), key=_by_number)
         scales = [position for position, values in zip(positions, kinds) if _is_scale(values)]
-        amounts = np.array([[float(value) if position == scale else 0.0 for scale in scales] for position, value in words])
+        amounts = np.array(
+            [[float(value) if position == scale else 0.0 for scale in scales] for position, value in words]
+        )
         blocks = {
             "code": ("one-hot", [f"{position}={value}" for position, value in words], np.eye(len(words))),
-            "counts": ("numbers", [f"number of {value}" for value in shared], [[value == other for other in shared] for _, value in words]),
+            "counts": (
+                "numbers",
+                [f"number of {value}" for value in shared],
+                [[value == other for other in shared] for _, value in words],
+            ),
             "levels": (
-                "numbers", [f"level of {scale}" for scale in scales] + ["sum of levels"] * bool(scales),
+                "numbers",
+                [f"level of {scale}" for scale in scales] + ["sum of levels"] * bool(scales),
                 np.column_stack([amounts, amounts.sum(1)]),
             ),
-        }  # fmt: skip
+        }
         names: list[str] = []
         groups, parts = {}, []
         for name, (kind, columns, rows) in blocks.items():
@@ -304,7 +322,11 @@ class _Features:
 
 def _is_scale(values: Sequence[str]) -> bool:
     """Whether values are amounts: three numbers or more, not all of a single digit, which are mostly labels."""
-    return len(values) > 2 and not any(_by_number(value)[0] for value in values) and any(len(value) > 1 for value in values)
+    return (
+        len(values) > 2
+        and not any(_by_number(value)[0] for value in values)
+        and any(len(value) > 1 for value in values)
+    )
 
 
 def _by_number(value: str) -> tuple[bool, float, str]:
@@ -320,8 +342,12 @@ def _read_json(text: str) -> tuple[str, ...]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+        ) from None
     values = content.get("code")
     if set(content) != {"code"} or not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError(f'Invalid value for `architecture`. Expected {{"code": [values as text]}}. Received: {text[:80]!r}')
+        raise ValueError(
+            f'Invalid value for `architecture`. Expected {{"code": [values as text]}}. Received: {text[:80]!r}'
+        )
     return tuple(values)

@@ -46,7 +46,9 @@ class GameTrie:
             place = self._first_wrong(tokens)
             legal = self.legal_actions(tokens[:place])
             expected = f"one of {legal}" if legal else f"the game to end after {place} tokens"
-            raise ValueError(f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {tokens[place]!r}")
+            raise ValueError(
+                f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {tokens[place]!r}"
+            )
         legal = []
         while low < high and len(games[low]) > depth:
             legal.append(games[low][depth])

@@ -60,7 +60,9 @@ class NASBench101Cell:
                 f"Received: {edges}"
             )
         # Sources and targets of an acyclic numbering: nobody without an edge in and an edge out is off the paths.
-        loose = ({*range(last)} - {source for source, _ in edges}) | ({*range(1, last + 1)} - {target for _, target in edges})
+        loose = ({*range(last)} - {source for source, _ in edges}) | (
+            {*range(1, last + 1)} - {target for _, target in edges}
+        )
         if loose:
             raise ValueError(
                 f"Invalid value for `edges`. Expected every vertex on a path from 0 to {last}; `NASBench101Cell.pruned` leaves "
@@ -83,7 +85,8 @@ class NASBench101Cell:
 
     @classmethod
     def pruned(cls, operations: Sequence[str], edges: Iterable[tuple[int, int]]) -> NASBench101Cell | None:
-        """The cell of a labelled graph: vertices off all paths from input to output are left out, the others numbered in order.
+        """The cell of a labelled graph: vertices off all paths from input to output are left out, the others numbered
+        in order.
 
         Args:
             operations: Of vertices 1..n.
@@ -166,7 +169,9 @@ def read_cell(text: str) -> NASBench101Cell:
 
 def _read_text(text: str) -> list[tuple[str, list[int]]]:
     if not re.fullmatch(r"(\s*[\w-]+\(\s*\d+(\s*,\s*\d+)*\s*\))+", text):
-        raise ValueError(f"Invalid value for `architecture`. Expected text such as {_EXAMPLE!r}. Received: {text[:80]!r}")
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected text such as {_EXAMPLE!r}. Received: {text[:80]!r}"
+        )
     return [(name, list(map(int, inputs.split(",")))) for name, inputs in re.findall(r"([\w-]+)\(([^)]*)\)", text)]
 
 
@@ -174,12 +179,18 @@ def _read_json(text: str) -> list[tuple[str, list[int]]]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+        ) from None
     vertices = content["vertices"] if set(content) == {"vertices"} else None
     if not isinstance(vertices, list):
         raise ValueError(f'Invalid value for `architecture`. Expected {{"vertices": [...]}}. Received: {text[:80]!r}')
     for number, vertex in enumerate(vertices, start=1):
-        if not isinstance(vertex, dict) or set(vertex) != {"operation", "inputs"} or not isinstance(vertex["inputs"], list):
+        if (
+            not isinstance(vertex, dict)
+            or set(vertex) != {"operation", "inputs"}
+            or not isinstance(vertex["inputs"], list)
+        ):
             raise ValueError(
                 f"Invalid value for `vertices` in vertex {number}. Expected an object with operation and inputs. Received: {vertex!r}"
             )

@@ -1,4 +1,5 @@
-"""Cells of NAS-Bench-101 as numbers for surrogate models: what a cell costs, how deep it is, and what stands beside what.
+"""Cells of NAS-Bench-101 as numbers for surrogate models: what a cell costs, how deep it is, and what stands beside
+what.
 
 Three groups of features, all invariant to the numbering of vertices:
 
@@ -31,10 +32,18 @@ _VERTICES = ("input", "conv3x3", "conv1x1", "maxpool3x3", "output")
 _PAIRS = tuple((source, target) for source in range(4) for target in range(1, 5))
 _COUNTED = ("conv3x3", "convolution", "pool", "vertex")
 FLOW = (
-    "log parameters", "vertices", "edges", *(f"number of {name}" for name in _VERTICES[1:4]), "edges from input", "edges to output",
-    "input to output", "vertices to output", *(f"channels of {name}" for name in _VERTICES[1:4]),
-    *(f"{extreme} way by {counted}" for extreme in ("longest", "shortest") for counted in _COUNTED), "ways",
-)  # fmt: skip
+    "log parameters",
+    "vertices",
+    "edges",
+    *(f"number of {name}" for name in _VERTICES[1:4]),
+    "edges from input",
+    "edges to output",
+    "input to output",
+    "vertices to output",
+    *(f"channels of {name}" for name in _VERTICES[1:4]),
+    *(f"{extreme} way by {counted}" for extreme in ("longest", "shortest") for counted in _COUNTED),
+    "ways",
+)
 PAIRS = tuple(f"{_VERTICES[source]} > {_VERTICES[target]}" for source, target in _PAIRS)
 
 
@@ -62,15 +71,25 @@ def structure(operations: Sequence[int], edges: Sequence[tuple[int, int]]) -> np
     for vertex in range(1, last + 1):
         ways.append(sum(ways[source] for source in into[vertex]))
     counted = (
-        [kind == 1 for kind in kinds], [kind in (1, 2) for kind in kinds], [kind == 3 for kind in kinds], [True] * (last + 1),
-    )  # fmt: skip
+        [kind == 1 for kind in kinds],
+        [kind in (1, 2) for kind in kinds],
+        [kind == 3 for kind in kinds],
+        [True] * (last + 1),
+    )
     direct = 0 in into[last]
     flow = (
-        log(_parameters(kinds, into, out_of)), last + 1, len(edges), *(kinds.count(kind) for kind in (1, 2, 3)), len(out_of[0]),
-        len(into[last]), direct, len(into[last]) - direct,
+        log(_parameters(kinds, into, out_of)),
+        last + 1,
+        len(edges),
+        *(kinds.count(kind) for kind in (1, 2, 3)),
+        len(out_of[0]),
+        len(into[last]),
+        direct,
+        len(into[last]) - direct,
         *(sum(share for share, kind in zip(channels, kinds) if kind == wanted) for wanted in (1, 2, 3)),
-        *(_way(extreme, weights, into) for extreme in (max, min) for weights in counted), ways[last],
-    )  # fmt: skip
+        *(_way(extreme, weights, into) for extreme in (max, min) for weights in counted),
+        ways[last],
+    )
     bins = np.zeros(BINS, np.float32)
     for place in _surroundings(kinds, into):
         bins[place] += 1
@@ -90,7 +109,10 @@ def _surroundings(kinds: Sequence[int], into: Sequence[Sequence[int]]) -> list[i
     labels, places = [str(kind) for kind in kinds], []
     for depth in range(3):
         places += [_place(depth, label) for label in labels]
-        labels = [f"{label}({','.join(sorted([labels[source] for source in into[vertex]]))})" for vertex, label in enumerate(labels)]
+        labels = [
+            f"{label}({','.join(sorted([labels[source] for source in into[vertex]]))})"
+            for vertex, label in enumerate(labels)
+        ]
     return places
 
 
@@ -117,7 +139,9 @@ def _parameters(kinds: Sequence[int], into: Sequence[Sequence[int]], out_of: Seq
         for _ in range(3):
             for vertex in range(1, last):
                 own = channels[vertex]
-                total += (before * own if 0 in into[vertex] else 0) + {1: 9 * own * own, 2: own * own, 3: 0}[kinds[vertex]]
+                total += (before * own if 0 in into[vertex] else 0) + {1: 9 * own * own, 2: own * own, 3: 0}[
+                    kinds[vertex]
+                ]
             total += before * width if 0 in into[last] else 0
             before = float(width)
     return total + 3 * 3 * 3 * _STACKS[0] + _STACKS[-1] * 10

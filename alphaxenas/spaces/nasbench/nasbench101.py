@@ -44,7 +44,8 @@ class NASBench101:
     Attributes:
         max_vertices: Vertices at most, input and output included, 3..7. The benchmark's own limit is 7.
         max_edges: Edges at most, 2..9. The benchmark's own limit is 9.
-        vocabulary: `add conv3x3-bn-relu` and so on, the edges `0->1`, `0->2`, `1->2`, ..., `0->output`, ..., `terminate`.
+        vocabulary: `add conv3x3-bn-relu` and so on, the edges `0->1`, `0->2`, `1->2`, ..., `0->output`, ...,
+            `terminate`.
         max_length: Inner vertices, edges and `terminate`.
 
     Example:
@@ -64,7 +65,9 @@ class NASBench101:
         for name, (low, high) in (("max_vertices", VERTEX_LIMITS), ("max_edges", (2, MOST_EDGES))):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number from {low} to {high}. Received: {value!r}")
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected a whole number from {low} to {high}. Received: {value!r}"
+                )
         rules = _rules_of(self.max_vertices, self.max_edges)
         object.__setattr__(self, "_rules", rules)
         object.__setattr__(self, "vocabulary", rules.vocabulary)
@@ -139,9 +142,10 @@ class NASBench101:
         """Which entries of `features` belong together."""
         flow, pairs = len(FLOW), len(FLOW) + len(PAIRS)
         return {
-            "flow": (slice(0, flow), "numbers"), "pairs": (slice(flow, pairs), "numbers"),
+            "flow": (slice(0, flow), "numbers"),
+            "pairs": (slice(flow, pairs), "numbers"),
             "surroundings": (slice(pairs, pairs + BINS), "counts"),
-        }  # fmt: skip
+        }
 
     def parse(self, text: str) -> NASBench101Cell:
         """A cell of this space from its one-line text or JSON form.
@@ -176,7 +180,8 @@ def module_hash(cell: NASBench101Cell) -> str:
     A vertex starts with the hash of (outgoing edges, incoming edges, operation) and then takes in the sorted hashes of
     its neighbours as many times as there are vertices; the cell is the hash of its vertices' sorted hashes.
 
-    Source: Ying et al. 2019, section 2.3 and appendix S1; the digest, the codes and the punctuation are the benchmark's.
+    Source: Ying et al. 2019, section 2.3 and appendix S1; the digest, the codes and the punctuation are the
+    benchmark's.
     """
     vertices = len(cell.operations) + 2
     into: list[list[int]] = [[] for _ in range(vertices)]
@@ -271,7 +276,13 @@ class _Rules:
                 targets.append((-1, range(last + 1 if to_output else 0, newest + 1)))
             for target, sources in targets:
                 for source in sources:
-                    found[self._edge_tokens[source, target]] = (newest, target < 0, source, loose & ~(1 << source), edges + 1)
+                    found[self._edge_tokens[source, target]] = (
+                        newest,
+                        target < 0,
+                        source,
+                        loose & ~(1 << source),
+                        edges + 1,
+                    )
         if to_output and not loose:
             found[self._terminate] = None
         return found
@@ -284,7 +295,9 @@ class _Rules:
         moves = self.moves(before) if before is not None else {}
         if token not in moves:
             expected = f"one of {tuple(moves)}" if moves else f"the game to end after {len(tokens) - 1} tokens"
-            raise ValueError(f"Invalid value for `tokens` at place {len(tokens) - 1}. Expected {expected}. Received: {token!r}")
+            raise ValueError(
+                f"Invalid value for `tokens` at place {len(tokens) - 1}. Expected {expected}. Received: {token!r}"
+            )
         return moves[token]
 
     def _cell(self, tokens: Tokens) -> NASBench101Cell:
@@ -295,7 +308,9 @@ class _Rules:
             )
         operations = tuple(OPERATIONS_101[token] for token in tokens if token < len(OPERATIONS_101))
         pairs = (self._pairs[token] for token in tokens[:-1] if token >= len(OPERATIONS_101))
-        return NASBench101Cell(operations, tuple((source, target if target > 0 else len(operations) + 1) for source, target in pairs))
+        return NASBench101Cell(
+            operations, tuple((source, target if target > 0 else len(operations) + 1) for source, target in pairs)
+        )
 
 
 @cache

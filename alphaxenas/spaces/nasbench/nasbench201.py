@@ -33,12 +33,21 @@ NONE, SKIP = 0, 1
 _PATH_OPERATIONS = OPERATIONS_201[2:]
 _PATHS = path_numbers(len(_PATH_OPERATIONS), 3)
 _CONV1, _CONV3, _POOL = 2, 3, 4
-_COUNTED = {"conv3x3": (_CONV3,), "convolution": (_CONV1, _CONV3), "pool": (_POOL,), "operation": (_CONV1, _CONV3, _POOL)}
+_COUNTED = {
+    "conv3x3": (_CONV3,),
+    "convolution": (_CONV1, _CONV3),
+    "pool": (_POOL,),
+    "operation": (_CONV1, _CONV3, _POOL),
+}
 FLOW_201 = (
-    "log parameters", *(f"number of {operation}" for operation in OPERATIONS_201[1:]), "routes",
+    "log parameters",
+    *(f"number of {operation}" for operation in OPERATIONS_201[1:]),
+    "routes",
     *(f"{extreme} route by {counted}" for counted in _COUNTED for extreme in ("longest", "shortest", "mean")),
-)  # fmt: skip
-"""What flows through a cell, counted on live edges alone; parameters up to the square of the channels, as log(1 + them)."""
+)
+"""What flows through a cell, counted on live edges alone; parameters up to the square of the channels, as log(1 +
+them).
+"""
 _EXAMPLE = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
 
 
@@ -86,8 +95,8 @@ class NASBench201:
 
     Example:
         >>> space = NASBench201()
-        >>> str(space.parse("310142")) == "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
-        True
+        >>> str(space.parse("310142")) ==
+        "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|" True
     """
 
     vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False, default=OPERATIONS_201)
@@ -98,7 +107,9 @@ class NASBench201:
         try:
             return _LEGAL[len(tokens)]
         except IndexError:
-            raise ValueError(f"Invalid value for `tokens`. Expected at most {len(EDGES)} tokens. Received: {len(tokens)}") from None
+            raise ValueError(
+                f"Invalid value for `tokens`. Expected at most {len(EDGES)} tokens. Received: {len(tokens)}"
+            ) from None
 
     def decode(self, tokens: Tokens) -> NASBench201Cell:
         """The cell of a complete game.
@@ -133,7 +144,8 @@ class NASBench201:
         return list(_neighbours(self.encode(architecture)))
 
     def features(self, architecture: NASBench201Cell) -> np.ndarray:
-        """Counts of operation sequences on the live routes from input to output, the operations edge by edge, and `FLOW_201`.
+        """Counts of operation sequences on the live routes from input to output, the operations edge by edge, and
+        `FLOW_201`.
 
         `none` ends a route and a skip connection leaves no trace in a sequence, so the first part is equal for cells
         that compute the same function. The last part is what the structure tells of cost and depth.
@@ -151,9 +163,10 @@ class NASBench201:
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
         return {
-            "paths": (slice(0, _PATHS), "sequences"), "edges": (slice(_PATHS, _PLACES), "one-hot"),
+            "paths": (slice(0, _PATHS), "sequences"),
+            "edges": (slice(_PATHS, _PLACES), "one-hot"),
             "flow": (slice(_PLACES, _PLACES + len(FLOW_201)), "numbers"),
-        }  # fmt: skip
+        }
 
     def parse(self, text: str) -> NASBench201Cell:
         """A cell from the benchmark's string, its six-digit code, or its JSON form.
@@ -166,7 +179,9 @@ class NASBench201:
             return _read_json(text)
         if re.fullmatch(r"\d+", text):
             if not re.fullmatch(rf"[0-{len(OPERATIONS_201) - 1}]{{{len(EDGES)}}}", text):
-                raise ValueError(f"Invalid value for `architecture`. Expected six digits from 0 to 4. Received: {text!r}")
+                raise ValueError(
+                    f"Invalid value for `architecture`. Expected six digits from 0 to 4. Received: {text!r}"
+                )
             return _cell(tuple(map(int, text)))
         return _read_text(text)
 
@@ -187,7 +202,9 @@ def _cell(tokens: Tokens) -> NASBench201Cell:
         raise ValueError(f"Invalid value for `tokens`. Expected {len(EDGES)} tokens. Received: {len(tokens)}")
     for place, token in enumerate(tokens):
         if token not in _LEGAL[place]:
-            raise ValueError(f"Invalid value for `tokens` at place {place}. Expected one of {_LEGAL[place]}. Received: {token!r}")
+            raise ValueError(
+                f"Invalid value for `tokens` at place {place}. Expected one of {_LEGAL[place]}. Received: {token!r}"
+            )
     return NASBench201Cell(tuple(OPERATIONS_201[token] for token in tokens))
 
 
@@ -205,7 +222,9 @@ def _neighbours(tokens: Tokens) -> tuple[NASBench201Cell, ...]:
 def _text(operations: tuple[str, ...]) -> str:
     parts = []
     for target in range(1, 4):
-        parts.append("|" + "|".join(f"{op}~{edge[0]}" for edge, op in zip(EDGES, operations) if edge[1] == target) + "|")
+        parts.append(
+            "|" + "|".join(f"{op}~{edge[0]}" for edge, op in zip(EDGES, operations) if edge[1] == target) + "|"
+        )
     return "+".join(parts)
 
 
@@ -245,7 +264,9 @@ def _read_text(text: str) -> NASBench201Cell:
     """A cell from its arch string."""
     nodes = [node.strip().strip("|").split("|") for node in text.split("+")]
     if [len(node) for node in nodes] != [1, 2, 3]:
-        raise ValueError(f"Invalid value for `architecture`. Expected a string such as {_EXAMPLE!r}, or six digits. Received: {text!r}")
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected a string such as {_EXAMPLE!r}, or six digits. Received: {text!r}"
+        )
     operations = {}
     for target, node in enumerate(nodes, start=1):
         for source, entry in enumerate(node):
@@ -262,7 +283,9 @@ def _read_json(text: str) -> NASBench201Cell:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}") from None
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
+        ) from None
     edges = content.get("edges")
     if set(content) != {"edges"} or not isinstance(edges, dict) or set(edges) != set(_EDGE_NAMES):
         raise ValueError(

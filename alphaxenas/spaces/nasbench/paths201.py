@@ -1,11 +1,11 @@
 """Architectures as the operation sequences on their paths from input to output: equal for equal graphs.
 
 A path is written as a number: the sequences of `kinds` operations are the nodes of a tree in which every node has
-`kinds` children, numbered level by level from the root. The empty sequence is 0, and operation `o` after sequence `i` is
-`kinds * i + o + 1`. So shorter sequences come first, and the numbers of all sequences up to a length are contiguous.
+`kinds` children, numbered level by level from the root. The empty sequence is 0, and operation `o` after sequence `i`
+is `kinds * i + o + 1`. So shorter sequences come first, and the numbers of all sequences up to a length are contiguous.
 
-Source: White, Neiswanger, Savani 2021, "BANANAS: Bayesian optimization with neural architectures for neural architecture
-search", section 4.1 (path encoding).
+Source: White, Neiswanger, Savani 2021, "BANANAS: Bayesian optimization with neural architectures for neural
+architecture search", section 4.1 (path encoding).
 """
 
 from __future__ import annotations
