@@ -241,7 +241,7 @@ class Coach:
         parts = [
             f"trial {step} {record['purpose']} {score} ({cost}){best}",
             record["architecture"],
-            self._controller.beliefs(),
+            self._controller.status_line(),
         ]
         self._folder.log(" | ".join(parts))
 

@@ -44,14 +44,14 @@ class Proposal:
         budget: What the evaluation may cost.
         purpose: `"search"` (a terminal met inside the tree), `"final"` (the architecture a game ended with) or
             `"refresh"` (score again, without training, because the shared weights have moved).
-        keeps_weights: Whether shared weights keep what the child learns.
+        updates_shared_weights: Whether shared weights keep what the child learns.
     """
 
     number: int
     tokens: Tokens
     budget: Budget
     purpose: str = "search"
-    keeps_weights: bool = True
+    updates_shared_weights: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Controller(Protocol):
     def diagnostics(self) -> dict[str, float]:
         """Numbers worth a curve: losses, tree size, rank correlation. Keys are TensorBoard tags."""
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """One line for the log: what the search now believes."""
 
     def state(self) -> dict[str, Any]:

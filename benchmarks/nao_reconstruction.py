@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 from alphaxenas.controllers.nao.model import NAOModel  # noqa: E402
-from alphaxenas.controllers.nao.quality import laid_out, measured  # noqa: E402
+from alphaxenas.controllers.nao.quality import measured, scale_targets  # noqa: E402
 from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings  # noqa: E402
 from alphaxenas.controllers.nao.trajectory import ascent  # noqa: E402
 from alphaxenas.seeds import stream  # noqa: E402
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         games.setdefault(space.key(architecture), space.encode(architecture))
     count, everything = options.count, list(games.values())
     model = NAOModel(space, settings, options.seed, variants=4)
-    targets = laid_out([merit(space, game) for game in everything], "ranks")
+    targets = scale_targets([merit(space, game) for game in everything], "ranks")
     known, unseen, watched = slice(count), slice(count, 2 * count), slice(2 * count, None)
     started, curve = time.process_time(), []
     for begun in range(0, options.epochs, 10):

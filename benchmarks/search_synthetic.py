@@ -57,7 +57,7 @@ def play(controller, seed: int, trials: int, noise: float, drift: float) -> tupl
         true = value(proposal.tokens)
         final = proposal.purpose == "final"
         reward = true + (0.0 if final else drift * kept**0.5) + rng.normal(0, noise)
-        kept += proposal.keeps_weights and not final
+        kept += proposal.updates_shared_weights and not final
         values.append(true)
         if final:
             finals.append((reward, true))

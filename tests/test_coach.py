@@ -32,7 +32,7 @@ class Script:
     def diagnostics(self):
         return {"script/moves": self.number, "script/correlation": float("nan")}
 
-    def beliefs(self):
+    def status_line(self):
         return f"move {self.number}"
 
     def state(self):

@@ -19,7 +19,7 @@ PATIENCE = 1000
 """Draws in a row that may meet known keys before the games that are left are counted out instead."""
 
 
-class Ledger:
+class TrialHistory:
     """Suggested architectures of one search and their rewards.
 
     Attributes:

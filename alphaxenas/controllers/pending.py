@@ -8,7 +8,7 @@ from typing import Any
 from alphaxenas.contracts import Budget, Outcome, Proposal, Tokens
 
 
-class Outstanding:
+class PendingTrials:
     """Numbers proposals from 0 and keeps each until its outcome is there. Iterates over them in the order proposed."""
 
     def __init__(self) -> None:
@@ -23,9 +23,9 @@ class Outstanding:
         """The proposals awaited."""
         return iter(self._proposals.values())
 
-    def propose(self, tokens: Tokens, budget: Budget, purpose: str, keeps_weights: bool = True) -> Proposal:
+    def propose(self, tokens: Tokens, budget: Budget, purpose: str, updates_shared_weights: bool = True) -> Proposal:
         """The next proposal; its fields are those of `Proposal`."""
-        proposal = Proposal(self._proposed, tokens, budget, purpose, keeps_weights)
+        proposal = Proposal(self._proposed, tokens, budget, purpose, updates_shared_weights)
         self._proposals[proposal.number] = proposal
         self._proposed += 1
         return proposal
@@ -55,7 +55,7 @@ class Outstanding:
                     p.budget.epochs,
                     p.budget.fraction,
                     p.purpose,
-                    p.keeps_weights,
+                    p.updates_shared_weights,
                 ]
                 for p in self
             ],
@@ -66,7 +66,7 @@ class Outstanding:
         self._proposed = int(state["proposed"])
         self._proposals = {
             int(number): Proposal(
-                int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(keeps_weights)
+                int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(updates_shared_weights)
             )
-            for number, tokens, epochs, fraction, purpose, keeps_weights in state["awaited"]
+            for number, tokens, epochs, fraction, purpose, updates_shared_weights in state["awaited"]
         }

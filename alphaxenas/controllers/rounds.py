@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.pending import Outstanding
+from alphaxenas.controllers.pending import PendingTrials
 
 
 class Strategy(Protocol):
@@ -35,7 +35,7 @@ class Strategy(Protocol):
     def diagnostics(self) -> dict[str, float]:
         """As `alphaxenas.contracts.Controller.diagnostics`."""
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """What the strategy believes, in a part of a line; empty when there is nothing to say."""
 
     def state(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Rounds:
         self._space = space
         self._budgets = {"search": search_budget, "final": final_budget}
         self._searches_per_final = searches_per_final
-        self._outstanding = Outstanding()
+        self._outstanding = PendingTrials()
         self._round: dict[int, _Search] = {}
         self._rounds = 0
         self._best: dict[str, tuple[float, Tokens]] = {}
@@ -154,15 +154,15 @@ class Rounds:
             | self.strategy.diagnostics()
         )
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """One line: the best so far at the dearer budget seen, and what the strategy believes."""
         line = "nothing evaluated yet"
         for purpose in ("search", "final"):
             if purpose in self._best:
                 reward, tokens = self._best[purpose]
                 line = f"best of {self._count[purpose]} at the {purpose} budget: {reward:.4f} by {self._space.decode(tokens)}"
-        beliefs = self.strategy.beliefs()
-        return f"{line}; {beliefs}" if beliefs else line
+        status_line = self.strategy.status_line()
+        return f"{line}; {status_line}" if status_line else line
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: the strategy's state, and the proposals and the round in progress."""

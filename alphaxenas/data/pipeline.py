@@ -109,7 +109,9 @@ class Batches:
         """Number of batches of one epoch."""
         return -(-self.images_drawn(fraction) // self.batch_size)
 
-    def epoch(self, seed: int, epoch: int, fraction: float = 1.0, drawn_by: tuple[object, ...] = ()) -> Iterator[Batch]:
+    def epoch(
+        self, seed: int, epoch: int, fraction: float = 1.0, rng_stream: tuple[object, ...] = ()
+    ) -> Iterator[Batch]:
         """Training batches of one epoch: every drawn image once, in random order, batch sizes differing by 1 at most.
 
         Equal arguments give equal batches. Every epoch draws anew, stratified, which images belong to the fraction.
@@ -118,19 +120,19 @@ class Batches:
             seed: The run's seed.
             epoch: Number of the epoch.
             fraction: Share of the images to draw, in (0, 1].
-            drawn_by: Further names of the consumer, e.g. `("trial", 7)`; another name, other draws.
+            rng_stream: Further names of the consumer, e.g. `("trial", 7)`; another name, other draws.
 
         Returns:
             Iterator over normalised images float32 `[B, h, w, c]` and labels int32 `[B]`.
         """
         count = self.images_drawn(fraction)
-        order = stratified_draw(self._labels_host, count, stream(seed, "draw", *drawn_by, epoch))
+        order = stratified_draw(self._labels_host, count, stream(seed, "draw", *rng_stream, epoch))
         chunks = np.array_split(order, self.steps(fraction))
 
         def batches() -> Iterator[Batch]:
             for number, indices in enumerate(chunks):
                 if self.augment:
-                    yield self._augmented(indices, tensor_seed(seed, "augment", *drawn_by, epoch, number))
+                    yield self._augmented(indices, tensor_seed(seed, "augment", *rng_stream, epoch, number))
                 else:
                     yield self._plain(indices)
 

@@ -19,12 +19,12 @@ from alphaxenas.networks.macro import WIDENING, MacroNetwork
 from alphaxenas.networks.micro import MicroNetwork
 from alphaxenas.networks.training.loop import Network, Recipe
 from alphaxenas.spaces.chains.chain import Chain
-from alphaxenas.spaces.from_parameters import chosen_space
+from alphaxenas.spaces.from_parameters import space_from_parameters
 
 
 def search_space(config: Config) -> SearchSpace:
     """The configured search space: `space` says which."""
-    return chosen_space(config.parameters("space"))
+    return space_from_parameters(config.parameters("space"))
 
 
 def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:

@@ -25,7 +25,7 @@ from alphaxenas.contracts import Budget, Tokens
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.nao.controller import settings_of
 from alphaxenas.controllers.nao.model import NAOModel
-from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, laid_out
+from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.trajectory import Path as Way
 from alphaxenas.controllers.nao.trajectory import path
@@ -261,7 +261,7 @@ def walks(config: Config, records: Sequence[Mapping[str, Any]], count: int = 3) 
     tokens, rewards = zip(*(games[key] for key in keys))
     model = NAOModel(space, settings.network, derived_seed(seed, "nao", "walks") % 2**31, settings.variants)
     quality = fit_and_measure(
-        model, keys, tokens, laid_out(rewards, settings.targets), settings, stream(seed, "nao", "walks")
+        model, keys, tokens, scale_targets(rewards, settings.targets), settings, stream(seed, "nao", "walks")
     )
     places = np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))
     return quality, [path(model, tokens[place], settings, WAY) for place in places]

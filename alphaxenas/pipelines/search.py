@@ -39,7 +39,7 @@ from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroSpace
-from alphaxenas.spaces.parse_any import Written, parse_architecture
+from alphaxenas.spaces.parse_any import ParsedArchitecture, parse_architecture
 from alphaxenas.spaces.zoo import ZooCell
 
 ORIGINAL_SEARCH_CHILDREN = 12
@@ -246,7 +246,7 @@ def final_network(
     )
 
 
-def _network(config: Config, architecture: Written, data: ImageData, filters: int) -> Network:
+def _network(config: Config, architecture: ParsedArchitecture, data: ImageData, filters: int) -> Network:
     training = config.training
     if isinstance(architecture, Cell):
         return CellNetwork(

@@ -60,7 +60,7 @@ def open_study(config: Config, overwrite: bool = False) -> RunFolder:
     return RunFolder.open(run.run, STAGE, parameters, run.exp_dir, run.tensorboard_dir, overwrite)
 
 
-def play_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
+def run_configured_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
     """Runs or continues the configured study; returns and raises as `alphaxenas.tabular.study.run_study`."""
     chosen, controllers, seeds = config.study, study_controllers(config), range(config.study.study_seeds)
     check_study(tables, controllers, seeds, chosen.cap, chosen.target)
@@ -68,7 +68,7 @@ def play_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
         return run_study(folder, tables, controllers, seeds, chosen.cap, chosen.target, study_processes(config))
 
 
-def watch_tree(
+def record_tree_snapshots(
     table: BenchmarkTable, choice: ControllerChoice, seed: int, moments: Sequence[int]
 ) -> list[tuple[int, dict[str, np.ndarray]]]:
     """One search, beyond the optimum if need be, with its tree at several moments.

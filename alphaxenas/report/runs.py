@@ -10,7 +10,7 @@ from typing import Any
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.runs import Journal, read_json
-from alphaxenas.spaces.from_parameters import chosen_space
+from alphaxenas.spaces.from_parameters import space_from_parameters
 
 NAMES = {
     "alphaxenas": "AlphaXENAS",
@@ -72,7 +72,7 @@ class StoredRun:
     @property
     def space(self) -> SearchSpace:
         """The search space of a search run."""
-        return chosen_space(self.parameters)
+        return space_from_parameters(self.parameters)
 
 
 @dataclass(frozen=True, eq=False)

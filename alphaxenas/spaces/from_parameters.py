@@ -12,7 +12,7 @@ from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 
 
-def chosen_space(parameters: Mapping[str, Any]) -> SearchSpace:
+def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:
     """The space of the parameters `space`, `blocks`, `operations`, `combinations`, `chain_layers` and `chain_skips`.
 
     Records without `space` are from the time when there were cells only.

@@ -11,13 +11,13 @@ from alphaxenas.spaces.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao
 from alphaxenas.spaces.notation import input_name
 from alphaxenas.spaces.zoo import PREFIX, ZooCell, zoo_cell
 
-Written = Cell | MicroArchitecture | ZooCell
+ParsedArchitecture = Cell | MicroArchitecture | ZooCell
 
 _NUMBERS = r"[\s\d\[\],-]+"
 _NAME = r"[A-Za-z][\w-]*"
 
 
-def parse_architecture(text: str) -> Written:
+def parse_architecture(text: str) -> ParsedArchitecture:
     """The architecture that a person wrote or copied.
 
     Args:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from alphaxenas.networks.outline import Shaped
 
 
-class TensorBag:
+class ChoiceArray:
     """Tensors of one shape, of which a choice picks one without copying the others or filling their gradients with
     zeros.
 
@@ -32,14 +32,14 @@ class TensorBag:
 
 
 class ShapedBag:
-    """As `TensorBag`, over shapes."""
+    """As `ChoiceArray`, over shapes."""
 
     def __init__(self, x: Shaped) -> None:
         self._x = x
 
     def append(self, x: Shaped) -> None:
-        """As `TensorBag.append`."""
+        """As `ChoiceArray.append`."""
 
     def pick(self, index: None) -> Shaped:
-        """As `TensorBag.pick`."""
+        """As `ChoiceArray.pick`."""
         return self._x

@@ -29,9 +29,9 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.pool import Member, best, renewed
-from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, laid_out
+from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
-from alphaxenas.controllers.nao.token_arrays import Games
+from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.controllers.nao.trajectory import walk
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
@@ -123,7 +123,7 @@ class Scores:
         return cls(accuracies, images, float(np.sqrt(variances).mean()), spread)
 
     @property
-    def tell_apart(self) -> bool:
+    def ranking_is_resolved(self) -> bool:
         """Whether the standard error is at most half of the spread."""
         return self.standard_error <= self.spread / 2
 
@@ -156,7 +156,7 @@ class SharedPool:
         self._space, self._weights, self._training, self._validation = space, weights, training, validation
         self._folder, self._settings, self._plan, self._seed = folder, replace(settings, memory="pool"), plan, seed
         self._rng = stream(seed, "shared_pool")
-        self._games = Games(space)
+        self._games = TokenEncoder(space)
         self._round = 0
         self._members: list[tuple[str, Tokens]] = []
         self._values: list[float] = []
@@ -225,7 +225,7 @@ class SharedPool:
             "images": scores.images,
             "standard_error": scores.standard_error,
             "spread": scores.spread,
-            "tell_apart": scores.tell_apart,
+            "ranking_is_resolved": scores.ranking_is_resolved,
             "mean": float(scores.accuracies.mean()),
             "best": float(scores.accuracies.max()),
             "worst": float(scores.accuracies.min()),
@@ -263,7 +263,7 @@ class SharedPool:
         for epoch in range(plan.epochs):
             first = self._round * plan.epochs + epoch
             for number, (images, labels) in enumerate(
-                self._training.epoch(self._seed, first, drawn_by=("shared_pool",))
+                self._training.epoch(self._seed, first, rng_stream=("shared_pool",))
             ):
                 turn = self._rng.choice(len(architectures), p=odds)
                 done = (epoch * steps + number) / (plan.epochs * steps)
@@ -299,7 +299,7 @@ class SharedPool:
         architectures = [self._space.decode(tokens) for _, tokens in self._members]
         calibration = list(
             itertools.islice(
-                self._training.epoch(self._seed, self._round, drawn_by=("calibration",)), CALIBRATION_BATCHES
+                self._training.epoch(self._seed, self._round, rng_stream=("calibration",)), CALIBRATION_BATCHES
             )
         )
         statistics = [self._weights.measure(architecture, calibration) for architecture in architectures]
@@ -315,7 +315,7 @@ class SharedPool:
                 self._hits(architecture, images, labels, own) for architecture, own in zip(architectures, statistics)
             ]
             hits = np.concatenate([hits, np.stack(found)], axis=1)
-            if hits.shape[1] >= wanted and not Scores.of(hits).tell_apart:
+            if hits.shape[1] >= wanted and not Scores.of(hits).ranking_is_resolved:
                 wanted = 2 * hits.shape[1]
         return Scores.of(hits)
 
@@ -327,7 +327,7 @@ class SharedPool:
         """The next round's members, and the numbers of the network that found them."""
         settings = self._settings
         model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._games)
-        targets = laid_out([member.reward for member in pool], settings.targets)
+        targets = scale_targets([member.reward for member in pool], settings.targets)
         quality = fit_and_measure(
             model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng
         )
@@ -377,7 +377,7 @@ class SharedPool:
             "plan": asdict(self._plan),
             "rounds": self._rounds,
             "best": ranked[:10],
-            "tell_apart": last["tell_apart"],
+            "ranking_is_resolved": last["ranking_is_resolved"],
         }
         self._folder.write_results(results)
         self._folder.log(f"finished: {results['headline']}")

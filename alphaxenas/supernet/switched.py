@@ -25,7 +25,7 @@ from tensorflow.python.ops import cond_v2
 from alphaxenas.networks.bank import ArraySpec
 from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.outline import Outline, Shaped
-from alphaxenas.supernet.choice_array import ShapedBag, TensorBag
+from alphaxenas.supernet.choice_array import ChoiceArray, ShapedBag
 
 GROUPS = ("kernels", "matrices", "vectors", "statistics")
 Branch = Callable[[Any, Any, Any], Any]
@@ -165,14 +165,14 @@ class SwitchedLayers(Layers):
         self._choices = iter(tf.unstack(choices, num=outline.choices))
         self._switches = iter(outline.branches)
         self._optional = False
-        self._measured: dict[int, tf.Tensor] = {}
+        self._evaluated: dict[int, tf.Tensor] = {}
         self._functions: dict[Hashable, Callable] = {}
 
     def measured_statistics(self) -> tf.Tensor:
         """Batch means and variances of the path, in its order."""
         for name, value in self.measured.items():
-            self._measured[self._outline.place_of["statistics"][name]] = value
-        return tf.concat([self._measured[place] for place in sorted(self._measured)], 0)
+            self._evaluated[self._outline.place_of["statistics"][name]] = value
+        return tf.concat([self._evaluated[place] for place in sorted(self._evaluated)], 0)
 
     @contextmanager
     def optional(self) -> Iterator[None]:
@@ -187,9 +187,9 @@ class SwitchedLayers(Layers):
         """The next choice of the architecture, an int32 scalar."""
         return next(self._choices)
 
-    def bag(self, x: tf.Tensor) -> TensorBag:
+    def bag(self, x: tf.Tensor) -> ChoiceArray:
         """Tensors of the shape of `x`, of which a choice picks one; empty at first."""
-        return TensorBag(x)
+        return ChoiceArray(x)
 
     def switch(
         self,
@@ -256,7 +256,7 @@ class SwitchedLayers(Layers):
             key, switched, chosen, list(inputs), pieces, seed, tf.convert_to_tensor(self._progress)
         )
         if place is not None:
-            self._measured[place] = measured
+            self._evaluated[place] = measured
         return y
 
     def conv(

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Digits:
-    """Games of `length` digits below `base` (`alphaxenas.contracts.SearchSpace`, as far as controllers use it)."""
+    """TokenEncoder of `length` digits below `base` (`alphaxenas.contracts.SearchSpace`, as far as controllers use it)."""
 
     length: int = 5
     base: int = 4

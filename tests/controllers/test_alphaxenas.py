@@ -17,7 +17,7 @@ SEARCH, FINAL = Budget(1), Budget(3)
 
 @dataclass(frozen=True)
 class Digits:
-    """Games of `length` digits; the order of the digits does not matter (equal keys)."""
+    """TokenEncoder of `length` digits; the order of the digits does not matter (equal keys)."""
 
     length: int = 3
     vocabulary: tuple[str, ...] = ("0", "1", "2", "3")
@@ -65,8 +65,8 @@ def test_with_a_uniform_share_only_uniform_children_train_the_shared_weights():
     games = [outcomes[start : start + 5] for start in range(0, 25, 5)]
     for game in games:
         assert [outcome.proposal.purpose for outcome in game] == ["search"] * 4 + ["final"]
-        assert [outcome.proposal.keeps_weights for outcome in game] == [True, False, True, False, False]
-    assert all(outcome.proposal.keeps_weights for outcome in play(small(CellSpace(2)), total, steps=12))
+        assert [outcome.proposal.updates_shared_weights for outcome in game] == [True, False, True, False, False]
+    assert all(outcome.proposal.updates_shared_weights for outcome in play(small(CellSpace(2)), total, steps=12))
 
 
 def test_uniform_children_do_not_depend_on_rewards():
@@ -78,8 +78,8 @@ def test_uniform_children_do_not_depend_on_rewards():
             lambda p: 0.5 + sign * 0.01 * sum(p.tokens),
             steps=120,
         )
-        drawn = [sum(o.proposal.tokens) / 12 for o in outcomes if o.proposal.keeps_weights]
-        guided = [sum(o.proposal.tokens) / 12 for o in outcomes if not o.proposal.keeps_weights]
+        drawn = [sum(o.proposal.tokens) / 12 for o in outcomes if o.proposal.updates_shared_weights]
+        guided = [sum(o.proposal.tokens) / 12 for o in outcomes if not o.proposal.updates_shared_weights]
         counts.append((np.mean(drawn), np.mean(guided)))
     (up_drawn, up_guided), (down_drawn, down_guided) = counts
     assert abs(up_drawn - down_drawn) < 0.4 and up_guided - down_guided > abs(up_drawn - down_drawn)
@@ -187,7 +187,7 @@ def test_old_values_are_scored_again_without_training_and_replaced():
     last = {
         controller._key(o.proposal.tokens): o.reward for o in outcomes if o.proposal.purpose in ("search", "refresh")
     }
-    for key, visits in controller._measured._visits.items():
+    for key, visits in controller._evaluated._visits.items():
         assert {visit.value for visit in visits} == {controller._replay.value(SEARCH, last[key])}
 
 
@@ -206,13 +206,13 @@ def test_failures_do_not_wreck_the_scale():
         failed = step % 4 == 0
         reward = 0.0 if failed else 0.93 + 0.002 * sum(proposal.tokens)
         controller.tell(Outcome(proposal, reward, "failed" if failed else "ok", reason="x" if failed else ""))
-    assert controller._guide.scale.centre > 0.9
+    assert controller._lookahead.scale.centre > 0.9
     assert controller._tree.state()["range"][0] > 0.85
 
 
 def test_held_out_predictions_are_about_keys_never_trained_on(monkeypatch):
     controller = small(Digits(5), search_children=5)
-    asked, predict = [], controller._guide._network.predict
+    asked, predict = [], controller._lookahead._network.predict
 
     def spy(prefixes, contexts):
         keys = {key for key, _ in controller._replay._records}
@@ -220,7 +220,7 @@ def test_held_out_predictions_are_about_keys_never_trained_on(monkeypatch):
         assert asked[-1] not in keys
         return predict(prefixes, contexts)
 
-    monkeypatch.setattr(controller._guide._network, "predict", spy)
+    monkeypatch.setattr(controller._lookahead._network, "predict", spy)
     play(controller, total, steps=40)
     assert len(asked) > 15
     assert -1 <= controller.diagnostics()["lstm/rank_correlation"] <= 1

@@ -144,6 +144,6 @@ class TestControllerContract:
             numbers = controller.diagnostics()
             assert all(isinstance(tag, str) and type(number) is float for tag, number in numbers.items())
             assert all(math.isfinite(number) for number in numbers.values())
-            assert controller.beliefs() and "\n" not in controller.beliefs()
+            assert controller.status_line() and "\n" not in controller.status_line()
             play(controller, 1)
         assert controller.diagnostics()

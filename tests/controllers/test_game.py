@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alphaxenas.controllers.alphaxenas.schedule import Game
+from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
 
 
 def children(game, moves):
@@ -18,13 +18,13 @@ def children(game, moves):
 
 
 def test_children_are_spread_over_the_moves_and_uniform_ones_over_the_children():
-    assert children(Game(8, 2, 1, 4, 0.5), 8) == ["u", "", "g", "", "u", "", "g", ""]
-    assert children(Game(2, 2, 1, 5, 0.0), 2) == ["ggg", "gg"]
-    assert children(Game(3, 2, 1, 0, 0.0), 3) == ["", "", ""]
+    assert children(IterationSchedule(8, 2, 1, 4, 0.5), 8) == ["u", "", "g", "", "u", "", "g", ""]
+    assert children(IterationSchedule(2, 2, 1, 5, 0.0), 2) == ["ggg", "gg"]
+    assert children(IterationSchedule(3, 2, 1, 0, 0.0), 3) == ["", "", ""]
 
 
 def test_a_game_begun_again_has_had_its_children_and_a_new_one_has_not():
-    game = Game(2, 2, 7, 2, 0.0)
+    game = IterationSchedule(2, 2, 7, 2, 0.0)
     assert children(game, 2) == ["g", "g"]
     game.left, game.noised = 0, True
     game.begin_again()
@@ -34,7 +34,7 @@ def test_a_game_begun_again_has_had_its_children_and_a_new_one_has_not():
 
 
 def test_policies_are_those_of_the_moves_up_to_where_the_architecture_left_the_game():
-    game = Game(3, 4, 1, 0, 0.0)
+    game = IterationSchedule(3, 4, 1, 0, 0.0)
     game.note_move((1, 3), np.array([3, 1]))
     game.note_move((0, 1), np.array([1, 1]))
     game.note_move((2,), np.array([5]))

@@ -64,7 +64,7 @@ def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
         )
         for number in range(SPACE.size())
     ]
-    games = [tokens for tokens in games if search._ledger.key(tokens) not in search._ledger]
+    games = [tokens for tokens in games if search._history.key(tokens) not in search._history]
     bounds = search._bounds(games, np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games]))
     planned = games.index(search._planned())
     assert np.sum(bounds > bounds[planned]) <= 3

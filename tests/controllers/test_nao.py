@@ -11,7 +11,14 @@ import pytest
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.nao.controller import NAO, settings_of
 from alphaxenas.controllers.nao.pool import Member, best, renewed
-from alphaxenas.controllers.nao.quality import fit_and_measure, hamming, laid_out, measured, pairwise_accuracy, split
+from alphaxenas.controllers.nao.quality import (
+    fit_and_measure,
+    hamming,
+    measured,
+    pairwise_accuracy,
+    scale_targets,
+    split,
+)
 from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
 from alphaxenas.spaces import CellSpace, NASBench201
 from tests.controllers import tabular
@@ -153,7 +160,7 @@ class TestHeldOut:
             "nao/squared_error",
             "nao/cross_entropy",
         } <= numbers.keys() and numbers["nao/held_out"] == 3
-        assert "held-out pairs" in strategy.beliefs()
+        assert "held-out pairs" in strategy.status_line()
 
     def test_measures_say_what_they_should(self):
         assert pairwise_accuracy([1, 2, 3], [1, 2, 3]) == 1 and pairwise_accuracy([3, 2, 1], [1, 2, 3]) == 0
@@ -166,7 +173,7 @@ class TestHeldOut:
 
         space, rng = NASBench201(), np.random.default_rng(0)
         games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(160)))[:150]
-        targets = laid_out([sum(token == 3 for token in game) for game in games], "ranks")
+        targets = scale_targets([sum(token == 3 for token in game) for game in games], "ranks")
         settings = replace(PRESETS["small"], epochs=60, most_steps=0, held_out=0.3)
         keys = [space.key(space.decode(game)) for game in games]
         model = NAOModel(space, settings.network)
@@ -184,10 +191,10 @@ class TestHeldOut:
 class TestTargets:
     def test_ranks_and_min_max_are_monotone_and_fill_the_interval(self):
         rewards = [0.1, 0.9, 0.5, 0.5]
-        np.testing.assert_allclose(laid_out(rewards, "minmax"), [0, 1, 0.5, 0.5])
-        np.testing.assert_allclose(laid_out(rewards, "ranks"), [0, 1, 0.5, 0.5])
-        np.testing.assert_allclose(laid_out([0.1, 0.90, 0.91], "ranks"), [0, 0.5, 1])
-        np.testing.assert_allclose(laid_out([0.3, 0.3], "minmax"), [0.5, 0.5])
+        np.testing.assert_allclose(scale_targets(rewards, "minmax"), [0, 1, 0.5, 0.5])
+        np.testing.assert_allclose(scale_targets(rewards, "ranks"), [0, 1, 0.5, 0.5])
+        np.testing.assert_allclose(scale_targets([0.1, 0.90, 0.91], "ranks"), [0, 0.5, 1])
+        np.testing.assert_allclose(scale_targets([0.3, 0.3], "minmax"), [0.5, 0.5])
 
 
 class TestWalk:
@@ -228,7 +235,7 @@ class TestWalk:
         games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(80)))
         settings = PRESETS["small"]
         model = NAOModel(space, settings.network)
-        model.fit(games, laid_out([sum(token == 3 for token in game) for game in games], "ranks"), 60, 32)
+        model.fit(games, scale_targets([sum(token == 3 for token in game) for game in games], "ranks"), 60, 32)
         way = path(model, games[0], settings, (0.1, 0.2))
         assert way.steps.tolist() == [0.0, 0.1, 0.2] and np.all(np.diff(way.scores) > 0)
         assert (

@@ -10,7 +10,7 @@ import pytest
 from alphaxenas.controllers.nao import network
 from alphaxenas.controllers.nao.model import Encoded, NAOModel, _lstm_step
 from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings
-from alphaxenas.controllers.nao.token_arrays import Games
+from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.spaces import CellSpace, NASBench101, NASBench201
 from tests.spaces.conftest import SPACES
 
@@ -320,7 +320,7 @@ def _arguments(model, games, targets, seed):
 class TestSymmetries:
     def test_swapping_the_inputs_of_a_node_is_found(self):
         """F40: a game and its variants compute the same function."""
-        games = Games(ADDING)
+        games = TokenEncoder(ADDING)
         found = games.variants(games_of(ADDING, 1)[0], 8)
         assert len(found) > 1 and len(set(found)) == len(found)
         assert len({ADDING.key(ADDING.decode(tokens)) for tokens in found}) == 1
@@ -331,7 +331,7 @@ class TestSymmetries:
     @pytest.mark.parametrize("name", SPACES)
     def test_variants_are_complete_games_of_the_same_key_in_every_space(self, name):
         space = SPACES[name]
-        games = Games(space)
+        games = TokenEncoder(space)
         for tokens in games_of(space, 5):
             for other in games.variants(tokens, 6):
                 assert space.legal_actions(other) == () and space.key(space.decode(other)) == space.key(
@@ -339,11 +339,11 @@ class TestSymmetries:
                 )
 
     def test_a_space_whose_games_all_differ_has_none(self):
-        games = Games(NASBench201())
+        games = TokenEncoder(NASBench201())
         assert games.swaps() == [] and games.variants((1, 2, 3, 4, 0, 1), 8) == [(1, 2, 3, 4, 0, 1)]
 
     def test_a_wrong_token_is_named_with_its_place_and_what_is_legal_there(self):
-        games = Games(CELLS)
+        games = TokenEncoder(CELLS)
         tokens = list(games_of(CELLS, 1)[0])
         tokens[2] = 0
         with pytest.raises(ValueError, match=r"at place 2. Expected one of \(3, 4, 5\). Received: 0"):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers.pending import Outstanding
+from alphaxenas.controllers.pending import PendingTrials
 
 
 def test_a_foreign_outcome_of_the_same_number_is_refused_and_the_proposal_still_awaited():
-    outstanding = Outstanding()
+    outstanding = PendingTrials()
     proposal = outstanding.propose((1, 2), Budget(1), "search")
     with pytest.raises(ValueError, match=r"outstanding proposals \[0\]\. Received: proposal 0, tokens \(2, 1\)"):
         outstanding.take(Outcome(replace(proposal, tokens=(2, 1)), 0.5))
@@ -21,10 +21,10 @@ def test_a_foreign_outcome_of_the_same_number_is_refused_and_the_proposal_still_
 
 
 def test_restored_proposals_are_the_same_and_numbers_go_on():
-    first, second = Outstanding(), Outstanding()
+    first, second = PendingTrials(), PendingTrials()
     taken = first.propose((3,), Budget(0, 0.25), "refresh")
     waiting = [
-        first.propose((1, 2), Budget(1, 0.5), "search", keeps_weights=False),
+        first.propose((1, 2), Budget(1, 0.5), "search", updates_shared_weights=False),
         first.propose((4,), Budget(3), "final"),
     ]
     first.take(Outcome(taken, 0.1))

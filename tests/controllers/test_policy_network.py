@@ -18,7 +18,7 @@ CELL_NAMES = pytest.mark.parametrize("cell", CELLS)
 
 
 def legal_actions(tokens):
-    """Games of up to four tokens; token 3 ends a game, the second token is 1 or 3, token 4 is never legal."""
+    """TokenEncoder of up to four tokens; token 3 ends a game, the second token is 1 or 3, token 4 is never legal."""
     if len(tokens) == LENGTH or (tokens and tokens[-1] == 3):
         return ()
     return (1, 3) if len(tokens) == 1 else (0, 1, 2, 3)

@@ -1,4 +1,4 @@
-"""Random search: that it never repeats itself, that it is uniform, and the ledger that it draws from."""
+"""Random search: that it never repeats itself, that it is uniform, and the history that it draws from."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from alphaxenas.controllers import history as ledger
+from alphaxenas.controllers import history as history
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.history import PATIENCE, Ledger, complete_games
+from alphaxenas.controllers.history import PATIENCE, TrialHistory, complete_games
 from alphaxenas.spaces import CellSpace
 
 TINY = CellSpace(blocks=1, operations=("conv3x3", "identity"))
@@ -36,7 +36,7 @@ def test_every_key_of_a_small_space_is_drawn_once_and_then_nothing(space):
 
 def test_the_end_of_a_small_space_survives_interruption(monkeypatch):
     # With little patience the last half of the keys is counted out instead of drawn.
-    monkeypatch.setattr(ledger, "PATIENCE", 2)
+    monkeypatch.setattr(history, "PATIENCE", 2)
     uninterrupted = suggestions(RandomSearch(SMALL, 0), SMALL.size())
     strategy, found = RandomSearch(SMALL, 0), []
     for _ in range(len(uninterrupted)):
@@ -52,7 +52,7 @@ def test_draws_are_uniform_over_games_also_when_few_are_left():
     for seed in range(300):
         strategy = RandomSearch(TINY, seed)
         first[suggestions(strategy, 5)[0]] += 1
-        strategy._ledger._scarce = True
+        strategy._history._scarce = True
         last[strategy.suggest()] += 1
     games = list(complete_games(TINY))
     assert chisquare([first[game] for game in games]).pvalue > 1e-3
@@ -60,7 +60,7 @@ def test_draws_are_uniform_over_games_also_when_few_are_left():
 
 
 def test_counting_out_what_is_left_begins_only_after_many_vain_draws():
-    drawer, rng = Ledger(TINY), np.random.default_rng(0)
+    drawer, rng = TrialHistory(TINY), np.random.default_rng(0)
     game_of = {drawer.key(tokens): tokens for tokens in complete_games(TINY)}
     last, *others = sorted(game_of)
     for key in others:
@@ -72,7 +72,7 @@ def test_counting_out_what_is_left_begins_only_after_many_vain_draws():
 
 
 def test_what_is_suggested_by_other_means_is_not_drawn_from_what_is_left():
-    drawer, rng = Ledger(SMALL), np.random.default_rng(0)
+    drawer, rng = TrialHistory(SMALL), np.random.default_rng(0)
     drawer._scarce = True
     keys = {drawer.key(tokens) for tokens in complete_games(SMALL)}
     drawn = set()
@@ -96,10 +96,10 @@ def test_rewards_of_what_was_not_suggested_are_refused():
 
 
 def test_a_ledger_remembers_failures_as_failures():
-    drawer = Ledger(TINY)
+    drawer = TrialHistory(TINY)
     one, two = (drawer.draw(np.random.default_rng(0)) for _ in range(2))
     drawer.observe(one, None)
     drawer.observe(two, 0.25)
-    other = Ledger(TINY)
+    other = TrialHistory(TINY)
     other.restore(drawer.state())
     assert other.rewards == {drawer.key(one): None, drawer.key(two): 0.25}

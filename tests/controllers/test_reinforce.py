@@ -59,8 +59,8 @@ def test_collapse_is_noticed_and_shown():
     assert fallen_numbers["policy/entropy"] < 0.1 < alive_numbers["policy/entropy"]
     assert (
         fallen_numbers["policy/restarts"] == 0
-        and "collapsed" in fallen.beliefs()
-        and "collapsed" not in alive.beliefs()
+        and "collapsed" in fallen.status_line()
+        and "collapsed" not in alive.status_line()
     )
 
 
@@ -83,11 +83,13 @@ def test_different_architectures_are_counted_over_the_last_draws():
 def test_of_a_collapsed_pool_the_most_decided_policy_starts_anew_and_the_others_go_on():
     strategy = Reinforce(SPACE, 0, policies=3, restart_below=0.4, **COLLAPSING)
     search(strategy, 100)
-    assert sum(strategy._restarts) == strategy.diagnostics()["policy/restarts"] > 0 and "restart" in strategy.beliefs()
+    assert (
+        sum(strategy._restarts) == strategy.diagnostics()["policy/restarts"] > 0 and "restart" in strategy.status_line()
+    )
     while min(learner.updates for learner in strategy._learners) < 5:
         search(strategy, 1)
     strategy._draw()
-    strategy._ledger.rewards |= {drawn.key: reward(drawn.tokens) for drawn in strategy._waiting}
+    strategy._history.rewards |= {drawn.key: reward(drawn.tokens) for drawn in strategy._waiting}
     restarts, games = list(strategy._restarts), [drawn.tokens for drawn in strategy._waiting]
     entropies = [learner.network.evaluate(games, strategy._legal).entropies.mean() for learner in strategy._learners]
     before = [learner.network.parameters.copy() for learner in strategy._learners]
@@ -147,7 +149,7 @@ def test_policies_imitate_what_the_pool_found_best():
         strategy._elite = [(0.99, (3, 3, 3, 3, 3))]
         for _ in range(3):
             strategy._draw()
-            strategy._ledger.rewards |= {drawn.key: 0.5 for drawn in strategy._waiting}
+            strategy._history.rewards |= {drawn.key: 0.5 for drawn in strategy._waiting}
             strategy._learn()
         chances.append(
             min(

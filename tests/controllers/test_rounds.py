@@ -136,12 +136,12 @@ def test_a_round_in_which_everything_failed_has_no_final():
 
 def test_diagnostics_and_beliefs_tell_what_was_spent_and_found():
     controller = searcher()
-    assert controller.beliefs() == "nothing evaluated yet"
+    assert controller.status_line() == "nothing evaluated yet"
     proposals = play(controller, 3, reward=lambda proposal: 0.1 * proposal.number)
-    assert str(SPACE.decode(proposals[2].tokens)) in controller.beliefs()
+    assert str(SPACE.decode(proposals[2].tokens)) in controller.status_line()
     assert "search/best_final" not in controller.diagnostics()
     play(controller, 2, reward=lambda proposal: 0.8125)
-    assert controller.beliefs().startswith("best of 1 at the final budget: 0.8125 by ")
+    assert controller.status_line().startswith("best of 1 at the final budget: 0.8125 by ")
     assert controller.diagnostics() == {
         "search/iterations": 1.0,
         "search/children": 5.0,

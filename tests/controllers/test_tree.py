@@ -13,7 +13,7 @@ from alphaxenas.controllers.mcts.tree import Prediction, Tree
 
 
 def toy(depth, width):
-    """Games of `depth` moves with `width` choices each."""
+    """TokenEncoder of `depth` moves with `width` choices each."""
     return lambda tokens: () if len(tokens) == depth else tuple(range(width))
 
 

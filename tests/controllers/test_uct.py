@@ -116,7 +116,7 @@ def test_a_subtree_whose_games_are_known_is_never_walked_again():
     space = Digits(3, 2)
     strategy = UCT(space, 0)
     for _ in range(8):
-        known = Counter(tokens[:2] for tokens in strategy.ledger.outstanding) or Counter()
+        known = Counter(tokens[:2] for tokens in strategy.history.outstanding) or Counter()
         search(strategy, 1)
         tree = strategy.tree()
         closed = {prefix: tried for prefix, tried in zip(prefixes(tree), tree["tried"]) if len(prefix) == 3}

@@ -245,7 +245,7 @@ class TestSharedWeights:
         evaluator = shared_weights()
         evaluator.evaluate(proposal(0))
         before = evaluator.state()
-        rewards = [evaluator.evaluate(replace(proposal(1), keeps_weights=False)).reward for _ in range(2)]
+        rewards = [evaluator.evaluate(replace(proposal(1), updates_shared_weights=False)).reward for _ in range(2)]
         assert rewards[0] == rewards[1]
         assert pack(evaluator.state()) == pack(before)
         evaluator.evaluate(proposal(1))

@@ -105,7 +105,7 @@ class SeededPlayer:
     def diagnostics(self):
         return {"player/sum": float(self.scores.sum())}
 
-    def beliefs(self):
+    def status_line(self):
         return f"best letter {'abc'[int(self.scores.argmax())]}"
 
     def state(self):

@@ -368,9 +368,11 @@ class TestFit:
         assert record["images"] == images
 
     def test_equal_seeds_give_equal_numbers_and_others_do_not(self, fresh, start):
-        def numbers(seed, drawn_by=()):
+        def numbers(seed, rng_stream=()):
             fresh.restore(start)
-            history = fit(fresh, batches_of(40, 12, augment=True), batches_of(9, 9), 2, seed=seed, drawn_by=drawn_by)
+            history = fit(
+                fresh, batches_of(40, 12, augment=True), batches_of(9, 9), 2, seed=seed, rng_stream=rng_stream
+            )
             return [record["loss"] for record in history], fresh.state()["values"].tobytes()
 
         assert numbers(1) == numbers(1)

@@ -10,11 +10,11 @@ from alphaxenas.config.fields import ParameterError
 from alphaxenas.pipelines.study import (
     edges_as_nodes,
     open_study,
-    play_study,
+    record_tree_snapshots,
+    run_configured_study,
     study_controllers,
     study_path,
     study_tables,
-    watch_tree,
 )
 from alphaxenas.report.sample_efficiency.figures import tree_growth
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
@@ -46,7 +46,7 @@ def configured(place, **more):
 def test_a_configured_study_is_played_and_kept(place):
     config = configured(place)
     tables = study_tables(config)
-    assert play_study(config, tables) == {}
+    assert run_configured_study(config, tables) == {}
     paths = sorted((study_path(config) / "journals" / tables[0].name).rglob("*.jsonl"))
     assert [f"{path.parent.name}/{path.stem}" for path in paths] == [
         "random/seed0",
@@ -85,19 +85,19 @@ def test_a_wrong_parameter_of_the_study_is_named_before_any_work(place, name, va
 
 def test_a_tree_is_watched_as_it_grows(place):
     table = load_table(TableChoice(str(place / "mine.csv"), "arch", "valid"))
-    found = watch_tree(table, parse_controllers("uct")[0], 0, (5, 20, 60))
+    found = record_tree_snapshots(table, parse_controllers("uct")[0], 0, (5, 20, 60))
     assert [queries for queries, _ in found] == [5, 20, 60]
     sizes = [len(tree["parent"]) for _, tree in found]
     assert sizes == sorted(sizes) and all(
         tree["parent"][0] == -1 and tree["visits"][0] >= queries for queries, tree in found
     )
     assert len(tree_growth(found).axes) == 4
-    assert watch_tree(table, parse_controllers("random")[0], 0, (5,)) == []
+    assert record_tree_snapshots(table, parse_controllers("random")[0], 0, (5,)) == []
 
 
 def test_the_plan_of_a_guided_search_is_a_tree_too(place):
     table = load_table(TableChoice(str(place / "mine.csv"), "arch", "valid"))
-    ((queries, tree),) = watch_tree(table, parse_controllers("guided")[0], 0, (12,))
+    ((queries, tree),) = record_tree_snapshots(table, parse_controllers("guided")[0], 0, (12,))
     assert queries == 12 and tree["visits"][0] == sum(tree["visits"][tree["parent"] == 0]) > 50
     for node in range(len(tree["parent"])):
         assert sum(tree["visits"][tree["parent"] == node]) <= tree["visits"][node]

@@ -88,7 +88,7 @@ def test_each_place_of_the_bank_has_the_colour_of_the_children_that_use_it():
 
 def test_one_update_per_use_multiplies_the_step():
     assert lesson_numbers.nesterov_step(1) == pytest.approx(0.19)
-    # Measured with the optimiser of the original: four occurrences of one variable, gradient 1, rate 0.1, momentum 0.9.
+    # EvaluatedArchitectures with the optimiser of the original: four occurrences of one variable, gradient 1, rate 0.1, momentum 0.9.
     assert lesson_numbers.nesterov_step(4) == pytest.approx(1.21, abs=0.005)
 
 

@@ -144,7 +144,7 @@ class TestSpaceContract:
         for _ in range(40_000):
             number[tiny_space.encode(tiny_space.sample(rng))] += 1
         counts = np.array(list(number.values()))
-        # Games in groups, so that every group is drawn often enough for the test to hold.
+        # TokenEncoder in groups, so that every group is drawn often enough for the test to hold.
         groups = np.add.reduceat(counts, np.arange(0, len(counts), max(1, len(counts) // 100)))
         sizes = np.add.reduceat(np.ones(len(counts)), np.arange(0, len(counts), max(1, len(counts) // 100)))
         assert chisquare(groups, sizes * counts.sum() / sizes.sum()).pvalue > 1e-3

@@ -133,18 +133,18 @@ class TestScores:
         assert np.mean([score.spread for score in scores]) == pytest.approx(truth.std(ddof=1), rel=0.05)
         equal = [Scores.of(rng.random((40, 200)) < 0.7) for _ in range(50)]
         assert np.mean([score.spread for score in equal]) < 0.4 * equal[0].standard_error and not any(
-            score.tell_apart for score in equal
+            score.ranking_is_resolved for score in equal
         )
 
     def test_nao7_the_subset_grows_until_scores_tell_members_apart(self, tmp_path, training):
         pool, _, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1, subset=25))
         with folder:
             clear = pool.play()["rounds"][0]
-        assert clear["tell_apart"] and clear["standard_error"] <= clear["spread"] / 2 and clear["images"] < 200
+        assert clear["ranking_is_resolved"] and clear["standard_error"] <= clear["spread"] / 2 and clear["images"] < 200
         pool, _, folder = make(tmp_path, training, name="alike", plan=Plan(rounds=1, epochs=1, subset=25), spread=0.0)
         with folder:
             alike = pool.play()["rounds"][0]
-        assert not alike["tell_apart"] and alike["images"] == 200, (
+        assert not alike["ranking_is_resolved"] and alike["images"] == 200, (
             "all images there are, and it says that they do not suffice"
         )
 

@@ -37,13 +37,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.alphaxenas.evaluations import Measured
-from alphaxenas.controllers.alphaxenas.lookahead import Guide
+from alphaxenas.controllers.alphaxenas.evaluations import EvaluatedArchitectures
+from alphaxenas.controllers.alphaxenas.lookahead import Lookahead
 from alphaxenas.controllers.alphaxenas.replay import Replay
-from alphaxenas.controllers.alphaxenas.schedule import Game
+from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
 from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
 from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
-from alphaxenas.controllers.pending import Outstanding
+from alphaxenas.controllers.pending import PendingTrials
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 ROLLOUT_TRIES = 20
@@ -65,7 +65,7 @@ class AlphaXENAS:
             a game yet, `"played"` = the one that the moves built.
         temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
         prior: `"lstm"` or `"uniform"`.
-        warmup_iterations: Games with a uniform prior before the LSTM's is used.
+        warmup_iterations: TokenEncoder with a uniform prior before the LSTM's is used.
         tree_renewal: A new tree every so many games; 0 = never. Outcomes are kept.
         dirichlet_alpha: Concentration of the noise at the root of each move, > 0.
         dirichlet_weight: Share of that noise in the prior, in [0, 1].
@@ -129,19 +129,19 @@ class AlphaXENAS:
         self._finals, self._temperature, self._prior = finals, temperature, prior
         self._warmup, self._renewal = warmup_iterations, tree_renewal
         self._noise = (dirichlet_alpha, dirichlet_weight)
-        self._meets_children, self._all_keep_weights = not search_children, not uniform_share
+        self._meets_children, self._all_update_shared_weights = not search_children, not uniform_share
         size, length = len(space.vocabulary), space.max_length
         network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
         self._replay = Replay(replay_capacity, length, size)
         self._tree = Tree(space.legal_actions, self._predict, exploration)
-        self._measured = Measured(self._tree, self._replay, search_budget, refresh_after)
-        self._guide = Guide(space, network, search_budget, final_budget, self._measured.mean)
-        self._game = Game(length, size, expansions, search_children, uniform_share)
+        self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, refresh_after)
+        self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
+        self._game = IterationSchedule(length, size, expansions, search_children, uniform_share)
         self._rng = stream(seed, "alphaxenas")
         self._iteration = self._trained = 0
         self._games: dict[str, Tokens] = {}
         self._finished: set[str] = set()
-        self._outstanding = Outstanding()
+        self._outstanding = PendingTrials()
         self._leaves: dict[int, Leaf] = {}
         self._best: tuple[float, Tokens] | None = None
         self._over = False
@@ -180,17 +180,17 @@ class AlphaXENAS:
                 self._tree.settle(leaf, leaf.value)
                 continue
             key = self._key(leaf.tokens)
-            known = key in self._measured
+            known = key in self._evaluated
             if self._awaited(key):
                 self._tree.cancel(leaf)
                 game.left += 1
                 return None
-            if known and self._measured.stale(key, self._trained):
+            if known and self._evaluated.stale(key, self._trained):
                 return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
             if known:
-                self._measured.back_up(key, leaf)
+                self._evaluated.back_up(key, leaf)
             elif not self._meets_children or key in self._finished:
-                self._tree.settle(leaf, self._guide.value(leaf.tokens), close=key in self._finished)
+                self._tree.settle(leaf, self._lookahead.value(leaf.tokens), close=key in self._finished)
             else:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
         while (kind := game.next_child(len(self._tree.prefix))) is not None:
@@ -216,12 +216,12 @@ class AlphaXENAS:
         return None
 
     def _is_new(self, key: str) -> bool:
-        return key not in self._measured and key not in self._finished and not self._awaited(key)
+        return key not in self._evaluated and key not in self._finished and not self._awaited(key)
 
     def _rollout(self, prefix: Tokens) -> Tokens | None:
         """A complete game from `prefix` with a new key, drawn along high predicted values; None if none was found."""
         for _ in range(ROLLOUT_TRIES):
-            tokens = self._guide.rollout(prefix, self._rng, self._uses_policy())
+            tokens = self._lookahead.rollout(prefix, self._rng, self._uses_policy())
             if self._is_new(self._key(tokens)):
                 return tokens
         return None
@@ -243,14 +243,16 @@ class AlphaXENAS:
 
     def _best_measured(self) -> Tokens | None:
         """The measured game of the highest reward that did not end a game yet."""
-        rewards = {key: self._measured.reward(key) for key in self._games if key not in self._finished}
+        rewards = {key: self._evaluated.reward(key) for key in self._games if key not in self._finished}
         succeeded = [key for key, reward in rewards.items() if reward is not None]
         return self._games[max(succeeded, key=rewards.__getitem__)] if succeeded else None
 
     def _propose(
         self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False
     ) -> Proposal:
-        proposal = self._outstanding.propose(tokens, budget, purpose, keeps_weights=uniform or self._all_keep_weights)
+        proposal = self._outstanding.propose(
+            tokens, budget, purpose, updates_shared_weights=uniform or self._all_update_shared_weights
+        )
         if leaf is not None:
             self._leaves[proposal.number] = leaf
         return proposal
@@ -268,23 +270,23 @@ class AlphaXENAS:
         key, failed = self._key(proposal.tokens), outcome.status != "ok"
         reward = float(outcome.reward)
         if proposal.purpose == "refresh":
-            self._measured.refresh(key, proposal.tokens, leaf, reward, failed, self._trained)
+            self._evaluated.refresh(key, proposal.tokens, leaf, reward, failed, self._trained)
             return
-        if not failed and key not in self._measured and key not in self._finished:
-            self._guide.compare(proposal.tokens, proposal.budget, reward)
+        if not failed and key not in self._evaluated and key not in self._finished:
+            self._lookahead.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
         policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
-        uniform = proposal.keeps_weights and not self._all_keep_weights
+        uniform = proposal.updates_shared_weights and not self._all_update_shared_weights
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies, uniform)
         self._trained += 1
         if not final:
             self._games[key] = proposal.tokens
-            first = self._measured.add(key, reward, failed, self._trained)
-            if first and not self._guide.learned:
+            first = self._evaluated.add(key, reward, failed, self._trained)
+            if first and not self._lookahead.learned:
                 self._tree.rebase(reward)
             if leaf is not None:
-                self._measured.back_up(key, leaf)
-        self._measured.reopen_stale(self._trained)
+                self._evaluated.back_up(key, leaf)
+        self._evaluated.reopen_stale(self._trained)
         if final:
             self._finish(key, proposal.tokens, reward, failed)
 
@@ -295,15 +297,15 @@ class AlphaXENAS:
         if not failed and (self._best is None or reward > self._best[0]):
             self._best = (reward, tokens)
         self._iteration += 1
-        self._guide.learn(self._replay, self._trained)
+        self._lookahead.learn(self._replay, self._trained)
         if self._renewal and self._iteration % self._renewal == 0:
             self._tree.reset()
-            self._measured.forget_paths()
+            self._evaluated.forget_paths()
         self._tree.rewind()
         self._game.begin()
 
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
-        return self._guide.predict(tokens, actions, self._uses_policy())
+        return self._lookahead.predict(tokens, actions, self._uses_policy())
 
     def _uses_policy(self) -> bool:
         return self._prior == "lstm" and self._iteration >= self._warmup
@@ -321,29 +323,29 @@ class AlphaXENAS:
         numbers = {f"tree/{name}": value for name, value in self._tree.summary().items()}
         return (
             numbers
-            | self._guide.diagnostics()
+            | self._lookahead.diagnostics()
             | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
         )
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """One line: the architecture the LSTM would build now and what it expects of it, and the best so far."""
-        if not self._guide.learned:
-            return f"nothing learned yet, {len(self._measured)} children measured"
-        tokens = self._guide.favourite()
-        line = f"expects {self._guide.value(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
+        if not self._lookahead.learned:
+            return f"nothing learned yet, {len(self._evaluated)} children measured"
+        tokens = self._lookahead.favourite()
+        line = f"expects {self._lookahead.value(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
         return line if self._best is None else f"{line}; best final {self._best[0]:.4f}"
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: tree, guide, replay, generator, the game in progress."""
         return {
             "tree": self._tree.state(),
-            "guide": self._guide.state(),
+            "guide": self._lookahead.state(),
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
             "game": self._game.state(),
             "counters": [self._iteration, self._trained],
             "over": self._over,
-            "measured": self._measured.state(),
+            "measured": self._evaluated.state(),
             "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
             "finished": sorted(self._finished),
             "outstanding": self._outstanding.state(),
@@ -354,13 +356,13 @@ class AlphaXENAS:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
         self._tree.restore(state["tree"])
-        self._guide.restore(state["guide"])
+        self._lookahead.restore(state["guide"])
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
         self._game.restore(state["game"])
         self._iteration, self._trained = map(int, state["counters"])
         self._over = bool(state["over"])
-        self._measured.restore(state["measured"])
+        self._evaluated.restore(state["measured"])
         self._games = {key: tuple(tokens) for key, tokens in state["games"]}
         self._finished = set(state["finished"])
         self._outstanding.restore(state["outstanding"])

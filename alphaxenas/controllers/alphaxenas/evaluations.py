@@ -35,7 +35,7 @@ class _Visit:
     value: float
 
 
-class Measured:
+class EvaluatedArchitectures:
     """Outcomes by key, in the tree of one search.
 
     Args:

@@ -27,11 +27,11 @@ WINDOW = 60
 """Latest outcomes that the held-out rank correlation is taken over."""
 FEWEST = 5
 """Outcomes at the search budget before there is a correlation."""
-REMEMBERED = 4096
+CANDIDATES = 4096
 """Prefixes whose LSTM memories are kept at once."""
 
 
-class Guide:
+class Lookahead:
     """Predictions of one LSTM for one search space.
 
     Args:
@@ -144,7 +144,7 @@ class Guide:
         found = self._memories.get(tokens)
         if found is None:
             memory = self._memory(tokens)
-            if len(self._memories) >= REMEMBERED:
+            if len(self._memories) >= CANDIDATES:
                 self._memories.clear()
             found = self._memories[tokens] = self._network.extend(memory, actions, self._drive)
         return found

@@ -11,7 +11,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 
 
-class Game:
+class IterationSchedule:
     """One game after the other. The moves themselves are the tree's prefix.
 
     Args:

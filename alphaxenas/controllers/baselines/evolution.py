@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 FREE_CYCLES = 1000
@@ -46,7 +46,7 @@ class RegularizedEvolution:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
         self._space, self._size, self._sample = space, population, sample
         self._rng = stream(seed, "evolution")
-        self._ledger = Ledger(space)
+        self._history = TrialHistory(space)
         self._population: deque[tuple[Tokens, float]] = deque()
         # Only a cache: members are parents many times.
         self._neighbours: dict[Tokens, list[Any]] = {}
@@ -54,26 +54,26 @@ class RegularizedEvolution:
 
     def suggest(self) -> Tokens | None:
         """A new member of the first population or a new child; None when every key has been suggested."""
-        ledger = self._ledger
+        history = self._history
         if len(self._population) < self._size:
-            if len(self._population) + len(ledger.outstanding) < self._size:
-                return ledger.draw(self._rng)
+            if len(self._population) + len(history.outstanding) < self._size:
+                return history.draw(self._rng)
             if not self._population:
                 return None
         for _ in range(FREE_CYCLES):
             tokens = self._child()
             if tokens is None:
                 break
-            key = ledger.key(tokens)
-            if key not in ledger:
-                return ledger.suggest(tokens, key)
+            key = history.key(tokens)
+            if key not in history:
+                return history.suggest(tokens, key)
             self._free += 1
-            self._enter(tokens, ledger.rewards.get(key))
-        return ledger.draw(self._rng)
+            self._enter(tokens, history.rewards.get(key))
+        return history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion, which enters the population."""
-        self._ledger.observe(tokens, reward)
+        self._history.observe(tokens, reward)
         self._enter(tokens, reward)
 
     def _child(self) -> Tokens | None:
@@ -102,7 +102,7 @@ class RegularizedEvolution:
             numbers |= {"evolution/mean": sum(rewards) / len(rewards), "evolution/best": max(rewards)}
         return numbers
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """Mean and best reward of the population."""
         rewards = [reward for _, reward in self._population]
         return (
@@ -115,7 +115,7 @@ class RegularizedEvolution:
         """Everything needed to go on."""
         return {
             "generator": generator_state(self._rng),
-            "ledger": self._ledger.state(),
+            "history": self._history.state(),
             "population": [[[int(token) for token in tokens], reward] for tokens, reward in self._population],
             "free": self._free,
         }
@@ -123,6 +123,6 @@ class RegularizedEvolution:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._ledger.restore(state["ledger"])
+        self._history.restore(state["history"])
         self._population = deque((tuple(tokens), reward) for tokens, reward in state["population"])
         self._free = int(state["free"])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
@@ -29,7 +29,7 @@ class LocalSearch:
     def __init__(self, space: SearchSpace, seed: int, first_improvement: bool = True) -> None:
         self._space, self._first = space, first_improvement
         self._rng = stream(seed, "local_search")
-        self._ledger = Ledger(space)
+        self._history = TrialHistory(space)
         self._centre: tuple[Tokens, float] | None = None
         self._better: tuple[Tokens, float] | None = None
         self._neighbours: list[Tokens] = []
@@ -37,27 +37,27 @@ class LocalSearch:
 
     def suggest(self) -> Tokens | None:
         """The next new neighbour or start; None when rewards must arrive first, or every key has been suggested."""
-        ledger = self._ledger
+        history = self._history
         while True:
             while self._neighbours and not (self._first and self._better):
                 tokens = self._neighbours.pop()
-                key = ledger.key(tokens)
-                if key not in ledger:
-                    return ledger.suggest(tokens, key)
-                self._look(tokens, ledger.rewards.get(key))
-            if self._better is not None and (self._first or not ledger.outstanding):
+                key = history.key(tokens)
+                if key not in history:
+                    return history.suggest(tokens, key)
+                self._look(tokens, history.rewards.get(key))
+            if self._better is not None and (self._first or not history.outstanding):
                 self._moves += 1
                 self._settle(*self._better)
-            elif ledger.outstanding:
+            elif history.outstanding:
                 return None
             else:
                 self._optima += self._centre is not None
                 self._centre = None
-                return ledger.draw(self._rng)
+                return history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion."""
-        self._ledger.observe(tokens, reward)
+        self._history.observe(tokens, reward)
         if self._centre is not None:
             self._look(tokens, reward)
         elif reward is not None:
@@ -80,7 +80,7 @@ class LocalSearch:
         numbers = {"local/moves": float(self._moves), "local/optima": float(self._optima)}
         return numbers if self._centre is None else numbers | {"local/centre": self._centre[1]}
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """Where it stands."""
         if self._centre is None:
             return ""
@@ -91,7 +91,7 @@ class LocalSearch:
         """Everything needed to go on."""
         return {
             "generator": generator_state(self._rng),
-            "ledger": self._ledger.state(),
+            "history": self._history.state(),
             "centre": _plain(self._centre),
             "better": _plain(self._better),
             "neighbours": [[int(token) for token in tokens] for tokens in self._neighbours],
@@ -101,7 +101,7 @@ class LocalSearch:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._ledger.restore(state["ledger"])
+        self._history.restore(state["history"])
         self._centre, self._better = (
             None if pair is None else (tuple(pair[0]), pair[1]) for pair in (state["centre"], state["better"])
         )

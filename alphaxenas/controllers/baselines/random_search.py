@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
@@ -30,29 +30,29 @@ class RandomSearch:
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._rng = stream(seed, "random_search")
-        self._ledger = Ledger(space)
+        self._history = TrialHistory(space)
 
     def suggest(self) -> Tokens | None:
         """A new architecture; None when every key has been suggested."""
-        return self._ledger.draw(self._rng)
+        return self._history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion."""
-        self._ledger.observe(tokens, reward)
+        self._history.observe(tokens, reward)
 
     def diagnostics(self) -> dict[str, float]:
         """Nothing: it believes nothing."""
         return {}
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """Nothing: it believes nothing."""
         return ""
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        return {"generator": generator_state(self._rng), "ledger": self._ledger.state()}
+        return {"generator": generator_state(self._rng), "history": self._history.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._ledger.restore(state["ledger"])
+        self._history.restore(state["history"])

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.mcts.uct_tree import Node, UCTTree
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
@@ -55,7 +55,7 @@ class UCT:
         values: `"ranked"`: the share of known rewards that are lower, when a simulation is backed up; `"raw"`: rewards.
 
     Attributes:
-        ledger: What was suggested and what came of it.
+        history: What was suggested and what came of it.
         nodes: The tree.
 
     Raises:
@@ -69,7 +69,7 @@ class UCT:
             raise ValueError(f"Invalid value for `values`. Expected one of {', '.join(VALUES)}. Received: {values!r}")
         self._space, self._values = space, values
         self._rng = stream(seed, "uct")
-        self.ledger = Ledger(space)
+        self.history = TrialHistory(space)
         self.nodes = UCTTree(space.legal_actions, exploration, self._rng.random)
         self._sorted: list[float] = []
         self._free = 0
@@ -85,7 +85,7 @@ class UCT:
             suggested = self.end(node, self.rollout(node.prefix, self._rng))
             if suggested is not None:
                 return suggested
-        return self.ledger.draw(self._rng)
+        return self.history.draw(self._rng)
 
     def end(self, node: Node, tokens: Tokens, predicted: float | None = None) -> Tokens | None:
         """Ends the simulation that reached `node` with a complete game below it.
@@ -98,23 +98,23 @@ class UCT:
         Returns:
             The game, as a suggestion, if its key is new; None if the known reward was backed up, or is awaited.
         """
-        ledger = self.ledger
-        key = ledger.key(tokens)
+        history = self.history
+        key = history.key(tokens)
         if node.complete:
             self.nodes.close(node)
-        if key not in ledger:
+        if key not in history:
             self._waiting[key] = [(node, predicted)]
-            return ledger.suggest(tokens, key)
+            return history.suggest(tokens, key)
         self._free += 1
-        if key in ledger.rewards:
-            self._back_up(node, ledger.rewards[key], predicted)
+        if key in history.rewards:
+            self._back_up(node, history.rewards[key], predicted)
         else:
             self._waiting.setdefault(key, []).append((node, predicted))
         return None
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion and backs it up every path that waits for it."""
-        key = self.ledger.observe(tokens, reward)
+        key = self.history.observe(tokens, reward)
         if reward is not None:
             insort(self._sorted, reward)
         for node, predicted in self._waiting.pop(key, ()):
@@ -145,7 +145,7 @@ class UCT:
         visits = self.nodes.root.visits if self.nodes.root else 0
         return {"tree/nodes": float(self.nodes.size), "tree/visits": float(visits), "tree/free": float(self._free)}
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """The most visited moves."""
         node, words = self.nodes.root, []
         while node is not None and node.visits and node.children:
@@ -162,7 +162,7 @@ class UCT:
         simulations = [(key, *simulation) for key, group in self._waiting.items() for simulation in group]
         return {
             "generator": generator_state(self._rng),
-            "ledger": self.ledger.state(),
+            "history": self.history.state(),
             "tree": self.tree(),
             "free": self._free,
             "waiting": [
@@ -173,8 +173,8 @@ class UCT:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self.ledger.restore(state["ledger"])
-        self._sorted = sorted(reward for reward in self.ledger.rewards.values() if reward is not None)
+        self.history.restore(state["history"])
+        self._sorted = sorted(reward for reward in self.history.rewards.values() if reward is not None)
         self._free = int(state["free"])
         nodes = self.nodes.restore(state["tree"])
         self._waiting = {}

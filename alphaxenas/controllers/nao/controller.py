@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.nao.pool import Member, best, renewed
 from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
 from alphaxenas.seeds import generator_state, restore_generator, stream
@@ -78,7 +78,7 @@ class NAO:
         self.model: Any = None
         self._space = space
         self._rng = stream(seed, "nao")
-        self._ledger = Ledger(space)
+        self._history = TrialHistory(space)
         self._games: dict[str, Tokens] = {}
         self._arrays: Any = None
         self._arrived: list[str] = []
@@ -91,26 +91,26 @@ class NAO:
         """A member of the first pool, or of the next; None when the round's rewards are awaited or every key has been
         suggested.
         """
-        ledger = self._ledger
+        history = self._history
         if not self._queue and not self._to_draw:
-            if ledger.outstanding:
+            if history.outstanding:
                 return None
             self._next_round()
         tokens = None
         while self._queue and tokens is None:
             wanted = self._queue.pop(0)
-            key = ledger.key(wanted)
-            tokens = ledger.suggest(wanted, key) if key not in ledger else None
+            key = history.key(wanted)
+            tokens = history.suggest(wanted, key) if key not in history else None
         if tokens is None:
-            tokens = ledger.draw(self._rng)
+            tokens = history.draw(self._rng)
             self._to_draw = max(self._to_draw - (tokens is not None), 0) if tokens is not None else 1
         if tokens is not None:
-            self._games[ledger.key(tokens)] = tokens
+            self._games[history.key(tokens)] = tokens
         return tokens
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion, which enters the pool at the end of the round."""
-        key = self._ledger.observe(tokens, reward)
+        key = self._history.observe(tokens, reward)
         if reward is not None:
             self._arrived.append(key)
 
@@ -128,7 +128,7 @@ class NAO:
             }
         return numbers | self._numbers
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """Rewards of the pool, and how well the network ranks what it has not seen."""
         if not self.pool:
             return ""
@@ -141,7 +141,7 @@ class NAO:
         """Everything needed to go on; the next round's network starts anew, so none is stored."""
         return {
             "generator": generator_state(self._rng),
-            "ledger": self._ledger.state(),
+            "history": self._history.state(),
             "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
             "pool": [[member.key, member.reward] for member in self.pool],
             "arrived": list(self._arrived),
@@ -154,7 +154,7 @@ class NAO:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._ledger.restore(state["ledger"])
+        self._history.restore(state["history"])
         self._games = {key: tuple(tokens) for key, tokens in state["games"]}
         self.pool = [Member(key, self._games[key], float(reward)) for key, reward in state["pool"]]
         self._arrived, self._queue = list(state["arrived"]), [tuple(tokens) for tokens in state["queue"]]
@@ -163,7 +163,7 @@ class NAO:
 
     def _next_round(self) -> None:
         """Renews the pool, and plans what the next round evaluates."""
-        settings, rewards = self.settings, self._ledger.rewards
+        settings, rewards = self.settings, self._history.rewards
         arrived = [Member(key, self._games[key], rewards[key]) for key in self._arrived]
         # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller
         # pool.
@@ -178,21 +178,21 @@ class NAO:
     def _known(self) -> list[str]:
         """Keys of the architectures that the network is trained on."""
         if self.settings.memory == "all":
-            return list(self._ledger.rewards)
+            return list(self._history.rewards)
         return [member.key for member in self.pool]
 
     def _walked(self) -> list[Tokens]:
         """New games, best first, from a network trained on what is known."""
         from alphaxenas.controllers.nao.model import NAOModel
-        from alphaxenas.controllers.nao.quality import fit_and_measure, laid_out
-        from alphaxenas.controllers.nao.token_arrays import Games
+        from alphaxenas.controllers.nao.quality import fit_and_measure, scale_targets
+        from alphaxenas.controllers.nao.token_arrays import TokenEncoder
         from alphaxenas.controllers.nao.trajectory import walk
 
-        settings, rewards = self.settings, self._ledger.rewards
-        self._arrays = self._arrays or Games(self._space)
+        settings, rewards = self.settings, self._history.rewards
+        self._arrays = self._arrays or TokenEncoder(self._space)
         keys = self._known()
         lowest = min(reward for reward in rewards.values() if reward is not None)
-        targets = laid_out([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
+        targets = scale_targets([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
         self.model = NAOModel(
             self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays
         )
@@ -215,8 +215,8 @@ class NAO:
 
     def _new_key(self, tokens: Tokens) -> str | None:
         """The key of a game that was never suggested; None if it was."""
-        key = self._ledger.key(tokens)
-        return None if key in self._ledger else key
+        key = self._history.key(tokens)
+        return None if key in self._history else key
 
 
 def settings_of(

@@ -21,7 +21,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.nao import network
 from alphaxenas.controllers.nao.settings import NetworkSettings
-from alphaxenas.controllers.nao.token_arrays import Games
+from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.seeds import stream
 
 
@@ -55,8 +55,8 @@ class NAOModel:
         space: Any search space.
         settings: Of the network and its training; never changed.
         seed: Of initial weights, batches and dropout.
-        variants: Games of equal key that stand for one another while training, at most; 1 = none.
-        games: Games of the same space as arrays, if there are some already.
+        variants: TokenEncoder of equal key that stand for one another while training, at most; 1 = none.
+        games: TokenEncoder of the same space as arrays, if there are some already.
 
     Attributes:
         settings: As given.
@@ -70,10 +70,10 @@ class NAOModel:
         settings: NetworkSettings,
         seed: int = 0,
         variants: int = 8,
-        games: Games | None = None,
+        games: TokenEncoder | None = None,
     ) -> None:
         self.settings, self._seed, self._variants = settings, seed, variants
-        self._games = games or Games(space)
+        self._games = games or TokenEncoder(space)
         sizes = self._games.vocabulary, self._games.length, settings
         self._graphs, self._sizes = network.graphs(*sizes), sizes
         self._weights = network.initial_weights(*sizes, seed)
@@ -96,7 +96,7 @@ class NAOModel:
             targets: Their scores, in [0, 1].
             epochs: Passes over the games; every pass reads each game in one of its variants, which is input of the
                 encoder, input of the decoder and what it is to write, all three.
-            batch_size: Games per step.
+            batch_size: TokenEncoder per step.
             rates: Learning rate of the first and of the last step, in units of the settings' rate; in between it
                 changes evenly.
 

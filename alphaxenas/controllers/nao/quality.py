@@ -60,7 +60,7 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
     return np.sort(order[count:]), np.sort(order[:count])
 
 
-def laid_out(rewards: Sequence[float], kind: str) -> np.ndarray:
+def scale_targets(rewards: Sequence[float], kind: str) -> np.ndarray:
     """Rewards between 0 and 1, monotone: `"minmax"` from the worst to the best, `"ranks"` evenly spread, equal ones
     alike.
     """

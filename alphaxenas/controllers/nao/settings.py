@@ -75,7 +75,7 @@ class NAOSettings:
         most_steps: Training steps of those passes at most; 0 = unlimited.
         batch_size: Architectures per training step.
         held_out: Share of the architectures that the network's quality is measured on before it sees them.
-        variants: Games of equal key that stand for one another in training, at most; 1 = none.
+        variants: TokenEncoder of equal key that stand for one another in training, at most; 1 = none.
         network: Sizes and training of the network.
     """
 

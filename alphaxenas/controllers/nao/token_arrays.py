@@ -1,4 +1,4 @@
-"""Games as arrays for networks that read and write tokens, and the symmetries of a space.
+"""TokenEncoder as arrays for networks that read and write tokens, and the symmetries of a space.
 
 A network needs every game at one length, and the tokens that were legal at every place. What a space allows may depend
 on the whole prefix, and games may differ in length: both are asked of the space once per game and remembered.
@@ -19,7 +19,7 @@ from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.seeds import stream
 
 TRIED = 24
-"""Games on which swaps are tried out."""
+"""TokenEncoder on which swaps are tried out."""
 WIDEST = 6
 """Widest groups of neighbouring places that are swapped with each other."""
 
@@ -41,7 +41,7 @@ class GameArrays(NamedTuple):
     legal: np.ndarray
 
 
-class Games:
+class TokenEncoder:
     """Turns games of a space into arrays, knows what is legal after a prefix, and finds games of equal key.
 
     Args:

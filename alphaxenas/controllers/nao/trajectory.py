@@ -54,7 +54,7 @@ def walk(
 
     Args:
         model: Trained.
-        starts: Games, the most promising first.
+        starts: TokenEncoder, the most promising first.
         settings: `steps`, `unit_gradient`, `samples`, `new` and `choose`.
         new_key: The key of a game that may be evaluated; None of one that is known.
         rng: For `samples`.

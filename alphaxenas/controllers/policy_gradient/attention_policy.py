@@ -85,8 +85,8 @@ class PolicySettings:
 
 
 @dataclass(frozen=True)
-class Games:
-    """Games under a policy.
+class TokenEncoder:
+    """TokenEncoder under a policy.
 
     Attributes:
         tokens: `[n, T]`.
@@ -141,16 +141,16 @@ class AttentionPolicy:
         self._second, self._steps = np.zeros_like(self.parameters), 0
         self._rng = stream(seed, "attention policy", "draws")
 
-    def sample(self, count: int) -> Games:
-        """Games drawn from the policy."""
+    def sample(self, count: int) -> TokenEncoder:
+        """TokenEncoder drawn from the policy."""
         uniforms = self._rng.random((count, self._length), np.float32)
         return self._games(self._draw(self.parameters, uniforms))
 
-    def evaluate(self, tokens: np.ndarray | Sequence[Tokens]) -> Games:
+    def evaluate(self, tokens: np.ndarray | Sequence[Tokens]) -> TokenEncoder:
         """Given games under the present policy."""
         return self._games(self._replay(self.parameters, np.asarray(tokens, np.int32)))
 
-    def learn(self, games: Games, rewards: Sequence[float]) -> dict[str, float]:
+    def learn(self, games: TokenEncoder, rewards: Sequence[float]) -> dict[str, float]:
         """One optimiser step.
 
         Args:
@@ -200,9 +200,9 @@ class AttentionPolicy:
         self._steps, self.baseline = int(state["steps"]), state["baseline"]
         restore_generator(self._rng, state["draws"])
 
-    def _games(self, found: tuple[tf.Tensor, ...]) -> Games:
+    def _games(self, found: tuple[tf.Tensor, ...]) -> TokenEncoder:
         tokens, log_probabilities, entropies, penalties = (value.numpy() for value in found)
-        return Games(tokens, log_probabilities, entropies, float(penalties.mean()))
+        return TokenEncoder(tokens, log_probabilities, entropies, float(penalties.mean()))
 
     @functools.cached_property
     def _draw(self) -> Callable:

@@ -54,7 +54,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Games under a policy.
+    """TokenEncoder under a policy.
 
     Attributes:
         log_probabilities: Of each game, `[n]`.
@@ -133,13 +133,13 @@ class PolicyNetwork:
         count: int = 1,
         uniform: Sequence[bool] | None = None,
     ) -> list[Drawn]:
-        """Games drawn from the policy, token by token.
+        """TokenEncoder drawn from the policy, token by token.
 
         Args:
             rng: Randomness.
             legal_actions: The rules, as of `alphaxenas.contracts.SearchSpace`.
             count: How many games.
-            uniform: Games that are drawn with uniform choices among the legal tokens instead, `[count]`.
+            uniform: TokenEncoder that are drawn with uniform choices among the legal tokens instead, `[count]`.
         """
         explored = np.zeros(count, bool) if uniform is None else np.asarray(uniform, bool)
         games: list[Tokens] = [()] * count

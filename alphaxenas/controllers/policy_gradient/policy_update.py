@@ -9,7 +9,7 @@ now:
     p_i / q_i
 
 With `ppo_clip` 0 nothing is clipped, and with one step per batch and games drawn from the policy itself r_i = 1: the
-gradient is REINFORCE's, sum_i A_i grad log p_i. Games drawn otherwise (epsilon exploration) are weighted by r_i and
+gradient is REINFORCE's, sum_i A_i grad log p_i. TokenEncoder drawn otherwise (epsilon exploration) are weighted by r_i and
 bias nothing. Baseline and spread are exponential moving averages of the rewards and of their distance from the
 baseline, both corrected for their start at 0; a batch is judged by the averages before it, the first one by its own.
 
@@ -172,7 +172,7 @@ class PolicyLearner:
             games: Complete games, n >= 1.
             rewards: Validation accuracies, `[n]`.
             log_drawn: log q, with which each game was drawn, `[n]`.
-            examples: Games to imitate.
+            examples: TokenEncoder to imitate.
             imitation: Weight of their mean log-probability.
         """
         how, drawn = self.learning, np.asarray(log_drawn, float)

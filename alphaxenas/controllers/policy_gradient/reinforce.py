@@ -41,7 +41,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
 from alphaxenas.controllers.policy_gradient.policy_update import Learning, PolicyLearner
 from alphaxenas.seeds import derived_seed, generator_state, restore_generator, stream
@@ -53,7 +53,7 @@ ELITE = 10
 WINDOW = 100
 """Draws over which different architectures are counted."""
 COLLAPSED = 0.2
-"""Share of different architectures among the last draws below which beliefs call the search collapsed."""
+"""Share of different architectures among the last draws below which status_line call the search collapsed."""
 _REMEMBERED = 100_000
 """Prefixes whose legal tokens are kept at hand."""
 
@@ -142,7 +142,7 @@ class Reinforce:
         self._epsilon, self._epsilon_decay, self._epsilon_floor = epsilon, epsilon_decay, epsilon_floor
         self._imitation, self._restart_below = imitation, restart_below
         self._rng = stream(seed, "reinforce")
-        self._ledger = Ledger(space)
+        self._history = TrialHistory(space)
         self._legal_actions: dict[Tokens, Tokens] = {}
         learning = Learning(
             learning_rate,
@@ -180,7 +180,7 @@ class Reinforce:
         """The next new architecture of the batch; None when its rewards must arrive first, or every key has been
         suggested.
         """
-        ledger, free = self._ledger, 0
+        history, free = self._history, 0
         while free < FREE_BATCHES:
             begun = bool(self._waiting)
             if not begun:
@@ -188,19 +188,19 @@ class Reinforce:
             while self._asked < len(self._waiting):
                 drawn = self._waiting[self._asked]
                 self._asked += 1
-                if drawn.key not in ledger:
-                    return ledger.suggest(drawn.tokens, drawn.key)
+                if drawn.key not in history:
+                    return history.suggest(drawn.tokens, drawn.key)
                 self._repeated += 1
-            if any(drawn.key not in ledger.rewards for drawn in self._waiting):
+            if any(drawn.key not in history.rewards for drawn in self._waiting):
                 return None
             self._learn()
             free += not begun
         self._uniform += 1
-        return ledger.draw(self._rng)
+        return history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion; the policies learn from it when its batch is complete."""
-        self._ledger.observe(tokens, reward)
+        self._history.observe(tokens, reward)
         if reward is not None:
             self._elite = sorted([*self._elite, (reward, tokens)], key=lambda pair: -pair[0])[:ELITE]
 
@@ -225,7 +225,7 @@ class Reinforce:
             log_drawn = np.logaddexp(np.log1p(-epsilon) + log_drawn, np.log(epsilon) + log_uniform)
         self._asked, self._waiting = (
             0,
-            [_Draw(game, self._ledger.key(game), float(log)) for game, log in zip(games, log_drawn)],
+            [_Draw(game, self._history.key(game), float(log)) for game, log in zip(games, log_drawn)],
         )
         for drawn in self._waiting:
             self._recent.append(drawn.key)
@@ -235,7 +235,7 @@ class Reinforce:
 
     def _learn(self) -> None:
         """Learns from the complete batch, and starts a collapsed policy anew."""
-        rewards, elite = self._ledger.rewards, [tokens for _, tokens in self._elite] if self._imitation else []
+        rewards, elite = self._history.rewards, [tokens for _, tokens in self._elite] if self._imitation else []
         known = [
             (drawn.tokens, rewards[drawn.key], drawn.log_drawn)
             for drawn in self._waiting
@@ -288,7 +288,7 @@ class Reinforce:
             "policy/restarts": float(sum(self._restarts)),
         }
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """Whether the policies are alive."""
         if not self._recent:
             return ""
@@ -303,7 +303,7 @@ class Reinforce:
         """Everything needed to go on."""
         return {
             "generator": generator_state(self._rng),
-            "ledger": self._ledger.state(),
+            "history": self._history.state(),
             "learners": {str(number): learner.state() for number, learner in enumerate(self._learners)},
             "batch": [[list(map(int, drawn.tokens)), drawn.key, drawn.log_drawn] for drawn in self._waiting],
             "counters": [self._asked, self._batches, self._uniform, self._repeated, self._fewest],
@@ -316,7 +316,7 @@ class Reinforce:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._ledger.restore(state["ledger"])
+        self._history.restore(state["history"])
         for number, learner in enumerate(self._learners):
             learner.restore(state["learners"][str(number)])
         self._waiting = [_Draw(tuple(tokens), key, float(log_drawn)) for tokens, key, log_drawn in state["batch"]]

@@ -108,19 +108,19 @@ class AlphaX:
             if not node.complete:
                 games = [uct.rollout(node.prefix, self._rng) for _ in range(self._rollouts + 1)]
             keys, values = self._predict(games)
-            if not self._planning or (node.complete and keys[0] in uct.ledger):
+            if not self._planning or (node.complete and keys[0] in uct.history):
                 suggested = uct.end(node, games[0], _mean(values[1:]))
                 if suggested is not None:
                     return suggested
                 continue
-            new = [(value, -place) for place, (key, value) in enumerate(zip(keys, values)) if key not in uct.ledger]
+            new = [(value, -place) for place, (key, value) in enumerate(zip(keys, values)) if key not in uct.history]
             if new and (best is None or max(new)[0] > best[0]):
                 value, place = max(new)
                 self._pass_over(best)
                 best = (value, node, games[-place], values[:-place] + values[1 - place :])
             else:
                 self._pass_over((0.0, node, (), values))
-        return uct.ledger.draw(self._rng) if best is None else uct.end(best[1], best[2], _mean(best[3]))
+        return uct.history.draw(self._rng) if best is None else uct.end(best[1], best[2], _mean(best[3]))
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion, backs up what it says, and refits the meta-DNN when it is time."""
@@ -144,7 +144,7 @@ class AlphaX:
 
     def _predict(self, games: list[Tokens]) -> tuple[list[str], list[float | None]]:
         """Keys and values of games: the true one where it was evaluated, None where that failed."""
-        space, rewards = self._space, self._uct.ledger.rewards
+        space, rewards = self._space, self._uct.history.rewards
         architectures = [space.decode(tokens) for tokens in games]
         keys = [space.key(architecture) for architecture in architectures]
         unknown = {
@@ -175,9 +175,9 @@ class AlphaX:
             numbers["surrogate/loss"] = self._net.loss
         return numbers if self._correlation is None else numbers | {"surrogate/rank_correlation": self._correlation}
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """The most visited prefix."""
-        return self._uct.beliefs()
+        return self._uct.status_line()
 
     def tree(self) -> dict[str, np.ndarray]:
         """As UCT's."""

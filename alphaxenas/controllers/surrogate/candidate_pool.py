@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import Ledger
+from alphaxenas.controllers.history import TrialHistory
 
 Bounds = Callable[[list[Tokens], np.ndarray], np.ndarray]
 """Values `[m]` of games with features `[m, d]`."""
 
 
-class RememberedGames:
-    """Games that plans met, with features and latest values; one per key.
+class CandidatePool:
+    """TokenEncoder that plans met, with features and latest values; one per key.
 
     Args:
         space: Gives keys and features.
-        ledger: Tells which games were suggested.
+        history: Tells which games were suggested.
     """
 
-    def __init__(self, space: SearchSpace, ledger: Ledger) -> None:
-        self._space, self._ledger = space, ledger
+    def __init__(self, space: SearchSpace, history: TrialHistory) -> None:
+        self._space, self._history = space, history
         self._places: dict[str, int] = {}
         self._keys: list[str] = []
         self._games: list[Tokens] = []
@@ -39,7 +39,7 @@ class RememberedGames:
 
     def is_new(self, tokens: Tokens) -> bool:
         """Whether a game was never suggested."""
-        return self._key(tokens) not in self._ledger
+        return self._key(tokens) not in self._history
 
     def add(self, games: Iterable[Tokens]) -> list[int]:
         """Takes games in, unless their key is there; returns their places."""
@@ -86,11 +86,11 @@ class RememberedGames:
         return float(np.median(self._values[: len(self)]))
 
     def best(self, count: int, new: bool = False) -> list[Tokens]:
-        """Games of the largest values, best first; `new` leaves out what was suggested."""
+        """TokenEncoder of the largest values, best first; `new` leaves out what was suggested."""
         order = np.argsort(-self._values[: len(self)], kind="stable")
         found: list[Tokens] = []
         for place in order:
-            if not new or self._keys[place] not in self._ledger:
+            if not new or self._keys[place] not in self._history:
                 found.append(self._games[place])
                 if len(found) == count:
                     break
@@ -115,11 +115,11 @@ class RememberedGames:
 
     def restore(self, state: list[list[int]]) -> None:
         """Takes over a `state()`."""
-        self.__init__(self._space, self._ledger)
+        self.__init__(self._space, self._history)
         self.add(tuple(tokens) for tokens in state)
 
     def _key(self, tokens: Tokens) -> str:
         key = self._key_of.get(tokens)
         if key is None:
-            key = self._key_of[tokens] = self._ledger.key(tokens)
+            key = self._key_of[tokens] = self._history.key(tokens)
         return key

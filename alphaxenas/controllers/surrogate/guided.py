@@ -31,16 +31,16 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
-from alphaxenas.controllers.history import Ledger, complete_games
+from alphaxenas.controllers.history import TrialHistory, complete_games
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
-from alphaxenas.controllers.surrogate.candidate_pool import RememberedGames
+from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 ELITE = 48
 """Best games of the memory that give the priors and lead the rollouts."""
-REMEMBERED = 1200
-"""Games kept from plan to plan."""
+CANDIDATES = 1200
+"""TokenEncoder kept from plan to plan."""
 DEVIATION = 0.15
 """Chance that a rollout leaves the game it follows, per move."""
 BATCH = 32
@@ -101,11 +101,11 @@ class GuidedSearch:
         self._space, self._plan, self._prior = space, plan, prior
         self._uncertainty, self._simulations, self._initial = float(uncertainty), int(simulations), int(initial)
         self._rng = stream(seed, "guided")
-        self._ledger = Ledger(space)
+        self._history = TrialHistory(space)
         self._surrogate: Surrogate = make_surrogate(surrogate, space, seed)
         self._tree = Tree(space.legal_actions, self._predict, exploration)
-        self._memory = RememberedGames(space, self._ledger)
-        self._measured: dict[str, tuple[Tokens, np.ndarray]] = {}
+        self._memory = CandidatePool(space, self._history)
+        self._evaluated: dict[str, tuple[Tokens, np.ndarray]] = {}
         self._expected: dict[Tokens, tuple[float, float]] = {}
         self._quality: list[list[float]] = []
         self._elite: list[Tokens] = []
@@ -122,26 +122,26 @@ class GuidedSearch:
 
     def suggest(self) -> Tokens | None:
         """The best architecture of a new plan; None when every key has been suggested."""
-        rewards = [reward for reward in self._ledger.rewards.values() if reward is not None]
-        if len(self._ledger) < self._initial or len(set(rewards)) < 2:
-            tokens = self._ledger.draw(self._rng)
+        rewards = [reward for reward in self._history.rewards.values() if reward is not None]
+        if len(self._history) < self._initial or len(set(rewards)) < 2:
+            tokens = self._history.draw(self._rng)
         else:
             self._fit()
             tokens = self._planned()
             if tokens is None:
-                tokens = self._ledger.draw(self._rng)
+                tokens = self._history.draw(self._rng)
             else:
-                self._ledger.suggest(tokens, self._ledger.key(tokens))
+                self._history.suggest(tokens, self._history.key(tokens))
                 mean, deviation = self._surrogate.predict([tokens], self._memory.features_of(tokens)[None])
                 self._expected[tokens] = float(mean[0]), float(np.hypot(deviation[0], self._surrogate.noise()))
         if tokens is not None:
-            self._measured[self._ledger.key(tokens)] = tokens, self._memory.features_of(tokens)
+            self._evaluated[self._history.key(tokens)] = tokens, self._memory.features_of(tokens)
         return tokens
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion."""
         expected = self._expected.pop(tokens, None)
-        self._ledger.observe(tokens, reward)
+        self._history.observe(tokens, reward)
         if expected is not None and reward is not None:
             mean, deviation = expected
             self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
@@ -160,18 +160,18 @@ class GuidedSearch:
                 numbers["guided/rank_correlation"] = correlation
         return numbers
 
-    def beliefs(self) -> str:
+    def status_line(self) -> str:
         """What the surrogate thinks is the best architecture not evaluated yet."""
-        best = next((tokens for tokens in self._elite if self._ledger.key(tokens) not in self._ledger), None)
+        best = next((tokens for tokens in self._elite if self._history.key(tokens) not in self._history), None)
         return "" if best is None else f"would try {self._space.decode(best)}"
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; trees and factorisations follow from it."""
         return {
             "generator": generator_state(self._rng),
-            "ledger": self._ledger.state(),
+            "history": self._history.state(),
             "surrogate": self._surrogate.state(),
-            "measured": [[key, list(map(int, tokens))] for key, (tokens, _) in self._measured.items()],
+            "measured": [[key, list(map(int, tokens))] for key, (tokens, _) in self._evaluated.items()],
             "memory": self._memory.state(),
             "expected": [[list(map(int, tokens)), *pair] for tokens, pair in self._expected.items()],
             "quality": [list(map(float, row)) for row in self._quality],
@@ -181,10 +181,10 @@ class GuidedSearch:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._ledger.restore(state["ledger"])
+        self._history.restore(state["history"])
         self._surrogate.restore(state["surrogate"])
         self._memory.restore(state["memory"])
-        self._measured = {
+        self._evaluated = {
             key: (tuple(tokens), self._memory.features_of(tuple(tokens))) for key, tokens in state["measured"]
         }
         self._expected = {tuple(tokens): (mean, deviation) for tokens, mean, deviation in state["expected"]}
@@ -195,9 +195,9 @@ class GuidedSearch:
 
     def _fit(self) -> None:
         """Fits the surrogate to what is measured, and to what is outstanding at its predicted mean."""
-        rewards = self._ledger.rewards
-        known = [key for key in self._measured if key in rewards]
-        awaited = [key for key in self._measured if key not in rewards]
+        rewards = self._history.rewards
+        known = [key for key in self._evaluated if key in rewards]
+        awaited = [key for key in self._evaluated if key not in rewards]
         lowest = min(reward for reward in rewards.values() if reward is not None)
         values = np.array([lowest if rewards[key] is None else rewards[key] for key in known], np.float64)
         self._transform = _Transform(values)
@@ -208,7 +208,7 @@ class GuidedSearch:
             self._surrogate.fit(*self._arrays([*known, *awaited]), np.concatenate([values, means]))
 
     def _arrays(self, keys: list[str]) -> tuple[list[Tokens], np.ndarray]:
-        games, features = zip(*(self._measured[key] for key in keys))
+        games, features = zip(*(self._evaluated[key] for key in keys))
         return list(games), np.stack(features)
 
     def _bounds(self, games: list[Tokens], features: np.ndarray) -> np.ndarray:
@@ -225,7 +225,7 @@ class GuidedSearch:
             memory.add(complete_games(self._space))
             memory.value(self._bounds)
             return memory.best_new()
-        memory.add(tokens for tokens, _ in self._measured.values())
+        memory.add(tokens for tokens, _ in self._evaluated.values())
         memory.value(self._bounds)
         self._remember_elite()
         if self._plan == "tree":
@@ -235,7 +235,7 @@ class GuidedSearch:
                 memory.add_valued([self._rollout(()) for _ in range(BATCH)], self._bounds)
         self._climb()
         best = memory.best_new()
-        memory.forget(REMEMBERED)
+        memory.forget(CANDIDATES)
         return best
 
     def _remember_elite(self) -> None:

@@ -17,7 +17,7 @@ def fit(
     seed: int,
     *,
     fraction: float = 1.0,
-    drawn_by: tuple[object, ...] = (),
+    rng_stream: tuple[object, ...] = (),
     patience: int = 0,
     validate_every: int = 0,
     history: list[dict[str, float]] | None = None,
@@ -32,7 +32,7 @@ def fit(
         epochs: How many in all; the schedule ends with the last.
         seed: The run's seed.
         fraction: Share of the training images drawn for every epoch.
-        drawn_by: Names that set this training's random draws apart from others of the run.
+        rng_stream: Names that set this training's random draws apart from others of the run.
         patience: Stop after so many validated epochs without a better validation accuracy; 0 = never.
         validate_every: Validate after so many epochs, and always after the last; 0 = after the last only.
         history: Records of the epochs that are over, when a training is continued.
@@ -49,11 +49,11 @@ def fit(
     while len(history) < epochs and not _out_of_patience(history, patience):
         epoch = len(history)
         result = child.train_epoch(
-            training.epoch(seed, epoch, fraction, drawn_by),
+            training.epoch(seed, epoch, fraction, rng_stream),
             training.steps(fraction),
             epoch / epochs,
             (epoch + 1) / epochs,
-            derived_seed(seed, "drop", *drawn_by, epoch),
+            derived_seed(seed, "drop", *rng_stream, epoch),
         )
         record = {
             "epoch": epoch + 1,

@@ -294,7 +294,7 @@ class CompiledChild:
                 use_nesterov=True,
             )
         if self.statistics:
-            _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._measured(layers)))
+            _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._evaluated(layers)))
         if recipe.average:
             for shown, present, specs in (
                 (self._shown_values, self._values, self.weights),
@@ -313,7 +313,7 @@ class CompiledChild:
         self._network(layers, images)
         if self.statistics:
             # Outside a device's step: every copy is updated.
-            self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._measured(layers)))
+            self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._evaluated(layers)))
 
     def _layers(
         self,
@@ -331,7 +331,7 @@ class CompiledChild:
         statistics = {} if moving is None else pieces(moving, self.statistics)
         return Layers(weights, statistics, moving is None, self.recipe.precision, seed, progress, share)
 
-    def _measured(self, layers: Layers) -> tf.Tensor:
+    def _evaluated(self, layers: Layers) -> tf.Tensor:
         return tf.concat([layers.measured[name] for name in self.statistics], 0)
 
 

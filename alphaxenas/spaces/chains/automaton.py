@@ -23,13 +23,13 @@ class TooManyStatesError(ValueError):
     """The rule tells more than `MOST_STATES` prefixes apart."""
 
 
-class GameGraph:
+class SequenceAutomaton:
     """All games that a rule allows.
 
     Args:
         start: State of the empty prefix.
         follow: The moves from a state, token to next state, in ascending order of the tokens; None where the game is
-            complete, an empty mapping where nothing is legal. Games must end.
+            complete, an empty mapping where nothing is legal. TokenEncoder must end.
 
     Attributes:
         size: Exact number of games; 0 if there is none.
@@ -110,7 +110,7 @@ class GameGraph:
         return self.game(number % size)
 
     def game(self, number: int) -> Tokens:
-        """Game `number` in ascending order of tokens, from 0."""
+        """IterationSchedule `number` in ascending order of tokens, from 0."""
         state, tokens = 0, []
         while self._moves[state]:
             for token, other in self._moves[state].items():

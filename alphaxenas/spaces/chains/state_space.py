@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.chains.automaton import GameGraph, TooManyStatesError
+from alphaxenas.spaces.chains.automaton import SequenceAutomaton, TooManyStatesError
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, read_chain, written
 from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
 from alphaxenas.spaces.chains.features import ChainFeatures
@@ -65,7 +65,7 @@ class StateSpace:
     vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
     max_length: int = field(init=False, repr=False, compare=False)
     _tokens: dict[str, dict[str, int]] = field(init=False, repr=False, compare=False)
-    _graph: GameGraph = field(init=False, repr=False, compare=False)
+    _graph: SequenceAutomaton = field(init=False, repr=False, compare=False)
     _features: ChainFeatures = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -289,18 +289,18 @@ class StateSpace:
         draw_chain(architecture, {choice.name: choice.values for choice in self.choices}, axes)
 
     @property
-    def _games(self) -> GameGraph:
+    def _games(self) -> SequenceAutomaton:
         if not self.choices:
             raise ValueError("Invalid value for `choices`. Expected at least one; add it with `add`. Received: none")
         return self._graph
 
-    def _walked(self) -> GameGraph:
+    def _walked(self) -> SequenceAutomaton:
         """The games as a graph. A state is (layer, place in it, earlier layers and choices of this layer as far as they
         matter).
         """
         scope = max((SCOPES.index(rule.over) for rule in self.rules), default=-1)
         try:
-            graph = GameGraph((0, 0, (), ()), lambda state: self._moves(state, scope))
+            graph = SequenceAutomaton((0, 0, (), ()), lambda state: self._moves(state, scope))
         except TooManyStatesError as error:
             names = sorted({rule.name for rule in self.rules})
             raise ValueError(

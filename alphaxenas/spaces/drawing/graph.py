@@ -78,7 +78,7 @@ def draw_code(positions: Sequence[str], values: Sequence[str], ranks: Sequence[i
 
     Args:
         positions: Names, written above the boxes.
-        values: Written in the boxes.
+        values: ParsedArchitecture in the boxes.
         ranks: Of each value among those of its position; they choose the fill.
         axes: As for `draw_vertex_graph`.
     """

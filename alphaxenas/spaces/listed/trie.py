@@ -9,7 +9,7 @@ from alphaxenas.contracts import Tokens
 
 
 class GameTrie:
-    """Games in ascending order; the games with a common prefix are neighbours, so a trie needs no nodes of its own.
+    """TokenEncoder in ascending order; the games with a common prefix are neighbours, so a trie needs no nodes of its own.
 
     Args:
         games: Different games, none of which is the beginning of another.
