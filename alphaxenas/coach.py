@@ -23,7 +23,7 @@ from alphaxenas.runs.files import StorageError
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import same_record
-from alphaxenas.runs.png import as_png
+from alphaxenas.spaces.drawing.picture import picture
 
 _log = logging.getLogger(__name__)
 
@@ -315,17 +315,6 @@ def _finite(values: Mapping[str, float]) -> dict[str, float]:
     know.
     """
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
-
-
-def picture(space: SearchSpace, architecture: Any) -> bytes:
-    """The architecture as PNG, drawn without a display and without touching the notebook's figures."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    space.draw(architecture, figure.add_subplot())
-    return as_png(figure)
 
 
 def _progress_bar(total: int, done: int) -> tqdm:

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.coach import Coach, picture
+from alphaxenas.coach import Coach
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
@@ -37,6 +37,7 @@ from alphaxenas.pipelines.full_training import Entry, evaluate_checkpoint, train
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.cell import Cell, CellSpace
+from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroSpace
 from alphaxenas.spaces.parse_any import ParsedArchitecture, parse_architecture

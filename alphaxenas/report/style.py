@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from alphaxenas.runs import write_atomically
-from alphaxenas.runs.png import as_png
+from alphaxenas.spaces.drawing.picture import as_png
 
 if TYPE_CHECKING:
     from IPython.display import Image

@@ -29,7 +29,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from alphaxenas.coach import picture
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, TokenEncoder
 from alphaxenas.data.images import ImageData
@@ -39,6 +38,7 @@ from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.seeds import stream, tensor_seed
+from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import Supernetwork
 

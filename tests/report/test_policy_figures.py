@@ -9,8 +9,8 @@ from alphaxenas.report.pictures import drawings
 from alphaxenas.report.runs import choose_suite, load_run
 from alphaxenas.report.statistics import interval
 from alphaxenas.runs import RunFolder
-from alphaxenas.runs.png import as_png
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
+from alphaxenas.spaces.drawing.picture import as_png
 from alphaxenas.spaces.macro import MacroSpace
 
 

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from alphaxenas.report.sample_efficiency import figures
 from alphaxenas.report.sample_efficiency import measures as se
 from alphaxenas.report.sample_efficiency.journals import load_study
-from alphaxenas.runs.png import as_png
+from alphaxenas.spaces.drawing.picture import as_png
 from tests.report.sample_journals import write_journal
 
 

@@ -6,9 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from alphaxenas.coach import picture
-from alphaxenas.runs.png import as_png
 from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces.drawing.picture import as_png, picture
 
 CELL = CellSpace().sample(np.random.default_rng(0))
 
