@@ -63,3 +63,10 @@ def test_reference_run_is_finished_and_reads_like_any_run(suite):
     for path in (EXP / suite / "notebooks").glob("*.ipynb"):
         outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
         assert outputs and not any(output["output_type"] == "error" for output in outputs)
+
+
+def test_parameters_of_earlier_names_are_read_under_todays():
+    run = load_suite("reference-quick", EXP).searches[0]
+    assert {"expansions", "finals"} <= run.description["parameters"].keys()
+    assert run.parameters["num_simulations"] == 24 and run.parameters["promotion"] == "best_unpromoted"
+    assert not {"expansions", "finals"} & run.parameters.keys()

@@ -155,10 +155,12 @@ class SearchConfig:
     uniform_share: float = number(
         0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", low=0, high=0.9
     )
-    expansions: int = whole(24, "tree simulations per move", low=1)
+    num_simulations: int = whole(24, "tree simulations per move", low=1)
     exploration: float = number(1.0, "c of PUCT: weight of the prior against the value", low=0)
-    finals: str = choice(
-        "best", "a game ends with the best child so far, or with the one its moves built", ("best", "played")
+    promotion: str = choice(
+        "best_unpromoted",
+        "who gets the final budget: the best child without one, or the rollout the moves built",
+        ("best_unpromoted", "rollout"),
     )
     temperature: float = number(0.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited", low=0)
     prior: str = choice("lstm", "where move probabilities come from", ("lstm", "uniform"))

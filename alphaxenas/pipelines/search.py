@@ -47,9 +47,9 @@ ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
 
 _OWN = (
-    "expansions",
+    "num_simulations",
     "exploration",
-    "finals",
+    "promotion",
     "temperature",
     "prior",
     "warmup_iterations",

@@ -46,9 +46,9 @@ _TRAINING = (
 )
 _BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction", "final_weights")
 _METHOD = (
-    "expansions",
+    "num_simulations",
     "exploration",
-    "finals",
+    "promotion",
     "temperature",
     "prior",
     "warmup_iterations",

@@ -26,6 +26,9 @@ NAMES = {
     "densenet": "DenseNet-BC",
 }
 """How controllers and baselines are called in figures and tables."""
+_RENAMED = {"expansions": "num_simulations", "finals": "promotion"}
+_RENAMED_VALUES = {"finals": {"best": "best_unpromoted", "played": "rollout"}}
+"""Parameters of runs stored under earlier names, and their values."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
 
 
@@ -61,8 +64,13 @@ class StoredRun:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters that its results depend on."""
-        return self.description["parameters"]
+        """The parameters that its results depend on, under today's names."""
+        return {
+            _RENAMED.get(name, name): _RENAMED_VALUES.get(name, {}).get(value, value)
+            if name in _RENAMED_VALUES
+            else value
+            for name, value in self.description["parameters"].items()
+        }
 
     @property
     def models(self) -> tuple[dict[str, Any], ...]:

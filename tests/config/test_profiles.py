@@ -78,13 +78,13 @@ def test_cifar10_trains_the_published_densenet():
 
 def test_the_original_profiles_are_the_published_configurations():
     multiple, one = (from_values(load_profile(f"original-{name}")).search for name in ("multiple", "one"))
-    assert (multiple.expansions, multiple.tree_renewal, multiple.warmup_iterations, multiple.prior) == (
+    assert (multiple.num_simulations, multiple.tree_renewal, multiple.warmup_iterations, multiple.prior) == (
         12,
         16,
         16,
         "lstm",
     )
-    assert (one.expansions, one.tree_renewal, one.prior) == (1, 0, "uniform")
+    assert (one.num_simulations, one.tree_renewal, one.prior) == (1, 0, "uniform")
     for search in (multiple, one):
         assert (search.exploration, search.search_children, search.temperature) == (5.0, 0, 1.0)
         assert (search.search_epochs, search.final_epochs, search.search_fraction) == (1, 6, 0.3)

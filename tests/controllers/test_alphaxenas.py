@@ -43,7 +43,7 @@ class Digits:
 
 
 def small(space=None, **settings):
-    defaults = {"expansions": 6, "lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 8, "search_children": 2}
+    defaults = {"num_simulations": 6, "lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 8, "search_children": 2}
     return AlphaXENAS(space or Digits(), SEARCH, FINAL, **(defaults | settings))
 
 
@@ -102,7 +102,7 @@ def test_no_key_is_trained_twice_for_one_budget_and_every_one_is_played(children
 
 def test_an_accuracy_of_exactly_zero_is_an_outcome_like_any_other():
     """In the original a terminal of accuracy 0 was taken for one never evaluated, and trained again at every visit."""
-    outcomes = play(small(search_children=0, refresh_after=0, finals="played"), lambda proposal: 0.0)
+    outcomes = play(small(search_children=0, refresh_after=0, promotion="rollout"), lambda proposal: 0.0)
     trained = [("".join(map(str, sorted(o.proposal.tokens))), o.proposal.budget) for o in outcomes]
     assert len(trained) == len(set(trained)) and sum(o.proposal.purpose == "final" for o in outcomes) == 20
 
@@ -132,17 +132,17 @@ def test_policies_of_moves_that_the_finished_game_did_not_make_are_unknown():
 
 
 def test_the_optimum_of_a_space_that_can_be_counted_out_is_found_early():
-    outcomes = play(small(Digits(5), expansions=16, seed=1), total, steps=30)
+    outcomes = play(small(Digits(5), num_simulations=16, seed=1), total, steps=30)
     assert max(sum(o.proposal.tokens) for o in outcomes) == 15
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"expansions": 12, "tree_renewal": 16, "warmup_iterations": 16, "prior": "lstm"},
-        {"expansions": 1, "tree_renewal": 0, "warmup_iterations": 0, "prior": "uniform"},
+        {"num_simulations": 12, "tree_renewal": 16, "warmup_iterations": 16, "prior": "lstm"},
+        {"num_simulations": 1, "tree_renewal": 0, "warmup_iterations": 0, "prior": "uniform"},
         {
-            "expansions": 1,
+            "num_simulations": 1,
             "tree_renewal": 1,
             "warmup_iterations": 0,
             "prior": "lstm",
@@ -245,7 +245,7 @@ def test_it_beats_random_search_at_equal_trials():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("expansions", 0),
+        ("num_simulations", 0),
         ("temperature", -1.0),
         ("prior", "lst"),
         ("tree_renewal", -1),

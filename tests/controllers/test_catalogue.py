@@ -63,7 +63,7 @@ def test_an_unknown_setting_is_refused_with_all_settings_and_the_nearest():
 
 @pytest.mark.parametrize("name", CONTROLLERS)
 def test_every_controller_plays_rounds_with_a_final_at_the_dearer_budget(name):
-    settings = {"expansions": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
+    settings = {"num_simulations": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
     controller = make_controller(name, SPACE, 0, Budget(1, 0.5), Budget(3), searches_per_final=3, **settings)
     proposals = []
     for _ in range(8):
@@ -79,7 +79,7 @@ def test_every_controller_plays_rounds_with_a_final_at_the_dearer_budget(name):
 
 @pytest.mark.parametrize("name", CONTROLLERS)
 def test_without_a_final_budget_every_controller_stays_at_the_only_one(name):
-    settings = {"expansions": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
+    settings = {"num_simulations": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
     controller = make_controller(name, SPACE, 0, Budget(1, 0.5), **settings)
     budgets = set()
     for _ in range(8):
@@ -103,7 +103,7 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
         default = config_groups.FIELDS[parameter].default
         other = {
             "prior": "uniform",
-            "finals": "played",
+            "promotion": "rollout",
             "uniform_share": 0.5,
             "policy_cell": "nascell",
             "policy_epsilon": 0.5,

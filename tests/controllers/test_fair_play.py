@@ -18,7 +18,13 @@ from alphaxenas.tabular.benchmark_tables import read_table
 from tests.controllers.tabular import SPACE, reward
 
 QUICK = {
-    "alphaxenas": {"expansions": 4, "lstm_units": 4, "lstm_steps": 2, "search_children": 3, "warmup_iterations": 1},
+    "alphaxenas": {
+        "num_simulations": 4,
+        "lstm_units": 4,
+        "lstm_steps": 2,
+        "search_children": 3,
+        "warmup_iterations": 1,
+    },
     "alphax": {"refit_every": 8, "meta_layers": (8,), "meta_epochs": 2},
     "guided": {"simulations": 12, "initial": 4},
     "evolution": {"population": 5, "sample": 3},

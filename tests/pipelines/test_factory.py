@@ -83,7 +83,7 @@ def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
         trials=4,
         iterations=2,
         search_children=2,
-        expansions=3,
+        num_simulations=3,
         lstm_steps=1,
         warmup_iterations=1,
         refresh_after=1,
@@ -97,7 +97,14 @@ def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
 
 def test_a_search_really_trains_its_chains_from_scratch(tmp_path):
     config = configured(
-        tmp_path, **TINY, trials=2, iterations=1, search_children=1, expansions=2, lstm_steps=1, warmup_iterations=1
+        tmp_path,
+        **TINY,
+        trials=2,
+        iterations=1,
+        search_children=1,
+        num_simulations=2,
+        lstm_steps=1,
+        warmup_iterations=1,
     )
     results = search(config, "alphaxenas", 0)
     assert 0 < results["best"][0]["reward"] < 1 and records_are_trained(tmp_path, "alphaxenas", search_space(config))

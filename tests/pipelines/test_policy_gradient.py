@@ -30,7 +30,7 @@ def config(tmp_path):
             "chain_final_epochs": 1,
             "policy_batch": 2,
             "policy_units": 4,
-            "expansions": 2,
+            "num_simulations": 2,
             "lstm_units": 4,
             "lstm_steps": 1,
             "chain_table": f"{tmp_path / 'mine.csv'} code=arch signal=valid",

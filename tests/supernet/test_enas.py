@@ -164,7 +164,7 @@ def test_any_controller_plays_in_the_spaces_of_enas_and_the_best_is_trained(tmp_
         "final_fraction": 0.1,
         "train_reductions": 2,
     }
-    config = configured(tmp_path, controllers=["alphaxenas"], expansions=2, **values)
+    config = configured(tmp_path, controllers=["alphaxenas"], num_simulations=2, **values)
     found = stages.search(config, "alphaxenas", 0)
     assert found["trained"] == 2 and isinstance(stages.search_space(config), enas_space(config, space).__class__)
     assert shares_weights(config)

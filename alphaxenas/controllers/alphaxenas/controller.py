@@ -1,9 +1,9 @@
 """AlphaXENAS: each iteration plays one architecture, token by token, by tree search guided by an LSTM.
 
-One iteration is one game. Before every move `expansions` simulations grow the tree below the current prefix; leaves are
-valued by the LSTM at the search budget. In between, children are trained for the search budget and their accuracy is
+One iteration is one game. Before every move `num_simulations` simulations grow the tree below the current prefix; leaves
+are valued by the LSTM at the search budget. In between, children are trained for the search budget and their accuracy is
 backed up instead. The move follows the visits. The game ends with the best child measured so far that did not end one
-before, or with the architecture that the moves built (`finals`). The finished architecture is trained for the final
+before, or with the architecture that the moves built (`promotion`). The finished architecture is trained for the final
 budget, everything measured goes into the replay, the LSTM learns from it, and the next game begins.
 
 Which children are trained in a game:
@@ -25,10 +25,10 @@ reach it only through the LSTM, which is told the budget. Architectures with equ
 trained twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained
 children later is scored anew without training, and replaced on every path that it was backed up on.
 
-The original's two configurations are `prior="lstm", expansions=12, tree_renewal=16, warmup_iterations=16,
-search_children=0, finals="played"` and `prior="uniform", expansions=1, tree_renewal=0, search_children=0,
-finals="played"`. Sources: Silver et al. 2017; Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many
-predicted completions).
+The original's two configurations are `prior="lstm", num_simulations=12, tree_renewal=16, warmup_iterations=16,
+search_children=0, promotion="rollout"` and `prior="uniform", num_simulations=1, tree_renewal=0, search_children=0,
+promotion="rollout"`. Sources: Silver et al. 2017; Wang et al. 2020, "AlphaX" (a leaf's value from one measured and
+many predicted completions).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
 from alphaxenas.controllers.pending import PendingTrials
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
+PROMOTION_RULES = ("best_unpromoted", "rollout")
 ROLLOUT_TRIES = 20
 """Rollouts of one simulation before it gives up finding a new architecture."""
 
@@ -59,10 +60,10 @@ class AlphaXENAS:
         space: Any search space.
         search_budget: For children met inside the tree.
         final_budget: For the architecture a game ends with.
-        expansions: Simulations per move, >= 1.
+        num_simulations: Simulations per move, >= 1.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
-        finals: Which architecture a game ends with: `"best"` = the child of the highest reward so far that did not end
-            a game yet, `"played"` = the one that the moves built.
+        promotion: Which architecture is trained for the final budget: `"best_unpromoted"` = the child of the highest
+            reward so far that was not yet, `"rollout"` = the one that the moves built.
         temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
         prior: `"lstm"` or `"uniform"`.
         warmup_iterations: TokenEncoder with a uniform prior before the LSTM's is used.
@@ -90,9 +91,9 @@ class AlphaXENAS:
         search_budget: Budget,
         final_budget: Budget,
         *,
-        expansions: int = 24,
+        num_simulations: int = 24,
         exploration: float = 1.0,
-        finals: str = "best",
+        promotion: str = "best_unpromoted",
         temperature: float = 0.0,
         prior: str = "lstm",
         warmup_iterations: int = 4,
@@ -109,8 +110,8 @@ class AlphaXENAS:
         replay_capacity: int = 1000,
         seed: int = 0,
     ) -> None:
-        _check("expansions", expansions >= 1, "a whole number >= 1", expansions)
-        _check("finals", finals in ("best", "played"), '"best" or "played"', repr(finals))
+        _check("num_simulations", num_simulations >= 1, "a whole number >= 1", num_simulations)
+        _check("promotion", promotion in PROMOTION_RULES, " or ".join(PROMOTION_RULES), repr(promotion))
         _check("temperature", temperature >= 0, "a number >= 0", temperature)
         _check("prior", prior in ("lstm", "uniform"), '"lstm" or "uniform"', repr(prior))
         _check("warmup_iterations", warmup_iterations >= 0, "a whole number >= 0", warmup_iterations)
@@ -126,7 +127,7 @@ class AlphaXENAS:
 
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
-        self._finals, self._temperature, self._prior = finals, temperature, prior
+        self._promotion, self._temperature, self._prior = promotion, temperature, prior
         self._warmup, self._renewal = warmup_iterations, tree_renewal
         self._noise = (dirichlet_alpha, dirichlet_weight)
         self._meets_children, self._all_update_shared_weights = not search_children, not uniform_share
@@ -136,7 +137,7 @@ class AlphaXENAS:
         self._tree = Tree(space.legal_actions, self._predict, exploration)
         self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, refresh_after)
         self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
-        self._game = IterationSchedule(length, size, expansions, search_children, uniform_share)
+        self._game = IterationSchedule(length, size, num_simulations, search_children, uniform_share)
         self._rng = stream(seed, "alphaxenas")
         self._iteration = self._trained = 0
         self._games: dict[str, Tokens] = {}
@@ -154,7 +155,7 @@ class AlphaXENAS:
             if any(proposal.purpose == "final" for proposal in self._outstanding):
                 return None
             if not self._tree.root_actions():
-                best = self._best_measured() if self._finals == "best" else None
+                best = self._best_measured() if self._promotion == "best_unpromoted" else None
                 return self._propose(best or self._tree.prefix, self._final_budget, "final", None)
             if not self._game.noised:
                 self._tree.add_noise(self._rng, *self._noise)

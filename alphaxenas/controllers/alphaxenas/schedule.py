@@ -17,7 +17,7 @@ class IterationSchedule:
     Args:
         max_length: Moves of the longest game.
         num_actions: V, the size of the vocabulary.
-        expansions: Simulations per move.
+        num_simulations: Simulations per move.
         children: Children that are trained per game, spread over its moves.
         uniform_share: Share of them that is drawn uniformly.
 
@@ -26,8 +26,10 @@ class IterationSchedule:
         noised: Whether this move's root has its noise.
     """
 
-    def __init__(self, max_length: int, num_actions: int, expansions: int, children: int, uniform_share: float) -> None:
-        self._max_length, self._num_actions, self._expansions = max_length, num_actions, expansions
+    def __init__(
+        self, max_length: int, num_actions: int, num_simulations: int, children: int, uniform_share: float
+    ) -> None:
+        self._max_length, self._num_actions, self._num_simulations = max_length, num_actions, num_simulations
         self._count, self._uniform_share = children, uniform_share
         self.begin()
 
@@ -42,7 +44,7 @@ class IterationSchedule:
         self._begin_move()
 
     def _begin_move(self) -> None:
-        self.left = self._expansions
+        self.left = self._num_simulations
         self.noised = False
 
     def next_child(self, move: int) -> str | None:
