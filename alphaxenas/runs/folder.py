@@ -221,6 +221,19 @@ def _compare(name: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> 
 
 
 def _description(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "run": run,
+        "stage": stage,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seed": parameters.get("seed"),
+        "parameters": dict(parameters),
+        **provenance(),
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """What a result depends on besides its parameters: package versions, machine and git revision, as JSON values."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -230,17 +243,7 @@ def _description(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[st
     from alphaxenas import __version__
 
     versions["alphaxenas"] = __version__
-    return {
-        "format": 1,
-        "run": run,
-        "stage": stage,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seed": parameters.get("seed"),
-        "parameters": dict(parameters),
-        "versions": versions,
-        "machine": _machine(),
-        "revision": _revision(),
-    }
+    return {"versions": versions, "machine": _machine(), "revision": _revision()}
 
 
 def _machine() -> dict[str, Any]:
