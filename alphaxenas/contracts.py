@@ -76,7 +76,11 @@ class Outcome:
 
 
 class SearchSpace(Protocol):
-    """The rules of the game. Immutable and hashable; knows nothing of TensorFlow."""
+    """Which architectures there are. Immutable and hashable; knows nothing of TensorFlow.
+
+    A space whose architectures `alphaxenas.spaces.drawing.registry` does not know may have a method
+    `draw(architecture, axes)`, which draws an architecture on matplotlib axes.
+    """
 
     vocabulary: tuple[str, ...]
     """Readable name of every token; tokens are indices into it."""
@@ -110,9 +114,6 @@ class SearchSpace(Protocol):
         A space may also have `feature_groups() -> {name: (slice, kind)}`, which says what belongs together; kinds are
         `"sequences"` and `"counts"` (numbers of occurrences), `"one-hot"` and `"numbers"`.
         """
-
-    def draw(self, architecture: Any, axes: Any) -> None:
-        """Draws the architecture on matplotlib axes."""
 
     def parse(self, text: str) -> Any:
         """An architecture from its JSON or one-line text form; ValueError says what is wrong and what is allowed."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.style import INK, WIDTH
-from alphaxenas.spaces import Chain
+from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def best_cells(found: Sequence[tuple[StoredRun, Mapping[str, Any]]]) -> Figure:
 
 def drawings(architectures: Sequence[Any], spaces: Sequence[Any], titles: Sequence[str]) -> Figure:
     """Architectures below each other, all with lettering of the same size as far as the width allows."""
-    sizes = [_natural_size(architecture) for architecture in architectures]
+    sizes = [natural_size(architecture) for architecture in architectures]
     # Narrow cells are not blown up: each takes the share of the width that it needs at a common scale.
     scale = min(1.0, *(WIDTH / width for width, _ in sizes)) if sizes else 1.0
     heights = [scale * height + _TITLE_ROOM for _, height in sizes] or [1.0]
@@ -49,7 +49,7 @@ def drawings(architectures: Sequence[Any], spaces: Sequence[Any], titles: Sequen
         figure.text(0.005, (top - 0.14) / sum(heights), title, ha="left", va="center", fontsize=10, color=INK)
         top -= scale * height + _TITLE_ROOM
         axes = figure.add_axes((0, top / sum(heights), scale * width / WIDTH, scale * height / sum(heights)))
-        space.draw(architecture, axes)
+        draw(space, architecture, axes)
     return figure
 
 
@@ -79,21 +79,3 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
 def _show_pixels(axes: Axes, page: np.ndarray) -> None:
     axes.imshow(page, interpolation="nearest", aspect="auto")
     axes.axis("off")
-
-
-def _natural_size(architecture: Any) -> tuple[float, float]:
-    """Inches that suit a drawing; cells, chains and macro architectures know theirs, and pairs of cells stand side by
-    side.
-    """
-    from alphaxenas.spaces.drawing import chain as chain_drawing
-    from alphaxenas.spaces.drawing import macro as macro_drawing
-    from alphaxenas.spaces.drawing.cell import natural_size
-    from alphaxenas.spaces.macro import MacroArchitecture
-
-    if isinstance(architecture, Chain):
-        return chain_drawing.natural_size(architecture)
-    if isinstance(architecture, MacroArchitecture):
-        return macro_drawing.natural_size([layer.skips for layer in architecture.layers])
-    cells = [architecture.normal, architecture.reduction] if hasattr(architecture, "reduction") else [architecture]
-    widths, heights = zip(*map(natural_size, cells))
-    return len(cells) * max(widths), max(heights)

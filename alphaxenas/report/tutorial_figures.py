@@ -27,6 +27,7 @@ from alphaxenas.report.tutorial_numbers import (
     toy_tree,
 )
 from alphaxenas.spaces import Cell, CellSpace
+from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +44,6 @@ def token_game(space: CellSpace, cell: Cell) -> Figure:
         space: Says what could have been chosen at every move.
         cell: Of this space.
     """
-    from alphaxenas.spaces.drawing.cell import natural_size
-
     tokens, row = space.encode(cell), 0.46
     strip = 0.45 + row * len(cell.blocks)
     wide, tall = natural_size(cell)
@@ -66,7 +65,7 @@ def token_game(space: CellSpace, cell: Cell) -> Figure:
         choices = len(space.legal_actions(tokens[:move]))
         axes.text(x + width / 2 - 0.14, y, f"of {choices}", ha="right", va="center", fontsize=7, color=GREY)
     below = figure.add_axes(((WIDTH - scale * wide) / 2 / WIDTH, 0, scale * wide / WIDTH, scale * tall / top))
-    space.draw(cell, below)
+    draw(space, cell, below)
     return figure
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -263,12 +262,6 @@ class CellSpace:
         cell = Cell.parse(text, self.operations, self.combinations)
         self._check(cell)
         return cell
-
-    def draw(self, architecture: Cell, axes: Any) -> None:
-        """Draws the cell on matplotlib axes, inputs on the left, output on the right."""
-        from alphaxenas.spaces.drawing.cell import draw_cell
-
-        draw_cell(architecture, axes)
 
     def _check(self, cell: Cell) -> None:
         """ValueError unless the cell belongs to this space."""

@@ -21,7 +21,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -276,14 +275,6 @@ class MacroSpace:
         architecture = MacroArchitecture.parse(text)
         self._check(architecture)
         return architecture
-
-    def draw(self, architecture: MacroArchitecture, axes: Any) -> None:
-        """Draws the chain from left to right, skip connections as arcs above it."""
-        from alphaxenas.spaces.drawing.macro import draw_macro
-
-        draw_macro(
-            [layer.operation for layer in architecture.layers], [layer.skips for layer in architecture.layers], axes
-        )
 
     def _check(self, architecture: MacroArchitecture) -> None:
         """ValueError unless the architecture belongs to this space."""

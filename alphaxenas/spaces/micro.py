@@ -314,12 +314,6 @@ class MicroSpace:
         self._check(architecture)
         return architecture
 
-    def draw(self, architecture: MicroArchitecture, axes: Any) -> None:
-        """Draws the two cells side by side on matplotlib axes, the normal cell on the left."""
-        from alphaxenas.spaces.drawing.cell import draw_cell_pair
-
-        draw_cell_pair(architecture.normal, architecture.reduction, axes)
-
     def _check(self, architecture: MicroArchitecture) -> None:
         """ValueError unless the architecture belongs to this space."""
         for part, cell in zip(PARTS, architecture.cells):

@@ -10,7 +10,8 @@ import pytest
 from alphaxenas.report.pictures import drawings
 from alphaxenas.spaces import Chain, Layer, StateSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
-from alphaxenas.spaces.drawing.chain import _arranged, natural_size
+from alphaxenas.spaces.drawing.chain import _arranged
+from alphaxenas.spaces.drawing.registry import natural_size
 
 KERNELS = StateSpace(2).add("kernel", [1, 3]).add("filters", [16, 32, 64])
 

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from alphaxenas.spaces import CellSpace, NASBench101, NASBench201, Table
-from alphaxenas.spaces.drawing.cell import natural_size
 from alphaxenas.spaces.drawing.layered import Edge, _descending, arrange
+from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 
 def boxes_of(cell, space):
     """Outlines of all boxes in the picture as (left, bottom, right, top), in data units."""
     axes = Figure().add_subplot()
-    space.draw(cell, axes)
+    draw(space, cell, axes)
     boxes = [patch for patch in axes.patches if isinstance(patch, FancyBboxPatch)]
     return axes, [(b.get_x(), b.get_y(), b.get_x() + b.get_width(), b.get_y() + b.get_height()) for b in boxes]
 
@@ -57,7 +57,7 @@ def test_a_small_picture_is_the_large_one_in_small():
     widths = []
     for inches in (3, 12):
         figure = Figure(figsize=(inches, inches / 2))
-        space.draw(cell, figure.add_axes((0, 0, 1, 1)))
+        draw(space, cell, figure.add_axes((0, 0, 1, 1)))
         widths.append(max(patch.get_linewidth() for patch in figure.axes[0].patches))
     assert widths[1] > 2 * widths[0]
 
@@ -115,3 +115,18 @@ def test_a_long_code_is_drawn_in_rows():
     space = Table((("a",) * 40, ("b",) * 40))
     axes, boxes = boxes_of(space.parse("a" * 40), space)
     assert len(boxes) == 40 and not any(overlap(one, other) for one, other in combinations(boxes, 2))
+
+
+def test_a_space_from_elsewhere_draws_itself_or_is_written_as_text():
+    class Silent:
+        pass
+
+    class Drawing:
+        def draw(self, architecture, axes):
+            axes.set_title(f"drawn {architecture}")
+
+    axes = Figure().add_subplot()
+    draw(Silent(), (1, 2), axes)
+    assert [text.get_text() for text in axes.texts] == ["(1, 2)"]
+    draw(Drawing(), (1, 2), axes)
+    assert axes.get_title() == "drawn (1, 2)"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from alphaxenas.spaces import MACRO_OPERATIONS, MacroArchitecture, MacroLayer, MacroSpace
+from alphaxenas.spaces.drawing.registry import draw
 
 SPACE = MacroSpace()
 
@@ -93,8 +94,8 @@ def test_the_picture_has_a_box_per_layer_and_an_arc_per_skip():
     axes = Figure(figsize=(9, 4)).add_subplot()
     before = len(axes.patches)
     space = MacroSpace(3)
-    space.draw(space.parse("conv3x3; sep3x3; avgpool3x3"), axes)
+    draw(space, space.parse("conv3x3; sep3x3; avgpool3x3"), axes)
     chain = len(axes.patches) - before
     axes = Figure(figsize=(9, 4)).add_subplot()
-    space.draw(space.parse("conv3x3; sep3x3(stem); avgpool3x3(stem,l0)"), axes)
+    draw(space, space.parse("conv3x3; sep3x3(stem); avgpool3x3(stem,l0)"), axes)
     assert len(axes.patches) - before == chain + 3 * 3

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from alphaxenas.spaces import ENAS_OPERATIONS, Block, Cell, MicroArchitecture, MicroSpace
+from alphaxenas.spaces.drawing.registry import draw
 
 SPACE = MicroSpace()
 ONE = "prev:sep3x3 + prev2:identity / prev:maxpool3x3 + prev2:sep5x5"
@@ -142,7 +143,7 @@ def test_features_have_names_and_groups():
 def test_the_picture_has_both_cells_side_by_side():
     figure = Figure(figsize=(9, 3))
     axes = figure.add_subplot()
-    MicroSpace(1).draw(MicroArchitecture.parse(ONE), axes)
+    draw(MicroSpace(1), MicroArchitecture.parse(ONE), axes)
     left, right = axes.child_axes
     assert left.get_position().x1 < right.get_position().x0
     assert all(len(part.patches) > 10 for part in (left, right))

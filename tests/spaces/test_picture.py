@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.drawing.picture import as_png, picture
+from alphaxenas.spaces.drawing.registry import draw
 
 CELL = CellSpace().sample(np.random.default_rng(0))
 
@@ -15,7 +16,7 @@ CELL = CellSpace().sample(np.random.default_rng(0))
 def exact():
     """What `picture` draws, in all colours."""
     figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
-    CellSpace().draw(CELL, figure.add_subplot())
+    draw(CellSpace(), CELL, figure.add_subplot())
     return figure
 
 

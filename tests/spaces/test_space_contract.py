@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from scipy.stats import chisquare
 
 from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces.drawing.registry import draw
 
 rng_seeds = st.integers(0, 2**32)
 few = settings(max_examples=30, deadline=None)
@@ -118,7 +119,7 @@ class TestSpaceContract:
         pictures = []
         for architecture in (first, first, second):
             figure = Figure(figsize=(4, 2), dpi=60)
-            space.draw(architecture, figure.add_axes((0, 0, 1, 1)))
+            draw(space, architecture, figure.add_axes((0, 0, 1, 1)))
             canvas = FigureCanvasAgg(figure)
             canvas.draw()
             pictures.append(np.array(canvas.buffer_rgba()))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from alphaxenas.networks.micro import MicroNetwork
 from alphaxenas.networks.outline import outline_of
+from alphaxenas.spaces.drawing.registry import draw
 from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroArchitecture, MicroSpace
 from alphaxenas.spaces.nao_notation import NAO_OPERATIONS
 from alphaxenas.spaces.zoo import zoo_cell, zoo_names
@@ -75,7 +76,7 @@ def test_it_can_be_drawn(name):
     figure = Figure(figsize=(9, 4))
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    MicroSpace().draw(zoo_cell(name), axes)
+    draw(MicroSpace(), zoo_cell(name), axes)
     assert len(axes.child_axes) == 2 and all(part.patches for part in axes.child_axes)
 
 

@@ -282,12 +282,6 @@ class StateSpace:
         self.encode(architecture)
         return architecture
 
-    def draw(self, architecture: Chain, axes: Any) -> None:
-        """Draws the layers from left to right, with their values and what feeds them."""
-        from alphaxenas.spaces.drawing.chain import draw_chain
-
-        draw_chain(architecture, {choice.name: choice.values for choice in self.choices}, axes)
-
     @property
     def _games(self) -> SequenceAutomaton:
         if not self.choices:

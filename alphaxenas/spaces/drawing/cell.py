@@ -52,6 +52,8 @@ INK, PAPER, FRAME = "#2b2f36", "#f6f7f9", "#c3c8d0"
 SOURCES = {"prev": "#2b2f36", "prev2": "#a3487f"}
 """Colour of the lines that leave each cell input; lines between blocks are `BETWEEN`."""
 BETWEEN = "#5f7fa8"
+SHADES = ("#e8eef5", "#f5ecdd", "#e4f1ec", "#f3e4ee", "#e5f1f8", "#f7e5d8", "#eeeeee")
+"""Fill of a value of a chain or a code, by its rank among the values of its choice or position."""
 
 
 def draw_cell(cell: Cell, axes: Axes) -> None:
@@ -59,7 +61,7 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
 
     Args:
         cell: Any cell; readable up to about eight blocks.
-        axes: matplotlib axes of any size; `natural_size` says what suits the cell.
+        axes: matplotlib axes of any size; `cell_size` says what suits the cell.
     """
     picture = _arranged(cell)
     layout, left = picture.layout, picture.left
@@ -88,7 +90,7 @@ def draw_cell_pair(
 
     Args:
         left: As for `draw_cell`.
-        right: Likewise.
+        right: As for `draw_cell`.
         axes: matplotlib axes of any size, best about four times as wide as high; they lose their frame.
         names: What is written above the cells.
     """
@@ -101,7 +103,7 @@ def draw_cell_pair(
         Pen(part).letters(sum(part.get_xlim()) / 2, high + LETTER, name, INK, 1.2 * LETTER)
 
 
-def natural_size(cell: Cell) -> tuple[float, float]:
+def cell_size(cell: Cell) -> tuple[float, float]:
     """Width and height in inches of axes in which the cell's lettering has about 9 points."""
     picture = _arranged(cell)
     inches = 9 / 72 / LETTER

@@ -4,32 +4,32 @@ arcs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.path import Path
 
-from alphaxenas.spaces.chains.chain import Chain, Value, written
-from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, HEAD, INK, LETTER, PAPER, Pen
+from alphaxenas.spaces.chains.chain import Chain, written
+from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, HEAD, INK, LETTER, PAPER, SHADES, Pen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from alphaxenas.spaces.chains.state_space import StateSpace
+
 ROW, GAP, END_WIDTH = 0.62, 0.9, 1.3
 """Height of a value's row, space between layers, width of input and output."""
-SHADES = ("#e8eef5", "#f5ecdd", "#e4f1ec", "#f3e4ee", "#e5f1f8", "#f7e5d8", "#eeeeee")
-"""Fill of a value, by its rank among the values of its choice."""
 
 
-def draw_chain(chain: Chain, values: Mapping[str, Sequence[Value]], axes: Axes) -> None:
+def draw_chain(space: StateSpace, chain: Chain, axes: Axes) -> None:
     """Draws a chain; the axes lose their frame and keep equal units in both directions.
 
     Args:
-        chain: Any chain; readable up to about eight layers.
-        values: Values of every choice, for the colours.
+        space: The chain's space, which orders the values of every choice: a value's rank is its colour.
+        chain: Any chain of the space; readable up to about eight layers.
         axes: matplotlib axes.
     """
+    values = {choice.name: choice.values for choice in space.choices}
     picture = _arranged(chain)
     left, width, height = picture.left, picture.width, picture.height
     axes.set_xlim(*picture.across)
@@ -63,7 +63,7 @@ def draw_chain(chain: Chain, values: Mapping[str, Sequence[Value]], axes: Axes) 
         pen.box(start, 0.0, END_WIDTH, 0.7, name, INK, "white")
 
 
-def natural_size(chain: Chain) -> tuple[float, float]:
+def chain_size(chain: Chain) -> tuple[float, float]:
     """Width and height in inches of axes in which the chain's lettering has about 9 points."""
     picture, inches = _arranged(chain), 9 / 72 / LETTER
     return (picture.across[1] - picture.across[0]) * inches, (picture.upwards[1] - picture.upwards[0]) * inches

@@ -16,19 +16,23 @@ from alphaxenas.spaces.drawing.cell import (
     LEAST_WIDTH,
     LETTER,
     PAPER,
+    SHADES,
     Pen,
     family_colours,
     readable_operation,
 )
 from alphaxenas.spaces.drawing.layered import Edge, arrange
+from alphaxenas.spaces.nasbench.nasbench201 import EDGES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from alphaxenas.spaces.listed.table import Code, Table
+    from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
+    from alphaxenas.spaces.nasbench.nasbench201 import NASBench201Cell
+
 NODE_WIDTH, GAP = 1.1, 1.1
 """Width of a box without operation, and the space between columns."""
-SHADES = ("#e8eef5", "#f5ecdd", "#e4f1ec", "#f3e4ee", "#e5f1f8", "#f7e5d8", "#eeeeee")
-"""Fill of a code's value, by its rank among the values of its position."""
 _PLAIN_NAMES = {
     "skip_connect": "identity",
     "nor_conv_1x1": "conv1x1",
@@ -37,14 +41,14 @@ _PLAIN_NAMES = {
 }
 
 
-def draw_vertex_graph(operations: Sequence[str], edges: Sequence[tuple[int, int]], axes: Axes) -> None:
+def draw_vertex_graph(cell: NASBench101Cell, axes: Axes) -> None:
     """Draws a graph with an operation in every vertex but the first (input) and the last (output).
 
     Args:
-        operations: Of the vertices between input and output.
-        edges: (source, target), each leading to a later vertex; every vertex lies between input and output.
+        cell: Any cell.
         axes: matplotlib axes; they lose their frame and keep equal units in both directions.
     """
+    operations, edges = cell.operations, cell.edges
     last = len(operations) + 1
     names = {0: "input", last: "output"}
     columns = {0: 0}
@@ -54,18 +58,19 @@ def draw_vertex_graph(operations: Sequence[str], edges: Sequence[tuple[int, int]
     _draw(labels, {f"v{v}": column for v, column in columns.items()}, [(f"v{s}", f"v{t}") for s, t in edges], axes)
 
 
-def draw_edge_graph(operations: Mapping[tuple[int, int], str], nodes: int, axes: Axes) -> None:
+def draw_edge_graph(cell: NASBench201Cell, axes: Axes) -> None:
     """Draws a graph with an operation on every edge: a box between two numbered nodes.
 
     Args:
-        operations: By (source, target); edges that are left out are not drawn.
-        nodes: How many; node 0 is the input and the last is the output.
+        cell: Any cell; edges with the operation `none` are left out.
         axes: As for `draw_vertex_graph`.
     """
-    labels = {f"n{node}": str(node) for node in range(nodes)} | {"n0": "input", f"n{nodes - 1}": "output"}
-    columns = {f"n{node}": 2 * node for node in range(nodes)}
+    labels = {"n0": "input", "n1": "1", "n2": "2", "n3": "output"}
+    columns = {f"n{node}": 2 * node for node in range(4)}
     lines = []
-    for (source, target), operation in operations.items():
+    for (source, target), operation in zip(EDGES, cell.operations):
+        if operation == "none":
+            continue
         name = f"{source}{target}"
         labels[name] = _PLAIN_NAMES.get(operation, operation)
         columns[name] = source + target
@@ -73,15 +78,16 @@ def draw_edge_graph(operations: Mapping[tuple[int, int], str], nodes: int, axes:
     _draw(labels, columns, lines, axes)
 
 
-def draw_code(positions: Sequence[str], values: Sequence[str], ranks: Sequence[int], axes: Axes) -> None:
-    """Draws a code as boxes side by side, at most 16 a row.
+def draw_code(space: Table, code: Code, axes: Axes) -> None:
+    """Draws a code as boxes side by side, at most 16 a row: the position above, the value inside.
 
     Args:
-        positions: Names, written above the boxes.
-        values: ParsedArchitecture in the boxes.
-        ranks: Of each value among those of its position; they choose the fill.
+        space: The code's table, which orders the values of every position: a value's rank is its colour.
+        code: Any code of the table.
         axes: As for `draw_vertex_graph`.
     """
+    values, positions = code.values, space.positions
+    ranks = [list(known).index(value) for known, value in zip(space.value_tokens, values)]
     per_row, height = 16, 1.5
     width = max(1.0, *(0.26 * len(text) + 0.3 for text in (*positions, *values)))
     rows, across = -(-len(values) // per_row), min(len(values), per_row) * (width + 0.2)

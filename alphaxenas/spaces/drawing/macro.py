@@ -23,20 +23,23 @@ from alphaxenas.spaces.drawing.cell import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from alphaxenas.spaces.macro import MacroArchitecture
+
 STEP = 1.35
 """From the middle of one box to that of the next."""
 RISE = 0.55
 """Height of an arc per layer that it passes."""
 
 
-def draw_macro(operations: Sequence[str], skips: Sequence[Sequence[int]], axes: Axes) -> None:
+def draw_macro(architecture: MacroArchitecture, axes: Axes) -> None:
     """Draws a stem, layers and an output.
 
     Args:
-        operations: Of the layers.
-        skips: For each layer the sources of its skip connections: 0 = stem, 1+j = layer j.
+        architecture: Any; readable up to about twelve layers.
         axes: matplotlib axes; they lose their frame and keep equal units in both directions.
     """
+    operations = [layer.operation for layer in architecture.layers]
+    skips = [layer.skips for layer in architecture.layers]
     last = len(operations) + 1
     top = BOX_WIDTH / 2
     across, upwards = _limits(skips)
@@ -59,10 +62,10 @@ def draw_macro(operations: Sequence[str], skips: Sequence[Sequence[int]], axes: 
         pen.letters(place * STEP, 0.0, text, ink, LETTER, upright=True)
 
 
-def natural_size(skips: Sequence[Sequence[int]]) -> tuple[float, float]:
-    """Width and height in inches of axes in which the lettering has about 9 points; `skips` as of `draw_macro`."""
+def macro_size(architecture: MacroArchitecture) -> tuple[float, float]:
+    """Width and height in inches of axes in which the lettering has about 9 points."""
     inches = 9 / 72 / LETTER
-    (left, right), (low, high) = _limits(skips)
+    (left, right), (low, high) = _limits([layer.skips for layer in architecture.layers])
     return (right - left) * inches, (high - low) * inches
 
 

@@ -24,9 +24,11 @@ def picture(space: SearchSpace, architecture: Any) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from alphaxenas.spaces.drawing.registry import draw
+
     figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    space.draw(architecture, figure.add_subplot())
+    draw(space, architecture, figure.add_subplot())
     return as_png(figure)
 
 

@@ -133,10 +133,6 @@ class Subset:
         """The member that a text or JSON form of the parent space stands for; ValueError if there is none."""
         return self._member(self.space.parse(text))[0]
 
-    def draw(self, architecture: Any, axes: Any) -> None:
-        """The parent's picture."""
-        self.space.draw(architecture, axes)
-
     def _member(self, architecture: Any) -> tuple[Any, Tokens]:
         try:
             return self._members[self.space.key(architecture)]

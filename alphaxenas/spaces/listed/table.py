@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -91,6 +90,7 @@ class Table:
             single characters.
         vocabulary: `position=value` for every value that occurs there, values in ascending order.
         max_length: Length of the codes.
+        value_tokens: For every position the values that occur there, ascending, and the token of each.
 
     Example:
         >>> space = Table((("3x3", "max"), ("3x3", "avg"), ("5x5", "max")), separator="-")
@@ -105,7 +105,7 @@ class Table:
     separator: str = ""
     vocabulary: tuple[str, ...] = field(init=False, compare=False)
     max_length: int = field(init=False, compare=False)
-    _values: tuple[dict[str, int], ...] = field(init=False, compare=False)
+    value_tokens: tuple[dict[str, int], ...] = field(init=False, compare=False)
     _cells: dict[Tokens, Code] = field(init=False, compare=False)
     _trie: GameTrie = field(init=False, compare=False)
     _features: _Features = field(init=False, compare=False)
@@ -148,7 +148,7 @@ class Table:
             ("positions", positions),
             ("vocabulary", tuple(vocabulary)),
             ("max_length", length),
-            ("_values", tokens),
+            ("value_tokens", tokens),
             ("_cells", cells),
             ("_trie", GameTrie(cells)),
             ("_features", _Features.of(positions, kinds)),
@@ -184,7 +184,9 @@ class Table:
             ValueError: The table has no such code.
         """
         try:
-            tokens = tuple([numbers[value] for numbers, value in zip(self._values, architecture.values, strict=True)])
+            tokens = tuple(
+                [numbers[value] for numbers, value in zip(self.value_tokens, architecture.values, strict=True)]
+            )
             self._cells[tokens]
         except (KeyError, ValueError):
             raise self._unknown(architecture.values) from None
@@ -206,7 +208,7 @@ class Table:
         """The codes of the table that differ in one value, in ascending order of position and token."""
         tokens, cells = self.encode(architecture), self._cells
         found = []
-        for place, numbers in enumerate(self._values):
+        for place, numbers in enumerate(self.value_tokens):
             before, own, after = tokens[:place], tokens[place], tokens[place + 1 :]
             for other in numbers.values():
                 if other != own and (code := cells.get((*before, other, *after))) is not None:
@@ -247,14 +249,6 @@ class Table:
             values = tuple(value.strip() for value in text.split(self.separator)) if self.separator else tuple(text)
         return self._cells[self.encode(Code(values, self.separator))]
 
-    def draw(self, architecture: Code, axes: Any) -> None:
-        """Draws the code as a row of boxes: position above, value within."""
-        from alphaxenas.spaces.drawing.graph import draw_code
-
-        self.encode(architecture)
-        ranks = [list(numbers).index(value) for numbers, value in zip(self._values, architecture.values)]
-        draw_code(self.positions, architecture.values, ranks, axes)
-
     def _unknown(self, values: Sequence[str]) -> ValueError:
         """What is wrong with values that are no code of the table."""
         text = self.separator.join(map(str, values))
@@ -263,7 +257,7 @@ class Table:
             return ValueError(
                 f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. Received: {text!r}"
             )
-        for position, numbers, value in zip(self.positions, self._values, values):
+        for position, numbers, value in zip(self.positions, self.value_tokens, values):
             if value not in numbers:
                 return ValueError(
                     f"Invalid value for `architecture` at position {position}. Expected one of {', '.join(numbers)}. Received: {value!r}"

@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import md5
-from typing import Any
 
 import numpy as np
 
@@ -156,12 +155,6 @@ class NASBench101:
         cell = read_cell(text)
         self._check(cell)
         return cell
-
-    def draw(self, architecture: NASBench101Cell, axes: Any) -> None:
-        """Draws the cell on matplotlib axes, input on the left, output on the right."""
-        from alphaxenas.spaces.drawing.graph import draw_vertex_graph
-
-        draw_vertex_graph(architecture.operations, architecture.edges, axes)
 
     def _check(self, cell: NASBench101Cell) -> None:
         """ValueError unless the cell is within the limits."""

@@ -15,7 +15,6 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from math import log
-from typing import Any
 
 import numpy as np
 
@@ -184,13 +183,6 @@ class NASBench201:
                 )
             return _cell(tuple(map(int, text)))
         return _read_text(text)
-
-    def draw(self, architecture: NASBench201Cell, axes: Any) -> None:
-        """Draws the cell on matplotlib axes, input on the left; edges with `none` are left out."""
-        from alphaxenas.spaces.drawing.graph import draw_edge_graph
-
-        operations = {edge: operation for edge, operation in zip(EDGES, architecture.operations) if operation != "none"}
-        draw_edge_graph(operations, 4, axes)
 
 
 _LEGAL: tuple[Tokens, ...] = (*[tuple(range(len(OPERATIONS_201)))] * len(EDGES), ())
