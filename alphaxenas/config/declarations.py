@@ -153,7 +153,7 @@ class SearchConfig:
         6, "children trained per iteration before its final; 0 = all that the tree meets", low=0
     )
     uniform_share: float = number(
-        0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", low=0, high=0.9
+        0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", low=0, high=1
     )
     num_simulations: int = whole(24, "tree simulations per move", low=1)
     exploration: float = number(1.0, "c of PUCT: weight of the prior against the value", low=0)

@@ -283,6 +283,12 @@ def _check_together(config: Config) -> None:
             "0 where search_children is 0",
             search.uniform_share,
         ),
+        (
+            search.promotion == "best_unpromoted" or set(search.controllers) == {"alphaxenas"},
+            "promotion",
+            "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
+            repr(search.promotion),
+        ),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (
             training.warmup_epochs <= training.train_epochs,

@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
-from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.suggestions import did_you_mean
 
 _STRATEGIES = {
@@ -32,7 +32,8 @@ def make_controller(
     seed: int,
     search_budget: Budget,
     final_budget: Budget | None = None,
-    searches_per_final: int = 0,
+    promote_every: int = 0,
+    promotion: str = "best_unpromoted",
     **settings: Any,
 ) -> Controller:
     """The controller called `name`.
@@ -42,9 +43,11 @@ def make_controller(
         space: Any search space.
         seed: The run's seed.
         search_budget: What most architectures are evaluated with.
-        final_budget: What the best of each round is evaluated with; None without finals.
-        searches_per_final: Architectures per round, 0 = no finals. `"alphaxenas"` ends every game with a final; there
-            it is `search_children`, and without a final budget the finals have the search budget.
+        final_budget: What promoted architectures are evaluated with; None without promotions.
+        promote_every: Architectures evaluated at the search budget per promotion, 0 = no promotions. `"alphaxenas"`
+            promotes after every iteration; there it is `search_children`, and without a final budget promoted
+            architectures have the search budget.
+        promotion: The rule, one of `promotion.PROMOTION_RULES`; `"rollout"` for `"alphaxenas"` alone.
         **settings: Further keyword arguments of the controller's or strategy's class.
 
     Raises:
@@ -57,14 +60,19 @@ def make_controller(
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
-        settings = {"search_children": searches_per_final, **settings}
+        settings = {"search_children": promote_every, "promotion": promotion, **settings}
         _check(name, AlphaXENAS, settings)
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
+    if promotion != "best_unpromoted":
+        raise ValueError(
+            f"Invalid value for `promotion` of the controller {name}. Expected 'best_unpromoted': only alphaxenas has "
+            f"another rule. Received: {promotion!r}"
+        )
     module, kind = _STRATEGIES[name].rsplit(".", 1)
     strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)
     settings = {**_PRESETS.get(name, {}), **settings}
     _check(name, strategy, settings)
-    return Rounds(strategy(space, seed, **settings), space, search_budget, final_budget, searches_per_final)
+    return SuccessiveHalving(strategy(space, seed, **settings), space, search_budget, final_budget, promote_every)
 
 
 def _check(name: str, kind: type, settings: dict[str, Any]) -> None:

@@ -99,7 +99,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
             evaluator = TrainedEvaluator(
                 space, build, data, _recipe(config), config.child.batch_size, seed, share_weights=False, augment=False
             )
-        player = make_controller(controller, space, seed, budget, budget, searches_per_final=1, **settings)
+        player = make_controller(controller, space, seed, budget, budget, promote_every=1, **settings)
         return Coach(
             space,
             player,

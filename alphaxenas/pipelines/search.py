@@ -49,7 +49,6 @@ ORIGINAL_SEARCH_CHILDREN = 12
 _OWN = (
     "num_simulations",
     "exploration",
-    "promotion",
     "temperature",
     "prior",
     "warmup_iterations",
@@ -118,8 +117,8 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int) ->
     }
     if name == "alphaxenas" and not shares_weights(config):
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
-        settings |= {"refresh_after": 0, "uniform_share": 0.0}
-    return catalogue.make_controller(name, space, seed, *budgets, children, **settings)
+        settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
+    return catalogue.make_controller(name, space, seed, *budgets, children, search.promotion, **settings)
 
 
 def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bool | None = None) -> TrainedEvaluator:

@@ -60,7 +60,7 @@ def alphaxenas_original(space, seed):
 
 
 def played(name, **settings):
-    return lambda space, seed: make(name, space, seed, SEARCH, FINAL, searches_per_final=3, **settings)
+    return lambda space, seed: make(name, space, seed, SEARCH, FINAL, promote_every=3, **settings)
 
 
 FACTORIES = {

@@ -85,8 +85,19 @@ def test_uniform_children_do_not_depend_on_rewards():
     assert abs(up_drawn - down_drawn) < 0.4 and up_guided - down_guided > abs(up_drawn - down_drawn)
 
 
+def test_with_a_uniform_share_of_one_nothing_is_searched():
+    """The control: rewards say which child is promoted, and nothing else of what is tried."""
+    tried = []
+    for sign in (1, -1):
+        settings = {"search_children": 3, "uniform_share": 1.0, "num_simulations": 1, "dirichlet_weight": 0.0}
+        outcomes = play(small(Digits(12), **settings), lambda p: 0.5 + sign * 0.01 * sum(p.tokens), steps=24)
+        tried.append([o.proposal.tokens for o in outcomes if o.proposal.purpose == "search"])
+        assert all(o.proposal.updates_shared_weights for o in outcomes if o.proposal.purpose == "search")
+    assert tried[0] == tried[1] and len(tried[0]) == 18
+
+
 def test_a_uniform_share_needs_children_and_is_a_share():
-    for settings in ({"uniform_share": 1.0}, {"uniform_share": -0.1}, {"uniform_share": 0.5, "search_children": 0}):
+    for settings in ({"uniform_share": 1.1}, {"uniform_share": -0.1}, {"uniform_share": 0.5, "search_children": 0}):
         with pytest.raises(ValueError, match="`uniform_share`"):
             small(**settings)
 

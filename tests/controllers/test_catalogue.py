@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -19,21 +20,6 @@ from alphaxenas.report.runs import NAMES
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
-COMMON = {
-    "controllers",
-    "seeds",
-    "iterations",
-    "trials",
-    "max_minutes",
-    "search_epochs",
-    "search_fraction",
-    "final_epochs",
-    "final_fraction",
-    "final_weights",
-    "search_children",
-    "checkpoint_every",
-}
-"""Parameters of the search that every controller shares, and those of the coach."""
 
 
 def test_the_names_are_those_of_the_parameter_and_all_have_a_name_for_people():
@@ -64,7 +50,7 @@ def test_an_unknown_setting_is_refused_with_all_settings_and_the_nearest():
 @pytest.mark.parametrize("name", CONTROLLERS)
 def test_every_controller_plays_rounds_with_a_final_at_the_dearer_budget(name):
     settings = {"num_simulations": 4, "lstm_units": 4, "lstm_steps": 2} if name == "alphaxenas" else {}
-    controller = make_controller(name, SPACE, 0, Budget(1, 0.5), Budget(3), searches_per_final=3, **settings)
+    controller = make_controller(name, SPACE, 0, Budget(1, 0.5), Budget(3), promote_every=3, **settings)
     proposals = []
     for _ in range(8):
         proposals.append(controller.ask())
@@ -89,10 +75,17 @@ def test_without_a_final_budget_every_controller_stays_at_the_only_one(name):
     assert budgets == {Budget(1, 0.5)}
 
 
-def test_every_parameter_of_the_search_is_a_setting_of_some_controller():
+def test_every_parameter_of_the_search_is_a_setting_of_some_controller_or_read_by_a_pipeline():
     reaching = {parameter for settings in stages.CONTROLLER_PARAMETERS.values() for parameter in settings.values()}
-    assert reaching | COMMON == {field.name for field in dataclasses.fields(SearchConfig)}
-    assert not reaching & COMMON
+    source = "".join(path.read_text() for path in (PROJECT_ROOT / "alphaxenas" / "pipelines").glob("*.py"))
+    read = set(re.findall(r"\b(?:search|limits)\.(\w+)", source))
+    assert {field.name for field in dataclasses.fields(SearchConfig)} <= reaching | read
+
+
+@pytest.mark.parametrize("name", [name for name in CONTROLLERS if name != "alphaxenas"])
+def test_only_alphaxenas_promotes_the_rollout_of_its_moves(name):
+    with pytest.raises(ValueError, match=rf"`promotion` of the controller {name}\. Expected 'best_unpromoted'"):
+        make_controller(name, SPACE, 0, Budget(1), Budget(3), 3, "rollout")
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
@@ -103,7 +96,6 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
         default = config_groups.FIELDS[parameter].default
         other = {
             "prior": "uniform",
-            "promotion": "rollout",
             "uniform_share": 0.5,
             "policy_cell": "nascell",
             "policy_epsilon": 0.5,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.contracts import Budget, Outcome
+from alphaxenas.controllers.alphaxenas.replay import Replay
 from alphaxenas.spaces import CellSpace
 
 STEPS = 14
@@ -64,6 +65,22 @@ class TestControllerContract:
         proposals = play(make_controller(SPACE, 1), STEPS)
         search, final = ([p.budget for p in proposals if p.purpose == purpose] for purpose in ("search", "final"))
         assert max(budget.epochs for budget in search) < min(budget.epochs for budget in final)
+
+    def test_all_promote_by_the_same_rule(self, make_controller, monkeypatch):
+        """Rewards count as they are told here; what AlphaXENAS makes of their age under shared weights is left out."""
+        monkeypatch.setattr(Replay, "drift", lambda self, budget: 0.0)
+        controller, unpromoted, promotions = make_controller(SPACE, 2), {}, 0
+        for _ in range(40):
+            proposal = controller.ask()
+            outcome, key = judged(proposal), SPACE.key(SPACE.decode(proposal.tokens))
+            if proposal.purpose == "final":
+                assert unpromoted[key] == max(unpromoted.values())
+                del unpromoted[key]
+                promotions += 1
+            else:
+                unpromoted[key] = outcome.reward
+            controller.tell(outcome)
+        assert promotions >= 3
 
     def test_same_seed_and_outcomes_give_the_same_proposals(self, make_controller):
         assert play(make_controller(SPACE, 3), STEPS) == play(make_controller(SPACE, 3), STEPS)

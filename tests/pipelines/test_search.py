@@ -8,7 +8,7 @@ from alphaxenas.config import ParameterError, from_values
 from alphaxenas.config.declarations import CONTROLLERS
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.search import (
@@ -123,7 +123,11 @@ def test_both_controllers_get_the_same_budgets(tmp_path):
     config = configured(tmp_path, search_epochs=2, search_fraction=0.5, final_epochs=5)
     space = cell_space(config)
     ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
-    assert isinstance(ours, AlphaXENAS) and isinstance(random, Rounds) and isinstance(random.strategy, RandomSearch)
+    assert (
+        isinstance(ours, AlphaXENAS)
+        and isinstance(random, SuccessiveHalving)
+        and isinstance(random.strategy, RandomSearch)
+    )
     assert ours.ask().budget == random.ask().budget
 
 
@@ -269,3 +273,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
         evaluate_again(configured(tmp_path, evaluate_model=path, architecture="prev:conv3x3 + prev2:identity", **small))
     with pytest.raises(ValueError, match="does not fit the network of these parameters"):
         evaluate_again(configured(tmp_path, evaluate_model=path, **{**small, "train_filters": 4}))
+
+
+def test_a_rollout_is_promoted_by_alphaxenas_alone(tmp_path):
+    configured(tmp_path, controllers=["alphaxenas"], promotion="rollout")
+    with pytest.raises(ParameterError, match="`promotion`. Expected 'best_unpromoted'"):
+        configured(tmp_path, controllers=["alphaxenas", "random"], promotion="rollout")

@@ -12,7 +12,7 @@ from alphaxenas.coach import Coach
 from alphaxenas.config import from_values
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.report import load_suite
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces import CellSpace
@@ -57,7 +57,7 @@ class Formula:
         pass
 
 
-class Diagnosed(Rounds):
+class Diagnosed(SuccessiveHalving):
     """Random search that reports what AlphaXENAS reports."""
 
     def __init__(self, *arguments) -> None:
@@ -93,7 +93,9 @@ class Shelf:
             "search_seed": seed,
         }
         budgets = Budget(1, 0.5), Budget(3)
-        player = (Diagnosed if controller == "alphaxenas" else Rounds)(RandomSearch(SPACE, seed), SPACE, *budgets, 3)
+        player = (Diagnosed if controller == "alphaxenas" else SuccessiveHalving)(
+            RandomSearch(SPACE, seed), SPACE, *budgets, 3
+        )
         with RunFolder.open(
             suite, f"{controller}-seed{seed}", parameters, self.exp_dir, self.exp_dir.parent / "events"
         ) as folder:

@@ -44,9 +44,9 @@ from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
 from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
 from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
 from alphaxenas.controllers.pending import PendingTrials
+from alphaxenas.controllers.promotion import PROMOTION_RULES, Bracket
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
-PROMOTION_RULES = ("best_unpromoted", "rollout")
 ROLLOUT_TRIES = 20
 """Rollouts of one simulation before it gives up finding a new architecture."""
 
@@ -72,8 +72,8 @@ class AlphaXENAS:
         dirichlet_weight: Share of that noise in the prior, in [0, 1].
         refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
         search_children: New children trained per game; 0 = as many as the simulations meet.
-        uniform_share: Share of those that are drawn uniformly, in [0, 1), and alone train the shared weights; 0 = all
-            do.
+        uniform_share: Share of those that are drawn uniformly, in [0, 1], and alone train the shared weights; 0 = all
+            do. With 1 nothing is searched: the control in which everything but the choice stays the same.
         lstm_units: LSTM units.
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
@@ -120,7 +120,7 @@ class AlphaXENAS:
         _check("dirichlet_weight", 0 <= dirichlet_weight <= 1, "a number in [0, 1]", dirichlet_weight)
         _check("refresh_after", refresh_after >= 0, "a whole number >= 0 (0 = never)", refresh_after)
         _check("search_children", search_children >= 0, "a whole number >= 0 (0 = all that are met)", search_children)
-        _check("uniform_share", 0 <= uniform_share < 1, "a number in [0, 1)", uniform_share)
+        _check("uniform_share", 0 <= uniform_share <= 1, "a number in [0, 1]", uniform_share)
         _check("uniform_share", not uniform_share or search_children, "0 where search_children is 0", uniform_share)
         # The one import of TensorFlow among the controllers waits until a controller is made.
         from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
@@ -140,8 +140,7 @@ class AlphaXENAS:
         self._game = IterationSchedule(length, size, num_simulations, search_children, uniform_share)
         self._rng = stream(seed, "alphaxenas")
         self._iteration = self._trained = 0
-        self._games: dict[str, Tokens] = {}
-        self._finished: set[str] = set()
+        self._bracket = Bracket()
         self._outstanding = PendingTrials()
         self._leaves: dict[int, Leaf] = {}
         self._best: tuple[float, Tokens] | None = None
@@ -155,8 +154,7 @@ class AlphaXENAS:
             if any(proposal.purpose == "final" for proposal in self._outstanding):
                 return None
             if not self._tree.root_actions():
-                best = self._best_measured() if self._promotion == "best_unpromoted" else None
-                return self._propose(best or self._tree.prefix, self._final_budget, "final", None)
+                return self._propose(self._promoted(), self._final_budget, "final", None)
             if not self._game.noised:
                 self._tree.add_noise(self._rng, *self._noise)
                 self._game.noised = True
@@ -190,8 +188,8 @@ class AlphaXENAS:
                 return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
             if known:
                 self._evaluated.back_up(key, leaf)
-            elif not self._meets_children or key in self._finished:
-                self._tree.settle(leaf, self._lookahead.value(leaf.tokens), close=key in self._finished)
+            elif not self._meets_children or key in self._bracket.promoted:
+                self._tree.settle(leaf, self._lookahead.value(leaf.tokens), close=key in self._bracket.promoted)
             else:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
         while (kind := game.next_child(len(self._tree.prefix))) is not None:
@@ -217,7 +215,7 @@ class AlphaXENAS:
         return None
 
     def _is_new(self, key: str) -> bool:
-        return key not in self._evaluated and key not in self._finished and not self._awaited(key)
+        return key not in self._evaluated and key not in self._bracket.promoted and not self._awaited(key)
 
     def _rollout(self, prefix: Tokens) -> Tokens | None:
         """A complete game from `prefix` with a new key, drawn along high predicted values; None if none was found."""
@@ -232,7 +230,7 @@ class AlphaXENAS:
         tree = self._tree
         for action in tree.root_actions():
             tokens = (*tree.prefix, action)
-            if not self._space.legal_actions(tokens) and self._key(tokens) in self._finished:
+            if not self._space.legal_actions(tokens) and self._key(tokens) in self._bracket.promoted:
                 tree.spend(tokens)
         if tree.root_spent():
             self._over = not tree.prefix
@@ -242,11 +240,10 @@ class AlphaXENAS:
         self._game.note_move(tree.root_actions(), tree.visit_counts())
         tree.advance(tree.choose(self._rng, self._temperature))
 
-    def _best_measured(self) -> Tokens | None:
-        """The measured game of the highest reward that did not end a game yet."""
-        rewards = {key: self._evaluated.reward(key) for key in self._games if key not in self._finished}
-        succeeded = [key for key, reward in rewards.items() if reward is not None]
-        return self._games[max(succeeded, key=rewards.__getitem__)] if succeeded else None
+    def _promoted(self) -> Tokens:
+        """What the final budget is spent on: as the promotion rule says, or the moves' rollout if no child can be."""
+        child = self._bracket.best_unpromoted(self._evaluated.reward) if self._promotion == "best_unpromoted" else None
+        return self._tree.prefix if child is None else child[1]
 
     def _propose(
         self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False
@@ -273,7 +270,7 @@ class AlphaXENAS:
         if proposal.purpose == "refresh":
             self._evaluated.refresh(key, proposal.tokens, leaf, reward, failed, self._trained)
             return
-        if not failed and key not in self._evaluated and key not in self._finished:
+        if not failed and key not in self._evaluated and key not in self._bracket.promoted:
             self._lookahead.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
         policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
@@ -281,7 +278,8 @@ class AlphaXENAS:
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies, uniform)
         self._trained += 1
         if not final:
-            self._games[key] = proposal.tokens
+            if not failed:
+                self._bracket.add(key, proposal.number, proposal.tokens, reward)
             first = self._evaluated.add(key, reward, failed, self._trained)
             if first and not self._lookahead.learned:
                 self._tree.rebase(reward)
@@ -293,7 +291,7 @@ class AlphaXENAS:
 
     def _finish(self, key: str, tokens: Tokens, reward: float, failed: bool) -> None:
         """Ends a game: learns, renews the tree when it is time, begins the next game."""
-        self._finished.add(key)
+        self._bracket.promoted.add(key)
         self._tree.spend(tokens)
         if not failed and (self._best is None or reward > self._best[0]):
             self._best = (reward, tokens)
@@ -347,8 +345,7 @@ class AlphaXENAS:
             "counters": [self._iteration, self._trained],
             "over": self._over,
             "measured": self._evaluated.state(),
-            "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
-            "finished": sorted(self._finished),
+            "bracket": self._bracket.state(),
             "outstanding": self._outstanding.state(),
             "leaves": [[number, leaf_to_json(leaf)] for number, leaf in self._leaves.items()],
             "best": None if self._best is None else [self._best[0], list(self._best[1])],
@@ -364,8 +361,7 @@ class AlphaXENAS:
         self._iteration, self._trained = map(int, state["counters"])
         self._over = bool(state["over"])
         self._evaluated.restore(state["measured"])
-        self._games = {key: tuple(tokens) for key, tokens in state["games"]}
-        self._finished = set(state["finished"])
+        self._bracket.restore(state["bracket"])
         self._outstanding.restore(state["outstanding"])
         self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}
         for leaf in self._leaves.values():

@@ -28,7 +28,7 @@ FREE_CYCLES = 1000
 
 
 class RegularizedEvolution:
-    """Evolution with ageing (`alphaxenas.controllers.rounds.Strategy`).
+    """Evolution with ageing (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
         space: Any search space.

@@ -16,7 +16,7 @@ from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
 class LocalSearch:
-    """Hill climbing with restarts (`alphaxenas.controllers.rounds.Strategy`).
+    """Hill climbing with restarts (`alphaxenas.controllers.promotion.Strategy`).
 
     All neighbours of one architecture may be outstanding at once.
 

@@ -1,11 +1,11 @@
 """Random search: architectures drawn uniformly over complete games, never one twice (equal keys count as one).
 
-What every other controller is measured against. With two budgets (`alphaxenas.controllers.rounds`) it spends what one
-AlphaXENAS iteration spends; only the choice of what to try differs, so that a difference between the two is a
-difference in choosing.
+The baseline of every other controller. With two budgets it promotes by the same rule as all of them
+(`alphaxenas.controllers.promotion`). Where children share weights, one thing besides the choice differs from AlphaXENAS
+with a `uniform_share`: all children of random search train the shared weights. The control without that difference is
+AlphaXENAS with `uniform_share=1`.
 
-Source: Li & Talwalkar 2019, "Random search and reproducibility for neural architecture search"; the two budgets are one
-round of successive halving (Jamieson & Talwalkar 2016).
+Source: Li & Talwalkar 2019, "Random search and reproducibility for neural architecture search".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
 class RandomSearch:
-    """Uniform random search (`alphaxenas.controllers.rounds.Strategy`).
+    """Uniform random search (`alphaxenas.controllers.promotion.Strategy`).
 
     Never waits for a reward; what is suggested never depends on one.
 

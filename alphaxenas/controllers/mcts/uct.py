@@ -46,7 +46,7 @@ VALUES = ("ranked", "raw")
 
 
 class UCT:
-    """UCT with random rollouts (`alphaxenas.controllers.rounds.Strategy`).
+    """UCT with random rollouts (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
         space: Any search space.

@@ -38,7 +38,7 @@ from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
 class NAO:
-    """Gradient steps in a continuous space of architectures (`alphaxenas.controllers.rounds.Strategy`).
+    """Gradient steps in a continuous space of architectures (`alphaxenas.controllers.promotion.Strategy`).
 
     Rounds wait for their outcomes: within a round everything may be outstanding at once.
 

@@ -67,7 +67,7 @@ class _Draw(NamedTuple):
 
 
 class Reinforce:
-    """Search by policy gradient, with one policy or a pool of them (`alphaxenas.controllers.rounds.Strategy`).
+    """Search by policy gradient, with one policy or a pool of them (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
         space: Any search space.

@@ -39,7 +39,7 @@ from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
 class AlphaX:
-    """UCT with a meta-DNN (`alphaxenas.controllers.rounds.Strategy`).
+    """UCT with a meta-DNN (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
         space: Any search space.

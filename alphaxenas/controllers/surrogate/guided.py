@@ -56,7 +56,7 @@ PRIORS = ("elite", "uniform")
 
 
 class GuidedSearch:
-    """Plans by tree search over a surrogate (`alphaxenas.controllers.rounds.Strategy`).
+    """Plans by tree search over a surrogate (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
         space: Any search space.

@@ -1,4 +1,4 @@
-"""Rounds: what they spend, what is proposed at which budget, what the strategy is told."""
+"""Promotion: what a round costs, which child gets the final budget, what the strategy is told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.history import complete_games
-from alphaxenas.controllers.rounds import Rounds
+from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=2)
@@ -18,8 +18,8 @@ TINY = CellSpace(blocks=1, operations=("conv3x3", "identity"))
 SEARCH, FINAL = Budget(1, 0.5), Budget(4)
 
 
-def searcher(space=SPACE, searches_per_final=3, seed=0, final=FINAL):
-    return Rounds(RandomSearch(space, seed), space, SEARCH, final, searches_per_final)
+def searcher(space=SPACE, promote_every=3, seed=0, final=FINAL):
+    return SuccessiveHalving(RandomSearch(space, seed), space, SEARCH, final, promote_every)
 
 
 def play(controller, steps, reward=lambda proposal: 0.5, status="ok"):
@@ -33,13 +33,13 @@ def play(controller, steps, reward=lambda proposal: 0.5, status="ok"):
 
 
 def test_a_round_is_several_search_children_and_one_final():
-    proposals = play(searcher(searches_per_final=3), 12)
+    proposals = play(searcher(promote_every=3), 12)
     assert [proposal.purpose for proposal in proposals] == ["search", "search", "search", "final"] * 3
     assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", SEARCH), ("final", FINAL)}
 
 
 def test_without_finals_there_is_one_budget_and_nothing_twice():
-    proposals = play(searcher(TINY, searches_per_final=0, final=None), 1000)
+    proposals = play(searcher(TINY, promote_every=0, final=None), 1000)
     assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", SEARCH)}
     keys = [TINY.key(TINY.decode(proposal.tokens)) for proposal in proposals]
     assert len(set(keys)) == len(keys) == len({TINY.key(TINY.decode(tokens)) for tokens in complete_games(TINY)})
@@ -50,20 +50,21 @@ def test_finals_need_a_budget():
         searcher(final=None)
 
 
-def test_the_final_is_the_best_of_its_round():
-    rewards = [0.2, 0.9, 0.4, 0.0, 0.1, 0.1, 0.3, 0.0]
-    proposals = play(searcher(), 8, reward=lambda proposal: rewards[proposal.number])
+def test_the_best_child_of_the_whole_search_that_was_not_promoted_yet_is_promoted():
+    rewards = [0.2, 0.9, 0.8, 0.0, 0.1, 0.1, 0.3, 0.0, 0.0, 0.0, 0.25, 0.0]
+    proposals = play(searcher(), 12, reward=lambda proposal: rewards[proposal.number])
     assert proposals[3].tokens == proposals[1].tokens
-    assert proposals[7].tokens == proposals[6].tokens
+    assert proposals[7].tokens == proposals[2].tokens, "a child of the round before is better than all of this one"
+    assert proposals[11].tokens == proposals[6].tokens
 
 
-def test_of_equals_the_first_drawn_is_chosen():
+def test_of_equals_the_first_proposed_is_promoted():
     proposals = play(searcher(), 4)
     assert proposals[3].tokens == proposals[0].tokens
 
 
 def test_the_last_round_of_a_small_space_is_a_short_one():
-    proposals = play(searcher(TINY, searches_per_final=3), 1000)
+    proposals = play(searcher(TINY, promote_every=3), 1000)
     counts = Counter(proposal.purpose for proposal in proposals)
     assert counts["search"] % 3
     assert counts["final"] == -(-counts["search"] // 3)
@@ -78,7 +79,7 @@ def test_the_strategy_is_told_rewards_at_the_search_budget_alone():
             self.told.append((tokens, reward))
 
     strategy = Told(SPACE, 0)
-    controller = Rounds(strategy, SPACE, SEARCH, FINAL, 3)
+    controller = SuccessiveHalving(strategy, SPACE, SEARCH, FINAL, 3)
     proposals = play(controller, 4, reward=lambda proposal: 0.1 * proposal.number)
     failed = controller.ask()
     controller.tell(Outcome(failed, 0.0, "missing"))
@@ -88,7 +89,7 @@ def test_the_strategy_is_told_rewards_at_the_search_budget_alone():
 
 
 def test_all_search_children_of_a_round_and_its_predecessors_final_may_be_outstanding():
-    controller = searcher(searches_per_final=3)
+    controller = searcher(promote_every=3)
     first = [controller.ask() for _ in range(3)]
     assert None not in first
     assert controller.ask() is None, "the final waits for the outcomes of its round"
@@ -122,14 +123,14 @@ def test_what_random_search_proposes_does_not_depend_on_the_order_of_outcomes(se
 
 
 def test_failed_children_are_never_given_the_final_budget():
-    controller = searcher(searches_per_final=2)
+    controller = searcher(promote_every=2)
     one, two = controller.ask(), controller.ask()
     controller.tell(Outcome(one, 0.0, "failed", reason="loss is not finite"))
     controller.tell(Outcome(two, 0.0))
     assert controller.ask().tokens == two.tokens
 
 
-def test_a_round_in_which_everything_failed_has_no_final():
+def test_where_everything_failed_nothing_is_promoted():
     proposals = play(searcher(), 7, status="failed", reward=lambda proposal: 0.0)
     assert [proposal.purpose for proposal in proposals] == ["search"] * 7
 
@@ -153,5 +154,5 @@ def test_diagnostics_and_beliefs_tell_what_was_spent_and_found():
 
 @pytest.mark.parametrize("number", [-1, 1.5, True])
 def test_the_number_of_searches_is_a_whole_one(number):
-    with pytest.raises(ValueError, match="`searches_per_final`. Expected a whole number >= 0"):
-        searcher(searches_per_final=number)
+    with pytest.raises(ValueError, match="`promote_every`. Expected a whole number >= 0"):
+        searcher(promote_every=number)

@@ -1,0 +1,256 @@
+"""Which children are trained for the final budget, for all controllers; and strategies as controllers of two budgets.
+
+A search evaluates most children at the search budget. After every `promote_every` of them one is promoted: it is
+trained again for the final budget. The rule is the same for every controller, so that a difference between two of them
+is a difference in what they try:
+
+- `best_unpromoted`: the child of the highest reward in the whole search that was not promoted yet; of equals the one
+  proposed first.
+- `rollout`: the architecture that the moves of a tree search built, measured or not, as in the original AlphaXENAS.
+  Only AlphaXENAS has one.
+
+Source: successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter
+optimization") in the form that promotes at any time out of everything seen so far, as in ASHA (Li et al. 2020, "A system
+for massively parallel hyperparameter tuning"), with two rungs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.controllers.pending import PendingTrials
+
+PROMOTION_RULES = ("best_unpromoted", "rollout")
+
+
+class _Child(NamedTuple):
+    """A child that succeeded at the search budget."""
+
+    number: int
+    tokens: Tokens
+    reward: float
+
+
+class Bracket:
+    """The children of one search that can be promoted, and those that were.
+
+    Attributes:
+        promoted: Keys of the promoted architectures.
+    """
+
+    def __init__(self) -> None:
+        self.promoted: set[str] = set()
+        self._children: dict[str, _Child] = {}
+
+    def add(self, key: str, number: int, tokens: Tokens, reward: float) -> None:
+        """Takes a child in that succeeded at the search budget.
+
+        Args:
+            key: Canonical key of its architecture.
+            number: Of its proposal; of equal rewards the lowest number is promoted.
+            tokens: Its complete token sequence.
+            reward: At the search budget.
+        """
+        self._children[key] = _Child(number, tokens, reward)
+
+    def best_unpromoted(self, reward_of: Callable[[str], float | None] | None = None) -> tuple[str, Tokens] | None:
+        """The child to promote next, by key and tokens; None if there is none. `promoted` is left to the caller.
+
+        `reward_of` gives the present reward by key where that is not the one told (None leaves a child out): under
+        shared weights rewards age.
+        """
+        found: tuple[float, int, str] | None = None
+        for key, child in self._children.items():
+            if key not in self.promoted:
+                reward = child.reward if reward_of is None else reward_of(key)
+                if reward is not None and (found is None or (reward, -child.number) > found[:2]):
+                    found = reward, -child.number, key
+        return None if found is None else (found[2], self._children[found[2]].tokens)
+
+    def state(self) -> dict[str, Any]:
+        """Children and promotions."""
+        return {
+            "children": [[key, c.number, _plain(c.tokens), c.reward] for key, c in self._children.items()],
+            "promoted": sorted(self.promoted),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        self._children = {
+            key: _Child(int(number), tuple(tokens), float(reward)) for key, number, tokens, reward in state["children"]
+        }
+        self.promoted = set(state["promoted"])
+
+
+class Strategy(Protocol):
+    """Chooses architectures at one budget. Several suggestions may be outstanding, rewards may come in any order.
+
+    Same seed and same rewards in the same order give the same suggestions.
+    """
+
+    def suggest(self) -> Tokens | None:
+        """Complete tokens whose key was never suggested before; None when every key was, or a reward must arrive
+        first.
+        """
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of an outstanding suggestion.
+
+        Args:
+            tokens: The suggestion.
+            reward: None when the evaluation failed or a table has no such architecture.
+        """
+
+    def diagnostics(self) -> dict[str, float]:
+        """As `alphaxenas.contracts.Controller.diagnostics`."""
+
+    def status_line(self) -> str:
+        """A progress summary as part of a line; empty when there is nothing to say."""
+
+    def state(self) -> dict[str, Any]:
+        """As `alphaxenas.contracts.Controller.state`."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As `alphaxenas.contracts.Controller.restore`."""
+
+
+class SuccessiveHalving:
+    """A strategy as a controller with one or two budgets (`alphaxenas.contracts.Controller`).
+
+    `promote_every` suggestions are evaluated at the search budget, then the best unpromoted child at the final budget.
+    All suggestions of such a round may be outstanding at once, as far as the strategy allows. The promotion waits for
+    their outcomes; the next round does not wait for the outcome of the promoted child. The strategy learns from rewards
+    at the search budget alone, because rewards of different budgets are not comparable.
+
+    Attributes:
+        strategy: What chooses the architectures.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        space: SearchSpace,
+        search_budget: Budget,
+        final_budget: Budget | None = None,
+        promote_every: int = 0,
+    ) -> None:
+        """Starts the first round.
+
+        Args:
+            strategy: A strategy in `space` that has suggested nothing yet.
+            space: Any search space.
+            search_budget: What each suggestion is evaluated with.
+            final_budget: What promoted children are evaluated with; not needed without promotions.
+            promote_every: Suggestions per promotion (the reduction factor); 0 = no promotions.
+
+        Raises:
+            ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
+        """
+        if isinstance(promote_every, bool) or not isinstance(promote_every, int) or promote_every < 0:
+            raise ValueError(
+                f"Invalid value for `promote_every`. Expected a whole number >= 0. Received: {promote_every!r}"
+            )
+        if promote_every and final_budget is None:
+            raise ValueError(
+                "Invalid value for `final_budget`. Expected a budget, because `promote_every` is above 0. Received: None"
+            )
+        self.strategy = strategy
+        self._space = space
+        self._search_budget, self._final_budget = search_budget, final_budget
+        self._promote_every = promote_every
+        self._pending = PendingTrials()
+        self._bracket = Bracket()
+        self._asked = self._rounds = 0
+        self._best: dict[str, tuple[float, Tokens]] = {}
+        self._count = {"search": 0, "final": 0, "failed": 0}
+
+    def ask(self) -> Proposal | None:
+        """The next proposal; None while outcomes are awaited, or for good when every key has been suggested."""
+        every = self._promote_every
+        while True:
+            if not every or self._asked < every:
+                tokens = self.strategy.suggest()
+                if tokens is not None:
+                    self._asked += 1
+                    return self._pending.propose(tokens, self._search_budget, "search")
+            if not every or not self._asked or any(proposal.purpose == "search" for proposal in self._pending):
+                return None
+            self._asked = 0
+            self._rounds += 1
+            child = self._bracket.best_unpromoted()
+            # Where nothing has succeeded, nothing deserves the final budget, and the next round begins.
+            if child is not None:
+                key, tokens = child
+                self._bracket.promoted.add(key)
+                return self._pending.propose(tokens, self._final_budget or self._search_budget, "final")
+
+    def tell(self, outcome: Outcome) -> None:
+        """Takes an outcome.
+
+        Raises:
+            ValueError: The outcome belongs to no outstanding proposal.
+        """
+        proposal = self._pending.take(outcome)
+        number, tokens, purpose = proposal.number, proposal.tokens, proposal.purpose
+        reward = float(outcome.reward) if outcome.status == "ok" else None
+        self._count[purpose] += 1
+        if reward is None:
+            self._count["failed"] += 1
+        elif purpose not in self._best or reward > self._best[purpose][0]:
+            self._best[purpose] = (reward, tokens)
+        if purpose == "search":
+            if reward is not None and self._promote_every:
+                self._bracket.add(self._space.key(self._space.decode(tokens)), number, tokens, reward)
+            self.strategy.observe(tokens, reward)
+
+    def diagnostics(self) -> dict[str, float]:
+        """How much was tried, the best reward at either budget once there is one, and the strategy's own numbers."""
+        numbers = {
+            "search/iterations": float(self._rounds),
+            "search/children": float(self._count["search"] + self._count["final"]),
+            "search/failed": float(self._count["failed"]),
+        }
+        return (
+            numbers
+            | {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()}
+            | self.strategy.diagnostics()
+        )
+
+    def status_line(self) -> str:
+        """One line: the best so far at the higher budget seen, and the strategy's summary."""
+        line = "nothing evaluated yet"
+        for purpose in ("search", "final"):
+            if purpose in self._best:
+                reward, tokens = self._best[purpose]
+                architecture = self._space.decode(tokens)
+                line = f"best of {self._count[purpose]} at the {purpose} budget: {reward:.4f} by {architecture}"
+        status_line = self.strategy.status_line()
+        return f"{line}; {status_line}" if status_line else line
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on: the strategy's state, the outstanding proposals, the round in progress."""
+        return {
+            "strategy": self.strategy.state(),
+            "rounds": self._rounds,
+            "asked": self._asked,
+            "outstanding": self._pending.state(),
+            "bracket": self._bracket.state(),
+            "best": {purpose: [reward, _plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
+            "count": dict(self._count),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`; outstanding proposals stay outstanding."""
+        self.strategy.restore(state["strategy"])
+        self._rounds, self._asked = int(state["rounds"]), int(state["asked"])
+        self._pending.restore(state["outstanding"])
+        self._bracket.restore(state["bracket"])
+        self._best = {purpose: (reward, tuple(tokens)) for purpose, (reward, tokens) in state["best"].items()}
+        self._count = dict(state["count"])
+
+
+def _plain(tokens: Tokens) -> list[int]:
+    """Tokens as JSON values."""
+    return [int(token) for token in tokens]
