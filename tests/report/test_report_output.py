@@ -394,4 +394,4 @@ def test_report_needs_no_tensorflow():
 
 def test_every_setting_of_a_controller_may_be_what_an_ablation_changes():
     settings = {parameter for group in CONTROLLER_PARAMETERS.values() for parameter in group.values()}
-    assert set(checklist._METHOD) == settings | {"search_children"}
+    assert set(checklist._METHOD) == settings | {"search_children", "promotion"}
