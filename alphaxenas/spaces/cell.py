@@ -12,18 +12,18 @@ off by one, so that block 0 saw one input only and block 3 never saw block 2), a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
-from math import prod
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_rows
+from alphaxenas.spaces.checks import check_count, check_name, check_names
 from alphaxenas.spaces.features import cell_features, feature_names
+from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import (
     COMBINATIONS,
     OPERATIONS,
-    check_name,
     input_name,
     read_json,
     read_text,
@@ -130,7 +130,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class CellSpace:
+class CellSpace(FixedLengthSpace):
     """The rules for cells of a given number of blocks (`alphaxenas.contracts.SearchSpace`).
 
     Attributes:
@@ -150,55 +150,23 @@ class CellSpace:
     blocks: int = 4
     operations: tuple[str, ...] = OPERATIONS
     combinations: tuple[str, ...] = COMBINATIONS
-    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    max_length: int = field(init=False, repr=False, compare=False)
-    _legal: tuple[Tokens, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.blocks, bool) or not isinstance(self.blocks, int) or self.blocks < 1:
-            raise ValueError(f"Invalid value for `blocks`. Expected a whole number >= 1. Received: {self.blocks!r}")
-        operations = _declared("operations", self.operations, OPERATIONS)
-        combinations = _declared("combinations", self.combinations, COMBINATIONS)
+        check_count("blocks", self.blocks)
+        operations = check_names("operations", self.operations, OPERATIONS)
+        combinations = check_names("combinations", self.combinations, COMBINATIONS)
         inputs = tuple(input_name(index) for index in range(self.blocks + 1))
         operation_tokens = tuple(range(len(inputs), len(inputs) + len(operations)))
         first = len(inputs) + len(operations)
         combination_tokens = tuple(range(first, first + len(combinations)))
-        # Legality depends on the position alone, so the rule is one table: a look-up per move keeps the tree fast.
         legal: list[Tokens] = []
         for number in range(self.blocks):
             sources = tuple(range(number + 2))
             legal += [sources, sources, operation_tokens, operation_tokens, combination_tokens]
-        for name, value in (
-            ("operations", operations),
-            ("combinations", combinations),
-            ("vocabulary", (*inputs, *operations, *combinations)),
-            ("max_length", MOVES_PER_BLOCK * self.blocks),
-            ("_legal", (*legal, ())),
-        ):
-            object.__setattr__(self, name, value)
+        vocabulary = (*inputs, *operations, *combinations)
+        self._define(legal, vocabulary, operations=operations, combinations=combinations)
 
-    def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
-        try:
-            return self._legal[len(tokens)]
-        except IndexError:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
-            ) from None
-
-    def decode(self, tokens: Tokens) -> Cell:
-        """The cell of a complete game.
-
-        Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
-        """
-        if len(tokens) != self.max_length:
-            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
-        for place, (token, legal) in enumerate(zip(tokens, self._legal)):
-            if token not in legal:
-                raise ValueError(
-                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
-                )
+    def _build(self, tokens: Tokens) -> Cell:
         names = self.vocabulary
         rows = (tokens[start : start + MOVES_PER_BLOCK] for start in range(0, self.max_length, MOVES_PER_BLOCK))
         return Cell(tuple(Block(int(a), int(b), names[c], names[d], names[e]) for a, b, c, d, e in rows))
@@ -225,24 +193,6 @@ class CellSpace:
     def key(self, architecture: Cell) -> str:
         """The text form of the canonical cell: equal for equal graphs, and only for them."""
         return write_text(canonical_rows(architecture.rows))
-
-    def size(self) -> int:
-        """Exact number of complete games: product over k of (k+2)^2 |operations|^2 |combinations|."""
-        return prod(len(legal) for legal in self._legal[:-1])
-
-    def sample(self, rng: np.random.Generator) -> Cell:
-        """A cell drawn uniformly over complete games (every move is independent and uniform)."""
-        return self.decode(tuple(legal[rng.integers(len(legal))] for legal in self._legal[:-1]))
-
-    def neighbours(self, architecture: Cell) -> list[Cell]:
-        """All cells that differ in one token, each once, in ascending order of place and token."""
-        tokens = self.encode(architecture)
-        return [
-            self.decode((*tokens[:place], other, *tokens[place + 1 :]))
-            for place, token in enumerate(tokens)
-            for other in self._legal[place]
-            if other != token
-        ]
 
     def features(self, architecture: Cell) -> np.ndarray:
         """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""
@@ -273,19 +223,3 @@ class CellSpace:
             for operation in (operation1, operation2):
                 check_name("operation", operation, self.operations, f"block b{number}")
             check_name("combination", combination, self.combinations, f"block b{number}")
-
-
-def _declared(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Declared names as a tuple: known, at least one, none twice."""
-    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        raise ValueError(
-            f"Invalid value for `{parameter}`. Expected a list of names from {', '.join(known)}. Received: {names!r}"
-        )
-    for name in names:
-        check_name(parameter, name, known)
-    if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(
-            f"Invalid value for `{parameter}`. Expected every name once. Received: {twice!r} more than once"
-        )
-    return tuple(names)

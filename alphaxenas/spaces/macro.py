@@ -19,13 +19,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import prod
+from dataclasses import dataclass
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.notation import check_name
+from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, read_fields, read_integers
+from alphaxenas.spaces.fixed_length import FixedLengthSpace
 
 MACRO_OPERATIONS = ("conv3x3", "sep3x3", "conv5x5", "sep5x5", "avgpool3x3", "maxpool3x3")
 """In the order of ENAS's codes 0..5."""
@@ -111,14 +111,9 @@ class MacroArchitecture:
         Raises:
             ValueError: Names the position and what is legal there.
         """
-        words = re.sub(r"[\[\],]", " ", text).split()
-        layers = next((count for count in range(1, len(words) + 1) if _length(count) >= len(words)), 0)
-        if not layers or _length(layers) != len(words) or not all(re.fullmatch(r"-?\d+", word) for word in words):
-            raise ValueError(
-                "Invalid value for `architecture`. Expected whole numbers, 1 + l for layer l: 1, 3, 6, ..., 78 for twelve layers. "
-                f"Received: {len(words)} words, {text.strip()[:80]!r}"
-            )
-        numbers, found, start = list(map(int, words)), [], 0
+        lengths = {_length(layers): layers for layers in range(1, len(text) + 1)}
+        numbers = read_integers(text, lengths, "1 + l for layer l: 1, 3, 6, ..., 78 for twelve layers")
+        layers, found, start = lengths[len(numbers)], [], 0
         for layer in range(layers):
             for place in range(layer + 1):
                 limit = 2 if place else len(operations)
@@ -142,7 +137,7 @@ class MacroArchitecture:
         """
         if text.lstrip().startswith("{"):
             return cls(tuple(_read_json(text)))
-        if re.fullmatch(r"[\s\d\[\],-]+", text):
+        if re.fullmatch(NUMBERS, text):
             return cls.from_integers(text)
         return cls(
             tuple(_read_layer(piece, number) for number, piece in enumerate(text.strip().removesuffix(";").split(";")))
@@ -150,7 +145,7 @@ class MacroArchitecture:
 
 
 @dataclass(frozen=True)
-class MacroSpace:
+class MacroSpace(FixedLengthSpace):
     """The rules for chains of a given number of layers (`alphaxenas.contracts.SearchSpace`).
 
     Attributes:
@@ -164,47 +159,21 @@ class MacroSpace:
     """
 
     layers: int = 12
-    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False, default=(*MACRO_OPERATIONS, *SKIPS))
-    max_length: int = field(init=False, repr=False, compare=False)
-    _legal: tuple[Tokens, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 1:
-            raise ValueError(f"Invalid value for `layers`. Expected a whole number >= 1. Received: {self.layers!r}")
+        check_count("layers", self.layers)
         first = len(MACRO_OPERATIONS)
         legal = [
             tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)
         ]
-        object.__setattr__(self, "max_length", len(legal))
-        object.__setattr__(self, "_legal", (*legal, ()))
+        self._define(legal, (*MACRO_OPERATIONS, *SKIPS))
 
     @property
     def operations(self) -> tuple[str, ...]:
         """What a layer may choose from."""
         return MACRO_OPERATIONS
 
-    def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
-        try:
-            return self._legal[len(tokens)]
-        except IndexError:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
-            ) from None
-
-    def decode(self, tokens: Tokens) -> MacroArchitecture:
-        """The architecture of a complete game.
-
-        Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
-        """
-        if len(tokens) != self.max_length:
-            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
-        for place, (token, legal) in enumerate(zip(tokens, self._legal)):
-            if token not in legal:
-                raise ValueError(
-                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
-                )
+    def _build(self, tokens: Tokens) -> MacroArchitecture:
         found, start = [], 0
         for layer in range(self.layers):
             chosen = tokens[start + 1 : start + 1 + layer]
@@ -227,24 +196,6 @@ class MacroSpace:
     def key(self, architecture: MacroArchitecture) -> str:
         """The one-line text: no two architectures of this space are the same graph."""
         return architecture.to_text()
-
-    def size(self) -> int:
-        """Exact number of complete games: 6^layers * 2^(layers (layers - 1) / 2)."""
-        return prod(len(legal) for legal in self._legal[:-1])
-
-    def sample(self, rng: np.random.Generator) -> MacroArchitecture:
-        """An architecture drawn uniformly over complete games (every move is independent and uniform)."""
-        return self.decode(tuple(legal[rng.integers(len(legal))] for legal in self._legal[:-1]))
-
-    def neighbours(self, architecture: MacroArchitecture) -> list[MacroArchitecture]:
-        """All architectures that differ in one token, each once, in ascending order of place and token."""
-        tokens = self.encode(architecture)
-        return [
-            self.decode((*tokens[:place], other, *tokens[place + 1 :]))
-            for place, token in enumerate(tokens)
-            for other in self._legal[place]
-            if other != token
-        ]
 
     def features(self, architecture: MacroArchitecture) -> np.ndarray:
         """float32: operations layer by layer as one-hot codes, every skip decision, then counts; see `feature_groups`."""
@@ -309,17 +260,7 @@ def _layer(operation: object, names: Sequence[object], number: int) -> MacroLaye
 
 
 def _read_json(text: str) -> list[MacroLayer]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-        ) from None
-    layers = content["layers"] if set(content) == {"layers"} else None
-    if not isinstance(layers, list):
-        raise ValueError(
-            f'Invalid value for `architecture`. Expected {{"layers": [...]}}. Received: {text.strip()[:80]!r}'
-        )
+    layers = read_fields(text, '{"layers": [...]}', layers=list)["layers"]
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
             raise ValueError(

@@ -23,17 +23,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import prod
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_rows
-from alphaxenas.spaces.cell import Block, Cell, _declared
+from alphaxenas.spaces.cell import Block, Cell
+from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, check_names, read_fields, read_integers
 from alphaxenas.spaces.features import cell_features, feature_names
-from alphaxenas.spaces.notation import OPERATIONS, check_name, input_name, write_json, write_text
+from alphaxenas.spaces.fixed_length import FixedLengthSpace
+from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
 
 MOVES_PER_NODE = 4
 ADD = ("add",)
@@ -125,13 +125,10 @@ class MicroArchitecture:
         Raises:
             ValueError: Names the position and what is legal there.
         """
-        words = re.sub(r"[\[\],]", " ", text).split()
-        if not words or len(words) % (2 * MOVES_PER_NODE) or not all(re.fullmatch(r"-?\d+", word) for word in words):
-            raise ValueError(
-                "Invalid value for `architecture`. Expected whole numbers, eight for every node (input, operation, input, operation, "
-                f"in two cells): 40 for five nodes. Received: {len(words)} words, {text.strip()[:80]!r}"
-            )
-        numbers, nodes = list(map(int, words)), len(words) // (2 * MOVES_PER_NODE)
+        each = 2 * MOVES_PER_NODE
+        expected = "eight for every node (input, operation, input, operation, in two cells): 40 for five nodes"
+        numbers = read_integers(text, range(each, len(text) + 1, each), expected)
+        nodes = len(numbers) // each
         cells: list[list[Block]] = [[], []]
         for start in range(0, len(numbers), MOVES_PER_NODE):
             part, node = divmod(start // MOVES_PER_NODE, nodes)
@@ -164,8 +161,9 @@ class MicroArchitecture:
             ValueError: Says where what is wrong, what is allowed, and the nearest name.
         """
         if text.lstrip().startswith("{"):
-            return cls(*(Cell.from_json(json.dumps(part), operations, ADD) for part in _json_parts(text)))
-        if re.fullmatch(r"[\s\d\[\],-]+", text):
+            parts = read_fields(text, '{"normal": ..., "reduction": ...}', normal=object, reduction=object)
+            return cls(*(Cell.from_json(json.dumps(parts[part]), operations, ADD) for part in PARTS))
+        if re.fullmatch(NUMBERS, text):
             return cls.from_integers(text, codes)
         halves = text.split("/")
         if len(halves) != 2:
@@ -183,7 +181,7 @@ class MicroArchitecture:
 
 
 @dataclass(frozen=True)
-class MicroSpace:
+class MicroSpace(FixedLengthSpace):
     """The rules for pairs of cells of a given number of nodes (`alphaxenas.contracts.SearchSpace`).
 
     Attributes:
@@ -200,47 +198,16 @@ class MicroSpace:
 
     blocks: int = 5
     operations: tuple[str, ...] = ENAS_OPERATIONS
-    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
-    max_length: int = field(init=False, repr=False, compare=False)
-    _legal: tuple[Tokens, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.blocks, bool) or not isinstance(self.blocks, int) or self.blocks < 1:
-            raise ValueError(f"Invalid value for `blocks`. Expected a whole number >= 1. Received: {self.blocks!r}")
-        operations = _declared("operations", self.operations, MICRO_OPERATIONS)
+        check_count("blocks", self.blocks)
+        operations = check_names("operations", self.operations, MICRO_OPERATIONS)
         inputs = tuple(input_name(index) for index in range(self.blocks + 1))
         codes = tuple(range(len(inputs), len(inputs) + len(operations)))
         cell = [legal for node in range(self.blocks) for legal in (tuple(range(node + 2)), codes) * 2]
-        for name, value in (
-            ("operations", operations),
-            ("vocabulary", (*inputs, *operations)),
-            ("max_length", 2 * len(cell)),
-            ("_legal", (*cell, *cell, ())),
-        ):
-            object.__setattr__(self, name, value)
+        self._define([*cell, *cell], (*inputs, *operations), operations=operations)
 
-    def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
-        try:
-            return self._legal[len(tokens)]
-        except IndexError:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
-            ) from None
-
-    def decode(self, tokens: Tokens) -> MicroArchitecture:
-        """The architecture of a complete game.
-
-        Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
-        """
-        if len(tokens) != self.max_length:
-            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
-        for place, (token, legal) in enumerate(zip(tokens, self._legal)):
-            if token not in legal:
-                raise ValueError(
-                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
-                )
+    def _build(self, tokens: Tokens) -> MicroArchitecture:
         names, half = self.vocabulary, self.max_length // 2
         blocks = [
             Block(int(tokens[at]), int(tokens[at + 2]), names[tokens[at + 1]], names[tokens[at + 3]], "add")
@@ -271,24 +238,6 @@ class MicroSpace:
     def key(self, architecture: MicroArchitecture) -> str:
         """The text form of the canonical cells: equal for equal pairs of graphs, and only for them."""
         return " / ".join(write_text(canonical_rows(cell.rows)) for cell in architecture.cells)
-
-    def size(self) -> int:
-        """Exact number of complete games: (product over k of (k+2)^2 |operations|^2)^2."""
-        return prod(len(legal) for legal in self._legal[:-1])
-
-    def sample(self, rng: np.random.Generator) -> MicroArchitecture:
-        """An architecture drawn uniformly over complete games (every move is independent and uniform)."""
-        return self.decode(tuple(legal[rng.integers(len(legal))] for legal in self._legal[:-1]))
-
-    def neighbours(self, architecture: MicroArchitecture) -> list[MicroArchitecture]:
-        """All architectures that differ in one token, each once, in ascending order of place and token."""
-        tokens = self.encode(architecture)
-        return [
-            self.decode((*tokens[:place], other, *tokens[place + 1 :]))
-            for place, token in enumerate(tokens)
-            for other in self._legal[place]
-            if other != token
-        ]
 
     def features(self, architecture: MicroArchitecture) -> np.ndarray:
         """float32: what `cell_features` tells of the normal cell, then of the reduction cell; equal for equal keys."""
@@ -329,17 +278,3 @@ class MicroSpace:
 def _exchanged(source: int) -> int:
     """Our 0 is the previous cell and 1 the one before it; theirs is the other way round."""
     return 1 - source if source < 2 else source
-
-
-def _json_parts(text: str) -> list[Any]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-        ) from None
-    if not isinstance(content, dict) or set(content) != set(PARTS):
-        raise ValueError(
-            f'Invalid value for `architecture`. Expected {{"normal": ..., "reduction": ...}}. Received: {text.strip()[:80]!r}'
-        )
-    return [content[part] for part in PARTS]

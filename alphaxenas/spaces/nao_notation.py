@@ -1,4 +1,4 @@
-"""How NAO writes its larger cells: graphs in JSON, and sixty tokens; both ways, without loss.
+"""Reads how NAO writes its larger cells: graphs in JSON, and sixty tokens.
 
 A graph names its nodes, the older cell input `node_1`, the previous cell's output `node_2`, and each operation by kind
 and size:
@@ -14,14 +14,12 @@ Source: Luo et al. 2018, "Neural architecture optimization", and the published c
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.spaces.cell import Block, Cell
+from alphaxenas.spaces.checks import check_name, read_fields, read_integers
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
-from alphaxenas.spaces.notation import check_name
 
 KINDS = {
     "identity": "identity",
@@ -54,55 +52,18 @@ NAO_OPERATIONS = tuple(
 )
 """The 19 operations of NAO's larger cell by our names: `MicroSpace(5, NAO_OPERATIONS)` is its search space."""
 _PAIRS = [(kind, size) for kind, sizes in NAO_NAMES.items() for size in sizes]
-_WRITTEN = dict(zip(NAO_OPERATIONS, ("identity" if kind == "identity" else f"{kind} {size}" for kind, size in _PAIRS)))
-_READ = {written: name for name, written in _WRITTEN.items()}
+_READ = dict(zip(("identity" if kind == "identity" else f"{kind} {size}" for kind, size in _PAIRS), NAO_OPERATIONS))
 _GRAPHS = dict(zip(PARTS, ("conv_dag", "reduc_dag")))
 
 
-def from_nao_graph(content: Mapping[str, Any] | str) -> MicroArchitecture:
-    """The architecture of a graph as NAO stores it, `{"conv_dag": {...}, "reduc_dag": {...}}`.
+def from_nao_graph(text: str) -> MicroArchitecture:
+    """The architecture of a graph as NAO stores it in JSON, `{"conv_dag": {...}, "reduc_dag": {...}}`.
 
     Raises:
         ValueError: Names the node and what is legal there.
     """
-    if isinstance(content, str):
-        try:
-            content = json.loads(content)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-            ) from None
-    if not isinstance(content, Mapping) or set(content) != set(_GRAPHS.values()):
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected the fields {', '.join(_GRAPHS.values())}. Received: {str(content)[:80]}"
-        )
+    content = read_fields(text, "the fields conv_dag, reduc_dag", conv_dag=object, reduc_dag=object)
     return MicroArchitecture(*(_read_graph(content[graph], graph) for graph in _GRAPHS.values()))
-
-
-def to_nao_graph(architecture: MicroArchitecture) -> dict[str, Any]:
-    """The graph as NAO stores it.
-
-    Raises:
-        ValueError: An operation is not one of `NAO_OPERATIONS`.
-    """
-    graphs = {}
-    for part, cell in zip(PARTS, architecture.cells):
-        nodes: dict[str, list[str | None]] = {
-            f"node_{number}": [f"node_{number}", None, None, None, None] for number in (1, 2)
-        }
-        for number, (input1, input2, operation1, operation2, _) in enumerate(cell.rows):
-            for operation in (operation1, operation2):
-                check_name("operation", operation, NAO_OPERATIONS, f"block b{number} of the {part} cell")
-            name = f"node_{number + 3}"
-            nodes[name] = [
-                name,
-                f"node_{_node(input1)}",
-                f"node_{_node(input2)}",
-                _WRITTEN[operation1],
-                _WRITTEN[operation2],
-            ]
-        graphs[_GRAPHS[part]] = nodes
-    return graphs
 
 
 def from_nao_tokens(text: str) -> MicroArchitecture:
@@ -111,13 +72,10 @@ def from_nao_tokens(text: str) -> MicroArchitecture:
     Raises:
         ValueError: Names the position, counted from 0, and what is legal there.
     """
-    words = re.sub(r"[\[\],]", " ", text).split()
-    if not words or len(words) % (2 * TOKENS_PER_NODE) or not all(word.isdigit() for word in words):
-        raise ValueError(
-            "Invalid value for `architecture`. Expected whole numbers, twelve for every node (input, kind, size, input, kind, size, in two "
-            f"cells): 60 for five nodes. Received: {len(words)} words, {text.strip()[:80]!r}"
-        )
-    numbers, nodes = list(map(int, words)), len(words) // (2 * TOKENS_PER_NODE)
+    each = 2 * TOKENS_PER_NODE
+    expected = "twelve for every node (input, kind, size, input, kind, size, in two cells): 60 for five nodes"
+    numbers = read_integers(text, range(each, len(text) + 1, each), expected)
+    nodes = len(numbers) // each
     cells: list[list[Block]] = [[], []]
     for start in range(0, len(numbers), TOKENS_PER_NODE):
         part, node = divmod(start // TOKENS_PER_NODE, nodes)
@@ -132,23 +90,6 @@ def from_nao_tokens(text: str) -> MicroArchitecture:
         (input1, operation1), (input2, operation2) = sides
         cells[part].append(Block(input1, input2, operation1, operation2, "add"))
     return MicroArchitecture(*(Cell(tuple(blocks)) for blocks in cells))
-
-
-def to_nao_tokens(architecture: MicroArchitecture) -> str:
-    """NAO's token sequence; ValueError as for `to_nao_graph`."""
-    tokens: list[int] = []
-    for graph in to_nao_graph(architecture).values():
-        for name, *written in graph.values():
-            if written[0] is None:
-                continue
-            for source, operation in zip(written[:2], written[2:]):
-                kind, size = operation.split(" ") if " " in operation else (operation, "1x1")
-                tokens += [
-                    int(source.removeprefix("node_")),
-                    FIRST_KIND + list(KINDS).index(kind),
-                    FIRST_SIZE + SIZES.index(size),
-                ]
-    return " ".join(map(str, tokens))
 
 
 def _read_graph(nodes: Any, graph: str) -> Cell:
@@ -187,7 +128,3 @@ def _legal(numbers: list[int], at: int, what: str, legal: Any) -> int:
 def _source(node: int) -> int:
     """Our input of NAO's node: its 1 is the older cell, 2 the previous one."""
     return {1: 1, 2: 0}.get(node, node - 1)
-
-
-def _node(source: int) -> int:
-    return {1: 1, 0: 2}.get(source, source + 1)

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.spaces.checks import check_name, read_fields
 
 OPERATIONS = (
     "conv1x1",
@@ -47,27 +47,6 @@ Row = tuple[int, int, str, str, str]
 def input_name(index: int) -> str:
     """The readable name of input `index`: 0 is `prev`, 1 is `prev2`, 2+j is `bj`."""
     return ("prev", "prev2")[index] if index < 2 else f"b{index - 2}"
-
-
-def check_name(parameter: str, name: object, allowed: Iterable[str], place: str = "") -> str:
-    """Returns `name` if it is allowed.
-
-    Args:
-        parameter: What the name stands for, as the user knows it, e.g. `"operation"`.
-        name: The name received.
-        allowed: The names that would be right.
-        place: Where it was found, e.g. `"block b1"`; empty when there is only one place.
-
-    Raises:
-        ValueError: Names the value, everything that is allowed, and the nearest of it.
-    """
-    allowed = tuple(allowed)
-    if isinstance(name, str) and name in allowed:
-        return name
-    where = f" in {place}" if place else ""
-    raise ValueError(
-        f"Invalid value for `{parameter}`{where}. Expected one of {', '.join(allowed)}. Received: {name!r}{did_you_mean(name, allowed) or '.'}"
-    )
 
 
 def write_text(rows: Sequence[Row]) -> str:
@@ -132,18 +111,7 @@ def read_json(
     text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
 ) -> list[Row]:
     """Blocks from their JSON form; same arguments and errors as `read_text`."""
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-        ) from None
-    blocks = content["blocks"] if isinstance(content, dict) and set(content) == {"blocks"} else None
-    if not isinstance(blocks, list) or not blocks:
-        raise ValueError(
-            'Invalid value for `architecture`. Expected a JSON object {"blocks": [...]} with at least one block. '
-            f"Received: {text.strip()[:80]!r}"
-        )
+    blocks = read_fields(text, 'a JSON object {"blocks": [...]} with at least one block', blocks=list)["blocks"]
     return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
 
 

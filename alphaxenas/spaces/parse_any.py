@@ -58,7 +58,7 @@ def _from_json(written: str) -> Cell | MicroArchitecture:
         content = None
     fields = set(content) if isinstance(content, dict) else set()
     if fields & {"conv_dag", "reduc_dag"}:
-        return from_nao_graph(content)
+        return from_nao_graph(written)
     return MicroArchitecture.parse(written) if fields & set(PARTS) else Cell.from_json(written)
 
 

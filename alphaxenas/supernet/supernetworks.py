@@ -138,9 +138,7 @@ class MicroSupernetwork:
         return layers.switch(chosen, branches, [x for x, _, _ in read], same, variants)
 
     def _any_network(self) -> MicroNetwork:
-        return self.build(
-            self.space.decode(tuple(self.space._legal[place][0] for place in range(self.space.max_length)))
-        )
+        return self.build(self.space.decode(tuple(legal[0] for legal in self.space.legal_at[:-1])))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.data.download import DataError
 from alphaxenas.spaces import NASBench101
-from alphaxenas.spaces.notation import check_name
+from alphaxenas.spaces.checks import check_name
 from alphaxenas.tabular.csv_tables import SPACES, csv_header, read_csv
 
 ANY_EPOCHS = 0

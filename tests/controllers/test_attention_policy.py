@@ -44,11 +44,11 @@ def test_log_probabilities_recomputed_equal_those_at_sampling(name):
 def test_probabilities_of_all_games_sum_to_one():
     space = MicroSpace(1, ("sep3x3", "identity"))
     policy = AttentionPolicy(space, 3, PolicySettings(units=4))
-    tokens = np.stack(np.meshgrid(*space._legal[:-1], indexing="ij"), -1).reshape(-1, space.max_length)
+    tokens = np.stack(np.meshgrid(*space.legal_at[:-1], indexing="ij"), -1).reshape(-1, space.max_length)
     assert len(tokens) == space.size()
     assert np.exp(policy.evaluate(tokens).log_probabilities).sum() == pytest.approx(1.0, rel=1e-4)
     policy = AttentionPolicy(MacroSpace(2), 3, PolicySettings(units=4))
-    tokens = np.stack(np.meshgrid(*MacroSpace(2)._legal[:-1], indexing="ij"), -1).reshape(-1, 3)
+    tokens = np.stack(np.meshgrid(*MacroSpace(2).legal_at[:-1], indexing="ij"), -1).reshape(-1, 3)
     assert np.exp(policy.evaluate(tokens).log_probabilities).sum() == pytest.approx(1.0, rel=1e-4)
 
 
@@ -123,7 +123,7 @@ def test_temperature_and_tanh_constant_flatten():
         "free": {"tanh_constant": 0.0, "temperature": 1e-4},
     }.items():
         entropies[name] = policy_of("micro", **settings).sample(50).entropies.mean()
-    uniform = sum(np.log(len(legal)) for legal in SPACES["micro"]._legal[:-1])
+    uniform = sum(np.log(len(legal)) for legal in SPACES["micro"].legal_at[:-1])
     assert entropies["flat"] == pytest.approx(uniform, rel=1e-2) and entropies["hot"] == pytest.approx(
         uniform, rel=1e-2
     )

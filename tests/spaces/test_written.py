@@ -1,12 +1,9 @@
 """An architecture is read from whatever form it is written in."""
 
-import json
-
 import pytest
 
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.micro import MicroArchitecture
-from alphaxenas.spaces.nao_notation import to_nao_graph, to_nao_tokens
 from alphaxenas.spaces.parse_any import parse_architecture
 from alphaxenas.spaces.zoo import zoo_cell, zoo_names
 
@@ -33,11 +30,6 @@ def test_a_pair_of_cells_as_text_and_json():
 def test_the_integers_of_enas_and_nao(written):
     assert parse_architecture(written) == zoo_cell("enas").architecture
     assert zoo_cell("enas").architecture.to_integers() == " ".join(ENAS.split())
-
-
-def test_the_tokens_and_the_graph_of_nao():
-    naonet = zoo_cell("naonet").architecture
-    assert parse_architecture(to_nao_tokens(naonet)) == parse_architecture(json.dumps(to_nao_graph(naonet))) == naonet
 
 
 @pytest.mark.parametrize(

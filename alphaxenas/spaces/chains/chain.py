@@ -22,6 +22,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alphaxenas.spaces.checks import read_fields
+
 Value = int | float | str | bool
 SKIPS = "skips"
 """Word for skip connections in both forms; no choice may be called so."""
@@ -118,17 +120,10 @@ def read_chain(text: str) -> list[dict[str, Any]]:
     """
     text = text.strip()
     if text.startswith("{"):
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-            ) from None
-        layers = content.get("layers") if set(content) == {"layers"} else None
-        if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
-            raise ValueError(
-                f'Invalid value for `architecture`. Expected {{"layers": [{{"NAME": VALUE}}, ...]}}. Received: {text[:80]!r}'
-            )
+        example = '{"layers": [{"NAME": VALUE}, ...]}'
+        layers = read_fields(text, example, layers=list)["layers"]
+        if not all(isinstance(layer, dict) for layer in layers):
+            raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
         return layers
     layers = []
     for number, piece in enumerate(text.removesuffix(";").split(";")):

@@ -31,7 +31,7 @@ from alphaxenas.spaces.chains.automaton import SequenceAutomaton, TooManyStatesE
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, read_chain, written
 from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
 from alphaxenas.spaces.chains.features import ChainFeatures
-from alphaxenas.spaces.notation import check_name
+from alphaxenas.spaces.checks import check_name
 
 
 @dataclass(frozen=True)

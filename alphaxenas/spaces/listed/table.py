@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.checks import read_fields
 from alphaxenas.spaces.listed.trie import GameTrie
 
 SEPARATORS = ",;|:-/ _"
@@ -333,15 +334,8 @@ def _by_number(value: str) -> tuple[bool, float, str]:
 
 
 def _read_json(text: str) -> tuple[str, ...]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-        ) from None
-    values = content.get("code")
-    if set(content) != {"code"} or not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError(
-            f'Invalid value for `architecture`. Expected {{"code": [values as text]}}. Received: {text[:80]!r}'
-        )
+    example = '{"code": [values as text]}'
+    values = read_fields(text, example, code=list)["code"]
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
     return tuple(values)

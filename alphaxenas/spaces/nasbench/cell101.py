@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alphaxenas.spaces.notation import check_name
+from alphaxenas.spaces.checks import check_name, read_fields
 
 OPERATIONS_101 = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """In the order of the benchmark's codes 0, 1, 2."""
@@ -176,15 +176,7 @@ def _read_text(text: str) -> list[tuple[str, list[int]]]:
 
 
 def _read_json(text: str) -> list[tuple[str, list[int]]]:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-        ) from None
-    vertices = content["vertices"] if set(content) == {"vertices"} else None
-    if not isinstance(vertices, list):
-        raise ValueError(f'Invalid value for `architecture`. Expected {{"vertices": [...]}}. Received: {text[:80]!r}')
+    vertices = read_fields(text, '{"vertices": [...]}', vertices=list)["vertices"]
     for number, vertex in enumerate(vertices, start=1):
         if (
             not isinstance(vertex, dict)

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from math import log
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.nasbench.paths201 import extended, path_name, path_numbers
-from alphaxenas.spaces.notation import check_name
 
 OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """In the order of the tokens, which are also the digits of an `op_code`."""
@@ -85,7 +86,7 @@ _CODES = {operation: code for code, operation in enumerate(OPERATIONS_201)}
 
 
 @dataclass(frozen=True)
-class NASBench201:
+class NASBench201(FixedLengthSpace):
     """The rules of NAS-Bench-201 (`alphaxenas.contracts.SearchSpace`).
 
     Attributes:
@@ -98,25 +99,20 @@ class NASBench201:
         "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|" True
     """
 
-    vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False, default=OPERATIONS_201)
-    max_length: int = field(init=False, repr=False, compare=False, default=len(EDGES))
-
-    def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
-        try:
-            return _LEGAL[len(tokens)]
-        except IndexError:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected at most {len(EDGES)} tokens. Received: {len(tokens)}"
-            ) from None
+    vocabulary = OPERATIONS_201
+    max_length = len(EDGES)
+    legal_at = (*[tuple(range(len(OPERATIONS_201)))] * len(EDGES), ())
 
     def decode(self, tokens: Tokens) -> NASBench201Cell:
-        """The cell of a complete game.
+        """The cell of a complete token sequence.
 
         Raises:
-            ValueError: The game is not complete, or names the first illegal token.
+            ValueError: The sequence is not complete, or names the first illegal token.
         """
         return _cell(tokens)
+
+    def _build(self, tokens: Tokens) -> NASBench201Cell:
+        return NASBench201Cell(tuple(OPERATIONS_201[token] for token in tokens))
 
     def encode(self, architecture: NASBench201Cell) -> Tokens:
         """The tokens of a cell; `decode(encode(cell)) == cell`."""
@@ -125,10 +121,6 @@ class NASBench201:
     def key(self, architecture: NASBench201Cell) -> str:
         """The benchmark's own string; cells that compute the same function keep their own entries, as in the table."""
         return _text(architecture.operations)
-
-    def size(self) -> int:
-        """Exact number of complete games, 15,625."""
-        return len(OPERATIONS_201) ** len(EDGES)
 
     def sample(self, rng: np.random.Generator) -> NASBench201Cell:
         """A cell drawn uniformly."""
@@ -140,7 +132,7 @@ class NASBench201:
 
     def neighbours(self, architecture: NASBench201Cell) -> list[NASBench201Cell]:
         """The 24 cells that differ in the operation of one edge, in ascending order of edge and token."""
-        return list(_neighbours(self.encode(architecture)))
+        return list(_neighbours(architecture))
 
     def features(self, architecture: NASBench201Cell) -> np.ndarray:
         """Counts of operation sequences on the live routes from input to output, the operations edge by edge, and
@@ -185,29 +177,14 @@ class NASBench201:
         return _read_text(text)
 
 
-_LEGAL: tuple[Tokens, ...] = (*[tuple(range(len(OPERATIONS_201)))] * len(EDGES), ())
-
-
 @cache
 def _cell(tokens: Tokens) -> NASBench201Cell:
-    if len(tokens) != len(EDGES):
-        raise ValueError(f"Invalid value for `tokens`. Expected {len(EDGES)} tokens. Received: {len(tokens)}")
-    for place, token in enumerate(tokens):
-        if token not in _LEGAL[place]:
-            raise ValueError(
-                f"Invalid value for `tokens` at place {place}. Expected one of {_LEGAL[place]}. Received: {token!r}"
-            )
-    return NASBench201Cell(tuple(OPERATIONS_201[token] for token in tokens))
+    return FixedLengthSpace.decode(NASBench201(), tokens)
 
 
 @cache
-def _neighbours(tokens: Tokens) -> tuple[NASBench201Cell, ...]:
-    return tuple(
-        _cell((*tokens[:place], other, *tokens[place + 1 :]))
-        for place, token in enumerate(tokens)
-        for other in range(len(OPERATIONS_201))
-        if other != token
-    )
+def _neighbours(cell: NASBench201Cell) -> tuple[NASBench201Cell, ...]:
+    return tuple(FixedLengthSpace.neighbours(NASBench201(), cell))
 
 
 @cache
@@ -272,16 +249,8 @@ def _read_text(text: str) -> NASBench201Cell:
 
 
 def _read_json(text: str) -> NASBench201Cell:
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected valid JSON. Received JSON with an error: {error}"
-        ) from None
-    edges = content.get("edges")
-    if set(content) != {"edges"} or not isinstance(edges, dict) or set(edges) != set(_EDGE_NAMES):
-        raise ValueError(
-            f'Invalid value for `architecture`. Expected {{"edges": {{...}}}} with the edges {", ".join(_EDGE_NAMES)}. '
-            f"Received: {text[:80]!r}"
-        )
+    example = f'{{"edges": {{...}}}} with the edges {", ".join(_EDGE_NAMES)}'
+    edges = read_fields(text, example, edges=dict)["edges"]
+    if set(edges) != set(_EDGE_NAMES):
+        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
     return NASBench201Cell(tuple(edges[name] for name in _EDGE_NAMES))
