@@ -3,8 +3,5 @@
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/setup_venv.sh"
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
-for word in "$@"; do
-  case $word in -h | --help) exec "$(find_python)" -m alphaxenas.pipelines.run_notebooks --help ;; esac
-done
 prepare_venv requirements.txt
 exec "$root/.venv/bin/python" -m alphaxenas.pipelines.run_notebooks "$@"

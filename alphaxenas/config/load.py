@@ -11,55 +11,46 @@ work.
 from __future__ import annotations
 
 import ast
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from alphaxenas.config import networks, other_searches, searches
 from alphaxenas.config.declarations import (
-    CHAIN_SPACES,
-    CHAINS_TABLE,
     FIELDS,
     GROUPS,
-    PROJECT_ROOT,
-    BaselineConfig,
-    ChainsConfig,
-    ChildConfig,
-    DataConfig,
-    EnasConfig,
-    NAOConfig,
-    ReportConfig,
-    RunConfig,
-    SearchConfig,
-    SpaceConfig,
-    StudyConfig,
-    TrainingConfig,
+    controller_settings,
+    read_text,
+    refusal,
+    schema,
+    unknown_parameter,
 )
-from alphaxenas.config.fields import ParameterError, check, parse
-from alphaxenas.networks.devices import computes_bfloat16
+from alphaxenas.config.parameter import PROJECT_ROOT, ParameterError
+from alphaxenas.config.rules import check_together
 from alphaxenas.suggestions import did_you_mean
-from alphaxenas.tabular.choices import DIGITS_TABLE, parse_controllers, parse_table
 
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(BaseModel):
     """All parameters of the suite, checked; one attribute per group."""
 
-    run: RunConfig = RunConfig()
-    data: DataConfig = DataConfig()
-    space: SpaceConfig = SpaceConfig()
-    child: ChildConfig = ChildConfig()
-    search: SearchConfig = SearchConfig()
-    enas: EnasConfig = EnasConfig()
-    baseline: BaselineConfig = BaselineConfig()
-    training: TrainingConfig = TrainingConfig()
-    nao: NAOConfig = NAOConfig()
-    report: ReportConfig = ReportConfig()
-    study: StudyConfig = StudyConfig()
-    chains: ChainsConfig = ChainsConfig()
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: networks.RunConfig = networks.RunConfig()
+    data: networks.DataConfig = networks.DataConfig()
+    space: networks.SpaceConfig = networks.SpaceConfig()
+    child: networks.ChildConfig = networks.ChildConfig()
+    search: searches.SearchConfig = searches.SearchConfig()
+    enas: other_searches.EnasConfig = other_searches.EnasConfig()
+    baseline: networks.BaselineConfig = networks.BaselineConfig()
+    training: networks.TrainingConfig = networks.TrainingConfig()
+    nao: other_searches.NAOConfig = other_searches.NAOConfig()
+    report: networks.ReportConfig = networks.ReportConfig()
+    study: other_searches.StudyConfig = other_searches.StudyConfig()
+    chains: other_searches.ChainsConfig = other_searches.ChainsConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.
@@ -75,13 +66,16 @@ class Config:
         chosen = ("run", *(group for group in groups if group != "run")) if groups else tuple(GROUPS)
         values = {}
         for group in chosen:
-            for field in dataclasses.fields(GROUPS[group]):
-                if not groups or not (field.metadata["neutral"] or field.name == "run"):
-                    value = getattr(getattr(self, group), field.name)
-                    if field.metadata["kind"] == "path" and value and Path(value).is_relative_to(PROJECT_ROOT):
+            for name, value in getattr(self, group):
+                if not groups or (schema(name)["affects_results"] and name != "run"):
+                    if schema(name).get("format") == "path" and value and Path(value).is_relative_to(PROJECT_ROOT):
                         value = str(Path(value).relative_to(PROJECT_ROOT))
-                    values[field.name] = list(value) if isinstance(value, tuple) else value
+                    values[name] = list(value) if isinstance(value, tuple) else value
         return values
+
+    def settings_of(self, controller: str) -> dict[str, Any]:
+        """The settings of a controller that come from parameters, by the names that it has for them."""
+        return {setting: getattr(self.search, name) for setting, name in controller_settings(controller).items()}
 
 
 def configure(namespace: Mapping[str, Any]) -> Config:
@@ -112,7 +106,7 @@ def configure(namespace: Mapping[str, Any]) -> Config:
             if isinstance(value, plain) and not name.startswith("_") and name not in ipython
         } - set(FIELDS)
     for name in sorted(unknown):
-        raise _unknown(name)
+        raise unknown_parameter(name)
     config = from_values(values)
     if isinstance(cells, list) and isinstance(namespace, dict):
         namespace["_configured_after"] = len(cells)
@@ -127,35 +121,40 @@ def from_values(values: Mapping[str, Any]) -> Config:
     """
     for name in values:
         if name not in FIELDS:
-            raise _unknown(str(name))
-    groups = {}
-    for group, kind in GROUPS.items():
-        given = {
-            field.name: check(field, values[field.name]) for field in dataclasses.fields(kind) if field.name in values
+            raise unknown_parameter(str(name))
+    try:
+        groups: dict[str, Any] = {
+            group: kind(**{name: values[name] for name in kind.model_fields if name in values})
+            for group, kind in GROUPS.items()
         }
-        for field in dataclasses.fields(kind):
-            value = given.get(field.name, field.default)
-            if field.metadata["kind"] == "path" and value:
-                given[field.name] = str((PROJECT_ROOT / Path(value).expanduser()).resolve())
-            if value == "auto" and field.name in ("precision", "train_precision"):
-                # Resolved here, so that records name what was computed with, and no other machine continues them
-                # differently.
-                given[field.name] = "bfloat16" if computes_bfloat16() else "float32"
-        groups[group] = kind(**given)
+    except ValidationError as error:
+        _refuse(error, values)
     config = Config(**groups)
-    _check_together(config)
+    check_together(config)
     return config
 
 
 def parse_value(name: str, written: str) -> Any:
     """The value of parameter `name` written as text, as in `-p NAME VALUE`.
 
+    Args:
+        name: The parameter.
+        written: Its value; lists with commas.
+
+    Returns:
+        The value in the parameter's type, lists as tuples, relative paths as they are.
+
     Raises:
         ParameterError: The name is unknown, or the text is no value of its type or impossible.
     """
-    if name not in FIELDS:
-        raise _unknown(name)
-    return check(FIELDS[name], parse(FIELDS[name], written))
+    value = read_text(name, written)
+    try:
+        for kind in GROUPS.values():
+            if name in kind.model_fields:
+                kind(**{name: value})
+    except ValidationError as error:
+        _refuse(error, {name: value})
+    return value
 
 
 def load_profile(name_or_path: str) -> dict[str, Any]:
@@ -200,10 +199,12 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
     return values
 
 
-def _unknown(name: str) -> ParameterError:
-    return ParameterError(
-        f"Unknown parameter `{name}`{did_you_mean(name, FIELDS, quote='`') or '.'} All parameters: ./run_all.sh --help"
-    )
+def _refuse(error: ValidationError, values: Mapping[str, Any]) -> NoReturn:
+    """Raises what pydantic found first in this project's words."""
+    first = error.errors()[0]
+    name, own = str(first["loc"][0]), first.get("ctx", {}).get("error")
+    # A validator of the declarations says itself what it expects; an assertion leaves that to the schema.
+    raise (ParameterError(str(own)) if isinstance(own, ValueError) else refusal(name, values[name])) from None
 
 
 def _constants_assigned(cells: list[str]) -> set[str]:
@@ -225,105 +226,3 @@ def _constants_assigned(cells: list[str]) -> set[str]:
         else:
             names |= found
     return names
-
-
-def _check_together(config: Config) -> None:
-    """Refuses values that are possible alone but not together."""
-    data, child, search, training = config.data, config.child, config.search, config.training
-    depth, limits = config.baseline.densenet_depth, search.iterations or search.trials or search.max_minutes
-    rules = [
-        (
-            data.dataset != "arrays" or data.arrays_path,
-            "arrays_path",
-            "the path of an .npz file with dataset='arrays'",
-            "''",
-        ),
-        (
-            data.augment or not (data.cutout or training.train_cutout),
-            "augment",
-            "true where images are cut out (cutout, train_cutout)",
-            data.augment,
-        ),
-        (
-            data.dataset == "arrays" or not data.arrays_path,
-            "dataset",
-            "'arrays' when arrays_path is given",
-            repr(data.dataset),
-        ),
-        (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
-        (
-            training.train_reductions < training.train_cells,
-            "train_reductions",
-            f"fewer than train_cells ({training.train_cells})",
-            training.train_reductions,
-        ),
-        (
-            limits,
-            "trials",
-            "at least one limit among iterations, trials, max_minutes",
-            "all 0: the search would never end",
-        ),
-        (
-            search.search_epochs or search.final_epochs or search.iterations or search.max_minutes,
-            "iterations",
-            "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)",
-            search.iterations,
-        ),
-        (
-            search.final_weights == "shared"
-            or config.space.space in CHAIN_SPACES
-            or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
-            "final_weights",
-            "'shared' where search and final have one budget, because rewards of one budget are compared",
-            repr(search.final_weights),
-        ),
-        (
-            search.search_children or not search.uniform_share,
-            "uniform_share",
-            "0 where search_children is 0",
-            search.uniform_share,
-        ),
-        (
-            search.promotion == "best_unpromoted" or set(search.controllers) == {"alphaxenas"},
-            "promotion",
-            "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
-            repr(search.promotion),
-        ),
-        ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
-        (
-            training.warmup_epochs <= training.train_epochs,
-            "warmup_epochs",
-            f"at most train_epochs ({training.train_epochs})",
-            training.warmup_epochs,
-        ),
-        (
-            training.train_lowest_learning_rate <= training.train_learning_rate,
-            "train_lowest_learning_rate",
-            f"at most train_learning_rate ({training.train_learning_rate:g})",
-            training.train_lowest_learning_rate,
-        ),
-        (
-            training.train_devices <= training.train_batch_size,
-            "train_devices",
-            f"at most train_batch_size ({training.train_batch_size})",
-            training.train_devices,
-        ),
-    ]
-    for holds, name, expected, received in rules:
-        if not holds:
-            raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
-    for group, name in (
-        (config.study, "study_controllers"),
-        (config.study, "ablation"),
-        (config.chains, "chain_table_controllers"),
-    ):
-        parse_controllers(getattr(group, name), name)
-    for name, tables, words in (
-        ("tables", config.study.tables, [DIGITS_TABLE]),
-        ("chain_table", [config.chains.chain_table], [CHAINS_TABLE, DIGITS_TABLE]),
-    ):
-        for table in tables:
-            if table not in words and not Path(path := parse_table(table, PROJECT_ROOT).path).is_file():
-                raise ParameterError(
-                    f"Invalid value for `{name}`. Expected {', '.join(words)}, or an existing file. Received: {path}"
-                )

@@ -16,11 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from alphaxenas.config.declarations import REWARDS
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.data.split import stratified_draw
+from alphaxenas.evaluators import REWARDS
 from alphaxenas.evaluators.trained import EVALUATION_BATCH, reward_of, set_aside_what_stays
 from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.seeds import derived_seed, stream

@@ -19,10 +19,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from alphaxenas.config.declarations import FINAL_WEIGHTS, REWARDS
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators import FINAL_WEIGHTS, REWARDS
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.training.fit import fit
 from alphaxenas.networks.training.loop import CompiledChild, DivergedError, Network, Recipe

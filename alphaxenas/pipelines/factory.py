@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from alphaxenas.config import Config
-from alphaxenas.config.declarations import CHAIN_SPACES
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.networks.cell import CellNetwork
 from alphaxenas.networks.chain import ChainNetwork, convolution_chain, mnist_chain
@@ -19,7 +18,7 @@ from alphaxenas.networks.macro import WIDENING, MacroNetwork
 from alphaxenas.networks.micro import MicroNetwork
 from alphaxenas.networks.training.loop import Network, Recipe
 from alphaxenas.spaces.chains.chain import Chain
-from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.spaces.from_parameters import CHAIN_SPACES, space_from_parameters
 
 
 def search_space(config: Config) -> SearchSpace:

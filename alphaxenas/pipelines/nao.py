@@ -94,10 +94,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
                 augment=config.data.augment,
                 cutout=config.data.cutout,
             )
-        sizes = {
-            setting: getattr(config.search, parameter)
-            for setting, parameter in stages.CONTROLLER_PARAMETERS["nao"].items()
-        }
+        sizes = config.settings_of("nao")
         player = make_controller("nao", space, seed, budget, budget, settings.new + settings.random, **sizes)
         return Coach(
             space, player, evaluator, folder, trials=chosen.nao_trials, checkpoint_every=config.search.checkpoint_every

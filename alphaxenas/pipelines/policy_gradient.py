@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.coach import Coach
-from alphaxenas.config import PROJECT_ROOT, Config
-from alphaxenas.config.declarations import CHAINS_TABLE
+from alphaxenas.config import Config
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
@@ -29,20 +28,17 @@ from alphaxenas.networks.chain import ChainNetwork, convolution_chain, mnist_cha
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.full_training import Entry, train_in_full
-from alphaxenas.pipelines.study import DIGITS_COLUMNS, study_processes
+from alphaxenas.pipelines.study import study_processes, table_choice
 from alphaxenas.report.runs import NAMES, StoredRun, load_run
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
 from alphaxenas.spaces.chains.state_space import StateSpace
-from alphaxenas.tabular.choices import DIGITS_TABLE, TableChoice, parse_controllers, parse_table
-from alphaxenas.tabular.digits_table import digits_table
+from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.tabular.study import run_study
 
 STAGE = "policy"
 """Stage of what notebook 07 concludes; its other stages begin with this word."""
-STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
-"""The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
@@ -73,16 +69,13 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     Args:
         config: The configuration.
         part: `"mnist"`, where the policy has Zoph & Le's cell, or `"chains"`.
-        controller: One of `alphaxenas.config.declarations.CONTROLLERS`.
+        controller: One of `alphaxenas.controllers.CONTROLLERS`.
         seed: Of the controller and of the children's initial weights.
         data: The configured images.
     """
     chosen, space = config.chains, chain_space(part)
     budget = Budget(chosen.chain_epochs)
-    settings = {
-        name: getattr(config.search, source)
-        for name, source in stages.CONTROLLER_PARAMETERS.get(controller, {}).items()
-    }
+    settings = config.settings_of(controller)
     if part == "mnist":
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
@@ -157,7 +150,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
 def play_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
     """Stage `policy-table`: the controllers on the configured table; its folder, and why searches failed, by journal."""
     chosen = config.chains
-    table = _table(config)
+    table = table_choice(config, chosen.chain_table)
     controllers, run = parse_controllers(chosen.chain_table_controllers), config.run
     parameters = {"cap": chosen.chain_table_cap, "table": table.description()}
     with RunFolder.open(
@@ -194,19 +187,6 @@ def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
     """The rounds of a stored ENAS search with the run's seed."""
     run = load_run(Path(config.run.exp_dir) / config.run.run / f"enas-{space_name}-s{config.run.seed}")
     return [record for record in run.records if record["purpose"] == "round"]
-
-
-def _table(config: Config) -> TableChoice:
-    text = config.chains.chain_table
-    if text == CHAINS_TABLE:
-        if not STORED_TABLE.is_file():
-            raise FileNotFoundError(
-                f"There is no table {STORED_TABLE}. benchmarks/chain_table.py makes one, to be named by `chain_table`."
-            )
-        return TableChoice(str(STORED_TABLE), "code", "validation_accuracy", cost="seconds", name=CHAINS_TABLE)
-    if text == DIGITS_TABLE:
-        return TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS)
-    return parse_table(text, PROJECT_ROOT)
 
 
 def _recipe(config: Config) -> Recipe:

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.config import FIELDS, GROUPS, PROFILES, PROJECT_ROOT, from_values, load_profile, parse_value
-from alphaxenas.config.fields import ParameterError, allowed
+from alphaxenas.config import GROUPS, PROFILES, PROJECT_ROOT, ParameterError, from_values, load_profile, parse_value
+from alphaxenas.config.declarations import allowed
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
@@ -188,11 +188,11 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     class Manager(AsyncKernelManager):
         """Makes the kernel's process known to the signal handler, and encrypts what it sends."""
 
-        async def start_kernel(self, **more: Any) -> None:
+        async def start_kernel(self, **more: Any) -> None:  # type: ignore[override]
             if zmq.has("curve"):
                 self.transport_encryption = "auto"  # what cells print is nobody else's business on a shared machine
             await super().start_kernel(**more)
-            _Kernel.pid = self.provisioner.pid
+            _Kernel.pid = getattr(self.provisioner, "pid", None)
             if _Kernel.received:
                 _Kernel.send(signal.SIGTERM)
 
@@ -326,10 +326,10 @@ def _parser() -> argparse.ArgumentParser:
     lines = []
     for group, kind in GROUPS.items():
         lines.append(f"  {group}: {kind.__doc__}")
-        for name in kind.__dataclass_fields__:
-            default = FIELDS[name].default
+        for name, field in kind.model_fields.items():
+            default = field.default
             shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-            text = f"{FIELDS[name].metadata['help']}; {allowed(FIELDS[name])} [{shown}]"
+            text = f"{field.description}; {allowed(name)} [{shown}]"
             lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
     parser = argparse.ArgumentParser(
         prog="./run_all.sh",

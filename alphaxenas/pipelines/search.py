@@ -46,35 +46,6 @@ from alphaxenas.spaces.zoo import ZooCell
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
 
-_OWN = (
-    "num_simulations",
-    "exploration",
-    "temperature",
-    "prior",
-    "warmup_iterations",
-    "tree_renewal",
-    "dirichlet_alpha",
-    "dirichlet_weight",
-    "refresh_after",
-    "uniform_share",
-    "lstm_units",
-    "lstm_learning_rate",
-    "lstm_batch_size",
-    "lstm_steps",
-    "replay_capacity",
-)
-_POLICY = ("cell", "units", "batch", "learning_rate", "entropy", "epsilon")
-CONTROLLER_PARAMETERS = {
-    "alphaxenas": {name: name for name in _OWN},
-    "uct": {"exploration": "uct_exploration"},
-    "alphax": {"rollouts": "alphax_rollouts"},
-    "evolution": {"population": "evolution_population", "sample": "evolution_sample"},
-    "nao": {"preset": "nao_preset", "pool": "nao_pool", "new": "nao_new"},
-    "reinforce": {name: f"policy_{name}" for name in _POLICY},
-    "controller_pool": {name: f"policy_{name}" for name in _POLICY} | {"policies": "pool_policies"},
-}
-"""Settings of controllers and the parameters that they come from; others keep their defaults."""
-
 AUXILIARY_FILTERS = 128
 """Of the second classifier of pairs of cells, as published."""
 
@@ -112,9 +83,7 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int) ->
     children = search.search_children
     if name != "alphaxenas":
         children = children or ORIGINAL_SEARCH_CHILDREN
-    settings = {
-        setting: getattr(search, parameter) for setting, parameter in CONTROLLER_PARAMETERS.get(name, {}).items()
-    }
+    settings = config.settings_of(name)
     if name == "alphaxenas" and not shares_weights(config):
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
@@ -148,7 +117,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.
-        controller: One of `alphaxenas.config.declarations.CONTROLLERS`.
+        controller: One of `alphaxenas.controllers.CONTROLLERS`.
         seed: Of controller, initial weights and training.
         data: The configured images, if they are loaded already.
     """

@@ -15,10 +15,19 @@ import numpy as np
 from alphaxenas.config import PROJECT_ROOT, Config
 from alphaxenas.runs import RunFolder
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
-from alphaxenas.tabular.choices import DIGITS_TABLE, ControllerChoice, TableChoice, parse_controllers, parse_table
+from alphaxenas.tabular.choices import (
+    CHAINS_TABLE,
+    DIGITS_TABLE,
+    ControllerChoice,
+    TableChoice,
+    parse_controllers,
+    parse_table,
+)
 from alphaxenas.tabular.digits_table import digits_table
 from alphaxenas.tabular.study import STAGE, check_study, make, play, run_study
 
+STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
+"""The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""
 DIGITS_COLUMNS = {
     "code": "code",
     "signal": "validation_probability",
@@ -28,14 +37,28 @@ DIGITS_COLUMNS = {
 }
 
 
+def table_choice(config: Config, text: str) -> TableChoice:
+    """The table that a text names.
+
+    Args:
+        config: Says where data lie; the table of digits is trained now if it does not lie there yet.
+        text: As in the parameter `tables`.
+
+    Raises:
+        FileNotFoundError: The stored table of chains is missing.
+    """
+    if text == DIGITS_TABLE:
+        return TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS)
+    if text == CHAINS_TABLE:
+        if not STORED_TABLE.is_file():
+            raise FileNotFoundError(f"There is no table {STORED_TABLE}. benchmarks/chain_table.py makes one.")
+        return TableChoice(str(STORED_TABLE), "code", "validation_accuracy", cost="seconds", name=CHAINS_TABLE)
+    return parse_table(text, PROJECT_ROOT)
+
+
 def study_tables(config: Config) -> list[TableChoice]:
-    """The configured tables; the one of digits is trained now if it does not lie in the data folder yet."""
-    return [
-        TableChoice(str(digits_table(config.data.data_dir, study_processes(config))), **DIGITS_COLUMNS)
-        if text == DIGITS_TABLE
-        else parse_table(text, PROJECT_ROOT)
-        for text in config.study.tables
-    ]
+    """The configured tables."""
+    return [table_choice(config, text) for text in config.study.tables]
 
 
 def study_controllers(config: Config) -> list[ControllerChoice]:

@@ -13,71 +13,15 @@ from typing import Any
 import numpy as np
 import pandas
 
+from alphaxenas.config.declarations import with_role
+from alphaxenas.config.networks import TrainingConfig
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
 from alphaxenas.report.statistics import FEWEST_SEEDS, common_end, cumulative_cost, is_trained
 from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
 
-_DATA = ("dataset", "arrays_path", "validation_size", "test_size", "fraction", "augment", "cutout")
-_SPACE = ("space", "chain_layers", "chain_skips", "chain_form", "blocks", "operations", "combinations")
-_RECIPE = (
-    "filters",
-    "cells",
-    "reductions",
-    "stem_stride",
-    "batch_size",
-    "optimizer",
-    "reward",
-    "learning_rate",
-    "weight_decay",
-    "momentum",
-    "gradient_clip",
-    "label_smoothing",
-    "precision",
-)
-_TRAINING = (
-    "train_learning_rate",
-    "train_batch_size",
-    "warmup_epochs",
-    "train_label_smoothing",
-    "train_weight_decay",
-    "train_cutout",
-    "train_gradient_clip",
-    "train_precision",
-)
-_BUDGETS = ("search_epochs", "search_fraction", "final_epochs", "final_fraction", "final_weights")
-_METHOD = (
-    "num_simulations",
-    "exploration",
-    "promotion",
-    "temperature",
-    "prior",
-    "warmup_iterations",
-    "tree_renewal",
-    "dirichlet_alpha",
-    "dirichlet_weight",
-    "refresh_after",
-    "search_children",
-    "uniform_share",
-    "lstm_units",
-    "lstm_learning_rate",
-    "lstm_batch_size",
-    "lstm_steps",
-    "replay_capacity",
-    "uct_exploration",
-    "alphax_rollouts",
-    "evolution_population",
-    "evolution_sample",
-    "policy_cell",
-    "policy_units",
-    "policy_batch",
-    "policy_learning_rate",
-    "policy_entropy",
-    "policy_epsilon",
-    "pool_policies",
-    "nao_preset",
-    "nao_pool",
-    "nao_new",
-)
+_DATA, _SPACE, _BUDGETS, _METHOD = map(with_role, ("data", "space", "budget", "method"))
+_RECIPE = tuple(name for name in with_role("recipe") if name not in TrainingConfig.model_fields)
+_TRAINING = tuple(name for name in with_role("recipe") if name in TrainingConfig.model_fields)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from alphaxenas.config.declarations import CHAIN_SPACES
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.seeds import stream
+from alphaxenas.spaces.from_parameters import CHAIN_SPACES
 
 COSTS = {
     "trials": "trained children",

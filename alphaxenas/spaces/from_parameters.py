@@ -11,6 +11,10 @@ from alphaxenas.spaces.chains.presets import chain_space
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 
+SPACES = ("cell", "chain", "mnist_chain", "micro", "macro")
+CHAIN_SPACES = ("chain", "mnist_chain")
+"""Spaces of layer chains, whose children are all trained from scratch; in the others children share weights."""
+
 
 def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:
     """The space of the parameters `space`, `blocks`, `operations`, `combinations`, `chain_layers` and `chain_skips`.

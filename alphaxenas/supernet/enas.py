@@ -39,10 +39,10 @@ from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.drawing.picture import picture
+from alphaxenas.supernet import SAMPLING
 from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import Supernetwork
 
-SAMPLING = ("policy", "uniform")
 CALIBRATION_BATCHES = 5
 BEST_KEPT = 10
 DRAWS_AHEAD = 50

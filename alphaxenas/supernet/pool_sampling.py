@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SAMPLE_POLICIES = ("uniform", "parameters", "accuracy", "prediction")
+from alphaxenas.supernet import SAMPLE_POLICIES
 
 
 def draw_probabilities(

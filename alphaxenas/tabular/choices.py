@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.config.fields import ParameterError
-
+CHAINS_TABLE = "chains"
+"""Names the stored table of titu1994's 1,296 networks."""
 DIGITS_TABLE = "digits"
 """Names the table that needs no file: small networks, really trained on scikit-learn's digits."""
 OPTIMA = ("optimum", "first-optimum")
@@ -94,7 +94,7 @@ class TableChoice:
             ("name", name, re.fullmatch(_NAME, name), "letters, digits, '.', '_', '-'"),
         ):
             if not rule:
-                raise ParameterError(
+                raise ValueError(
                     f"Invalid value for `{word}` of the table {self.path}. Expected {expected}. Received: {value!r}"
                 )
 
@@ -123,7 +123,7 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
         parameter: Where the text comes from, for messages.
 
     Raises:
-        ParameterError: No such controller, an unreadable setting, or a controller given twice.
+        ValueError: No such controller, an unreadable setting, or a controller given twice.
     """
     from alphaxenas.controllers.catalogue import CONTROLLERS
 
@@ -132,7 +132,7 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
         head, colon, rest = part.partition(":")
         if colon or "=" not in part:
             if head not in CONTROLLERS:
-                raise ParameterError(
+                raise ValueError(
                     f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with settings "
                     f"as in name:setting=value,setting=value. Received: {part!r}"
                 )
@@ -142,7 +142,7 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
                 continue
         name, equals, value = part.partition("=")
         if not found or not equals or not name.isidentifier() or not value or name in found[-1][1]:
-            raise ParameterError(
+            raise ValueError(
                 f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each once. "
                 f"Received: {part!r} in {text!r}"
             )
@@ -151,7 +151,7 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
     folders = [choice.folder for choice in choices]
     for choice in choices:
         if folders.count(choice.folder) > 1:
-            raise ParameterError(
+            raise ValueError(
                 f"Invalid value for `{parameter}`. Expected every controller once. Received: {choice.label} twice"
             )
     return choices
@@ -165,12 +165,12 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
         folder: What a relative path is meant from.
 
     Raises:
-        ParameterError: An unreadable or unknown word, or a missing one.
+        ValueError: An unreadable or unknown word, or a missing one.
     """
     try:
         file, *words = shlex.split(text)
     except ValueError as error:
-        raise ParameterError(
+        raise ValueError(
             f"Invalid value for `tables`. Expected FILE and words as in signal=COLUMN. Received: {text!r} ({error})"
         ) from None
     known = [name for name in TableChoice.__dataclass_fields__ if name != "path"]
@@ -179,7 +179,7 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
     for word in words:
         name, equals, value = word.partition("=")
         if name not in known or not equals or (name in values and name != "where"):
-            raise ParameterError(
+            raise ValueError(
                 f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in signal=COLUMN. "
                 f"Received: {word!r} in {text!r}"
             )
@@ -191,7 +191,7 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
         if name in values:
             value = _value(values[name])
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-                raise ParameterError(
+                raise ValueError(
                     f"Invalid value for `{name}` in `tables`. Expected {kind.__name__}. Received: {values[name]!r}"
                 )
             values[name] = value
@@ -199,10 +199,10 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
 
 
 def parse_where(text: str) -> tuple[str, str]:
-    """`COLUMN=VALUE` as a pair. Raises `ParameterError`."""
+    """`COLUMN=VALUE` as a pair. Raises `ValueError`."""
     column, equals, value = text.partition("=")
     if not column or not equals:
-        raise ParameterError(f"Invalid value for `where`. Expected COLUMN=VALUE. Received: {text!r}")
+        raise ValueError(f"Invalid value for `where`. Expected COLUMN=VALUE. Received: {text!r}")
     return column, value
 
 
@@ -217,7 +217,7 @@ def parse_target(text: str) -> tuple[str, float]:
         `(the text, 0)` for one of `OPTIMA`, `("share", share)` or `("value", value)`.
 
     Raises:
-        ParameterError: The text is none of these.
+        ValueError: The text is none of these.
     """
     if text in OPTIMA:
         return text, 0.0
@@ -229,7 +229,7 @@ def parse_target(text: str) -> tuple[str, float]:
         or not math.isfinite(number)
         or not (marked or 0 < number < 1 or number > 1)
     ):
-        raise ParameterError(
+        raise ValueError(
             f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or a value of the "
             f"signal such as 94.0 or '>=0.94'. Received: {text!r}"
         )

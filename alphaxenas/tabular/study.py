@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from alphaxenas.config.fields import ParameterError
 from alphaxenas.contracts import Budget, Controller, Outcome
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, write_atomically
@@ -129,14 +128,14 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
             `">=0.94"`: the rows whose signal is at least that.
 
     Raises:
-        ParameterError: The target is none of these, or a value that no row has.
+        ValueError: The target is none of these, or a value that no row has.
     """
     kind, number = parse_target(target)
     if target == OPTIMA[1]:
         return frozenset([int(np.argmax(table.signal))])
     threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
     if threshold > table.optimum:
-        raise ParameterError(
+        raise ValueError(
             f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}"
         )
     return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
@@ -220,7 +219,7 @@ def check_study(
             try:
                 make(controller, table, seeds[0])
             except TypeError as error:
-                raise ParameterError(
+                raise ValueError(
                     f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: {controller.label} ({error})"
                 ) from error
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
-from alphaxenas.config.declarations import CONTROLLERS
 from alphaxenas.contracts import Outcome
+from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.data import load_data
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import child_network, search_space, shares_weights

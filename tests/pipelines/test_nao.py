@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.config import from_values
-from alphaxenas.config.fields import ParameterError
+from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import nao as nao_stage
 
 

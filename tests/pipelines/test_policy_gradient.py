@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from alphaxenas.config import from_values
-from alphaxenas.config.fields import ParameterError
+from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import policy_gradient as policy_stage
 from alphaxenas.pipelines import search as stages
 from alphaxenas.report.sample_efficiency.journals import load_study

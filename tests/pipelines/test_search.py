@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
-from alphaxenas.config.declarations import CONTROLLERS
+from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving

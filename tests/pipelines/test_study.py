@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from alphaxenas.config import from_values
-from alphaxenas.config.fields import ParameterError
+from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines.study import (
     edges_as_nodes,
     open_study,

@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from alphaxenas.config import PROJECT_ROOT
-from alphaxenas.pipelines.search import CONTROLLER_PARAMETERS
+from alphaxenas.config.declarations import controller_settings
+from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables
 from alphaxenas.report import findings as words
 from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
@@ -393,5 +394,5 @@ def test_report_needs_no_tensorflow():
 
 
 def test_every_setting_of_a_controller_may_be_what_an_ablation_changes():
-    settings = {parameter for group in CONTROLLER_PARAMETERS.values() for parameter in group.values()}
+    settings = {parameter for name in CONTROLLERS for parameter in controller_settings(name).values()}
     assert set(checklist._METHOD) == settings | {"search_children", "promotion"}

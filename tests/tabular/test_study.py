@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import PROJECT_ROOT
-from alphaxenas.config.fields import ParameterError
 from alphaxenas.runs import RunFolder, RunMismatch
 from alphaxenas.tabular import study
 from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
@@ -328,7 +327,7 @@ def test_controllers_are_read_with_their_settings():
     ],
 )
 def test_an_unreadable_list_of_controllers_is_named(text, part):
-    with pytest.raises(ParameterError, match="`controllers`") as caught:
+    with pytest.raises(ValueError, match="`controllers`") as caught:
         parse_controllers(text)
     assert part in str(caught.value)
 
@@ -360,7 +359,7 @@ def test_tables_are_read_with_their_columns(tmp_path):
     ],
 )
 def test_an_unreadable_table_is_named(text, part):
-    with pytest.raises(ParameterError) as caught:
+    with pytest.raises(ValueError) as caught:
         parse_table(text)
     assert part in str(caught.value)
 
@@ -378,7 +377,7 @@ def test_targets_are_the_optimum_a_share_or_a_value():
         ("value", 1.0),
     ]
     for text in ("best", "1", "0", "-0.1", "true", ">=", ">=true", ">=nan", "inf"):
-        with pytest.raises(ParameterError, match="`target`"):
+        with pytest.raises(ValueError, match="`target`"):
             parse_target(text)
 
 
@@ -391,7 +390,7 @@ def test_a_value_is_met_by_all_rows_that_reach_it_and_one_that_no_row_has_is_ref
     )
     trace = play(loaded, make(ControllerChoice("random"), loaded, 0), 256, goal_rows(loaded, f">={value!r}"))
     assert trace.ended == "found" and loaded.signal[trace.rows[-1]] >= value > loaded.signal[trace.rows[:-1]].max()
-    with pytest.raises(ParameterError, match="`target`. Expected at most the best signal"):
+    with pytest.raises(ValueError, match="`target`. Expected at most the best signal"):
         check_study([table], [ControllerChoice("random")], [0], 10, "1.5")
 
 

@@ -47,6 +47,7 @@ from alphaxenas.controllers.pending import PendingTrials
 from alphaxenas.controllers.promotion import PROMOTION_RULES, Bracket
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
+PRIORS = ("lstm", "uniform")
 ROLLOUT_TRIES = 20
 """Rollouts of one simulation before it gives up finding a new architecture."""
 
@@ -113,7 +114,7 @@ class AlphaXENAS:
         _check("num_simulations", num_simulations >= 1, "a whole number >= 1", num_simulations)
         _check("promotion", promotion in PROMOTION_RULES, " or ".join(PROMOTION_RULES), repr(promotion))
         _check("temperature", temperature >= 0, "a number >= 0", temperature)
-        _check("prior", prior in ("lstm", "uniform"), '"lstm" or "uniform"', repr(prior))
+        _check("prior", prior in PRIORS, '"lstm" or "uniform"', repr(prior))
         _check("warmup_iterations", warmup_iterations >= 0, "a whole number >= 0", warmup_iterations)
         _check("tree_renewal", tree_renewal >= 0, "a whole number >= 0 (0 = never)", tree_renewal)
         _check("dirichlet_alpha", dirichlet_alpha > 0, "a number > 0", dirichlet_alpha)

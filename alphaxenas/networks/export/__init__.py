@@ -1,1 +1,3 @@
 """Trained networks as Keras, SavedModel and ONNX files."""
+
+EXPORT_FORMATS = ("keras", "savedmodel", "onnx")

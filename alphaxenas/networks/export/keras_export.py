@@ -179,7 +179,7 @@ def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
 
     Args:
         file: The `.keras` file.
-        formats: Of `alphaxenas.config.declarations.EXPORT_FORMATS`.
+        formats: Of `alphaxenas.networks.export.EXPORT_FORMATS`.
 
     Returns:
         What was written.

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 
 OPTIMIZERS = ("momentum", "adam")
+PRECISIONS = ("float32", "bfloat16")
 _ROUNDING = 1e-9
 
 

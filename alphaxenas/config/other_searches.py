@@ -1,0 +1,178 @@
+"""Parameters of ENAS, NAO, searches on tables and policy gradients; see `alphaxenas.config.networks`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, ValidationInfo
+
+from alphaxenas.config.parameter import PROJECT_ROOT, Group, NonBlank, Number, OneOf, Several, Text, parameter
+from alphaxenas.config.searches import Controller
+from alphaxenas.spaces.zoo import zoo_names
+from alphaxenas.supernet import SAMPLE_POLICIES, SAMPLING
+from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_controllers, parse_table, parse_target
+
+POLICY_PARTS = ("mnist", "table", "chains", "micro", "macro")
+"""What notebook 07 can run."""
+
+
+def _contestants(text: str, info: ValidationInfo) -> str:
+    parse_controllers(text, str(info.field_name))
+    return text
+
+
+def _target(text: str) -> str:
+    parse_target(text)
+    return text
+
+
+def _table(text: str, info: ValidationInfo) -> str:
+
+    words = (DIGITS_TABLE, CHAINS_TABLE)
+    if text not in words and not Path(path := parse_table(text, PROJECT_ROOT).path).is_file():
+        expected = f"{', '.join(words)}, or an existing file"
+        raise ValueError(f"Invalid value for `{info.field_name}`. Expected {expected}. Received: {path}")
+    return text
+
+
+ZooName = Annotated[str, OneOf(tuple(zoo_names()))]
+EnasSampling = Annotated[str, OneOf(SAMPLING)]
+PoolSampling = Annotated[str, OneOf(SAMPLE_POLICIES)]
+PolicyPart = Annotated[str, OneOf(POLICY_PARTS)]
+Contestants = Annotated[Text, AfterValidator(_contestants)]
+"""Controllers with settings, see `parse_controllers`."""
+TableText = Annotated[NonBlank, AfterValidator(_table)]
+"""A table, see `parse_table`."""
+
+
+class EnasConfig(Group):
+    """ENAS: shared weights and a policy trained in turn, over the networks of the search (filters, cells, learning rate ...)."""
+
+    enas_nodes: int = parameter(5, "micro space: nodes of each of the two cells", ge=1, le=12, notebooks="07")
+    enas_layers: int = parameter(12, "macro space: layers", ge=1, le=40, notebooks="07")
+    enas_rounds: int = parameter(10, "rounds: train the shared weights, then the policy", ge=1, notebooks="07*")
+    enas_fraction: Number = parameter(1.0, "share of the training images drawn in a round", gt=0, le=1)
+    enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
+    enas_policy_steps: int = parameter(10, "steps of the policy in a round", ge=0, notebooks="07")
+    enas_samples: int = parameter(5, "architectures rated for each of these steps", ge=2, notebooks="07")
+    enas_reward_images: int = parameter(
+        1000, "validation images that each is rated on; the standard error is recorded", ge=100, notebooks="07"
+    )
+    enas_learning_rate: Number = parameter(0.0035, "Adam's learning rate for the policy", gt=0)
+    enas_entropy: Number = parameter(0.0001, "weight of its entropy bonus", ge=0)
+    enas_skip_target: Number = parameter(0.4, "macro: share of skip connections that it is drawn to", gt=0, lt=1)
+    enas_skip_weight: Number = parameter(0.8, "macro: how strongly", ge=0)
+    enas_retrain: bool = parameter(
+        False,
+        "notebook 07: train the best derived architectures in full, the best of them tested once",
+        notebooks="07",
+        affects_results=False,
+    )
+    enas_derive: int = parameter(
+        20, "architectures drawn at the end and ranked on all validation images", ge=1, notebooks="07"
+    )
+
+
+class NAOConfig(Group):
+    """Notebook 08: NAO in the micro space, without and with shared weights; `blocks` and the children's parameters count there, too."""
+
+    nao_trials: int = parameter(24, "children that the search from scratch trains", ge=4, notebooks="08*")
+    nao_child_epochs: int = parameter(3, "epochs of each of them", ge=1, notebooks="08*")
+    nao_rounds: int = parameter(
+        4, "with shared weights: how often the pool is scored and renewed", ge=1, notebooks="08*"
+    )
+    nao_epochs: int = parameter(
+        6, "with shared weights: passes over the training images before each scoring", ge=1, notebooks="08"
+    )
+    nao_policy: PoolSampling = parameter(
+        "uniform", "how architectures are drawn for a training step of the shared weights", notebooks="08"
+    )
+    nao_subset: int = parameter(
+        100,
+        "validation images of the first scoring; more are taken until scores tell members apart",
+        ge=2,
+        notebooks="08",
+    )
+    nao_best: int = parameter(5, "how many of the best of both searches are trained in full", ge=1, notebooks="08*")
+    nao_best_epochs: int = parameter(8, "epochs of that", ge=1, notebooks="08")
+    nao_zoo: Several[ZooName] = parameter(
+        ("nasnet_a", "darts_v2"),
+        "known cells trained beside them, with as many filters, cells and epochs",
+        notebooks="08*",
+    )
+
+
+class StudyConfig(Group):
+    """Sample efficiency: controllers on tables of architectures that were trained before."""
+
+    tables: Several[TableText] = parameter(
+        ("digits",),
+        "what is searched: digits = small networks really trained here, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
+        notebooks="06*",
+    )
+    study_controllers: Contestants = parameter(
+        "random,evolution,local,uct,alphax,guided",
+        "who searches, with commas; name:setting=value,setting=value changes settings",
+        notebooks="06*",
+    )
+    ablation: Contestants = parameter(
+        "guided:plan=rollouts,guided:surrogate=none,guided:uncertainty=0,guided:surrogate=lstm,guided:prior=uniform",
+        "variants shown in a comparison of their own, written in the same way; empty = none",
+        notebooks="06*",
+    )
+    study_seeds: int = parameter(10, "seeds 0, 1, 2, ... of every controller on every table", ge=1, notebooks="06*")
+    cap: int = parameter(
+        20_000,
+        "a search that has not succeeded after so many queries ends and counts as so many",
+        ge=1,
+        notebooks="06*",
+    )
+    target: Annotated[Text, AfterValidator(_target)] = parameter(
+        "optimum",
+        "when a search has succeeded: optimum, first-optimum where several are equal, a top share such as 0.001, or a signal such as 94.0 or >=0.94",
+        notebooks="06*",
+    )
+    processes: int = parameter(0, "searches at the same time; 0 = as many as there are cores", ge=0, notebooks="06* 07")
+
+
+class ChainsConfig(Group):
+    """Policy gradients on declared spaces: chains of layers, notebook 07."""
+
+    policy_parts: Several[PolicyPart] = parameter(
+        POLICY_PARTS[:2],
+        "what notebook 07 runs: mnist, table, chains, micro, macro; the last two are ENAS and take minutes to trace",
+        notebooks="07*",
+        affects_results=False,
+    )
+    chain_controllers: Several[Controller] = parameter(
+        ("reinforce", "random", "alphaxenas"),
+        "chains: who searches the 1,296 networks, one run each and seed",
+        notebooks="07*",
+        affects_results=False,
+    )
+    chain_trials: int = parameter(20, "children trained per search", ge=1, notebooks="07*")
+    chain_epochs: int = parameter(3, "epochs of each of them, from scratch", ge=1, notebooks="07*")
+    chain_seeds: int = parameter(
+        3,
+        "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...",
+        ge=1,
+        notebooks="07",
+        affects_results=False,
+    )
+    chain_final_epochs: int = parameter(6, "mnist: their epochs", ge=1, notebooks="07")
+    chain_learning_rate: Number = parameter(0.001, "Adam's learning rate for chains", gt=0, notebooks="07")
+    chain_table: TableText = parameter(
+        CHAINS_TABLE,
+        "table: what the controllers are compared on: chains = the stored table of the 1,296 networks, digits, or FILE code=COLUMN signal=COLUMN",
+        notebooks="07",
+    )
+    chain_table_controllers: Contestants = parameter(
+        "random,reinforce,reinforce:cell=nascell,controller_pool,uct",
+        "table: who searches it, written as study_controllers",
+        notebooks="07",
+    )
+    chain_table_seeds: int = parameter(10, "table: seeds 0, 1, 2, ... of every controller", ge=1, notebooks="07")
+    chain_table_cap: int = parameter(
+        100, "table: queries of every search that does not meet its best architecture before", ge=1, notebooks="07"
+    )

@@ -1,0 +1,102 @@
+"""What parameters must fulfil together; what each must fulfil alone stands in its declaration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alphaxenas.config.parameter import ParameterError
+from alphaxenas.spaces.from_parameters import CHAIN_SPACES
+
+if TYPE_CHECKING:
+    from alphaxenas.config.load import Config
+
+
+def check_together(config: Config) -> None:
+    """Refuses values that are possible alone but not together.
+
+    Raises:
+        ParameterError: Names the parameter to change, what is expected and what was received.
+    """
+    data, child, search, training = config.data, config.child, config.search, config.training
+    depth, limits = config.baseline.densenet_depth, search.iterations or search.trials or search.max_minutes
+    rules = [
+        (
+            data.dataset != "arrays" or data.arrays_path,
+            "arrays_path",
+            "the path of an .npz file with dataset='arrays'",
+            "''",
+        ),
+        (
+            data.augment or not (data.cutout or training.train_cutout),
+            "augment",
+            "true where images are cut out (cutout, train_cutout)",
+            data.augment,
+        ),
+        (
+            data.dataset == "arrays" or not data.arrays_path,
+            "dataset",
+            "'arrays' when arrays_path is given",
+            repr(data.dataset),
+        ),
+        (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
+        (
+            training.train_reductions < training.train_cells,
+            "train_reductions",
+            f"fewer than train_cells ({training.train_cells})",
+            training.train_reductions,
+        ),
+        (
+            limits,
+            "trials",
+            "at least one limit among iterations, trials, max_minutes",
+            "all 0: the search would never end",
+        ),
+        (
+            search.search_epochs or search.final_epochs or search.iterations or search.max_minutes,
+            "iterations",
+            "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)",
+            search.iterations,
+        ),
+        (
+            search.final_weights == "shared"
+            or config.space.space in CHAIN_SPACES
+            or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
+            "final_weights",
+            "'shared' where search and final have one budget, because rewards of one budget are compared",
+            repr(search.final_weights),
+        ),
+        (
+            search.search_children or not search.uniform_share,
+            "uniform_share",
+            "0 where search_children is 0",
+            search.uniform_share,
+        ),
+        (
+            search.promotion == "best_unpromoted" or set(search.controllers) == {"alphaxenas"},
+            "promotion",
+            "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
+            repr(search.promotion),
+        ),
+        ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
+        (
+            training.warmup_epochs <= training.train_epochs,
+            "warmup_epochs",
+            f"at most train_epochs ({training.train_epochs})",
+            training.warmup_epochs,
+        ),
+        (
+            training.train_lowest_learning_rate <= training.train_learning_rate,
+            "train_lowest_learning_rate",
+            f"at most train_learning_rate ({training.train_learning_rate:g})",
+            training.train_lowest_learning_rate,
+        ),
+        (
+            training.train_devices <= training.train_batch_size,
+            "train_devices",
+            f"at most train_batch_size ({training.train_batch_size})",
+            training.train_devices,
+        ),
+    ]
+    for holds, name, expected, received in rules:
+        if not holds:
+            raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
