@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Block, Cell
 
 if TYPE_CHECKING:
@@ -129,6 +130,21 @@ class CellNetwork:
     def _auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor], filters: int) -> tf.Tensor:
         x = layers.relu(self._project(layers, ends, "auxiliary", filters))
         return layers.dense(layers.global_average(x), "auxiliary/classifier", self.num_classes)
+
+
+def cell_network(cell: Cell, options: NetworkOptions) -> CellNetwork:
+    """The network of a cell; see `alphaxenas.networks.registry`."""
+    return CellNetwork(
+        cell,
+        options.num_classes,
+        filters=options.filters,
+        cells=options.cells,
+        reductions=options.reductions,
+        stem_stride=options.stem_stride,
+        drop_path=options.drop_path,
+        dropout=options.dropout,
+        auxiliary=options.auxiliary,
+    )
 
 
 def apply_operation(layers: Layers, operation: str, x: tf.Tensor, name: str, filters: int) -> tf.Tensor:

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.chains.chain import Chain
 
 if TYPE_CHECKING:
@@ -120,3 +121,10 @@ def convolution_chain(chain: Chain, num_classes: int) -> ChainNetwork:
 def mnist_chain(chain: Chain, num_classes: int, form: str = "line") -> ChainNetwork:
     """wallarm's network along the flattened image, or its 2-D form (`"image"`): classifier over all values."""
     return ChainNetwork(chain, num_classes, form=form, head="flatten")
+
+
+def chain_network(chain: Chain, options: NetworkOptions) -> ChainNetwork:
+    """wallarm's network around a chain that declares pooling, else titu1994's; see `alphaxenas.networks.registry`."""
+    if "pool" in chain.layers[0]:
+        return mnist_chain(chain, options.num_classes, options.chain_form)
+    return convolution_chain(chain, options.num_classes)

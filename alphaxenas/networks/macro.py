@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.macro import MacroArchitecture
 
 if TYPE_CHECKING:
@@ -126,6 +127,19 @@ class MacroNetwork:
         """ReLU, global average, dropout, affine map."""
         pooled = layers.dropout(layers.global_average(layers.relu(x)), self.dropout)
         return layers.dense(pooled, "classifier", self.num_classes)
+
+
+def macro_network(architecture: MacroArchitecture, options: NetworkOptions) -> MacroNetwork:
+    """The network of a macro architecture; see `alphaxenas.networks.registry`."""
+    return MacroNetwork(
+        architecture,
+        options.num_classes,
+        filters=options.filters,
+        widening=WIDENING,
+        stem_stride=options.stem_stride,
+        drop_path=options.drop_path,
+        dropout=options.dropout,
+    )
 
 
 def source_part(source: int) -> str:

@@ -8,8 +8,7 @@ architectures with different loose ends share weights.
 
 Where the published families differ, this network follows NASNet and ENAS and has an option for the others:
 `sep_repeats` (DARTS, ENAS, NASNet: 2), `all_ends` (DARTS concatenates every node, not the loose ones), `joined` (ENAS
-and NAO with shared weights bring what is concatenated back to one number of filters and normalise it), `inputs_apart`
-(ENAS's shared weights are a set for every input of an operation; else one set per operation and position). With shared
+and NAO with shared weights bring what is concatenated back to one number of filters and normalise it). With shared
 weights `joined` matters: without it the classifier reads sums of up to 32 terms from one architecture and of two from
 the next, and hardly learns.
 
@@ -21,12 +20,14 @@ the right number of filters already).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.micro import MicroArchitecture
+from alphaxenas.spaces.zoo import ZooCell
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from alphaxenas.networks.layers import Layers
 
 STEM_FACTOR = 3
-AUXILIARY_FACTOR = 6
-"""Second convolution of the auxiliary head to its first: 768 to 128, as published."""
+AUXILIARY_FILTERS, AUXILIARY_FACTOR = 128, 6
+"""Channels of the auxiliary head's first convolution, and by how much the second has more: 128 and 768, as published."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,6 @@ class MicroNetwork:
         all_ends: Whether the outputs of all nodes are concatenated, not only those that no node uses.
         joined: Whether a cell ends in ReLU, a 1x1 convolution of its concatenated nodes to its number of filters, and
             batch norm.
-        inputs_apart: Whether an operation has other weights for every node input that it may be applied to.
     """
 
     architecture: MicroArchitecture
@@ -71,7 +71,6 @@ class MicroNetwork:
     sep_repeats: int = 2
     all_ends: bool = False
     joined: bool = False
-    inputs_apart: bool = False
 
     def __post_init__(self) -> None:
         for name, low in (("cells", 3), ("filters", 2), ("sep_repeats", 1)):
@@ -172,17 +171,17 @@ class MicroNetwork:
         y = apply_micro_operation(layers, operation, x, name, self.filters_of(index), stride, self.sep_repeats)
         return y if operation == "identity" else layers.drop_path(y, self.drop_path, (index + 1) / self.cells)
 
-    def name_of(self, index: int, number: int, slot: int, source: int, operation: str) -> str:
+    @staticmethod
+    def name_of(index: int, number: int, slot: int, operation: str) -> str:
         """Where an operation's weights live in the bank."""
-        name = f"cell{index}/block{number}/{('first', 'second')[slot]}/{operation}"
-        return f"{name}/input{source}" if self.inputs_apart else name
+        return f"cell{index}/block{number}/{('first', 'second')[slot]}/{operation}"
 
     def _block(self, layers: Layers, block: Block, states: list, index: int, number: int) -> tf.Tensor:
         sides = []
         for slot, (source, operation) in enumerate(
             ((block.input1, block.operation1), (block.input2, block.operation2))
         ):
-            name = self.name_of(index, number, slot, source, operation)
+            name = self.name_of(index, number, slot, operation)
             sides.append(self.operate(layers, operation, states[source], name, index, self.stride_of(index, source)))
         return layers.add(sides)
 
@@ -204,3 +203,23 @@ class MicroNetwork:
         x = layers.conv(x, "auxiliary/second", AUXILIARY_FACTOR * self.auxiliary_filters, 3)
         x = layers.relu(layers.batch_norm(x, "auxiliary/second"))
         return layers.dense(layers.global_average(x), "auxiliary/classifier", self.num_classes)
+
+
+def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> MicroNetwork:
+    """The network of a searched pair of cells, joined; see `alphaxenas.networks.registry`."""
+    return MicroNetwork(
+        architecture,
+        options.num_classes,
+        filters=options.filters,
+        cells=options.cells,
+        stem_stride=options.stem_stride,
+        drop_path=options.drop_path,
+        dropout=options.dropout,
+        auxiliary_filters=AUXILIARY_FILTERS if options.auxiliary else 0,
+        joined=True,
+    )
+
+
+def zoo_network(cell: ZooCell, options: NetworkOptions) -> MicroNetwork:
+    """The network of a published pair of cells, as its authors concatenate nodes, not joined."""
+    return replace(micro_network(cell.architecture, options), all_ends=cell.all_ends, joined=False)

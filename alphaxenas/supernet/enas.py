@@ -13,7 +13,8 @@ Source: Pham et al. 2018, sections 2.2 to 2.4.
 Departures from the published code: an architecture is scored with batch statistics measured on training images and
 without dropout (there with the statistics of the very batch that it is scored on, and with dropout); a reward comes
 from `reward_images` images, and its standard error is recorded (there from 128 or 160 images, an error of 3 to 4
-points); all architectures of a policy step see the same images; derivation and ranking are part of the run.
+points); all architectures of a policy step see the same images; derivation and ranking are part of the run; an
+operation of a node has one set of weights (there one set for every input that it may be applied to).
 """
 
 from __future__ import annotations

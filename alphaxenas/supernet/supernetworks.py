@@ -98,17 +98,9 @@ class MicroSupernetwork:
             sides = []
             for slot in range(2):
                 source, chosen = layers.choice(), layers.choice()
-                read = [
-                    (large.pick(source), 2 if reduces else 1, range(CELL_INPUTS if reduces else number + CELL_INPUTS))
-                ]
+                read = [(large.pick(source), 2 if reduces else 1)]
                 if reduces and number:
-                    read.append(
-                        (
-                            nodes.pick(source if source is None else source - CELL_INPUTS),
-                            1,
-                            range(CELL_INPUTS, number + CELL_INPUTS),
-                        )
-                    )
+                    read.append((nodes.pick(source if source is None else source - CELL_INPUTS), 1))
                 sides.append(self._side(layers, network, read, chosen, index, number, slot))
             outputs.append(layers.add(sides))
             if nodes is None:
@@ -119,23 +111,16 @@ class MicroSupernetwork:
     def _side(
         self, layers: SwitchedLayers, network: MicroNetwork, read: list, chosen, index: int, number: int, slot: int
     ) -> tf.Tensor:
-        def branch(operation: str, place: int, stride: int, first: int):
-            def operate(inner, inputs, source):
-                name = network.name_of(index, number, slot, first if source is None else source, operation)
-                return network.operate(inner, operation, inputs[place], name, index, stride)
-
-            return operate
+        def branch(operation: str, place: int, stride: int):
+            name = network.name_of(index, number, slot, operation)
+            return lambda inner, inputs: network.operate(inner, operation, inputs[place], name, index, stride)
 
         operations = self.space.operations
         branches = [
-            branch(operation, place, stride, sources[0])
-            for place, (_, stride, sources) in enumerate(read)
-            for operation in operations
+            branch(operation, place, stride) for place, (_, stride) in enumerate(read) for operation in operations
         ]
-        # With weights for every input, the inputs are variants of a branch: other names, the same function.
-        variants = [list(sources) for _, _, sources in read for _ in operations] if network.inputs_apart else None
-        same = (network.filters_of(index), *(stride for _, stride, _ in read), index if network.drop_path else None)
-        return layers.switch(chosen, branches, [x for x, _, _ in read], same, variants)
+        same = (network.filters_of(index), *(stride for _, stride in read), index if network.drop_path else None)
+        return layers.switch(chosen, branches, [x for x, _ in read], same)
 
     def _any_network(self) -> MicroNetwork:
         return self.build(self.space.decode(tuple(legal[0] for legal in self.space.legal_at[:-1])))
@@ -187,6 +172,4 @@ class MacroSupernetwork:
     def _branch(network: MacroNetwork, operation: str, number: int) -> Callable:
         # A function of its own, so that every branch keeps its operation: in the published code all ended with the
         # last.
-        return lambda inner, inputs, _: network.operate(
-            inner, operation, inputs[0], f"layer{number}/{operation}", number
-        )
+        return lambda inner, inputs: network.operate(inner, operation, inputs[0], f"layer{number}/{operation}", number)

@@ -28,8 +28,8 @@ from alphaxenas.networks.outline import Outline, Shaped
 from alphaxenas.supernet.choice_array import ChoiceArray, ShapedBag
 
 GROUPS = ("kernels", "matrices", "vectors", "statistics")
-Branch = Callable[[Any, Any, Any], Any]
-"""One alternative: of (layers, inputs, variant), over tensors and over shapes."""
+Branch = Callable[[Any, Any], Any]
+"""One alternative: of (layers, inputs), over tensors and over shapes."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,16 @@ class SwitchedOutline(Outline):
         return ShapedBag(x)
 
     def switch(
-        self,
-        chosen: None,
-        branches: Sequence[Branch],
-        inputs: Sequence[Shaped],
-        same: Hashable = None,
-        variants: Sequence[Sequence[Any]] | None = None,
+        self, chosen: None, branches: Sequence[Branch], inputs: Sequence[Shaped], same: Hashable = None
     ) -> Shaped:
-        """As `SwitchedLayers.switch`; walks every branch in every variant."""
+        """As `SwitchedLayers.switch`; walks every branch."""
         self._settle()
         outlines = []
-        for branch, own in zip(branches, variants or [(None,)] * len(branches)):
-            for variant in reversed(own):
-                outline = Outline(self.training)
-                y = branch(outline, inputs, variant)
-                for group in GROUPS:
-                    getattr(self, group).update(getattr(outline, group))
+        for branch in branches:
+            outline = Outline(self.training)
+            y = branch(outline, inputs)
+            for group in GROUPS:
+                getattr(self, group).update(getattr(outline, group))
             outlines.append(outline)
         self.branches.append(outlines)
         for group in GROUPS:
@@ -192,39 +186,25 @@ class SwitchedLayers(Layers):
         return ChoiceArray(x)
 
     def switch(
-        self,
-        chosen: tf.Tensor,
-        branches: Sequence[Branch],
-        inputs: Sequence[tf.Tensor],
-        same: Hashable = None,
-        variants: Sequence[Sequence[Any]] | None = None,
+        self, chosen: tf.Tensor, branches: Sequence[Branch], inputs: Sequence[tf.Tensor], same: Hashable = None
     ) -> tf.Tensor:
         """The output of the chosen branch; no other is computed.
 
         Args:
             chosen: Number of the branch.
-            branches: The alternatives, functions of (layers, inputs, variant) with outputs of one shape. Variants of a
-                branch differ in the names of their weights alone.
+            branches: The alternatives, functions of (layers, inputs) with outputs of one shape.
             inputs: What the branches read.
             same: Switches with an equal value, and inputs of equal shapes, are the same but for the names of their
                 weights: they are traced once. None: not the same as any other.
-            variants: For each branch all values of its last argument; None = None is the only one.
         """
         outlines = next(self._switches)
         place = self._place_of(outlines)
         self._draws += 1
-        first = [own[0] for own in variants] if variants else [None] * len(branches)
         pieces = {group: values[place] for group, values in self._pieces.items()} if place is not None else {}
         seed = tf.zeros([2], tf.int32) if self._seed is None else self._seed + tf.constant([self._draws, 0])
 
         def computed(
-            branch: Branch,
-            outline: Outline,
-            variant: Any,
-            inputs: list,
-            pieces: dict,
-            seed: tf.Tensor,
-            progress: tf.Tensor,
+            branch: Branch, outline: Outline, inputs: list, pieces: dict, seed: tf.Tensor, progress: tf.Tensor
         ) -> Callable:
             def compute():
                 weights, statistics = {}, {}
@@ -240,15 +220,13 @@ class SwitchedLayers(Layers):
                         parts = tf.split(piece, [spec.size for spec in specs.values()])
                         into |= {name: tf.reshape(part, spec.shape) for (name, spec), part in zip(specs.items(), parts)}
                 layers = Layers(weights, statistics, self.training, self._precision, seed, progress)
-                y = branch(layers, inputs, variant)
+                y = branch(layers, inputs)
                 return y, tf.concat([tf.zeros([0]), *layers.measured.values()], 0)
 
             return compute
 
         def switched(chosen, inputs, pieces, seed, progress):
-            cases = [
-                computed(*alternative, inputs, pieces, seed, progress) for alternative in zip(branches, outlines, first)
-            ]
+            cases = [computed(*alternative, inputs, pieces, seed, progress) for alternative in zip(branches, outlines)]
             return _case(chosen, cases)
 
         key = None if same is None else ("switch", same)

@@ -52,7 +52,7 @@ def supernet(space, seed=0, recipe=RECIPE, **options):
 @functools.cache
 def shared(name):
     """One supernet a space for the tests that only look, because tracing takes seconds."""
-    options = {"micro": {"inputs_apart": True}, "joined": {"joined": True}, "macro": {}}[name]
+    options = {"micro": {}, "joined": {"joined": True}, "macro": {}}[name]
     return supernet(SPACES[name], **options)
 
 

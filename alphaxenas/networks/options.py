@@ -1,0 +1,32 @@
+"""What may be chosen of a network besides its architecture, for all families of networks alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Sizes and regularisation of a network; `alphaxenas.networks.registry` says which a family uses.
+
+    Attributes:
+        num_classes: Number of classes.
+        filters: Channels before the first reduction.
+        cells: Number of cells.
+        reductions: How many times height and width are halved.
+        stem_stride: 1, or 2 to halve the image in the stem.
+        drop_path: Largest drop-path rate; see `Layers.drop_path`.
+        dropout: Rate before the classifier.
+        auxiliary: Whether a second classifier is trained in the middle of the network.
+        chain_form: For chains with pooling: `"image"`, or `"line"` to convolve along the flattened image.
+    """
+
+    num_classes: int
+    filters: int = 16
+    cells: int = 6
+    reductions: int = 2
+    stem_stride: int = 1
+    drop_path: float = 0.0
+    dropout: float = 0.0
+    auxiliary: bool = False
+    chain_form: str = "image"
