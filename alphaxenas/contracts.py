@@ -120,9 +120,14 @@ class SearchSpace(Protocol):
 
 
 class Controller(Protocol):
-    """A player. Several proposals may be outstanding and outcomes may come in any order.
+    """Proposes what to evaluate next. Several proposals may be outstanding and outcomes may come in any order.
 
     Same seed and same outcomes in the same order give the same proposals.
+
+    A controller with a search tree may have one more method, `tree_snapshot() -> dict[str, np.ndarray] | None`, for
+    pictures: arrays with a row for every prefix that a simulation walked to, parents first, the empty prefix in row 0:
+    `parent` (row; -1), `action` (the last token; -1), `visits` (values backed up), `tried` (simulations), `total` (sum
+    of the values). All controllers of this package have it; None without a tree.
     """
 
     def ask(self) -> Proposal | None:
@@ -135,7 +140,7 @@ class Controller(Protocol):
         """Numbers worth a curve: losses, tree size, rank correlation. Keys are TensorBoard tags."""
 
     def status_line(self) -> str:
-        """One line for the log: what the search now believes."""
+        """One-line progress summary for the log."""
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: nested dict (string keys) of NumPy arrays and JSON values."""

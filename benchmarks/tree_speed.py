@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from alphaxenas.controllers.mcts.selection import PUCT  # noqa: E402
 from alphaxenas.controllers.mcts.tree import Prediction, Tree  # noqa: E402
 from alphaxenas.spaces import CellSpace  # noqa: E402
 
@@ -24,7 +25,7 @@ def main() -> None:
     space, rates = CellSpace(), []
     for _ in range(3):
         tree = Tree(
-            space.legal_actions, lambda tokens, actions: Prediction([1 / len(actions)] * len(actions), 0.5), 1.0
+            space.legal_actions, lambda tokens, actions: Prediction([1 / len(actions)] * len(actions), 0.5), PUCT(1.0)
         )
         start = time.perf_counter()
         made = tree.search(SIMULATIONS, lambda tokens: 0.5)

@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
 from alphaxenas.controllers.pending import PendingTrials
 
@@ -87,7 +89,8 @@ class Bracket:
 class Strategy(Protocol):
     """Chooses architectures at one budget. Several suggestions may be outstanding, rewards may come in any order.
 
-    Same seed and same rewards in the same order give the same suggestions.
+    Same seed and same rewards in the same order give the same suggestions. A strategy with a search tree may have a
+    method `tree_snapshot`, as controllers may.
     """
 
     def suggest(self) -> Tokens | None:
@@ -228,6 +231,11 @@ class SuccessiveHalving:
                 line = f"best of {self._count[purpose]} at the {purpose} budget: {reward:.4f} by {architecture}"
         status_line = self.strategy.status_line()
         return f"{line}; {status_line}" if status_line else line
+
+    def tree_snapshot(self) -> dict[str, np.ndarray] | None:
+        """The strategy's search tree (see `alphaxenas.contracts.Controller`); None if it has none."""
+        strategy_snapshot = getattr(self.strategy, "tree_snapshot", None)
+        return strategy_snapshot() if strategy_snapshot is not None else None
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: the strategy's state, the outstanding proposals, the round in progress."""

@@ -6,9 +6,8 @@ Kept apart from the other stages, which load TensorFlow.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,42 +106,13 @@ def record_tree_snapshots(
         controller without a tree.
     """
     controller = make(choice, table, seed)
-    tree = getattr(getattr(controller, "strategy", None), "tree", None)
-    if tree is None:
+    if controller.tree_snapshot() is None:
         return []
     seen, found = 0, []
     for moment in moments:
         trace = play(table, controller, moment - seen)
         seen += len(trace.rows)
-        found.append((seen, tree() if callable(tree) else edges_as_nodes(tree.state())))
+        found.append((seen, controller.tree_snapshot()))
         if trace.ended != "cap":
             break
     return found
-
-
-def edges_as_nodes(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The `state()` of a `controllers.tree.Tree` with a row for every walked edge, complete games included.
-
-    Returns:
-        `parent` (-1 for the root), `action`, `visits` and `total`, each of shape `[walked edges + 1]`, parents first.
-    """
-    counts = np.asarray(state["node_edges"])
-    starts = np.cumsum(counts) - counts
-    visits, sums = np.asarray(state["edge_visits"]), np.asarray(state["edge_sum"])
-    rows = [(-1, 0, int(visits[: counts[0]].sum()), float(sums[: counts[0]].sum()), 0)] if len(counts) else []
-    for place, (*_, node) in enumerate(rows):  # grows while it is walked
-        if node < 0:
-            continue
-        for edge in range(starts[node], starts[node] + counts[node]):
-            if visits[edge]:
-                rows.append(
-                    (
-                        place,
-                        int(state["edge_action"][edge]),
-                        int(visits[edge]),
-                        float(sums[edge]),
-                        int(state["edge_child"][edge]),
-                    )
-                )
-    columns = list(zip(*rows)) if rows else [()] * 4
-    return {name: np.array(column) for name, column in zip(("parent", "action", "visits", "total"), columns)}

@@ -114,12 +114,12 @@ def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
     scores = puct_scores(tree, exploration)
     figure, axes = new_figure(1, 3, height=3.5)
     before = snapshot(tree)
-    leaf = tree.reach()
+    leaf = tree.select_and_expand()
     grown = snapshot(tree)
     titles = ("1  select: largest score", "2  expand: ask for priors and value", "3  back up along the path")
     for number, (panel, title) in enumerate(zip(axes, titles)):
         if number == 2:
-            tree.settle(leaf, leaf.value)
+            tree.backup(leaf, leaf.value)
         nodes = (before, grown, snapshot(tree))[number]
         _draw_tree(panel, nodes, leaf, scores if number == 0 else {}, number, before)
         panel.set_title(title, color=INK, fontsize=11)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 
 ORIGINAL_ACCURACIES = {
@@ -29,7 +30,7 @@ def toy_tree(simulations: int, exploration: float) -> Tree:
         lambda tokens, actions: Prediction(
             priors.tolist(), value(tokens), [value((*tokens, action)) for action in actions]
         ),
-        exploration,
+        PUCT(exploration),
     )
     tree.search(simulations, value)
     return tree
@@ -50,7 +51,7 @@ def snapshot(tree: Tree) -> dict[tuple[int, ...], tuple[int, float]]:
 
 
 def puct_scores(tree: Tree, exploration: float) -> dict[tuple[int, ...], float]:
-    """PUCT score of every edge that hangs on a node of the tree, as `Tree.reach` computes it.
+    """PUCT score of every edge that hangs on a node of the tree, as `PUCT` computes it.
 
     Args:
         tree: A tree whose predictions have action values.
@@ -108,11 +109,11 @@ def our_visits(values: np.ndarray, exploration: float) -> np.ndarray:
     tree = Tree(
         lambda tokens: actions if not tokens else (),
         lambda tokens, legal: Prediction(uniform, float(values.mean())),
-        exploration,
+        PUCT(exploration),
     )
     for _ in range(ORIGINAL_EXPANSIONS):
-        leaf = tree.reach()
-        tree.settle(leaf, float(values[leaf.tokens[0]]))
+        leaf = tree.select_and_expand()
+        tree.backup(leaf, float(values[leaf.tokens[0]]))
     return np.array(tree.statistics()["visits"], dtype=float)
 
 

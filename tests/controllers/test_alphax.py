@@ -50,9 +50,9 @@ def test_without_predicted_rollouts_it_is_uct(settings):
 def test_a_leaf_is_worth_the_mean_of_its_true_reward_and_of_k_predicted_ones(planning):
     strategy = stubbed(WIDE, values="raw", planning=planning)
     search(strategy, 10, lambda tokens: 0.75)
-    before = strategy.tree()["total"].sum()
+    before = strategy.tree_snapshot()["total"].sum()
     search(strategy, 1, lambda tokens: 0.75)
-    tree = strategy.tree()
+    tree = strategy.tree_snapshot()
     assert tree["total"].sum() - before == pytest.approx(
         (0.75 + 0.25) / 2 * (1 + _depth(tree, len(tree["parent"]) - 1))
     )
@@ -76,11 +76,11 @@ def test_evaluated_rollouts_count_with_their_true_value():
 def test_simulations_of_which_nothing_is_evaluated_are_worth_what_is_predicted():
     strategy = stubbed(WIDE, values="raw", planning=7)
     search(strategy, 10, lambda tokens: 0.75)
-    before = strategy.tree()
+    before = strategy.tree_snapshot()
     tokens = strategy.suggest()
-    waiting = strategy.tree()
+    waiting = strategy.tree_snapshot()
     strategy.observe(tokens, 0.75)
-    after = strategy.tree()
+    after = strategy.tree_snapshot()
     assert [tree["visits"][0] for tree in (before, waiting, after)] == [10, 16, 17]
     assert waiting["total"][0] - before["total"][0] == pytest.approx(6 * 0.25)
     assert after["total"][0] - waiting["total"][0] == pytest.approx((0.75 + 0.25) / 2)
@@ -91,7 +91,7 @@ def test_visits_of_a_node_are_those_of_its_edges_and_one(planning):
     strategy = AlphaX(Digits(4, 3), 0, **SMALL, planning=planning)
     for _ in range(80):
         search(strategy, 1)
-        tree = strategy.tree()
+        tree = strategy.tree_snapshot()
         inner = [row for row in range(len(tree["parent"])) if (tree["parent"] == row).any()]
         assert all(tree["visits"][row] == tree["visits"][tree["parent"] == row].sum() + 1 for row in inner)
     assert len(inner) > 20

@@ -155,6 +155,18 @@ class TestControllerContract:
         assert {TINY.key(TINY.decode(proposal.tokens)) for proposal in proposals} == keys
         assert controller.ask() is None
 
+    def test_a_tree_snapshot_has_a_row_for_every_prefix_walked_to(self, make_controller):
+        controller = make_controller(SPACE, 13)
+        play(controller, STEPS)
+        tree = controller.tree_snapshot()
+        if tree is None:
+            return
+        assert {len(column) for column in tree.values()} == {len(tree["parent"])}
+        parents, visits = tree["parent"], tree["visits"]
+        assert parents[0] == -1 and np.all(parents[1:] < np.arange(1, len(parents))) and visits[0] > 0
+        below = np.bincount(parents[1:], visits[1:], len(parents))
+        assert np.all(below <= visits) and np.all(visits <= tree["tried"])
+
     def test_diagnostics_are_numbers_and_beliefs_one_line(self, make_controller):
         controller = make_controller(SPACE, 12)
         for _ in range(STEPS):

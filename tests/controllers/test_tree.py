@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.mcts.tree import Prediction, Tree
+from alphaxenas.controllers.mcts.selection import PUCT
+from alphaxenas.controllers.mcts.tree import Prediction
+from alphaxenas.controllers.mcts.tree import Tree as AnyTree
+
+
+def Tree(legal_actions, predict, exploration=1.0):
+    return AnyTree(legal_actions, predict, PUCT(exploration))
 
 
 def toy(depth, width):
@@ -32,8 +38,8 @@ def hashed(tokens, actions):
 def simulate(tree, count):
     """`count` simulations in which complete games stay open, valued by chance."""
     for _ in range(count):
-        leaf = tree.reach()
-        tree.settle(leaf, chance(leaf.tokens) if leaf.complete else leaf.value)
+        leaf = tree.select_and_expand()
+        tree.backup(leaf, chance(leaf.tokens) if leaf.complete else leaf.value)
 
 
 def node_laws(tree, tokens, legal):
@@ -53,9 +59,9 @@ def test_golden_tree_of_a_bandit():
     tree = Tree(toy(1, 3), constant, exploration=1.0)
     walked = []
     for _ in range(8):
-        leaf = tree.reach()
+        leaf = tree.select_and_expand()
         walked.append(leaf.tokens[0])
-        tree.settle(leaf, values[leaf.tokens])
+        tree.backup(leaf, values[leaf.tokens])
     assert walked == [0, 1, 1, 2, 1, 1, 1, 1]
     assert tree.statistics()["visits"] == [1, 6, 1]
     assert tree.statistics()["means"] == [0.0, 1.0, 0.5]
@@ -64,8 +70,8 @@ def test_golden_tree_of_a_bandit():
 def test_golden_tree_of_equal_values_follows_the_priors():
     tree = Tree(toy(3, 2), lambda tokens, actions: Prediction([0.75, 0.25], 0.5), exploration=1.0)
     for _ in range(8):
-        leaf = tree.reach()
-        tree.settle(leaf, 0.5)
+        leaf = tree.select_and_expand()
+        tree.backup(leaf, 0.5)
     assert tree.statistics()["visits"] == [6, 2]
     assert tree.statistics((0,))["visits"] == [4, 1]
 
@@ -84,7 +90,7 @@ def test_every_game_is_measured_once_and_then_the_tree_is_exhausted():
     tree, seen = Tree(toy(3, 3), hashed, 1.0), []
     tree.search(1000, lambda tokens: seen.append(tokens) or chance(tokens))
     assert len(seen) == len(set(seen)) == 27
-    assert tree.reach() is None
+    assert tree.select_and_expand() is None
     for _ in range(3):
         tree.advance(tree.choose(np.random.default_rng(0), 0))
     siblings = [tokens for tokens in seen if tokens[:2] == tree.prefix[:2]]
@@ -94,9 +100,9 @@ def test_every_game_is_measured_once_and_then_the_tree_is_exhausted():
 def test_a_reopened_game_is_simulated_again_and_a_corrected_value_is_as_if_it_had_always_been_so():
     tree = Tree(toy(2, 2), constant, 1.0)
     leaves = []
-    while (leaf := tree.reach()) is not None:
+    while (leaf := tree.select_and_expand()) is not None:
         leaves.append(leaf)
-        tree.settle(leaf, 0.25 if leaf.complete else 0.5, close=leaf.complete)
+        tree.backup(leaf, 0.25 if leaf.complete else 0.5, solved=leaf.complete)
     games = [leaf for leaf in leaves if leaf.complete]
     before = tree.statistics()["means"]
     tree.correct(games[0], 0.5)
@@ -105,13 +111,13 @@ def test_a_reopened_game_is_simulated_again_and_a_corrected_value_is_as_if_it_ha
     assert tree.statistics()["means"][slot] == pytest.approx(before[slot] + 0.5 / visits)
     assert tree.statistics(games[0].tokens[:1])["means"][games[0].tokens[1]] == pytest.approx(0.75)
     tree.reopen(games[0].tokens)
-    assert tree.reach().tokens == games[0].tokens
+    assert tree.select_and_expand().tokens == games[0].tokens
 
 
 def test_virtual_loss_sends_the_next_simulation_elsewhere_and_leaves_no_trace():
     tree = Tree(toy(1, 3), lambda tokens, actions: Prediction([0.5, 0.3, 0.2], 0.5), 1.0)
     untouched = Tree(toy(1, 3), lambda tokens, actions: Prediction([0.5, 0.3, 0.2], 0.5), 1.0)
-    first, second = tree.reach(), tree.reach()
+    first, second = tree.select_and_expand(), tree.select_and_expand()
     assert first.tokens != second.tokens
     tree.cancel(second)
     tree.cancel(first)
@@ -125,11 +131,44 @@ def test_action_values_are_scaled_by_the_range_seen():
     def scaled(low, width):
         tree = Tree(toy(3, 3), lambda t, a: Prediction([1 / 3] * 3, low + width * chance(t)), 1.0)
         for _ in range(60):
-            leaf = tree.reach()
-            tree.settle(leaf, low + width * chance(leaf.tokens))
+            leaf = tree.select_and_expand()
+            tree.backup(leaf, low + width * chance(leaf.tokens))
         return tree.statistics()["visits"]
 
     assert scaled(0.0, 1.0) == scaled(0.9375, 0.03125)
+
+
+@pytest.mark.parametrize("far", [-40.0, 40.0])
+def test_initial_values_beyond_the_range_seen_count_as_its_ends(far):
+    """Otherwise one prediction far from everything seen swamps the priors, however small its own is."""
+
+    def predict(tokens, actions):
+        return Prediction([0.9, 0.1], 0.5, [0.5, far])
+
+    tree, slots = Tree(toy(1, 2), predict, exploration=1.0), []
+    tree.backup(tree.select_and_expand(), 0.4)
+    for _ in range(3):
+        leaf = tree.select_and_expand()
+        slots.append(leaf.tokens[0])
+        tree.cancel(leaf)
+    # Range [0.4, 0.5]. Edge 0, visited once: 0 + 0.9 sqrt(2) / 2 = 0.64. Edge 1: 0 or 1, + 0.1 sqrt(2).
+    assert slots == [int(far > 0)] * 3
+    # With c = 4 the priors decide even against the best end: 2.55 against 1.57; unclamped it would be 396.57.
+    eager = Tree(toy(1, 2), predict, exploration=4.0)
+    eager.backup(eager.select_and_expand(), 0.4)
+    assert eager.select_and_expand().tokens == (0,)
+
+
+def test_values_found_below_a_later_root_reach_the_prefixes_above_it():
+    tree = Tree(toy(3, 2), constant, 1.0)
+    simulate(tree, 6)
+    tree.advance(0)
+    before = tree.statistics()
+    tree.backup(tree.select_and_expand(), 0.9)
+    after = tree.statistics()
+    assert after["visits"][0] == before["visits"][0] + 1 and after["visits"][1] == before["visits"][1]
+    assert after["total"] == [before["total"][0] + 1]
+    assert after["means"][0] > before["means"][0]
 
 
 def test_a_finished_game_is_never_the_move_again():
@@ -139,11 +178,11 @@ def test_a_finished_game_is_never_the_move_again():
         for _ in range(2):
             simulate(tree, 3)
             tree.advance(tree.choose(rng, 1.0))
-        tree.spend(tree.prefix)
+        tree.mark_fully_played(tree.prefix)
         played.append(tree.prefix)
     assert len(set(played)) == 4
     tree.rewind()
-    assert tree.root_spent()
+    assert tree.root_fully_played()
 
 
 def test_temperature_zero_takes_the_most_visited_and_one_draws_by_visits():
@@ -161,7 +200,7 @@ def test_noise_is_a_share_of_the_roots_priors_until_the_move():
         tree = Tree(toy(2, 4), constant, 1.0)
         tree.add_noise(np.random.default_rng(seed), 0.3, weight)
         for _ in range(12):
-            tree.settle(tree.reach(), 0.5)
+            tree.backup(tree.select_and_expand(), 0.5)
         assert tree.statistics()["priors"] == [0.25] * 4
         return tree.statistics()["visits"]
 
@@ -175,12 +214,11 @@ def test_a_restored_tree_goes_on_alike():
     simulate(tree, 30)
     tree.advance(1)
     tree.search(10, chance)
-    waiting = tree.reach()
+    waiting = tree.select_and_expand()
     other = Tree(toy(4, 3), hashed, 1.0)
     other.restore(tree.state())
-    other.hold(waiting)
     for each in (tree, other):
-        each.settle(waiting, 0.9)
+        each.backup(waiting, 0.9)
         each.search(25, chance)
     np.testing.assert_equal(other.state(), tree.state())
 
@@ -195,6 +233,6 @@ def test_a_move_keeps_the_subtree():
 
 def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match="`exploration`"):
-        Tree(toy(1, 2), constant, -1.0)
+        PUCT(-1.0)
     with pytest.raises(ValueError, match="`temperature`"):
         Tree(toy(1, 2), constant).choose(np.random.default_rng(0), -1.0)

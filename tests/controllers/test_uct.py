@@ -41,7 +41,7 @@ def test_visits_of_a_node_are_those_of_its_edges_and_one(space, settings):
     strategy = UCT(space, 0, **settings)
     for _ in range(60):
         search(strategy, 1)
-        tree = strategy.tree()
+        tree = strategy.tree_snapshot()
         for row, children in edges(tree).items():
             assert tree["visits"][row] == tree["visits"][children].sum() + 1
         assert np.array_equal(tree["visits"], tree["tried"])
@@ -58,9 +58,9 @@ def test_a_simulation_walks_along_the_largest_bound_and_tries_every_edge_first()
     strategy, c, checked = UCT(SPACE, 0, **ORIGINAL), ORIGINAL["exploration"], 0
     search(strategy, 30)
     for _ in range(120):
-        before = strategy.tree()
+        before = strategy.tree_snapshot()
         strategy.observe(tokens := strategy.suggest(), reward(tokens))
-        after = strategy.tree()
+        after = strategy.tree_snapshot()
         row_of = dict(zip(prefixes(before), range(len(before["parent"]))))
         added = set(prefixes(after)) - set(row_of)
         if len(added) > 1:
@@ -86,10 +86,10 @@ def test_a_simulation_walks_along_the_largest_bound_and_tries_every_edge_first()
 def test_the_walked_path_and_no_other_takes_the_value():
     strategy = UCT(SPACE, 3, **ORIGINAL)
     search(strategy, 50)
-    before = dict(zip(prefixes(strategy.tree()), strategy.tree()["total"]))
+    before = dict(zip(prefixes(strategy.tree_snapshot()), strategy.tree_snapshot()["total"]))
     tokens = strategy.suggest()
     strategy.observe(tokens, 0.9)
-    after = dict(zip(prefixes(strategy.tree()), strategy.tree()["total"]))
+    after = dict(zip(prefixes(strategy.tree_snapshot()), strategy.tree_snapshot()["total"]))
     (new,) = set(after) - set(before)
     assert tokens[: len(new)] == new
     for prefix, total in after.items():
@@ -118,7 +118,7 @@ def test_a_subtree_whose_games_are_known_is_never_walked_again():
     for _ in range(8):
         known = Counter(tokens[:2] for tokens in strategy.history.outstanding) or Counter()
         search(strategy, 1)
-        tree = strategy.tree()
+        tree = strategy.tree_snapshot()
         closed = {prefix: tried for prefix, tried in zip(prefixes(tree), tree["tried"]) if len(prefix) == 3}
         assert set(closed.values()) <= {1} and not known
     assert strategy.suggest() is None
@@ -127,9 +127,9 @@ def test_a_subtree_whose_games_are_known_is_never_walked_again():
 def test_a_failure_is_backed_up_nowhere_and_counts_as_an_attempt():
     strategy = UCT(SPACE, 1)
     search(strategy, 20)
-    before = strategy.tree()
+    before = strategy.tree_snapshot()
     strategy.observe(strategy.suggest(), None)
-    after = strategy.tree()
+    after = strategy.tree_snapshot()
     assert after["visits"].sum() == before["visits"].sum()
     assert after["total"].sum() == pytest.approx(before["total"].sum())
     assert after["tried"][0] == before["tried"][0] + 1
@@ -150,7 +150,7 @@ def test_rewards_that_are_awaited_send_simulations_elsewhere():
     assert {tokens[0] for tokens in waiting[1:]} == set(range(SPACE.base)) or len({t[0] for t in waiting}) == SPACE.base
     for tokens in reversed(waiting):
         strategy.observe(tokens, reward(tokens))
-    assert strategy.tree()["visits"][0] == len(waiting)
+    assert strategy.tree_snapshot()["visits"][0] == len(waiting)
 
 
 def test_every_simulation_that_waits_for_one_reward_gets_it():
@@ -162,7 +162,7 @@ def test_every_simulation_that_waits_for_one_reward_gets_it():
     assert together > 1
     for tokens in waiting:
         strategy.observe(tokens, 0.5)
-    tree = strategy.tree()
+    tree = strategy.tree_snapshot()
     assert tree["visits"][0] == simulations and np.array_equal(tree["visits"], tree["tried"])
 
 
@@ -172,7 +172,7 @@ def test_the_original_constants_visit_about_evenly_and_ours_do_not():
     for name, settings in (("ours", {}), ("original", ORIGINAL)):
         strategy = UCT(SPACE, 0, **settings)
         search(strategy, 300)
-        tree = strategy.tree()
+        tree = strategy.tree_snapshot()
         first = tree["visits"][tree["parent"] == 0]
         spread[name] = first.max() / first.min()
     assert spread["original"] < 1.5 < 3 < spread["ours"]

@@ -177,7 +177,7 @@ def test_controllers_take_their_parameters(tmp_path):
         make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
     )
     assert (evolution._size, evolution._sample) == (7, 3)
-    assert (uct.nodes._exploration, alphax._rollouts) == (0.4, 2)
+    assert (uct.nodes.select.exploration, alphax._rollouts) == (0.4, 2)
 
 
 def test_a_dry_run_needs_a_limit_that_counts_something(tmp_path):

@@ -2,12 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines.study import (
-    edges_as_nodes,
     open_study,
     record_tree_snapshots,
     run_configured_study,
@@ -100,28 +98,3 @@ def test_the_plan_of_a_guided_search_is_a_tree_too(place):
     assert queries == 12 and tree["visits"][0] == sum(tree["visits"][tree["parent"] == 0]) > 50
     for node in range(len(tree["parent"])):
         assert sum(tree["visits"][tree["parent"] == node]) <= tree["visits"][node]
-
-
-def test_edges_of_a_tree_become_nodes_with_their_own_values():
-    state = {
-        "node_edges": [2, 2],
-        "edge_child": [1, -1, -1, -1],
-        "edge_action": [3, 4, 5, 6],
-        "edge_visits": [3, 1, 2, 0],
-        "edge_sum": [1.5, 0.2, 1.0, 0.0],
-    }
-    tree = edges_as_nodes(state)
-    assert (
-        tree["parent"].tolist() == [-1, 0, 0, 1]
-        and tree["action"].tolist() == [0, 3, 4, 5]
-        and tree["visits"].tolist() == [4, 3, 1, 2]
-    )
-    np.testing.assert_allclose(tree["total"], [1.7, 1.5, 0.2, 1.0])
-    assert (
-        len(
-            edges_as_nodes({"node_edges": [], "edge_child": [], "edge_action": [], "edge_visits": [], "edge_sum": []})[
-                "parent"
-            ]
-        )
-        == 0
-    )

@@ -63,10 +63,10 @@ def test_game_shows_every_token_and_how_many_were_legal():
 def test_tree_walks_along_the_scores_that_are_drawn(simulations, exploration):
     tree = lesson_numbers.toy_tree(simulations, exploration)
     scores = lesson_numbers.puct_scores(tree, exploration)
-    walked = tree.reach().tokens
+    walked = tree.select_and_expand().tokens
     for depth in range(1, len(walked) + 1):
         siblings = {tokens: score for tokens, score in scores.items() if tokens[:-1] == walked[: depth - 1]}
-        closed = tree.statistics(walked[: depth - 1])["closed"]
+        closed = tree.statistics(walked[: depth - 1])["solved"]
         open_siblings = [score for tokens, score in siblings.items() if not closed[tokens[-1]]]
         assert scores[walked[:depth]] == pytest.approx(max(open_siblings))
 
@@ -75,7 +75,7 @@ def test_last_panel_counts_the_simulation_on_its_path_and_nowhere_else():
     figure = lessons.one_simulation(simulations=9)
     bold = [text.get_text() for text in figure.axes[2].texts if text.get_weight() == "bold"]
     assert "N 11" in bold
-    path = lesson_numbers.toy_tree(9, 1.5).reach().tokens
+    path = lesson_numbers.toy_tree(9, 1.5).select_and_expand().tokens
     assert len(bold) == 1 + len(path)
 
 

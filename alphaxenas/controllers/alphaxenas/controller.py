@@ -36,12 +36,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.evaluations import EvaluatedArchitectures
 from alphaxenas.controllers.alphaxenas.lookahead import Lookahead
 from alphaxenas.controllers.alphaxenas.replay import Replay
 from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
 from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
+from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
 from alphaxenas.controllers.pending import PendingTrials
 from alphaxenas.controllers.promotion import PROMOTION_RULES, Bracket
@@ -135,7 +138,7 @@ class AlphaXENAS:
         size, length = len(space.vocabulary), space.max_length
         network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
         self._replay = Replay(replay_capacity, length, size)
-        self._tree = Tree(space.legal_actions, self._predict, exploration)
+        self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, refresh_after)
         self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
         self._game = IterationSchedule(length, size, num_simulations, search_children, uniform_share)
@@ -171,13 +174,13 @@ class AlphaXENAS:
         """Simulations of this move until one needs a child evaluated; None when they are done or must wait."""
         game = self._game
         while game.left > 0:
-            leaf = self._tree.reach()
+            leaf = self._tree.select_and_expand()
             if leaf is None:
                 game.left = 0
                 break
             game.left -= 1
             if not leaf.complete:
-                self._tree.settle(leaf, leaf.value)
+                self._tree.backup(leaf, leaf.value)
                 continue
             key = self._key(leaf.tokens)
             known = key in self._evaluated
@@ -190,7 +193,7 @@ class AlphaXENAS:
             if known:
                 self._evaluated.back_up(key, leaf)
             elif not self._meets_children or key in self._bracket.promoted:
-                self._tree.settle(leaf, self._lookahead.value(leaf.tokens), close=key in self._bracket.promoted)
+                self._tree.backup(leaf, self._lookahead.value(leaf.tokens), solved=key in self._bracket.promoted)
             else:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
         while (kind := game.next_child(len(self._tree.prefix))) is not None:
@@ -199,7 +202,7 @@ class AlphaXENAS:
                 if drawn is not None:
                     return self._propose(drawn, self._search_budget, "search", None, uniform=True)
                 continue
-            leaf = self._tree.reach()
+            leaf = self._tree.select_and_expand()
             tokens = None if leaf is None else self._rollout(leaf.tokens)
             if tokens is not None:
                 return self._propose(tokens, self._search_budget, "search", leaf)
@@ -232,8 +235,8 @@ class AlphaXENAS:
         for action in tree.root_actions():
             tokens = (*tree.prefix, action)
             if not self._space.legal_actions(tokens) and self._key(tokens) in self._bracket.promoted:
-                tree.spend(tokens)
-        if tree.root_spent():
+                tree.mark_fully_played(tokens)
+        if tree.root_fully_played():
             self._over = not tree.prefix
             tree.rewind()
             self._game.begin_again()
@@ -293,7 +296,7 @@ class AlphaXENAS:
     def _finish(self, key: str, tokens: Tokens, reward: float, failed: bool) -> None:
         """Ends a game: learns, renews the tree when it is time, begins the next game."""
         self._bracket.promoted.add(key)
-        self._tree.spend(tokens)
+        self._tree.mark_fully_played(tokens)
         if not failed and (self._best is None or reward > self._best[0]):
             self._best = (reward, tokens)
         self._iteration += 1
@@ -335,6 +338,10 @@ class AlphaXENAS:
         line = f"expects {self._lookahead.value(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
         return line if self._best is None else f"{line}; best final {self._best[0]:.4f}"
 
+    def tree_snapshot(self) -> dict[str, np.ndarray]:
+        """See `alphaxenas.contracts.Controller`; values are accuracies at the search budget."""
+        return self._tree.snapshot()
+
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: tree, guide, replay, generator, the game in progress."""
         return {
@@ -365,8 +372,6 @@ class AlphaXENAS:
         self._bracket.restore(state["bracket"])
         self._outstanding.restore(state["outstanding"])
         self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}
-        for leaf in self._leaves.values():
-            self._tree.hold(leaf)
         self._best = None if state["best"] is None else (float(state["best"][0]), tuple(state["best"][1]))
 
 

@@ -87,7 +87,7 @@ class EvaluatedArchitectures:
         )
         if known.failed and all(other.failed for other in self._known.values()):
             value = self.mean()
-        self._tree.settle(leaf, value, close=leaf.complete)
+        self._tree.backup(leaf, value, solved=leaf.complete)
         self._visits.setdefault(key, []).append(_Visit(leaf, value))
 
     def refresh(self, key: str, tokens: Tokens, leaf: Leaf, reward: float, failed: bool, age: int) -> None:

@@ -1,22 +1,13 @@
-"""Monte Carlo tree search over token prefixes: PUCT selection, with no network and no architecture in it.
+"""Monte Carlo tree search over token prefixes, with no network and no architecture in it.
 
-A node is a prefix, an edge the token that extends it. Priors and values come in as a function (`predict`); values of
-complete games come from outside too, possibly much later, because measuring one means training a child. One simulation
-is therefore two calls: `reach` walks down to a new node, `settle` backs its value up. In between, the edges walked hold
-a virtual loss, so that further simulations go elsewhere.
+A node is a prefix, an edge the token that extends it. Priors and values come in as a function (`predict`), the choice
+of edges as another (`alphaxenas.controllers.mcts.selection`); values of complete sequences come from outside too,
+possibly much later, because measuring one means training a child. One simulation is therefore two calls:
+`select_and_expand` walks down to a new node, `backup` adds its value to all edges from the empty prefix to it. In
+between, these edges hold a virtual loss, so that further simulations go elsewhere.
 
-Edge choice, Silver et al. 2017, "Mastering the game of Go without human knowledge", Methods, "Select":
-
-    argmax_a  Q(a) + c P(a) sqrt(N) / (1 + N(a)),      N = visits of the node = 1 + sum_b N(b)
-
-Departures:
-
-- Q is scaled by the range of the values seen (Schrittwieser et al. 2020, "Mastering Atari, Go, chess and shogi by
-  planning with a learned model", eq. 5), because accuracies of one run lie in a narrow band.
-- An unvisited edge starts from the value predicted for it, or else from its node's mean, instead of 0: accuracies are
-  never near 0, and a pessimistic start would chain the search to the first edge it tried.
-- An edge below which every complete game has been measured is closed: simulations never walk it again.
-- An edge below which every complete game has been played to its end (`spend`) is never chosen as a move again.
+- An edge below which every complete sequence has its value is solved: simulations never walk it again.
+- An edge below which every complete sequence was finished (`mark_fully_played`) is never chosen as a move again.
 
 All values handed to one tree must be of one fidelity. One simulation walks at a time over plain lists per node, which
 at a dozen actions is several times faster than arrays.
@@ -25,35 +16,40 @@ at a dozen actions is several times faster than arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.controllers.mcts.nodes import Leaf, Node, Predict, Prediction, flag, flatten, unflatten, walk
+from alphaxenas.controllers.mcts.nodes import (
+    Leaf,
+    Node,
+    Predict,
+    Prediction,
+    flag,
+    flatten,
+    path_along,
+    snapshot,
+    unflatten,
+)
+from alphaxenas.controllers.mcts.selection import SelectionRule
 
 __all__ = ["Leaf", "Predict", "Prediction", "Tree"]
 
 
 class Tree:
-    """A search tree for one fidelity, kept while a game is played and, until it is renewed, over games.
+    """A search tree for one fidelity, kept while one sequence is built and, until it is renewed, over sequences.
 
     Args:
-        legal_actions: Tokens that may follow a prefix; empty for a complete game.
+        legal_actions: Tokens that may follow a prefix; empty for a complete sequence.
         predict: Priors and value of a prefix.
-        exploration: c >= 0. With 0 the choice is greedy in Q.
-
-    Raises:
-        ValueError: If `exploration` is negative.
+        select: The edge that a simulation takes, for example `PUCT()`.
     """
 
-    def __init__(self, legal_actions: Callable[[Tokens], Tokens], predict: Predict, exploration: float = 1.0) -> None:
-        if not exploration >= 0:
-            raise ValueError(f"Invalid value for `exploration`. Expected a number >= 0. Received: {exploration}")
+    def __init__(self, legal_actions: Callable[[Tokens], Tokens], predict: Predict, select: SelectionRule) -> None:
         self.legal_actions = legal_actions
         self.predict = predict
-        self.exploration = float(exploration)
+        self.select = select
         self.reset()
 
     def reset(self) -> None:
@@ -64,7 +60,7 @@ class Tree:
         self.rewind()
 
     def rewind(self) -> None:
-        """Puts the root back to the empty prefix, keeping the tree: a new game."""
+        """Puts the root back to the empty prefix, keeping the tree: a new sequence."""
         self._line: list[tuple[Node, int]] = []
         self._root = self._top
         self._noisy: list[float] | None = None
@@ -98,56 +94,32 @@ class Tree:
             noise = rng.dirichlet([alpha] * len(self._root.actions)).tolist()
             self._noisy = [(1 - weight) * p + weight * n for p, n in zip(self._root.priors, noise)]
 
-    def reach(self) -> Leaf | None:
-        """Walks from the root to a prefix that is not in the tree yet, or to a complete game, and holds the path.
+    def select_and_expand(self) -> Leaf | None:
+        """Walks from the root to a prefix that is not in the tree yet, or to a complete sequence; adds the virtual loss.
 
         Returns:
-            The leaf, to be answered by `settle` or `cancel`; None if everything below the root is measured.
+            The leaf, to be answered by `backup` or `cancel`; None if everything below the root is solved.
         """
         self.open_root()
         node, tokens, priors = self._root, list(self.prefix), self._noisy or self._root.priors
-        low = self._low
-        span = self._high - low
-        scale = 1.0 / span if span > 0 else 0.0
         while True:
-            factor = self.exploration * sqrt(node.total + sum(node.waiting))
-            mean = (node.sum / node.total - low) * scale if scale else 0.0
-            best, chosen = float("-inf"), -1
-            firsts, visits, sums, waiting, closed = node.firsts, node.visits, node.sums, node.waiting, node.closed
-            for slot, prior in enumerate(priors):
-                if closed[slot]:
-                    continue
-                real = visits[slot]
-                count = real + waiting[slot]
-                # A waiting visit counts as one that returned the lowest value seen, which scales to 0: virtual loss.
-                if count:
-                    score = (sums[slot] - real * low) * scale / count if scale else 0.0
-                elif firsts is None or not scale:
-                    score = mean
-                else:
-                    score = (firsts[slot] - low) * scale
-                score += prior * factor / (1 + count)
-                if score > best:
-                    best, chosen = score, slot
-            if chosen < 0:
+            slot = self.select(node, priors, self._low, self._high)
+            if slot < 0:
                 return None
-            waiting[chosen] += 1
-            tokens.append(node.actions[chosen])
-            child = node.children[chosen]
+            node.virtual_loss[slot] += 1
+            tokens.append(node.actions[slot])
+            child = node.children[slot]
             if child is None:
-                return self._arrive(node, chosen, tuple(tokens))
+                break
             node, priors = child, child.priors
-
-    def _arrive(self, node: Node, slot: int, tokens: Tokens) -> Leaf:
-        """Expands the edge that a walk ended on, unless the game is complete there."""
-        depth = len(self.prefix)
         self._deepest = max(self._deepest, len(tokens))
-        child = self._expand(tokens)
-        node.children[slot] = child
-        return Leaf(tokens, depth, child is None, float("nan") if child is None else child.sum)
+        child = node.children[slot] = self._expand(tuple(tokens))
+        for above, taken in self._line:
+            above.virtual_loss[taken] += 1
+        return Leaf(tuple(tokens), child is None, float("nan") if child is None else child.sum)
 
     def _expand(self, tokens: Tokens) -> Node | None:
-        """A new node, or None for a complete game."""
+        """A new node, or None for a complete sequence."""
         actions = self.legal_actions(tokens)
         if not actions:
             return None
@@ -159,47 +131,45 @@ class Tree:
     def _see(self, value: float) -> None:
         self._low, self._high = min(self._low, value), max(self._high, value)
 
-    def settle(self, leaf: Leaf, value: float, close: bool = False) -> None:
-        """Backs a value up the path of a leaf and releases its virtual loss.
+    def backup(self, leaf: Leaf, value: float, solved: bool = False) -> None:
+        """Adds a value to all edges from the empty prefix to a leaf, and releases its virtual loss.
 
         Args:
-            leaf: From `reach`, answered once.
+            leaf: From `select_and_expand`, answered once.
             value: The leaf's value, at the tree's fidelity.
-            close: For a complete game whose value was measured: no simulation goes there again.
+            solved: For a complete sequence whose value was measured: no simulation goes there again.
         """
         value = float(value)
         self._see(value)
-        path = walk(self._top, leaf.tokens)
-        for node, slot in path[leaf.depth :]:
-            node.waiting[slot] -= 1
+        for node, slot in path_along(self._top, leaf.tokens):
+            node.virtual_loss[slot] -= 1
             node.visits[slot] += 1
             node.sums[slot] += value
             node.total += 1
             node.sum += value
-        if close:
-            flag(path, "closed")
+        if solved:
+            self.mark_solved(leaf.tokens)
 
     def cancel(self, leaf: Leaf) -> None:
         """Releases the virtual loss of a leaf without counting the simulation."""
-        for node, slot in walk(self._top, leaf.tokens)[leaf.depth :]:
-            node.waiting[slot] -= 1
-
-    def hold(self, leaf: Leaf) -> None:
-        """Lays the virtual loss of a leaf again, after `restore` (which starts without any)."""
-        for node, slot in walk(self._top, leaf.tokens)[leaf.depth :]:
-            node.waiting[slot] += 1
+        for node, slot in path_along(self._top, leaf.tokens):
+            node.virtual_loss[slot] -= 1
 
     def search(self, simulations: int, score: Callable[[Tokens], float]) -> int:
-        """Simulations with values at hand: predicted ones for prefixes, `score` for complete games.
+        """Simulations with values at hand: predicted ones for prefixes, `score` for complete sequences.
+
+        Args:
+            simulations: How many, >= 0.
+            score: Value of a complete sequence.
 
         Returns:
             How many were made: fewer than asked for once the tree is exhausted.
         """
         for done in range(simulations):
-            leaf = self.reach()
+            leaf = self.select_and_expand()
             if leaf is None:
                 return done
-            self.settle(leaf, score(leaf.tokens) if leaf.complete else leaf.value, close=leaf.complete)
+            self.backup(leaf, score(leaf.tokens) if leaf.complete else leaf.value, solved=leaf.complete)
         return simulations
 
     # --- values that change ------------------------------------------------------------------------------------------
@@ -209,65 +179,73 @@ class Tree:
 
         Exact: the tree is then the one that would have been, had the simulation returned the new value (its walk
         excepted). A value counted in several simulations is corrected once for each.
+
+        Args:
+            leaf: Where the value was backed up from.
+            difference: New value - old value.
         """
-        for node, slot in walk(self._top, leaf.tokens)[leaf.depth :]:
+        for node, slot in path_along(self._top, leaf.tokens):
             node.sums[slot] += difference
             node.sum += difference
 
     def rebase(self, value: float) -> None:
-        """Puts `value` in the place of everything backed up so far, which was a placeholder, and forgets the range."""
+        """Replaces all backed-up placeholder values by `value` and resets the min-max range."""
         nodes = [] if self._top is None else [self._top]
         for node in nodes:
             node.sums = [visits * value for visits in node.visits]
-            node.sum, node.firsts = node.total * value, None
+            node.sum, node.initial_values = node.total * value, None
             nodes.extend(child for child in node.children if child is not None)
         self._low = self._high = float(value)
 
+    def mark_solved(self, tokens: Tokens) -> None:
+        """Excludes a complete sequence from further simulations."""
+        flag(path_along(self._top, tokens), "solved")
+
     def reopen(self, tokens: Tokens) -> None:
-        """Lets simulations go to a complete game again, because its measured value is out of date."""
-        path = walk(self._top, tokens)
+        """Lets simulations go to a complete sequence again, because its measured value is out of date."""
+        path = path_along(self._top, tokens)
         if len(path) == len(tokens):
             for node, slot in path:
-                node.closed[slot] = False
+                node.solved[slot] = False
 
-    def spend(self, tokens: Tokens) -> None:
-        """Marks a complete game as played to its end: never a move again. Nothing if the tree has not grown so far."""
-        path = walk(self._top, tokens)
+    def mark_fully_played(self, tokens: Tokens) -> None:
+        """Excludes a finished sequence from future moves; does nothing if the tree has not grown so far."""
+        path = path_along(self._top, tokens)
         if len(path) == len(tokens):
-            flag(path, "spent")
+            flag(path, "fully_played")
 
     # --- moves -------------------------------------------------------------------------------------------------------
 
     def root_actions(self) -> Tokens:
-        """Legal actions of the root; empty once the game is complete."""
+        """Legal actions of the root; empty once the sequence is complete."""
         return self.legal_actions(self.prefix) if self._root is None else self._root.actions
 
-    def root_spent(self) -> bool:
-        """Whether every complete game below the root has been played to its end."""
-        return self._root is not None and all(self._root.spent)
+    def root_fully_played(self) -> bool:
+        """Whether every complete sequence below the root was finished."""
+        return self._root is not None and all(self._root.fully_played)
 
     def visit_counts(self) -> np.ndarray:
         """How strongly the search recommends each action of the root, `[n]`, the basis of moves and policy targets.
 
-        Visits, with two exceptions. A closed edge stopped collecting visits when its value became known: it counts
-        as many as the most visited open edge if its mean is at least as high (between closed edges the best mean
-        decides), else its own. A spent edge counts 0, unless all are.
+        Visits, with two exceptions. A solved edge stopped collecting visits when its value became known: it counts
+        as many as the most visited open edge if its mean is at least as high (between solved edges the best mean
+        decides), else its own. A fully played edge counts 0, unless all are.
         """
         self.open_root()
         node = self._root
         counts = np.array(node.visits, dtype=np.float64)
         means = np.array([s / v if v else float("-inf") for s, v in zip(node.sums, node.visits)])
-        free = ~np.array(node.spent, dtype=bool)
+        free = ~np.array(node.fully_played, dtype=bool)
         if not free.any():
             free[:] = True
-        closed = np.array(node.closed, dtype=bool) & free & (counts > 0)
-        still_open = ~np.array(node.closed, dtype=bool) & free & (counts > 0)
-        if closed.any():
-            most = counts[still_open].max() if still_open.any() else counts[closed].max()
+        solved = np.array(node.solved, dtype=bool) & free & (counts > 0)
+        still_open = ~np.array(node.solved, dtype=bool) & free & (counts > 0)
+        if solved.any():
+            most = counts[still_open].max() if still_open.any() else counts[solved].max()
             leader = np.flatnonzero(still_open & (counts == most)) if still_open.any() else []
-            best = np.argmax(np.where(closed, means, -np.inf))
+            best = np.argmax(np.where(solved, means, -np.inf))
             if not len(leader) or means[best] >= means[leader].max():
-                counts[closed] = np.minimum(counts[closed], most)
+                counts[solved] = np.minimum(counts[solved], most)
                 counts[best] = most + 1
         counts[~free] = 0
         # Nothing visited is left to choose: let the priors decide.
@@ -292,7 +270,7 @@ class Tree:
         return self._root.actions[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
     def advance(self, action: int) -> None:
-        """Makes a move: the root becomes the child, with everything below it."""
+        """Makes a move: the root becomes the node below, with its subtree."""
         self.open_root()
         slot = self._root.actions.index(action)
         self._line.append((self._root, slot))
@@ -308,7 +286,7 @@ class Tree:
         return {"nodes": float(self._nodes), "visits": float(visits), "depth": float(self._deepest)}
 
     def statistics(self, tokens: Tokens = ()) -> dict[str, list] | None:
-        """Edges of a prefix, for drawings and tests: actions, priors, visits, means, closed, spent, and node visits."""
+        """Edges of a prefix, for drawings and tests: actions, priors, visits, means, flags, and node visits."""
         node = self._find(tokens)
         if node is None:
             return None
@@ -318,16 +296,17 @@ class Tree:
             "priors": list(node.priors),
             "visits": list(node.visits),
             "means": means,
-            "closed": list(node.closed),
-            "spent": list(node.spent),
+            "solved": list(node.solved),
+            "fully_played": list(node.fully_played),
             "total": [node.total],
         }
 
-    def state(self) -> dict[str, Any]:
-        """The tree as flat arrays (`flatten`), the prefix, the noise and the range of values.
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """The tree as one row per walked edge; see `alphaxenas.controllers.mcts.nodes.snapshot`."""
+        return snapshot(self._top)
 
-        Simulations that wait for a value are left out; `hold` them again after `restore`.
-        """
+    def state(self) -> dict[str, Any]:
+        """The tree as flat arrays (`flatten`), the prefix, the noise and the range of values."""
         return flatten(self._top) | {
             "prefix": list(self.prefix),
             "range": np.array([self._low, self._high], dtype=np.float64),
@@ -346,7 +325,7 @@ class Tree:
         self._noisy = np.asarray(state["noisy"]).tolist() or None
 
     def _find(self, tokens: Tokens) -> Node | None:
-        path = walk(self._top, tokens)
+        path = path_along(self._top, tokens)
         if len(path) < len(tokens):
             return None
         return path[-1][0].children[path[-1][1]] if path else self._top

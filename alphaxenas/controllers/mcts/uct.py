@@ -18,7 +18,7 @@ with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo pla
   downwards besides, and a mean over a subtree says more about its worst architectures than about its best.
 - A walk counts where it walked, so that a node's visits are those of its edges + 1 (there a shared node kept one
   parent).
-- Subtrees whose games are all known are closed. A simulation that ends in a known architecture uses the known reward
+- Subtrees whose sequences are all known are solved. A simulation that ends in a known architecture uses the known reward
   and costs nothing; simulations go on until one ends in a new architecture.
 - A failed or missing architecture is no reward of 0 (there it was 0, 0.1 or nothing, depending on when it was met):
   nothing is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and
@@ -36,7 +36,9 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.history import TrialHistory
-from alphaxenas.controllers.mcts.uct_tree import Node, UCTTree
+from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
+from alphaxenas.controllers.mcts.selection import UCB1
+from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 FREE_SIMULATIONS = 1000
@@ -56,69 +58,85 @@ class UCT:
 
     Attributes:
         history: What was suggested and what came of it.
-        nodes: The tree.
+        nodes: The tree, whose first simulation ends at the empty prefix.
 
     Raises:
         ValueError: A value out of its range.
     """
 
     def __init__(self, space: SearchSpace, seed: int, exploration: float = 0.15, values: str = "ranked") -> None:
-        if not exploration >= 0:
-            raise ValueError(f"Invalid value for `exploration`. Expected a number >= 0. Received: {exploration}")
         if values not in VALUES:
             raise ValueError(f"Invalid value for `values`. Expected one of {', '.join(VALUES)}. Received: {values!r}")
         self._space, self._values = space, values
         self._rng = stream(seed, "uct")
         self.history = TrialHistory(space)
-        self.nodes = UCTTree(space.legal_actions, exploration, self._rng.random)
+        self.nodes = Tree(space.legal_actions, _nothing, UCB1(exploration, self._rng.random))
         self._sorted: list[float] = []
         self._free = 0
-        # By key: the new nodes whose simulation waits for that reward, and the value predicted for each, if any.
-        self._waiting: dict[str, list[tuple[Node, float | None]]] = {}
+        # The first simulation walks no edge; its value stands here once there is one.
+        self._first: float | None = None
+        self._simulations = self._backed_up = 0
+        # By key: the leaves whose simulation waits for that reward, and the value predicted for each, if any.
+        self._waiting: dict[str, list[tuple[Leaf, float | None]]] = {}
 
     def suggest(self) -> Tokens | None:
         """The game at the end of the next simulation that needs a reward; None when every key has been suggested."""
         for _ in range(FREE_SIMULATIONS):
-            node = self.nodes.reach()
-            if node is None:
+            leaf = self.reach()
+            if leaf is None:
                 break
-            suggested = self.end(node, self.rollout(node.prefix, self._rng))
+            suggested = self.end(leaf, self.rollout(leaf.tokens, self._rng))
             if suggested is not None:
                 return suggested
         return self.history.draw(self._rng)
 
-    def end(self, node: Node, tokens: Tokens, predicted: float | None = None) -> Tokens | None:
-        """Ends the simulation that reached `node` with a complete game below it.
+    def reach(self) -> Leaf | None:
+        """The leaf of the next simulation, to be answered by `end` or `back_up`; None when the space is exhausted."""
+        if not self._simulations:
+            self.nodes.open_root()
+            leaf = Leaf((), False, float("nan"))
+        else:
+            leaf = self.nodes.select_and_expand()
+        self._simulations += leaf is not None
+        return leaf
+
+    def end(self, leaf: Leaf, tokens: Tokens, predicted: float | None = None) -> Tokens | None:
+        """Ends the simulation that reached `leaf` with a complete sequence below it.
 
         Args:
-            node: What `nodes.reach` returned.
-            tokens: The game that it was played on to.
-            predicted: A value that is averaged with the one of the game's reward.
+            leaf: What `reach` returned.
+            tokens: The complete sequence that it was rolled out to.
+            predicted: A value that is averaged with the one of the sequence's reward.
 
         Returns:
-            The game, as a suggestion, if its key is new; None if the known reward was backed up, or is awaited.
+            The sequence, as a suggestion, if its key is new; None if the known reward was backed up, or is awaited.
         """
         history = self.history
         key = history.key(tokens)
-        if node.complete:
-            self.nodes.close(node)
+        if leaf.complete:
+            self.nodes.mark_solved(leaf.tokens)
         if key not in history:
-            self._waiting[key] = [(node, predicted)]
+            self._waiting[key] = [(leaf, predicted)]
             return history.suggest(tokens, key)
         self._free += 1
         if key in history.rewards:
-            self._back_up(node, history.rewards[key], predicted)
+            self._back_up_reward(leaf, history.rewards[key], predicted)
         else:
-            self._waiting.setdefault(key, []).append((node, predicted))
+            self._waiting.setdefault(key, []).append((leaf, predicted))
         return None
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion and backs it up every path that waits for it."""
+        """Takes the reward of a suggestion and backs it up every path that waits for it.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         key = self.history.observe(tokens, reward)
         if reward is not None:
             insort(self._sorted, reward)
-        for node, predicted in self._waiting.pop(key, ()):
-            self._back_up(node, reward, predicted)
+        for leaf, predicted in self._waiting.pop(key, ()):
+            self._back_up_reward(leaf, reward, predicted)
 
     def value(self, reward: float) -> float:
         """What a reward counts in the tree now."""
@@ -128,46 +146,65 @@ class UCT:
         return (below + up_to) / (2 * len(self._sorted))
 
     def rollout(self, prefix: Tokens, rng: np.random.Generator) -> Tokens:
-        """A complete game from `prefix`, every move uniform."""
+        """A complete sequence from `prefix`, every token uniform; `rng` is the source of the draws."""
         legal, random = self._space.legal_actions, rng.random
         while actions := legal(prefix):
             prefix = (*prefix, actions[int(random() * len(actions))])
         return prefix
 
-    def _back_up(self, node: Node, reward: float | None, predicted: float | None) -> None:
-        """Adds the value of a simulation to the nodes it walked; a failure adds nothing."""
+    def back_up(self, leaf: Leaf, value: float) -> None:
+        """Adds the value of a simulation to the edges it walked.
+
+        Args:
+            leaf: What `reach` returned.
+            value: On the scale of `value`.
+        """
+        self._backed_up += 1
+        if leaf.tokens:
+            self.nodes.backup(leaf, value)
+        else:
+            self._first = float(value)
+
+    def _back_up_reward(self, leaf: Leaf, reward: float | None, predicted: float | None) -> None:
+        """Backs up what a reward is worth; a failure adds nothing, and its walk keeps counting as an attempt."""
         if reward is not None:
             value = self.value(reward)
-            self.nodes.back_up(node, value if predicted is None else (value + predicted) / 2)
+            self.back_up(leaf, value if predicted is None else (value + predicted) / 2)
 
     def diagnostics(self) -> dict[str, float]:
         """Nodes of the tree, values backed up, and simulations that ended in a known architecture."""
-        visits = self.nodes.root.visits if self.nodes.root else 0
-        return {"tree/nodes": float(self.nodes.size), "tree/visits": float(visits), "tree/free": float(self._free)}
+        # A simulation adds one node.
+        counts = {"nodes": self._simulations, "visits": self._backed_up, "free": self._free}
+        return {f"tree/{name}": float(count) for name, count in counts.items()}
 
     def status_line(self) -> str:
         """The most visited moves."""
-        node, words = self.nodes.root, []
-        while node is not None and node.visits and node.children:
-            node = max(node.children, key=lambda child: child.visits)
-            words.append(self._space.vocabulary[node.prefix[-1]])
+        tokens, words = (), []
+        while (node := self.nodes.statistics(tokens)) is not None and any(node["visits"]):
+            tokens = (*tokens, node["actions"][int(np.argmax(node["visits"]))])
+            words.append(self._space.vocabulary[tokens[-1]])
         return f"most visited {' '.join(words)}" if words else ""
 
-    def tree(self) -> dict[str, np.ndarray]:
-        """The tree as it is; see `UCTTree.arrays`."""
-        return self.nodes.arrays()
+    def tree_snapshot(self) -> dict[str, np.ndarray]:
+        """The tree as `alphaxenas.contracts.Controller.tree_snapshot`, with its first simulation counted in row 0."""
+        tree = self.nodes.snapshot()
+        if self._simulations:
+            tree["tried"][0] += 1
+            if self._first is not None:
+                tree["visits"][0] += 1
+                tree["total"][0] += self._first
+        return tree
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        simulations = [(key, *simulation) for key, group in self._waiting.items() for simulation in group]
+        waiting = [(key, *simulation) for key, group in self._waiting.items() for simulation in group]
         return {
             "generator": generator_state(self._rng),
             "history": self.history.state(),
-            "tree": self.tree(),
-            "free": self._free,
-            "waiting": [
-                [key, [int(token) for token in node.prefix], predicted] for key, node, predicted in simulations
-            ],
+            "tree": self.nodes.state(),
+            "first": self._first,
+            "counts": [self._simulations, self._backed_up, self._free],
+            "waiting": [[key, leaf_to_json(leaf), predicted] for key, leaf, predicted in waiting],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -175,8 +212,14 @@ class UCT:
         restore_generator(self._rng, state["generator"])
         self.history.restore(state["history"])
         self._sorted = sorted(reward for reward in self.history.rewards.values() if reward is not None)
-        self._free = int(state["free"])
-        nodes = self.nodes.restore(state["tree"])
+        self._first = state["first"]
+        self._simulations, self._backed_up, self._free = map(int, state["counts"])
+        self.nodes.restore(state["tree"])
         self._waiting = {}
-        for key, prefix, predicted in state["waiting"]:
-            self._waiting.setdefault(key, []).append((nodes[tuple(prefix)], predicted))
+        for key, leaf, predicted in state["waiting"]:
+            self._waiting.setdefault(key, []).append((leaf_from_json(leaf), predicted))
+
+
+def _nothing(prefix: Tokens, actions: Tokens) -> Prediction:
+    """UCT predicts neither priors nor values."""
+    return Prediction([0.0] * len(actions), 0.0)

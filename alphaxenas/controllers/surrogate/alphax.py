@@ -32,8 +32,8 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
+from alphaxenas.controllers.mcts.tree import Leaf
 from alphaxenas.controllers.mcts.uct import FREE_SIMULATIONS, UCT
-from alphaxenas.controllers.mcts.uct_tree import Node
 from alphaxenas.controllers.surrogate.meta_dnn import MetaDNN
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
@@ -97,19 +97,19 @@ class AlphaX:
         uct = self._uct
         if not self._fitted:
             return uct.suggest()
-        best: tuple[float, Node, Tokens, list[float]] | None = None
+        best: tuple[float, Leaf, Tokens, list[float]] | None = None
         for number in range(FREE_SIMULATIONS):
             if number >= self._planning and best is not None:
                 break
-            node = uct.nodes.reach()
-            if node is None:
+            leaf = uct.reach()
+            if leaf is None:
                 break
-            games = [node.prefix]
-            if not node.complete:
-                games = [uct.rollout(node.prefix, self._rng) for _ in range(self._rollouts + 1)]
+            games = [leaf.tokens]
+            if not leaf.complete:
+                games = [uct.rollout(leaf.tokens, self._rng) for _ in range(self._rollouts + 1)]
             keys, values = self._predict(games)
-            if not self._planning or (node.complete and keys[0] in uct.history):
-                suggested = uct.end(node, games[0], _mean(values[1:]))
+            if not self._planning or (leaf.complete and keys[0] in uct.history):
+                suggested = uct.end(leaf, games[0], _mean(values[1:]))
                 if suggested is not None:
                     return suggested
                 continue
@@ -117,9 +117,9 @@ class AlphaX:
             if new and (best is None or max(new)[0] > best[0]):
                 value, place = max(new)
                 self._pass_over(best)
-                best = (value, node, games[-place], values[:-place] + values[1 - place :])
+                best = (value, leaf, games[-place], values[:-place] + values[1 - place :])
             else:
-                self._pass_over((0.0, node, (), values))
+                self._pass_over((0.0, leaf, (), values))
         return uct.history.draw(self._rng) if best is None else uct.end(best[1], best[2], _mean(best[3]))
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
@@ -163,10 +163,10 @@ class AlphaX:
                 values.append(None if rewards[key] is None else self._uct.value(rewards[key]))
         return keys, values
 
-    def _pass_over(self, simulation: tuple[float, Node, Tokens, list[float]] | None) -> None:
+    def _pass_over(self, simulation: tuple[float, Leaf, Tokens, list[float]] | None) -> None:
         """Ends a simulation of which nothing is evaluated."""
         if simulation is not None and (value := _mean(simulation[3])) is not None:
-            self._uct.nodes.back_up(simulation[1], value)
+            self._uct.back_up(simulation[1], value)
 
     def diagnostics(self) -> dict[str, float]:
         """The tree's numbers; after the second fit the rank correlation of what the meta-DNN had not seen."""
@@ -179,9 +179,9 @@ class AlphaX:
         """The most visited prefix."""
         return self._uct.status_line()
 
-    def tree(self) -> dict[str, np.ndarray]:
+    def tree_snapshot(self) -> dict[str, np.ndarray]:
         """As UCT's."""
-        return self._uct.tree()
+        return self._uct.tree_snapshot()
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

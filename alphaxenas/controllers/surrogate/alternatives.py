@@ -1,4 +1,4 @@
-"""Surrogates: what GuidedSearch asks about architectures that nobody paid for yet.
+"""Surrogates: what predicts the values of architectures that were not evaluated, for GuidedSearch.
 
 `"gp"` is the Gaussian process (`gaussian_process.py`), the default. `"lstm"` is the network of the main search, `"mlp"`
 an ensemble of small perceptrons, `"none"` predicts from the rewards below a prefix alone, as a tree without a surrogate
@@ -24,10 +24,34 @@ class Surrogate(Protocol):
     """Predicts standardised values of architectures, with uncertainty. Deterministic in its seed and data."""
 
     def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """Learns from `n` games with features `[n, d]` and standardised values `[n]`, all that is known each time."""
+        """Learns from everything measured so far.
+
+        Args:
+            games: `n` complete token sequences.
+            features: `[n, d]`.
+            values: `[n]`, standardised.
+        """
+
+    def condition(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+        """Conditions the predictions of this plan on more values, some of them predicted; the next `fit` knows nothing
+        of it.
+
+        Args:
+            games: `n` complete token sequences.
+            features: `[n, d]`.
+            values: `[n]`, standardised.
+        """
 
     def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation, each `[m]`."""
+        """Predicts values.
+
+        Args:
+            games: `m` complete token sequences.
+            features: `[m, d]`.
+
+        Returns:
+            Means `[m]` and standard deviations `[m]`.
+        """
 
     def noise(self) -> float:
         """Standard deviation of a measured value about the noiseless one."""
@@ -40,7 +64,13 @@ class Surrogate(Protocol):
 
 
 def make_surrogate(name: str, space: SearchSpace, seed: int) -> Surrogate:
-    """The surrogate called `name`, one of `SURROGATES`."""
+    """Makes a surrogate.
+
+    Args:
+        name: One of `SURROGATES`.
+        space: Any search space.
+        seed: The run's seed.
+    """
     if name == "gp":
         from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
 
@@ -61,7 +91,13 @@ class Ensemble:
         self._rest = 1.0
 
     def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """As `Surrogate.fit`; games are not read."""
+        """See `Surrogate.fit`.
+
+        Args:
+            games: Not read.
+            features: `[n, d]`.
+            values: `[n]`, standardised.
+        """
         from alphaxenas.controllers.surrogate.meta_dnn import MetaDNN
 
         # The networks end in a sigmoid: values are laid into the middle of (0, 1).
@@ -73,8 +109,15 @@ class Ensemble:
             member.fit(features, (values - self._low) / self._span)
         self._rest = float(np.std(values - self.predict(games, features)[0]))
 
+    condition = fit
+
     def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `Surrogate.predict`."""
+        """See `Surrogate.predict`.
+
+        Args:
+            games: `m` complete token sequences.
+            features: `[m, d]`.
+        """
         predicted = np.stack([self._low + self._span * member.predict(features) for member in self._members])
         return predicted.mean(0), predicted.std(0)
 
@@ -104,7 +147,13 @@ class LSTMSurrogate:
         self._rest = 1.0
 
     def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """As `Surrogate.fit`, with the weights of the fit before; features are not read."""
+        """See `Surrogate.fit`; goes on from the weights of the fit before.
+
+        Args:
+            games: `n` complete token sequences.
+            features: Not read.
+            values: `[n]`, standardised.
+        """
         from alphaxenas.controllers.alphaxenas.replay import Examples
 
         count = len(games)
@@ -122,8 +171,16 @@ class LSTMSurrogate:
         )
         self._rest = float(np.std(values - self.predict(games, features)[0]))
 
+    def condition(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+        """Does nothing: values at the predicted means change neither its means nor its one deviation."""
+
     def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `Surrogate.predict`."""
+        """See `Surrogate.predict`.
+
+        Args:
+            games: `m` complete token sequences.
+            features: `[m, d]`.
+        """
         _, means = self._network.predict(list(games), self._contexts(len(games)))
         return np.asarray(means, np.float64), np.full(len(games), self._rest)
 
@@ -155,7 +212,13 @@ class Prefixes:
         self._spread = 1.0
 
     def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """As `Surrogate.fit`; features are not read."""
+        """See `Surrogate.fit`.
+
+        Args:
+            games: `n` complete token sequences.
+            features: Not read.
+            values: `[n]`, standardised.
+        """
         self._sums, self._spread = {}, float(np.std(values))
         for game, value in zip(games, values):
             for place in range(len(game) + 1):
@@ -163,8 +226,15 @@ class Prefixes:
                 row[0] += float(value)
                 row[1] += 1.0
 
+    condition = fit
+
     def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `Surrogate.predict`."""
+        """See `Surrogate.predict`.
+
+        Args:
+            games: `m` complete token sequences.
+            features: `[m, d]`.
+        """
         means, deviations = np.zeros(len(games)), np.zeros(len(games))
         for row, game in enumerate(games):
             place = len(game)

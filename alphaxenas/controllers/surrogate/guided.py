@@ -32,6 +32,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
 from alphaxenas.controllers.history import TrialHistory, complete_games
+from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool
@@ -103,7 +104,7 @@ class GuidedSearch:
         self._rng = stream(seed, "guided")
         self._history = TrialHistory(space)
         self._surrogate: Surrogate = make_surrogate(surrogate, space, seed)
-        self._tree = Tree(space.legal_actions, self._predict, exploration)
+        self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._memory = CandidatePool(space, self._history)
         self._evaluated: dict[str, tuple[Tokens, np.ndarray]] = {}
         self._expected: dict[Tokens, tuple[float, float]] = {}
@@ -113,10 +114,9 @@ class GuidedSearch:
         self._middle = 0.0
         self._transform = _Transform(np.zeros(1))
 
-    @property
-    def tree(self) -> Tree:
+    def tree_snapshot(self) -> dict[str, np.ndarray]:
         """The tree of the latest plan, whose values are upper confidence bounds in transformed rewards."""
-        return self._tree
+        return self._tree.snapshot()
 
     # --- Strategy ----------------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class GuidedSearch:
         self._surrogate.fit(*self._arrays(known), values)
         if awaited:
             means, _ = self._surrogate.predict(*self._arrays(awaited))
-            self._surrogate.fit(*self._arrays([*known, *awaited]), np.concatenate([values, means]))
+            self._surrogate.condition(*self._arrays([*known, *awaited]), np.concatenate([values, means]))
 
     def _arrays(self, keys: list[str]) -> tuple[list[Tokens], np.ndarray]:
         games, features = zip(*(self._evaluated[key] for key in keys))
@@ -254,7 +254,7 @@ class GuidedSearch:
         while made < self._simulations:
             leaves = []
             for _ in range(min(BATCH, self._simulations - made)):
-                leaf = tree.reach()
+                leaf = tree.select_and_expand()
                 if leaf is None:
                     break
                 leaves.append(leaf)
@@ -262,7 +262,7 @@ class GuidedSearch:
                 return
             games = [leaf.tokens if leaf.complete else self._rollout(leaf.tokens) for leaf in leaves]
             for leaf, value in zip(leaves, self._memory.add_valued(games, self._bounds)):
-                tree.settle(leaf, value, close=leaf.complete)
+                tree.backup(leaf, value, solved=leaf.complete)
             made += len(leaves)
 
     def _predict(self, prefix: Tokens, actions: Tokens) -> Prediction:
