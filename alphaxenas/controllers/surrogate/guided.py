@@ -114,9 +114,9 @@ class GuidedSearch:
         self._middle = 0.0
         self._transform = _Transform(np.zeros(1))
 
-    def tree_snapshot(self) -> dict[str, np.ndarray]:
+    def tree_snapshot(self) -> dict[str, np.ndarray] | None:
         """The tree of the latest plan, whose values are upper confidence bounds in transformed rewards."""
-        return self._tree.snapshot()
+        return self._tree.snapshot() if self._plan == "tree" else None
 
     # --- Strategy ----------------------------------------------------------------------------------------------------
 
