@@ -42,8 +42,9 @@ def main() -> None:
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
     from alphaxenas.pipelines.search import load_images, search
+    from alphaxenas.report.equal_cost import measures
     from alphaxenas.report.runs import load_suite
-    from alphaxenas.report.statistics import compare, paired
+    from alphaxenas.report.statistics import compare_many
 
     data = load_images(config)
     for seed in range(options.seeds):
@@ -56,15 +57,14 @@ def main() -> None:
             )
     groups = load_suite(run, config.run.exp_dir).groups()
     ours, theirs = groups
-    comparisons = compare(groups, ours, theirs)
+    pairs = measures(groups, ours, theirs)
     if options.scratch_epochs:
         rated = [
             {stored.seed: from_scratch(config, stored, data, options.scratch_epochs) for stored in group}
             for group in groups.values()
         ]
-        comparisons.append(
-            paired(f"best final, trained from scratch for {options.scratch_epochs} epochs", *rated, (ours, theirs))
-        )
+        pairs[f"best final, trained from scratch for {options.scratch_epochs} epochs"] = rated[0], rated[1]
+    comparisons = compare_many(pairs)
     print(
         json.dumps(
             {
@@ -73,15 +73,15 @@ def main() -> None:
                 "compared": f"{ours} - {theirs}",
                 "measures": [
                     {
-                        "measure": found.measure,
-                        "ours": found.first,
-                        "random": found.second,
-                        "difference": found.interval.mean,
-                        "interval": [found.interval.low, found.interval.high],
-                        "p": found.p_value,
-                        "verdict": found.verdict,
+                        "measure": measure,
+                        "ours": found.ours,
+                        "random": found.theirs,
+                        "difference": found.mean,
+                        "interval": [found.low, found.high],
+                        "p": found.p,
+                        "verdict": f"{found.verdict}: {found.reason}",
                     }
-                    for found in comparisons
+                    for measure, found in comparisons.items()
                 ],
             }
         )

@@ -15,8 +15,9 @@ import pandas
 
 from alphaxenas.config.declarations import with_role
 from alphaxenas.config.networks import TrainingConfig
+from alphaxenas.report.equal_cost import common_end, cumulative_cost, is_trained
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
-from alphaxenas.report.statistics import FEWEST_SEEDS, common_end, cumulative_cost, is_trained
+from alphaxenas.report.statistics import FEWEST_SEEDS
 from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
 
 _DATA, _SPACE, _BUDGETS, _METHOD = map(with_role, ("data", "space", "budget", "method"))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alphaxenas.report.equal_cost import COSTS, cumulative_cost, curves, is_cached
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.statistics import COSTS, cumulative_cost, curves, is_cached
 from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
 from alphaxenas.spaces.zoo import PREFIX, zoo_cell
 

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from alphaxenas.report.equal_cost import REFERENCE, Comparisons
 from alphaxenas.report.figures import model_name
 from alphaxenas.report.runs import NAMES, StoredRun, Suite
-from alphaxenas.report.statistics import REFERENCE, Comparisons, Interval, Paired
-
-_NORMAL_95 = 1.96
+from alphaxenas.report.statistics import Comparison, compare, interval
 
 
 def headline(suite: Suite, comparisons: Comparisons) -> str:
-    """One line: test accuracies, and the difference between the leading search and random search at equal trials with
-    its interval.
+    """The most important numbers in one line.
+
+    Args:
+        suite: The suite under review.
+        comparisons: See `equal_cost.compare_each`.
+
+    Returns:
+        Test accuracies, and the difference between the leading search and random search at equal trials with its
+        interval and verdict.
     """
     parts = [
         f"{model_name(run.models[run.results['chosen']])}: test accuracy {run.results['test_accuracy']:.4f}"
         for run in _tested(suite)
     ]
-    for label, (first, *_) in _leading_first(suite, comparisons)[:1]:
-        parts.append(f"{label} minus {REFERENCE}, {first.measure}: {signed(first.interval)}")
+    for label, measures in _leading_first(suite, comparisons)[:1]:
+        measure, first = next(iter(measures.items()))
+        parts.append(f"{label} minus {REFERENCE}, {measure}: {first}, {first.verdict}")
     return "; ".join(parts) or "nothing to compare yet"
 
 
 def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
-    """The conclusions, a sentence or two each; what is missing is said instead of left out.
+    """The conclusions, a sentence or two each.
 
     Args:
         suite: The suite under review.
-        comparisons: See `statistics.compare_each`. Of the leading search every measure is told, of the others the
+        comparisons: See `equal_cost.compare_each`. Of the leading search every measure is reported, of the others the
             first.
+
+    Returns:
+        Test accuracies; then differences from random search, those that are not shown first; and what is missing.
     """
     found = []
     for run in _tested(suite):
@@ -47,9 +56,12 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
         )
     if len(found) == 2:
         found.append("Each of the two was trained once, so their difference carries no interval over trainings.")
-    for place, (label, measures) in enumerate(_leading_first(suite, comparisons)):
-        for each in measures[: 1 if place else None]:
-            found.append(f"{label} minus {REFERENCE}, {each.measure}: **{signed(each.interval)}**. {each.verdict}")
+    differences = [
+        (f"{label} minus {REFERENCE}, {measure}", each)
+        for place, (label, measures) in enumerate(_leading_first(suite, comparisons))
+        for measure, each in list(measures.items())[: 1 if place else None]
+    ]
+    found += [verdict(name, each) for name, each in sorted(differences, key=lambda pair: pair[1].shown)]
     if not comparisons:
         found.append(
             f"There is no search with a seed in common with {REFERENCE}: nothing can be said about a difference."
@@ -57,22 +69,46 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
     return found
 
 
-def signed(spread: Interval) -> str:
-    """An interval of a difference, with signs."""
-    if spread.low is None:
-        return f"{spread.mean:+.4f} (one seed, no interval)"
-    return f"{spread.mean:+.4f}, 95 % interval {spread.low:+.4f} to {spread.high:+.4f} over {spread.count} seeds"
+def verdict(name: str, comparison: Comparison) -> str:
+    """A difference as a sentence that begins with whether it is shown.
+
+    Args:
+        name: What is compared.
+        comparison: The difference.
+    """
+    return f"**{comparison.verdict.capitalize()}**: {name}: {comparison} ({comparison.reason})."
+
+
+def test_accuracies(tests: Mapping[str, Mapping[int, float]], parameters: Mapping[str, int]) -> str:
+    """Two networks that were trained with several seeds, as a list in Markdown, and whether their difference is shown.
+
+    Args:
+        tests: Network to test accuracy by seed; two networks.
+        parameters: Network to its number of parameters.
+    """
+    lines = [
+        f"**{name}**, {parameters[name]:,} parameters: test accuracy {interval(list(by_seed.values()))}"
+        for name, by_seed in tests.items()
+    ]
+    return "\n".join(f"- {line}" for line in [*lines, verdict(" minus ".join(tests), compare(*tests.values()))])
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share of `count` independent trials. Source: Wilson 1927, JASA 22(158)."""
-    z = _NORMAL_95**2 / count
-    middle = (share + z / 2) / (1 + z)
-    half = _NORMAL_95 * math.sqrt(share * (1 - share) / count + z / (4 * count)) / (1 + z)
-    return middle - half, middle + half
+    """95 % interval of a share of independent trials.
+
+    Args:
+        share: Of successes, in [0, 1].
+        count: Number of trials, >= 1.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    from scipy.stats import binomtest
+
+    spread = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return float(spread.low), float(spread.high)
 
 
-def _leading_first(suite: Suite, comparisons: Comparisons) -> list[tuple[str, Sequence[Paired]]]:
+def _leading_first(suite: Suite, comparisons: Comparisons) -> list[tuple[str, Mapping[str, Comparison]]]:
     """Labels and comparisons in their order, but the search that the report is about before all others; see
     `Suite.leading`.
     """

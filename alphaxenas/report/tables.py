@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas
 
-from alphaxenas.report.figures import PREDICTED, model_name
-from alphaxenas.report.runs import NAMES, StoredRun, Suite, best_records
-from alphaxenas.report.statistics import (
+from alphaxenas.report.equal_cost import (
     REFERENCE,
     Comparisons,
     best_so_far,
@@ -19,10 +17,12 @@ from alphaxenas.report.statistics import (
     cumulative_cost,
     fidelity_correlation,
     images_trained,
-    interval,
     is_cached,
     is_trained,
 )
+from alphaxenas.report.figures import PREDICTED, model_name
+from alphaxenas.report.runs import NAMES, StoredRun, Suite, best_records
+from alphaxenas.report.statistics import interval
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -41,23 +41,24 @@ _DECIMALS = {
     "test": 4,
     "difference": 4,
     "training multiply-adds (10¹²)": 3,
-    "Wilcoxon p": 3,
+    "corrected p": 4,
     "policy loss": 3,
     "value loss": 3,
     "held-out rank correlation": 2,
     "rank correlation search / final": 2,
-    "mean queries": 1,
+    "restricted mean queries": 1,
     "median queries": 1,
     "saved": 1,
+    "standard error": 4,
+    "spread": 4,
     "missing": 1,
     "CPU seconds": 1,
     "CPU ms per query": 3,
-    "corrected p": 4,
     "reported": 4,
     "best of the table": 4,
     "regret of the report": 4,
 }
-_QUERIES = ("mean queries", "saved")
+_QUERIES = ("restricted mean queries", "saved")
 """Columns whose bounds are numbers of queries, not accuracies."""
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")
 
@@ -150,28 +151,28 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
 
 
 def differences(comparisons: Comparisons) -> pandas.DataFrame:
-    """Paired differences from random search with interval, test and what they allow to say.
+    """Paired differences from random search with interval, exact test after Holm's correction, and verdict.
 
     Args:
-        comparisons: See `statistics.compare_each`.
+        comparisons: See `equal_cost.compare_each`.
     """
     rows = [
         {
             "search": label,
-            "measure": each.measure,
-            "seeds": len(each.seeds),
-            "mean": np.mean(each.first),
-            REFERENCE: np.mean(each.second),
-            "difference": each.interval.mean,
-            "low": each.interval.low,
-            "high": each.interval.high,
-            "Wilcoxon p": each.p_value,
-            "verdict": each.verdict,
+            "measure": measure,
+            "seeds": each.n,
+            "mean": np.mean(each.ours),
+            REFERENCE: np.mean(each.theirs),
+            "difference": each.mean,
+            "low": each.low,
+            "high": each.high,
+            "corrected p": each.p,
+            "verdict": f"{each.verdict}: {each.reason}",
         }
         for label, found in comparisons.items()
-        for each in found
+        for measure, each in found.items()
     ]
-    columns = ["search", "measure", "seeds", "mean", REFERENCE, "difference", "low", "high", "Wilcoxon p", "verdict"]
+    columns = ["search", "measure", "seeds", "mean", REFERENCE, "difference", "low", "high", "corrected p", "verdict"]
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index(["search", "measure"]), columns[3:-1])
 
 
@@ -180,14 +181,15 @@ def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
     rows = [
         {
             "search": label,
-            "measure": first.measure,
+            "measure": measure,
             "seed": seed,
             "value": ours,
             REFERENCE: theirs,
             "difference": ours - theirs,
         }
-        for label, (first, *_) in comparisons.items()
-        for seed, ours, theirs in zip(first.seeds, first.first, first.second)
+        for label, found in comparisons.items()
+        for measure, first in list(found.items())[:1]
+        for seed, ours, theirs in zip(first.seeds, first.ours, first.theirs)
     ]
     columns = ["search", "measure", "seed", "value", REFERENCE, "difference"]
     return pandas.DataFrame(rows, columns=columns).set_index(columns[:3])
@@ -280,6 +282,44 @@ def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
         "from architectures",
     ]
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
+
+
+def scoring_rounds(rounds: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
+    """How well the scores of a pool with shared weights tell its members apart, round by round.
+
+    Args:
+        rounds: Numbers of the rounds: `round`, `images`, `standard_error`, `spread`, `ranking_is_resolved`.
+    """
+    rows = [
+        {
+            "round": number["round"] + 1,
+            "images": number["images"],
+            "standard error": number["standard_error"],
+            "spread": number["spread"],
+            "ranking is resolved": "yes" if number["ranking_is_resolved"] else "no",
+        }
+        for number in rounds
+    ]
+    columns = ["round", "images", "standard error", "spread", "ranking is resolved"]
+    return pandas.DataFrame(rows, columns=columns).set_index("round")
+
+
+def trained_models(models: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
+    """Networks trained in full, with accuracy and size.
+
+    Args:
+        models: Entries of the `models` in a training's results.json.
+    """
+    rows = [
+        {
+            "network": model["name"],
+            "validation": model["validation_accuracy"],
+            "parameters": model["parameters"],
+            "multiply-adds": model["multiply_adds"],
+        }
+        for model in models
+    ]
+    return pandas.DataFrame(rows, columns=["network", "validation", "parameters", "multiply-adds"]).set_index("network")
 
 
 def formatted(table: pandas.DataFrame) -> Styler:

@@ -13,11 +13,11 @@ from matplotlib.image import imread
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.config.declarations import controller_settings
 from alphaxenas.controllers import CONTROLLERS
-from alphaxenas.report import checklist, figures, load_suite, pictures, statistics, tables
-from alphaxenas.report import findings as words
+from alphaxenas.report import checklist, equal_cost, figures, findings, load_suite, pictures, tables
 from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
 from alphaxenas.report.sample_efficiency.figures import query_dots
 from alphaxenas.report.sample_efficiency.journals import load_study
+from alphaxenas.report.statistics import compare
 from alphaxenas.report.style import LOOKS, Album, looks
 from alphaxenas.runs import RunFolder
 from tests.report.sample_journals import write_journal
@@ -239,19 +239,18 @@ def test_tables_show_a_dash_where_there_is_no_number_and_become_json(suites):
 
 
 def test_one_seed_is_never_called_a_win(suites):
-    comparisons = statistics.compare_each(suites[1].groups())
-    sentences = " ".join(words.findings(suites[1], comparisons))
-    assert "one seed, no interval" in sentences and "better" not in sentences
-    assert "one seed, no interval" in words.headline(suites[1], comparisons)
+    comparisons = equal_cost.compare_each(suites[1].groups())
+    sentences = " ".join(findings.findings(suites[1], comparisons))
+    assert "one seed, no interval" in sentences and "**Not shown**" in sentences and "**Shown**" not in sentences
+    assert "one seed, no interval" in findings.headline(suites[1], comparisons)
 
 
 def test_findings_give_test_accuracy_with_its_interval_and_say_what_is_missing(suites, shelf):
-    sentences = words.findings(suites[6], statistics.compare_each(suites[6].groups()))
-    assert "**0.8500** on 500 images" in sentences[0] and any(
-        "AlphaXENAS is better" in sentence for sentence in sentences
-    )
+    sentences = findings.findings(suites[6], equal_cost.compare_each(suites[6].groups()))
+    assert "**0.8500** on 500 images" in sentences[0]
+    assert any(sentence.startswith("**Not shown**: AlphaXENAS minus random search") for sentence in sentences)
     shelf.search("s", "random", 0, trials=4)
-    assert "nothing can be said" in " ".join(words.findings(load_suite("s", shelf.exp_dir), {}))
+    assert "nothing can be said" in " ".join(findings.findings(load_suite("s", shelf.exp_dir), {}))
 
 
 def test_every_search_is_compared_with_random_search(shelf):
@@ -259,16 +258,16 @@ def test_every_search_is_compared_with_random_search(shelf):
         for seed in (0, 1):
             shelf.search("s", controller, seed, bonus=bonus)
     suite = load_suite("s", shelf.exp_dir)
-    comparisons = statistics.compare_each(suite.groups())
+    comparisons = equal_cost.compare_each(suite.groups())
     assert list(comparisons) == ["UCT", "GuidedSearch"]
     table = tables.differences(comparisons)
     assert table.loc[("GuidedSearch", "best final at equal trials"), "difference"] == pytest.approx(0.1)
     assert table.loc[("UCT", "best final at equal trials"), "difference"] == pytest.approx(0.05)
     assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1, 0, 1]
-    sentences = words.findings(suite, comparisons)
-    assert sum(sentence.startswith("UCT minus random search") for sentence in sentences) > 1
-    assert sum(sentence.startswith("GuidedSearch minus random search") for sentence in sentences) == 1
-    assert words.headline(suite, comparisons).startswith("UCT minus random search")
+    sentences = findings.findings(suite, comparisons)
+    assert sum(": UCT minus random search" in sentence for sentence in sentences) > 1
+    assert sum(": GuidedSearch minus random search" in sentence for sentence in sentences) == 1
+    assert findings.headline(suite, comparisons).startswith("UCT minus random search")
     assert suite.remarks()[0].startswith("There is no run `final`")
 
 
@@ -284,17 +283,42 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     guided.records[3]["architecture"] = "of guided"
     complete = replace(suite, final=trained)
     assert [run.stage for run in complete.leading] == ["guided-seed0"]
-    comparisons = statistics.compare_each(suite.groups())
-    assert words.headline(suite, comparisons).startswith("UCT minus") and words.headline(
+    comparisons = equal_cost.compare_each(suite.groups())
+    assert findings.headline(suite, comparisons).startswith("UCT minus") and findings.headline(
         complete, comparisons
     ).startswith("GuidedSearch minus")
-    assert words.findings(complete, comparisons)[0].startswith("GuidedSearch minus")
+    assert findings.findings(complete, comparisons)[0].startswith("**Not shown**: GuidedSearch minus")
     assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
 
 
 def test_wilson_interval_equals_a_published_example():
     # Newcombe 1998, Statistics in Medicine 17(8), table I: 81 of 263.
-    assert words.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert findings.wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+def test_what_is_not_shown_is_said_first(suites):
+    shown = compare(dict.fromkeys(range(8), 0.9), dict.fromkeys(range(8), 0.8))
+    hidden = compare({0: 0.9}, {0: 0.8})
+    sentences = findings.findings(
+        replace(suites[6], final=None, densenet=None), {"AlphaXENAS": {"first": shown, "second": hidden}}
+    )
+    assert [sentence.split(":")[0] for sentence in sentences] == ["**Not shown**", "**Shown**"]
+    assert "one seed" in sentences[0] and "p = 0.008" in sentences[1]
+
+
+def test_two_networks_are_compared_over_the_seeds_of_their_trainings():
+    tests = {"found": {seed: 0.9 + 0.001 * seed for seed in range(3)}, "by hand": dict.fromkeys(range(3), 0.8)}
+    text = findings.test_accuracies(tests, {"found": 1200, "by hand": 900})
+    assert text.startswith("- **found**, 1,200 parameters: test accuracy 0.9010 [")
+    assert "**Not shown**: found minus by hand: +0.1010" in text and "3 seeds are fewer than 6" in text
+
+
+def test_tables_of_notebook_08():
+    rounds = [{"round": 0, "images": 100, "standard_error": 0.05, "spread": 0.02, "ranking_is_resolved": False}]
+    table = tables.scoring_rounds(rounds)
+    assert table.loc[1, "ranking is resolved"] == "no" and "0.0500" in tables.formatted(table).to_html()
+    model = {"name": "rank1", "validation_accuracy": 0.9, "parameters": 1000, "multiply_adds": 2000, "seconds": 1.0}
+    assert tables.trained_models([model]).loc["rank1"].tolist() == [0.9, 1000, 2000]
 
 
 def answers(suite, others=()):
@@ -370,8 +394,8 @@ def test_the_checklist_asks_for_a_study_on_tables_of_the_same_controllers(shelf)
         )
     assert answered().answer == "partly" and "or more: GuidedSearch" in answered().evidence
     with RunFolder.open("more", "study", {}, shelf.exp_dir, shelf.exp_dir) as folder:
-        folder.write_results({"queries": [{"table": "u", "controller": "guided", "seeds": 5}]})
-    assert answered().answer == "yes" and "more/study: tables u; GuidedSearch; 5 seeds each" in answered().evidence
+        folder.write_results({"queries": [{"table": "u", "controller": "guided", "seeds": 6}]})
+    assert answered().answer == "yes" and "more/study: tables u; GuidedSearch; 6 seeds each" in answered().evidence
 
 
 def test_summary_counts_every_item_once(suites):

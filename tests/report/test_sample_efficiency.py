@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import wilcoxon
 
 from alphaxenas.report.sample_efficiency import measures as se
 from alphaxenas.report.sample_efficiency.journals import load_study
@@ -33,11 +32,12 @@ def test_mean_median_interval_and_share_found(tmp_path):
         and found.found == 0.75
         and found.cap == 100
     )
-    assert 10 <= found.queries.low < 47.5 < found.queries.high <= 100 and found.queries.count == 4
+    assert 1 <= found.queries.low < 47.5 < found.queries.high and found.queries.count == 4
     assert found.seconds == pytest.approx(4 * 0.25)
     (number,) = se.as_json(study)
     assert (
         number["mean"] == 47.5
+        and number["kind"] == "restricted mean"
         and number["seconds_per_search"] == 0.25
         and number["interval"] == [found.queries.low, found.queries.high]
     )
@@ -100,59 +100,34 @@ def test_a_column_that_a_table_lacks_has_no_course(tmp_path):
         se.regret_course(study, "t", cost="hours")
 
 
-def test_holm_equals_a_worked_example():
-    # Steps: 4 * 0.005, 3 * 0.01, 2 * 0.03, 1 * 0.04; the last may not be below the one before.
-    assert se.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert se.holm([0.9, 0.8]) == [1.0, 1.0] and se.holm([]) == []
-
-
 def test_contrasts_pair_the_seeds_and_put_the_better_one_first(tmp_path):
     queries = {"slow": [50, 61, 72, 83, 94, 99], "fast": [10, 12, 14, 16, 18, 20], "other": [11, 12, 13, 17, 18, 21]}
     found = {(each.first, each.second): each for each in se.contrasts(write_queries(tmp_path, queries))}
     assert set(found) == {("fast", "slow"), ("other", "slow"), ("fast", "other")}
-    better = found["fast", "slow"]
-    assert better.difference.mean == pytest.approx(np.mean(np.subtract(queries["slow"], queries["fast"])))
-    assert (
-        better.p_value
-        == pytest.approx(wilcoxon(np.subtract(queries["slow"], queries["fast"])).pvalue)
-        == pytest.approx(2 / 2**6)
-    )
-    assert better.corrected == pytest.approx(3 * 2 / 2**6)
+    better = found["fast", "slow"].saved
+    assert better.mean == pytest.approx(np.mean(np.subtract(queries["slow"], queries["fast"])))
+    assert better.p == pytest.approx(3 * 2 / 2**6) and not better.shown  # six seeds, three comparisons
     assert len(se.contrasts(load_study(tmp_path), against="slow")) == 2
 
 
 def test_equal_searches_are_no_difference(tmp_path):
     (found,) = se.contrasts(write_queries(tmp_path, {"a": [5, 6, 7], "b": [5, 6, 7]}))
-    assert (found.p_value, found.corrected, found.difference.mean) == (1.0, 1.0, 0.0)
+    assert (found.saved.p, found.saved.mean, found.saved.shown) == (1.0, 0.0, False)
 
 
-def test_ranks_share_ties_and_the_critical_difference_equals_a_published_one(tmp_path):
-    # Demšar 2006, section 3.2.2: 4 classifiers on 14 data sets, critical difference 2.569 * sqrt(4 * 5 / (6 * 14)) =
-    # 1.25.
-    queries = {name: [10 * place + seed for seed in range(14)] for place, name in enumerate("abcd", 1)}
-    queries["b"] = queries["a"]
-    found = se.ranking(write_queries(tmp_path, queries))
-    assert found.ranks == {"a": 1.5, "b": 1.5, "c": 3.0, "d": 4.0} and found.blocks == 14
-    assert found.critical == pytest.approx(1.25, abs=0.005) and found.p_value < 1e-6
-
-
-def test_ranks_take_only_seeds_that_all_have(tmp_path):
-    assert se.ranking(write_queries(tmp_path, {"a": [1, 2, 3], "b": [4, 5]})).blocks == 2
-    assert se.ranking(load_study(tmp_path, ["a"])) is None
-    assert se.ranking(load_study(tmp_path, seeds=[0])) is None
-
-
-def test_the_verdict_says_whether_the_interval_lies_below_all_others(tmp_path):
-    study = write_queries(tmp_path, {"guided": [9, 10, 11, 10], "random": [50, 60, 70, None], "local": [8, 12, 13, 10]})
+def test_the_verdict_says_first_what_is_not_shown(tmp_path):
+    guided, slow = [9, 10, 11, 10, 12, 9, 8, 10], [50, 60, 70, None, 40, 55, 52, 61]
+    study = write_queries(tmp_path, {"guided": guided, "random": slow, "local": [8, 12, 13, 10, 9, 9, 12, 11]})
     (sentence,) = se.verdict(study, "guided")
-    assert "does **not** lie below that of local search" in sentence and "random" not in sentence
-    (sentence,) = se.verdict(load_study(tmp_path, ["guided", "random"]), "guided")
     assert (
-        "the interval lies below that of every other controller" in sentence and "GuidedSearch needs 10.0" in sentence
+        "is **not shown** to need fewer queries than local search; shown to need fewer than random search" in sentence
     )
+    assert "GuidedSearch (mean 9.9 [" in sentence and "found by 100% of 8 searches" in sentence
     (sentence,) = se.verdict(load_study(tmp_path, ["guided", "random"]), "random")
-    assert "25% of its searches did not succeed and count as 100" in sentence
-    assert "nothing is shown" in se.verdict(load_study(tmp_path, seeds=[0]), "guided")[0]
+    assert (
+        "(restricted mean 61.0 [" in sentence and "found by 88% of 8 searches" in sentence and "not shown" in sentence
+    )
+    assert "not shown" in se.verdict(load_study(tmp_path, seeds=[0]), "guided")[0]
 
 
 def test_many_seeds_need_little_memory(tmp_path):
@@ -170,14 +145,13 @@ def test_tables_of_the_notebook(tmp_path):
     study = write_queries(tmp_path, {"guided:plan=rollouts": [10, 20], "random": [50, None]})
     table = efficiency_table(study)
     assert (
-        table.loc[("t", "random search"), "mean queries"] == 75 and table.loc[("t", "random search"), "found %"] == 50
+        table.loc[("t", "random search"), "restricted mean queries"] == 75
+        and table.loc[("t", "random search"), "found %"] == 50
     )
     assert ("t", "GuidedSearch, plan=rollouts") in table.index
     assert "75.0" in formatted(table).to_html()
     compared = contrast_table(se.contrasts(study))
-    assert (
-        records(compared)[0]["verdict"] == "no difference is shown" and "no difference" in formatted(compared).to_html()
-    )
+    assert records(compared)[0]["verdict"].startswith("not shown") and "not shown" in formatted(compared).to_html()
 
 
 def test_text_and_headline(tmp_path):

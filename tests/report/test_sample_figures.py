@@ -48,7 +48,6 @@ def all_figures(study):
     tags = {"guided/rank_correlation": "rank correlation", "guided/coverage": "coverage"}
     return {
         "dots": figures.query_dots(study),
-        "ranks": figures.critical_differences(se.ranking(study)),
         "diagnostics": figures.diagnostic_curves(study, tags),
         "regret": figures.regret_curves(
             {table: se.regret_course(study, table) for table in study.tables}, "queries", "regret"
@@ -80,8 +79,6 @@ def test_every_figure_is_a_picture_of_notebook_width(shape, tmp_path):
 def test_no_searches_give_figures_that_say_so(tmp_path):
     for figure in all_figures(load_study(tmp_path)).values():
         as_png(figure)
-    (panel,) = figures.critical_differences(None).axes
-    assert "two controllers" in panel.texts[0].get_text()
 
 
 def test_searches_without_success_are_marked(tmp_path):
@@ -90,12 +87,6 @@ def test_searches_without_success_are_marked(tmp_path):
     flagged = [text.get_text() for text in panel.texts if text.get_text().startswith("≥")]
     assert len(flagged) == 1  # random search, whose seed 0 did not succeed
     assert sum(len(dots.get_offsets()) for dots in panel.collections) == len(study.searches)
-
-
-def test_a_bar_joins_ranks_within_the_critical_difference():
-    assert figures._cliques([1.0, 1.4, 2.5, 2.9, 4.0], 1.5) == [(0, 2), (1, 3), (2, 4)]
-    assert figures._cliques([1.0, 3.0], 1.5) == []
-    assert figures._cliques([1.0, 1.1, 1.2], 1.5) == [(0, 2)]
 
 
 def test_controllers_keep_their_colours_and_variants_differ():

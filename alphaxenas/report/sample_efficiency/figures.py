@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.sample_efficiency.measures import Course, Ranking, efficiencies
-from alphaxenas.report.style import DASHES, GREY, INK, Look, looks, new_figure, say
+from alphaxenas.report.sample_efficiency.measures import Course, efficiencies
+from alphaxenas.report.style import DASHES, INK, Look, looks, new_figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,69 +125,6 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
         panel.set_ylabel(measure)
     _hide(axes[len(shown) :])
     _one_legend(figure, axes)
-    return figure
-
-
-def critical_differences(ranking: Ranking | None) -> Figure:
-    """Mean ranks on a line; a bar joins controllers whose ranks differ by less than the critical difference (Demšar
-    2006, figure 1).
-    """
-    if ranking is None:
-        figure, (panel,) = new_figure(height=1.0)
-        say(
-            panel,
-            "Ranks need two controllers that have searched the same tables with the same seeds, at least two of them.",
-        )
-        return figure
-    order = sorted(ranking.ranks, key=ranking.ranks.get)
-    values, count = [ranking.ranks[each] for each in order], len(order)
-    cliques = _cliques(values, ranking.critical)
-    half = -(-count // 2)
-    depth = 0.5 + 0.28 * len(cliques)
-    figure, (panel,) = new_figure(height=1.35 + 0.32 * half + 0.16 * len(cliques))
-    panel.plot([1, count], [0, 0], color=INK, linewidth=1.2)
-    for tick in range(1, count + 1):
-        panel.plot([tick, tick], [0, 0.12], color=INK, linewidth=1.2)
-        panel.text(tick, 0.2, str(tick), ha="center", va="bottom", fontsize=9, color=INK)
-    own = _looks(order)
-    for place, (controller, value) in enumerate(zip(order, values)):
-        left = place < half
-        height = -depth - 0.62 * (place if left else count - 1 - place)
-        end = 1 - 0.06 * count if left else count + 0.06 * count
-        panel.plot([value, value, end], [0, height, height], color=own[controller].colour, linewidth=1.4)
-        text = f"{name_of(controller)}  {value:.2f}" if left else f"{value:.2f}  {name_of(controller)}"
-        panel.text(
-            end + (-0.01 if left else 0.01) * count,
-            height,
-            text,
-            ha="right" if left else "left",
-            va="center",
-            fontsize=9,
-            color=INK,
-        )
-    for number, (first, last) in enumerate(cliques):
-        panel.plot(
-            [values[first] - 0.03, values[last] + 0.03],
-            [-0.28 * (number + 1)] * 2,
-            color=INK,
-            linewidth=4,
-            solid_capstyle="round",
-            alpha=0.8,
-        )
-    start = 1 + max(0.0, (count - 1 - ranking.critical) / 2)
-    panel.plot([start, start + ranking.critical], [1.25, 1.25], color=GREY, linewidth=2.5, marker="|", markersize=8)
-    panel.text(
-        start + ranking.critical / 2,
-        1.4,
-        f"critical difference {ranking.critical:.2f}  ({ranking.blocks} tables × seeds)",
-        ha="center",
-        va="bottom",
-        fontsize=9,
-        color=INK,
-    )
-    panel.set_xlim(1 - 0.55 * count, count + 0.55 * count)
-    panel.set_ylim(-depth - 0.62 * (half - 1) - 0.4, 2.2)
-    panel.set_axis_off()
     return figure
 
 
@@ -310,16 +247,6 @@ def _by_queries(searches: Any, tag: str) -> dict[int, list[float]]:
 def _looks(controllers: Sequence[str]) -> dict[str, Look]:
     """The look of every controller, as in all figures of the suite."""
     return dict(zip(controllers, looks(map(name_of, controllers)).values()))
-
-
-def _cliques(values: Sequence[float], critical: float) -> list[tuple[int, int]]:
-    """Largest runs of sorted ranks that span at most the critical difference, as (first, last)."""
-    found: list[tuple[int, int]] = []
-    for first in range(len(values)):
-        last = max(place for place in range(first, len(values)) if values[place] - values[first] <= critical)
-        if last > first and not any(other[1] >= last for other in found):
-            found.append((first, last))
-    return found
 
 
 def _prefixes(tree: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:

@@ -2,32 +2,26 @@
 reads them).
 
 A query is one architecture, counted once. A search that ends without success, at its cap or because its space is
-exhausted, counts as its cap: means are then lower bounds, and the share found says so. Searches of equal seed on one
-table are paired.
+exhausted, counts as its cap: the mean is then a restricted mean, a lower bound of the true one, and is only meaningful
+with the share found beside it. Searches of equal seed on one table are paired, and verdicts follow
+`alphaxenas.report.statistics`: intervals by Student's t, exact signed-rank tests, Holm's correction over all pairs and
+tables.
 
-Intervals: percentile bootstrap over seeds, as in `alphaxenas.report.statistics`. Tests between two controllers:
-Wilcoxon's signed ranks, with Holm's correction over all pairs and tables. Over all controllers: Friedman's test and
-Nemenyi's critical difference of mean ranks, blocks being tables and seeds; blocks of one table share the table, so this
-speaks of new seeds, not of new tables.
-
-Sources: Holm 1979, "A simple sequentially rejective multiple test procedure"; Demšar 2006, "Statistical comparisons of
-classifiers over multiple data sets", section 3.2; Lindauer & Hutter 2020, "Best practices for scientific research on
-NAS".
+Source: Lindauer & Hutter 2020, "Best practices for scientific research on NAS".
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.statistics import Interval, bootstrap_bounds, interval, wilcoxon_p
+from alphaxenas.report.statistics import Comparison, Interval, compare_many, interval, student_bounds
 
-SIGNIFICANT = 0.05
 _POINTS = 160
 
 
@@ -38,7 +32,7 @@ class Efficiency:
     Attributes:
         table: Name of the table.
         controller: Label of the controller.
-        queries: Interval of the mean over seeds; with searches that did not succeed a lower bound.
+        queries: Restricted mean over seeds with its interval: a search without success counts as the cap.
         median: Median over seeds.
         found: Share of the searches that met the target.
         failed: Searches that ended in an error; they are in no other number.
@@ -66,39 +60,18 @@ class Contrast:
         table: Name of the table.
         first: Label of the controller with fewer queries on average.
         second: Label of the other.
-        difference: Interval of second - first: queries that the first saves.
-        p_value: Wilcoxon's signed-rank test, two-sided; 1 where all pairs are equal.
-        corrected: The same after Holm's correction over all contrasts that were asked for together.
+        saved: Queries that the first saves: second - first.
     """
 
     table: str
     first: str
     second: str
-    difference: Interval
-    p_value: float
-    corrected: float
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Mean ranks of controllers over tables and seeds, 1 = fewest queries.
-
-    Attributes:
-        ranks: Label to mean rank.
-        blocks: Number of tables and seeds that all controllers have searched.
-        p_value: Friedman's test that all are equally good.
-        critical: Mean ranks that differ by more are different at the level `SIGNIFICANT` (Nemenyi).
-    """
-
-    ranks: Mapping[str, float]
-    blocks: int
-    p_value: float
-    critical: float
+    saved: Comparison
 
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """How controllers came along on one table, as means over seeds.
+    """Regret of controllers on one table, as means over seeds.
 
     Attributes:
         grid: Queries or seconds, ascending, `[points]`.
@@ -120,13 +93,13 @@ def efficiencies(study: Study) -> list[Efficiency]:
         searches = list(study.of(table, controller).values())
         if not searches:
             continue
-        queries = [search.queries for search in searches]
+        spread = interval([search.queries for search in searches])
         found.append(
             Efficiency(
                 table,
                 controller,
-                interval(queries),
-                float(np.median(queries)),
+                replace(spread, low=spread.low and max(1.0, spread.low)),
+                float(np.median([search.queries for search in searches])),
                 float(np.mean([search.found for search in searches])),
                 sum(failure[:2] == (table, controller) for failure in study.failed),
                 float(np.mean([search.ended["missing"] for search in searches])),
@@ -144,60 +117,20 @@ def contrasts(study: Study, against: str | None = None) -> list[Contrast]:
         study: The searches.
         against: Only pairs with this controller; None = all pairs.
     """
-    found = []
+    pairs = {}
     for table in study.tables:
         for pair in itertools.combinations(study.controllers, 2):
             if against is not None and against not in pair:
                 continue
             searches = [study.of(table, controller) for controller in pair]
-            seeds = sorted(searches[0].keys() & searches[1].keys())
-            if not seeds:
-                continue
-            queries = [[each[seed].queries for seed in seeds] for each in searches]
-            order = sorted((0, 1), key=lambda place: np.mean(queries[place]))
-            differences = np.subtract(queries[order[1]], queries[order[0]])
-            p_value = wilcoxon_p(differences)
-            found.append(
-                (table, pair[order[0]], pair[order[1]], interval(differences), 1.0 if p_value is None else p_value)
-            )
-    return [Contrast(*values, corrected) for values, corrected in zip(found, holm([values[-1] for values in found]))]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction: p-values in the same order, each for the whole family; at most 1."""
-    order = np.argsort(p_values, kind="stable")
-    steps = np.asarray(p_values, float)[order] * np.arange(len(order), 0, -1)
-    corrected = np.empty(len(order))
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
-    return corrected.tolist()
-
-
-def ranking(study: Study) -> Ranking | None:
-    """Mean ranks over the tables and seeds that all controllers have searched; None with too little to rank.
-
-    Friedman's test needs three controllers; with two its p-value is Wilcoxon's.
-    """
-    from scipy.stats import friedmanchisquare, rankdata, studentized_range
-
-    controllers = study.controllers
-    blocks = []
-    for table in study.tables:
-        each = [study.of(table, controller) for controller in controllers]
-        common = set.intersection(*(set(searches) for searches in each)) if each else set()
-        blocks += [[searches[seed].queries for searches in each] for seed in sorted(common)]
-    count, number = len(controllers), len(blocks)
-    if count < 2 or number < 2:
-        return None
-    ranks = rankdata(blocks, axis=1).mean(axis=0)
-    values = np.array(blocks).T
-    p_value = (wilcoxon_p(values[0] - values[1]) or 1.0) if count == 2 else float(friedmanchisquare(*values).pvalue)
-    quantile = float(studentized_range.ppf(1 - SIGNIFICANT, count, np.inf)) / np.sqrt(2)
-    return Ranking(
-        dict(zip(controllers, ranks.tolist())),
-        number,
-        1.0 if np.isnan(p_value) else p_value,
-        float(quantile * np.sqrt(count * (count + 1) / (6 * number))),
-    )
+            queries = [
+                {seed: float(each[seed].queries) for seed in each if seed in other}
+                for each, other in zip(searches, searches[::-1])
+            ]
+            if queries[0]:
+                fewer, more = sorted((0, 1), key=lambda place: np.mean(list(queries[place].values())))
+                pairs[table, pair[fewer], pair[more]] = queries[more], queries[fewer]
+    return [Contrast(*names, saved) for names, saved in compare_many(pairs).items()]
 
 
 def regret_course(study: Study, table: str, measure: str = "signal", cost: str = "queries") -> Course | None:
@@ -249,37 +182,40 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
         )
         mean[controller] = rows.mean(axis=0)
         if len(rows) > 1:
-            low[controller], high[controller] = bootstrap_bounds(rows)
+            low[controller], high[controller] = student_bounds(rows)
     return Course(grid, mean, low, high)
 
 
 def verdict(study: Study, controller: str) -> list[str]:
-    """For every table, whether the controller's 95 % interval of mean queries lies below that of every other."""
+    """For every table, than which controllers this one is shown to need fewer queries, and than which it is not.
+
+    Args:
+        study: The searches.
+        controller: Label of the controller.
+
+    Returns:
+        One sentence per table; what is not shown is said first. P-values are corrected over all tables and controllers.
+    """
     sentences = []
-    everything = efficiencies(study)
-    for table in study.tables:
-        here = {each.controller: each for each in everything if each.table == table}
-        ours = here.pop(controller, None)
-        if ours is None or not here:
+    compared = contrasts(study, against=controller)
+    for ours in efficiencies(study):
+        here = [each for each in compared if each.table == ours.table]
+        if ours.controller != controller or not here:
             continue
-        start = f"{table}: {name_of(controller)} needs {ours.queries.mean:,.1f} queries"
-        if ours.queries.high is None:
-            sentences.append(f"{start} with its only seed; nothing is shown.")
-            continue
-        above = [
-            other for other in here.values() if other.queries.low is None or other.queries.low <= ours.queries.high
-        ]
-        spread = f"{start} [{ours.queries.low:,.1f}, {ours.queries.high:,.1f}]"
-        rest = (
-            f"; {1 - ours.found:.0%} of its searches did not succeed and count as {ours.cap:,}"
-            if ours.found < 1
-            else ""
+        kind = "mean" if ours.found == 1 else "restricted mean"
+        spread = "" if ours.queries.low is None else f" [{ours.queries.low:,.1f}, {ours.queries.high:,.1f}]"
+        fewer = [each for each in here if each.first == controller and each.saved.shown]
+        rest = [each for each in here if each not in fewer]
+        parts = []
+        if rest:
+            names = ", ".join(name_of(each.second if each.first == controller else each.first) for each in rest)
+            parts.append(f"**not shown** to need fewer queries than {names}")
+        if fewer:
+            parts.append(f"shown to need fewer than {', '.join(name_of(each.second) for each in fewer)}")
+        sentences.append(
+            f"{ours.table}: {name_of(controller)} ({kind} {ours.queries.mean:,.1f}{spread} queries, target found "
+            f"by {ours.found:.0%} of {ours.queries.count} searches) is {'; '.join(parts)}."
         )
-        if above:
-            names = ", ".join(f"{name_of(other.controller)} ({other.queries.mean:,.1f})" for other in above)
-            sentences.append(f"{spread}; its interval does **not** lie below that of {names}{rest}.")
-        else:
-            sentences.append(f"{spread}; the interval lies below that of every other controller{rest}.")
     return sentences
 
 
@@ -291,6 +227,7 @@ def as_json(study: Study) -> list[dict[str, Any]]:
             "controller": each.controller,
             "seeds": each.queries.count,
             "mean": each.queries.mean,
+            "kind": "mean" if each.found == 1 else "restricted mean",
             "median": each.median,
             "interval": [each.queries.low, each.queries.high],
             "found": each.found,
@@ -305,19 +242,21 @@ def as_json(study: Study) -> list[dict[str, Any]]:
 
 
 def as_text(study: Study) -> str:
-    """The efficiencies as a table of plain text, a block per table."""
+    """The efficiencies as a table of plain text, a block per table; searches without success count as their cap."""
     lines = []
     for table in study.tables:
         lines.append(f"{table}; rows that count as success: {study.goals[table]:,}")
         lines.append(
-            f"  {'controller':34} {'seeds':>5} {'mean':>9} {'95 % interval':>19} {'median':>9} {'found':>6} {'CPU s':>8} {'s/search':>9}"
+            f"  {'controller':34} {'seeds':>5} {'found':>6} {'restr. mean':>11} {'95 % interval':>19} {'median':>9} "
+            f"{'CPU s':>8} {'s/search':>9}"
         )
         for each in efficiencies(study):
             if each.table == table:
                 spread = "-" if each.queries.low is None else f"[{each.queries.low:,.1f}, {each.queries.high:,.1f}]"
                 lines.append(
-                    f"  {name_of(each.controller):34} {each.queries.count:5} {each.queries.mean:9,.1f} {spread:>19} {each.median:9,.1f} "
-                    f"{each.found:6.0%} {each.seconds:8.1f} {each.seconds / each.queries.count:9.4f}"
+                    f"  {name_of(each.controller):34} {each.queries.count:5} {each.found:6.0%} "
+                    f"{each.queries.mean:11,.1f} {spread:>19} {each.median:9,.1f} {each.seconds:8.1f} "
+                    f"{each.seconds / each.queries.count:9.4f}"
                 )
     return "\n".join(lines)
 

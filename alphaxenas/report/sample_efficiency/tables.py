@@ -8,15 +8,15 @@ import numpy as np
 import pandas
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.sample_efficiency.measures import SIGNIFICANT, Contrast, efficiencies
+from alphaxenas.report.sample_efficiency.measures import Contrast, efficiencies
 
 COLUMNS = [
     "seeds",
-    "mean queries",
+    "found %",
+    "restricted mean queries",
     "low",
     "high",
     "median queries",
-    "found %",
     "missing",
     "CPU seconds",
     "CPU ms per query",
@@ -26,7 +26,8 @@ COLUMNS = [
 def efficiency_table(study: Study) -> pandas.DataFrame:
     """Queries of every controller on every table; `low` and `high` bound the 95 % interval of the mean.
 
-    A mean with `found %` below 100 is a lower bound, because searches without success count as their cap.
+    The mean is restricted: a search without success counts as its cap. Where `found %` is below 100, the true mean is
+    larger.
     """
     rows = []
     for each in efficiencies(study):
@@ -36,7 +37,7 @@ def efficiency_table(study: Study) -> pandas.DataFrame:
                 "table": each.table,
                 "controller": name_of(each.controller),
                 "seeds": each.queries.count,
-                "mean queries": each.queries.mean,
+                "restricted mean queries": each.queries.mean,
                 "low": each.queries.low,
                 "high": each.queries.high,
                 "median queries": each.median,
@@ -51,24 +52,23 @@ def efficiency_table(study: Study) -> pandas.DataFrame:
 
 
 def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
-    """Paired comparisons: queries that the better one saves, with 95 % interval, and the test before and after Holm's
-    correction.
+    """Paired comparisons: queries that the better one saves, with 95 % interval, exact test after Holm's correction, and
+    verdict; what is not shown comes first.
     """
     rows = [
         {
             "table": each.table,
             "fewer queries": name_of(each.first),
             "than": name_of(each.second),
-            "saved": each.difference.mean,
-            "low": each.difference.low,
-            "high": each.difference.high,
-            "Wilcoxon p": each.p_value,
-            "corrected p": each.corrected,
-            "verdict": "different" if each.corrected < SIGNIFICANT else "no difference is shown",
+            "saved": each.saved.mean,
+            "low": each.saved.low,
+            "high": each.saved.high,
+            "corrected p": each.saved.p,
+            "verdict": f"{each.saved.verdict}: {each.saved.reason}",
         }
-        for each in contrasts
+        for each in sorted(contrasts, key=lambda each: each.saved.shown)
     ]
-    columns = ["table", "fewer queries", "than", "saved", "low", "high", "Wilcoxon p", "corrected p", "verdict"]
+    columns = ["table", "fewer queries", "than", "saved", "low", "high", "corrected p", "verdict"]
     frame = pandas.DataFrame(rows, columns=columns).set_index(["table", "fewer queries", "than"])
     return frame.assign(**{name: pandas.to_numeric(frame[name]) for name in columns[3:-1]})
 
