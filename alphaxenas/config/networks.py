@@ -30,7 +30,7 @@ def _native(precision: str) -> str:
 
 Precision = Annotated[str, OneOf((*PRECISIONS, "auto")), AfterValidator(_native)]
 Dataset = Annotated[str, OneOf(DATASETS)]
-SpaceName = Annotated[str, OneOf(SPACES)]
+SpaceName = Annotated[str, OneOf(tuple(SPACES))]
 ChainForm = Annotated[str, OneOf(FORMS)]
 Operation = Annotated[str, OneOf(OPERATIONS)]
 Combination = Annotated[str, OneOf(COMBINATIONS)]

@@ -1,31 +1,40 @@
-"""The space that parameters name, for searches and for whoever reads their records."""
+"""The search spaces that the parameter `space` can name, for searches and for whoever reads their records.
+
+A new space is one module and one line of `SPACES`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.spaces.cell import CellSpace
-from alphaxenas.spaces.chains.presets import chain_space
+from alphaxenas.spaces.chains.presets import convolution_chains, mnist_chains
+from alphaxenas.spaces.checks import check_name
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 
-SPACES = ("cell", "chain", "mnist_chain", "micro", "macro")
+SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
+    "cell": lambda p: CellSpace(p["blocks"], tuple(p["operations"]), tuple(p["combinations"])),
+    "chain": lambda p: convolution_chains(p["chain_layers"], skips=p["chain_skips"]),
+    "mnist_chain": lambda p: mnist_chains(p["chain_layers"], skips=p["chain_skips"]),
+    "micro": lambda p: MicroSpace(p["blocks"]),
+    "macro": lambda p: MacroSpace(p["chain_layers"]),
+}
+"""Name to builder; a builder reads the parameters that it needs from a mapping."""
 CHAIN_SPACES = ("chain", "mnist_chain")
 """Spaces of layer chains, whose children are all trained from scratch; in the others children share weights."""
 
 
 def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:
-    """The space of the parameters `space`, `blocks`, `operations`, `combinations`, `chain_layers` and `chain_skips`.
+    """Builds a search space.
 
-    Records without `space` are from the time when there were cells only.
+    Args:
+        parameters: Those of a configuration or of a run's record. Records without `space` are from the time when
+            there were cells only.
+
+    Raises:
+        ValueError: No space has that name; names them all and the nearest.
     """
-    name = parameters.get("space", "cell")
-    if name == "cell":
-        return CellSpace(parameters["blocks"], tuple(parameters["operations"]), tuple(parameters["combinations"]))
-    if name == "micro":
-        return MicroSpace(parameters["blocks"])
-    if name == "macro":
-        return MacroSpace(parameters["chain_layers"])
-    return chain_space(name, parameters["chain_layers"], parameters["chain_skips"])
+    return SPACES[check_name("space", parameters.get("space", "cell"), SPACES)](parameters)

@@ -54,8 +54,3 @@ def mnist_chains(
 
 MNIST_BY_HAND = "kernel=5, filters=32, pool=2, dropout=0.0; kernel=5, filters=64, pool=2, dropout=0.0"
 """The hand-made network that the blog of wallarm/nascell-automl compares with, as a text of `mnist_chains(2)`."""
-
-
-def chain_space(kind: str, layers: int, skips: bool) -> StateSpace:
-    """The chains that the parameters `space`, `chain_layers` and `chain_skips` mean: `"chain"` or `"mnist_chain"`."""
-    return mnist_chains(layers, skips=skips) if kind == "mnist_chain" else convolution_chains(layers, skips=skips)
