@@ -30,7 +30,9 @@ def main() -> None:
     config = from_values({**load_profile("cifar10-cpu"), **given})
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
-    from alphaxenas.pipelines.search import load_images, search, train_best
+    from alphaxenas.pipelines.factory import load_images
+    from alphaxenas.pipelines.final import train_best
+    from alphaxenas.pipelines.search import search
 
     data = load_images(config)
     found = search(config, "alphaxenas", config.run.seed, data)

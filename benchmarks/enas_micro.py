@@ -66,7 +66,7 @@ def main() -> None:
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
     from alphaxenas.pipelines.enas import derive, enas_space
-    from alphaxenas.pipelines.search import load_images
+    from alphaxenas.pipelines.factory import load_images
 
     data = load_images(config)
     derived = derive(config, "micro", data=data)[: options.retrained]
@@ -111,7 +111,7 @@ def rated(config, architectures, data) -> list[float]:
     from alphaxenas.data.pipeline import Batches
     from alphaxenas.evaluators.trained import EVALUATION_BATCH
     from alphaxenas.pipelines.enas import enas_supernetwork
-    from alphaxenas.pipelines.factory import child_recipe
+    from alphaxenas.pipelines.factory import recipe_from_config
     from alphaxenas.pipelines.search import open_stage
     from alphaxenas.runs.checkpoint import Checkpoints
     from alphaxenas.supernet.enas import CALIBRATION_BATCHES
@@ -124,7 +124,7 @@ def rated(config, architectures, data) -> list[float]:
             supernet = Supernet(
                 enas_supernetwork(config, "micro", data.num_classes),
                 data.image_shape,
-                child_recipe(config),
+                recipe_from_config(config),
                 config.run.seed,
             )
             supernet.restore(
@@ -154,7 +154,7 @@ class Scratch:
         from alphaxenas.contracts import Budget, Proposal
         from alphaxenas.evaluators.trained import TrainedEvaluator
         from alphaxenas.pipelines.enas import enas_space, enas_supernetwork
-        from alphaxenas.pipelines.factory import child_recipe
+        from alphaxenas.pipelines.factory import recipe_from_config
         from alphaxenas.pipelines.search import open_stage
 
         config, data = self._config, self._data
@@ -174,7 +174,7 @@ class Scratch:
                     space,
                     network.network,
                     data,
-                    child_recipe(config),
+                    recipe_from_config(config),
                     config.child.batch_size,
                     seed,
                     share_weights=False,

@@ -41,7 +41,8 @@ def main() -> None:
     )
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
-    from alphaxenas.pipelines.search import load_images, search
+    from alphaxenas.pipelines.factory import load_images
+    from alphaxenas.pipelines.search import search
     from alphaxenas.report.equal_cost import measures
     from alphaxenas.report.runs import load_suite
     from alphaxenas.report.statistics import compare_many
@@ -91,9 +92,9 @@ def main() -> None:
 def from_scratch(config, stored, data, epochs: int) -> float:
     """Validation accuracy of the best final of a stored search, trained without the weights of that search."""
     from alphaxenas.contracts import Budget, Proposal
-    from alphaxenas.pipelines.search import cell_space, make_evaluator
+    from alphaxenas.pipelines.factory import make_evaluator, search_space
 
-    space = cell_space(config)
+    space = search_space(config)
     best = max(
         (record for record in stored.records if record["purpose"] == "final"), key=lambda record: record["reward"]
     )

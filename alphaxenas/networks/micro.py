@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from alphaxenas.networks.layers import Layers
 
 STEM_FACTOR = 3
+FEWEST_CELLS = 3
+"""One, and a reduction cell after each third."""
 AUXILIARY_FILTERS, AUXILIARY_FACTOR = 128, 6
 """Channels of the auxiliary head's first convolution, and by how much the second has more: 128 and 768, as published."""
 
@@ -73,7 +75,7 @@ class MicroNetwork:
     joined: bool = False
 
     def __post_init__(self) -> None:
-        for name, low in (("cells", 3), ("filters", 2), ("sep_repeats", 1)):
+        for name, low in (("cells", FEWEST_CELLS), ("filters", 2), ("sep_repeats", 1)):
             if getattr(self, name) < low:
                 raise ValueError(
                     f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"

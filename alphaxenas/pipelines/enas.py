@@ -4,17 +4,14 @@ full.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from alphaxenas.config import Config
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings
 from alphaxenas.data import ImageData
-from alphaxenas.networks.macro import WIDENING, MacroNetwork
-from alphaxenas.networks.micro import MicroNetwork
-from alphaxenas.pipelines.factory import child_recipe
-from alphaxenas.pipelines.full_training import Entry
-from alphaxenas.pipelines.search import final_network, load_images, open_stage, train_entries
+from alphaxenas.pipelines.factory import child_network, load_images, recipe_from_config
+from alphaxenas.pipelines.final import train_ranked
+from alphaxenas.pipelines.search import open_stage
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.supernet.enas import EnasSearch, Phases
@@ -26,7 +23,18 @@ TANH_CONSTANTS = {"micro": 1.1, "macro": 1.5}
 
 
 def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
-    """The space `"micro"` or `"macro"`. Raises ValueError for another name."""
+    """The space that ENAS searches.
+
+    Args:
+        config: The configuration.
+        space_name: `"micro"` or `"macro"`.
+
+    Returns:
+        The space with the configured number of nodes or layers.
+
+    Raises:
+        ValueError: Another name.
+    """
     if space_name not in SPACE_NAMES:
         raise ValueError(
             f"Invalid value for `space_name`. Expected one of {', '.join(SPACE_NAMES)}. Received: {space_name!r}"
@@ -35,26 +43,31 @@ def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
 
 
 def enas_supernetwork(config: Config, space_name: str, num_classes: int) -> Supernetwork:
-    """All networks of the space, of the size that children have in the search."""
-    space, child = enas_space(config, space_name), config.child
-    if space_name == "micro":
-        return MicroSupernetwork(
-            space,
-            lambda one: MicroNetwork(one, num_classes, child.filters, child.cells, child.stem_stride, joined=True),
-        )
-    return MacroSupernetwork(
-        space, lambda one: MacroNetwork(one, num_classes, child.filters, WIDENING, child.stem_stride)
-    )
+    """All networks of the space, of the size that children have in the search.
+
+    Args:
+        config: The configuration.
+        space_name: `"micro"` or `"macro"`.
+        num_classes: Number of classes of the data.
+
+    Returns:
+        The supernetwork.
+    """
+    kind = MicroSupernetwork if space_name == "micro" else MacroSupernetwork
+    return kind(enas_space(config, space_name), child_network(config, num_classes))
 
 
 def search(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> dict[str, Any]:
-    """Stage `enas-<space>-s<seed>`: a search with shared weights; results as of `EnasSearch.play`.
+    """Stage `enas-<space>-s<seed>`: a search with shared weights.
 
     Args:
         config: The configuration; its own seed splits the data.
         space_name: `"micro"` or `"macro"`.
         seed: Of weights and policy; None = the run's.
         data: The configured images, if they are loaded already.
+
+    Returns:
+        Results as of `EnasSearch.play`.
     """
     seed = config.run.seed if seed is None else seed
     space, enas = enas_space(config, space_name), config.enas
@@ -72,23 +85,34 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
             skip_weight=enas.enas_skip_weight,
         )
         phases = Phases(
-            enas.enas_rounds,
-            enas.enas_fraction,
-            config.child.batch_size,
-            enas.enas_sampling,
-            enas.enas_policy_steps,
-            enas.enas_samples,
-            enas.enas_reward_images,
-            enas.enas_derive,
-            config.data.augment,
+            rounds=enas.enas_rounds,
+            fraction=enas.enas_fraction,
+            batch_size=config.child.batch_size,
+            sampling=enas.enas_sampling,
+            policy_steps=enas.enas_policy_steps,
+            samples=enas.enas_samples,
+            reward_images=enas.enas_reward_images,
+            derived=enas.enas_derive,
+            augment=config.data.augment,
+            cutout=config.data.cutout,
         )
         policy = AttentionPolicy(space, seed, settings)
         network = enas_supernetwork(config, space_name, data.num_classes)
-        return EnasSearch(space, network, policy, data, child_recipe(config), phases, folder, seed).play()
+        return EnasSearch(space, network, policy, data, recipe_from_config(config), phases, folder, seed).play()
 
 
 def derive(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> list[Any]:
-    """The best architectures of a search, best first; the search is run or continued where it is not finished."""
+    """The best architectures of a search; the search is run or continued where it is not finished.
+
+    Args:
+        config: The configuration.
+        space_name: `"micro"` or `"macro"`.
+        seed: Of weights and policy; None = the run's.
+        data: The configured images, if they are loaded already.
+
+    Returns:
+        Architectures, best first.
+    """
     space = enas_space(config, space_name)
     return [space.parse(record["architecture"]) for record in search(config, space_name, seed, data)["best"]]
 
@@ -96,19 +120,23 @@ def derive(config: Config, space_name: str, seed: int | None = None, data: Image
 def train_derived(
     config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None
 ) -> dict[str, Any]:
-    """Stage `enas-<space>-s<seed>-final`: the `top_k` best architectures of a search in full; results as of
-    `train_in_full`.
+    """Stage `enas-<space>-s<seed>-final`: the `top_k` best architectures of a search in full.
+
+    Args:
+        config: The configuration.
+        space_name: `"micro"` or `"macro"`.
+        seed: Of the search; None = the run's.
+        data: The configured images, if they are loaded already.
+
+    Returns:
+        Results as of `train_in_full`.
     """
     seed = config.run.seed if seed is None else seed
     chosen = derive(config, space_name, seed, data)[: config.training.top_k]
     parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
     with open_stage(config, f"{_stage(space_name, seed)}-final", parameters) as folder:
         data = data or load_images(config)
-        entries = [
-            Entry(f"rank{rank}", final_network(config, one, data), str(one), json.loads(one.to_json()))
-            for rank, one in enumerate(chosen, 1)
-        ]
-        return train_entries(config, entries, data, folder, config.training.train_epochs)
+        return train_ranked(config, chosen, data, folder)
 
 
 def _stage(space_name: str, seed: int) -> str:

@@ -1,24 +1,46 @@
-"""Which space a configuration searches, and the networks that are built from its architectures: cells, pairs of cells,
-chains.
+"""What a checked configuration stands for: space, networks, recipes, evaluator, controller; the one place that knows.
 
-`stages` uses this, so every stage and every controller works on chains as on cells. Chains of declared choices are
-trained from scratch: they are small, and a position's kernels of different sizes share nothing.
+Pipelines, benchmarks and tests take their parts from here, so that a searched child, a final network and a network of
+a comparison differ in the parameters that they are built with and in nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from alphaxenas.config import Config
-from alphaxenas.contracts import SearchSpace
-from alphaxenas.networks.cell import CellNetwork
-from alphaxenas.networks.chain import ChainNetwork, convolution_chain, mnist_chain
-from alphaxenas.networks.macro import WIDENING, MacroNetwork
-from alphaxenas.networks.micro import MicroNetwork
-from alphaxenas.networks.training.loop import Network, Recipe
-from alphaxenas.spaces.chains.chain import Chain
+from alphaxenas.contracts import Budget, Controller, SearchSpace
+from alphaxenas.controllers import catalogue
+from alphaxenas.data import ImageData, load_data
+from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.networks.registry import build_network, network_family
+from alphaxenas.networks.training.loop import Network
+from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.spaces.from_parameters import CHAIN_SPACES, space_from_parameters
+
+ORIGINAL_SEARCH_CHILDREN = 12
+"""Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
+
+REGULARISATION = ("drop_path", "dropout", "auxiliary")
+"""Options of networks in full; the parameters are called `train_drop_path` and so on."""
+
+
+def load_images(config: Config) -> ImageData:
+    """The configured data set, split by the run's seed."""
+    data = config.data
+    return load_data(
+        data.dataset,
+        data_dir=data.data_dir,
+        arrays_path=data.arrays_path,
+        validation_size=data.validation_size,
+        test_size=data.test_size,
+        fraction=data.fraction,
+        seed=config.run.seed,
+    )
 
 
 def search_space(config: Config) -> SearchSpace:
@@ -26,46 +48,223 @@ def search_space(config: Config) -> SearchSpace:
     return space_from_parameters(config.parameters("space"))
 
 
-def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:
-    """What the search builds around an architecture."""
-    child, space = config.child, config.space
-    if space.space == "cell":
-        return lambda cell: CellNetwork(
-            cell, num_classes, child.filters, child.cells, child.reductions, child.stem_stride
-        )
-    if space.space == "micro":
-        return lambda pair: MicroNetwork(pair, num_classes, child.filters, child.cells, child.stem_stride, joined=True)
-    if space.space == "macro":
-        return lambda chain: MacroNetwork(chain, num_classes, child.filters, WIDENING, child.stem_stride)
-    return lambda chain: chain_network(config, chain, num_classes)
+def shares_weights(config: Config) -> bool:
+    """Whether the children of the search share weights: all but chains of declared layers.
+
+    Those are trained from scratch: they are small, and kernels of different sizes have no values in common.
+    """
+    return config.space.space not in CHAIN_SPACES
 
 
-def chain_network(config: Config, chain: Chain, num_classes: int) -> ChainNetwork:
-    """The network of a chain, in the search as in the final training."""
-    if config.space.space == "mnist_chain":
-        return mnist_chain(chain, num_classes, config.space.chain_form)
-    return convolution_chain(chain, num_classes)
+def child_options(config: Config, num_classes: int) -> NetworkOptions:
+    """Sizes of the children of a search.
 
+    Args:
+        config: The configuration.
+        num_classes: Number of classes of the data.
 
-def child_recipe(config: Config) -> Recipe:
-    """How children are trained in the search."""
+    Returns:
+        Options without regularisation.
+    """
     child = config.child
-    return Recipe(
-        child.learning_rate,
-        child.momentum,
-        child.weight_decay,
-        child.gradient_clip,
-        child.label_smoothing,
-        precision=config.run.precision,
-        optimizer=child.optimizer,
+    return NetworkOptions(
+        num_classes,
+        filters=child.filters,
+        cells=child.cells,
+        reductions=child.reductions,
+        stem_stride=child.stem_stride,
+        chain_form=config.space.chain_form,
     )
 
 
-def shares_weights(config: Config) -> bool:
-    """Whether the children of the search share weights."""
-    return not is_declared(config)
+def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:
+    """What a search builds around an architecture.
+
+    Args:
+        config: The configuration.
+        num_classes: Number of classes of the data.
+
+    Returns:
+        A function from an architecture of any registered class to its network.
+    """
+    options = child_options(config, num_classes)
+    return lambda architecture: build_network(architecture, options)
 
 
-def is_declared(config: Config) -> bool:
-    """Whether the space is one of declared choices (`alphaxenas.spaces.chains.state_space`): a layer chain."""
-    return config.space.space in CHAIN_SPACES
+def regularised(config: Config, architecture: Any, options: NetworkOptions) -> NetworkOptions:
+    """The options with the regularisation of a training in full.
+
+    Args:
+        config: Its parameters `train_drop_path`, `train_dropout` and `train_auxiliary` count.
+        architecture: What the network is built around.
+        options: Sizes.
+
+    Returns:
+        The options, changed.
+
+    Raises:
+        ValueError: Networks of such architectures have no place for what a parameter asks for.
+    """
+    values = {name: getattr(config.training, f"train_{name}") for name in REGULARISATION}
+    used = network_family(architecture).options
+    for name, value in values.items():
+        if value and name not in used:
+            raise ValueError(
+                f"Invalid value for `train_{name}`. Expected {type(value)(0)!r}, because the network of a "
+                f"{type(architecture).__name__} has no place for it. Received: {value!r}"
+            )
+    return replace(options, **values)
+
+
+def final_network(config: Config, architecture: Any, data: ImageData) -> Network:
+    """The network that the final training builds around an architecture.
+
+    It has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
+    image, the largest multiple of 16 (below 16: of 4) that does not: architectures are then compared at one price.
+    Chains choose their filters themselves, so their network is that of the search.
+
+    Args:
+        config: The configuration.
+        architecture: An instance of a class in `alphaxenas.networks.registry.NETWORKS`.
+        data: Its image shape and number of classes count.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: No number of filters is cheap enough, or a parameter does not suit the architecture.
+    """
+    training, family = config.training, network_family(architecture)
+    if family.reductions is not None and training.train_reductions != family.reductions:
+        raise ValueError(
+            f"Invalid value for `train_reductions`. Expected {family.reductions}, as every network of a "
+            f"{type(architecture).__name__} has. Received: {training.train_reductions}"
+        )
+    options = regularised(
+        config,
+        architecture,
+        NetworkOptions(
+            data.num_classes,
+            filters=training.train_filters,
+            cells=training.train_cells,
+            reductions=training.train_reductions,
+            stem_stride=training.train_stem_stride,
+            chain_form=config.space.chain_form,
+        ),
+    )
+    # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
+    narrower = sorted(
+        {*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True
+    )
+    for filters in (training.train_filters, *narrower):
+        network = family.build(architecture, replace(options, filters=filters))
+        if not training.train_multiply_adds or "filters" not in family.options:
+            return network
+        cost = outline_of(network, data.image_shape).multiply_adds
+        if cost <= 1e6 * training.train_multiply_adds:
+            return network
+    raise ValueError(
+        f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs with "
+        f"{filters} filters. Received: {training.train_multiply_adds:g}"
+    )
+
+
+def recipe_from_config(config: Config, epochs: int | None = None, **published: Any) -> Recipe:
+    """How networks are trained: the children of a search, or networks in full.
+
+    Args:
+        config: The configuration.
+        epochs: Epochs of a training in full, where the parameters `train_...` count and shares of the training are
+            given in epochs; None for children of a search.
+        **published: Attributes of `Recipe` that a publication prescribes, which replace the configured ones.
+
+    Returns:
+        The recipe.
+    """
+    child, training = config.child, config.training
+    if epochs is None:
+        recipe = Recipe(
+            learning_rate=child.learning_rate,
+            momentum=child.momentum,
+            weight_decay=child.weight_decay,
+            gradient_clip=child.gradient_clip,
+            label_smoothing=child.label_smoothing,
+            precision=config.run.precision,
+            optimizer=child.optimizer,
+        )
+        return replace(recipe, **published)
+    highest = published.get("learning_rate", training.train_learning_rate)
+    recipe = Recipe(
+        learning_rate=highest,
+        momentum=child.momentum,
+        weight_decay=training.train_weight_decay,
+        gradient_clip=training.train_gradient_clip,
+        label_smoothing=training.train_label_smoothing,
+        warmup=min(training.warmup_epochs / epochs, 0.5),
+        final_learning_rate=min(training.train_lowest_learning_rate / highest, 1.0),
+        precision=training.train_precision,
+        restart=training.train_restart_epochs / epochs,
+        restart_growth=training.train_restart_growth,
+        average=training.train_average,
+        optimizer="momentum" if shares_weights(config) else child.optimizer,
+    )
+    return replace(recipe, **published)
+
+
+def make_controller(config: Config, name: str, space: SearchSpace, seed: int) -> Controller:
+    """A controller with both budgets, which are the same for all controllers.
+
+    Args:
+        config: The configuration.
+        name: One of `alphaxenas.controllers.CONTROLLERS`.
+        space: What it searches.
+        seed: Of its random choices.
+
+    Returns:
+        The controller with its configured settings.
+    """
+    search = config.search
+    children = search.search_children
+    if name != "alphaxenas":
+        children = children or ORIGINAL_SEARCH_CHILDREN
+    settings = config.settings_of(name)
+    if name == "alphaxenas" and not shares_weights(config):
+        # Both are about weights that move under known children: from scratch, an accuracy stays true.
+        settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
+    return catalogue.make_controller(
+        name,
+        space,
+        seed,
+        search_budget=Budget(search.search_epochs, search.search_fraction),
+        final_budget=Budget(search.final_epochs, search.final_fraction),
+        promote_every=children,
+        promotion=search.promotion,
+        **settings,
+    )
+
+
+def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bool | None = None) -> TrainedEvaluator:
+    """What rates the children of a search.
+
+    Args:
+        config: The configuration.
+        data: Images to train and validate on.
+        seed: Of initial weights, draws and augmentation.
+        share_weights: Whether children share weights; None: as the space has it, see `shares_weights`.
+
+    Returns:
+        The evaluator.
+    """
+    return TrainedEvaluator(
+        search_space(config),
+        child_network(config, data.num_classes),
+        data,
+        recipe_from_config(config),
+        batch_size=config.child.batch_size,
+        seed=seed,
+        share_weights=shares_weights(config) if share_weights is None else share_weights,
+        augment=config.data.augment,
+        cutout=config.data.cutout,
+        reward=config.child.reward,
+        final_weights=config.search.final_weights,
+    )

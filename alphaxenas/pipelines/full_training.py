@@ -7,6 +7,7 @@ once. Whatever interrupts the training, the same call continues it. Every networ
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ AGREEMENT = 1e-3
 
 
 @dataclass(frozen=True)
-class Entry:
+class NetworkToTrain:
     """One network to train.
 
     Attributes:
@@ -51,35 +52,60 @@ class Entry:
     architecture_json: Any = None
 
 
-def train_in_full(
-    entries: Sequence[Entry],
-    data: ImageData,
-    recipe: Recipe,
-    folder: RunFolder,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    augment: bool = True,
-    cutout: int = 0,
-    patience: int = 0,
-    devices: int = 1,
-    formats: Sequence[str] = ("keras",),
-) -> dict[str, Any]:
-    """Trains every entry and tests the one that validation chooses.
+def architecture_to_train(name: str, network: Network, architecture: Any) -> NetworkToTrain:
+    """A network that was built around an architecture.
 
     Args:
-        entries: What to train, in order.
-        data: All three parts.
-        recipe: How.
-        folder: An open run folder; a finished one is not trained again.
+        name: Names its model file and its curves.
+        network: Builds the forward pass.
+        architecture: Its text and JSON form are recorded.
+
+    Returns:
+        The network with its names.
+    """
+    return NetworkToTrain(name, network, str(architecture), json.loads(architecture.to_json()))
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and on what every network is trained.
+
+    Attributes:
         epochs: Epochs of every network.
         batch_size: Images a training step.
-        seed: The run's seed.
         augment: Crops and mirrors training images.
-        cutout: Side of the square cut out of training images; 0 for none.
+        cutout: Side of the square cut out of training images, pixels; 0 for none.
         patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
-        devices: How many devices share a training step; see `children.replicas`.
+        devices: How many devices share a training step; see `networks.training.replicas`.
         formats: How the networks are stored, `"keras"` in any case; others also of a training that is finished.
+    """
+
+    epochs: int
+    batch_size: int
+    augment: bool = True
+    cutout: int = 0
+    patience: int = 0
+    devices: int = 1
+    formats: tuple[str, ...] = ("keras",)
+
+
+def train_in_full(
+    networks: Sequence[NetworkToTrain],
+    data: ImageData,
+    recipe: Recipe,
+    settings: TrainingSettings,
+    folder: RunFolder,
+    seed: int,
+) -> dict[str, Any]:
+    """Trains every network and tests the one that validation chooses.
+
+    Args:
+        networks: What to train, in order.
+        data: All three parts.
+        recipe: How the weights are updated.
+        settings: How long and on what.
+        folder: An open run folder; a finished one is not trained again.
+        seed: The run's seed.
 
     Returns:
         The content of results.json: `headline`, `models` (one record each: accuracy, costs, history, file), `chosen`,
@@ -90,14 +116,14 @@ def train_in_full(
         Stopped, KeyboardInterrupt: After a signal, with the last epoch saved.
         ValueError: A device or the package for a format is missing.
     """
-    if "onnx" in formats:
+    if "onnx" in settings.formats:
         require_onnx()
     results = folder.read_results()
     if results is not None:
         folder.log(f"finished earlier: {results['headline']}")
-        _hand_over(results, data, folder, formats)
+        _hand_over(results, data, folder, settings.formats)
         return results
-    training = Batches.of(data, "train", batch_size, augment, cutout)
+    training = Batches.of(data, "train", settings.batch_size, settings.augment, settings.cutout)
     validation = Batches.of(data, "validation", EVALUATION_BATCH)
     covered, state = folder.checkpoints.load(up_to=len(folder.journal.read())) or (0, None)
     folder.journal.keep(covered)
@@ -105,10 +131,9 @@ def train_in_full(
     state = state or {"models": [], "current": None}
     models = state["models"]
     with Interruption() as interruption:
-        while len(models) < len(entries):
-            entry = entries[len(models)]
-            session = _Session(entry, data, recipe, folder, epochs, seed, models, interruption, devices)
-            models.append(session.run(training, validation, batch_size, patience, state["current"]))
+        while len(models) < len(networks):
+            session = _Session(networks[len(models)], data, recipe, settings, folder, seed, models, interruption)
+            models.append(session.run(training, validation, state["current"]))
             state = {"models": models, "current": None}
             folder.checkpoints.save(len(folder.journal.read()), state)
     chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
@@ -123,7 +148,7 @@ def train_in_full(
         "seconds": seconds,
     }
     folder.events.scalars(covered, {"accuracy/test": accuracy})
-    _hand_over(results, data, folder, formats)
+    _hand_over(results, data, folder, settings.formats)
     folder.write_results(results)
     folder.log(f"finished: {results['headline']}")
     return results
@@ -178,60 +203,66 @@ def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, form
 
 
 class _Session:
-    """The training of one entry, its records and its checkpoints."""
+    """The training of one network, its records and its checkpoints."""
 
     def __init__(
         self,
-        entry: Entry,
+        network: NetworkToTrain,
         data: ImageData,
         recipe: Recipe,
+        settings: TrainingSettings,
         folder: RunFolder,
-        epochs: int,
         seed: int,
         models: list[dict[str, Any]],
         interruption: Interruption,
-        devices: int,
     ) -> None:
-        self._entry, self._data, self._recipe, self._folder = entry, data, recipe, folder
-        self._epochs, self._seed, self._models, self._interruption = epochs, seed, models, interruption
-        self._child = CompiledChild(entry.network, WeightBank(seed), data.image_shape, recipe, devices)
+        self._network, self._data, self._recipe, self._settings = network, data, recipe, settings
+        self._folder, self._seed, self._models, self._interruption = folder, seed, models, interruption
+        self._child = CompiledChild(network.network, WeightBank(seed), data.image_shape, recipe, settings.devices)
         self._best: dict[str, Any] | None = None
         self._seconds, self._since = 0.0, time.monotonic()
 
-    def run(
-        self, training: Batches, validation: Batches, batch_size: int, patience: int, current: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        """Trains from the start or from a checkpoint to the end; the entry's record for results.json."""
+    def run(self, training: Batches, validation: Batches, current: dict[str, Any] | None) -> dict[str, Any]:
+        """Trains from the start or from a checkpoint to the end.
+
+        Args:
+            training: Batches to learn from.
+            validation: Batches that choose the epoch.
+            current: The checkpoint's state of this network, if there is one.
+
+        Returns:
+            The network's record for results.json.
+        """
         child, folder, history = self._child, self._folder, []
         if current is not None:
             child.restore(current["child"])
             self._best, history, self._seconds = current["best"], current["history"], current["seconds"]
         folder.log(
-            f"{self._entry.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
-            f"epoch {len(history)} of {self._epochs} is done | {self._entry.architecture}"
+            f"{self._network.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
+            f"epoch {len(history)} of {self._settings.epochs} is done | {self._network.architecture}"
         )
         history = fit(
             child,
             training,
             validation,
-            self._epochs,
+            self._settings.epochs,
             self._seed,
             validate_every=1,
-            patience=patience,
+            patience=self._settings.patience,
             history=history,
             after_epoch=self._after_epoch,
         )
         child.restore(self._best["child"])
-        file = f"models/{self._entry.name}.keras"
+        file = f"models/{self._network.name}.keras"
         self._export(folder.path / file)
         return {
-            "name": self._entry.name,
-            "architecture": self._entry.architecture,
-            "architecture_json": self._entry.architecture_json,
+            "name": self._network.name,
+            "architecture": self._network.architecture,
+            "architecture_json": self._network.architecture_json,
             "parameters": child.parameters,
             "multiply_adds": child.multiply_adds,
             "epochs": len(history),
-            "batch_size": batch_size,
+            "batch_size": self._settings.batch_size,
             "best_epoch": self._best["epoch"],
             "validation_accuracy": self._best["accuracy"],
             "history": history,
@@ -240,7 +271,7 @@ class _Session:
         }
 
     def _after_epoch(self, history: list[dict[str, float]]) -> None:
-        record, name, folder = history[-1], self._entry.name, self._folder
+        record, name, folder = history[-1], self._network.name, self._folder
         accuracy = record["validation_accuracy"]
         if self._best is None or accuracy >= self._best["accuracy"]:
             self._best = {"accuracy": accuracy, "epoch": record["epoch"], "child": self._child.state()}
@@ -264,19 +295,19 @@ class _Session:
                     "best": self._best,
                     "history": history,
                     "seconds": self._elapsed(),
-                    "architecture": self._entry.architecture,
+                    "architecture": self._network.architecture,
                 },
             },
         )
         folder.log(
-            f"{name} epoch {record['epoch']} of {self._epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
+            f"{name} epoch {record['epoch']} of {self._settings.epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
             f"validation {accuracy:.4f} (best {self._best['accuracy']:.4f}), {self._elapsed() / len(history):.1f} s an epoch"
         )
         self._interruption.leave_if_requested(f"{folder.name}: epoch {record['epoch']} is saved")
 
     def _export(self, path: Any) -> None:
         """Writes the Keras model, after checking on validation images that it is the same function."""
-        model = export_keras(self._child, self._entry.network, self._data)
+        model = export_keras(self._child, self._network.network, self._data)
         pixels = self._data.validation.images[:EVALUATION_BATCH]
         images = Batches.of(self._data, "validation", len(pixels)).in_order()
         logits, _ = next(self._exact_child().predict(images))
@@ -295,7 +326,7 @@ class _Session:
             return self._child
         bank = WeightBank(self._seed)
         self._child.store(bank)
-        return CompiledChild(self._entry.network, bank, self._data.image_shape, Recipe(precision="float32"))
+        return CompiledChild(self._network.network, bank, self._data.image_shape, Recipe(precision="float32"))
 
     def _elapsed(self) -> float:
         return self._seconds + time.monotonic() - self._since

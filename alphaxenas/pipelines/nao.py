@@ -12,8 +12,7 @@ What the walk through the continuous space shows is computed from the records of
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,15 @@ from alphaxenas.controllers.nao.trajectory import path
 from alphaxenas.data import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators.trained import TrainedEvaluator
-from alphaxenas.networks.micro import MicroNetwork
-from alphaxenas.networks.training.loop import Recipe
+from alphaxenas.networks.micro import FEWEST_CELLS
+from alphaxenas.networks.registry import build_network
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.factory import child_recipe
-from alphaxenas.pipelines.full_training import Entry, train_in_full
+from alphaxenas.pipelines.factory import child_network, child_options, recipe_from_config, regularised
+from alphaxenas.pipelines.final import train_networks
+from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.runs import RunFolder
 from alphaxenas.seeds import derived_seed, stream
-from alphaxenas.spaces.micro import MicroArchitecture, MicroSpace
+from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.zoo import zoo_cell
 from alphaxenas.supernet.shared_pool import Plan, SharedPool
 
@@ -47,6 +47,18 @@ STAGE = "nao"
 """Stage of what notebook 08 concludes; its other stages begin with this word."""
 WAY = tuple(np.round(np.geomspace(0.05, 6.0, 40), 4).tolist())
 """Step sizes at which a walk is looked at."""
+OTHER_NETWORKS = (
+    "architecture",
+    "cutout",
+    "top_k",
+    "train_cells",
+    "train_epochs",
+    "train_filters",
+    "train_multiply_adds",
+    "train_reductions",
+    "train_stem_stride",
+)
+"""Parameters that choose other networks and trainings; those of `nao-best` have the size of the search's children."""
 SCORING_BATCH = 50
 """Validation images by which the subset grows on which shared weights are scored."""
 
@@ -56,12 +68,17 @@ def micro_space(config: Config) -> MicroSpace:
     return MicroSpace(config.space.blocks)
 
 
-def child_network(config: Config, num_classes: int) -> Callable[[MicroArchitecture], MicroNetwork]:
-    """What the searches build from an architecture."""
-    child = config.child
-    return lambda architecture: MicroNetwork(
-        architecture, num_classes, child.filters, max(3, child.cells), child.stem_stride
-    )
+def check_children(config: Config) -> None:
+    """Refuses what no network of a pair of cells can have, before anything is trained.
+
+    Raises:
+        ValueError: `cells` is less than three.
+    """
+    if config.child.cells < FEWEST_CELLS:
+        raise ValueError(
+            f"Invalid value for `cells`. Expected at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells. "
+            f"Received: {config.child.cells}"
+        )
 
 
 def nao_settings(config: Config) -> NAOSettings:
@@ -75,6 +92,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     After every round's number of children the best of them counts as the final of a round: it was trained at that
     budget already, so it costs nothing more.
     """
+    check_children(config)
     chosen, space, seed, settings = config.nao, micro_space(config), config.run.seed, nao_settings(config)
     budget = Budget(chosen.nao_child_epochs)
     parameters = config.parameters("data", "child") | _own(
@@ -87,15 +105,22 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
                 space,
                 child_network(config, data.num_classes),
                 data,
-                child_recipe(config),
-                config.child.batch_size,
-                seed,
+                recipe_from_config(config),
+                batch_size=config.child.batch_size,
+                seed=seed,
                 share_weights=False,
                 augment=config.data.augment,
                 cutout=config.data.cutout,
             )
-        sizes = config.settings_of("nao")
-        player = make_controller("nao", space, seed, budget, budget, settings.new + settings.random, **sizes)
+        player = make_controller(
+            "nao",
+            space,
+            seed,
+            search_budget=budget,
+            final_budget=budget,
+            promote_every=settings.new + settings.random,
+            **config.settings_of("nao"),
+        )
         return Coach(
             space, player, evaluator, folder, trials=chosen.nao_trials, checkpoint_every=config.search.checkpoint_every
         ).play()
@@ -106,14 +131,21 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     from alphaxenas.supernet.supernet import Supernet
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
 
+    check_children(config)
     chosen, child, space, seed = config.nao, config.child, micro_space(config), config.run.seed
-    plan = Plan(chosen.nao_rounds, chosen.nao_epochs, chosen.nao_policy, child.learning_rate, chosen.nao_subset)
+    plan = Plan(
+        rounds=chosen.nao_rounds,
+        epochs=chosen.nao_epochs,
+        policy=chosen.nao_policy,
+        learning_rate=child.learning_rate,
+        subset=chosen.nao_subset,
+    )
     parameters = config.parameters("data", "child") | _own(
         config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
     )
     with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
-        weights = Supernet(network, data.image_shape, child_recipe(config), seed)
+        weights = Supernet(network, data.image_shape, recipe_from_config(config), seed)
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
         return SharedPool(
             space,
@@ -128,74 +160,51 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
 
 
 def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Stage `nao-best`: architectures of the searches in full, all alike; results as of `train_in_full`.
+    """Stage `nao-best`: architectures of the searches in full, all alike.
 
     Args:
         config: The configuration.
         data: The configured images.
         found: Records with `architecture` and `where`, see `best_found`.
+
+    Returns:
+        Results as of `train_in_full`.
     """
-    space, build = micro_space(config), child_network(config, data.num_classes)
-    entries = []
-    for number, record in enumerate(found, 1):
-        architecture = space.parse(record["architecture"])
-        entries.append(
-            Entry(
-                f"{record['where']}{number}", build(architecture), str(architecture), json.loads(architecture.to_json())
-            )
-        )
-    return _train_alike(config, data, "best", entries)
+    space = micro_space(config)
+    named = {
+        f"{record['where']}{number}": space.parse(record["architecture"]) for number, record in enumerate(found, 1)
+    }
+    return _train_alike(config, data, "best", named)
 
 
 def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
-    """Stage `nao-zoo`: known cells with the filters, cells, epochs and recipe of `train_best`; None where `nao_zoo` is
-    empty.
+    """Stage `nao-zoo`: known cells with the filters, cells, epochs and recipe of `train_best`.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+
+    Returns:
+        Results as of `train_in_full`; None where `nao_zoo` is empty.
     """
-    build, entries = child_network(config, data.num_classes), []
-    for cell in map(zoo_cell, config.nao.nao_zoo):
-        network = replace(build(cell.architecture), all_ends=cell.all_ends)
-        entries.append(Entry(cell.name, network, str(cell), json.loads(cell.architecture.to_json())))
-    return _train_alike(config, data, "zoo", entries) if entries else None
+    cells = {cell.name: cell for cell in map(zoo_cell, config.nao.nao_zoo)}
+    return _train_alike(config, data, "zoo", cells) if cells else None
 
 
-def _train_alike(config: Config, data: ImageData, stage: str, entries: Sequence[Entry]) -> dict[str, Any]:
-    training, search = config.training, config.child
-    parameters = (
-        config.parameters("data")
-        | _own(
-            config,
-            "filters",
-            "cells",
-            "stem_stride",
-            "momentum",
-            "nao_best_epochs",
-            "train_batch_size",
-            "train_learning_rate",
-            "train_label_smoothing",
-            "train_weight_decay",
-            "train_gradient_clip",
-        )
-        | {"trained": [entry.architecture for entry in entries]}
+def _train_alike(config: Config, data: ImageData, stage: str, architectures: Mapping[str, Any]) -> dict[str, Any]:
+    check_children(config)
+    parameters = config.parameters("data", "training") | _own(
+        config, "filters", "cells", "stem_stride", "momentum", "nao_best_epochs"
     )
+    parameters = {name: value for name, value in parameters.items() if name not in OTHER_NETWORKS}
+    parameters["trained"] = [str(architecture) for architecture in architectures.values()]
+    options = child_options(config, data.num_classes)
     with stages.open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
-        recipe = Recipe(
-            training.train_learning_rate,
-            search.momentum,
-            training.train_weight_decay,
-            training.train_gradient_clip,
-            training.train_label_smoothing,
-        )
-        return train_in_full(
-            entries,
-            data,
-            recipe,
-            folder,
-            config.nao.nao_best_epochs,
-            training.train_batch_size,
-            config.run.seed,
-            config.data.augment,
-            config.data.cutout,
-        )
+        networks = [
+            architecture_to_train(name, build_network(one, regularised(config, one, options)), one)
+            for name, one in architectures.items()
+        ]
+        return train_networks(config, networks, data, folder, config.nao.nao_best_epochs)
 
 
 def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,15 +7,15 @@ results.
   nothing.
 - `chains`: the same space searched on the configured images, every child trained from scratch.
 
-Children are trained with Adam and without augmentation, as in both seeds (a mirrored digit is another digit).
+Children are trained with Adam and without augmentation, weight decay, clipping or label smoothing, as in both seeds; so
+are the two networks of the comparison, for which the other parameters of a training in full count: `warmup_epochs`,
+`train_lowest_learning_rate`, `train_restart_epochs`, `train_restart_growth`, `train_average`, `train_precision`,
+`train_patience`, `train_devices`, `export_formats`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from alphaxenas.coach import Coach
@@ -24,12 +24,12 @@ from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
 from alphaxenas.evaluators.trained import TrainedEvaluator
-from alphaxenas.networks.chain import ChainNetwork, convolution_chain, mnist_chain
-from alphaxenas.networks.training.loop import Recipe
+from alphaxenas.networks.chain import mnist_chain
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.full_training import Entry, train_in_full
+from alphaxenas.pipelines.factory import child_network, recipe_from_config
+from alphaxenas.pipelines.final import training_settings
+from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
 from alphaxenas.pipelines.study import study_processes, table_choice
-from alphaxenas.report.runs import NAMES, StoredRun, load_run
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
@@ -39,6 +39,17 @@ from alphaxenas.tabular.study import run_study
 
 STAGE = "policy"
 """Stage of what notebook 07 concludes; its other stages begin with this word."""
+HONOURED_IN_COMPARISON = (
+    "warmup_epochs",
+    "train_lowest_learning_rate",
+    "train_restart_epochs",
+    "train_restart_growth",
+    "train_average",
+    "train_precision",
+    "train_patience",
+    "train_devices",
+)
+"""Parameters of a training in full that change the results of the comparison."""
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
@@ -47,16 +58,6 @@ _MNIST_CONTROLLER = "reinforce"
 def chain_space(part: str) -> StateSpace:
     """The space that a part searches."""
     return mnist_chains() if part == "mnist" else convolution_chains()
-
-
-def chain_network(config: Config, part: str, num_classes: int) -> Callable[[Chain], ChainNetwork]:
-    """What a part builds from an architecture."""
-    form = config.space.chain_form
-    return (
-        (lambda chain: mnist_chain(chain, num_classes, form))
-        if part == "mnist"
-        else (lambda chain: convolution_chain(chain, num_classes))
-    )
 
 
 def search_chains(config: Config, part: str, controller: str, seed: int, data: ImageData) -> dict[str, Any]:
@@ -72,6 +73,9 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         controller: One of `alphaxenas.controllers.CONTROLLERS`.
         seed: Of the controller and of the children's initial weights.
         data: The configured images.
+
+    Returns:
+        Results as of `Coach.play`.
     """
     chosen, space = config.chains, chain_space(part)
     budget = Budget(chosen.chain_epochs)
@@ -80,19 +84,26 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
         settings |= {"uniform_share": 0.0, "tree_renewal": 0, "refresh_after": 0}
-    parameters = config.parameters("data") | _chosen(
-        config, "chain_trials", "chain_epochs", "chain_learning_rate", "batch_size"
-    )
+    parameters = _chosen(config, "chain_trials", "chain_epochs", "chain_learning_rate", "batch_size")
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
-    parameters |= _chosen(config, "chain_form") if part == "mnist" else {}
+    if part == "mnist":
+        parameters["chain_form"] = config.space.chain_form
     with stages.open_stage(config, f"{STAGE}-{part}-{controller}-{seed}", parameters) as folder:
         evaluator = None
         if folder.read_results() is None:
-            build = chain_network(config, part, data.num_classes)
             evaluator = TrainedEvaluator(
-                space, build, data, _recipe(config), config.child.batch_size, seed, share_weights=False, augment=False
+                space,
+                child_network(config, data.num_classes),
+                data,
+                recipe_from_config(config, **published_recipe(config)),
+                batch_size=config.child.batch_size,
+                seed=seed,
+                share_weights=False,
+                augment=False,
             )
-        player = make_controller(controller, space, seed, budget, budget, promote_every=1, **settings)
+        player = make_controller(
+            controller, space, seed, search_budget=budget, final_budget=budget, promote_every=1, **settings
+        )
         return Coach(
             space,
             player,
@@ -122,27 +133,22 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     chosen, space = config.chains, chain_space("mnist")
     hand = space.parse(MNIST_BY_HAND)
     networks = {
-        NETWORKS[0]: ("found", found, chain_network(config, "mnist", data.num_classes)(found)),
+        NETWORKS[0]: ("found", found, child_network(config, data.num_classes)(found)),
         NETWORKS[1]: ("hand", hand, mnist_chain(hand, data.num_classes, "image")),
     }
+    epochs = chosen.chain_final_epochs
+    recipe = recipe_from_config(config, epochs, **published_recipe(config))
+    settings = replace(training_settings(config, epochs), batch_size=config.child.batch_size, augment=False, cutout=0)
     answers: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in networks}
     for seed in range(chosen.chain_seeds):
         for name, (word, chain, network) in networks.items():
-            parameters = config.parameters("data") | _chosen(
-                config, "chain_final_epochs", "chain_learning_rate", "batch_size"
+            parameters = _chosen(
+                config, "chain_final_epochs", "chain_learning_rate", "batch_size", *HONOURED_IN_COMPARISON
             )
             parameters |= {"trained": str(chain), "form": network.form, "training_seed": seed}
             with stages.open_stage(config, f"{STAGE}-{word}-{seed}", parameters) as folder:
-                entry = Entry(word, network, str(chain), json.loads(chain.to_json()))
                 answers[name][seed] = train_in_full(
-                    [entry],
-                    data,
-                    _recipe(config),
-                    folder,
-                    chosen.chain_final_epochs,
-                    config.child.batch_size,
-                    seed,
-                    augment=False,
+                    [architecture_to_train(word, network, chain)], data, recipe, settings, folder, seed
                 )
     return answers
 
@@ -166,32 +172,21 @@ def play_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
         )
 
 
-def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...]]:
-    """The searches of a part as stored, by who searched, as the figures of searches take them."""
-    suite = Path(config.run.exp_dir) / config.run.run
-    found: dict[str, tuple[StoredRun, ...]] = {}
-    who = (
-        [(_MNIST_CONTROLLER, config.run.seed)]
-        if part == "mnist"
-        else [
-            (controller, seed) for controller in config.chains.chain_controllers for seed in stages.search_seeds(config)
-        ]
-    )
-    for controller, seed in who:
-        run = replace(load_run(suite / f"{STAGE}-{part}-{controller}-{seed}"), stage=f"{controller}-seed{seed}")
-        found[NAMES[controller]] = (*found.get(NAMES[controller], ()), run)
-    return found
-
-
-def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
-    """The rounds of a stored ENAS search with the run's seed."""
-    run = load_run(Path(config.run.exp_dir) / config.run.run / f"enas-{space_name}-s{config.run.seed}")
-    return [record for record in run.records if record["purpose"] == "round"]
-
-
-def _recipe(config: Config) -> Recipe:
-    return Recipe(config.chains.chain_learning_rate, weight_decay=0.0, gradient_clip=0.0, optimizer="adam")
+def published_recipe(config: Config) -> dict[str, Any]:
+    """What both seeds prescribe of the training of chains, for `recipe_from_config`."""
+    return {
+        "learning_rate": config.chains.chain_learning_rate,
+        "optimizer": "adam",
+        "weight_decay": 0.0,
+        "gradient_clip": 0.0,
+        "label_smoothing": 0.0,
+    }
 
 
 def _chosen(config: Config, *names: str) -> dict[str, Any]:
-    return {name: config.parameters()[name] for name in names}
+    """These parameters and those of the data that chains use, for run.json: nothing is recorded that does not count."""
+    data, everything = config.parameters("data"), config.parameters()
+    unused = ("augment", "cutout")
+    return {name: value for name, value in data.items() if name not in unused} | {
+        name: everything[name] for name in names
+    }

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alphaxenas.report.runs import NAMES, StoredRun, load_run
 from alphaxenas.report.statistics import interval
 from alphaxenas.report.style import looks, new_figure, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from alphaxenas.config import Config
 
 
 def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
@@ -72,3 +77,40 @@ def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test
     panel.set_ylim(len(tests) - 0.5, -0.5)
     panel.set_xlabel(measure)
     return figure
+
+
+def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...]]:
+    """The stored searches of a part of notebook 07, as `figures.search_curves` takes them.
+
+    Args:
+        config: The configuration.
+        part: `"mnist"` or `"chains"`.
+
+    Returns:
+        Runs by the displayed name of their controller.
+    """
+    run, chosen = config.run, config.chains
+    seeds, controllers = config.search.seeds or (run.seed,), chosen.chain_controllers
+    if part == "mnist":
+        seeds, controllers = (run.seed,), ("reinforce",)
+    found: dict[str, tuple[StoredRun, ...]] = {}
+    for controller in controllers:
+        for seed in seeds:
+            stored = load_run(Path(run.exp_dir) / run.run / f"policy-{part}-{controller}-{seed}")
+            name = NAMES[controller]
+            found[name] = (*found.get(name, ()), replace(stored, stage=f"{controller}-seed{seed}"))
+    return found
+
+
+def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
+    """The rounds of a stored ENAS search with the run's seed.
+
+    Args:
+        config: The configuration.
+        space_name: `"micro"` or `"macro"`.
+
+    Returns:
+        Journal records, in order.
+    """
+    run = load_run(Path(config.run.exp_dir) / config.run.run / f"enas-{space_name}-s{config.run.seed}")
+    return [record for record in run.records if record["purpose"] == "round"]

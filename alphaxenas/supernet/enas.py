@@ -64,6 +64,7 @@ class Phases:
         reward_images: Validation images that each is scored on.
         derived: Architectures drawn and ranked at the end.
         augment: Crops and mirrors training images.
+        cutout: Side of the square cut out of training images, pixels; 0 for none.
     """
 
     rounds: int
@@ -75,6 +76,7 @@ class Phases:
     reward_images: int = 1000
     derived: int = 20
     augment: bool = True
+    cutout: int = 0
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLING:
@@ -116,7 +118,7 @@ class EnasSearch:
         self._space, self._policy, self._phases, self._folder, self._seed = space, policy, phases, folder, seed
         self.supernet = Supernet(network, data.image_shape, recipe, seed)
         self._recipe = recipe
-        self._training = Batches.of(data, "train", phases.batch_size, phases.augment)
+        self._training = Batches.of(data, "train", phases.batch_size, phases.augment, phases.cutout)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
         self._reward_share = min(1.0, phases.reward_images / len(data.validation))
         self._elapsed_before, self._started = 0.0, time.monotonic()

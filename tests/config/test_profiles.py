@@ -7,14 +7,8 @@ from alphaxenas.config import PROFILES, from_values, load_profile
 from alphaxenas.data import load_data
 from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.search import (
-    cell_space,
-    child_network,
-    chosen_architectures,
-    final_network,
-    final_recipe,
-    make_controller,
-)
+from alphaxenas.pipelines.factory import child_network, final_network, make_controller, recipe_from_config, search_space
+from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.spaces.zoo import zoo_cell
 
 NAMES = sorted(path.stem for path in PROFILES.glob("*.yaml"))
@@ -54,7 +48,7 @@ def test_the_profiles_of_the_readme_are_there():
 @pytest.mark.parametrize("name", NAMES)
 def test_children_and_final_networks_of_a_profile_can_be_built(name):
     config = from_values(load_profile(name))
-    data, space = images_of(config), cell_space(config)
+    data, space = images_of(config), search_space(config)
     cell = space.sample(np.random.default_rng(0))
     child = outline_of(child_network(config, 10)(cell), data.image_shape, training=True)
     final = outline_of(final_network(config, cell, data), data.image_shape, training=True)
@@ -66,7 +60,7 @@ def test_children_and_final_networks_of_a_profile_can_be_built(name):
 def test_cifar10_cpu_holds_the_price_of_its_final_network():
     config = from_values(load_profile("cifar10-cpu"))
     for seed in range(5):
-        network = final_network(config, cell_space(config).sample(np.random.default_rng(seed)), _Cifar())
+        network = final_network(config, search_space(config).sample(np.random.default_rng(seed)), _Cifar())
         assert outline_of(network, CIFAR_SHAPE).multiply_adds <= 1e6 * config.training.train_multiply_adds
 
 
@@ -102,7 +96,7 @@ def test_the_original_profiles_are_the_published_configurations():
 def test_final_trainings_of_known_cells_have_the_published_size_and_recipe(name, cell, rate, lowest, decay):
     network, config = given_network(name)
     published, epochs = zoo_cell(cell), config.training.train_epochs
-    recipe = final_recipe(config, epochs)
+    recipe = recipe_from_config(config, epochs)
     assert (network.filters, network.cells, network.all_ends) == (
         published.filters,
         published.cells,
@@ -120,7 +114,7 @@ def test_final_trainings_of_known_cells_have_the_published_size_and_recipe(name,
 
 def test_nao_ws_restarts_five_times():
     _, config = given_network("nao-ws")
-    recipe = final_recipe(config, 630)
+    recipe = recipe_from_config(config, 630)
     assert [epoch for epoch in range(1, 630) if recipe.rate_at(epoch / 630) == recipe.learning_rate] == [
         10,
         30,

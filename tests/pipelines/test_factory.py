@@ -11,8 +11,9 @@ from alphaxenas.contracts import Outcome
 from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.data import load_data
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.factory import child_network, search_space, shares_weights
-from alphaxenas.pipelines.search import chosen_architectures, final_network, make_evaluator, search
+from alphaxenas.pipelines.factory import child_network, final_network, make_evaluator, search_space, shares_weights
+from alphaxenas.pipelines.final import chosen_architectures
+from alphaxenas.pipelines.search import search
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
 

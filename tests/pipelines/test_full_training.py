@@ -14,7 +14,7 @@ from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.pipelines import full_training
-from alphaxenas.pipelines.full_training import Entry, evaluate_checkpoint, train_in_full
+from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, evaluate_checkpoint, train_in_full
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.journal import same_record
 from alphaxenas.spaces.cell import Cell
@@ -29,12 +29,15 @@ def data():
 
 
 def entries(*names, filters=4):
-    return [Entry(name, CellNetwork(CELL, 10, filters, 2, 1), str(CELL), json.loads(CELL.to_json())) for name in names]
+    return [
+        NetworkToTrain(name, CellNetwork(CELL, 10, filters, 2, 1), str(CELL), json.loads(CELL.to_json()))
+        for name in names
+    ]
 
 
 def train(tmp_path, data, what, stage="final", epochs=3, **more):
     with RunFolder.open("suite", stage, {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
-        return train_in_full(what, data, RECIPE, folder, epochs, 32, 0, **more), folder
+        return train_in_full(what, data, RECIPE, TrainingSettings(epochs, 32, **more), folder, 0), folder
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def test_a_finished_training_returns_its_results_without_training(trained, data,
     with RunFolder.open(
         "suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]
     ) as again:
-        assert train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0) == results
+        assert train_in_full(entries("rank1", "rank2"), data, RECIPE, TrainingSettings(3, 32), again, 0) == results
 
 
 def test_exported_model_runs_where_this_package_cannot_be_imported(trained, data, tmp_path):
@@ -121,7 +124,10 @@ def test_a_finished_training_is_handed_over_in_another_format_without_training(t
         "suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]
     ) as again:
         assert (
-            train_in_full(entries("rank1", "rank2"), data, RECIPE, again, 3, 32, 0, formats=("savedmodel",)) == results
+            train_in_full(
+                entries("rank1", "rank2"), data, RECIPE, TrainingSettings(3, 32, formats=("savedmodel",)), again, 0
+            )
+            == results
         )
     assert (folder.path / "models" / "rank1.savedmodel" / "saved_model.pb").is_file()
 
@@ -131,7 +137,9 @@ def test_a_checkpoint_is_evaluated_in_one_call(tmp_path, data, monkeypatch):
     # The first epoch is the best, and of it there is a checkpoint when all is over: the last but one.
     monkeypatch.setattr(full_training.CompiledChild, "accuracy", lambda self, batches: next(accuracies))
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
-        results = train_in_full(entries("rank1"), data, Recipe(learning_rate=0.05, average=0.9), folder, 2, 32, 0)
+        results = train_in_full(
+            entries("rank1"), data, Recipe(learning_rate=0.05, average=0.9), TrainingSettings(2, 32), folder, 0
+        )
     monkeypatch.undo()
     during, over = sorted((folder.path / "checkpoints").glob("step-*.npz"))
 
@@ -155,7 +163,7 @@ def test_training_with_an_average_and_restarts_continues_bit_for_bit(data, tmp_p
 
     def run(place):
         with RunFolder.open("suite", "final", {"seed": 0}, place / "exp", place / "events") as folder:
-            return train_in_full(entries("rank1"), data, recipe, folder, 3, 32, 0), folder
+            return train_in_full(entries("rank1"), data, recipe, TrainingSettings(3, 32), folder, 0), folder
 
     whole, _ = run(tmp_path / "whole")
     original = RunFolder.log
@@ -204,7 +212,7 @@ def test_training_killed_after_an_epoch_continues_bit_for_bit(trained, data, tmp
 def test_patience_ends_a_training_early(tmp_path, data):
     frozen = Recipe(learning_rate=1e-12)
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
-        results = train_in_full(entries("rank1"), data, frozen, folder, 12, 32, 0, patience=2)
+        results = train_in_full(entries("rank1"), data, frozen, TrainingSettings(12, 32, patience=2), folder, 0)
     # The moving statistics settle in the first epochs; nothing else moves.
     assert results["models"][0]["epochs"] < 12
 
@@ -222,7 +230,7 @@ def test_exported_model_is_checked_against_the_trained_child_in_float32(
 
     monkeypatch.setattr(full_training, "CompiledChild", Counted)
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as folder:
-        train_in_full(entries("rank1"), data, Recipe(precision=precision), folder, 1, 32, 0)
+        train_in_full(entries("rank1"), data, Recipe(precision=precision), TrainingSettings(1, 32), folder, 0)
     assert made == compiled
 
 
@@ -234,7 +242,9 @@ def test_a_hundred_classes_are_trained_and_exported(tmp_path):
     ]
     names = tuple(f"class {number}" for number in range(100))
     data = ImageData("cifar100", *parts, np.full(3, 0.5, np.float32), np.full(3, 0.25, np.float32), names, True)
-    results, folder = train(tmp_path, data, [Entry("rank1", CellNetwork(CELL, 100, 4, 2, 1), str(CELL))], epochs=1)
+    results, folder = train(
+        tmp_path, data, [NetworkToTrain("rank1", CellNetwork(CELL, 100, 4, 2, 1), str(CELL))], epochs=1
+    )
     assert 0 <= results["test_accuracy"] <= 0.1
     assert keras.saving.load_model(folder.path / results["models"][0]["file"]).output_shape == (None, 100)
     assert len(json.loads((folder.path / "models" / "rank1.card.json").read_text())["data"]["classes"]) == 100
@@ -242,7 +252,7 @@ def test_a_hundred_classes_are_trained_and_exported(tmp_path):
 
 def test_densenet_trains_and_exports_in_the_same_harness(tmp_path, data):
     results, folder = train(
-        tmp_path, data, [Entry("densenet", DenseNet(10, 10, 4), "DenseNet-BC")], "densenet", epochs=1
+        tmp_path, data, [NetworkToTrain("densenet", DenseNet(10, 10, 4), "DenseNet-BC")], "densenet", epochs=1
     )
     assert (folder.path / results["models"][0]["file"]).is_file()
     assert results["models"][0]["architecture_json"] is None

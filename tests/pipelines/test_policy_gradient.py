@@ -8,7 +8,8 @@ import pytest
 
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import policy_gradient as policy_stage
-from alphaxenas.pipelines import search as stages
+from alphaxenas.pipelines.factory import load_images
+from alphaxenas.report.policy_figures import stored_searches
 from alphaxenas.report.sample_efficiency.journals import load_study
 from tests.tabular.test_study import write_table
 
@@ -44,11 +45,11 @@ def config(tmp_path):
 
 
 def test_chains_are_searched_from_scratch_by_any_controller_and_read_back(config):
-    data = stages.load_images(config)
+    data = load_images(config)
     for controller in config.chains.chain_controllers:
         results = policy_stage.search_chains(config, "chains", controller, 0, data)
         assert results["trained"] == 3 and results["reason"] == "trials"
-    groups = policy_stage.stored_searches(config, "chains")
+    groups = stored_searches(config, "chains")
     assert list(groups) == ["pool of controllers", "AlphaXENAS"]
     for (run,) in groups.values():
         rewards = {}
@@ -71,21 +72,22 @@ def test_the_search_for_mnist_has_zoph_and_les_cell(config, monkeypatch):
 
     monkeypatch.setattr(policy_stage, "make_controller", watched)
     with pytest.raises(InterruptedError):
-        policy_stage.search_mnist(config, stages.load_images(config))
+        policy_stage.search_mnist(config, load_images(config))
     assert made["name"] == "reinforce" and made["cell"] == "nascell" and made["units"] == 4
 
 
 def test_both_networks_are_trained_alike_and_tested_once_each(config, monkeypatch):
-    space, data = policy_stage.chain_space("mnist"), stages.load_images(config)
+    space, data = policy_stage.chain_space("mnist"), load_images(config)
     found = space.parse("kernel=3, filters=8, pool=2, dropout=0.1; kernel=3, filters=8, pool=1, dropout=0.0")
     trainings = []
     original = policy_stage.train_in_full
     monkeypatch.setattr(
         policy_stage,
         "train_in_full",
-        lambda entries, *rest, **more: (trainings.append((rest[1], rest[3:], more)), original(entries, *rest, **more))[
-            1
-        ],
+        lambda entries, *rest, **more: (
+            trainings.append((rest[1], rest[2], rest[4], more)),
+            original(entries, *rest, **more),
+        )[1],
     )
     answers = policy_stage.compare_with_hand_made(config, found, data)
     assert list(answers) == ["found", "made by hand"] and all(set(by_seed) == {0, 1} for by_seed in answers.values())

@@ -11,18 +11,9 @@ from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.search import (
-    cell_space,
-    chosen_architectures,
-    evaluate_again,
-    final_network,
-    final_recipe,
-    load_images,
-    make_controller,
-    search,
-    space_of,
-    train_best,
-)
+from alphaxenas.pipelines.factory import final_network, load_images, make_controller, recipe_from_config, search_space
+from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, space_of, train_best
+from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.zoo import zoo_cell
 
@@ -121,7 +112,7 @@ def test_final_training_without_search_says_what_to_run(tmp_path):
 
 def test_both_controllers_get_the_same_budgets(tmp_path):
     config = configured(tmp_path, search_epochs=2, search_fraction=0.5, final_epochs=5)
-    space = cell_space(config)
+    space = search_space(config)
     ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
     assert (
         isinstance(ours, AlphaXENAS)
@@ -172,7 +163,7 @@ def test_every_controller_searches_images(tmp_path, controller):
 
 def test_controllers_take_their_parameters(tmp_path):
     config = configured(tmp_path, evolution_population=7, evolution_sample=3, uct_exploration=0.4, alphax_rollouts=2)
-    space = cell_space(config)
+    space = search_space(config)
     evolution, uct, alphax = (
         make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
     )
@@ -223,7 +214,7 @@ def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
         momentum=0.8,
         train_precision="bfloat16",
     )
-    recipe = final_recipe(config, 630)
+    recipe = recipe_from_config(config, 630)
     assert (recipe.restart, recipe.restart_growth, recipe.average, recipe.momentum) == (10 / 630, 2.0, 0.999, 0.8)
     assert (recipe.gradient_clip, recipe.label_smoothing, recipe.weight_decay, recipe.precision) == (
         5.0,
@@ -232,7 +223,7 @@ def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
         "bfloat16",
     )
     assert recipe.rate_at(10 / 630) == 0.05 and recipe.rate_at(9.999 / 630) == pytest.approx(0.0001, rel=1e-2)
-    plain = final_recipe(configured(tmp_path), 20)
+    plain = recipe_from_config(configured(tmp_path), 20)
     assert (plain.restart, plain.average, plain.final_learning_rate, plain.warmup) == (0.0, 0.0, 0.0, 0.05)
 
 

@@ -11,8 +11,8 @@ import pytest
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.enas import derive, enas_space, enas_supernetwork, search, train_derived
-from alphaxenas.pipelines.factory import shares_weights
-from alphaxenas.pipelines.search import chosen_architectures, final_network, load_images
+from alphaxenas.pipelines.factory import final_network, load_images, search_space, shares_weights
+from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.report.runs import load_suite
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import same_record
@@ -166,13 +166,13 @@ def test_any_controller_plays_in_the_spaces_of_enas_and_the_best_is_trained(tmp_
     }
     config = configured(tmp_path, controllers=["alphaxenas"], num_simulations=2, **values)
     found = stages.search(config, "alphaxenas", 0)
-    assert found["trained"] == 2 and isinstance(stages.search_space(config), enas_space(config, space).__class__)
+    assert found["trained"] == 2 and isinstance(search_space(config), enas_space(config, space).__class__)
     assert shares_weights(config)
     data = load_images(config)
     (best,) = chosen_architectures(config)
     assert final_network(config, best, data).architecture == best
     suite = load_suite("quick", tmp_path / "exp")
-    assert suite.searches[0].space == stages.search_space(config)
+    assert suite.searches[0].space == search_space(config)
 
 
 def test_impossible_phases_and_spaces_are_refused(tmp_path):

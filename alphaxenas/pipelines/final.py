@@ -1,0 +1,219 @@
+"""Stages that train networks in full: the best of a search or a given architecture (`final`), and the baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alphaxenas.config import Config
+from alphaxenas.contracts import SearchSpace
+from alphaxenas.data import ImageData
+from alphaxenas.networks.densenet import DenseNet
+from alphaxenas.networks.export.keras_export import evaluate_stored_model
+from alphaxenas.networks.training.loop import Network
+from alphaxenas.pipelines.factory import final_network, load_images, recipe_from_config, search_space
+from alphaxenas.pipelines.full_training import (
+    NetworkToTrain,
+    TrainingSettings,
+    architecture_to_train,
+    evaluate_checkpoint,
+    train_in_full,
+)
+from alphaxenas.pipelines.search import open_stage, search_seeds
+from alphaxenas.runs.files import write_atomically
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.spaces.drawing.picture import picture
+from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroSpace
+from alphaxenas.spaces.parse_any import parse_architecture
+
+
+def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `densenet`: DenseNet-BC with the recipe and the data of the final training.
+
+    Args:
+        config: The configuration.
+        data: The configured images, if they are loaded already.
+
+    Returns:
+        Results as of `train_in_full`.
+    """
+    base = config.baseline
+    with open_stage(config, "densenet", config.parameters("data", "baseline", "training")) as folder:
+        data = data or load_images(config)
+        network = DenseNet(
+            data.num_classes,
+            depth=base.densenet_depth,
+            growth=base.densenet_growth,
+            compression=base.densenet_compression,
+            dropout=base.densenet_dropout,
+        )
+        text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
+        return train_networks(config, [NetworkToTrain("densenet", network, text)], data, folder, base.densenet_epochs)
+
+
+def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
+    """Stage `final`: the best architectures of the search, or the one given, in full.
+
+    Args:
+        config: The configuration.
+        data: The configured images, if they are loaded already.
+
+    Returns:
+        Results as of `train_in_full`.
+    """
+    architectures = chosen_architectures(config)
+    trained = [str(architecture) for architecture in architectures]
+    with open_stage(config, "final", {**config.parameters("data", "space", "training"), "trained": trained}) as folder:
+        data = data or load_images(config)
+        results = train_ranked(config, architectures, data, folder)
+        chosen = architectures[results["chosen"]]
+        write_atomically(folder.figures / "architecture.png", picture(space_of(config, chosen), chosen))
+        write_atomically(folder.path / "architecture.json", f"{chosen.to_json()}\n".encode())
+        return results
+
+
+def train_ranked(config: Config, architectures: Sequence[Any], data: ImageData, folder: RunFolder) -> dict[str, Any]:
+    """Trains architectures, best first, for `train_epochs`.
+
+    Args:
+        config: The configuration.
+        architectures: Of registered classes.
+        data: The configured images.
+        folder: An open run folder.
+
+    Returns:
+        Results as of `train_in_full`; the networks are called `rank1`, `rank2` ...
+    """
+    networks = [
+        architecture_to_train(f"rank{rank}", final_network(config, one, data), one)
+        for rank, one in enumerate(architectures, 1)
+    ]
+    return train_networks(config, networks, data, folder, config.training.train_epochs)
+
+
+def train_networks(
+    config: Config, networks: Sequence[NetworkToTrain], data: ImageData, folder: RunFolder, epochs: int
+) -> dict[str, Any]:
+    """Trains networks in full with the configured recipe.
+
+    Args:
+        config: The configuration.
+        networks: What to train.
+        data: The configured images.
+        folder: An open run folder.
+        epochs: Epochs of every network.
+
+    Returns:
+        Results as of `train_in_full`.
+    """
+    return train_in_full(
+        networks, data, recipe_from_config(config, epochs), training_settings(config, epochs), folder, config.run.seed
+    )
+
+
+def training_settings(config: Config, epochs: int) -> TrainingSettings:
+    """How long and on what networks are trained in full.
+
+    Args:
+        config: The configuration.
+        epochs: Epochs of every network.
+
+    Returns:
+        The settings.
+    """
+    training = config.training
+    return TrainingSettings(
+        epochs=epochs,
+        batch_size=training.train_batch_size,
+        augment=config.data.augment,
+        cutout=training.train_cutout,
+        patience=training.train_patience,
+        devices=training.train_devices,
+        formats=training.export_formats,
+    )
+
+
+def space_of(config: Config, architecture: Any) -> SearchSpace:
+    """What draws an architecture: the configured space, or for a pair of cells one that holds it.
+
+    Args:
+        config: The configuration.
+        architecture: As `chosen_architectures` gives it.
+
+    Returns:
+        A space whose `draw` takes the architecture.
+    """
+    if hasattr(architecture, "normal"):
+        return MicroSpace(len(architecture.normal.blocks), MICRO_OPERATIONS)
+    return search_space(config)
+
+
+def chosen_architectures(config: Config) -> list[Any]:
+    """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's
+    searches.
+
+    A given architecture may have any number of blocks and any operations that children know; see `parse_architecture`
+    for its forms. A given chain belongs to the space.
+
+    Raises:
+        ValueError: There is no finished search to choose from, or the text is no architecture.
+    """
+    space, controller = search_space(config), config.search.controllers[0]
+    if config.training.architecture:
+        return [
+            parse_architecture(config.training.architecture)
+            if config.space.space in ("cell", "micro")
+            else space.parse(config.training.architecture)
+        ]
+    suite = Path(config.run.exp_dir) / config.run.run
+    records: dict[str, dict[str, Any]] = {}
+    for seed in search_seeds(config):
+        file = suite / f"{controller}-seed{seed}" / "results.json"
+        for record in json.loads(file.read_text())["best"] if file.is_file() else ():
+            if record["purpose"] == "final" and record["reward"] > records.get(record["key"], {"reward": 0})["reward"]:
+                records[record["key"]] = record
+    ranked = sorted(records.values(), key=lambda record: -record["reward"])[: config.training.top_k]
+    if not ranked:
+        raise ValueError(
+            f"There is no finished {controller} search in {suite} to take an architecture from. "
+            "Run notebook 02 with the same `run` first, or give one with the parameter `architecture`."
+        )
+    return [space.parse(record["architecture"]) for record in ranked]
+
+
+def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, Any]:
+    """Test accuracy of the model named by `evaluate_model`; nothing is trained or stored.
+
+    Args:
+        config: `evaluate_model` is a `.keras` file or a checkpoint. A checkpoint's network is built from these
+            parameters and the architecture that it names.
+        data: The configured images, if they are loaded already.
+
+    Returns:
+        `headline`, `test_accuracy` and `test_images`.
+
+    Raises:
+        ValueError: The file is neither, is damaged, does not fit the data, or is of another architecture than
+            `architecture`, if given.
+    """
+    data, path = data or load_images(config), config.training.evaluate_model
+    if Path(path).suffix != ".npz":
+        accuracy = evaluate_stored_model(path, data)
+        return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
+
+    def network(text: str) -> Network:
+        expected = config.training.architecture
+        if expected and str(parse_architecture(expected)) != text:
+            raise ValueError(
+                f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. Received: {text!r}"
+            )
+        return final_network(config, parse_architecture(text), data)
+
+    accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
+    return {
+        "headline": f"test accuracy {accuracy:.4f} of {text}",
+        "test_accuracy": accuracy,
+        "test_images": len(data.test),
+    }
