@@ -1,9 +1,7 @@
 """All 1,296 networks of titu1994's space, each trained once from scratch on CIFAR-10 at a small budget, as a table to
 search in.
 
-    python benchmarks/chain_table.py --data-dir data --out chain_table [--epochs 1] [--fraction 0.1] [--side 16]
-    python benchmarks/sample_efficiency.py --table chain_table/chain_table.csv --code code --signal validation_accuracy
-    --cost seconds
+    python -m benchmarks.chain_table --data-dir data --out chain_table [--epochs 1] [--fraction 0.1] [--side 16]
 
 A code is kernel-filters-kernel-filters-... of the four layers, e.g. 3-64-3-64-3-32-3-64. Every network starts from the
 same seed, sees the same images in the same order (a tenth of the training images, once) and is scored on all 5,000
@@ -21,7 +19,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import os
 import sys
 import time
@@ -31,12 +28,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from alphaxenas.runs import Journal  # noqa: E402
-from alphaxenas.runs.files import write_atomically  # noqa: E402
-from alphaxenas.seeds import stream  # noqa: E402
-from alphaxenas.spaces.chains.presets import convolution_chains  # noqa: E402
+from alphaxenas.runs import Journal
+from alphaxenas.runs.files import write_atomically
+from alphaxenas.seeds import stream
+from alphaxenas.spaces.chains.presets import convolution_chains
+from benchmarks.record import finish, parser
 
 if TYPE_CHECKING:
     from alphaxenas.data.images import ImageData
@@ -46,8 +42,8 @@ FILE = "chain_table.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains what is missing and writes the table; returns the exit code: 1 if the stored results have other settings."""
-    options = _parser().parse_args(arguments)
+    """Trains what is missing and writes the table; returns the exit code: 1 if other settings are stored."""
+    options, started = _parser().parse_args(arguments), time.perf_counter()
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "trials.jsonl")
@@ -65,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     done = {record["code"]: record for record in stored[1:]}
     space = convolution_chains()
-    games = [space.encode(chain) for chain in _all_chains(space)]
-    order = [games[place] for place in stream(options.seed, "chain_table").permutation(len(games))]
+    sequences = [space.encode(chain) for chain in _all_chains(space)]
+    order = [sequences[place] for place in stream(options.seed, "chain_table").permutation(len(sequences))]
     if options.most:
         order = order[: options.most]
     missing = [tokens for tokens in order if code_of(space.decode(tokens)) not in done]
@@ -77,26 +73,23 @@ def main(arguments: list[str] | None = None) -> int:
             journal.append(record)
             done[record["code"]] = record
     journal.close()
-    rows = [done[code] for code in (code_of(space.decode(tokens)) for tokens in games) if code in done]
+    rows = [done[code] for code in (code_of(space.decode(tokens)) for tokens in sequences) if code in done]
     if len(rows) == space.size():
         write_atomically(folder / FILE, as_csv(rows).encode())
     rewards = np.array([row["validation_accuracy"] for row in rows])
     best = rows[int(rewards.argmax())]
-    print(
-        json.dumps(
-            {
-                **settings,
-                "networks": len(rows),
-                "of": space.size(),
-                "complete": len(rows) == space.size(),
-                "best": best["code"],
-                "best_validation_accuracy": float(rewards.max()),
-                "mean": round(float(rewards.mean()), 4),
-                "worst": float(rewards.min()),
-                "mean_seconds": round(float(np.mean([row["seconds"] for row in rows])), 2),
-            }
-        )
-    )
+    figures = {
+        **settings,
+        "networks": len(rows),
+        "of": space.size(),
+        "complete": len(rows) == space.size(),
+        "best": best["code"],
+        "best_validation_accuracy": float(rewards.max()),
+        "mean": round(float(rewards.mean()), 4),
+        "worst": float(rewards.min()),
+        "mean_seconds": round(float(np.mean([row["seconds"] for row in rows])), 2),
+    }
+    finish("chain_table", options.record, started, figures)
     return 0
 
 
@@ -106,7 +99,7 @@ def code_of(chain: object) -> str:
 
 
 def as_csv(rows: list[dict]) -> str:
-    """The table, in the order of the games."""
+    """The table, in the order of the token sequences."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -179,20 +172,20 @@ def _all_chains(space: object, tokens: tuple[int, ...] = ()) -> list:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where journal and table are written")
-    parser.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of the data set [%(default)s]")
-    parser.add_argument("--dataset", default="cifar10", choices=("cifar10", "cifar100"), help="[%(default)s]")
-    parser.add_argument("--epochs", type=int, default=1, help="passes [%(default)s]")
-    parser.add_argument(
+    words = parser(__doc__)
+    words.add_argument("--out", required=True, metavar="FOLDER", help="where journal and table are written")
+    words.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of the data set [%(default)s]")
+    words.add_argument("--dataset", default="cifar10", choices=("cifar10", "cifar100"), help="[%(default)s]")
+    words.add_argument("--epochs", type=int, default=1, help="passes [%(default)s]")
+    words.add_argument(
         "--fraction", type=float, default=0.1, help="share of the training images in a pass [%(default)s]"
     )
-    parser.add_argument("--side", type=int, default=16, choices=(16, 32), help="of the images [%(default)s]")
-    parser.add_argument("--batch-size", type=int, default=32, help="[%(default)s]")
-    parser.add_argument("--learning-rate", type=float, default=0.003, help="Adam's [%(default)s]")
-    parser.add_argument("--seed", type=int, default=0, help="[%(default)s]")
-    parser.add_argument("--most", type=int, default=0, metavar="N", help="only the first N of the order; 0 = all")
-    return parser
+    words.add_argument("--side", type=int, default=16, choices=(16, 32), help="of the images [%(default)s]")
+    words.add_argument("--batch-size", type=int, default=32, help="[%(default)s]")
+    words.add_argument("--learning-rate", type=float, default=0.003, help="Adam's [%(default)s]")
+    words.add_argument("--seed", type=int, default=0, help="[%(default)s]")
+    words.add_argument("--most", type=int, default=0, metavar="N", help="only the first N of the order; 0 = all")
+    return words
 
 
 if __name__ == "__main__":

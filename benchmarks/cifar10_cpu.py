@@ -1,6 +1,6 @@
 """Search and final training on real CIFAR-10 within an hour on two CPU cores: profile `cifar10-cpu`, one seed.
 
-    python benchmarks/cifar10_cpu.py [--run cifar10-cpu] [--seed 0] [--data-dir data]
+    python -m benchmarks.cifar10_cpu [--run cifar10-cpu] [--seed 0] [--data-dir data] [--record]
 
 The run is stored in exp/<run>/ and continued or reused when it is there. Prints JSON last: test accuracy of the
 searched network, validation accuracies, and minutes of search and final training as recorded by the run itself.
@@ -8,20 +8,17 @@ searched network, validation accuracies, and minutes of search and final trainin
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from pathlib import Path
+import time
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.record import finish, parser
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = parser(__doc__)
     arguments.add_argument("--run", default="cifar10-cpu")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--data-dir", default="data")
-    options = arguments.parse_args()
+    options, started = arguments.parse_args(), time.perf_counter()
 
     from alphaxenas.config import from_values, load_profile
     from alphaxenas.networks.devices import prepare_tensorflow
@@ -38,24 +35,21 @@ def main() -> None:
     found = search(config, "alphaxenas", config.run.seed, data)
     final = train_best(config, data)
     model = final["models"][final["chosen"]]
-    print(
-        json.dumps(
-            {
-                "run": options.run,
-                "seed": options.seed,
-                "test_accuracy": final["test_accuracy"],
-                "test_images": final["test_images"],
-                "validation_accuracy": model["validation_accuracy"],
-                "architecture": model["architecture"],
-                "parameters": model["parameters"],
-                "multiply_adds": model["multiply_adds"],
-                "trained_children": found["trained"],
-                "search_minutes": found["seconds"] / 60,
-                "training_minutes": final["seconds"] / 60,
-                "minutes": (found["seconds"] + final["seconds"]) / 60,
-            }
-        )
-    )
+    figures = {
+        "run": options.run,
+        "seed": options.seed,
+        "test_accuracy": final["test_accuracy"],
+        "test_images": final["test_images"],
+        "validation_accuracy": model["validation_accuracy"],
+        "architecture": model["architecture"],
+        "parameters": model["parameters"],
+        "multiply_adds": model["multiply_adds"],
+        "trained_children": found["trained"],
+        "search_minutes": found["seconds"] / 60,
+        "training_minutes": final["seconds"] / 60,
+        "minutes": (found["seconds"] + final["seconds"]) / 60,
+    }
+    finish("cifar10_cpu", options.record, started, figures)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """ENAS's micro space at CPU size: what shared weights say about accuracy from scratch, and whether the derived cell is
 any better.
 
-    python benchmarks/enas_micro.py [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 5] [--epochs 8] [-p
+    python -m benchmarks.enas_micro [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 5] [--epochs 8] [-p
     NAME VALUE]...
 
 1. Shared weights are trained with uniformly drawn architectures, the policy on their ratings, and cells are derived
@@ -19,16 +19,15 @@ Test images are not touched. Everything is recorded in exp/<run>/, and the same 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import numpy as np
+
+from benchmarks.record import finish, parser
 
 DEFAULTS = {
     "dataset": "cifar10",
@@ -49,14 +48,14 @@ RESAMPLES = 10_000
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = parser(__doc__)
     arguments.add_argument("--run", default="enas-micro")
     arguments.add_argument("--architectures", type=int, default=30)
     arguments.add_argument("--retrained", type=int, default=8)
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--epochs", type=int, default=8)
     arguments.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
-    options = arguments.parse_args()
+    options, started = arguments.parse_args(), time.perf_counter()
 
     from alphaxenas.config import from_values, parse_value
     from alphaxenas.networks.devices import prepare_tensorflow
@@ -80,28 +79,24 @@ def main() -> None:
     again = {
         side: [scratch.accuracy(one, seed) for seed in range(1, options.seeds + 1)] for side, one in chosen.items()
     }
-    print(
-        json.dumps(
-            {
-                "benchmark": "enas_micro",
-                "run": options.run,
-                "epochs": options.epochs,
-                **correlation(shared, [single[str(one)] for one in drawn]),
-                **{
-                    side: {
-                        "retrained": len(group),
-                        "mean": round(float(np.mean([single[str(one)] for one in group])), 4),
-                        "chosen": str(chosen[side]),
-                        "chosen_by": round(single[str(chosen[side])], 4),
-                        "again": again[side],
-                        "again_mean": round(float(np.mean(again[side])), 4),
-                    }
-                    for side, group in sides.items()
-                },
-                **difference(again["derived"], again["random"]),
+    figures = {
+        "run": options.run,
+        "epochs": options.epochs,
+        **correlation(shared, [single[str(one)] for one in drawn]),
+        **{
+            side: {
+                "retrained": len(group),
+                "mean": round(float(np.mean([single[str(one)] for one in group])), 4),
+                "chosen": str(chosen[side]),
+                "chosen_by": round(single[str(chosen[side])], 4),
+                "again_mean": round(float(np.mean(again[side])), 4),
             }
-        )
-    )
+            for side, group in sides.items()
+        },
+        **difference(again["derived"], again["random"]),
+    }
+    values = {"shared": shared, "single": single, **{f"{side}_again": found for side, found in again.items()}}
+    finish("enas_micro", options.record, started, figures, values)
 
 
 def rated(config, architectures, data) -> list[float]:

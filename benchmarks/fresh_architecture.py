@@ -1,8 +1,8 @@
 """A training step with a fresh architecture each time against a step of one fixed architecture, and memory over many
 steps.
 
-    python benchmarks/fresh_architecture.py [--space micro|macro] [--filters 20] [--cells 8] [--side 32] [--batch 64]
-    [--steps 2000]
+    python -m benchmarks.fresh_architecture [--space micro|macro] [--filters 20] [--cells 8] [--side 32] [--batch 64]
+    [--steps 2000] [--record]
 
 Random architectures are stepped in turn by the supernet (one graph, a switch for every choice) and by their own
 networks (a graph of their own, traced before), the same images, the same process, the same threads. Processor time is
@@ -13,23 +13,21 @@ most 1.5, and at most 50 MiB more at the end than after a tenth of the steps. Pr
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
+
+from benchmarks.record import finish, parser
 
 CLASSES, TARGET_RATIO, TARGET_MIB = 10, 1.5, 50
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = parser(__doc__)
     arguments.add_argument("--space", choices=("micro", "macro"), default="micro")
     arguments.add_argument("--filters", type=int, default=20)
     arguments.add_argument("--cells", type=int, default=8, help="micro: cells; macro: layers")
@@ -40,7 +38,7 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=2000, help="of the measurement of memory; 0 = none")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--seed", type=int, default=0)
-    options = arguments.parse_args()
+    options, started = arguments.parse_args(), time.perf_counter()
 
     from alphaxenas.networks.devices import prepare_tensorflow
 
@@ -54,17 +52,8 @@ def main() -> None:
     print(f"{supernet.parameters:,} weights of all architectures", file=sys.stderr, flush=True)
     found = ratios(options, supernet, [space.sample(rng) for _ in range(options.architectures)])
     found |= memory(options, supernet, space, rng) if options.steps else {}
-    print(
-        json.dumps(
-            {
-                "benchmark": "fresh_architecture",
-                **vars(options),
-                **found,
-                "target_ratio": TARGET_RATIO,
-                "target_mib": TARGET_MIB,
-            }
-        )
-    )
+    found["targets"] = {"ratio": TARGET_RATIO, "mib": TARGET_MIB}
+    finish("fresh_architecture", options.record, started, {**vars(options), **found})
 
 
 def spaces(options):

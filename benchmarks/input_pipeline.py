@@ -1,27 +1,22 @@
 """Speed of the input pipeline: augmented and plain images a second at CIFAR's size. Prints JSON last.
 
-    python benchmarks/input_pipeline.py [--threads 2] [--seconds 5]
+    python -m benchmarks.input_pipeline [--threads 2] [--seconds 5] [--record]
 
 Target: 20,000 augmented 32x32x3 images a second on two cores at batch 64.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
 import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
 import tensorflow as tf
 
 from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
+from benchmarks.record import finish, parser
 
 IMAGES = 45_000
 TARGET = 20_000
@@ -45,11 +40,11 @@ def images_per_second(batches: Batches, seconds: float) -> float:
 
 def main() -> None:
     """Measures the pipeline with all its options and prints the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each of the measurements")
-    parser.add_argument("--batch-size", type=int, default=64)
-    arguments = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--threads", type=int, default=2)
+    words.add_argument("--seconds", type=float, default=5.0, help="for each of the measurements [%(default)s]")
+    words.add_argument("--batch-size", type=int, default=64)
+    arguments, started = words.parse_args(), time.perf_counter()
     load = os.getloadavg()[0]
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     rng = np.random.default_rng(0)
@@ -65,7 +60,6 @@ def main() -> None:
         for name, chosen in options.items()
     }
     result = {
-        "benchmark": "input_pipeline",
         "images_per_second": speeds,
         "milliseconds_per_batch": round(1000 * arguments.batch_size / speeds["crop_flip"], 3),
         "batch_size": arguments.batch_size,
@@ -74,7 +68,7 @@ def main() -> None:
         "target": TARGET,
         "reached": speeds["crop_flip"] >= TARGET,
     }
-    print(json.dumps(result))
+    finish("input_pipeline", arguments.record, started, result)
 
 
 if __name__ == "__main__":

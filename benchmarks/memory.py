@@ -1,6 +1,6 @@
 """Resident memory of one process that meets many different children. Prints JSON last.
 
-    python benchmarks/memory.py [--children 1000] [--size small|default]
+    python -m benchmarks.memory [--children 1000] [--size small|default] [--record]
 
 Every child is a random architecture, evaluated as in a search: traced, trained for one step on shared weights, and
 predicted. `small` is 4 filters and 2 cells on 8x8 images, `default` 16 filters and 6 cells on 32x32x3. Target: at most
@@ -9,16 +9,10 @@ predicted. `small` is 4 filters and 2 cells on 8x8 images, `default` 16 filters 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
 import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import numpy as np
 import psutil
 
@@ -28,6 +22,7 @@ from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.networks.cell import CellNetwork
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.spaces import CellSpace
+from benchmarks.record import finish, parser
 
 FIRST = 50
 TARGET_MIB = 50
@@ -82,7 +77,6 @@ def measure(children: int, size: str, seed: int) -> dict:
             print(f"{len(seen):5d} children: {curve[-1]:7.1f} MiB, {time.perf_counter() - begin:5.0f} s", flush=True)
     last = resident_mib()
     return {
-        "benchmark": "memory",
         "size": size,
         **SIZES[size],
         "children": children,
@@ -99,14 +93,16 @@ def measure(children: int, size: str, seed: int) -> dict:
 
 def main() -> None:
     """Reads the options, measures, prints the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--children", type=int, default=1000)
-    parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    words = parser(__doc__)
+    words.add_argument("--children", type=int, default=1000)
+    words.add_argument("--size", choices=SIZES, default="small")
+    words.add_argument("--seed", type=int, default=0)
+    options, started = words.parse_args(), time.perf_counter()
     if options.children <= FIRST:
-        parser.error(f"Invalid value for `--children`. Expected more than {FIRST}. Received: {options.children}")
-    print(json.dumps(measure(options.children, options.size, options.seed)))
+        words.error(f"Invalid value for `--children`. Expected more than {FIRST}. Received: {options.children}")
+    figures = measure(options.children, options.size, options.seed)
+    curve = figures.pop("mib_every_50")
+    finish("memory", options.record, started, figures, {"mib_every_50": curve})
 
 
 if __name__ == "__main__":

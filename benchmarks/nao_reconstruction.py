@@ -1,7 +1,8 @@
 """How well NAO's decoder writes architectures of ENAS's micro space that it never saw: share written without a fault,
 Hamming distance.
 
-    python benchmarks/nao_reconstruction.py [--count 1000] [--epochs 200] [--seed 0]
+    python -m benchmarks.nao_reconstruction [--count 1000] [--epochs 200] [--seed 0]
+    [--record]
 
 Encoder, predictor and decoder are trained together on COUNT random architectures (normal and reduction cell of five
 nodes, 40 tokens), with a learning rate that falls evenly to 0, and measured at the end on as many others; on the way on
@@ -13,21 +14,16 @@ fault or one is not legal.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
-from alphaxenas.controllers.nao.model import NAOModel  # noqa: E402
-from alphaxenas.controllers.nao.quality import measured, scale_targets  # noqa: E402
-from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings  # noqa: E402
-from alphaxenas.controllers.nao.trajectory import ascent  # noqa: E402
-from alphaxenas.seeds import stream  # noqa: E402
-from alphaxenas.spaces.micro import MicroSpace  # noqa: E402
+from alphaxenas.controllers.nao.model import NAOModel
+from alphaxenas.controllers.nao.quality import measured, scale_targets
+from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings
+from alphaxenas.controllers.nao.trajectory import ascent
+from alphaxenas.seeds import stream
+from alphaxenas.spaces.micro import MicroSpace
+from benchmarks.record import finish, parser
 
 WANTED, WATCHED = 0.99, 64
 SETTINGS = NetworkSettings(
@@ -44,26 +40,26 @@ def merit(space: MicroSpace, tokens: tuple[int, ...]) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains, measures, prints; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
+    words = parser(__doc__)
+    words.add_argument(
         "--count", type=int, default=1000, help="architectures trained on, and as many measured on [%(default)s]"
     )
-    parser.add_argument("--nodes", type=int, default=5, help="nodes of each cell [%(default)s]")
-    parser.add_argument("--epochs", type=int, default=200, help="passes [%(default)s]")
-    parser.add_argument(
+    words.add_argument("--nodes", type=int, default=5, help="nodes of each cell [%(default)s]")
+    words.add_argument("--epochs", type=int, default=200, help="passes [%(default)s]")
+    words.add_argument(
         "--preset", default="", help="small, paper or code: that preset's network instead of the benchmark's"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
+    words.add_argument("--seed", type=int, default=0)
+    options, begin = words.parse_args(arguments), time.perf_counter()
     settings = PRESETS[options.preset].network if options.preset else SETTINGS
     space, rng = MicroSpace(options.nodes), stream(options.seed, "nao_reconstruction")
-    games: dict[str, tuple[int, ...]] = {}
-    while len(games) < 2 * options.count + WATCHED:
+    sequences: dict[str, tuple[int, ...]] = {}
+    while len(sequences) < 2 * options.count + WATCHED:
         architecture = space.sample(rng)
-        games.setdefault(space.key(architecture), space.encode(architecture))
-    count, everything = options.count, list(games.values())
+        sequences.setdefault(space.key(architecture), space.encode(architecture))
+    count, everything = options.count, list(sequences.values())
     model = NAOModel(space, settings, options.seed, variants=4)
-    targets = scale_targets([merit(space, game) for game in everything], "ranks")
+    targets = scale_targets([merit(space, tokens) for tokens in everything], "ranks")
     known, unseen, watched = slice(count), slice(count, 2 * count), slice(2 * count, None)
     started, curve = time.process_time(), []
     for begun in range(0, options.epochs, 10):
@@ -101,9 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
         "of_them_legal": legal,
         "training_steps": model.steps,
         "cpu_seconds": round(seconds, 1),
-        "curve": curve,
     }
-    print(json.dumps(result))
+    finish("nao_reconstruction", options.record, begin, result, {"curve": curve})
     return int(quality.exact < WANTED or legal < len(decoded))
 
 

@@ -3,7 +3,7 @@
 Reward = 0.7 + effects of operations, of their places, of pairs, of combinations, of depth + noise 0.01. Reported: true
 value of the best final (chosen by noisy reward) and mean true value over the last quarter of trials, paired by seed.
 
-    python benchmarks/search_synthetic.py [--seeds 20] [--trials 63] [--noise 0.01] [--drift 0] [--uniform-share 0]
+    python -m benchmarks.search_synthetic [--seeds 20] [--trials 63] [--noise 0.01] [--drift 0] [--uniform-share 0]
 
 `--drift D` imitates shared weights: every reward at the search budget rises by D * sqrt(children that trained the
 shared weights so far), for both searches alike; finals, which are trained from scratch, do not. On CIFAR-10 the rewards
@@ -13,18 +13,15 @@ one: here that is `--noise 0.025 --drift 0.03 --uniform-share 0.5`.
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from pathlib import Path
+import time
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from alphaxenas.contracts import Budget, Outcome  # noqa: E402
-from alphaxenas.controllers import AlphaXENAS, make_controller  # noqa: E402
-from alphaxenas.spaces import CellSpace  # noqa: E402
+from alphaxenas.contracts import Budget, Outcome
+from alphaxenas.controllers import AlphaXENAS, make_controller
+from alphaxenas.report.statistics import compare
+from alphaxenas.spaces import CellSpace
+from benchmarks.record import finish, parser
 
 SEARCH, FINAL, CHILDREN = Budget(1), Budget(3), 6
 
@@ -67,10 +64,10 @@ def play(controller, seed: int, trials: int, noise: float, drift: float) -> tupl
 
 def main() -> None:
     """Plays both on every seed."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = parser(__doc__)
     for name, default in (("seeds", 20), ("trials", 63), ("noise", 0.01), ("drift", 0.0), ("uniform-share", 0.0)):
         arguments.add_argument(f"--{name}", type=type(default), default=default)
-    options = arguments.parse_args()
+    options, started = arguments.parse_args(), time.perf_counter()
     space, rest = CellSpace(), (options.trials, options.noise, options.drift)
     ours, theirs = np.zeros((2, options.seeds, 2))
     for seed in range(options.seeds):
@@ -79,18 +76,21 @@ def main() -> None:
         )
         ours[seed] = play(alphaxenas, seed, *rest)
         theirs[seed] = play(make_controller("random", space, seed, SEARCH, FINAL, CHILDREN), seed, *rest)
-    gains = ours - theirs
-    half = 1.96 * gains.std(0, ddof=1) / np.sqrt(options.seeds)
-    report = {"synthetic": True, **vars(options)}
+    figures = {"synthetic": True, **{name: value for name, value in vars(options).items() if name != "record"}}
+    values = {}
     for column, name in enumerate(("best_final", "last_quarter")):
-        report[name] = {
-            "alphaxenas": round(ours[:, column].mean(), 4),
-            "random_search": round(theirs[:, column].mean(), 4),
-            "gain": round(gains[:, column].mean(), 4),
-            "interval_95": [round(gains[:, column].mean() + sign * half[column], 4) for sign in (-1, 1)],
-            "wins": int((gains[:, column] > 0).sum()),
+        first, second = ours[:, column].round(5).tolist(), theirs[:, column].round(5).tolist()
+        gain = compare(dict(enumerate(first)), dict(enumerate(second)))
+        figures[name] = {
+            "alphaxenas": round(float(np.mean(first)), 4),
+            "random_search": round(float(np.mean(second)), 4),
+            "gain": round(gain.mean, 4),
+            "interval_95": [round(gain.low, 4), round(gain.high, 4)],
+            "p": gain.p,
+            "shown": gain.shown,
         }
-    print(json.dumps(report))
+        values[name] = {"alphaxenas": first, "random": second}
+    finish("search_synthetic", options.record, started, figures, values)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """AlphaXENAS against random search: same space, evaluator, budgets and number of trials, several seeds, paired.
 
-    python benchmarks/search_vs_random.py [--profile quick] [--run vs-random-quick] [--seeds 5] [--scratch-epochs 0] [-p
-    NAME VALUE]...
+    python -m benchmarks.search_vs_random [--profile quick] [--run vs-random-quick] [--seeds 5] [--scratch-epochs 0] [-p
+    NAME VALUE]... [--record]
 
 Runs go to exp/<run>/ and are continued or reused; notebook 05 shows them with `-p run <run>`. Prints JSON last: every
 measure with the values of both, the mean difference, its 95 % bootstrap interval over seeds, and Wilcoxon's p.
@@ -14,22 +14,21 @@ values, for N epochs on all training images, at the size of the search, and rate
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
+import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.record import finish, parser
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = parser(__doc__)
     arguments.add_argument("--profile", default="quick")
     arguments.add_argument("--run", help="name of the suite (default: vs-random-<profile>)")
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--scratch-epochs", type=int, default=0)
     arguments.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
-    options = arguments.parse_args()
+    options, started = arguments.parse_args(), time.perf_counter()
 
     from alphaxenas.config import from_values, load_profile, parse_value
     from alphaxenas.networks.devices import prepare_tensorflow
@@ -66,27 +65,24 @@ def main() -> None:
         ]
         pairs[f"best final, trained from scratch for {options.scratch_epochs} epochs"] = rated[0], rated[1]
     comparisons = compare_many(pairs)
-    print(
-        json.dumps(
+    figures = {
+        "run": run,
+        "seeds": options.seeds,
+        "compared": f"{ours} - {theirs}",
+        "measures": [
             {
-                "run": run,
-                "seeds": options.seeds,
-                "compared": f"{ours} - {theirs}",
-                "measures": [
-                    {
-                        "measure": measure,
-                        "ours": found.ours,
-                        "random": found.theirs,
-                        "difference": found.mean,
-                        "interval": [found.low, found.high],
-                        "p": found.p,
-                        "verdict": f"{found.verdict}: {found.reason}",
-                    }
-                    for measure, found in comparisons.items()
-                ],
+                "measure": measure,
+                "difference": found.mean,
+                "interval": [found.low, found.high],
+                "p": found.p,
+                "verdict": f"{found.verdict}: {found.reason}",
             }
-        )
-    )
+            for measure, found in comparisons.items()
+        ],
+    }
+    values = {measure: {ours: found.ours, theirs: found.theirs} for measure, found in comparisons.items()}
+    name = f"search_vs_random_{Path(options.profile).stem}"
+    finish("search_vs_random", options.record, started, figures, values, name)
 
 
 def from_scratch(config, stored, data, epochs: int) -> float:

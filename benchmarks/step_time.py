@@ -1,101 +1,93 @@
-"""Training step of the same random children here and in PyTorch (eager, channels_last), in turn, on the same threads.
+"""Training steps of random children and of a published cell, against what the machine computes in plain products.
 
-    python benchmarks/step_time.py [--children 20] [--precision float32]
+    python -m benchmarks.step_time [--children 10] [--cell darts_v2] [--threads 2] [--record]
 
-Needs PyTorch (`pip install torch==2.13.0`) for the comparison; without it only our own times are printed.
-16 filters, 6 cells, 4 blocks, two reductions, batch 64, 32x32x3. Also measures how long a child takes from its
-architecture to its first finished step, as a share of one epoch of 13,500 images. Prints JSON last.
+Random children: 16 filters, 6 cells, 4 blocks, two reductions; the published cell: 16 filters, 8 cells. Batch 64,
+images of 32x32x3, float32. A step is a forward and a backward pass and the update; its work is counted as three times
+the multiply-adds of the forward pass. The machine's own rate is that of the product of two matrices of side 1,024, measured
+between the steps in the same process on the same threads, so that a busy machine slows both. The first step of a
+child includes tracing its graph; it is given as a share of one epoch of 13,500 images. Prints JSON last.
 """
 
 from __future__ import annotations
 
-import argparse
-import functools
-import json
+import os
+import statistics
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.record import finish, parser
 
-BATCH, SIDE, CLASSES, EPOCH_IMAGES = 64, 32, 10, 13_500
+BATCH, SIDE, CLASSES, EPOCH_IMAGES, MATRIX, PRODUCTS = 64, 32, 10, 13_500, 1024, 10
+
+
+def seconds_of(step: Callable[..., object], *arguments: object) -> float:
+    """How long a call takes."""
+    begin = time.perf_counter()
+    step(*arguments)
+    return time.perf_counter() - begin
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--children", type=int, default=20)
-    arguments.add_argument("--steps", type=int, default=6, help="timed steps of each child; the median counts")
-    arguments.add_argument("--threads", type=int, default=2)
-    arguments.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
-    arguments.add_argument("--seed", type=int, default=0)
-    options = arguments.parse_args()
+    """Times every network and prints the result."""
+    words = parser(__doc__)
+    words.add_argument("--children", type=int, default=10, help="random children [%(default)s]")
+    words.add_argument("--cell", default="darts_v2", help="a published cell [%(default)s]")
+    words.add_argument("--steps", type=int, default=5, help="timed steps of each; the median counts [%(default)s]")
+    words.add_argument("--threads", type=int, default=2, help="[%(default)s]")
+    words.add_argument("--seed", type=int, default=0, help="[%(default)s]")
+    options, started = words.parse_args(), time.perf_counter()
 
     import tensorflow as tf
 
     from alphaxenas.networks.bank import WeightBank
     from alphaxenas.networks.cell import CellNetwork
+    from alphaxenas.networks.micro import MicroNetwork
     from alphaxenas.networks.training.loop import CompiledChild, Recipe
-    from alphaxenas.spaces.cell import CellSpace
+    from alphaxenas.spaces import CellSpace
+    from alphaxenas.spaces.zoo import zoo_cell
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    try:
-        from torch_child import TorchChild
-    except ImportError:
-        TorchChild = None
-    rng, space, bank = np.random.default_rng(options.seed), CellSpace(), WeightBank(0)
-    images, labels = (
-        rng.standard_normal((BATCH, SIDE, SIDE, 3), np.float32),
-        rng.integers(0, CLASSES, BATCH).astype(np.int32),
-    )
-    x, y = tf.constant(images), tf.constant(labels)
-    ours, theirs, starts, shares = [], [], [], []
-    for number in range(options.children):
-        network = CellNetwork(space.sample(rng), CLASSES)
+    rng, space, known = np.random.default_rng(options.seed), CellSpace(), zoo_cell(options.cell)
+    x = tf.constant(rng.standard_normal((BATCH, SIDE, SIDE, 3), np.float32))
+    y = tf.constant(rng.integers(0, CLASSES, BATCH).astype(np.int32))
+    matrix = tf.constant(rng.standard_normal((MATRIX, MATRIX), np.float32))
+
+    def product() -> None:
+        found = matrix
+        for _ in range(PRODUCTS):
+            found = tf.linalg.matmul(matrix, found) / MATRIX
+        found[0, 0].numpy()
+
+    networks: list = [CellNetwork(space.sample(rng), CLASSES) for _ in range(options.children)]
+    networks.append(MicroNetwork(known.architecture, CLASSES, 16, 8, all_ends=known.all_ends))
+    values: dict[str, list[float]] = {"step_ms": [], "first_step_share": [], "share_of_machine": []}
+    for network in networks:
         begin = time.perf_counter()
-        child = CompiledChild(network, bank, (SIDE, SIDE, 3), Recipe(precision=options.precision))
-        step = functools.partial(child.train_step, x, y, 0.01)
-        step()
-        starts.append(time.perf_counter() - begin)
-        their_step = (
-            TorchChild(network, images, labels, options.threads, options.precision).step if TorchChild else None
-        )
-        if their_step:
-            their_step()
-        times = np.array(
-            [(_seconds(step), _seconds(their_step) if their_step else np.nan) for _ in range(options.steps)]
-        )
-        ours.append(float(np.median(times[:, 0])))
-        theirs.append(float(np.median(times[:, 1])))
-        shares.append((starts[-1] - ours[-1]) / (ours[-1] * EPOCH_IMAGES / BATCH))
-        print(
-            f"child {number + 1:2d}: {child.multiply_adds / 1e6:6.1f} M multiply-adds, ours {ours[-1] * 1e3:4.0f} ms, "
-            f"PyTorch {theirs[-1] * 1e3:4.0f} ms, start {starts[-1]:.2f} s ({shares[-1]:.1%} of an epoch)",
-            flush=True,
-        )
-    ratio = np.log(np.array(theirs) / np.array(ours))
-    print(
-        json.dumps(
-            {
-                "children": options.children,
-                "precision": options.precision,
-                "threads": options.threads,
-                "ours_ms_median": 1e3 * float(np.median(ours)),
-                "pytorch_ms_median": 1e3 * float(np.median(theirs)),
-                "speed_ratio_geometric_mean": float(np.exp(ratio.mean())),
-                "start_seconds_median": float(np.median(starts)),
-                "start_share_of_epoch_median": float(np.median(shares)),
-                "start_share_of_epoch_max": float(np.max(shares)),
-            }
-        )
-    )
-
-
-def _seconds(step) -> float:
-    begin = time.perf_counter()
-    step()
-    return time.perf_counter() - begin
+        child = CompiledChild(network, WeightBank(0), (SIDE, SIDE, 3), Recipe(learning_rate=0.01))
+        step = child.train_step
+        step(x, y, 0.01)
+        first = time.perf_counter() - begin
+        times = np.array([(seconds_of(product), seconds_of(step, x, y, 0.01)) for _ in range(options.steps)])
+        seconds, rates = float(np.median(times[:, 1])), times[:, 0] / (PRODUCTS * MATRIX**3)
+        share = float(np.median(3 * child.multiply_adds * BATCH / times[:, 1] * rates))
+        values["step_ms"].append(round(1e3 * seconds, 1))
+        values["first_step_share"].append(round((first - seconds) / (seconds * EPOCH_IMAGES / BATCH), 4))
+        values["share_of_machine"].append(round(share, 4))
+        print({name: found[-1] for name, found in values.items()}, file=sys.stderr, flush=True)
+    figures = {
+        "children": options.children,
+        "threads": options.threads,
+        "cell": options.cell,
+        **{f"{name}_median": round(statistics.median(found[:-1]), 4) for name, found in values.items()},
+        **{f"{name}_{options.cell}": found[-1] for name, found in values.items()},
+    }
+    finish("step_time", options.record, started, figures, values)
 
 
 if __name__ == "__main__":

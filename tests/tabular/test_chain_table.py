@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.runs import Journal
 from alphaxenas.spaces.chains.presets import convolution_chains
 from alphaxenas.tabular.benchmark_tables import read_table
-
-sys.path.insert(0, str(PROJECT_ROOT / "benchmarks"))
-import chain_table  # noqa: E402
+from benchmarks import chain_table
 
 SETTINGS = {
     "dataset": "cifar10",

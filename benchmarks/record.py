@@ -1,0 +1,140 @@
+"""Results of benchmarks as files: `benchmarks/results/NAME.json`, and which code each of them depends on.
+
+A result holds what was run, when, on which machine and with which code, the figures, and the value of every seed:
+
+    {"name": ..., "benchmark": ..., "command": ..., "date": ..., "revision": ..., "machine": {...}, "versions": {...},
+     "seconds": ..., "code": {path: hash}, "figures": {...}, "values": {...}}
+
+`docs/results.md` and the table in the README are generated from these files by `benchmarks.results`. A result is stale
+when a file that it depends on has changed since. Files are compared by the hash that git gives their content, which
+needs neither git nor its history, so a shallow clone or a downloaded archive tells the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+_TABLES = (
+    "alphaxenas/seeds.py",
+    "alphaxenas/controllers",
+    "alphaxenas/spaces/canonical.py",
+    "alphaxenas/spaces/listed",
+    "alphaxenas/spaces/nasbench",
+    "alphaxenas/tabular",
+)
+_CHILDREN = ("alphaxenas/networks", "alphaxenas/spaces/cell.py", "alphaxenas/spaces/micro.py")
+_IMAGES = (*_CHILDREN, "alphaxenas/data", "alphaxenas/evaluators", "alphaxenas/coach.py")
+CODE: dict[str, tuple[str, ...]] = {
+    "cifar10_cpu": (*_IMAGES, "alphaxenas/controllers/alphaxenas", "alphaxenas/controllers/mcts"),
+    "chain_table": (*_IMAGES, "alphaxenas/spaces/chains"),
+    "enas_micro": (*_IMAGES, "alphaxenas/supernet", "alphaxenas/controllers/policy_gradient"),
+    "fresh_architecture": (*_CHILDREN, "alphaxenas/supernet"),
+    "import_time": ("alphaxenas/__init__.py", "alphaxenas/spaces/__init__.py", "alphaxenas/runs/__init__.py"),
+    "input_pipeline": ("alphaxenas/data",),
+    "memory": _IMAGES,
+    "nao_reconstruction": ("alphaxenas/controllers/nao", "alphaxenas/spaces/micro.py"),
+    "search_synthetic": ("alphaxenas/controllers", "alphaxenas/spaces/cell.py"),
+    "search_vs_random": (*_IMAGES, "alphaxenas/controllers"),
+    "step_time": _CHILDREN,
+    "tables": _TABLES,
+    "tree_speed": ("alphaxenas/controllers/mcts", "alphaxenas/spaces/cell.py"),
+}
+"""By benchmark: the files and folders of Python code whose change makes its results stale, beside its own module."""
+
+
+def parser(text: str | None, results: str = "") -> argparse.ArgumentParser:
+    """An argument parser that shows a benchmark's module text and knows `--record`.
+
+    Args:
+        text: The text of the benchmark's module.
+        results: What is recorded, where a benchmark has several results.
+    """
+    made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument(
+        "--record", action="store_true", help=f"write {results or 'the result'} to benchmarks/results/ [print it only]"
+    )
+    return made
+
+
+def finish(
+    benchmark: str,
+    record: bool,
+    started: float,
+    figures: Mapping[str, Any],
+    values: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> dict[str, Any]:
+    """Prints the result of a benchmark as the last line and, if asked to, writes its file.
+
+    Args:
+        benchmark: A name in `CODE`.
+        record: Whether to write `benchmarks/results/<name>.json`.
+        started: `time.perf_counter()` when the measurement began.
+        figures: What was found, as JSON values.
+        values: The value of every seed, repetition or network, as JSON values.
+        name: Of the result; by default that of the benchmark.
+
+    Returns:
+        The result.
+    """
+    from alphaxenas.runs import provenance, write_json
+
+    origin = provenance()
+    origin["machine"].pop("host", None)
+    result = {
+        "name": name or benchmark,
+        "benchmark": benchmark,
+        "command": " ".join([f"python -m benchmarks.{benchmark}", *map(_without_folder, sys.argv[1:])]),
+        "date": time.strftime("%Y-%m-%d"),
+        **origin,
+        "seconds": round(time.perf_counter() - started, 1),
+        "code": code_state(benchmark),
+        "figures": figures,
+        "values": values or {},
+    }
+    if record:
+        RESULTS.mkdir(exist_ok=True)
+        write_json(RESULTS / f"{result['name']}.json", result)
+    print(json.dumps(figures), flush=True)
+    return result
+
+
+def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """All recorded results by name."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+
+
+def code_state(benchmark: str) -> dict[str, str]:
+    """Hash by path of every file of code that the results of a benchmark depend on, paths relative to the project."""
+    found = {}
+    for declared in (f"benchmarks/{benchmark}.py", *CODE[benchmark]):
+        place = ROOT / declared
+        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
+            found[path.relative_to(ROOT).as_posix()] = blob_hash(path.read_bytes())
+    return found
+
+
+def blob_hash(content: bytes) -> str:
+    """The first 12 digits of the hash that git gives a file; line ends count as line feeds."""
+    content = content.replace(b"\r\n", b"\n")
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()[:12]
+
+
+def changed_since(result: Mapping[str, Any]) -> list[str]:
+    """The files that were changed, added or removed since a result was recorded; empty when it is up to date."""
+    then, now = result["code"], code_state(result["benchmark"])
+    return sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+
+
+def _without_folder(word: str) -> str:
+    """An argument without the folders of this machine: `/home/me/tables.csv` is recorded as `tables.csv`."""
+    return Path(word).name if Path(word).is_absolute() else word
