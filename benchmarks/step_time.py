@@ -65,7 +65,7 @@ def main() -> None:
         found[0, 0].numpy()
 
     networks: list = [CellNetwork(space.sample(rng), CLASSES) for _ in range(options.children)]
-    networks.append(MicroNetwork(known.architecture, CLASSES, 16, 8, all_ends=known.all_ends))
+    networks.append(MicroNetwork(known.architecture, CLASSES, 16, 8, concat_all=known.concat_all))
     values: dict[str, list[float]] = {"step_ms": [], "first_step_share": [], "share_of_machine": []}
     for network in networks:
         begin = time.perf_counter()

@@ -87,7 +87,7 @@ class CellNetwork:
                 states.append(
                     self._block(layers, block, states, f"cell{index}/block{number}", filters, (index + 1) / self.cells)
                 )
-            before, previous = previous, {f"block{end}": states[2 + end] for end in self.cell.loose_ends()}
+            before, previous = previous, {f"block{end}": states[2 + end] for end in self.cell.output_blocks()}
             if self.auxiliary and layers.training and index == max(self.reduction_cells(), default=self.cells // 2):
                 logits.append(self._auxiliary_head(layers, previous, filters))
         features = layers.relu(self._project(layers, previous, "head", 2 * filters))

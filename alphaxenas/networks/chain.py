@@ -88,7 +88,7 @@ class ChainNetwork:
                 self._reduced(layers, source if one < 0 else outputs[one], shrinks[one + 1 : number]) for one in sources
             ]
             outputs.append(self._layer(layers, layers.concat(parts), number))
-        ends = self.chain.loose_ends()
+        ends = self.chain.output_layers()
         if self.head == "average":
             features = layers.concat([layers.global_average(outputs[end]) for end in ends])
         else:

@@ -7,7 +7,7 @@ all that reads the concatenation computes one product per loose end, addressed b
 architectures with different loose ends share weights.
 
 Where the published families differ, this network follows NASNet and ENAS and has an option for the others:
-`sep_repeats` (DARTS, ENAS, NASNet: 2), `all_ends` (DARTS concatenates every node, not the loose ones), `joined` (ENAS
+`sep_repeats` (DARTS, ENAS, NASNet: 2), `concat_all` (DARTS concatenates every node, not the unused ones), `joined` (ENAS
 and NAO with shared weights bring what is concatenated back to one number of filters and normalise it). With shared
 weights `joined` matters: without it the classifier reads sums of up to 32 terms from one architecture and of two from
 the next, and hardly learns.
@@ -57,7 +57,7 @@ class MicroNetwork:
         auxiliary_filters: Channels of the first convolution of a second classifier that reads the last reduction cell,
             in training only; 0 for none, 128 as published.
         sep_repeats: See `apply_micro_operation`.
-        all_ends: Whether the outputs of all nodes are concatenated, not only those that no node uses.
+        concat_all: Whether the outputs of all nodes are concatenated, not only those that no node uses.
         joined: Whether a cell ends in ReLU, a 1x1 convolution of its concatenated nodes to its number of filters, and
             batch norm.
     """
@@ -71,7 +71,7 @@ class MicroNetwork:
     dropout: float = 0.0
     auxiliary_filters: int = 0
     sep_repeats: int = 2
-    all_ends: bool = False
+    concat_all: bool = False
     joined: bool = False
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class MicroNetwork:
 
     def ends_of(self, cell: Cell) -> tuple[int, ...]:
         """Numbers of the blocks that are concatenated to a cell's output."""
-        return tuple(range(len(cell.blocks))) if self.all_ends else cell.loose_ends()
+        return tuple(range(len(cell.blocks))) if self.concat_all else cell.output_blocks()
 
     def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits of a batch.
@@ -224,4 +224,4 @@ def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> M
 
 def zoo_network(cell: ZooCell, options: NetworkOptions) -> MicroNetwork:
     """The network of a published pair of cells, as its authors concatenate nodes, not joined."""
-    return replace(micro_network(cell.architecture, options), all_ends=cell.all_ends, joined=False)
+    return replace(micro_network(cell.architecture, options), concat_all=cell.concat_all, joined=False)

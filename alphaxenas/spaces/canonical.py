@@ -14,7 +14,7 @@ from alphaxenas.spaces.notation import Row
 Code = tuple[tuple[int, str], tuple[int, str], str]
 
 
-def canonical_rows(rows: Sequence[Row]) -> list[Row]:
+def canonical_form(rows: Sequence[Row]) -> list[Row]:
     """The blocks of the same graph in standard numbering, halves of each block in ascending order.
 
     Every legal numbering is an order in which blocks come after the blocks they use. The smallest sequence is built

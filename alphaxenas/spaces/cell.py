@@ -2,7 +2,8 @@
 
 Block k takes two inputs from {previous cell, the cell before it, blocks 0..k-1}, applies an operation to each and
 combines the two by addition or concatenation. The outputs of all blocks that no other block uses are concatenated: that
-is the cell's output. The game has five moves per block: input 1, input 2, operation 1, operation 2, combination.
+is the cell's output. The token sequence has five tokens per block: input 1, input 2, operation 1, operation 2,
+combination.
 
 Source: Zoph et al. 2018, "Learning Transferable Architectures for Scalable Image Recognition", section 3.1.
 Departures from the original AlphaXENAS: block k may use every earlier block and both cell inputs (there an index was
@@ -17,7 +18,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.canonical import canonical_rows
+from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.checks import check_count, check_name, check_names
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
@@ -31,7 +32,7 @@ from alphaxenas.spaces.notation import (
     write_text,
 )
 
-MOVES_PER_BLOCK = 5
+TOKENS_PER_BLOCK = 5
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Cell:
                 if not isinstance(source, int) or not 0 <= source < number + 2:
                     raise ValueError(
                         f"Invalid value for `input` in block b{number}. Expected a whole number from 0 to "
-                        f"{number + 1}: 0 previous cell, 1 the one before, 2 + j an earlier block j. Received: {source!r}"
+                        f"{number + 1}: 0 previous cell, 1 the one before, 2 + j an earlier block j. "
+                        f"Received: {source!r}"
                     )
 
     def __str__(self) -> str:
@@ -89,14 +91,14 @@ class Cell:
         """The blocks as plain tuples (input1, input2, operation1, operation2, combination)."""
         return [(b.input1, b.input2, b.operation1, b.operation2, b.combination) for b in self.blocks]
 
-    def loose_ends(self) -> tuple[int, ...]:
+    def output_blocks(self) -> tuple[int, ...]:
         """Numbers of the blocks that no other block uses, ascending; the cell's output is their concatenation."""
         used = {source for block in self.blocks for source in (block.input1, block.input2)}
         return tuple(number for number in range(len(self.blocks)) if number + 2 not in used)
 
     def canonical(self) -> Cell:
         """The same graph with standard numbering and order of inputs; equal for equal graphs, and only for them."""
-        return Cell(tuple(Block(*row) for row in canonical_rows(self.rows)))
+        return Cell(tuple(Block(*row) for row in canonical_form(self.rows)))
 
     def to_text(self) -> str:
         """One line, e.g. `prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3` (+ adds, | concatenates)."""
@@ -138,12 +140,12 @@ class CellSpace(FixedLengthSpace):
         operations: Names to choose from, a subset of `OPERATIONS`; their order is the order of the tokens.
         combinations: Names to choose from, a subset of `COMBINATIONS`.
         vocabulary: Inputs (`prev`, `prev2`, `b0`, ...), then operations, then combinations.
-        max_length: Five moves per block.
+        max_length: Five tokens per block.
 
     Example:
         >>> space = CellSpace(blocks=2)
         >>> cell = space.parse("prev:conv3x3 + prev2:sep5x5; b0:identity | prev:conv1x1")
-        >>> space.decode(space.encode(cell)).loose_ends()
+        >>> space.decode(space.encode(cell)).output_blocks()
         (1,)
     """
 
@@ -168,7 +170,7 @@ class CellSpace(FixedLengthSpace):
 
     def _build(self, tokens: Tokens) -> Cell:
         names = self.vocabulary
-        rows = (tokens[start : start + MOVES_PER_BLOCK] for start in range(0, self.max_length, MOVES_PER_BLOCK))
+        rows = (tokens[start : start + TOKENS_PER_BLOCK] for start in range(0, self.max_length, TOKENS_PER_BLOCK))
         return Cell(tuple(Block(int(a), int(b), names[c], names[d], names[e]) for a, b, c, d, e in rows))
 
     def encode(self, architecture: Cell) -> Tokens:
@@ -192,7 +194,7 @@ class CellSpace(FixedLengthSpace):
 
     def key(self, architecture: Cell) -> str:
         """The text form of the canonical cell: equal for equal graphs, and only for them."""
-        return write_text(canonical_rows(architecture.rows))
+        return write_text(canonical_form(architecture.rows))
 
     def features(self, architecture: Cell) -> np.ndarray:
         """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""

@@ -16,7 +16,7 @@ from alphaxenas.spaces.notation import Row
 _SHAPE = (
     "depth",
     "mean depth",
-    "loose ends",
+    "output blocks",
     "uses of prev",
     "uses of prev2",
     "reused blocks",

@@ -1,4 +1,4 @@
-"""Base of the spaces whose token sequences all have one length, and where the legal tokens depend on the position alone."""
+"""Base of the spaces whose token sequences all have one length, with legal tokens that depend on the position alone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The macro space of ENAS: a chain of layers, each with an operation and a skip connection from any earlier output.
 
 Layer l reads the output of the layer before it (layer 0 reads the stem). Sources of skip connections are the stem and
-all layers before that one. The game has, for each layer in turn, one move for the operation and one yes-or-no move for
+all layers before that one. The token sequence has, for each layer in turn, one token for the operation and one for
 every source, which is also the order of the integers that ENAS prints: `0 1 0 4 1 1` are the three layers below.
 
 Text, one line, the sources in brackets:
@@ -151,7 +151,7 @@ class MacroSpace(FixedLengthSpace):
     Attributes:
         layers: Layers, >= 1.
         vocabulary: The operations, then `no skip` and `skip`.
-        max_length: Of every game: layers + layers * (layers - 1) / 2.
+        max_length: Of every token sequence: layers + layers * (layers - 1) / 2.
 
     Example:
         >>> MacroSpace().size() == 6**12 * 2**66
@@ -198,7 +198,7 @@ class MacroSpace(FixedLengthSpace):
         return architecture.to_text()
 
     def features(self, architecture: MacroArchitecture) -> np.ndarray:
-        """float32: operations layer by layer as one-hot codes, every skip decision, then counts; see `feature_groups`."""
+        """float32: one-hot operations layer by layer, every skip decision, then counts; see `feature_groups`."""
         self._check(architecture)
         kinds = [MACRO_OPERATIONS.index(layer.operation) for layer in architecture.layers]
         one_hot = np.eye(len(MACRO_OPERATIONS), dtype=np.float32)[kinds]
@@ -244,7 +244,8 @@ def _read_layer(text: str, number: int) -> MacroLayer:
     found = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not found:
         raise ValueError(
-            f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. Received: {text.strip()!r}"
+            f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. "
+            f"Received: {text.strip()!r}"
         )
     return _layer(found[1], [name.strip() for name in (found[2] or "").split(",") if name.strip()], number)
 
@@ -264,6 +265,7 @@ def _read_json(text: str) -> list[MacroLayer]:
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
             raise ValueError(
-                f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. Received: {layer!r}"
+                f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. "
+                f"Received: {layer!r}"
             )
     return [_layer(layer["operation"], layer["skips"], number) for number, layer in enumerate(layers)]

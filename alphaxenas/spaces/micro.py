@@ -2,8 +2,9 @@
 
 Each cell is a graph of nodes. Node k takes two inputs from {previous cell, the cell before it, nodes 0..k-1}, applies
 an operation to each and adds the two. The outputs of all nodes that no other node uses are concatenated. The reduction
-cell halves height and width. The game has four moves per node (input 1, operation 1, input 2, operation 2), the order
-in which ENAS and NAO write architectures, first for the normal cell, then for the reduction cell.
+cell halves height and width. The token sequence has four tokens per node (input 1, operation 1, input 2,
+operation 2), the order in which ENAS and NAO write architectures, first for the normal cell, then for the reduction
+cell.
 
 Text, one line, the normal cell first (`alphaxenas.spaces.notation` explains the cells):
 
@@ -28,14 +29,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.canonical import canonical_rows
+from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, check_names, read_fields, read_integers
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
 
-MOVES_PER_NODE = 4
+TOKENS_PER_NODE = 4
 ADD = ("add",)
 PARTS = ("normal", "reduction")
 
@@ -65,7 +66,7 @@ class MicroArchitecture:
 
     Attributes:
         normal: The cell that keeps the resolution; its blocks add.
-        reduction: The cell that halves it; likewise.
+        reduction: The cell that halves it; its blocks add, too.
     """
 
     normal: Cell
@@ -125,22 +126,23 @@ class MicroArchitecture:
         Raises:
             ValueError: Names the position and what is legal there.
         """
-        each = 2 * MOVES_PER_NODE
+        each = 2 * TOKENS_PER_NODE
         expected = "eight for every node (input, operation, input, operation, in two cells): 40 for five nodes"
         numbers = read_integers(text, range(each, len(text) + 1, each), expected)
         nodes = len(numbers) // each
         cells: list[list[Block]] = [[], []]
-        for start in range(0, len(numbers), MOVES_PER_NODE):
-            part, node = divmod(start // MOVES_PER_NODE, nodes)
+        for start in range(0, len(numbers), TOKENS_PER_NODE):
+            part, node = divmod(start // TOKENS_PER_NODE, nodes)
             limits = (node + 2, len(operations), node + 2, len(operations))
             for place, limit in enumerate(limits):
                 if not 0 <= numbers[start + place] < limit:
                     what = "operation" if place % 2 else "input"
                     raise ValueError(
-                        f"Invalid value for `architecture` at position {start + place} ({what} of node {node} of the {PARTS[part]} cell). "
+                        f"Invalid value for `architecture` at position {start + place} "
+                        f"({what} of node {node} of the {PARTS[part]} cell). "
                         f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
                     )
-            input1, first, input2, second = numbers[start : start + MOVES_PER_NODE]
+            input1, first, input2, second = numbers[start : start + TOKENS_PER_NODE]
             cells[part].append(
                 Block(_exchanged(input1), _exchanged(input2), operations[first], operations[second], "add")
             )
@@ -189,7 +191,7 @@ class MicroSpace(FixedLengthSpace):
         operations: Names to choose from, a subset of `MICRO_OPERATIONS`; their order is the order of the tokens and of
             the codes in the integer form.
         vocabulary: Inputs (`prev`, `prev2`, `b0`, ...), then operations.
-        max_length: Four moves per node of both cells.
+        max_length: Four tokens per node of both cells.
 
     Example:
         >>> MicroSpace().size()
@@ -211,10 +213,10 @@ class MicroSpace(FixedLengthSpace):
         names, half = self.vocabulary, self.max_length // 2
         blocks = [
             Block(int(tokens[at]), int(tokens[at + 2]), names[tokens[at + 1]], names[tokens[at + 3]], "add")
-            for at in range(0, self.max_length, MOVES_PER_NODE)
+            for at in range(0, self.max_length, TOKENS_PER_NODE)
         ]
         return MicroArchitecture(
-            Cell(tuple(blocks[: half // MOVES_PER_NODE])), Cell(tuple(blocks[half // MOVES_PER_NODE :]))
+            Cell(tuple(blocks[: half // TOKENS_PER_NODE])), Cell(tuple(blocks[half // TOKENS_PER_NODE :]))
         )
 
     def encode(self, architecture: MicroArchitecture) -> Tokens:
@@ -237,7 +239,7 @@ class MicroSpace(FixedLengthSpace):
 
     def key(self, architecture: MicroArchitecture) -> str:
         """The text form of the canonical cells: equal for equal pairs of graphs, and only for them."""
-        return " / ".join(write_text(canonical_rows(cell.rows)) for cell in architecture.cells)
+        return " / ".join(write_text(canonical_form(cell.rows)) for cell in architecture.cells)
 
     def features(self, architecture: MicroArchitecture) -> np.ndarray:
         """float32: what `cell_features` tells of the normal cell, then of the reduction cell; equal for equal keys."""
@@ -268,7 +270,8 @@ class MicroSpace(FixedLengthSpace):
         for part, cell in zip(PARTS, architecture.cells):
             if len(cell.blocks) != self.blocks:
                 raise ValueError(
-                    f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. Received: {len(cell.blocks)}"
+                    f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. "
+                    f"Received: {len(cell.blocks)}"
                 )
             for number, row in enumerate(cell.rows):
                 for operation in row[2:4]:

@@ -96,14 +96,16 @@ def _read_graph(nodes: Any, graph: str) -> Cell:
     names = [f"node_{number}" for number in range(1, len(nodes) + 1)] if isinstance(nodes, Mapping) else []
     if len(names) < 3 or set(nodes) - {"loose_ends"} != set(names[: len(set(nodes) - {"loose_ends"})]):
         raise ValueError(
-            f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. Received: {str(nodes)[:80]}"
+            f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. "
+            f"Received: {str(nodes)[:80]}"
         )
     blocks = []
     for number, name in enumerate(names[2 : len(set(nodes) - {"loose_ends"})]):
         written, legal = nodes[name], names[: number + 2]
         if not isinstance(written, list) or len(written) != 5 or written[0] != name:
             raise ValueError(
-                f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. Received: {written!r}"
+                f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. "
+                f"Received: {written!r}"
             )
         sources = [
             _source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_")))

@@ -72,6 +72,7 @@ def _check_inputs_are_read(architecture: MicroArchitecture) -> None:
                 f"b{number} reads {', '.join(map(input_name, row[:2]))}" for number, row in enumerate(cell.rows)
             )
             raise ValueError(
-                f"Invalid value for `architecture`. Expected at least one block of the {part} cell that reads the previous cell (prev; 1 in "
+                "Invalid value for `architecture`. "
+                f"Expected at least one block of the {part} cell that reads the previous cell (prev; 1 in "
                 f"ENAS's integers, 2 in NAO's tokens). Received: a cell that ignores it, {read}"
             )

@@ -1,12 +1,12 @@
-"""Known cells: published architectures as JSON files with their sources, sizes and results, in the folder `zoo` beside
+"""Known cells: published architectures as JSON files with their sources, sizes and results, in the folder `zoo` next to
 this module.
 
     cell = zoo_cell("darts_v2")
     cell.architecture, cell.filters, cell.cells, cell.published_parameters
 
-A file is the JSON form of a `MicroArchitecture` with four fields more: `title`, `source`, `published` (the network of
-the paper's CIFAR-10 row) and `output` (`loose`: a cell puts out the nodes that no other uses; `all`: every node), and a
-`note` on what differs.
+A file is the JSON form of a `MicroArchitecture` with five more fields: `title`, `source`, `published` (the network of
+the paper's CIFAR-10 row), `output` (`unused`: a cell's output concatenates the nodes that no other node uses; `all`:
+every node) and `note` (what differs from the publication).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class ZooCell:
         title: As its authors call it.
         source: The publication.
         architecture: The two cells.
-        all_ends: Whether a cell puts out every node, not only those that no other node uses.
+        concat_all: Whether the cell's output concatenates every node, not only those that no other node uses.
         filters: Of the published network for CIFAR-10.
-        cells: Likewise, reduction cells included.
-        published_parameters: Likewise, in millions.
+        cells: Of the published network, reduction cells included.
+        published_parameters: Of the published network, in millions.
         published_error: Its test error in percent.
         cutout: Whether that was reached with cutout.
         note: What differs from the publication; empty if nothing.
@@ -45,7 +45,7 @@ class ZooCell:
     title: str
     source: str = field(repr=False)
     architecture: MicroArchitecture = field(repr=False)
-    all_ends: bool
+    concat_all: bool
     filters: int
     cells: int
     published_parameters: float
@@ -86,7 +86,8 @@ def zoo_cell(name: str) -> ZooCell:
     if name not in zoo_names():
         known = zoo_names()
         raise ValueError(
-            f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(known)}. Received: {name!r}{did_you_mean(name, known) or '.'}"
+            f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(known)}. "
+            f"Received: {name!r}{did_you_mean(name, known) or '.'}"
         )
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     published = content["published"]

@@ -97,10 +97,10 @@ def test_final_trainings_of_known_cells_have_the_published_size_and_recipe(name,
     network, config = given_network(name)
     published, epochs = zoo_cell(cell), config.training.train_epochs
     recipe = recipe_from_config(config, epochs)
-    assert (network.filters, network.cells, network.all_ends) == (
+    assert (network.filters, network.cells, network.concat_all) == (
         published.filters,
         published.cells,
-        published.all_ends,
+        published.concat_all,
     )
     assert network.auxiliary_filters == 128
     assert recipe.rate_at(0) == rate and recipe.rate_at(1 - 1e-9) == pytest.approx(lowest, abs=1e-6)

@@ -122,7 +122,7 @@ def test_only_what_is_read_is_projected():
     assert any("/previous/" in name for name in names)
 
 
-def test_only_loose_ends_reach_the_next_cell():
+def test_only_output_blocks_reach_the_next_cell():
     names = outline_of(
         network_of(Cell.from_text("prev:conv3x3 + prev2:identity; b0:identity + prev:identity")), SHAPE
     ).weights

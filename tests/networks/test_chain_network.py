@@ -73,7 +73,7 @@ class TestSkipConnections:
         assert outline.weights["layer2/kernel"].shape == (1, 1, 2 + 4, 2)
         assert outline.weights["classifier/kernel"].shape == (2, 3)
 
-    def test_a_layer_that_nothing_feeds_reads_the_image_and_loose_ends_reach_the_classifier(self):
+    def test_a_layer_that_nothing_feeds_reads_the_image_and_output_layers_reach_the_classifier(self):
         chain = SKIPPING.parse("kernel=3, filters=2; kernel=3, filters=4, skips=none; kernel=1, filters=2, skips=1")
         outline = outline_of(ChainNetwork(chain, 3, strides=(2, 1, 1)), (8, 8, 3))
         assert outline.weights["layer1/kernel"].shape == (3, 3, 3, 4)

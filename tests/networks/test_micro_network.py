@@ -135,9 +135,9 @@ def test_a_separable_convolution_is_applied_twice_or_as_often_as_told():
     assert f"{name}/1/depthwise" not in once
 
 
-def test_all_ends_or_the_loose_ones_are_concatenated():
-    loose, every = (outline_of(network_of(all_ends=all_ends), SHAPE).weights for all_ends in (False, True))
-    assert "cell1/previous/block1/kernel" in loose and "cell1/previous/block0/kernel" not in loose
+def test_all_nodes_or_the_unused_ones_are_concatenated():
+    unused, every = (outline_of(network_of(concat_all=concat_all), SHAPE).weights for concat_all in (False, True))
+    assert "cell1/previous/block1/kernel" in unused and "cell1/previous/block0/kernel" not in unused
     assert "cell1/previous/block0/kernel" in every and "cell1/before/stem/kernel" in every
 
 

@@ -47,7 +47,7 @@ def test_a_given_architecture_needs_no_search(tmp_path):
 
 
 def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_path):
-    for text, all_ends in (
+    for text, concat_all in (
         ("darts_v2", True),
         ("zoo:enas", False),
         (zoo_cell("enas").architecture.to_integers(), False),
@@ -63,8 +63,8 @@ def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_pat
         )
         [chosen], data = chosen_architectures(config), load_images(config)
         network = final_network(config, chosen, data)
-        assert (network.all_ends, network.filters, network.cells, network.drop_path, network.dropout) == (
-            all_ends,
+        assert (network.concat_all, network.filters, network.cells, network.drop_path, network.dropout) == (
+            concat_all,
             4,
             8,
             0.2,

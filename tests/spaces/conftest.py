@@ -107,7 +107,7 @@ TINY_SPACES = {
     "declared with rules": RULED,
     "declared with a sum": SUMMED,
 }
-"""Their games have one length each."""
+"""Their sequences have one length each."""
 TINY_SPACES_OF_MANY_LENGTHS = {
     "nasbench101 of four vertices": NASBench101(4),
     "nasbench101 of five vertices, five edges": NASBench101(5, 5),

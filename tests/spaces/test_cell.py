@@ -141,7 +141,7 @@ class TestForms:
         cell = CellSpace(blocks=2).parse(PUBLISHED_EXAMPLE)
         assert cell.blocks == (Block(0, 1, "conv3x3", "sep5x5", "add"), Block(2, 0, "identity", "maxpool3x3", "concat"))
         assert cell.to_text() == str(cell) == PUBLISHED_EXAMPLE
-        assert cell.loose_ends() == (1,)
+        assert cell.output_blocks() == (1,)
 
     def test_spaces_do_not_matter_in_text(self):
         space = CellSpace(blocks=2)
@@ -170,9 +170,9 @@ class TestForms:
         else:
             assert CellSpace(blocks=1).parse(cell.to_text()) == cell
 
-    def test_loose_ends_are_the_blocks_nobody_uses(self):
+    def test_output_blocks_are_the_blocks_nobody_uses(self):
         chain = Cell.from_text("prev:identity + prev:identity; b0:identity + b0:identity; b0:identity + prev:identity")
-        assert chain.loose_ends() == (1, 2)
+        assert chain.output_blocks() == (1, 2)
 
 
 class TestErrors:
@@ -288,7 +288,7 @@ class TestFeatures:
         assert named["conv3x3 with identity"] == 3
         assert named["identity in add"] == 2 and named["identity in concat"] == 1 and named["add > output"] == 1
         assert named["add"] == 2 and named["concat"] == 1
-        assert named["depth"] == 3 and named["loose ends"] == 1 and named["reused blocks"] == 1
+        assert named["depth"] == 3 and named["output blocks"] == 1 and named["reused blocks"] == 1
         # Paths: prev and prev2 through b0, each through either half of b1, then b2; and prev straight into b2.
         assert named["paths"] == 5
         assert named["mean path length"] == pytest.approx((4 * 3 + 1) / 5)

@@ -16,9 +16,11 @@ from alphaxenas.spaces.drawing.registry import natural_size
 KERNELS = StateSpace(2).add("kernel", [1, 3]).add("filters", [16, 32, 64])
 
 
-def games_of(space, tokens=()):
+def sequences_of(space, tokens=()):
     actions = space.legal_actions(tokens)
-    return [game for action in actions for game in games_of(space, (*tokens, action))] if actions else [tokens]
+    return (
+        [sequence for action in actions for sequence in sequences_of(space, (*tokens, action))] if actions else [tokens]
+    )
 
 
 def layer(**values) -> Layer:
@@ -28,14 +30,14 @@ def layer(**values) -> Layer:
 class TestSizes:
     def test_titu1994_has_1296_networks_and_a_game_of_eight_moves(self):
         space = convolution_chains()
-        assert (space.size(), space.max_length, len(games_of(space))) == (1296, 8, 1296)
+        assert (space.size(), space.max_length, len(sequences_of(space))) == (1296, 8, 1296)
 
     def test_the_chains_of_wallarm_hold_the_network_of_its_blog(self):
         space = mnist_chains()
         assert space.size() == (4 * 4 * 4 * 4) ** 2
         assert space.parse(MNIST_BY_HAND).layers[1] == layer(kernel=5, filters=64, pool=2, dropout=0.0)
 
-    def test_skip_connections_double_the_games_for_every_pair_of_layers(self):
+    def test_skip_connections_double_the_sequences_for_every_pair_of_layers(self):
         assert StateSpace(6, skips=True).add("kernel", [1, 3, 5]).size() == 3**6 * 2 ** (6 * 5 // 2)
 
     def test_big_spaces_are_counted_exactly(self):
@@ -57,7 +59,7 @@ class TestConditions:
     )
 
     def test_a_choice_exists_only_under_its_condition(self):
-        assert {str(self.SPACE.decode(game)) for game in games_of(self.SPACE)} == {
+        assert {str(self.SPACE.decode(sequence)) for sequence in sequences_of(self.SPACE)} == {
             "kind=conv, filters=8",
             "kind=conv, filters=16",
             "kind=conv, filters=32",
@@ -70,7 +72,7 @@ class TestConditions:
         assert found == {"kind=conv, filters=16", "kind=conv, filters=32", "kind=pool, size=2", "kind=pool, size=3"}
 
     def test_neighbours_are_mutual(self):
-        chains = [self.SPACE.decode(game) for game in games_of(self.SPACE)]
+        chains = [self.SPACE.decode(sequence) for sequence in sequences_of(self.SPACE)]
         for one in chains:
             for other in self.SPACE.neighbours(one):
                 assert one in self.SPACE.neighbours(other)
@@ -101,7 +103,7 @@ class TestConstraints:
             .constrain("width", lambda layers: sum(each["width"] for each in layers) <= 6, over="prefix")
         )
         expected = sum(sum(widths) <= 6 for widths in np.ndindex(3, 3, 3, 3) for widths in [np.array(widths) + 1])
-        assert space.size() == len(games_of(space)) == expected
+        assert space.size() == len(sequences_of(space)) == expected
 
     def test_a_constraint_sees_the_choices_of_the_layer_up_to_its_own(self):
         seen = set()
@@ -181,7 +183,10 @@ class TestForms:
         .add("drop", [True, False])
         .add("rate", [0.0, 0.25])
     )
-    TEXT = "kernel=3, act=relu, drop=True, rate=0.25; kernel=1, act=tanh, drop=False, rate=0.0, skips=0; kernel=1, act=relu, drop=True, rate=0.0, skips=none"
+    TEXT = (
+        "kernel=3, act=relu, drop=True, rate=0.25; kernel=1, act=tanh, drop=False, rate=0.0, skips=0; "
+        "kernel=1, act=relu, drop=True, rate=0.0, skips=none"
+    )
 
     def test_values_come_back_in_their_own_types(self):
         chain = self.SPACE.parse(self.TEXT)
@@ -198,9 +203,9 @@ class TestForms:
     def test_layers_that_feed_and_layers_that_feed_nothing(self):
         chain = self.SPACE.parse(self.TEXT)
         assert [chain.inputs(number) for number in range(3)] == [(), (0,), ()]
-        assert chain.loose_ends() == (1, 2)
+        assert chain.output_layers() == (1, 2)
         plain = Chain(chain.layers)
-        assert [plain.inputs(number) for number in range(3)] == [(), (0,), (1,)] and plain.loose_ends() == (2,)
+        assert [plain.inputs(number) for number in range(3)] == [(), (0,), (1,)] and plain.output_layers() == (2,)
 
     @pytest.mark.parametrize(
         ("text", "message"),

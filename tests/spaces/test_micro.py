@@ -41,10 +41,12 @@ def test_key_is_blind_to_the_order_of_inputs_and_sees_an_exchange_of_the_cells(s
 def test_key_is_blind_to_the_numbering_of_nodes():
     space = MicroSpace(2)
     one = space.parse(
-        "prev:sep3x3 + prev:sep3x3; prev2:identity + prev:sep5x5 / prev:identity + prev:identity; b0:identity + prev:sep3x3"
+        "prev:sep3x3 + prev:sep3x3; prev2:identity + prev:sep5x5"
+        " / prev:identity + prev:identity; b0:identity + prev:sep3x3"
     )
     two = space.parse(
-        "prev2:identity + prev:sep5x5; prev:sep3x3 + prev:sep3x3 / prev:identity + prev:identity; b0:identity + prev:sep3x3"
+        "prev2:identity + prev:sep5x5; prev:sep3x3 + prev:sep3x3"
+        " / prev:identity + prev:identity; b0:identity + prev:sep3x3"
     )
     assert space.key(one) == space.key(two)
 
@@ -65,7 +67,8 @@ def test_integers_have_the_meaning_that_enas_gives_them():
     # node 0.
     one = MicroArchitecture.from_integers("1 0 0 4  2 3 1 2   0 1 0 1  2 4 1 0")
     assert str(one) == (
-        "prev:sep3x3 + prev2:identity; b0:maxpool3x3 + prev:avgpool3x3 / prev2:sep5x5 + prev2:sep5x5; b0:identity + prev:sep3x3"
+        "prev:sep3x3 + prev2:identity; b0:maxpool3x3 + prev:avgpool3x3"
+        " / prev2:sep5x5 + prev2:sep5x5; b0:identity + prev:sep3x3"
     )
     assert ENAS_OPERATIONS == ("sep3x3", "sep5x5", "avgpool3x3", "maxpool3x3", "identity")
 

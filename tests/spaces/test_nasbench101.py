@@ -1,4 +1,4 @@
-"""NAS-Bench-101: the official hash, one game per labelled graph, no wasted moves, neighbours of any numbering."""
+"""NAS-Bench-101: the official hash, one sequence per labelled graph, no wasted moves, neighbours of any numbering."""
 
 from __future__ import annotations
 
@@ -109,15 +109,15 @@ class TestGame:
     def test_every_labelled_cell_has_exactly_one_game(self, vertices, edges):
         space = NASBench101(vertices, edges)
         expected = {labelled for size in range(2, vertices + 1) for labelled in all_labelled(size, edges)}
-        games = [(cell.operations, tuple(sorted(cell.edges))) for cell in cells_of(space)]
-        assert len(games) == len(set(games)) == space.size()
-        assert set(games) == expected
+        sequences = [(cell.operations, tuple(sorted(cell.edges))) for cell in cells_of(space)]
+        assert len(sequences) == len(set(sequences)) == space.size()
+        assert set(sequences) == expected
 
     def test_size_of_the_whole_space_is_exact(self):
         assert FULL.size() == 1_293_208
         assert NASBench101(6).size() == 128_509
 
-    def test_games_are_counted_in_ascending_order(self):
+    def test_sequences_are_counted_in_ascending_order(self):
         space = NASBench101(4)
         assert [space.encode(cell) for cell in space.architectures()] == list(complete_games(space))
 
@@ -281,9 +281,9 @@ class TestFeatures:
         named = {
             name: float(value) for name, value in zip(space.feature_names(), space.features(cell), strict=True) if value
         }
-        surroundings = sum(value for name, value in named.items() if name.startswith("surroundings"))
-        assert surroundings == 3 * 5  # every vertex at three depths
-        named = {name: value for name, value in named.items() if not name.startswith(("surroundings", "log"))}
+        subtrees = sum(value for name, value in named.items() if name.startswith("subtree"))
+        assert subtrees == 3 * 5  # every vertex at three depths
+        named = {name: value for name, value in named.items() if not name.startswith(("subtree", "log"))}
         assert named == {
             "vertices": 5,
             "edges": 7,
@@ -297,12 +297,12 @@ class TestFeatures:
             "channels of conv3x3": 0.5,
             "channels of conv1x1": 0.5,
             "channels of maxpool3x3": 0.5,
-            "longest way by conv3x3": 1,
-            "longest way by convolution": 2,
-            "longest way by pool": 1,
-            "longest way by vertex": 4,
-            "shortest way by vertex": 1,
-            "ways": 4,
+            "longest path by conv3x3": 1,
+            "longest path by convolution": 2,
+            "longest path by pool": 1,
+            "longest path by vertex": 4,
+            "shortest path by vertex": 1,
+            "paths": 4,
             "input > conv3x3": 1,
             "input > maxpool3x3": 1,
             "input > output": 1,

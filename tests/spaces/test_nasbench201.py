@@ -78,7 +78,7 @@ class TestForms:
             cell = SPACE.decode(tuple(3 if other == place else 0 for other in range(6)))
             assert cell.operations[EDGES.index(edge)] == OPERATIONS_201[3] and cell.operations.count("none") == 5
 
-    def test_wrong_games_are_refused_by_name(self):
+    def test_wrong_sequences_are_refused_by_name(self):
         for tokens, message in (((0,) * 5, "Expected 6 tokens"), ((0, 0, 7, 0, 0, 0), "at place 2")):
             with pytest.raises(ValueError, match=message):
                 SPACE.decode(tokens)
@@ -88,7 +88,7 @@ class TestForms:
 
 class TestFeatures:
     def test_paths_are_counted_without_skips_and_end_at_none(self):
-        # Routes: direct 3x3; 1x1 then skip; skip then none, so no route; 1x1, avg, none, so no route.
+        # Paths: direct 3x3; 1x1 then skip; skip then none, so no route; 1x1, avg, none, so no route.
         assert paths("214310") == {"nor_conv_1x1": 1, "nor_conv_3x3": 1}
         assert paths("333333") == {
             "nor_conv_3x3": 1,
@@ -113,16 +113,16 @@ class TestFeatures:
             "number of nor_conv_1x1": 1,
             "number of nor_conv_3x3": 1,
             "number of avg_pool_3x3": 1,
-            "routes": 2,
-            "longest route by conv3x3": 1,
-            "mean route by conv3x3": 0.5,
-            "longest route by convolution": 2,
-            "mean route by convolution": 1,
-            "longest route by pool": 1,
-            "mean route by pool": 0.5,
-            "longest route by operation": 2,
-            "shortest route by operation": 1,
-            "mean route by operation": 1.5,
+            "paths": 2,
+            "longest path by conv3x3": 1,
+            "mean path by conv3x3": 0.5,
+            "longest path by convolution": 2,
+            "mean path by convolution": 1,
+            "longest path by pool": 1,
+            "mean path by pool": 0.5,
+            "longest path by operation": 2,
+            "shortest path by operation": 1,
+            "mean path by operation": 1.5,
         }
         assert flow("333000") == {} == flow("000000")  # nothing gets to the output
         assert [flow(code)["log parameters"] for code in ("333301", "303301")] == pytest.approx(

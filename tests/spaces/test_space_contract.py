@@ -19,12 +19,12 @@ rng_seeds = st.integers(0, 2**32)
 few = settings(max_examples=30, deadline=None)
 
 
-def complete_games(space, tokens=()):
+def token_sequences(space, tokens=()):
     actions = space.legal_actions(tokens)
     if not actions:
         yield tokens
     for action in actions:
-        yield from complete_games(space, (*tokens, action))
+        yield from token_sequences(space, (*tokens, action))
 
 
 class TestSpaceContract:
@@ -67,7 +67,7 @@ class TestSpaceContract:
 
         holds()
 
-    def test_incomplete_and_illegal_games_are_refused(self, space):
+    def test_incomplete_and_illegal_sequences_are_refused(self, space):
         tokens = space.encode(space.sample(np.random.default_rng(0)))
         for wrong in (tokens[:-1], (*tokens, 0), (len(space.vocabulary), *tokens[1:])):
             with pytest.raises(ValueError, match="`tokens`"):
@@ -100,11 +100,15 @@ class TestSpaceContract:
 
         holds()
 
-    def test_with_games_of_one_length_neighbours_differ_in_one_token(self, tiny_space_of_one_length):
-        tiny_space, games = tiny_space_of_one_length, list(complete_games(tiny_space_of_one_length))
-        for number in np.random.default_rng(0).integers(len(games), size=5):
-            expected = [game for game in games if sum(a != b for a, b in zip(game, games[number])) == 1]
-            assert sorted(map(tiny_space.encode, tiny_space.neighbours(tiny_space.decode(games[number])))) == expected
+    def test_with_sequences_of_one_length_neighbours_differ_in_one_token(self, tiny_space_of_one_length):
+        tiny_space, sequences = tiny_space_of_one_length, list(token_sequences(tiny_space_of_one_length))
+        for number in np.random.default_rng(0).integers(len(sequences), size=5):
+            expected = [
+                sequence for sequence in sequences if sum(a != b for a, b in zip(sequence, sequences[number])) == 1
+            ]
+            assert (
+                sorted(map(tiny_space.encode, tiny_space.neighbours(tiny_space.decode(sequences[number])))) == expected
+            )
 
     def test_features_have_one_length_and_are_finite(self, space):
         rng = np.random.default_rng(1)
@@ -128,34 +132,34 @@ class TestSpaceContract:
         assert not np.array_equal(pictures[0], pictures[2])
 
     def test_size_counts_every_complete_game(self, tiny_space):
-        games = list(complete_games(tiny_space))
-        assert tiny_space.size() == len(games) == len(set(games))
+        sequences = list(token_sequences(tiny_space))
+        assert tiny_space.size() == len(sequences) == len(set(sequences))
 
     def test_equal_keys_have_equal_features(self, tiny_space):
         seen = {}
-        for number, tokens in enumerate(complete_games(tiny_space)):
+        for number, tokens in enumerate(token_sequences(tiny_space)):
             if number % 3 == 0:
                 architecture = tiny_space.decode(tokens)
                 features = tiny_space.features(architecture)
                 assert np.array_equal(seen.setdefault(tiny_space.key(architecture), features), features)
 
     def test_every_complete_game_is_sampled_equally_often(self, tiny_space):
-        games = list(complete_games(tiny_space))
-        rng, number = np.random.default_rng(0), dict.fromkeys(games, 0)
+        sequences = list(token_sequences(tiny_space))
+        rng, number = np.random.default_rng(0), dict.fromkeys(sequences, 0)
         for _ in range(40_000):
             number[tiny_space.encode(tiny_space.sample(rng))] += 1
         counts = np.array(list(number.values()))
-        # TokenEncoder in groups, so that every group is drawn often enough for the test to hold.
+        # Sequences in groups, so that every group is drawn often enough for the test to hold.
         groups = np.add.reduceat(counts, np.arange(0, len(counts), max(1, len(counts) // 100)))
         sizes = np.add.reduceat(np.ones(len(counts)), np.arange(0, len(counts), max(1, len(counts) // 100)))
         assert chisquare(groups, sizes * counts.sum() / sizes.sum()).pvalue > 1e-3
 
     def test_that_test_notices_a_bias_of_a_tenth(self):
         space = CellSpace(blocks=1, operations=("conv3x3", "identity", "maxpool3x3"))
-        rng, number = np.random.default_rng(0), {game: 0 for game in complete_games(space)}
+        rng, number = np.random.default_rng(0), {sequence: 0 for sequence in token_sequences(space)}
         for _ in range(100 * len(number)):
             number[space.encode(space.sample(rng))] += 1
         assert chisquare(list(number.values())).pvalue > 1e-3
-        # The same test notices a bias of a tenth in half of the games.
-        biased = [count * (1.1 if game[0] else 0.9) for game, count in number.items()]
+        # The same test notices a bias of a tenth in half of the sequences.
+        biased = [count * (1.1 if sequence[0] else 0.9) for sequence, count in number.items()]
         assert chisquare(biased, np.full(len(biased), np.mean(biased))).pvalue < 1e-3

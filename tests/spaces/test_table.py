@@ -8,7 +8,7 @@ import pytest
 
 from alphaxenas.spaces import Code, NASBench101, NASBench201, Subset, Table
 from alphaxenas.spaces.listed.table import split_codes
-from alphaxenas.spaces.listed.trie import GameTrie
+from alphaxenas.spaces.listed.trie import SequenceTrie
 
 KERNELS = Table((("3x3", "8", "max"), ("3x3", "16", "max"), ("5x5", "8", "avg"), ("5x5", "128", "max")), separator="|")
 
@@ -148,8 +148,8 @@ class TestTable:
 
 
 class TestTrie:
-    def test_games_of_different_length_keep_apart(self):
-        trie = GameTrie([(0, 9), (0, 1, 2), (0, 1, 9), (3,)])
+    def test_sequences_of_different_length_keep_apart(self):
+        trie = SequenceTrie([(0, 9), (0, 1, 2), (0, 1, 9), (3,)])
         assert (
             trie.legal_actions(()) == (0, 3)
             and trie.legal_actions((0,)) == (1, 9)
@@ -158,20 +158,22 @@ class TestTrie:
         assert trie.legal_actions((3,)) == trie.legal_actions((0, 9)) == ()
 
     def test_it_says_where_a_game_goes_wrong(self):
-        trie = GameTrie([(0, 1, 2), (3,)])
+        trie = SequenceTrie([(0, 1, 2), (3,)])
         with pytest.raises(ValueError, match=r"at place 1. Expected one of \(1,\). Received: 7"):
             trie.legal_actions((0, 7, 2))
-        with pytest.raises(ValueError, match="at place 1. Expected the game to end after 1 tokens. Received: 0"):
+        with pytest.raises(ValueError, match="at place 1. Expected the sequence to end after 1 tokens. Received: 0"):
             trie.legal_actions((3, 0))
-        with pytest.raises(ValueError, match=r"whole game. Received: \(0,\), which goes on with one of \(1,\)"):
+        with pytest.raises(ValueError, match=r"complete sequence. Received: \(0,\), which goes on with one of \(1,\)"):
             trie.check((0,))
 
     def test_it_agrees_with_looking_at_every_game(self):
-        games = [game for game in product(range(3), repeat=4) if sum(game) % 4 == 1]
-        trie = GameTrie(games)
+        sequences = [sequence for sequence in product(range(3), repeat=4) if sum(sequence) % 4 == 1]
+        trie = SequenceTrie(sequences)
         for depth in range(5):
-            for prefix in {game[:depth] for game in games}:
-                following = {game[depth] for game in games if game[:depth] == prefix} if depth < 4 else set()
+            for prefix in {sequence[:depth] for sequence in sequences}:
+                following = (
+                    {sequence[depth] for sequence in sequences if sequence[:depth] == prefix} if depth < 4 else set()
+                )
                 assert trie.legal_actions(prefix) == tuple(sorted(following))
 
 

@@ -25,7 +25,7 @@ NOT_MET = {"enas": 3.73, "nao_ws": 2.30, "naonet": 144.55}
 
 def network_of(cell, filters=None, cells=None, classes=10):
     return MicroNetwork(
-        cell.architecture, classes, filters or cell.filters, cells or cell.cells, all_ends=cell.all_ends
+        cell.architecture, classes, filters or cell.filters, cells or cell.cells, concat_all=cell.concat_all
     )
 
 
@@ -105,7 +105,7 @@ def test_naonet_is_of_naos_space_and_the_cells_of_weight_sharing_are_of_enas_s()
 
 def test_the_output_of_darts_are_all_nodes_though_one_is_used():
     cell = zoo_cell("darts_v2")
-    assert cell.all_ends and cell.normal.loose_ends() == (1, 2, 3)
+    assert cell.concat_all and cell.normal.output_blocks() == (1, 2, 3)
     assert "classifier/block0/kernel" in outline_of(network_of(cell, 4, 3), CIFAR).weights
 
 

@@ -1,9 +1,8 @@
-"""The games of a space that is given by a rule: which tokens may follow a prefix, how many games there are, the n-th
-game.
+"""The token sequences of a space that is given by a rule: legal tokens, number of sequences, the n-th sequence.
 
-Prefixes after which the same may follow are one state, so a space of very many games is a small graph of states. The
-graph is walked once when it is made: how many games go on from each state is counted exactly, and moves that lead
-nowhere are taken out. Afterwards everything is a look-up.
+Prefixes after which the same tokens may follow are one state, so a space of very many sequences is a small automaton.
+It is built once: how many sequences continue from each state is counted exactly, and tokens from which no sequence can
+be completed are removed. Afterwards everything is a look-up.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ class TooManyStatesError(ValueError):
 
 
 class SequenceAutomaton:
-    """All games that a rule allows.
+    """All token sequences that a rule allows.
 
     Args:
         start: State of the empty prefix.
-        follow: The moves from a state, token to next state, in ascending order of the tokens; None where the game is
-            complete, an empty mapping where nothing is legal. TokenEncoder must end.
+        follow: The transitions from a state, token to next state, in ascending order of the tokens; None where the
+            sequence is complete, an empty mapping where nothing is legal. Every sequence must end.
 
     Attributes:
-        size: Exact number of games; 0 if there is none.
-        longest: Length of the longest game.
+        size: Exact number of sequences; 0 if there is none.
+        longest: Length of the longest sequence.
         blocked: States met from which nothing was legal.
 
     Raises:
@@ -80,10 +79,10 @@ class SequenceAutomaton:
         self._legal = [tuple(following) for following in self._moves]
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty for a whole game.
+        """Tokens that may follow the prefix `tokens`, ascending; empty for a complete sequence.
 
         Raises:
-            ValueError: No game begins so; names the first token that is wrong and what would be legal there.
+            ValueError: No sequence begins so; names the first token that is wrong and what would be legal there.
         """
         state, moves = 0, self._moves
         try:
@@ -94,23 +93,24 @@ class SequenceAutomaton:
         return self._legal[state]
 
     def check(self, tokens: Tokens) -> None:
-        """ValueError unless `tokens` is a whole game: names the first token that is wrong."""
+        """ValueError unless `tokens` is a complete sequence: names the first token that is wrong."""
         if legal := self.legal_actions(tokens):
             raise ValueError(
-                f"Invalid value for `tokens`. Expected a whole game. Received: {tokens}, which goes on with one of {legal}"
+                f"Invalid value for `tokens`. Expected a complete sequence. Received: {tokens}, "
+                f"which goes on with one of {legal}"
             )
 
     def sample(self, rng: np.random.Generator) -> Tokens:
-        """A game drawn uniformly."""
+        """A sequence drawn uniformly."""
         size, width = self.size, -(-self.size.bit_length() // 8) + 1
-        # Numbers beyond the last whole multiple of the size would favour the first games.
+        # Numbers beyond the last whole multiple of the size would favour the first sequences.
         limit = 256**width // size * size
         while (number := int.from_bytes(rng.bytes(width), "big")) >= limit:
             pass
-        return self.game(number % size)
+        return self.sequence(number % size)
 
-    def game(self, number: int) -> Tokens:
-        """IterationSchedule `number` in ascending order of tokens, from 0."""
+    def sequence(self, number: int) -> Tokens:
+        """Sequence `number` in ascending order of tokens, from 0."""
         state, tokens = 0, []
         while self._moves[state]:
             for token, other in self._moves[state].items():
@@ -128,5 +128,5 @@ class SequenceAutomaton:
                 break
             state = self._moves[state][token]
         legal = self._legal[state]
-        expected = f"one of {legal}" if legal else f"the game to end after {place} tokens"
+        expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
         return ValueError(f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {token!r}")

@@ -52,7 +52,7 @@ class Layer(Mapping):
         return len(self.pairs)
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={written(value)}" for name, value in self.pairs)
+        return ", ".join(f"{name}={format_value(value)}" for name, value in self.pairs)
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,14 @@ class Chain:
     def __post_init__(self) -> None:
         if self.skips and len(self.skips) != len(self.layers):
             raise ValueError(
-                f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. Received: {self.skips}"
+                f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. "
+                f"Received: {self.skips}"
             )
         for number, sources in enumerate(self.skips):
             if list(sources) != sorted(set(sources)) or not all(0 <= source < number for source in sources):
                 raise ValueError(
-                    f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. Received: {sources}"
+                    f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. "
+                    f"Received: {sources}"
                 )
 
     def __str__(self) -> str:
@@ -101,13 +103,13 @@ class Chain:
             return self.skips[number]
         return (number - 1,) if number else ()
 
-    def loose_ends(self) -> tuple[int, ...]:
+    def output_layers(self) -> tuple[int, ...]:
         """The layers that feed no other layer; the network's output is read from them all."""
         used = {source for number in range(len(self.layers)) for source in self.inputs(number)}
         return tuple(number for number in range(len(self.layers)) if number not in used)
 
 
-def written(value: Value) -> str:
+def format_value(value: Value) -> str:
     """A value as it stands in texts; different values of a choice have different texts."""
     return repr(value) if isinstance(value, float) else str(value)
 
@@ -133,7 +135,8 @@ def read_chain(text: str) -> list[dict[str, Any]]:
             if not mark or name in layer:
                 expected = "every choice once" if mark else "`NAME=VALUE` with commas between"
                 raise ValueError(
-                    f"Invalid value for `architecture` in layer {number}. Expected {expected}. Received: {piece.strip()!r}"
+                    f"Invalid value for `architecture` in layer {number}. Expected {expected}. "
+                    f"Received: {piece.strip()!r}"
                 )
             layer[name] = value
         if SKIPS in layer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alphaxenas.spaces.chains.chain import Layer, Value, written
+from alphaxenas.spaces.chains.chain import Layer, Value, format_value
 
 SCOPES = ("layer", "pair", "prefix")
 """What a constraint looks at: one layer, a layer and the one before it, or all layers so far."""
@@ -66,11 +66,12 @@ def checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
         )
         if not is_text and not (isinstance(value, (bool, int, float)) and np.isfinite(value)):
             raise ValueError(
-                f"Invalid value for {place}. Expected numbers, truth values or texts without any of {FORBIDDEN!r}. Received: {value!r}"
+                f"Invalid value for {place}. Expected numbers, truth values or texts without any of {FORBIDDEN!r}. "
+                f"Received: {value!r}"
             )
-        if written(value) in seen or value in seen.values():
+        if format_value(value) in seen or value in seen.values():
             raise ValueError(
                 f"Invalid value for {place}. Expected every value once. Received: {value!r} more than once"
             )
-        seen[written(value)] = value
+        seen[format_value(value)] = value
     return plain

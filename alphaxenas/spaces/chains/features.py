@@ -1,4 +1,4 @@
-"""Chains as fixed-length vectors for surrogate models: every choice, how often each value occurs, amounts as numbers."""
+"""Chains as fixed-length vectors for surrogate models: choices, counts of values, and amounts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alphaxenas.spaces.chains.chain import SKIPS, Chain, Value, written
+from alphaxenas.spaces.chains.chain import SKIPS, Chain, Value, format_value
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ChainFeatures:
     @classmethod
     def of(cls, layers: int, choices: Sequence[tuple[str, Sequence[Value]]], skips: bool) -> ChainFeatures:
         """For a space of `layers` layers; choices as (name, values)."""
-        words = [f"{name}={written(value)}" for name, values in choices for value in values]
+        words = [f"{name}={format_value(value)}" for name, values in choices for value in values]
         scales = {name: float(max(map(abs, values))) for name, values in choices if _is_scale(values)}
         blocks = {
             "choices": ("one-hot", [f"{number}: {word}" for number in range(layers) for word in words]),
@@ -53,11 +53,11 @@ class ChainFeatures:
         return cls(tuple(names), groups, {name: place for place, name in enumerate(names)}, scales)
 
     def vector(self, chain: Chain) -> np.ndarray:
-        """float32 `[len(names)]`: ones for what was chosen, numbers of occurrences, amounts as shares of the largest."""
+        """float32 `[len(names)]`: ones for what was chosen, counts, and amounts as shares of the largest."""
         vector, places = np.zeros(len(self.names), np.float32), self._places
         for number, layer in enumerate(chain.layers):
             for name, value in layer.pairs:
-                word = f"{name}={written(value)}"
+                word = f"{name}={format_value(value)}"
                 vector[places[f"{number}: {word}"]] = 1
                 vector[places[f"number of {word}"]] += 1
                 if name in self._scales:

@@ -8,14 +8,14 @@
         .constrain("filters", lambda before, layer: layer["filters"] >= before["filters"], over="pair")
     )
 
-The game goes through the layers; in each it makes the choices in their order, leaving out those that do not exist under
-what was chosen before, and then, with `skips=True`, answers for every earlier layer whether it feeds this one. A space
-is a value that cannot be changed: `add` and `constrain` give a new one.
+The token sequence goes through the layers. Each layer has one token for every choice, in the order of the declaration
+(a conditional choice only where its condition holds), and then, with `skips=True`, one token for every earlier layer:
+whether it feeds this one. A space is a value that cannot be changed: `add` and `constrain` return a new one.
 
 Source: StateSpace of titu1994/neural-architecture-search for choices repeated per layer; Zoph & Le 2016, "Neural
 architecture search with reinforcement learning", section 3.3, for skip connections by anchor points. Departures:
-conditional choices and constraints, which the original lacks; prefixes that a constraint leaves without a complete game
-are no legal moves.
+conditional choices and constraints, which the original lacks; prefixes that a constraint leaves without a complete
+sequence are not legal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.chains.automaton import SequenceAutomaton, TooManyStatesError
-from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, read_chain, written
+from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, format_value, read_chain
 from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
 from alphaxenas.spaces.chains.features import ChainFeatures
 from alphaxenas.spaces.checks import check_name
@@ -44,7 +44,7 @@ class StateSpace:
         rules: See `constrain`.
         skips: Whether every layer chooses which of the earlier layers feed it. Without, each feeds the next.
         vocabulary: `name=value` for every choice, then `skips=no` and `skips=yes`.
-        max_length: Of the longest game.
+        max_length: Of the longest token sequence.
 
     Raises:
         ValueError: A choice is empty, holds a value twice or has a name that is taken; `layers` is below 1; or
@@ -74,8 +74,10 @@ class StateSpace:
         vocabulary: list[str] = []
         tokens: dict[str, dict[str, int]] = {}
         for choice in self.choices:
-            tokens[choice.name] = {written(value): len(vocabulary) + rank for rank, value in enumerate(choice.values)}
-            vocabulary += [f"{choice.name}={written(value)}" for value in choice.values]
+            tokens[choice.name] = {
+                format_value(value): len(vocabulary) + rank for rank, value in enumerate(choice.values)
+            }
+            vocabulary += [f"{choice.name}={format_value(value)}" for value in choice.values]
         if self.skips:
             tokens[SKIPS] = {answer: len(vocabulary) + rank for rank, answer in enumerate(("no", "yes"))}
             vocabulary += [f"{SKIPS}={answer}" for answer in tokens[SKIPS]]
@@ -115,7 +117,8 @@ class StateSpace:
             or name == SKIPS
         ):
             raise ValueError(
-                f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. Received: {name!r}"
+                f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. "
+                f"Received: {name!r}"
             )
         if name in (choice.name for choice in self.choices):
             raise ValueError(f"Invalid value for `name`. Expected every choice once. Received: {name!r} a second time")
@@ -125,24 +128,27 @@ class StateSpace:
             earlier = {choice.name: choice for choice in self.choices}
             check_name("when", other, earlier or ("a choice that was added before",), place)
             wanted = checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
-            known = {written(value): value for value in earlier[other].values}
+            known = {format_value(value): value for value in earlier[other].values}
             conditions.append(
-                (other, tuple(known[check_name(f"when of {other}", written(value), known, place)] for value in wanted))
+                (
+                    other,
+                    tuple(known[check_name(f"when of {other}", format_value(value), known, place)] for value in wanted),
+                )
             )
         return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
 
     def constrain(self, name: str, allows: Callable[..., bool], over: str = "layer") -> StateSpace:
-        """This space without the games in which the choice `name` breaks a rule.
+        """This space without the token sequences in which the choice `name` breaks a rule.
 
         The rule is asked whenever the choice has been made; it sees the choices of the layer up to this one. What leads
-        into a dead end is no legal move, however early.
+        into a dead end is not legal, however early.
 
         Args:
             name: The choice.
             allows: True for what is allowed. It is called with what `over` says and must depend on nothing else.
             over: `"layer"`: `allows(layer)`; `"pair"`: `allows(before, layer)`, from the second layer on; `"prefix"`:
                 `allows(layers)`, all so far. A prefix rule tells every prefix apart, so it suits spaces of up to some
-                100,000 games.
+                100,000 sequences.
 
         Returns:
             The new space.
@@ -155,23 +161,23 @@ class StateSpace:
         return replace(self, rules=(*self.rules, Rule(name, allows, over)))
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
-        return self._games.legal_actions(tokens)
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete."""
+        return self._automaton.legal_actions(tokens)
 
     def decode(self, tokens: Tokens) -> Chain:
-        """The architecture of a complete game.
+        """The architecture of a complete token sequence.
 
         Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+            ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
         """
-        self._games.check(tokens)
+        self._automaton.check(tokens)
         moves, layers, skips = iter(tokens), [], []
         for number in range(self.layers):
             layer: dict[str, Value] = {}
             for choice in self.choices:
                 if choice.exists(layer):
                     layer[choice.name] = choice.values[
-                        next(moves) - self._tokens[choice.name][written(choice.values[0])]
+                        next(moves) - self._tokens[choice.name][format_value(choice.values[0])]
                     ]
             layers.append(Layer(tuple(layer.items())))
             if self.skips:
@@ -187,10 +193,11 @@ class StateSpace:
         """
         tokens = self._written_as_tokens(architecture)
         try:
-            self._games.check(tokens)
+            self._automaton.check(tokens)
         except ValueError as error:
             raise ValueError(
-                f"Invalid value for `architecture`. Expected one that the constraints allow. Received: {architecture} ({error})"
+                "Invalid value for `architecture`. Expected one that the constraints allow. "
+                f"Received: {architecture} ({error})"
             ) from None
         return tokens
 
@@ -199,12 +206,12 @@ class StateSpace:
         return str(architecture)
 
     def size(self) -> int:
-        """Exact number of complete games."""
-        return self._games.size
+        """Exact number of token sequences."""
+        return self._automaton.size
 
     def sample(self, rng: np.random.Generator) -> Chain:
-        """An architecture drawn uniformly over complete games, constraints and conditions included."""
-        return self.decode(self._games.sample(rng))
+        """An architecture drawn uniformly over token sequences, constraints and conditions included."""
+        return self.decode(self._automaton.sample(rng))
 
     def neighbours(self, architecture: Chain) -> list[Chain]:
         """All that differ in one choice of one layer, or in one skip connection.
@@ -283,13 +290,13 @@ class StateSpace:
         return architecture
 
     @property
-    def _games(self) -> SequenceAutomaton:
+    def _automaton(self) -> SequenceAutomaton:
         if not self.choices:
             raise ValueError("Invalid value for `choices`. Expected at least one; add it with `add`. Received: none")
         return self._graph
 
     def _walked(self) -> SequenceAutomaton:
-        """The games as a graph. A state is (layer, place in it, earlier layers and choices of this layer as far as they
+        """The automaton. A state is (layer, place in it, earlier layers and choices of this layer as far as they
         matter).
         """
         scope = max((SCOPES.index(rule.over) for rule in self.rules), default=-1)
@@ -298,7 +305,8 @@ class StateSpace:
         except TooManyStatesError as error:
             names = sorted({rule.name for rule in self.rules})
             raise ValueError(
-                f"Invalid constraint on {' and '.join(map(repr, names))}: {error}. Let it look at less, with over='pair' or over='layer'."
+                f"Invalid constraint on {' and '.join(map(repr, names))}: {error}. "
+                "Let it look at less, with over='pair' or over='layer'."
             ) from None
         if not graph.size:
             layer, place, _, chosen = max(graph.blocked, key=lambda state: state[:2])
@@ -313,7 +321,7 @@ class StateSpace:
             while place < len(self.choices):
                 choice, place = self.choices[place], place + 1
                 if choice.exists(dict(chosen)):
-                    first = self._tokens[choice.name][written(choice.values[0])]
+                    first = self._tokens[choice.name][format_value(choice.values[0])]
                     following = {}
                     for rank, value in enumerate(choice.values):
                         now = (*chosen, (choice.name, value))
@@ -345,18 +353,20 @@ class StateSpace:
         if len(architecture.layers) != self.layers or bool(architecture.skips) != self.skips:
             kind = "with" if self.skips else "without"
             raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. Received: {architecture}"
+                f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. "
+                f"Received: {architecture}"
             )
         tokens: list[int] = []
         for number, layer in enumerate(architecture.layers):
             expected = [choice.name for choice in self.choices if choice.exists(layer)]
             if list(layer) != expected:
                 raise ValueError(
-                    f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. Received: {layer}"
+                    f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. "
+                    f"Received: {layer}"
                 )
             for name, value in layer.pairs:
                 known = self._tokens[name]
-                tokens.append(known[check_name(name, written(value), known, f"layer {number}")])
+                tokens.append(known[check_name(name, format_value(value), known, f"layer {number}")])
             if self.skips:
                 tokens += [
                     self._tokens[SKIPS]["yes" if source in architecture.skips[number] else "no"]
@@ -366,7 +376,7 @@ class StateSpace:
 
     def _is_legal(self, architecture: Chain) -> bool:
         try:
-            return not self._games.legal_actions(self._written_as_tokens(architecture))
+            return not self._automaton.legal_actions(self._written_as_tokens(architecture))
         except ValueError:
             return False
 
@@ -393,5 +403,5 @@ class StateSpace:
 
     @staticmethod
     def _read(choice: Choice, value: Any, number: int) -> Value:
-        known = {written(each): each for each in choice.values}
-        return known[check_name(choice.name, written(value), known, f"layer {number}")]
+        known = {format_value(each): each for each in choice.values}
+        return known[check_name(choice.name, format_value(value), known, f"layer {number}")]

@@ -78,7 +78,7 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
             y = layout.y[name, 0]
             pen.box(left[0], y, INPUT_WIDTH, INPUT_HEIGHT, name, "white", colour, edge=colour)
     last = layout.columns["output"]
-    note = "concat" if len(cell.loose_ends()) > 1 else ""
+    note = "concat" if len(cell.output_blocks()) > 1 else ""
     y, height = layout.y["output", last], picture.heights["output"]
     pen.box(left[last], y, OUTPUT_WIDTH, height, "output", INK, "white", note=note)
 
@@ -127,7 +127,7 @@ def _arranged(cell: Cell) -> _Picture:
     """The arrangement of a cell, with a margin."""
     nodes, edges = _graph(cell)
     heights = dict.fromkeys(nodes, BLOCK_HEIGHT) | {"prev": INPUT_ROOM, "prev2": INPUT_ROOM}
-    heights["output"] = max(1.2, OUTPUT_ROW * len(cell.loose_ends()) + 0.3)
+    heights["output"] = max(1.2, OUTPUT_ROW * len(cell.output_blocks()) + 0.3)
     spacing = dict.fromkeys(nodes, ROW) | {"output": OUTPUT_ROW}
     layout = arrange(nodes, edges, heights, spacing, rail_height=0.1, gap=0.35)
     left = _columns(layout, edges)
@@ -153,7 +153,7 @@ def _graph(cell: Cell) -> tuple[dict[str, int], list[Edge]]:
         nodes[f"b{number}"] = 1 + max(nodes[source] for source in sources)
         edges += [Edge(source, f"b{number}", port) for port, source in enumerate(sources)]
     nodes["output"] = 1 + max(nodes.values())
-    edges += [Edge(f"b{end}", "output", port) for port, end in enumerate(cell.loose_ends())]
+    edges += [Edge(f"b{end}", "output", port) for port, end in enumerate(cell.output_blocks())]
     return nodes, edges
 
 
@@ -226,7 +226,8 @@ def family_colours(operation: str) -> tuple[str, str]:
 def readable_operation(operation: str) -> str:
     """`maxpool3x3` as `max pool 3×3`."""
     family = next(family for family in FAMILIES if operation.startswith(family))
-    return f"{family.replace('pool', ' pool').replace('dil', 'dil ')} {operation.removeprefix(family).replace('x', '×')}".strip()
+    size = operation.removeprefix(family).replace("x", "×")
+    return f"{family.replace('pool', ' pool').replace('dil', 'dil ')} {size}".strip()
 
 
 class Pen:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.path import Path
 
-from alphaxenas.spaces.chains.chain import Chain, written
+from alphaxenas.spaces.chains.chain import Chain, format_value
 from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, HEAD, INK, LETTER, PAPER, SHADES, Pen
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def draw_chain(space: StateSpace, chain: Chain, axes: Axes) -> None:
                 ((len(layer) - 1) / 2 - row) * ROW,
                 width - 0.24,
                 0.9 * ROW,
-                f"{name} {written(value)}",
+                f"{name} {format_value(value)}",
                 shade,
                 INK,
             )
@@ -87,13 +87,14 @@ def _arranged(chain: Chain) -> _Picture:
     """Places of the layers, all of one size, and limits that leave room for the arcs."""
     count = len(chain.layers)
     width = max(
-        1.6, *(0.19 * len(f"{name} {written(value)}") + 0.4 for layer in chain.layers for name, value in layer.pairs)
+        1.6,
+        *(0.19 * len(f"{name} {format_value(value)}") + 0.4 for layer in chain.layers for name, value in layer.pairs),
     )
     height = ROW * max(map(len, chain.layers)) + 0.3
     left = [0.0, *(END_WIDTH + GAP + number * (width + GAP) for number in range(count))]
     left.append(left[-1] + width + GAP)
     edges = [(source + 1, number + 1) for number in range(count) for source in (chain.inputs(number) or (-1,))]
-    edges += [(end + 1, count + 1) for end in chain.loose_ends()]
+    edges += [(end + 1, count + 1) for end in chain.output_layers()]
     lanes: dict[tuple[int, int], int] = {}
     for source, target in sorted(edges, key=lambda edge: (edge[1] - edge[0], edge)):
         over = {lane for (other, end), lane in lanes.items() if other < target and source < end}

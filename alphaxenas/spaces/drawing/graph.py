@@ -1,4 +1,4 @@
-"""Pictures of the architectures of tabular benchmarks: graphs with operations on vertices or on edges, and plain codes."""
+"""Pictures of tabular benchmarks' architectures: graphs with operations on vertices or on edges, and plain codes."""
 
 from __future__ import annotations
 

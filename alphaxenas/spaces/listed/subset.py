@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.spaces.listed.trie import GameTrie
+from alphaxenas.spaces.listed.trie import SequenceTrie
 
 
 @dataclass(frozen=True, repr=False)
 class Subset:
-    """The games of a space that end in one of the given architectures (`alphaxenas.contracts.SearchSpace`).
+    """The token sequences of a space that lead to one of the given architectures (`alphaxenas.contracts.SearchSpace`).
 
-    Every architecture keeps one game, that of the form in which it was given: other games of the parent space that
-    lead to an architecture with the same key are no games here, and `encode` gives the kept one for them.
+    Every architecture keeps one sequence, that of the form in which it was given. Other sequences of the parent space
+    for the same key do not belong to the subset, and `encode` gives the kept one for them.
 
     Attributes:
         space: The parent space: tokens, keys, features, forms and drawings are its own.
         architectures: At least one, with different keys.
         vocabulary: The parent's.
-        max_length: Of the longest game left.
+        max_length: Of the longest sequence.
 
     Example:
         >>> from alphaxenas.spaces import NASBench201
@@ -38,7 +38,7 @@ class Subset:
     max_length: int = field(init=False, compare=False)
     _members: dict[str, tuple[Any, Tokens]] = field(init=False, compare=False)
     _cells: dict[Tokens, Any] = field(init=False, compare=False)
-    _trie: GameTrie = field(init=False, compare=False)
+    _trie: SequenceTrie = field(init=False, compare=False)
     _hash: int = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Subset:
             ("max_length", max(map(len, cells))),
             ("_members", members),
             ("_cells", cells),
-            ("_trie", GameTrie(cells)),
+            ("_trie", SequenceTrie(cells)),
             ("_hash", hash((self.space, architectures))),
         ):
             object.__setattr__(self, name, value)
@@ -73,21 +73,21 @@ class Subset:
         return f"Subset({len(self.architectures):,} of {self.space!r})"
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete."""
         return self._trie.legal_actions(tokens)
 
     def decode(self, tokens: Tokens) -> Any:
-        """The architecture of a complete game.
+        """The architecture of a complete token sequence.
 
         Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+            ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
         """
         if tokens not in self._cells:
             self._trie.check(tokens)
         return self._cells[tokens]
 
     def encode(self, architecture: Any) -> Tokens:
-        """The game of the member with the architecture's key; `decode(encode(a)) == a` for members as they were given.
+        """The tokens of the member with the architecture's key; `decode(encode(a)) == a` for members as given.
 
         Raises:
             ValueError: No member has that key.
@@ -99,7 +99,7 @@ class Subset:
         return self.space.key(architecture)
 
     def size(self) -> int:
-        """Exact number of complete games: the number of members."""
+        """Exact number of token sequences: the number of members."""
         return len(self.architectures)
 
     def sample(self, rng: np.random.Generator) -> Any:
@@ -138,5 +138,6 @@ class Subset:
             return self._members[self.space.key(architecture)]
         except KeyError:
             raise ValueError(
-                f"Invalid value for `architecture`. Expected one of the {len(self.architectures):,} members. Received: {architecture}"
+                f"Invalid value for `architecture`. Expected one of the {len(self.architectures):,} members. "
+                f"Received: {architecture}"
             ) from None

@@ -1,7 +1,7 @@
 """A space given as a list of codes of one length: any benchmark whose architectures are rows of a table.
 
-The game has one move per position of the code; legal is what some code of the list goes on with, so every game ends in
-a row of the table, whether the list holds every combination or a few.
+The token sequence has one token per position of the code. A token is legal if some code of the list continues with it,
+so every sequence is a row of the table, whether the list holds every combination or a few.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import read_fields
-from alphaxenas.spaces.listed.trie import GameTrie
+from alphaxenas.spaces.listed.trie import SequenceTrie
 
 SEPARATORS = ",;|:-/ _"
 """What may stand between the values of a code, in the order in which they are tried."""
@@ -108,7 +108,7 @@ class Table:
     max_length: int = field(init=False, compare=False)
     value_tokens: tuple[dict[str, int], ...] = field(init=False, compare=False)
     _cells: dict[Tokens, Code] = field(init=False, compare=False)
-    _trie: GameTrie = field(init=False, compare=False)
+    _trie: SequenceTrie = field(init=False, compare=False)
     _features: _Features = field(init=False, compare=False)
     _hash: int = field(init=False, compare=False)
 
@@ -151,7 +151,7 @@ class Table:
             ("max_length", length),
             ("value_tokens", tokens),
             ("_cells", cells),
-            ("_trie", GameTrie(cells)),
+            ("_trie", SequenceTrie(cells)),
             ("_features", _Features.of(positions, kinds)),
             ("_hash", hash((codes, positions, self.separator))),
         ):
@@ -164,14 +164,14 @@ class Table:
         return f"Table({len(self.codes):,} codes of {self.max_length} positions)"
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete."""
         return self._trie.legal_actions(tokens)
 
     def decode(self, tokens: Tokens) -> Code:
-        """The code of a complete game.
+        """The code of a complete token sequence.
 
         Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+            ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
         """
         code = self._cells.get(tokens)
         if code is None:
@@ -198,12 +198,12 @@ class Table:
         return self.separator.join(architecture.values)
 
     def size(self) -> int:
-        """Exact number of complete games: the number of codes."""
+        """Exact number of token sequences: the number of codes."""
         return len(self.codes)
 
     def sample(self, rng: np.random.Generator) -> Code:
         """A code drawn uniformly."""
-        return self._cells[self._trie.games[int(rng.integers(len(self.codes)))]]
+        return self._cells[self._trie.sequences[int(rng.integers(len(self.codes)))]]
 
     def neighbours(self, architecture: Code) -> list[Code]:
         """The codes of the table that differ in one value, in ascending order of position and token."""
@@ -256,15 +256,18 @@ class Table:
         if len(values) != self.max_length:
             example = self.separator.join(self.codes[0])
             return ValueError(
-                f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. Received: {text!r}"
+                f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. "
+                f"Received: {text!r}"
             )
         for position, numbers, value in zip(self.positions, self.value_tokens, values):
             if value not in numbers:
                 return ValueError(
-                    f"Invalid value for `architecture` at position {position}. Expected one of {', '.join(numbers)}. Received: {value!r}"
+                    f"Invalid value for `architecture` at position {position}. Expected one of {', '.join(numbers)}. "
+                    f"Received: {value!r}"
                 )
         return ValueError(
-            f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. Received: {text!r}, which it lacks"
+            f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. "
+            f"Received: {text!r}, which it lacks"
         )
 
 

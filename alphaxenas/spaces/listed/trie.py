@@ -1,4 +1,4 @@
-"""The games of a space that is given as a list: which tokens may follow a prefix, without a rule."""
+"""The token sequences of a space that is given as a list."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterable
 from alphaxenas.contracts import Tokens
 
 
-class GameTrie:
-    """TokenEncoder in ascending order; the games with a common prefix are neighbours, so a trie needs no nodes of its own.
+class SequenceTrie:
+    """Sequences in ascending order: those with a common prefix stand together, so the trie needs no nodes of its own.
 
     Args:
-        games: Different games, none of which is the beginning of another.
+        sequences: Different sequences, none of which is a prefix of another.
     """
 
-    def __init__(self, games: Iterable[Tokens]) -> None:
-        self.games: tuple[Tokens, ...] = tuple(sorted(games))
+    def __init__(self, sequences: Iterable[Tokens]) -> None:
+        self.sequences: tuple[Tokens, ...] = tuple(sorted(sequences))
         self._legal: dict[Tokens, Tokens] = {}
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that follow the prefix `tokens` in at least one game, ascending; empty for a whole game.
+        """Tokens that follow the prefix `tokens` in at least one sequence, ascending; empty for a complete sequence.
 
         Raises:
-            ValueError: No game begins so; names the first token that is wrong and what would be legal there.
+            ValueError: No sequence begins so; names the first token that is wrong and what would be legal there.
         """
         legal = self._legal.get(tokens)
         if legal is None:
@@ -31,28 +31,29 @@ class GameTrie:
         return legal
 
     def check(self, tokens: Tokens) -> None:
-        """ValueError unless `tokens` is a whole game: names the first token that is wrong."""
+        """ValueError unless `tokens` is a complete sequence: names the first token that is wrong."""
         if self.legal_actions(tokens):
             raise ValueError(
-                f"Invalid value for `tokens`. Expected a whole game. Received: {tokens}, which goes on with one of "
+                "Invalid value for `tokens`. Expected a complete sequence. "
+                f"Received: {tokens}, which goes on with one of "
                 f"{self.legal_actions(tokens)}"
             )
 
     def _found(self, tokens: Tokens) -> Tokens:
-        depth, games = len(tokens), self.games
-        low = bisect_left(games, tokens)
-        high = bisect_left(games, (*tokens[:-1], tokens[-1] + 1), low) if tokens else len(games)
+        depth, sequences = len(tokens), self.sequences
+        low = bisect_left(sequences, tokens)
+        high = bisect_left(sequences, (*tokens[:-1], tokens[-1] + 1), low) if tokens else len(sequences)
         if low == high:
             place = self._first_wrong(tokens)
             legal = self.legal_actions(tokens[:place])
-            expected = f"one of {legal}" if legal else f"the game to end after {place} tokens"
+            expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
             raise ValueError(
                 f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {tokens[place]!r}"
             )
         legal = []
-        while low < high and len(games[low]) > depth:
-            legal.append(games[low][depth])
-            low = bisect_left(games, (*tokens, legal[-1] + 1), low, high)
+        while low < high and len(sequences[low]) > depth:
+            legal.append(sequences[low][depth])
+            low = bisect_left(sequences, (*tokens, legal[-1] + 1), low, high)
         return tuple(legal)
 
     def _first_wrong(self, tokens: Tokens) -> int:

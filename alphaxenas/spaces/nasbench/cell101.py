@@ -56,7 +56,8 @@ class NASBench101Cell:
         last = len(self.operations) + 1
         if len(set(edges)) < len(edges) or not all(0 <= source < target <= last for source, target in edges):
             raise ValueError(
-                f"Invalid value for `edges`. Expected different pairs (source, target) with 0 <= source < target <= {last}. "
+                "Invalid value for `edges`. "
+                f"Expected different pairs (source, target) with 0 <= source < target <= {last}. "
                 f"Received: {edges}"
             )
         # Sources and targets of an acyclic numbering: nobody without an edge in and an edge out is off the paths.
@@ -65,7 +66,8 @@ class NASBench101Cell:
         )
         if loose:
             raise ValueError(
-                f"Invalid value for `edges`. Expected every vertex on a path from 0 to {last}; `NASBench101Cell.pruned` leaves "
+                "Invalid value for `edges`. "
+                f"Expected every vertex on a path from 0 to {last}; `NASBench101Cell.pruned` leaves "
                 f"others out. Received: {edges}, without vertex {min(loose)}"
             )
 
@@ -113,7 +115,8 @@ class NASBench101Cell:
             ready = next((v for v in waiting if all(s in number or s not in live for s in into[v])), None)
             if ready is None:
                 raise ValueError(
-                    f"Invalid value for `edges`. Expected a graph without cycles. Received: a cycle among the vertices {waiting}"
+                    "Invalid value for `edges`. Expected a graph without cycles. "
+                    f"Received: a cycle among the vertices {waiting}"
                 )
             number[ready] = len(number)
             waiting.remove(ready)
@@ -136,7 +139,8 @@ class NASBench101Cell:
         matrix = np.asarray(matrix)
         if matrix.shape != (len(operations),) * 2 or len(operations) < 2 or not ((matrix == 0) | (matrix == 1)).all():
             raise ValueError(
-                f"Invalid value for `matrix`. Expected 0 and 1 of shape [{len(operations)}, {len(operations)}], as many as `operations`. "
+                "Invalid value for `matrix`. "
+                f"Expected 0 and 1 of shape [{len(operations)}, {len(operations)}], as many as `operations`. "
                 f"Received: {matrix.dtype} of shape {list(matrix.shape)}"
             )
         return cls.pruned(tuple(operations[1:-1]), list(zip(*(ends.tolist() for ends in matrix.nonzero()))))
@@ -161,7 +165,8 @@ def read_cell(text: str) -> NASBench101Cell:
         check_name("operation", operation, OPERATIONS_101, f"vertex {vertex}")
     if not vertices or vertices[-1][0] != OUTPUT:
         raise ValueError(
-            f"Invalid value for `architecture`. Expected vertices that end with {OUTPUT!r}, such as {_EXAMPLE!r}. Received: {text[:80]!r}"
+            f"Invalid value for `architecture`. Expected vertices that end with {OUTPUT!r}, such as {_EXAMPLE!r}. "
+            f"Received: {text[:80]!r}"
         )
     edges = tuple((source, target) for target, (_, inputs) in enumerate(vertices, start=1) for source in inputs)
     return NASBench101Cell(tuple(operation for operation, _ in vertices[:-1]), edges)
@@ -184,7 +189,8 @@ def _read_json(text: str) -> list[tuple[str, list[int]]]:
             or not isinstance(vertex["inputs"], list)
         ):
             raise ValueError(
-                f"Invalid value for `vertices` in vertex {number}. Expected an object with operation and inputs. Received: {vertex!r}"
+                f"Invalid value for `vertices` in vertex {number}. Expected an object with operation and inputs. "
+                f"Received: {vertex!r}"
             )
         if not all(isinstance(source, int) and not isinstance(source, bool) for source in vertex["inputs"]):
             raise ValueError(

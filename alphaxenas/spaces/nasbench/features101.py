@@ -1,19 +1,20 @@
-"""Cells of NAS-Bench-101 as numbers for surrogate models: what a cell costs, how deep it is, and what stands beside
-what.
+"""Cells of NAS-Bench-101 as numbers for surrogate models: what a cell costs, how deep it is, and which operations
+are connected.
 
 Three groups of features, all invariant to the numbering of vertices:
 
-- what flows: parameters, channels by operation, longest and shortest ways counted by operation, and shape;
+- what flows: parameters, channels by operation, longest and shortest paths counted by operation, and shape;
 - pairs: how many edges lead from one kind of vertex to another;
-- surroundings: counts of vertices by what lies upstream of them, up to two edges away. There are too many different
-  surroundings to list, so each is hashed to one of `BINS` places (collisions are harmless at these sizes).
+- subtrees: counts of Weisfeiler-Lehman subtrees, that is, of what lies upstream of a vertex up to two edges away. There
+  are too many different subtrees to list, so each is hashed to one of `BINS` places (collisions are harmless at these
+  sizes).
 
 Channels: the output concatenates the vertices that feed it, which share its channels evenly; every other vertex has as
 many as the widest vertex it feeds.
 
 Source: Ying et al. 2019, section 2.2 (channels, projections of the input, three stacks of three cells with 128, 256 and
 512 channels); Shervashidze et al. 2011, "Weisfeiler-Lehman graph kernels", and Ru et al. 2021, "Interpretable neural
-architecture search via Bayesian optimisation with Weisfeiler-Lehman kernels" (surroundings).
+architecture search via Bayesian optimisation with Weisfeiler-Lehman kernels" (subtrees).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from math import log
 import numpy as np
 
 BINS = 256
-"""Places that surroundings are hashed to."""
+"""Places that subtrees are hashed to."""
 _STACKS = (128, 256, 512)
 _VERTICES = ("input", "conv3x3", "conv1x1", "maxpool3x3", "output")
 _PAIRS = tuple((source, target) for source in range(4) for target in range(1, 5))
@@ -41,8 +42,8 @@ FLOW = (
     "input to output",
     "vertices to output",
     *(f"channels of {name}" for name in _VERTICES[1:4]),
-    *(f"{extreme} way by {counted}" for extreme in ("longest", "shortest") for counted in _COUNTED),
-    "ways",
+    *(f"{extreme} path by {counted}" for extreme in ("longest", "shortest") for counted in _COUNTED),
+    "paths",
 )
 PAIRS = tuple(f"{_VERTICES[source]} > {_VERTICES[target]}" for source, target in _PAIRS)
 
@@ -67,9 +68,9 @@ def structure(operations: Sequence[int], edges: Sequence[tuple[int, int]]) -> np
         out_of[source].append(target)
         pairs[kinds[source], kinds[target]] += 1
     channels = _channels(into, out_of, 1.0)
-    ways = [1]
+    paths = [1]
     for vertex in range(1, last + 1):
-        ways.append(sum(ways[source] for source in into[vertex]))
+        paths.append(sum(paths[source] for source in into[vertex]))
     counted = (
         [kind == 1 for kind in kinds],
         [kind in (1, 2) for kind in kinds],
@@ -87,24 +88,24 @@ def structure(operations: Sequence[int], edges: Sequence[tuple[int, int]]) -> np
         direct,
         len(into[last]) - direct,
         *(sum(share for share, kind in zip(channels, kinds) if kind == wanted) for wanted in (1, 2, 3)),
-        *(_way(extreme, weights, into) for extreme in (max, min) for weights in counted),
-        ways[last],
+        *(_path_length(extreme, weights, into) for extreme in (max, min) for weights in counted),
+        paths[last],
     )
     bins = np.zeros(BINS, np.float32)
-    for place in _surroundings(kinds, into):
+    for place in _subtrees(kinds, into):
         bins[place] += 1
     return np.concatenate([np.array([*flow, *pairs.values()], np.float32), bins])
 
 
-def _way(extreme: Callable, weights: Sequence[bool], into: Sequence[Sequence[int]]) -> int:
-    """The longest or shortest way from input to output, counting the vertices of weight 1."""
+def _path_length(extreme: Callable, weights: Sequence[bool], into: Sequence[Sequence[int]]) -> int:
+    """The longest or shortest path from input to output, counting the vertices of weight 1."""
     found = [0]
     for vertex in range(1, len(into)):
         found.append(extreme([found[source] for source in into[vertex]]) + weights[vertex])
     return found[-1]
 
 
-def _surroundings(kinds: Sequence[int], into: Sequence[Sequence[int]]) -> list[int]:
+def _subtrees(kinds: Sequence[int], into: Sequence[Sequence[int]]) -> list[int]:
     """Places of every vertex' own kind, of what feeds it, and of what feeds that."""
     labels, places = [str(kind) for kind in kinds], []
     for depth in range(3):

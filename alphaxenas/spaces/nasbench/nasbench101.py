@@ -1,15 +1,15 @@
 """The space of NAS-Bench-101: cells that are directed graphs with an operation in every inner vertex.
 
-AlphaX's moves: add a vertex with its operation, add an edge, terminate. They come in one order: the operation of vertex
-1, its incoming edges in ascending order of their sources, the operation of vertex 2, ..., the edges into the output,
-terminate. So every labelled graph has exactly one game. Only moves from which a connected cell (every vertex on a path
-from input to output) within the limits can still be completed are legal, so no game is wasted.
+The tokens are AlphaX's: add a vertex with its operation, add an edge, terminate. They come in one order: the operation
+of vertex 1, its incoming edges in ascending order of their sources, the operation of vertex 2, ..., the edges into the
+output, terminate. So every labelled graph has exactly one token sequence. A token is legal if a connected cell (every
+vertex on a path from input to output) within the limits can still be completed.
 
 Labelled graphs that are the same graph under another numbering compute the same function. `key` is the benchmark's own
 hash, which is equal for them, so they hit the same entry of a table.
 
 Sources: Ying et al. 2019, "NAS-Bench-101: towards reproducible neural architecture search", section 2 (space, hash);
-Wang et al. 2020, "Neural architecture search using deep neural networks and Monte Carlo tree search" (AlphaX: moves).
+Wang et al. 2020, "Neural architecture search using deep neural networks and Monte Carlo tree search" (AlphaX: tokens).
 Departures from AlphaX-NASBench101: adding a vertex keeps the edges, illegal actions do not exist, and tables are asked
 by key instead of by the text of one labelling.
 """
@@ -73,7 +73,7 @@ class NASBench101:
         object.__setattr__(self, "max_length", rules.max_length)
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete.
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete.
 
         Raises:
             ValueError: The prefix itself is illegal; names its first illegal token.
@@ -81,10 +81,10 @@ class NASBench101:
         return self._rules.legal(self._rules.state(tokens))
 
     def decode(self, tokens: Tokens) -> NASBench101Cell:
-        """The cell of a complete game.
+        """The cell of a complete token sequence.
 
         Raises:
-            ValueError: The game is not complete, or names the first illegal token and what would be legal there.
+            ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
         """
         return self._rules.cell(tokens)
 
@@ -102,16 +102,16 @@ class NASBench101:
         return module_hash(architecture)
 
     def size(self) -> int:
-        """Exact number of complete games: connected labelled cells within the limits."""
-        return self._rules.games(self._rules.start)
+        """Exact number of token sequences: connected labelled cells within the limits."""
+        return self._rules.sequences(self._rules.start)
 
     def sample(self, rng: np.random.Generator) -> NASBench101Cell:
-        """A cell drawn uniformly over complete games."""
-        return self._rules.cell(self._rules.game(int(rng.integers(self.size()))))
+        """A cell drawn uniformly over token sequences."""
+        return self._rules.cell(self._rules.sequence(int(rng.integers(self.size()))))
 
     def architectures(self) -> Iterator[NASBench101Cell]:
-        """Every labelled cell, in ascending order of their games: several per key."""
-        return (self._rules.cell(self._rules.game(number)) for number in range(self.size()))
+        """Every labelled cell, in ascending order of its token sequence; several per key."""
+        return (self._rules.cell(self._rules.sequence(number)) for number in range(self.size()))
 
     def neighbours(self, architecture: NASBench101Cell) -> list[NASBench101Cell]:
         """All cells of the space one change away, each labelled cell once.
@@ -125,7 +125,7 @@ class NASBench101:
         return [cell for cell in found if len(cell.edges) <= self.max_edges]
 
     def features(self, architecture: NASBench101Cell) -> np.ndarray:
-        """What flows through a cell and what stands beside what, equal for isomorphic cells; see `structure101.py`.
+        """What flows through a cell and what it connects, equal for isomorphic cells; see `features101.py`.
 
         Returns:
             float32 of shape `[len(self.feature_names())]`, read-only.
@@ -135,7 +135,7 @@ class NASBench101:
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
-        return (*FLOW, *PAIRS, *(f"surroundings {place}" for place in range(BINS)))
+        return (*FLOW, *PAIRS, *(f"subtree {place}" for place in range(BINS)))
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
@@ -143,7 +143,7 @@ class NASBench101:
         return {
             "flow": (slice(0, flow), "numbers"),
             "pairs": (slice(flow, pairs), "numbers"),
-            "surroundings": (slice(pairs, pairs + BINS), "counts"),
+            "subtrees": (slice(pairs, pairs + BINS), "counts"),
         }
 
     def parse(self, text: str) -> NASBench101Cell:
@@ -161,7 +161,8 @@ class NASBench101:
         vertices, edges = len(cell.operations) + 2, len(cell.edges)
         if vertices > self.max_vertices or edges > self.max_edges:
             raise ValueError(
-                f"Invalid value for `architecture`. Expected at most {self.max_vertices} vertices and {self.max_edges} edges. "
+                "Invalid value for `architecture`. "
+                f"Expected at most {self.max_vertices} vertices and {self.max_edges} edges. "
                 f"Received: {vertices} vertices and {edges} edges"
             )
 
@@ -199,7 +200,7 @@ def _digest(text: str) -> str:
 
 
 class _Rules:
-    """The game of one pair of limits: legal moves, numbers of games, and the way between games and cells."""
+    """Legal tokens and numbers of sequences under one pair of limits, and the translation of sequences and cells."""
 
     def __init__(self, max_vertices: int, max_edges: int) -> None:
         inner, kinds = max_vertices - 2, len(OPERATIONS_101)
@@ -217,14 +218,14 @@ class _Rules:
         self.state = lru_cache(maxsize=1 << 17)(self._state)
         self.cell = lru_cache(maxsize=1 << 16)(self._cell)
         self.moves = cache(self._moves)
-        self.games = cache(self._games)
+        self.sequences = cache(self._sequences)
 
     def legal(self, state: _State | None) -> Tokens:
         """Tokens from which a connected cell can be completed, ascending."""
         return () if state is None else tuple(self.moves(state))
 
     def tokens(self, cell: NASBench101Cell) -> Tokens:
-        """The game of a cell within the limits."""
+        """The sequence of a cell within the limits."""
         last, edges, tokens = len(cell.operations) + 1, iter(cell.edges), []
         edge = next(edges)
         for vertex, operation in enumerate((*cell.operations, None), start=1):
@@ -235,29 +236,29 @@ class _Rules:
                 edge = next(edges, None)
         return (*tokens, self._terminate)
 
-    def game(self, number: int) -> Tokens:
-        """The complete game with that number, 0 <= number < games(start), in ascending order of tokens."""
+    def sequence(self, number: int) -> Tokens:
+        """The sequence with that number, 0 <= number < sequences(start), in ascending order of tokens."""
         state, tokens = self.start, []
         while state is not None:
             for token, following in self.moves(state).items():
-                games = self.games(following)
-                if number < games:
+                sequences = self.sequences(following)
+                if number < sequences:
                     break
-                number -= games
+                number -= sequences
             tokens.append(token)
             state = following
         return tuple(tokens)
 
-    def _games(self, state: _State | None) -> int:
-        """How many complete games go on from a state."""
-        return 1 if state is None else sum(map(self.games, self._following(state).values()))
+    def _sequences(self, state: _State | None) -> int:
+        """How many token sequences go on from a state."""
+        return 1 if state is None else sum(map(self.sequences, self._following(state).values()))
 
     def _moves(self, state: _State) -> dict[int, _State | None]:
         """Legal tokens and the states after them."""
-        return {token: following for token, following in self._following(state).items() if self.games(following)}
+        return {token: following for token, following in self._following(state).items() if self.sequences(following)}
 
     def _following(self, state: _State) -> dict[int, _State | None]:
-        """Every token that the order of moves and the limits allow, and the state after it; None after `terminate`."""
+        """Every token that the order of tokens and the limits allow, and the state after it; None after `terminate`."""
         newest, to_output, last, loose, edges = state
         found: dict[int, _State | None] = {}
         connected = not to_output and (newest == 0 or last >= 0)
@@ -287,7 +288,7 @@ class _Rules:
         before, token = self.state(tokens[:-1]), tokens[-1]
         moves = self.moves(before) if before is not None else {}
         if token not in moves:
-            expected = f"one of {tuple(moves)}" if moves else f"the game to end after {len(tokens) - 1} tokens"
+            expected = f"one of {tuple(moves)}" if moves else f"the sequence to end after {len(tokens) - 1} tokens"
             raise ValueError(
                 f"Invalid value for `tokens` at place {len(tokens) - 1}. Expected {expected}. Received: {token!r}"
             )
@@ -297,7 +298,8 @@ class _Rules:
         state = self.state(tokens)
         if state is not None:
             raise ValueError(
-                f"Invalid value for `tokens`. Expected a complete game. Received: {tokens}, which goes on with one of {self.legal(state)}"
+                f"Invalid value for `tokens`. Expected a complete token sequence. Received: {tokens}, "
+                f"which goes on with one of {self.legal(state)}"
             )
         operations = tuple(OPERATIONS_101[token] for token in tokens if token < len(OPERATIONS_101))
         pairs = (self._pairs[token] for token in tokens[:-1] if token >= len(OPERATIONS_101))

@@ -1,9 +1,8 @@
 """The space of NAS-Bench-201: a cell of four nodes with an operation on each of its six edges, 15,625 cells.
 
-The game has one move per edge, in the order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3: five operations each. The benchmark
-trained every string, also those that compute the same function (a skip connection and a dead edge can make the same
-graph in several ways), and they came out with different accuracies. The table's identity is therefore the string, and
-so is `key`.
+The token sequence has one token per edge, in the order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3: five operations each. The
+benchmark trained every string, also strings that compute the same function (different edges can be dead or skip
+connections), and measured different accuracies for them. The key of a cell is therefore its string.
 
 Source: Dong & Yang 2020, "NAS-Bench-201: extending the scope of reproducible neural architecture search", section 2.1.
 """
@@ -26,12 +25,12 @@ from alphaxenas.spaces.nasbench.paths201 import extended, path_name, path_number
 OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """In the order of the tokens, which are also the digits of an `op_code`."""
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""(source, target) of every move."""
-ROUTES = ((3,), (0, 4), (1, 5), (0, 2, 5))
-"""The ways from node 0 to node 3, as places in `EDGES`."""
+"""(source, target) of every token."""
+PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
+"""The paths from node 0 to node 3, as places in `EDGES`."""
 NONE, SKIP = 0, 1
 _PATH_OPERATIONS = OPERATIONS_201[2:]
-_PATHS = path_numbers(len(_PATH_OPERATIONS), 3)
+_SEQUENCES = path_numbers(len(_PATH_OPERATIONS), 3)
 _CONV1, _CONV3, _POOL = 2, 3, 4
 _COUNTED = {
     "conv3x3": (_CONV3,),
@@ -42,8 +41,8 @@ _COUNTED = {
 FLOW_201 = (
     "log parameters",
     *(f"number of {operation}" for operation in OPERATIONS_201[1:]),
-    "routes",
-    *(f"{extreme} route by {counted}" for counted in _COUNTED for extreme in ("longest", "shortest", "mean")),
+    "paths",
+    *(f"{extreme} path by {counted}" for counted in _COUNTED for extreme in ("longest", "shortest", "mean")),
 )
 """What flows through a cell, counted on live edges alone; parameters up to the square of the channels, as log(1 +
 them).
@@ -79,7 +78,7 @@ class NASBench201Cell:
         return '{\n  "edges": {\n' + ",\n".join(lines) + "\n  }\n}"
 
 
-_PLACES = _PATHS + len(EDGES) * len(OPERATIONS_201)
+_PLACES = _SEQUENCES + len(EDGES) * len(OPERATIONS_201)
 """Entries of `features` before `FLOW_201`."""
 _EDGE_NAMES = tuple(f"{source}->{target}" for source, target in EDGES)
 _CODES = {operation: code for code, operation in enumerate(OPERATIONS_201)}
@@ -91,7 +90,7 @@ class NASBench201(FixedLengthSpace):
 
     Attributes:
         vocabulary: The five operations.
-        max_length: 6, the length of every game.
+        max_length: 6, the length of every token sequence.
 
     Example:
         >>> space = NASBench201()
@@ -135,10 +134,10 @@ class NASBench201(FixedLengthSpace):
         return list(_neighbours(architecture))
 
     def features(self, architecture: NASBench201Cell) -> np.ndarray:
-        """Counts of operation sequences on the live routes from input to output, the operations edge by edge, and
+        """Counts of operation sequences on the live paths from input to output, the operations edge by edge, and
         `FLOW_201`.
 
-        `none` ends a route and a skip connection leaves no trace in a sequence, so the first part is equal for cells
+        `none` ends a path and a skip connection leaves no trace in a sequence, so the first part is equal for cells
         that compute the same function. The last part is what the structure tells of cost and depth.
 
         Returns:
@@ -148,14 +147,14 @@ class NASBench201(FixedLengthSpace):
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
-        paths = tuple(path_name(path, _PATH_OPERATIONS) for path in range(_PATHS))
+        paths = tuple(path_name(path, _PATH_OPERATIONS) for path in range(_SEQUENCES))
         return (*paths, *(f"{edge}={operation}" for edge in _EDGE_NAMES for operation in OPERATIONS_201), *FLOW_201)
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
         return {
-            "paths": (slice(0, _PATHS), "sequences"),
-            "edges": (slice(_PATHS, _PLACES), "one-hot"),
+            "paths": (slice(0, _SEQUENCES), "sequences"),
+            "edges": (slice(_SEQUENCES, _PLACES), "one-hot"),
             "flow": (slice(_PLACES, _PLACES + len(FLOW_201)), "numbers"),
         }
 
@@ -201,30 +200,30 @@ def _text(operations: tuple[str, ...]) -> str:
 def _features(operations: tuple[str, ...]) -> np.ndarray:
     codes = [_CODES[operation] for operation in operations]
     vector = np.zeros(_PLACES + len(FLOW_201), np.float32)
-    routes = [route for route in ROUTES if NONE not in (codes[edge] for edge in route)]
-    for route in routes:
-        path = 0
-        for edge in route:
+    paths = [path for path in PATHS if NONE not in (codes[edge] for edge in path)]
+    for path in paths:
+        sequence = 0
+        for edge in path:
             if codes[edge] != SKIP:
-                path = extended(path, codes[edge] - 2, len(_PATH_OPERATIONS))
-        vector[path] += 1
+                sequence = extended(sequence, codes[edge] - 2, len(_PATH_OPERATIONS))
+        vector[sequence] += 1
     for edge, code in enumerate(codes):
-        vector[_PATHS + edge * len(OPERATIONS_201) + code] = 1
-    vector[_PLACES:] = _flow(codes, routes)
+        vector[_SEQUENCES + edge * len(OPERATIONS_201) + code] = 1
+    vector[_PLACES:] = _flow(codes, paths)
     vector.flags.writeable = False
     return vector
 
 
-def _flow(codes: list[int], routes: list[tuple[int, ...]]) -> list[float]:
+def _flow(codes: list[int], paths: list[tuple[int, ...]]) -> list[float]:
     """The values of `FLOW_201`; all 0 where nothing gets from input to output."""
-    if not routes:
+    if not paths:
         return [0.0] * len(FLOW_201)
-    live = [codes[edge] for edge in sorted({edge for route in routes for edge in route})]
+    live = [codes[edge] for edge in sorted({edge for path in paths for edge in path})]
     numbers = [live.count(code) for code in range(1, len(OPERATIONS_201))]
     parameters = live.count(_CONV1) + 9 * live.count(_CONV3)
-    values = [log(1 + parameters), *numbers, len(routes)]
+    values = [log(1 + parameters), *numbers, len(paths)]
     for counted in _COUNTED.values():
-        lengths = [sum(codes[edge] in counted for edge in route) for route in routes]
+        lengths = [sum(codes[edge] in counted for edge in path) for path in paths]
         values += [max(lengths), min(lengths), sum(lengths) / len(lengths)]
     return values
 
@@ -234,7 +233,8 @@ def _read_text(text: str) -> NASBench201Cell:
     nodes = [node.strip().strip("|").split("|") for node in text.split("+")]
     if [len(node) for node in nodes] != [1, 2, 3]:
         raise ValueError(
-            f"Invalid value for `architecture`. Expected a string such as {_EXAMPLE!r}, or six digits. Received: {text!r}"
+            f"Invalid value for `architecture`. Expected a string such as {_EXAMPLE!r}, or six digits. "
+            f"Received: {text!r}"
         )
     operations = {}
     for target, node in enumerate(nodes, start=1):
@@ -242,7 +242,8 @@ def _read_text(text: str) -> NASBench201Cell:
             operation, mark, given = entry.partition("~")
             if not mark or given.strip() != str(source):
                 raise ValueError(
-                    f"Invalid value for `architecture` at edge {source}->{target}. Expected `operation~{source}`. Received: {entry!r}"
+                    f"Invalid value for `architecture` at edge {source}->{target}. Expected `operation~{source}`. "
+                    f"Received: {entry!r}"
                 )
             operations[source, target] = operation.strip()
     return NASBench201Cell(tuple(operations[edge] for edge in EDGES))
