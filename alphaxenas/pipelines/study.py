@@ -102,7 +102,7 @@ def record_tree_snapshots(
         moments: Numbers of queries, ascending; none beyond the end of the space.
 
     Returns:
-        `(queries, tree)` as `alphaxenas.report.sample_efficiency.figures.tree_growth` takes them; empty for a
+        `(queries, tree)` as `alphaxenas.report.sample_efficiency.tree_figures.tree_growth` takes them; empty for a
         controller without a tree.
     """
     controller = make(choice, table, seed)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.equal_cost import COSTS, cumulative_cost, curves, is_cached
-from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, looks, new_figure, say
+from alphaxenas.report.runs import NAMES, Groups, StoredRun
+from alphaxenas.report.statistics import interval
+from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, count_on, looks, new_figure, say, single_dot
 from alphaxenas.spaces.zoo import PREFIX, zoo_cell
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Groups = Mapping[str, Sequence[StoredRun]]
 
 PURPOSES = {
     "search": ("search budget", "o", 16, 0.55),
@@ -24,10 +22,6 @@ PURPOSES = {
     "refresh": ("scored again, untrained", "x", 18, 0.8),
 }
 """Label, marker, size and opacity of the dots of a purpose; their colour says who searched."""
-PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation")
-"""Tags under which controllers tell how well they rank architectures that they have not seen."""
-WINDOWS = 6
-"""Stretches of a search in which chosen operations are counted."""
 
 
 def search_curves(groups: Groups) -> Figure:
@@ -124,86 +118,12 @@ def trial_dots(groups: Groups) -> Figure:
         panel.set_title(label)
         panel.set_xlabel("trained children")
         panel.tick_params(labelbottom=True)
-        _count_on(panel)
+        count_on(panel)
         panel.set_ylim(low, high)
     for panel in axes[len(labels) :]:
         panel.set_axis_off()
     axes[0].set_ylabel("validation accuracy")
     figure.legend(shown.values(), shown, loc="outside upper center", ncols=3, frameon=False)
-    return figure
-
-
-def lstm_curves(groups: Groups) -> Figure:
-    """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it
-    had not seen.
-    """
-    panels = {
-        "policy: cross-entropy": ("lstm/policy_loss",),
-        "value: squared error": ("lstm/value_loss",),
-        "held-out rank correlation": PREDICTED,
-    }
-    figure = _inside(groups, panels, "None of these searches has told of predictions.", 3.5, "steps-post")
-    correlation = figure.axes[-1]
-    if correlation.lines:
-        correlation.axhline(0, color=INK, linewidth=0.8)
-        correlation.set_ylim(-1, 1)
-    return figure
-
-
-def tree_curves(groups: Groups) -> Figure:
-    """Size of the tree: nodes, and the longest prefix reached. A renewed tree starts from nothing, which makes teeth."""
-    panels = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
-    figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
-    for panel in figure.axes:
-        panel.set_ylim(bottom=0)
-        panel.yaxis.get_major_locator().set_params(integer=True)
-    return figure
-
-
-def policy_curves(groups: Groups) -> Figure:
-    """What recurrent policies tell of themselves: mean reward of a batch, entropy, and how many of their draws differ."""
-    panels = {
-        "mean reward of a batch": ("policy/reward",),
-        "entropy of a game (nats)": ("policy/entropy",),
-        "different among the last draws": ("policy/unique_share",),
-    }
-    figure = _inside(groups, panels, "None of these searches has told of a policy.", 3.5, "steps-post")
-    if len(figure.axes) == len(panels):
-        figure.axes[1].set_ylim(bottom=0)
-        figure.axes[2].set_ylim(0, 1.05)
-    return figure
-
-
-def operation_shares(groups: Groups) -> Figure:
-    """Which operations were chosen over time: share of all choices in equal stretches of the search, seeds together."""
-    columns = min(4, max(1, len(groups)))
-    rows = -(-max(1, len(groups)) // columns)
-    figure, axes = new_figure(rows, columns, height=rows * (0.9 + 0.34 * _most_operations(groups)), sharey=True)
-    shares = {label: _shares(runs) for label, runs in groups.items()}
-    top = max((float(np.nanmax(table)) for _, table in shares.values() if np.isfinite(table).any()), default=1.0)
-    for panel, (label, (operations, table)) in zip(axes, shares.items()):
-        panel.grid(False)
-        image = panel.imshow(table, cmap="cividis", vmin=0, vmax=top, aspect="auto")
-        for (row, column), share in np.ndenumerate(table):
-            if np.isfinite(share):
-                panel.text(
-                    column,
-                    row,
-                    f"{100 * share:.0f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if share < 0.6 * top else INK,
-                )
-        panel.set_title(label)
-        panel.set_yticks(range(len(operations)), operations)
-        panel.set_xticks(range(WINDOWS), ["first\nsixth", *[""] * (WINDOWS - 2), "last\nsixth"])
-    for panel in axes[len(shares) :]:
-        panel.set_axis_off()
-    if shares:
-        figure.colorbar(
-            image, ax=axes, label="share of the choices", pad=0.01, format=lambda share, _: f"{100 * share:.0f} %"
-        )
     return figure
 
 
@@ -221,7 +141,7 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
     for (name, history), colour, dashes in found:
         epochs = [record["epoch"] for record in history]
         losses, accuracies = ([record[kind] for record in history] for kind in ("loss", "train_accuracy"))
-        loss.plot(epochs, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=_dot(losses), label=name)
+        loss.plot(epochs, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=single_dot(losses), label=name)
         accuracy.plot(
             epochs,
             accuracies,
@@ -229,7 +149,7 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
             linestyle=dashes,
             linewidth=1.0,
             alpha=0.55,
-            marker="_" if _dot(accuracies) else None,
+            marker="_" if single_dot(accuracies) else None,
         )
         rated = [
             (record["epoch"], record["validation_accuracy"]) for record in history if "validation_accuracy" in record
@@ -240,7 +160,7 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
     accuracy.set_title("accuracy: validation (dots), training (thin)")
     for panel in (loss, accuracy):
         panel.set_xlabel("epoch")
-        _count_on(panel)
+        count_on(panel)
     figure.legend(*loss.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure
 
@@ -296,6 +216,26 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     return figure
 
 
+def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test accuracy") -> Figure:
+    """Accuracies of trainings as dots, seeds of one network in a row, with the mean and its 95 % interval.
+
+    Args:
+        tests: Network to seed to accuracy.
+        measure: What the axis is called.
+    """
+    figure, (panel,) = new_figure(height=1.0 + 0.55 * len(tests))
+    for row, (look, (name, found)) in enumerate(zip(looks(tests).values(), tests.items())):
+        spread = interval(list(found.values()))
+        panel.plot(list(found.values()), np.full(len(found), row), "o", color=look.colour, alpha=0.5, markersize=6)
+        if spread.low is not None:
+            panel.plot([spread.low, spread.high], [row, row], color=look.colour, linewidth=2)
+        panel.plot([spread.mean], [row], "|", color=look.colour, markersize=16, markeredgewidth=2.5)
+    panel.set_yticks(range(len(tests)), list(tests))
+    panel.set_ylim(len(tests) - 0.5, -0.5)
+    panel.set_xlabel(measure)
+    return figure
+
+
 def model_name(model: Mapping[str, Any]) -> str:
     """How a fully trained model is called: a known cell by its title, `rank1` of a search, or the baseline."""
     name, architecture = model["name"], model.get("architecture", "")
@@ -324,96 +264,9 @@ def _clear_limits(rewards: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low - room), min(1.0, high + room)
 
 
-def _inside(
-    groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default"
-) -> Figure:
-    """One panel per title, one curve per run that has one of its tags, a dot where there is one point only, or a
-    sentence.
-
-    Colours tell who searched; where that is one controller, dashes tell the seeds.
-    """
-    points = {
-        title: [
-            (label, number, run, found)
-            for label, runs in groups.items()
-            for number, run in enumerate(runs)
-            if (found := _points(run, tags))
-        ]
-        for title, tags in panels.items()
-    }
-    met = list(dict.fromkeys(label for found in points.values() for label, *_ in found))
-    if not met:
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, nothing)
-        return figure
-    figure, axes = new_figure(1, len(panels), height=height, sharex=True)
-    own, handles = looks(groups), {}
-    for panel, (title, found) in zip(axes, points.items()):
-        for label, number, run, course in found:
-            dashes = DASHES[number % len(DASHES)] if len(met) == 1 else own[label].dashes
-            (line,) = panel.plot(
-                *zip(*course),
-                color=own[label].colour,
-                linewidth=1.5,
-                alpha=0.8,
-                linestyle=dashes,
-                drawstyle=style,
-                marker=_dot([y for _, y in course]),
-            )
-            handles.setdefault(f"seed {run.seed}" if len(met) == 1 else label, line)
-        panel.set_title(title)
-        panel.set_xlabel("trained children")
-        _count_on(panel)
-        if not found:
-            say(panel, "not recorded")
-    if len(handles) > 1 or met != ["AlphaXENAS"]:
-        figure.legend(handles.values(), handles, loc="outside upper center", ncols=6, frameon=False)
-    return figure
-
-
-def _points(run: StoredRun, tags: Sequence[str]) -> list[tuple[float, float]]:
-    """Trained children so far and value of the first of these tags that a record has."""
-    found = []
-    for x, record in zip(cumulative_cost(run, "trials"), run.records):
-        tag = next((tag for tag in tags if tag in record["diagnostics"]), None)
-        if tag is not None:
-            found.append((float(x), record["diagnostics"][tag]))
-    return found
-
-
-def _dot(values: Sequence[float]) -> str | None:
-    """The marker of a curve of one point, of which a line would show nothing."""
-    return "o" if np.isfinite(values).sum() == 1 else None
-
-
-def _count_on(panel: Axes) -> None:
-    """Whole numbers on the horizontal axis, which counts something."""
-    panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-
-
 def _short(value: float, _: int) -> str:
     """A number on an axis: 30 k, 1.5 M."""
     return f"{value / 1e6:g} M" if abs(value) >= 1e6 else f"{value / 1e3:g} k" if abs(value) >= 1e3 else f"{value:g}"
-
-
-def _most_operations(groups: Groups) -> int:
-    return max((len(run.space.operations) for runs in groups.values() for run in runs), default=1)
-
-
-def _shares(runs: Sequence[StoredRun]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Operations, and their shares `[operations, WINDOWS]` of all choices; NaN in a stretch without choices."""
-    operations = runs[0].space.operations
-    counts = np.zeros((len(operations), WINDOWS))
-    for run in runs:
-        chosen = [record for record in run.records if record["purpose"] != "refresh" and not is_cached(record)]
-        names = run.space.vocabulary
-        for number, record in enumerate(chosen):
-            window = number * WINDOWS // len(chosen)
-            for token in record["tokens"]:
-                if names[token] in operations:
-                    counts[operations.index(names[token]), window] += 1
-    with np.errstate(invalid="ignore"):
-        return operations, counts / counts.sum(axis=0)
 
 
 def _histories(run: StoredRun) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -1,4 +1,4 @@
-"""Pictures: drawings of the best cells, and sheets of images."""
+"""Pictures: drawings of the best cells, sheets of images, and the boxes and arrows of diagrams."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.style import INK, WIDTH
+from alphaxenas.report.style import GREY, INK, WIDTH
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
@@ -79,3 +80,81 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
 def _show_pixels(axes: Axes, page: np.ndarray) -> None:
     axes.imshow(page, interpolation="nearest", aspect="auto")
     axes.axis("off")
+
+
+def canvas(height: float) -> tuple[Figure, Axes]:
+    """A figure whose one pair of axes is measured in inches."""
+    figure = Figure(figsize=(WIDTH, height), dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, WIDTH), ylim=(0, height))
+    axes.axis("off")
+    return figure, axes
+
+
+def box(axes: Axes, x: float, y: float, width: float, height: float, text: str, fill: str) -> None:
+    """A rounded box with a text in its middle.
+
+    Args:
+        axes: Measured in inches, see `canvas`.
+        x: Middle.
+        y: Middle.
+        width: Inches.
+        height: Inches.
+        text: What is written in it.
+        fill: Colour.
+    """
+    style = "round,pad=0,rounding_size=0.07"
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle=style,
+            facecolor=fill,
+            edgecolor=GREY,
+            linewidth=0.8,
+        )
+    )
+    axes.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK)
+
+
+def arrow(
+    axes: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str,
+    text: str = "",
+    side: str = "",
+    bend: float = 0.0,
+) -> None:
+    """An arrow, with a text on one side.
+
+    Args:
+        axes: Measured in inches, see `canvas`.
+        start: Where it begins, x and y.
+        end: Where its head is.
+        colour: Of arrow and text.
+        text: What is written beside it; empty for nothing.
+        side: `"left"` or `"right"`: where the text stands.
+        bend: Curvature, 0 = straight.
+    """
+    style = f"arc3,rad={bend}"
+    axes.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            connectionstyle=style,
+            mutation_scale=11,
+            color=colour,
+            linewidth=1.3,
+            shrinkA=0,
+            shrinkB=0,
+        )
+    )
+    if text:
+        left = side == "left"
+        x = start[0] + (-0.08 if left else 0.08)
+        y = (start[1] + end[1]) / 2
+        axes.text(x, y, text, ha="right" if left else "left", va="center", fontsize=8, color=colour)

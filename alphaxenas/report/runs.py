@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces.from_parameters import space_from_parameters
+
+if TYPE_CHECKING:
+    from alphaxenas.config import Config
 
 NAMES = {
     "alphaxenas": "AlphaXENAS",
@@ -154,6 +157,10 @@ class Suite:
         return remarks
 
 
+Groups = Mapping[str, Sequence[StoredRun]]
+"""Label of a search to its runs, one per seed."""
+
+
 def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
     """The suite to show: the one asked for or, in a fresh clone, the first reference suite.
 
@@ -195,7 +202,7 @@ def load_suite(name: str, exp_dir: Path | str) -> Suite:
     folder = Path(exp_dir) / name
     if not _holds_records(folder):
         raise FileNotFoundError(f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {name!r}")
-    runs = {path.parent.name: _load(path.parent, name) for path in sorted(folder.glob("*/run.json"))}
+    runs = {path.parent.name: load_run(path.parent) for path in sorted(folder.glob("*/run.json"))}
     searches = [run for stage, run in runs.items() if _SEARCH.fullmatch(stage) and run.records]
     # In the order of NAMES; seeds as numbers, so that seed 10 follows seed 9.
     order = list(NAMES)
@@ -221,7 +228,7 @@ def load_others(names: str, exp_dir: Path | str) -> list[Suite]:
 
 def load_studies(exp_dir: Path | str) -> list[StoredRun]:
     """The studies on tables, `<suite>/study`, of all suites; their results.json says who was compared. See notebook 06."""
-    return [_load(path.parent, path.parent.parent.name) for path in sorted(Path(exp_dir).glob("*/study/run.json"))]
+    return [load_run(path.parent) for path in sorted(Path(exp_dir).glob("*/study/run.json"))]
 
 
 def load_groups(suite: Suite, others: Sequence[Suite]) -> dict[str, tuple[StoredRun, ...]]:
@@ -230,6 +237,43 @@ def load_groups(suite: Suite, others: Sequence[Suite]) -> dict[str, tuple[Stored
     for other in others:
         groups |= other.groups(other.name)
     return groups
+
+
+def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...]]:
+    """The stored searches of a part of notebook 07, as `figures.search_curves` takes them.
+
+    Args:
+        config: The configuration.
+        part: `"mnist"` or `"chains"`.
+
+    Returns:
+        Runs by the displayed name of their controller.
+    """
+    run, chosen = config.run, config.chains
+    seeds, controllers = config.search.seeds or (run.seed,), chosen.chain_controllers
+    if part == "mnist":
+        seeds, controllers = (run.seed,), ("reinforce",)
+    found: dict[str, tuple[StoredRun, ...]] = {}
+    for controller in controllers:
+        for seed in seeds:
+            stored = load_run(Path(run.exp_dir) / run.run / f"policy-{part}-{controller}-{seed}")
+            name = NAMES[controller]
+            found[name] = (*found.get(name, ()), replace(stored, stage=f"{controller}-seed{seed}"))
+    return found
+
+
+def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
+    """The rounds of a stored ENAS search with the run's seed.
+
+    Args:
+        config: The configuration.
+        space_name: `"micro"` or `"macro"`.
+
+    Returns:
+        Journal records, in order.
+    """
+    run = load_run(Path(config.run.exp_dir) / config.run.run / f"enas-{space_name}-s{config.run.seed}")
+    return [record for record in run.records if record["purpose"] == "round"]
 
 
 def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
@@ -275,9 +319,8 @@ def _holds_records(folder: Path) -> bool:
 
 def load_run(folder: Path) -> StoredRun:
     """The records of one run, by its folder `exp/<suite>/<stage>`."""
-    return _load(folder, folder.parent.name)
-
-
-def _load(folder: Path, suite: str) -> StoredRun:
+    description = read_json(folder / "run.json")
+    if description is None:
+        raise FileNotFoundError(f"Invalid value for `folder`. Expected the folder of a stored run. Received: {folder}")
     records = tuple(Journal(folder / "trials.jsonl").read())
-    return StoredRun(suite, folder.name, read_json(folder / "run.json"), records, read_json(folder / "results.json"))
+    return StoredRun(folder.parent.name, folder.name, description, records, read_json(folder / "results.json"))

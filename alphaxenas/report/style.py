@@ -6,11 +6,12 @@ yellow; told apart by people with any kind of colour vision. Lines differ in das
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -114,6 +115,18 @@ def say(axes: Axes, text: str) -> None:
     axes.spines[:].set_visible(False)
     # Not set_xticks([]), which would take the ticks of axes that share theirs.
     axes.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+
+
+def count_on(axes: Axes) -> None:
+    """Whole numbers on the horizontal axis, which counts something."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
+
+
+def single_dot(values: Sequence[float]) -> str | None:
+    """The marker of a curve of one point, of which a line would show nothing."""
+    return "o" if np.isfinite(values).sum() == 1 else None
 
 
 class Album:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas
 
+from alphaxenas.report.diagnostic_figures import PREDICTED
 from alphaxenas.report.equal_cost import (
     REFERENCE,
     Comparisons,
@@ -20,14 +21,12 @@ from alphaxenas.report.equal_cost import (
     is_cached,
     is_trained,
 )
-from alphaxenas.report.figures import PREDICTED, model_name
-from alphaxenas.report.runs import NAMES, StoredRun, Suite, best_records
+from alphaxenas.report.figures import model_name
+from alphaxenas.report.runs import NAMES, Groups, StoredRun, Suite, best_records
 from alphaxenas.report.statistics import interval
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
-
-Groups = Mapping[str, Sequence[StoredRun]]
 
 BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
@@ -112,20 +111,10 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
                     "seconds": model["seconds"],
                 }
             )
-    columns = [
-        "network",
-        "trained for",
-        "seeds",
-        "validation",
-        "low",
-        "high",
-        "test",
-        "parameters",
-        "multiply-adds",
-        "trials",
-        "images trained",
-        "seconds",
-    ]
+    columns = (
+        "network, trained for, seeds, validation, low, high, test, parameters, multiply-adds, trials, "
+        "images trained, seconds"
+    ).split(", ")
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index("network"), columns[2:])
 
 
@@ -230,17 +219,10 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
                 "seconds": max(seconds, (run.results or {}).get("seconds", 0.0)),
             }
         )
-    columns = [
-        "run",
-        "trained",
-        "failed",
-        "known",
-        "scored again",
-        "images trained",
-        "training multiply-adds (10¹²)",
-        "seconds",
-        "of which training",
-    ]
+    columns = (
+        "run, trained, failed, known, scored again, images trained, training multiply-adds (10¹²), seconds, "
+        "of which training"
+    ).split(", ")
     table = _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
     if len(table) > 1:
         table.loc["all"] = table.sum()
@@ -270,17 +252,10 @@ def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
                 "from architectures": pairs,
             }
         )
-    columns = [
-        "run",
-        "iterations",
-        "nodes",
-        "visits",
-        "policy loss",
-        "value loss",
-        "held-out rank correlation",
-        "rank correlation search / final",
-        "from architectures",
-    ]
+    columns = (
+        "run, iterations, nodes, visits, policy loss, value loss, held-out rank correlation, "
+        "rank correlation search / final, from architectures"
+    ).split(", ")
     return _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
 
 

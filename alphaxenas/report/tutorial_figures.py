@@ -1,6 +1,6 @@
-"""Drawings that explain the method, for notebook 02: the game of tokens, the tree, the LSTM, shared weights, the loop.
+"""Drawings that explain the method, for notebook 02: token sequences, the tree, the LSTM, shared weights, the loop.
 
-Nothing here reads a run; numbers come from `lesson_numbers`.
+Nothing here reads a run; numbers come from `tutorial_numbers`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
 from alphaxenas.controllers.mcts.tree import Leaf
+from alphaxenas.report.pictures import arrow, box, canvas
 from alphaxenas.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, new_figure
 from alphaxenas.report.tutorial_numbers import (
     ORIGINAL_ACCURACIES,
@@ -25,41 +24,43 @@ from alphaxenas.report.tutorial_numbers import (
     puct_scores,
     snapshot,
     toy_tree,
+    tree_layout,
 )
 from alphaxenas.spaces import Cell, CellSpace
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-MOVES = ("input 1", "input 2", "operation 1", "operation 2", "combination")
+CHOICES = ("input 1", "input 2", "operation 1", "operation 2", "combination")
 PALE_BLUE, PALE_ORANGE, PALE_GREEN, PALE_GREY = "#dcebf5", "#fbeccb", "#d5efe6", "#eef0f3"
 _TINTS = (PALE_GREY, PALE_GREY, PALE_BLUE, PALE_BLUE, PALE_ORANGE)
 
 
-def token_game(space: CellSpace, cell: Cell) -> Figure:
-    """A cell as its game, one row per block, above the drawing of the same cell.
+def token_sequence(space: CellSpace, cell: Cell) -> Figure:
+    """A cell as its token sequence, one row per block, above the drawing of the same cell.
 
     Args:
-        space: Says what could have been chosen at every move.
+        space: Says what could have been chosen at every step.
         cell: Of this space.
     """
     tokens, row = space.encode(cell), 0.46
     strip = 0.45 + row * len(cell.blocks)
     wide, tall = natural_size(cell)
     scale = min(1.0, WIDTH / wide)
-    figure, axes = _canvas(strip + 0.25 + scale * tall)
+    figure, axes = canvas(strip + 0.25 + scale * tall)
     top = strip + 0.25 + scale * tall
-    width = (WIDTH - 0.6) / len(MOVES)
-    for column, name in enumerate(MOVES):
+    width = (WIDTH - 0.6) / len(CHOICES)
+    for column, name in enumerate(CHOICES):
         axes.text(0.6 + (column + 0.5) * width, top - 0.2, name, ha="center", va="center", fontsize=9, color=GREY)
     for move, token in enumerate(tokens):
-        block, column = divmod(move, len(MOVES))
+        block, column = divmod(move, len(CHOICES))
         y = top - 0.45 - row * (block + 0.5)
         x = 0.6 + (column + 0.5) * width
         if column == 0:
             axes.text(0.3, y, f"b{block}", ha="center", va="center", fontsize=10, color=INK, weight="bold")
-        _box(axes, x, y, width - 0.12, row - 0.1, "", _TINTS[column])
+        box(axes, x, y, width - 0.12, row - 0.1, "", _TINTS[column])
         axes.text(x - width / 2 + 0.14, y, f"{move + 1}", ha="left", va="center", fontsize=7, color=GREY)
         axes.text(x, y, space.vocabulary[token], ha="center", va="center", fontsize=10, color=INK)
         choices = len(space.legal_actions(tokens[:move]))
@@ -71,26 +72,26 @@ def token_game(space: CellSpace, cell: Cell) -> Figure:
 
 def search_loop() -> Figure:
     """Who tells whom what: ask, evaluate, tell, record."""
-    figure, axes = _canvas(4.3)
+    figure, axes = canvas(4.3)
     for x, y, width, height, fill, title in (
         (2.15, 2.55, 3.9, 3.2, PALE_BLUE, "controller"),
         (7.85, 2.55, 3.9, 3.2, PALE_ORANGE, "evaluator"),
     ):
-        _box(axes, x, y, width, height, "", fill)
+        box(axes, x, y, width, height, "", fill)
         axes.text(x, y + height / 2 - 0.22, title, ha="center", va="center", fontsize=11, color=INK, weight="bold")
-    _box(axes, 2.15, 3.15, 3.3, 0.75, "tree: N, Q, P of every prefix\none token per move", "white")
-    _box(axes, 2.15, 1.6, 3.3, 0.75, "LSTM: which token next,\nhow good will it get", "white")
-    _arrow(axes, (1.25, 2.02), (1.25, 2.73), INK, "priors, values", "left")
-    _arrow(axes, (3.05, 2.73), (3.05, 2.02), INK, "visits, rewards", "right")
-    _box(axes, 7.85, 3.15, 3.3, 0.75, "child: the cell repeated,\ntrained a little, validated", "white")
-    _box(axes, 7.85, 1.6, 3.3, 0.75, "bank of shared weights,\none array per place and operation", "white")
-    _arrow(axes, (6.95, 2.02), (6.95, 2.73), INK, "its path", "left")
-    _arrow(axes, (8.75, 2.73), (8.75, 2.02), INK, "what moved", "right")
-    _arrow(axes, (4.15, 3.4), (5.85, 3.4), BLUE)
+    box(axes, 2.15, 3.15, 3.3, 0.75, "tree: N, Q, P of every prefix\none token per move", "white")
+    box(axes, 2.15, 1.6, 3.3, 0.75, "LSTM: which token next,\nhow good will it get", "white")
+    arrow(axes, (1.25, 2.02), (1.25, 2.73), INK, "priors, values", "left")
+    arrow(axes, (3.05, 2.73), (3.05, 2.02), INK, "visits, rewards", "right")
+    box(axes, 7.85, 3.15, 3.3, 0.75, "child: the cell repeated,\ntrained a little, validated", "white")
+    box(axes, 7.85, 1.6, 3.3, 0.75, "bank of shared weights,\none array per place and operation", "white")
+    arrow(axes, (6.95, 2.02), (6.95, 2.73), INK, "its path", "left")
+    arrow(axes, (8.75, 2.73), (8.75, 2.02), INK, "what moved", "right")
+    arrow(axes, (4.15, 3.4), (5.85, 3.4), BLUE)
     axes.text(5.0, 3.72, "ask:\ntokens and budget", ha="center", va="center", fontsize=9, color=BLUE)
-    _arrow(axes, (5.85, 2.35), (4.15, 2.35), ORANGE)
+    arrow(axes, (5.85, 2.35), (4.15, 2.35), ORANGE)
     axes.text(5.0, 2.06, "tell:\nvalidation accuracy", ha="center", va="center", fontsize=9, color=INK)
-    _box(
+    box(
         axes,
         5.0,
         0.42,
@@ -99,12 +100,12 @@ def search_loop() -> Figure:
         "coach: carries both ways, never trains the same child twice, writes journal, checkpoint, curves, log",
         PALE_GREEN,
     )
-    _arrow(axes, (5.0, 1.72), (5.0, 0.76), GREEN)
+    arrow(axes, (5.0, 1.72), (5.0, 0.76), GREEN)
     return figure
 
 
 def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
-    """One simulation of the real tree on a toy game of three moves with three tokens each: select, expand, back up.
+    """One simulation of the real tree on a toy space of three choices among three tokens: select, expand, back up.
 
     Args:
         simulations: Simulations made before the one that is drawn, >= 1.
@@ -128,10 +129,10 @@ def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
 
 def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", "sep5x5")) -> Figure:
     """The LSTM over a prefix: what it reads at each step and what it says at the end."""
-    figure, axes = _canvas(3.45)
+    figure, axes = canvas(3.45)
     step, left = 1.42, 1.55
     last = left + step * (len(tokens) - 1)
-    _box(
+    box(
         axes,
         (left + last) / 2,
         0.4,
@@ -142,20 +143,20 @@ def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", 
     )
     for number, token in enumerate(tokens):
         x = left + step * number
-        _box(axes, x, 1.22, 0.74, 0.42, token, PALE_GREY)
-        _box(axes, x, 2.1, 1.05, 0.6, "LSTM", PALE_BLUE)
-        _arrow(axes, (x, 1.44), (x, 1.79), INK)
-        _arrow(axes, (x + 0.45, 0.66), (x + 0.45, 1.79), GREEN)
-        _arrow(axes, (x, 2.41), (x, 2.84), ORANGE)
-        _box(axes, x, 3.05, 0.42, 0.4, "+", PALE_ORANGE)
+        box(axes, x, 1.22, 0.74, 0.42, token, PALE_GREY)
+        box(axes, x, 2.1, 1.05, 0.6, "LSTM", PALE_BLUE)
+        arrow(axes, (x, 1.44), (x, 1.79), INK)
+        arrow(axes, (x + 0.45, 0.66), (x + 0.45, 1.79), GREEN)
+        arrow(axes, (x, 2.41), (x, 2.84), ORANGE)
+        box(axes, x, 3.05, 0.42, 0.4, "+", PALE_ORANGE)
         if number:
-            _arrow(axes, (x - step + 0.53, 2.1), (x - 0.53, 2.1), INK)
-            _arrow(axes, (x - step + 0.22, 3.05), (x - 0.22, 3.05), ORANGE)
+            arrow(axes, (x - step + 0.53, 2.1), (x - 0.53, 2.1), INK)
+            arrow(axes, (x - step + 0.22, 3.05), (x - 0.22, 3.05), ORANGE)
     axes.text(0.45, 3.05, "value,\nsummed up", ha="center", va="center", fontsize=9, color=INK)
     axes.text(0.45, 1.22, "tokens", ha="center", va="center", fontsize=9, color=INK)
-    _arrow(axes, (last + 0.22, 3.05), (last + 0.75, 3.05), ORANGE)
+    arrow(axes, (last + 0.22, 3.05), (last + 0.75, 3.05), ORANGE)
     axes.text(last + 0.8, 3.05, "v: expected accuracy\nat this budget", ha="left", va="center", fontsize=9, color=INK)
-    _arrow(axes, (last + 0.53, 2.1), (last + 0.75, 2.1), BLUE)
+    arrow(axes, (last + 0.53, 2.1), (last + 0.75, 2.1), BLUE)
     axes.text(last + 0.8, 2.6, "P: which token next", ha="left", va="center", fontsize=9, color=INK)
     for number, share in enumerate((0.45, 0.18)):
         name = ("add", "concat")[number]
@@ -215,7 +216,7 @@ def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
 
 def dense_block(layers: int = 4) -> Figure:
     """A dense block: every layer reads the outputs of all layers before it."""
-    figure, axes = _canvas(2.5)
+    figure, axes = canvas(2.5)
     y, step = 0.75, (WIDTH - 1.6) / (layers + 1)
     places = [0.8 + step * number for number in range(layers + 2)]
     for number, x in enumerate(places):
@@ -226,18 +227,10 @@ def dense_block(layers: int = 4) -> Figure:
                 if not bend
                 else ((x + 0.1, y + 0.3), (places[later] - 0.25 + 0.1 * number, y + 0.3))
             )
-            style = {
-                "arrowstyle": "-|>",
-                "mutation_scale": 9,
-                "color": GREEN if bend else INK,
-                "linewidth": 1.1,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            }
-            axes.add_patch(FancyArrowPatch(*ends, connectionstyle=f"arc3,rad={bend}", **style))
+            arrow(axes, *ends, GREEN if bend else INK, bend=bend)
     for number, x in enumerate(places):
         inner = 0 < number <= layers
-        _box(
+        box(
             axes,
             x,
             y,
@@ -298,7 +291,7 @@ def _draw_tree(panel: Axes, nodes: dict, leaf: Leaf, scores: dict, stage: int, b
     walked = {leaf.tokens[:depth] for depth in range(len(leaf.tokens) + 1)}
     # Edges that competed but lead nowhere yet are shown as stubs.
     rivals = {tokens for tokens in scores if tokens[:-1] in walked}
-    places = _places({*nodes, *rivals})
+    places = tree_layout({*nodes, *rivals})
     for tokens, (x, y) in places.items():
         on_path = tokens in walked
         if tokens:
@@ -355,72 +348,3 @@ def _draw_tree(panel: Axes, nodes: dict, leaf: Leaf, scores: dict, stage: int, b
         yticks=[],
     )
     panel.spines[:].set_visible(False)
-
-
-def _places(prefixes: set) -> dict[tuple[int, ...], tuple[float, float]]:
-    """Leaves side by side in the order of their tokens, parents above the middle of their children."""
-    places: dict[tuple[int, ...], tuple[float, float]] = {}
-    column = 0.0
-    for tokens in sorted(prefixes, key=lambda tokens: (-len(tokens), tokens)):
-        places[tokens] = (0.0, -float(len(tokens)))
-
-    def place(tokens: tuple[int, ...]) -> float:
-        nonlocal column
-        children = sorted(other for other in prefixes if len(other) == len(tokens) + 1 and other[:-1] == tokens)
-        if children:
-            xs = [place(child) for child in children]
-            x = (xs[0] + xs[-1]) / 2
-        else:
-            x, column = column, column + 1.0
-        places[tokens] = (x, places[tokens][1])
-        return x
-
-    place(())
-    return places
-
-
-def _canvas(height: float) -> tuple[Figure, Axes]:
-    """A figure whose one pair of axes is measured in inches."""
-    figure = Figure(figsize=(WIDTH, height), dpi=100)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(0, height))
-    axes.axis("off")
-    return figure, axes
-
-
-def _box(axes: Axes, x: float, y: float, width: float, height: float, text: str, fill: str) -> None:
-    style = "round,pad=0,rounding_size=0.07"
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - width / 2, y - height / 2),
-            width,
-            height,
-            boxstyle=style,
-            facecolor=fill,
-            edgecolor=GREY,
-            linewidth=0.8,
-        )
-    )
-    axes.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK)
-
-
-def _arrow(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, text: str = "", side: str = ""
-) -> None:
-    axes.add_patch(
-        FancyArrowPatch(
-            start, end, arrowstyle="-|>", mutation_scale=11, color=colour, linewidth=1.4, shrinkA=0, shrinkB=0
-        )
-    )
-    if text:
-        shift = -0.08 if side == "left" else 0.08
-        axes.text(
-            start[0] + shift,
-            (start[1] + end[1]) / 2,
-            text,
-            ha="right" if side == "left" else "left",
-            va="center",
-            fontsize=8,
-            color=colour,
-        )

@@ -74,6 +74,28 @@ def puct_scores(tree: Tree, exploration: float) -> dict[tuple[int, ...], float]:
     return found
 
 
+def tree_layout(prefixes: set[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[float, float]]:
+    """Leaves side by side in the order of their tokens, parents above the middle of their children."""
+    places: dict[tuple[int, ...], tuple[float, float]] = {}
+    column = 0.0
+    for tokens in sorted(prefixes, key=lambda tokens: (-len(tokens), tokens)):
+        places[tokens] = (0.0, -float(len(tokens)))
+
+    def place(tokens: tuple[int, ...]) -> float:
+        nonlocal column
+        children = sorted(other for other in prefixes if len(other) == len(tokens) + 1 and other[:-1] == tokens)
+        if children:
+            xs = [place(child) for child in children]
+            x = (xs[0] + xs[-1]) / 2
+        else:
+            x, column = column, column + 1.0
+        places[tokens] = (x, places[tokens][1])
+        return x
+
+    place(())
+    return places
+
+
 def nesterov_step(uses: int, rate: float = 0.1, momentum: float = 0.9) -> float:
     """How far a kernel with gradient 1 moves in its first step if its update is applied once per use, as in the
     original.

@@ -9,7 +9,7 @@ import pytest
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import policy_gradient as policy_stage
 from alphaxenas.pipelines.factory import load_images
-from alphaxenas.report.policy_figures import stored_searches
+from alphaxenas.report.runs import stored_searches
 from alphaxenas.report.sample_efficiency.journals import load_study
 from tests.tabular.test_study import write_table
 

@@ -13,7 +13,7 @@ from alphaxenas.pipelines.study import (
     study_path,
     study_tables,
 )
-from alphaxenas.report.sample_efficiency.figures import tree_growth
+from alphaxenas.report.sample_efficiency.tree_figures import tree_growth
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
 from alphaxenas.tabular.study import load_table
 from tests.tabular.test_study import write_table

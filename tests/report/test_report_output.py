@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.config.declarations import controller_settings
 from alphaxenas.controllers import CONTROLLERS
-from alphaxenas.report import checklist, equal_cost, figures, findings, load_suite, pictures, tables
+from alphaxenas.report import checklist, diagnostic_figures, equal_cost, figures, findings, load_suite, pictures, tables
 from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
 from alphaxenas.report.sample_efficiency.figures import query_dots
 from alphaxenas.report.sample_efficiency.journals import load_study
@@ -29,9 +29,9 @@ def all_figures(suite):
     return {
         "curves": figures.search_curves(groups),
         "trials": figures.trial_dots(groups),
-        "lstm": figures.lstm_curves(groups),
-        "tree": figures.tree_curves(groups),
-        "operations": figures.operation_shares(groups),
+        "lstm": diagnostic_figures.lstm_curves(groups),
+        "tree": diagnostic_figures.tree_curves(groups),
+        "operations": diagnostic_figures.operation_shares(groups),
         "training": figures.training_curves(trainings),
         "parameters": figures.accuracy_against_parameters(groups, trainings),
         "cells": pictures.best_cells(best_records(suite.searches, 2)),
@@ -76,7 +76,7 @@ def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(
     shelf.search("s", "alphaxenas", 0, trials=4)  # learns from the fourth on
     run = load_suite("s", shelf.exp_dir).searches[0]
     del run.records[-1]["diagnostics"]["lstm/rank_correlation"]
-    policy, value, correlation = figures.lstm_curves({"AlphaXENAS": [run]}).axes
+    policy, value, correlation = diagnostic_figures.lstm_curves({"AlphaXENAS": [run]}).axes
     for panel in (policy, value):
         (line,) = panel.lines
         assert len(line.get_xdata()) == 1 and line.get_marker() == "o"
@@ -167,7 +167,7 @@ def test_a_known_cell_is_called_by_its_title_and_not_searched():
 def test_many_searches_have_rows_of_their_own_and_no_title_runs_into_another(shelf):
     for controller in ("local", "uct", "evolution", "alphax", "guided", "random"):
         shelf.search("s", controller, 0, trials=4)
-    figure = figures.operation_shares(load_suite("s", shelf.exp_dir).groups())
+    figure = diagnostic_figures.operation_shares(load_suite("s", shelf.exp_dir).groups())
     figure.canvas.draw()
     boxes = [panel.title.get_window_extent() for panel in figure.axes if panel.get_title()]
     assert len(boxes) == 6 and not any(one.overlaps(two) for number, one in enumerate(boxes) for two in boxes[:number])
@@ -179,13 +179,13 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
     groups = load_suite("s", shelf.exp_dir).groups()
     groups["GuidedSearch"][0].records[-1]["diagnostics"]["guided/rank_correlation"] = 0.7
     groups["UCT"][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
-    policy, _, correlation = figures.lstm_curves(groups).axes
+    policy, _, correlation = diagnostic_figures.lstm_curves(groups).axes
     assert [line.get_color() for line in policy.lines] == [LOOKS["AlphaXENAS"].colour]
     assert {line.get_color() for line in correlation.lines} >= {
         LOOKS["AlphaXENAS"].colour,
         LOOKS["GuidedSearch"].colour,
     }
-    nodes, depth = figures.tree_curves(groups).axes
+    nodes, depth = diagnostic_figures.tree_curves(groups).axes
     assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(
         depth.lines
     ) == 1
@@ -196,12 +196,12 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
         tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"]
         == 0.7
     )
-    alone = figures.lstm_curves({"UCT": groups["UCT"]})
+    alone = diagnostic_figures.lstm_curves({"UCT": groups["UCT"]})
     assert "None of these searches" in alone.axes[0].texts[0].get_text() and len(alone.axes) == 1
 
 
 def test_shares_of_operations_add_up_in_every_stretch(suites):
-    operations, shares = figures._shares(suites[3].groups()["random search"])
+    operations, shares = diagnostic_figures._shares(suites[3].groups()["random search"])
     assert len(operations) == 10
     np.testing.assert_allclose(shares.sum(axis=0), 1.0)
 

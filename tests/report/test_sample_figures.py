@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from alphaxenas.report.sample_efficiency import figures
+from alphaxenas.report.sample_efficiency import figures, tree_figures
 from alphaxenas.report.sample_efficiency import measures as se
 from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.spaces.drawing.picture import as_png
@@ -81,6 +81,20 @@ def test_no_searches_give_figures_that_say_so(tmp_path):
         as_png(figure)
 
 
+def test_the_headline_shows_searches_and_static_orders_on_both_panels(tmp_path):
+    study = write_study(tmp_path, tables=("t",))
+    figure = figures.headline(study, "t", {"depth, then parameters": 12, "parameters": 150})
+    best, found = figure.axes
+    assert {line.get_label() for line in best.lines} >= {"random search", "GuidedSearch", "UCT"}
+    assert [line.get_xdata()[0] for line in found.lines if line.get_linestyle() == ":"] == [12, 150]
+    assert [text.get_text() for text in found.texts] == ["depth, then parameters: 12", "parameters: 150"]
+    # Random search has one of four searches without success.
+    assert found.lines[study.controllers.index("random")].get_ydata()[-1] == 0.75
+    assert imread(io.BytesIO(as_png(figure))).shape[1] == 1000
+    with pytest.raises(ValueError, match="`table`.*'v'"):
+        figures.headline(study, "v")
+
+
 def test_searches_without_success_are_marked(tmp_path):
     study = write_study(tmp_path, tables=("t",))
     panel = figures.query_dots(study).axes[0]
@@ -106,7 +120,7 @@ def tree(parents, actions):
 
 def test_a_tree_is_drawn_with_every_node_and_a_prefix_keeps_its_place():
     small, large = tree([-1, 0, 0], [0, 0, 1]), tree([-1, 0, 0, 1, 1, 2], [0, 0, 1, 0, 1, 1])
-    figure = figures.tree_growth([(3, small), (6, large)])
+    figure = tree_figures.tree_growth([(3, small), (6, large)])
     first, second = figure.axes[:2]
     places = [
         np.array(sorted(map(tuple, panel.collections[1].get_offsets().data.round(6)))) for panel in (first, second)
@@ -119,7 +133,7 @@ def test_a_tree_is_drawn_with_every_node_and_a_prefix_keeps_its_place():
 
 def test_prefixes_are_as_far_from_the_middle_as_they_are_long():
     prefixes = [(), (0,), (1,), (0, 0), (0, 1), (0, 1, 1)]
-    places = figures._radial(prefixes)
+    places = tree_figures._radial(prefixes)
     assert (
         all(np.hypot(*places[prefix]) == pytest.approx(len(prefix)) for prefix in prefixes)
         and len(set(places.values())) == 6
@@ -127,4 +141,4 @@ def test_prefixes_are_as_far_from_the_middle_as_they_are_long():
 
 
 def test_no_tree_is_said():
-    assert "no tree" in figures.tree_growth([]).axes[0].texts[0].get_text()
+    assert "no tree" in tree_figures.tree_growth([]).axes[0].texts[0].get_text()

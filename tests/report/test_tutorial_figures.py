@@ -8,21 +8,20 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from alphaxenas.report import tutorial_figures as lessons
-from alphaxenas.report import tutorial_numbers as lesson_numbers
+from alphaxenas.report import tutorial_figures, tutorial_numbers
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=2)
 FIRST = SPACE.parse("prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3")
 SECOND = SPACE.parse("prev:conv3x3 + prev2:sep3x3; b0:identity + b0:conv7x7")
 DRAWINGS = {
-    "token_game": lambda: lessons.token_game(SPACE, FIRST),
-    "search_loop": lessons.search_loop,
-    "one_simulation": lessons.one_simulation,
-    "lstm_unrolled": lessons.lstm_unrolled,
-    "shared_weights": lambda: lessons.shared_weights(SPACE, FIRST, SECOND),
-    "dense_block": lessons.dense_block,
-    "original_mistakes": lessons.original_mistakes,
+    "token_sequence": lambda: tutorial_figures.token_sequence(SPACE, FIRST),
+    "search_loop": tutorial_figures.search_loop,
+    "one_simulation": tutorial_figures.one_simulation,
+    "lstm_unrolled": tutorial_figures.lstm_unrolled,
+    "shared_weights": lambda: tutorial_figures.shared_weights(SPACE, FIRST, SECOND),
+    "dense_block": tutorial_figures.dense_block,
+    "original_mistakes": tutorial_figures.original_mistakes,
 }
 
 
@@ -49,8 +48,8 @@ def test_all_lettering_lies_inside_the_figure(name):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text.get_text()
 
 
-def test_game_shows_every_token_and_how_many_were_legal():
-    shown = Counter(texts(lessons.token_game(SPACE, FIRST)))
+def test_the_sequence_shows_every_token_and_how_many_were_legal():
+    shown = Counter(texts(tutorial_figures.token_sequence(SPACE, FIRST)))
     tokens = SPACE.encode(FIRST)
     for name, count in Counter(SPACE.vocabulary[token] for token in tokens).items():
         assert shown[name] >= count
@@ -61,8 +60,8 @@ def test_game_shows_every_token_and_how_many_were_legal():
 @pytest.mark.parametrize("simulations", [1, 4, 9, 15, 26])
 @pytest.mark.parametrize("exploration", [0.5, 1.5, 4.0])
 def test_tree_walks_along_the_scores_that_are_drawn(simulations, exploration):
-    tree = lesson_numbers.toy_tree(simulations, exploration)
-    scores = lesson_numbers.puct_scores(tree, exploration)
+    tree = tutorial_numbers.toy_tree(simulations, exploration)
+    scores = tutorial_numbers.puct_scores(tree, exploration)
     walked = tree.select_and_expand().tokens
     for depth in range(1, len(walked) + 1):
         siblings = {tokens: score for tokens, score in scores.items() if tokens[:-1] == walked[: depth - 1]}
@@ -72,40 +71,40 @@ def test_tree_walks_along_the_scores_that_are_drawn(simulations, exploration):
 
 
 def test_last_panel_counts_the_simulation_on_its_path_and_nowhere_else():
-    figure = lessons.one_simulation(simulations=9)
+    figure = tutorial_figures.one_simulation(simulations=9)
     bold = [text.get_text() for text in figure.axes[2].texts if text.get_weight() == "bold"]
     assert "N 11" in bold
-    path = lesson_numbers.toy_tree(9, 1.5).select_and_expand().tokens
+    path = tutorial_numbers.toy_tree(9, 1.5).select_and_expand().tokens
     assert len(bold) == 1 + len(path)
 
 
 def test_each_place_of_the_bank_has_the_colour_of_the_children_that_use_it():
-    figure = lessons.shared_weights(SPACE, FIRST, SECOND)
+    figure = tutorial_figures.shared_weights(SPACE, FIRST, SECOND)
     labels = Counter(patch.get_label() for patch in figure.axes[0].patches)
     both = "both: the second goes on from the first"
     assert labels == {"first child": 2, "second child": 2, both: 2, "untouched": 4 * 10 - 6}
 
 
 def test_one_update_per_use_multiplies_the_step():
-    assert lesson_numbers.nesterov_step(1) == pytest.approx(0.19)
+    assert tutorial_numbers.nesterov_step(1) == pytest.approx(0.19)
     # EvaluatedArchitectures with the optimiser of the original: four occurrences of one variable, gradient 1, rate 0.1, momentum 0.9.
-    assert lesson_numbers.nesterov_step(4) == pytest.approx(1.21, abs=0.005)
+    assert tutorial_numbers.nesterov_step(4) == pytest.approx(1.21, abs=0.005)
 
 
 def test_original_rule_clings_to_the_first_action_where_ours_tries_all():
     equal = np.full(10, 0.65)
-    theirs, ours = lesson_numbers.original_visits(equal), lesson_numbers.our_visits(equal, exploration=1.5)
-    assert theirs.sum() == ours.sum() == lesson_numbers.ORIGINAL_EXPANSIONS
+    theirs, ours = tutorial_numbers.original_visits(equal), tutorial_numbers.our_visits(equal, exploration=1.5)
+    assert theirs.sum() == ours.sum() == tutorial_numbers.ORIGINAL_EXPANSIONS
     assert theirs[0] > 2 and theirs[0] == theirs.max()
     assert ours.max() <= 2 and ours.min() >= 1
 
 
 def test_ours_visits_better_actions_more_often_than_the_original():
     values = np.linspace(0.55, 0.75, 10)
-    theirs = lesson_numbers.mean_visits(lesson_numbers.original_visits, values)
-    ours = lesson_numbers.mean_visits(lambda worth: lesson_numbers.our_visits(worth, 1.0), values)
-    assert theirs.sum() == pytest.approx(lesson_numbers.ORIGINAL_EXPANSIONS) and ours.sum() == pytest.approx(
-        lesson_numbers.ORIGINAL_EXPANSIONS
+    theirs = tutorial_numbers.mean_visits(tutorial_numbers.original_visits, values)
+    ours = tutorial_numbers.mean_visits(lambda worth: tutorial_numbers.our_visits(worth, 1.0), values)
+    assert theirs.sum() == pytest.approx(tutorial_numbers.ORIGINAL_EXPANSIONS) and ours.sum() == pytest.approx(
+        tutorial_numbers.ORIGINAL_EXPANSIONS
     )
     assert ours @ values > theirs @ values
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.sample_efficiency.measures import Course, efficiencies
+from alphaxenas.report.sample_efficiency.measures import Course, best_course, efficiencies
 from alphaxenas.report.style import DASHES, INK, Look, looks, new_figure, say
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 _MARKERS = "osD^vP*X"
 """Of tables, in figures of several."""
-
-Snapshot = tuple[int, Mapping[str, np.ndarray]]
-"""Queries so far, and the tree then: `parent`, `action`, `visits` and `total` by node, parents first."""
 
 
 def query_dots(study: Study) -> Figure:
@@ -75,6 +72,66 @@ def query_dots(study: Study) -> Figure:
     return figure
 
 
+def headline(study: Study, table: str, orders: Mapping[str, int] | None = None) -> Figure:
+    """Searches against random search and against static orders on one table, in one picture.
+
+    Left: best signal so far, as the mean over seeds with its 95 % interval. Right: share of the searches that have found
+    the target. Dotted vertical lines: queries that a static order of all architectures needs, without any search.
+
+    Args:
+        study: The searches.
+        table: Name of the table that is shown.
+        orders: Name of a static order to the number of queries at which it meets the target.
+
+    Raises:
+        ValueError: The study has no search on this table.
+    """
+    course = best_course(study, table)
+    if course is None:
+        raise ValueError(f"Invalid value for `table`. Expected one of {', '.join(study.tables)}. Received: {table!r}")
+    figure, (best, found) = new_figure(1, 2, height=4.3)
+    own = _looks(list(course.mean))
+    for controller, mean in course.mean.items():
+        colour, dashes = own[controller].colour, own[controller].dashes
+        best.plot(course.grid, mean, color=colour, linestyle=dashes, linewidth=2.0, label=name_of(controller))
+        if controller in course.low:
+            low, high = course.low[controller], course.high[controller]
+            best.fill_between(course.grid, low, high, color=colour, alpha=0.15, linewidth=0)
+        searches = list(study.of(table, controller).values())
+        arrived = np.array([search.queries if search.found else np.inf for search in searches])
+        share = (arrived <= course.grid[:, None]).mean(axis=1)
+        found.plot(course.grid, share, color=colour, linestyle=dashes, linewidth=2.0, drawstyle="steps-post")
+    for number, (name, queries) in enumerate((orders or {}).items()):
+        for panel in (best, found):
+            panel.axvline(queries, color=INK, linestyle=":", linewidth=1.1)
+        # Lettered inside the right panel, each order a step lower, so that near lines stay readable.
+        found.annotate(
+            f"{name}: {queries:,}",
+            (queries, 0.96 - 0.09 * (number % 6)),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=8,
+            va="center",
+            color=INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
+        )
+    optimum = next(iter(study.of(table, study.controllers[0]).values())).header["optimum"]
+    best.axhline(optimum, color=INK, linewidth=0.8)
+    lowest = min(float(mean[course.grid >= 3][0]) for mean in course.mean.values() if len(mean) > 3)
+    best.set_ylim(lowest - 0.02 * (optimum - lowest), optimum + 0.06 * (optimum - lowest))
+    best.set_ylabel("best signal so far, mean over seeds")
+    found.set_ylabel("share of the searches that found the best")
+    found.set_ylim(0, 1.02)
+    for panel in (best, found):
+        panel.set_xscale("log")
+        panel.set_xlim(3 if course.grid[-1] > 30 else 1, course.grid[-1])
+        panel.set_xlabel("architectures queried, logarithmic")
+        _plain_numbers(panel)
+    figure.suptitle(table, fontsize=11, color=INK)
+    _one_legend(figure, [best])
+    return figure
+
+
 def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str) -> Figure:
     """Mean regret against what was spent, with 95 % intervals over seeds; one panel per table.
 
@@ -125,67 +182,6 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
         panel.set_ylabel(measure)
     _hide(axes[len(shown) :])
     _one_legend(figure, axes)
-    return figure
-
-
-def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below") -> Figure:
-    """A search tree at several moments: the root in the middle, every node coloured by its mean value, larger with more
-    visits.
-
-    A prefix keeps its place from picture to picture.
-
-    Args:
-        snapshots: In the order of their queries.
-        value: What the colours mean.
-    """
-    if not snapshots:
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, "This controller shows no tree.")
-        return figure
-    from matplotlib.collections import LineCollection
-
-    trees = [_prefixes(tree) for _, tree in snapshots]
-    places = _radial(trees[-1])
-    means = [
-        np.divide(
-            tree["total"],
-            tree["visits"],
-            out=np.full(len(tree["visits"]), np.nan),
-            where=np.asarray(tree["visits"]) > 0,
-        )
-        for _, tree in snapshots
-    ]
-    known = np.concatenate([each[np.isfinite(each)] for each in means])
-    low, high = np.quantile(known, (0.1, 1.0)) if len(known) else (0.0, 1.0)
-    columns = min(3, len(snapshots))
-    rows = -(-len(snapshots) // columns)
-    figure, axes = new_figure(rows, columns, height=0.3 + 3.4 * rows)
-    reach = 1.04 * max(float(np.hypot(*place)) for place in places.values()) or 1.0
-    most = max(float(np.max(tree["visits"])) for _, tree in snapshots)
-    for panel, (queries, tree), prefixes, mean in zip(axes, snapshots, trees, means):
-        points = np.array([places.get(prefix, (np.nan, np.nan)) for prefix in prefixes])
-        lines = [points[[parent, node]] for node, parent in enumerate(tree["parent"]) if parent >= 0]
-        panel.add_collection(LineCollection(lines, colors="#c9cdd3", linewidths=0.5, zorder=1))
-        sizes = 5 + 110 * np.sqrt(np.asarray(tree["visits"]) / max(1.0, most))
-        order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
-        dots = panel.scatter(
-            *points[order].T,
-            s=sizes[order],
-            c=mean[order],
-            cmap="viridis",
-            vmin=low,
-            vmax=high,
-            linewidths=0.25,
-            edgecolors=INK,
-            zorder=2,
-        )
-        panel.set_title(f"{queries:,} queries, {len(prefixes):,} nodes")
-        panel.set_aspect("equal")
-        panel.set_xlim(-reach, reach)
-        panel.set_ylim(-reach, reach)
-        panel.set_axis_off()
-    _hide(axes[len(snapshots) :])
-    figure.colorbar(dots, ax=list(axes), label=value, shrink=0.75, pad=0.01, extend="min")
     return figure
 
 
@@ -247,35 +243,6 @@ def _by_queries(searches: Any, tag: str) -> dict[int, list[float]]:
 def _looks(controllers: Sequence[str]) -> dict[str, Look]:
     """The look of every controller, as in all figures of the suite."""
     return dict(zip(controllers, looks(map(name_of, controllers)).values()))
-
-
-def _prefixes(tree: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:
-    """The prefix of every node."""
-    prefixes: list[tuple[int, ...]] = []
-    for parent, action in zip(np.asarray(tree["parent"]).tolist(), np.asarray(tree["action"]).tolist()):
-        prefixes.append((*prefixes[parent], action) if parent >= 0 else ())
-    return prefixes
-
-
-def _radial(prefixes: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[float, float]]:
-    """A place for every prefix: its length is the distance from the middle, and leaves share the circle evenly."""
-    children: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
-    for prefix in prefixes:
-        if prefix:
-            children.setdefault(prefix[:-1], []).append(prefix)
-    leaves = {}
-    for prefix in sorted(prefixes, key=len, reverse=True):
-        leaves[prefix] = sum(leaves[child] for child in children.get(prefix, ())) or 1
-    angles, places = {(): (0.0, 2 * np.pi)}, {}
-    for prefix in sorted(prefixes, key=lambda prefix: (len(prefix), prefix)):
-        start, width = angles[prefix]
-        middle = start + width / 2
-        places[prefix] = (len(prefix) * float(np.cos(middle)), len(prefix) * float(np.sin(middle)))
-        for child in sorted(children.get(prefix, ())):
-            part = width * leaves[child] / sum(leaves[each] for each in children[prefix])
-            angles[child] = (start, part)
-            start += part
-    return places
 
 
 def _plain_numbers(panel: Axes) -> None:

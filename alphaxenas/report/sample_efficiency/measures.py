@@ -13,7 +13,7 @@ Source: Lindauer & Hutter 2020, "Best practices for scientific research on NAS".
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,7 +71,7 @@ class Contrast:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """Regret of controllers on one table, as means over seeds.
+    """Regret or best value of controllers on one table, as means over seeds.
 
     Attributes:
         grid: Queries or seconds, ascending, `[points]`.
@@ -164,6 +164,32 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
             if best is None or np.isnan(spent[-1]):
                 return None
             courses.setdefault(controller, []).append((spent, best - reached))
+    return _mean_course(courses, cost)
+
+
+def best_course(study: Study, table: str) -> Course | None:
+    """Mean best signal so far against queries; a search that has ended keeps its best.
+
+    Args:
+        study: The searches.
+        table: Name of the table.
+
+    Returns:
+        None without any search on this table.
+    """
+    courses = {
+        controller: [
+            (np.arange(1.0, len(search.columns) + 1), search.best)
+            for search in study.of(table, controller).values()
+            if len(search.columns)
+        ]
+        for controller in study.controllers
+    }
+    return _mean_course({label: group for label, group in courses.items() if group}, "queries")
+
+
+def _mean_course(courses: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]], cost: str) -> Course | None:
+    """Means with intervals on a common grid, from what every search had spent and reached."""
     if not courses:
         return None
     every = [spent for group in courses.values() for spent, _ in group]
@@ -176,8 +202,8 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
     for controller, group in courses.items():
         rows = np.stack(
             [
-                np.concatenate([[np.nan], regret])[np.searchsorted(spent, grid * (1 + 1e-12), side="right")]
-                for spent, regret in group
+                np.concatenate([[np.nan], reached])[np.searchsorted(spent, grid * (1 + 1e-12), side="right")]
+                for spent, reached in group
             ]
         )
         mean[controller] = rows.mean(axis=0)

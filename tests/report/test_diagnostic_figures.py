@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alphaxenas.report import figures, policy_figures
+from alphaxenas.report import diagnostic_figures, figures
 from alphaxenas.report.pictures import drawings
 from alphaxenas.report.runs import choose_suite, load_run
 from alphaxenas.report.statistics import interval
@@ -20,10 +20,10 @@ def test_curves_are_those_of_the_journal(shelf):
     assert (run.suite, run.controller, len(run.records)) == ("s", "reinforce", 12)
     told = {"policy/reward": 0.5, "policy/entropy": 3.0, "policy/unique_share": 0.8}
     run = replace(run, records=tuple({**record, "diagnostics": told} for record in run.records))
-    figure = figures.policy_curves({"REINFORCE": (run,)})
+    figure = diagnostic_figures.policy_curves({"REINFORCE": (run,)})
     assert [panel.lines[0].get_ydata()[-1] for panel in figure.axes] == [0.5, 3.0, 0.8]
     assert as_png(figure)
-    assert "policy" in figures.policy_curves({}).axes[0].texts[0].get_text()
+    assert "policy" in diagnostic_figures.policy_curves({}).axes[0].texts[0].get_text()
 
 
 @pytest.mark.parametrize("seeds", [1, 4])
@@ -32,7 +32,7 @@ def test_every_training_is_a_dot_and_every_network_has_its_mean(seeds):
         "found": {seed: 0.9 + 0.01 * seed for seed in range(seeds)},
         "made by hand": {seed: 0.8 for seed in range(seeds)},
     }
-    panel = policy_figures.accuracy_dots(tests).axes[0]
+    panel = figures.accuracy_dots(tests).axes[0]
     dots = [line for line in panel.lines if line.get_marker() == "o"]
     means = [float(line.get_xdata()[0]) for line in panel.lines if line.get_marker() == "|"]
     assert [len(line.get_xdata()) for line in dots] == [seeds, seeds]
@@ -59,9 +59,9 @@ def test_chains_and_macro_architectures_are_drawn_below_each_other_without_touch
 
 def test_rounds_of_enas_are_curves_of_what_the_policy_drew():
     rounds = [{"round": number, "reward": number / 10, "entropy": 3.0 - number, "unique": 0.9} for number in range(3)]
-    figure = policy_figures.round_curves({"micro": rounds, "macro": [{"round": 0, "loss": 1.0}]})
+    figure = diagnostic_figures.round_curves({"micro": rounds, "macro": [{"round": 0, "loss": 1.0}]})
     assert [list(panel.lines[0].get_ydata()) for panel in figure.axes] == [[0.0, 0.1, 0.2], [3.0, 2.0, 1.0], [0.9] * 3]
-    assert len(policy_figures.round_curves({}).axes) == 1
+    assert len(diagnostic_figures.round_curves({}).axes) == 1
 
 
 def test_a_suite_of_policies_alone_is_none_that_notebook_05_could_show(tmp_path):

@@ -1,0 +1,211 @@
+"""Figures of what controllers and policies report of themselves while they search: losses, trees, entropies, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alphaxenas.report.equal_cost import cumulative_cost, is_cached
+from alphaxenas.report.runs import Groups, StoredRun
+from alphaxenas.report.style import DASHES, INK, count_on, looks, new_figure, say, single_dot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation")
+"""Tags under which controllers tell how well they rank architectures that they have not seen."""
+WINDOWS = 6
+"""Stretches of a search in which chosen operations are counted."""
+
+
+def lstm_curves(groups: Groups) -> Figure:
+    """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it
+    had not seen.
+    """
+    panels = {
+        "policy: cross-entropy": ("lstm/policy_loss",),
+        "value: squared error": ("lstm/value_loss",),
+        "held-out rank correlation": PREDICTED,
+    }
+    figure = _inside(groups, panels, "None of these searches has told of predictions.", 3.5, "steps-post")
+    correlation = figure.axes[-1]
+    if correlation.lines:
+        correlation.axhline(0, color=INK, linewidth=0.8)
+        correlation.set_ylim(-1, 1)
+    return figure
+
+
+def tree_curves(groups: Groups) -> Figure:
+    """Size of the tree: nodes, and the longest prefix reached. A renewed tree starts from nothing, which makes teeth."""
+    panels = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
+    figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
+    for panel in figure.axes:
+        panel.set_ylim(bottom=0)
+        panel.yaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def policy_curves(groups: Groups) -> Figure:
+    """What recurrent policies tell of themselves: mean reward of a batch, entropy, and how many of their draws differ."""
+    panels = {
+        "mean reward of a batch": ("policy/reward",),
+        "entropy of a sequence (nats)": ("policy/entropy",),
+        "different among the last draws": ("policy/unique_share",),
+    }
+    figure = _inside(groups, panels, "None of these searches has told of a policy.", 3.5, "steps-post")
+    if len(figure.axes) == len(panels):
+        figure.axes[1].set_ylim(bottom=0)
+        figure.axes[2].set_ylim(0, 1.05)
+    return figure
+
+
+def operation_shares(groups: Groups) -> Figure:
+    """Which operations were chosen over time: share of all choices in equal stretches of the search, seeds together."""
+    columns = min(4, max(1, len(groups)))
+    rows = -(-max(1, len(groups)) // columns)
+    figure, axes = new_figure(rows, columns, height=rows * (0.9 + 0.34 * _most_operations(groups)), sharey=True)
+    shares = {label: _shares(runs) for label, runs in groups.items()}
+    top = max((float(np.nanmax(table)) for _, table in shares.values() if np.isfinite(table).any()), default=1.0)
+    for panel, (label, (operations, table)) in zip(axes, shares.items()):
+        panel.grid(False)
+        image = panel.imshow(table, cmap="cividis", vmin=0, vmax=top, aspect="auto")
+        for (row, column), share in np.ndenumerate(table):
+            if np.isfinite(share):
+                panel.text(
+                    column,
+                    row,
+                    f"{100 * share:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if share < 0.6 * top else INK,
+                )
+        panel.set_title(label)
+        panel.set_yticks(range(len(operations)), operations)
+        panel.set_xticks(range(WINDOWS), ["first\nsixth", *[""] * (WINDOWS - 2), "last\nsixth"])
+    for panel in axes[len(shares) :]:
+        panel.set_axis_off()
+    if shares:
+        figure.colorbar(
+            image, ax=axes, label="share of the choices", pad=0.01, format=lambda share, _: f"{100 * share:.0f} %"
+        )
+    return figure
+
+
+def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """What the policy of an ENAS search drew, round by round: mean accuracy with the shared weights, entropy, how many
+    differ.
+
+    Args:
+        searches: Name to the records of its rounds.
+    """
+    panels = {
+        "accuracy with shared weights": "reward",
+        "entropy of a sequence (nats)": "entropy",
+        "different among a round's draws": "unique",
+    }
+    told = {name: [record for record in rounds if "reward" in record] for name, rounds in searches.items()}
+    if not any(told.values()):
+        figure, (panel,) = new_figure(height=1.0)
+        say(panel, "No policy has learnt here.")
+        return figure
+    figure, axes = new_figure(1, len(panels), height=3.5, sharex=True)
+    for panel, (title, field) in zip(axes, panels.items()):
+        for look, (name, rounds) in zip(looks(told).values(), told.items()):
+            if rounds:
+                course = [record[field] for record in rounds]
+                panel.plot(
+                    [record["round"] for record in rounds],
+                    course,
+                    color=look.colour,
+                    linestyle=look.dashes,
+                    linewidth=1.6,
+                    marker=look.marker,
+                    markersize=4,
+                    label=name,
+                )
+        panel.set_title(title)
+        panel.set_xlabel("round")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    axes[2].set_ylim(0, 1.05)
+    axes[0].legend(frameon=False, fontsize=9)
+    return figure
+
+
+def _inside(
+    groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default"
+) -> Figure:
+    """One panel per title, one curve per run that has one of its tags, a dot where there is one point only, or a
+    sentence.
+
+    Colours tell who searched; where that is one controller, dashes tell the seeds.
+    """
+    points = {
+        title: [
+            (label, number, run, found)
+            for label, runs in groups.items()
+            for number, run in enumerate(runs)
+            if (found := _points(run, tags))
+        ]
+        for title, tags in panels.items()
+    }
+    met = list(dict.fromkeys(label for found in points.values() for label, *_ in found))
+    if not met:
+        figure, (panel,) = new_figure(height=1.0)
+        say(panel, nothing)
+        return figure
+    figure, axes = new_figure(1, len(panels), height=height, sharex=True)
+    own, handles = looks(groups), {}
+    for panel, (title, found) in zip(axes, points.items()):
+        for label, number, run, course in found:
+            dashes = DASHES[number % len(DASHES)] if len(met) == 1 else own[label].dashes
+            (line,) = panel.plot(
+                *zip(*course),
+                color=own[label].colour,
+                linewidth=1.5,
+                alpha=0.8,
+                linestyle=dashes,
+                drawstyle=style,
+                marker=single_dot([y for _, y in course]),
+            )
+            handles.setdefault(f"seed {run.seed}" if len(met) == 1 else label, line)
+        panel.set_title(title)
+        panel.set_xlabel("trained children")
+        count_on(panel)
+        if not found:
+            say(panel, "not recorded")
+    if len(handles) > 1 or met != ["AlphaXENAS"]:
+        figure.legend(handles.values(), handles, loc="outside upper center", ncols=6, frameon=False)
+    return figure
+
+
+def _points(run: StoredRun, tags: Sequence[str]) -> list[tuple[float, float]]:
+    """Trained children so far and value of the first of these tags that a record has."""
+    found = []
+    for x, record in zip(cumulative_cost(run, "trials"), run.records):
+        tag = next((tag for tag in tags if tag in record["diagnostics"]), None)
+        if tag is not None:
+            found.append((float(x), record["diagnostics"][tag]))
+    return found
+
+
+def _most_operations(groups: Groups) -> int:
+    return max((len(run.space.operations) for runs in groups.values() for run in runs), default=1)
+
+
+def _shares(runs: Sequence[StoredRun]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Operations, and their shares `[operations, WINDOWS]` of all choices; NaN in a stretch without choices."""
+    operations = runs[0].space.operations
+    counts = np.zeros((len(operations), WINDOWS))
+    for run in runs:
+        chosen = [record for record in run.records if record["purpose"] != "refresh" and not is_cached(record)]
+        names = run.space.vocabulary
+        for number, record in enumerate(chosen):
+            window = number * WINDOWS // len(chosen)
+            for token in record["tokens"]:
+                if names[token] in operations:
+                    counts[operations.index(names[token]), window] += 1
+    with np.errstate(invalid="ignore"):
+        return operations, counts / counts.sum(axis=0)

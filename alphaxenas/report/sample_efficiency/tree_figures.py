@@ -1,0 +1,107 @@
+"""Pictures of a search tree as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alphaxenas.report.style import INK, new_figure, say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Snapshot = tuple[int, Mapping[str, np.ndarray]]
+"""Queries so far, and the tree then: `parent`, `action`, `visits` and `total` by node, parents first."""
+
+
+def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below") -> Figure:
+    """A search tree at several moments: the root in the middle, every node coloured by its mean value, larger with more
+    visits.
+
+    A prefix keeps its place from picture to picture.
+
+    Args:
+        snapshots: In the order of their queries.
+        value: What the colours mean.
+    """
+    if not snapshots:
+        figure, (panel,) = new_figure(height=1.0)
+        say(panel, "This controller shows no tree.")
+        return figure
+    from matplotlib.collections import LineCollection
+
+    trees = [_prefixes(tree) for _, tree in snapshots]
+    places = _radial(trees[-1])
+    means = [
+        np.divide(
+            tree["total"],
+            tree["visits"],
+            out=np.full(len(tree["visits"]), np.nan),
+            where=np.asarray(tree["visits"]) > 0,
+        )
+        for _, tree in snapshots
+    ]
+    known = np.concatenate([each[np.isfinite(each)] for each in means])
+    low, high = np.quantile(known, (0.1, 1.0)) if len(known) else (0.0, 1.0)
+    columns = min(3, len(snapshots))
+    rows = -(-len(snapshots) // columns)
+    figure, axes = new_figure(rows, columns, height=0.3 + 3.4 * rows)
+    reach = 1.04 * max(float(np.hypot(*place)) for place in places.values()) or 1.0
+    most = max(float(np.max(tree["visits"])) for _, tree in snapshots)
+    for panel, (queries, tree), prefixes, mean in zip(axes, snapshots, trees, means):
+        points = np.array([places.get(prefix, (np.nan, np.nan)) for prefix in prefixes])
+        lines = [points[[parent, node]] for node, parent in enumerate(tree["parent"]) if parent >= 0]
+        panel.add_collection(LineCollection(lines, colors="#c9cdd3", linewidths=0.5, zorder=1))
+        sizes = 5 + 110 * np.sqrt(np.asarray(tree["visits"]) / max(1.0, most))
+        order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
+        dots = panel.scatter(
+            *points[order].T,
+            s=sizes[order],
+            c=mean[order],
+            cmap="viridis",
+            vmin=low,
+            vmax=high,
+            linewidths=0.25,
+            edgecolors=INK,
+            zorder=2,
+        )
+        panel.set_title(f"{queries:,} queries, {len(prefixes):,} nodes")
+        panel.set_aspect("equal")
+        panel.set_xlim(-reach, reach)
+        panel.set_ylim(-reach, reach)
+        panel.set_axis_off()
+    for panel in axes[len(snapshots) :]:
+        panel.set_axis_off()
+    figure.colorbar(dots, ax=list(axes), label=value, shrink=0.75, pad=0.01, extend="min")
+    return figure
+
+
+def _prefixes(tree: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:
+    """The prefix of every node."""
+    prefixes: list[tuple[int, ...]] = []
+    for parent, action in zip(np.asarray(tree["parent"]).tolist(), np.asarray(tree["action"]).tolist()):
+        prefixes.append((*prefixes[parent], action) if parent >= 0 else ())
+    return prefixes
+
+
+def _radial(prefixes: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[float, float]]:
+    """A place for every prefix: its length is the distance from the middle, and leaves share the circle evenly."""
+    children: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for prefix in prefixes:
+        if prefix:
+            children.setdefault(prefix[:-1], []).append(prefix)
+    leaves = {}
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        leaves[prefix] = sum(leaves[child] for child in children.get(prefix, ())) or 1
+    angles, places = {(): (0.0, 2 * np.pi)}, {}
+    for prefix in sorted(prefixes, key=lambda prefix: (len(prefix), prefix)):
+        start, width = angles[prefix]
+        middle = start + width / 2
+        places[prefix] = (len(prefix) * float(np.cos(middle)), len(prefix) * float(np.sin(middle)))
+        for child in sorted(children.get(prefix, ())):
+            part = width * leaves[child] / sum(leaves[each] for each in children[prefix])
+            angles[child] = (start, part)
+            start += part
+    return places
