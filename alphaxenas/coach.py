@@ -8,7 +8,6 @@ are compared instead of being written twice. Nothing that decides anything reads
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 import time
@@ -19,13 +18,9 @@ from typing import Any
 from tqdm import tqdm
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
-from alphaxenas.runs.files import StorageError
 from alphaxenas.runs.folder import RunFolder
-from alphaxenas.runs.interruption import Interruption
-from alphaxenas.runs.journal import same_record
+from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.spaces.drawing.picture import picture
-
-_log = logging.getLogger(__name__)
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
@@ -63,89 +58,59 @@ class Coach:
     ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
-        self._checkpoint_every, self._grace_seconds = checkpoint_every, grace_seconds
+        self._checkpoint_every = checkpoint_every
+        self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
         self._forget()
 
     def play(self) -> dict[str, Any]:
-        """Plays until a limit is reached, or goes on playing an interrupted run; a finished run returns at once.
+        """Runs trials until a limit is reached, or continues an interrupted run; a finished run returns at once.
 
         Returns:
             The content of results.json: `headline`, `reason` (why it ended), `best` (the journal records of the best
             architectures, best first, each architecture once), counts and `seconds`.
 
         Raises:
-            Stopped: SIGTERM arrived; the state is saved, the exit code 143.
-            KeyboardInterrupt: Likewise for Ctrl-C, or the stop button of JupyterLab.
+            Stopped: SIGTERM arrived; the state is saved, the exit code is 143.
+            KeyboardInterrupt: The same for Ctrl-C, or the stop button of JupyterLab.
             StorageError: The records could not be written or read; what was written before is intact.
         """
-        results = self._folder.read_results()
-        if results is not None:
-            self._folder.log(f"finished earlier: {results['headline']}")
-            return results
-        with Interruption(self._grace_seconds) as interruption:
-            self._continue()
-            try:
-                reason = self._play_on(interruption)
-            except StorageError:
-                raise
-            except Exception as error:
-                number, kind = len(self._records), type(error).__name__
-                self._folder.log(f"trial {number} ended in {kind}: {error}; the same command continues there")
-                raise
-            return self._finish(reason)
+        return self._loop.run(self._run_trials)
 
-    def _play_on(self, interruption: Interruption) -> str:
-        """The loop; returns why it ended."""
+    def _run_trials(self) -> dict[str, Any]:
+        loop = self._loop
+        if not loop.records:
+            self._forget()
+            self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
         with _progress_bar(self._limits["trials"] or self._limits["iterations"], self._done()) as bar:
             while not (reason := self._reason_to_stop()):
-                if interruption.requested:
-                    self._checkpoint()
-                    saved = f"{len(self._records)} trials are recorded and the state is saved"
-                    self._folder.log(f"{interruption.requested} received: {saved}; the same command continues")
-                    interruption.leave_if_requested(f"{self._folder.name}: {saved}")
+                loop.leave_if_requested()
                 proposal = self._controller.ask()
                 if proposal is None:
-                    return "space exhausted"
-                self._play_one(proposal)
-                bar.mininterval = max(10.0, self._elapsed() / 50)  # few lines in a notebook, however long the run
+                    reason = "space exhausted"
+                    break
+                self._run_trial(proposal)
+                bar.mininterval = max(10.0, loop.elapsed() / 50)  # few lines in a notebook, however long the run
                 bar.set_postfix_str("" if self._best is None else f"best {self._best:.4f}", refresh=False)
                 bar.update(self._done() - bar.n)
-        return reason
+        return self._results(reason)
 
     def _forget(self) -> None:
-        """What the coach knows before it has read the journal."""
+        """Resets what the coach derives from the journal."""
         self._known: dict[tuple[str, Budget], Outcome] = {}
-        self._records: list[dict[str, Any]] = []
-        self._to_repeat: list[dict[str, Any]] = []
         self._games = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
-        self._elapsed_before, self._started = 0.0, time.monotonic()
 
-    def _continue(self) -> None:
-        """Restores the newest checkpoint; sets the journal's later lines aside for comparison."""
+    def _state(self) -> dict[str, Any]:
+        return {"controller": self._controller.state(), "evaluator": self._evaluator.state()}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._controller.restore(state["controller"])
+        self._evaluator.restore(state["evaluator"])
         self._forget()
-        records = self._folder.journal.read()
-        checkpoint = self._folder.checkpoints.load(up_to=len(records))
-        if checkpoint is None:
-            repeated = f"no usable checkpoint: all {len(records)} trials are repeated"
-            self._folder.log(repeated if records else f"search starts: {self._limits}")
-            self._to_repeat = records
-            # So that a search interrupted in its first trial can be started again in the same process.
-            self._checkpoint()
-        else:
-            covered, state = checkpoint
-            self._controller.restore(state["controller"])
-            self._evaluator.restore(state["evaluator"])
-            self._elapsed_before = state["elapsed"]
-            self._to_repeat = records[covered:]
-            for record in records[:covered]:
-                self._count(record)
-            self._folder.log(f"continued after {covered} trials; {len(self._to_repeat)} recorded later are repeated")
-        self._folder.event_start = len(self._records)
-        if not self._records:
-            self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
+        for record in self._loop.records:
+            self._count(record)
 
-    def _play_one(self, proposal: Proposal) -> None:
+    def _run_trial(self, proposal: Proposal) -> None:
         architecture = self._space.decode(proposal.tokens)
         key = self._space.key(architecture)
         known = self._known.get((key, proposal.budget)) if proposal.purpose != "refresh" else None
@@ -160,7 +125,7 @@ class Coach:
         if proposal.purpose == "final" and outcome.status == "ok":
             self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
         record = {
-            "trial": len(self._records),
+            "trial": len(self._loop.records),
             "purpose": proposal.purpose,
             "tokens": list(map(int, proposal.tokens)),
             "architecture": str(architecture),
@@ -176,33 +141,17 @@ class Coach:
             "seconds": round(seconds, 3),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
-        self._store(record)
+        self._loop.append(record)
         self._count(record)
         self._show(record, architecture, improved=self._best != best_before)
         self._since_checkpoint += known is None
         if self._since_checkpoint >= self._checkpoint_every:
-            self._checkpoint()
-
-    def _store(self, record: dict[str, Any]) -> None:
-        """Appends to the journal, or compares with the line that is there from before an interruption."""
-        if self._to_repeat:
-            stored = self._to_repeat.pop(0)
-            if same_record(stored, record):
-                return
-            self._to_repeat = []
-            self._folder.journal.keep(record["trial"])
-            message = (
-                f"trial {record['trial']} came out differently when repeated (reward {stored['reward']} before, "
-                f"{record['reward']} now), as it may on a GPU: the new records replace the old ones from here on"
-            )
-            _log.warning("%s: %s", self._folder.name, message)
-            self._folder.log(message)
-        self._folder.journal.append(record)
+            self._loop.checkpoint()
+            self._since_checkpoint = 0
 
     def _count(self, record: dict[str, Any]) -> None:
         """Everything the coach knows follows from the journal; this is where it learns a line of it."""
         cached = "cached" in record["metrics"]
-        self._records.append(record)
         self._best = record["best"]
         self._games += record["purpose"] == "final"
         self._repeats = self._repeats + 1 if cached else 0
@@ -245,23 +194,13 @@ class Coach:
         ]
         self._folder.log(" | ".join(parts))
 
-    def _checkpoint(self) -> None:
-        self._folder.checkpoints.save(
-            len(self._records),
-            {"controller": self._controller.state(), "evaluator": self._evaluator.state(), "elapsed": self._elapsed()},
-        )
-        self._since_checkpoint = 0
-
-    def _elapsed(self) -> float:
-        return self._elapsed_before + time.monotonic() - self._started
-
     def _done(self) -> int:
         return (
             self._trained
             if self._limits["trials"]
             else self._games
             if self._limits["iterations"]
-            else len(self._records)
+            else len(self._loop.records)
         )
 
     def _reason_to_stop(self) -> str:
@@ -271,34 +210,30 @@ class Coach:
             return "trials"
         if limits["iterations"] and self._games >= limits["iterations"]:
             return "iterations"
-        if limits["max_minutes"] and self._elapsed() >= 60 * limits["max_minutes"]:
+        if limits["max_minutes"] and self._loop.elapsed() >= 60 * limits["max_minutes"]:
             return "max_minutes"
         return "space exhausted" if self._repeats >= MAX_REPEATS else ""
 
-    def _finish(self, reason: str) -> dict[str, Any]:
-        if self._since_checkpoint:
-            self._checkpoint()
+    def _results(self, reason: str) -> dict[str, Any]:
+        """The content of results.json."""
         ranked: dict[str, dict[str, Any]] = {}
-        rated = [record for record in self._records if record["status"] == "ok" and record["purpose"] != "refresh"]
+        rated = [record for record in self._loop.records if record["status"] == "ok" and record["purpose"] != "refresh"]
         for record in sorted(
             rated, key=lambda record: (record["purpose"] != "final", -record["reward"], record["trial"])
         ):
             ranked.setdefault(record["key"], record)
         best = list(ranked.values())[:BEST_KEPT]
         score = f"best validation accuracy {best[0]['reward']:.4f}" if best else "no child could be evaluated"
-        results = {
+        return {
             "headline": f"{score} after {self._trained} trained children",
             "reason": reason,
             "best": best,
             "trained": self._trained,
             "iterations": self._games,
-            "evaluations": len(self._records),
-            "failed": sum(record["status"] == "failed" for record in self._records),
-            "seconds": round(self._elapsed(), 1),
+            "evaluations": len(self._loop.records),
+            "failed": sum(record["status"] == "failed" for record in self._loop.records),
+            "seconds": round(self._loop.elapsed(), 1),
         }
-        self._folder.write_results(results)
-        self._folder.log(f"finished ({reason}): {results['headline']}, {results['seconds']:.0f} s")
-        return results
 
 
 def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:

@@ -29,7 +29,7 @@ from alphaxenas.networks.training.loop import CompiledChild, Network, Recipe
 from alphaxenas.pipelines.model_card import model_card, write_model_card
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.folder import RunFolder
-from alphaxenas.runs.interruption import Interruption
+from alphaxenas.runs.resume import ResumableLoop
 
 AGREEMENT = 1e-3
 """Largest difference of probabilities allowed between a child in float32 and its exported model."""
@@ -118,39 +118,9 @@ def train_in_full(
     """
     if "onnx" in settings.formats:
         require_onnx()
-    results = folder.read_results()
-    if results is not None:
-        folder.log(f"finished earlier: {results['headline']}")
-        _hand_over(results, data, folder, settings.formats)
-        return results
-    training = Batches.of(data, "train", settings.batch_size, settings.augment, settings.cutout)
-    validation = Batches.of(data, "validation", EVALUATION_BATCH)
-    covered, state = folder.checkpoints.load(up_to=len(folder.journal.read())) or (0, None)
-    folder.journal.keep(covered)
-    folder.event_start = covered
-    state = state or {"models": [], "current": None}
-    models = state["models"]
-    with Interruption() as interruption:
-        while len(models) < len(networks):
-            session = _Session(networks[len(models)], data, recipe, settings, folder, seed, models, interruption)
-            models.append(session.run(training, validation, state["current"]))
-            state = {"models": models, "current": None}
-            folder.checkpoints.save(len(folder.journal.read()), state)
-    chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
-    accuracy = test_accuracy(keras.saving.load_model(folder.path / models[chosen]["file"], compile=False), data)
-    seconds = sum(model["seconds"] for model in models)
-    results = {
-        "headline": f"test accuracy {accuracy:.4f} (validation {models[chosen]['validation_accuracy']:.4f}), {seconds / 60:.1f} min",
-        "models": models,
-        "chosen": chosen,
-        "test_accuracy": accuracy,
-        "test_images": len(data.test),
-        "seconds": seconds,
-    }
-    folder.events.scalars(covered, {"accuracy/test": accuracy})
+    trainer = _Trainer(networks, data, recipe, settings, folder, seed)
+    results = trainer.loop.run(trainer.train)
     _hand_over(results, data, folder, settings.formats)
-    folder.write_results(results)
-    folder.log(f"finished: {results['headline']}")
     return results
 
 
@@ -202,131 +172,148 @@ def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, form
             write_model_card(model_card(model, results, data, folder), file.parent)
 
 
-class _Session:
-    """The training of one network, its records and its checkpoints."""
+class _Trainer:
+    """The networks in turn, their records and checkpoints; arguments as of `train_in_full`."""
 
     def __init__(
         self,
-        network: NetworkToTrain,
+        networks: Sequence[NetworkToTrain],
         data: ImageData,
         recipe: Recipe,
         settings: TrainingSettings,
         folder: RunFolder,
         seed: int,
-        models: list[dict[str, Any]],
-        interruption: Interruption,
     ) -> None:
-        self._network, self._data, self._recipe, self._settings = network, data, recipe, settings
-        self._folder, self._seed, self._models, self._interruption = folder, seed, models, interruption
-        self._child = CompiledChild(network.network, WeightBank(seed), data.image_shape, recipe, settings.devices)
-        self._best: dict[str, Any] | None = None
-        self._seconds, self._since = 0.0, time.monotonic()
+        self._networks, self._data, self._recipe, self._settings = networks, data, recipe, settings
+        self._folder, self._seed = folder, seed
+        self._models: list[dict[str, Any]] = []
+        self._current: dict[str, Any] | None = None
+        self.loop = ResumableLoop(folder, self._state, self._restore, "epoch")
 
-    def run(self, training: Batches, validation: Batches, current: dict[str, Any] | None) -> dict[str, Any]:
-        """Trains from the start or from a checkpoint to the end.
+    def train(self) -> dict[str, Any]:
+        """Trains the networks that are left; the content of results.json."""
+        settings, models, folder = self._settings, self._models, self._folder
+        training = Batches.of(self._data, "train", settings.batch_size, settings.augment, settings.cutout)
+        validation = Batches.of(self._data, "validation", EVALUATION_BATCH)
+        for network in self._networks[len(models) :]:
+            models.append(self._train_network(network, training, validation))
+            self._current = None
+            self.loop.checkpoint()
+        chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
+        stored = keras.saving.load_model(folder.path / models[chosen]["file"], compile=False)
+        accuracy, seconds = test_accuracy(stored, self._data), sum(model["seconds"] for model in models)
+        folder.events.scalars(len(self.loop.records), {"accuracy/test": accuracy})
+        validated = models[chosen]["validation_accuracy"]
+        return {
+            "headline": f"test accuracy {accuracy:.4f} (validation {validated:.4f}), {seconds / 60:.1f} min",
+            "models": models,
+            "chosen": chosen,
+            "test_accuracy": accuracy,
+            "test_images": len(self._data.test),
+            "seconds": seconds,
+        }
 
-        Args:
-            training: Batches to learn from.
-            validation: Batches that choose the epoch.
-            current: The checkpoint's state of this network, if there is one.
+    def _state(self) -> dict[str, Any]:
+        return {"models": self._models, "current": self._current}
 
-        Returns:
-            The network's record for results.json.
-        """
-        child, folder, history = self._child, self._folder, []
-        if current is not None:
-            child.restore(current["child"])
-            self._best, history, self._seconds = current["best"], current["history"], current["seconds"]
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._models, self._current = state["models"], state["current"]
+        # Events are numbered from 1, as epochs are.
+        self._folder.event_start = len(self.loop.records) + 1
+
+    def _train_network(self, network: NetworkToTrain, training: Batches, validation: Batches) -> dict[str, Any]:
+        """Trains from the start or from a checkpoint to the end; the network's record for results.json."""
+        folder, settings, bank = self._folder, self._settings, WeightBank(self._seed)
+        child = CompiledChild(network.network, bank, self._data.image_shape, self._recipe, settings.devices)
+        history: list[dict[str, float]] = []
+        best, seconds, since = None, 0.0, time.monotonic()
+        if self._current is not None:
+            child.restore(self._current["child"])
+            best, history, seconds = self._current["best"], self._current["history"], self._current["seconds"]
         folder.log(
-            f"{self._network.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
-            f"epoch {len(history)} of {self._settings.epochs} is done | {self._network.architecture}"
+            f"{network.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
+            f"epoch {len(history)} of {settings.epochs} is done | {network.architecture}"
         )
+
+        def after_epoch(history: list[dict[str, float]]) -> None:
+            nonlocal best
+            record, state = history[-1], child.state()
+            if best is None or record["validation_accuracy"] >= best["accuracy"]:
+                best = {"accuracy": record["validation_accuracy"], "epoch": record["epoch"], "child": state}
+            self._current = {
+                "child": state,
+                "best": best,
+                "history": history,
+                "seconds": seconds + time.monotonic() - since,
+                "architecture": network.architecture,
+            }
+            self._record_epoch(network.name, record)
+
         history = fit(
             child,
             training,
             validation,
-            self._settings.epochs,
+            settings.epochs,
             self._seed,
             validate_every=1,
-            patience=self._settings.patience,
+            patience=settings.patience,
             history=history,
-            after_epoch=self._after_epoch,
+            after_epoch=after_epoch,
         )
-        child.restore(self._best["child"])
-        file = f"models/{self._network.name}.keras"
-        self._export(folder.path / file)
+        child.restore(best["child"])
+        file = f"models/{network.name}.keras"
+        self._export(child, network.network, folder.path / file)
         return {
-            "name": self._network.name,
-            "architecture": self._network.architecture,
-            "architecture_json": self._network.architecture_json,
+            "name": network.name,
+            "architecture": network.architecture,
+            "architecture_json": network.architecture_json,
             "parameters": child.parameters,
             "multiply_adds": child.multiply_adds,
             "epochs": len(history),
-            "batch_size": self._settings.batch_size,
-            "best_epoch": self._best["epoch"],
-            "validation_accuracy": self._best["accuracy"],
+            "batch_size": settings.batch_size,
+            "best_epoch": best["epoch"],
+            "validation_accuracy": best["accuracy"],
             "history": history,
-            "seconds": round(self._elapsed(), 1),
+            "seconds": round(seconds + time.monotonic() - since, 1),
             "file": file,
         }
 
-    def _after_epoch(self, history: list[dict[str, float]]) -> None:
-        record, name, folder = history[-1], self._network.name, self._folder
-        accuracy = record["validation_accuracy"]
-        if self._best is None or accuracy >= self._best["accuracy"]:
-            self._best = {"accuracy": accuracy, "epoch": record["epoch"], "child": self._child.state()}
-        line = {"rank": len(self._models), "name": name, **record}
+    def _record_epoch(self, name: str, record: dict[str, float]) -> None:
+        """Journal line, curves, checkpoint and log line of the epoch in `_current`."""
+        current, loop = self._current, self.loop
         finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
-        folder.journal.append({**line, "seconds": round(self._elapsed(), 3), "finished_at": finished_at})
-        step = sum(model["epochs"] for model in self._models) + len(history)
-        folder.events.scalars(
-            step,
-            {
-                f"{name}/{kind}": record[kind]
-                for kind in ("loss", "train_accuracy", "validation_accuracy", "learning_rate")
-            },
+        line = {"rank": len(self._models), "name": name, **record}
+        loop.append({**line, "seconds": round(current["seconds"], 3), "finished_at": finished_at})
+        curves = ("loss", "train_accuracy", "validation_accuracy", "learning_rate")
+        self._folder.events.scalars(len(loop.records), {f"{name}/{kind}": record[kind] for kind in curves})
+        loop.checkpoint()
+        self._folder.log(
+            f"{name} epoch {record['epoch']} of {self._settings.epochs}: loss {record['loss']:.4f}, "
+            f"training {record['train_accuracy']:.4f}, validation {record['validation_accuracy']:.4f} "
+            f"(best {current['best']['accuracy']:.4f}), {current['seconds'] / len(current['history']):.1f} s an epoch"
         )
-        folder.checkpoints.save(
-            step,
-            {
-                "models": self._models,
-                "current": {
-                    "child": self._child.state(),
-                    "best": self._best,
-                    "history": history,
-                    "seconds": self._elapsed(),
-                    "architecture": self._network.architecture,
-                },
-            },
-        )
-        folder.log(
-            f"{name} epoch {record['epoch']} of {self._settings.epochs}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, "
-            f"validation {accuracy:.4f} (best {self._best['accuracy']:.4f}), {self._elapsed() / len(history):.1f} s an epoch"
-        )
-        self._interruption.leave_if_requested(f"{folder.name}: epoch {record['epoch']} is saved")
+        loop.leave_if_requested()
 
-    def _export(self, path: Any) -> None:
+    def _export(self, child: CompiledChild, network: Network, path: Path) -> None:
         """Writes the Keras model, after checking on validation images that it is the same function."""
-        model = export_keras(self._child, self._network.network, self._data)
+        model = export_keras(child, network, self._data)
         pixels = self._data.validation.images[:EVALUATION_BATCH]
         images = Batches.of(self._data, "validation", len(pixels)).in_order()
-        logits, _ = next(self._exact_child().predict(images))
+        logits, _ = next(self._exact(child, network).predict(images))
         ours = np.exp(logits - logits.max(1, keepdims=True))
         ours /= ours.sum(1, keepdims=True)
         difference = float(np.abs(ours - model.predict_on_batch(pixels.astype(np.float32))).max())
         if difference > AGREEMENT:
             raise RuntimeError(
-                f"The exported model differs from the trained one by {difference:.2g} in a probability; at most {AGREEMENT} is allowed."
+                f"The exported model differs from the trained one by {difference:.2g} in a probability; "
+                f"at most {AGREEMENT} is allowed."
             )
         save_keras(model, path)
 
-    def _exact_child(self) -> CompiledChild:
+    def _exact(self, child: CompiledChild, network: Network) -> CompiledChild:
         """The child itself, or what it predicts with in float32 arithmetic where it was trained in another."""
         if self._recipe.precision == "float32":
-            return self._child
+            return child
         bank = WeightBank(self._seed)
-        self._child.store(bank)
-        return CompiledChild(self._network.network, bank, self._data.image_shape, Recipe(precision="float32"))
-
-    def _elapsed(self) -> float:
-        return self._seconds + time.monotonic() - self._since
+        child.store(bank)
+        return CompiledChild(network, bank, self._data.image_shape, Recipe(precision="float32"))

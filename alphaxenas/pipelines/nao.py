@@ -145,11 +145,10 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     )
     with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
-        weights = Supernet(network, data.image_shape, recipe_from_config(config), seed)
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
         return SharedPool(
             space,
-            weights,
+            lambda: Supernet(network, data.image_shape, recipe_from_config(config), seed),
             training,
             Batches.of(data, "validation", SCORING_BATCH),
             folder,

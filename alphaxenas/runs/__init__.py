@@ -6,12 +6,14 @@ from alphaxenas.runs.files import StorageError, read_json, write_atomically, wri
 from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch, provenance
 from alphaxenas.runs.interruption import Interruption, Stopped
 from alphaxenas.runs.journal import Journal, first_and_last, same_record
+from alphaxenas.runs.resume import ResumableLoop
 
 __all__ = [
     "Checkpoints",
     "Events",
     "Interruption",
     "Journal",
+    "ResumableLoop",
     "RunFolder",
     "RunInUse",
     "RunMismatch",

@@ -37,7 +37,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators.trained import EVALUATION_BATCH
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.runs.folder import RunFolder
-from alphaxenas.runs.interruption import Interruption
+from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.supernet import SAMPLING
@@ -121,7 +121,7 @@ class EnasSearch:
         self._training = Batches.of(data, "train", phases.batch_size, phases.augment, phases.cutout)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
         self._reward_share = min(1.0, phases.reward_images / len(data.validation))
-        self._elapsed_before, self._started = 0.0, time.monotonic()
+        self._loop = ResumableLoop(folder, self._state, self._restore, "round")
 
     def play(self) -> dict[str, Any]:
         """Runs all rounds and the derivation, or goes on with an interrupted run; a finished run returns at once.
@@ -134,64 +134,45 @@ class EnasSearch:
             Stopped, KeyboardInterrupt: After a signal, with the last round saved.
             StorageError: The records could not be written or read.
         """
-        results = self._folder.read_results()
-        if results is not None:
-            self._folder.log(f"finished earlier: {results['headline']}")
-            return results
-        with Interruption() as interruption:
-            rounds = self._continue()
-            with tqdm(total=self._phases.rounds, initial=len(rounds), unit="round", mininterval=5.0) as bar:
-                while len(rounds) < self._phases.rounds:
-                    rounds.append(self._round(len(rounds)))
-                    bar.update()
-                    interruption.leave_if_requested(f"{self._folder.name}: round {len(rounds)} is saved")
-            derived = self._derive(interruption)
+        return self._loop.run(self._search)
+
+    def _search(self) -> dict[str, Any]:
+        loop, total = self._loop, self._phases.rounds
+        with tqdm(total=total, initial=min(total, len(loop.records)), unit="round", mininterval=5.0) as bar:
+            while len(loop.records) < total:
+                self._round(len(loop.records))
+                bar.update()
+                loop.leave_if_requested()
+        derived = self._derive()
         best = sorted(derived, key=lambda record: (-record["reward"], record["trial"]))[:BEST_KEPT]
         self._folder.events.picture(
-            len(rounds), "best/cell", picture(self._space, self._space.parse(best[0]["architecture"]))
+            total, "best/cell", picture(self._space, self._space.parse(best[0]["architecture"]))
         )
-        results = {
+        return {
             "headline": f"best validation accuracy with shared weights {best[0]['reward']:.4f} of {len(derived)} derived architectures",
             "best": best,
-            "rounds": len(rounds),
+            "rounds": total,
             "derived": len(derived),
-            "left_out": sum(record["left_out"] for record in rounds),
-            "seconds": round(self._elapsed(), 1),
+            "left_out": sum(record["left_out"] for record in loop.records[:total]),
+            "seconds": round(loop.elapsed(), 1),
         }
-        self._folder.write_results(results)
-        self._folder.log(f"finished: {results['headline']}, {results['seconds']:.0f} s")
-        return results
 
-    def _continue(self) -> list[dict[str, Any]]:
-        """Restores the newest checkpoint; the records of the rounds that it covers."""
-        records = self._folder.journal.read()
-        covered, state = self._folder.checkpoints.load(up_to=len(records)) or (0, None)
-        if state is None:
-            self._folder.journal.keep(0)
-            self._folder.log(f"search starts: {self._phases}")
-        else:
-            self.supernet.restore(state["supernet"])
-            self._policy.restore(state["policy"])
-            self._elapsed_before = state["elapsed"]
-            # Records of derived architectures follow from the last round's state: they are kept.
-            if covered < self._phases.rounds:
-                self._folder.journal.keep(covered)
-            self._folder.log(f"continued after round {covered}")
-        self._folder.event_start = covered
-        return records[:covered]
+    def _state(self) -> dict[str, Any]:
+        return {"supernet": self.supernet.state(), "policy": self._policy.state()}
 
-    def _round(self, number: int) -> dict[str, Any]:
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.supernet.restore(state["supernet"])
+        self._policy.restore(state["policy"])
+
+    def _round(self, number: int) -> None:
         """Both phases, the journal line and the checkpoint."""
         record = {"round": number, "purpose": "round", **self._train_weights(number), **self._train_policy(number)}
         record |= {
-            "seconds": round(self._elapsed(), 3),
+            "seconds": round(self._loop.elapsed(), 3),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
         folder = self._folder
-        folder.journal.append(record)
-        folder.checkpoints.save(
-            number + 1, {"supernet": self.supernet.state(), "policy": self._policy.state(), "elapsed": self._elapsed()}
-        )
+        self._loop.append(record)
         curves = {
             name: value for name, value in record.items() if isinstance(value, float) and name not in ("seconds",)
         }
@@ -202,7 +183,7 @@ class EnasSearch:
             else "no policy steps"
         )
         folder.log(f"round {number}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, {score}")
-        return record
+        self._loop.checkpoint()
 
     def _train_weights(self, number: int) -> dict[str, Any]:
         """One pass over the drawn images, with a fresh architecture at every step."""
@@ -262,22 +243,21 @@ class EnasSearch:
         drawn = self._training.epoch(self._seed, number, 1.0, ("enas", "calibration"))
         return list(itertools.islice(drawn, CALIBRATION_BATCHES))
 
-    def _derive(self, interruption: Interruption) -> list[dict[str, Any]]:
+    def _derive(self) -> list[dict[str, Any]]:
         """Draws architectures from the policy and scores each on all validation images; what is recorded already is not
         done again.
         """
-        stored = [record for record in self._folder.journal.read() if record["purpose"] == "derived"]
-        known = {record["key"]: record for record in stored}
-        calibration, images = self._calibration(self._phases.rounds), list(self._validation.in_order())
-        found: dict[str, dict[str, Any]] = {}
-        for architecture in self.derive(self._phases.derived):
-            key = self._space.key(architecture)
-            record = known.get(key)
-            if record is None:
+        loop, rounds = self._loop, self._phases.rounds
+        calibration, images = self._calibration(rounds), list(self._validation.in_order())
+        for trial, architecture in enumerate(self.derive(self._phases.derived)):
+            if rounds + trial < len(loop.records):
+                continue
+            record, key = loop.next_stored(), self._space.key(architecture)
+            if record is None or record.get("key") != key:
                 started = time.monotonic()
                 reward = self.supernet.accuracy(architecture, calibration, images)
                 record = {
-                    "trial": len(found),
+                    "trial": trial,
                     "purpose": "derived",
                     "architecture": str(architecture),
                     "key": key,
@@ -289,10 +269,9 @@ class EnasSearch:
                     "seconds": round(time.monotonic() - started, 3),
                     "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
                 }
-                self._folder.journal.append(record)
-            found[key] = record
-            interruption.leave_if_requested(f"{self._folder.name}: {len(found)} derived architectures are recorded")
-        return list(found.values())
+            loop.append(record)
+            loop.leave_if_requested()
+        return loop.records[rounds:]
 
     def derive(self, count: int) -> list[Any]:
         """Different architectures drawn from the policy as it is; fewer than `count` where it has become too certain."""
@@ -305,9 +284,6 @@ class EnasSearch:
                     found.setdefault(self._space.key(architecture), architecture)
         self._policy.restore(state)
         return list(found.values())
-
-    def _elapsed(self) -> float:
-        return self._elapsed_before + time.monotonic() - self._started
 
 
 def standard_error(accuracy: float, batches: Iterable) -> float:

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,7 +36,7 @@ from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.controllers.nao.trajectory import walk
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
-from alphaxenas.runs.interruption import Interruption
+from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
 from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES, draw_probabilities
 
@@ -133,7 +134,7 @@ class SharedPool:
 
     Args:
         space: Of the architectures that `weights` knows.
-        weights: Shared ones.
+        weights: Makes the shared weights; called when there is something to train.
         training: Batches of the training images.
         validation: Batches of the validation images; the subset grows by whole batches.
         folder: An open run folder.
@@ -145,7 +146,7 @@ class SharedPool:
     def __init__(
         self,
         space: SearchSpace,
-        weights: SharedWeights,
+        weights: Callable[[], SharedWeights],
         training: Batches,
         validation: Batches,
         folder: RunFolder,
@@ -153,7 +154,7 @@ class SharedPool:
         plan: Plan,
         seed: int,
     ) -> None:
-        self._space, self._weights, self._training, self._validation = space, weights, training, validation
+        self._space, self._make_weights, self._training, self._validation = space, weights, training, validation
         self._folder, self._settings, self._plan, self._seed = folder, replace(settings, memory="pool"), plan, seed
         self._rng = stream(seed, "shared_pool")
         self._games = TokenEncoder(space)
@@ -162,6 +163,11 @@ class SharedPool:
         self._values: list[float] = []
         self._seen: set[str] = set()
         self._rounds: list[dict[str, Any]] = []
+        self._loop = ResumableLoop(folder, self._state, self._restore, "record")
+
+    @cached_property
+    def _weights(self) -> SharedWeights:
+        return self._make_weights()
 
     def play(self) -> dict[str, Any]:
         """Plays all rounds, or those that are left.
@@ -175,34 +181,36 @@ class SharedPool:
             KeyboardInterrupt: Likewise for Ctrl-C.
             StorageError: The records could not be written or read.
         """
-        results = self._folder.read_results()
-        if results is not None:
-            return results
-        with Interruption() as interruption:
-            self._continue()
-            while self._round < self._plan.rounds:
-                if interruption.requested:
-                    interruption.leave_if_requested(
-                        f"{self._folder.name}: {self._round} of {self._plan.rounds} rounds are recorded"
-                    )
-                self._play_round()
-        return self._finish()
+        return self._loop.run(self._run_rounds)
 
-    def _continue(self) -> None:
-        stored = self._folder.checkpoints.load(up_to=len(self._folder.journal.read()))
-        if stored is None:
-            self._folder.journal.keep(0)
+    def _run_rounds(self) -> dict[str, Any]:
+        if not self._members:
             self._fill()
-            return
-        count, state = stored
-        self._folder.journal.keep(count)
+        while self._round < self._plan.rounds:
+            self._loop.leave_if_requested()
+            self._run_round()
+        return self._results()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "weights": self._weights.state(),
+            "generator": generator_state(self._rng),
+            "round": self._round,
+            "values": list(map(float, self._values)),
+            "rounds": self._rounds,
+            "members": [[key, list(map(int, tokens))] for key, tokens in self._members],
+            "seen": sorted(self._seen),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self._weights.restore(state["weights"])
         restore_generator(self._rng, state["generator"])
         self._round, self._values, self._rounds = int(state["round"]), list(state["values"]), list(state["rounds"])
         self._members = [(key, tuple(tokens)) for key, tokens in state["members"]]
         self._seen = set(state["seen"])
+        self._folder.event_start = self._round + 1
 
-    def _play_round(self) -> None:
+    def _run_round(self) -> None:
         losses = self._train()
         scores = self._score()
         pool = [
@@ -210,7 +218,7 @@ class SharedPool:
         ]
         for member in pool:
             architecture = self._space.decode(member.tokens)
-            self._folder.journal.append(
+            self._loop.append(
                 {
                     "round": self._round,
                     "key": member.key,
@@ -241,18 +249,7 @@ class SharedPool:
             f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, standard error "
             f"{scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}"
         )
-        self._folder.checkpoints.save(
-            len(self._folder.journal.read()),
-            {
-                "weights": self._weights.state(),
-                "generator": generator_state(self._rng),
-                "round": self._round,
-                "values": list(map(float, self._values)),
-                "rounds": self._rounds,
-                "members": [[key, list(map(int, tokens))] for key, tokens in self._members],
-                "seen": sorted(self._seen),
-            },
-        )
+        self._loop.checkpoint()
 
     def _train(self) -> float:
         """One round of training; the mean loss of its last pass."""
@@ -369,19 +366,16 @@ class SharedPool:
         key = self._space.key(self._space.decode(tokens))
         return None if key in self._seen else key
 
-    def _finish(self) -> dict[str, Any]:
-        records = [record for record in self._folder.journal.read() if record["round"] == self._plan.rounds - 1]
+    def _results(self) -> dict[str, Any]:
+        records = [record for record in self._loop.records if record["round"] == self._plan.rounds - 1]
         ranked, last = sorted(records, key=lambda record: -record["reward"]), self._rounds[-1]
-        results = {
+        return {
             "headline": f"best of the pool {last['best']:.4f}, standard error {last['standard_error']:.4f}, spread {last['spread']:.4f}",
             "plan": asdict(self._plan),
             "rounds": self._rounds,
             "best": ranked[:10],
             "ranking_is_resolved": last["ranking_is_resolved"],
         }
-        self._folder.write_results(results)
-        self._folder.log(f"finished: {results['headline']}")
-        return results
 
 
 def quality_numbers(quality: Quality) -> dict[str, float]:

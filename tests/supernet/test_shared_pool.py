@@ -14,7 +14,7 @@ import pytest
 from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings
 from alphaxenas.data.images import load_data
 from alphaxenas.data.pipeline import Batches
-from alphaxenas.runs import RunFolder
+from alphaxenas.runs import Interruption, RunFolder
 from alphaxenas.spaces import CellSpace
 from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES
 from alphaxenas.supernet.shared_pool import Plan, Scores, SharedPool
@@ -91,7 +91,7 @@ def make(tmp_path, training, name="pool", plan=PLAN, spread=1.0, settings=SETTIN
     validation = Validation()
     weights.labels = validation.labels
     folder = RunFolder.open("suite", name, {"seed": 0}, tmp_path / "exp", tmp_path / "events")
-    return SharedPool(space, weights, training, validation, folder, settings, plan, 0), weights, folder
+    return SharedPool(space, lambda: weights, training, validation, folder, settings, plan, 0), weights, folder
 
 
 def test_a_round_trains_scores_all_members_and_replaces_the_worst(tmp_path, training):
@@ -170,17 +170,23 @@ def test_once_there_are_scores_policies_go_by_them(tmp_path, training, policy):
     assert len(set(np.round(odds, 12))) > 1 and odds.sum() == pytest.approx(1)
 
 
-def test_interrupted_after_any_round_it_goes_on_as_if_nothing_had_been(tmp_path, training):
+def stop_if(stopped):
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def test_interrupted_after_any_round_it_goes_on_as_if_nothing_had_been(tmp_path, training, monkeypatch):
     whole, _, folder = make(tmp_path, training, "whole")
     with folder:
         expected, records = whole.play(), folder.journal.read()
     for stopped in (1, 2):
         pool, _, folder = make(tmp_path, training, f"stopped{stopped}")
-        with folder:
-            pool._continue()
-            for _ in range(stopped):
-                pool._play_round()
-            # What was written after the last checkpoint is dropped.
+        stops = iter([False] * stopped + [True])
+        with monkeypatch.context() as patch, folder:
+            patch.setattr(Interruption, "leave_if_requested", lambda self, saved, stops=stops: stop_if(next(stops)))
+            with pytest.raises(KeyboardInterrupt):
+                pool.play()
+            # What was written after the last checkpoint is replaced where it comes out differently.
             folder.journal.append({"round": stopped, "key": "half a round"})
         again, _, folder = make(tmp_path, training, f"stopped{stopped}")
         with folder:
@@ -193,8 +199,10 @@ def test_a_finished_one_returns_at_once(tmp_path, training):
     with folder:
         expected = pool.play()
     again, weights, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1))
+    made = []
+    again._make_weights = lambda: made.append(weights)
     with folder:
-        assert again.play() == expected and not weights.total
+        assert again.play() == expected and not made, "a finished run builds no shared weights"
 
 
 def test_a_pool_larger_than_the_space_is_refused(tmp_path, training):

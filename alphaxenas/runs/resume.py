@@ -1,0 +1,157 @@
+"""The loop that every long run shares: whatever ended the run, the same call continues it.
+
+read results -> load checkpoint -> append records, compare repeated ones -> checkpoint -> write results
+
+A record goes to the journal first (flushed and fsynced), a checkpoint follows. A continued run restores the newest valid
+checkpoint. Journal lines beyond it are measured again and compared with what is stored instead of being written twice,
+so the journal of a continued run equals that of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from alphaxenas.runs.files import StorageError
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.interruption import Interruption
+from alphaxenas.runs.journal import TIMING, same_record
+
+_log = logging.getLogger(__name__)
+
+
+class ResumableLoop:
+    """Records, checkpoints and results of one run.
+
+    Args:
+        folder: An open run folder.
+        state: Returns the whole state of the work for a checkpoint; `elapsed` is added to it.
+        restore: Takes over what `state` returned. `records` holds the records covered by the checkpoint by then.
+        unit: What one journal line is about, for messages: `trial`, `round`, `epoch`.
+        grace_seconds: How long the work in progress may take after SIGTERM before it is given up.
+
+    Attributes:
+        folder: As given.
+        records: The journal's records that are part of the run so far, oldest first.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        state: Callable[[], Mapping[str, Any]],
+        restore: Callable[[dict[str, Any]], None],
+        unit: str = "trial",
+        grace_seconds: float = 20.0,
+    ) -> None:
+        self.folder, self.records = folder, list[dict[str, Any]]()
+        self._state, self._restore, self._unit = state, restore, unit
+        self._interruption = Interruption(grace_seconds)
+        self._to_repeat: list[dict[str, Any]] = []
+        self._saved = 0
+        self._elapsed_before, self._started = 0.0, time.monotonic()
+
+    def run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Does the work, or the rest of it; a finished run returns its results at once.
+
+        Args:
+            work: Goes on from the restored state, calls `append`, `checkpoint` and `leave_if_requested`, and returns the
+                content of results.json with `headline`, and `reason` where there are several reasons to end.
+
+        Returns:
+            The content of results.json.
+
+        Raises:
+            Stopped: SIGTERM arrived; what was finished is saved, the exit code is 143.
+            KeyboardInterrupt: The same for Ctrl-C, or the stop button of JupyterLab.
+            StorageError: The records could not be written or read; what was written before is intact.
+        """
+        results = self.folder.read_results()
+        if results is not None:
+            self.folder.log(f"finished earlier: {results['headline']}")
+            return results
+        with self._interruption:
+            self._continue()
+            try:
+                results = work()
+            except StorageError:
+                raise
+            except Exception as error:
+                place, kind = f"{self._unit} {len(self.records)}", type(error).__name__
+                self.folder.log(f"{place} ended in {kind}: {error}; the same command continues there")
+                raise
+            if self._saved < len(self.records):
+                self.checkpoint()
+            self.folder.write_results(results)
+        reason = f" ({results['reason']})" if "reason" in results else ""
+        self.folder.log(f"finished{reason}: {results['headline']}, {self.elapsed():.0f} s")
+        return results
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Adds a record to the journal, or compares it with the line stored there before an interruption.
+
+        A record that comes out differently, as it may on a GPU, replaces the stored one and all that follow.
+        """
+        stored = self._to_repeat.pop(0) if self._to_repeat else None
+        if stored is None or not same_record(stored, record):
+            if stored is not None:
+                self._drop_stored(stored, record)
+            self.folder.journal.append(record)
+        self.records.append(record)
+
+    def next_stored(self) -> dict[str, Any] | None:
+        """The record that the next `append` will be compared with; None where the journal ends here."""
+        return self._to_repeat[0] if self._to_repeat else None
+
+    def checkpoint(self) -> None:
+        """Saves the state reached after the records so far."""
+        self.folder.checkpoints.save(len(self.records), {**self._state(), "elapsed": self.elapsed()})
+        self._saved = len(self.records)
+
+    def leave_if_requested(self) -> None:
+        """Saves and leaves after a signal. Raises `Stopped` or `KeyboardInterrupt`."""
+        saved = f"{len(self.records)} {self._unit}s are recorded and the state is saved"
+        if self._interruption.requested:
+            if self._saved < len(self.records):
+                self.checkpoint()
+            self.folder.log(f"{self._interruption.requested} received: {saved}; the same command continues")
+        self._interruption.leave_if_requested(f"{self.folder.name}: {saved}")
+
+    def elapsed(self) -> float:
+        """Seconds of work, earlier sessions included."""
+        return self._elapsed_before + time.monotonic() - self._started
+
+    def _continue(self) -> None:
+        """Restores the newest checkpoint; sets the journal's later lines aside for comparison."""
+        records = self.folder.journal.read()
+        covered, state = self.folder.checkpoints.load(up_to=len(records)) or (0, None)
+        self.records, self._to_repeat, self._saved = records[:covered], records[covered:], covered
+        self.folder.event_start = covered
+        self._elapsed_before, self._started = 0.0, time.monotonic()
+        if state is None:
+            # So that work interrupted before its first checkpoint can be started again in the same process.
+            self.checkpoint()
+            repeated = f"no usable checkpoint: all {len(records)} {self._unit}s are repeated"
+            self.folder.log(repeated if records else "the run starts")
+        else:
+            self._elapsed_before = state.pop("elapsed", 0.0)
+            self._restore(state)
+            repeated = f"{len(self._to_repeat)} recorded later are repeated"
+            self.folder.log(f"continued after {covered} {self._unit}s; {repeated}")
+
+    def _drop_stored(self, stored: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+        """Empties the journal from this record on, with a warning that names what differs."""
+        self._to_repeat = []
+        self.folder.journal.keep(len(self.records))
+        differing = [
+            f"{name} {stored.get(name)!r} before, {record.get(name)!r} now"
+            for name in sorted({*stored, *record} - {*TIMING})
+            if stored.get(name) != record.get(name)
+        ]
+        message = (
+            f"{self._unit} {len(self.records)} came out differently when repeated ({'; '.join(differing)[:300]}), as it "
+            "may on a GPU: the new records replace the old ones from here on"
+        )
+        _log.warning("%s: %s", self.folder.name, message)
+        self.folder.log(message)

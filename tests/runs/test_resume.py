@@ -1,0 +1,80 @@
+"""The loop under all long runs: what it repeats, what it saves, what it says. Kills and broken disks: tests/faults."""
+
+import logging
+
+import pytest
+
+from alphaxenas.runs import ResumableLoop, RunFolder
+
+
+class Counter:
+    """Counts to `end`, with a checkpoint after every second record."""
+
+    def __init__(self, folder, end=7, fail_at=None, step=1):
+        self.value, self.end, self.fail_at, self.step = 0, end, fail_at, step
+        self.loop = ResumableLoop(folder, lambda: {"value": self.value}, self.restore, "count")
+
+    def restore(self, state):
+        self.value = state["value"]
+
+    def work(self):
+        while len(self.loop.records) < self.end:
+            if len(self.loop.records) == self.fail_at:
+                raise RuntimeError("out of fingers")
+            self.value += self.step
+            self.loop.append({"value": self.value, "seconds": self.loop.elapsed()})
+            if len(self.loop.records) % 2 == 0:
+                self.loop.checkpoint()
+        return {"headline": f"counted to {self.value}"}
+
+
+@pytest.fixture
+def opened(tmp_path):
+    with RunFolder.open("suite", "counting", {}, tmp_path / "exp", tmp_path / "events") as folder:
+        yield folder
+
+
+def values(folder):
+    return [record["value"] for record in folder.journal.read()]
+
+
+def test_a_continued_run_repeats_what_lies_beyond_the_checkpoint_and_appends_the_rest(opened):
+    with pytest.raises(RuntimeError):
+        _run(Counter(opened, fail_at=5))
+    assert values(opened) == [1, 2, 3, 4, 5]
+    lines = opened.journal.path.read_bytes().splitlines()
+    again = Counter(opened)
+    assert _run(again) == {"headline": "counted to 7"}
+    assert values(opened) == [1, 2, 3, 4, 5, 6, 7]
+    assert opened.journal.path.read_bytes().splitlines()[:5] == lines, "a repeated record is not written again"
+    log = (opened.path.parent / "log.txt").read_text()
+    assert "count 5 ended in RuntimeError: out of fingers" in log
+    assert "continued after 4 counts; 1 recorded later are repeated" in log and "finished: counted to 7" in log
+
+
+def test_a_record_that_comes_out_differently_replaces_all_that_follow(opened, caplog):
+    with pytest.raises(RuntimeError):
+        _run(Counter(opened, fail_at=5))
+    with caplog.at_level(logging.WARNING):
+        _run(Counter(opened, step=10))
+    assert values(opened) == [1, 2, 3, 4, 14, 24, 34]
+    assert "count 4 came out differently when repeated (value 5 before, 14 now)" in caplog.text
+
+
+def test_a_finished_run_does_no_work(opened):
+    results = _run(Counter(opened))
+    idle = Counter(opened)
+    assert _run(idle) == results and idle.value == 0
+
+
+def test_the_same_object_can_start_again_after_an_error_before_the_first_checkpoint(opened):
+    counter = Counter(opened, fail_at=1)
+    with pytest.raises(RuntimeError):
+        _run(counter)
+    counter.fail_at = None
+    _run(counter)
+    assert values(opened) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def _run(counter):
+    return counter.loop.run(counter.work)
