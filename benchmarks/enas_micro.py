@@ -104,7 +104,7 @@ def rated(config, architectures, data) -> list[float]:
     import itertools
 
     from alphaxenas.data.pipeline import Batches
-    from alphaxenas.evaluators.trained import EVALUATION_BATCH
+    from alphaxenas.networks.training.loop import EVALUATION_BATCH
     from alphaxenas.pipelines.enas import enas_supernetwork
     from alphaxenas.pipelines.factory import recipe_from_config
     from alphaxenas.pipelines.search import open_stage

@@ -110,17 +110,23 @@ class Batches:
         return -(-self.images_drawn(fraction) // self.batch_size)
 
     def epoch(
-        self, seed: int, epoch: int, fraction: float = 1.0, rng_stream: tuple[object, ...] = ()
+        self,
+        seed: int,
+        epoch: int,
+        fraction: float = 1.0,
+        rng_stream: tuple[object, ...] = (),
+        augment: bool | None = None,
     ) -> Iterator[Batch]:
         """Training batches of one epoch: every drawn image once, in random order, batch sizes differing by 1 at most.
 
-        Equal arguments give equal batches. Every epoch draws anew, stratified, which images belong to the fraction.
+        Equal arguments give equal batches. Which images belong to the fraction is drawn for every epoch, stratified.
 
         Args:
             seed: The run's seed.
             epoch: Number of the epoch.
             fraction: Share of the images to draw, in (0, 1].
             rng_stream: Further names of the consumer, e.g. `("trial", 7)`; another name, other draws.
+            augment: Whether to crop, mirror and cut out; None: as these batches do. False for calibration.
 
         Returns:
             Iterator over normalised images float32 `[B, h, w, c]` and labels int32 `[B]`.
@@ -128,10 +134,11 @@ class Batches:
         count = self.images_drawn(fraction)
         order = stratified_draw(self._labels_host, count, stream(seed, "draw", *rng_stream, epoch))
         chunks = np.array_split(order, self.steps(fraction))
+        augment = self.augment if augment is None else augment
 
         def batches() -> Iterator[Batch]:
             for number, indices in enumerate(chunks):
-                if self.augment:
+                if augment:
                     yield self._augmented(indices, tensor_seed(seed, "augment", *rng_stream, epoch, number))
                 else:
                     yield self._plain(indices)

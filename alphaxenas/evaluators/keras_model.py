@@ -8,21 +8,25 @@ memory of one.
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state
+from tensorflow.python.eager import context
 
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.data.split import stratified_draw
 from alphaxenas.evaluators import REWARDS
-from alphaxenas.evaluators.trained import EVALUATION_BATCH, reward_of, set_aside_what_stays
-from alphaxenas.networks.training.loop import DivergedError
+from alphaxenas.evaluators.rewards import reward_of
+from alphaxenas.networks.training.loop import EVALUATION_BATCH, DivergedError, freeze_loaded_modules
 from alphaxenas.seeds import derived_seed, stream
 
 
@@ -90,7 +94,7 @@ class KerasModelEvaluator:
     ) -> None:
         if reward not in REWARDS:
             raise ValueError(f"Invalid value for `reward`. Expected one of {', '.join(REWARDS)}. Received: {reward!r}")
-        set_aside_what_stays()
+        freeze_loaded_modules()
         self._space, self._build, self._seed = space, build, seed
         self._learning_rate, self._from_logits, self._reward = learning_rate, from_logits, reward
         self._num_classes = data.num_classes
@@ -107,17 +111,19 @@ class KerasModelEvaluator:
         Returns:
             The outcome; `metrics` holds `parameters` and, after training, the mean `loss` of the last epoch and
             `images_per_epoch`. Whatever goes wrong with a model is an outcome of status `"failed"` whose reason names
-            the
-            architecture: `build` fails or returns something else, the model does not take the inputs or its output does
-                not
-            fit the labels, the loss is not finite, memory runs out.
+            the architecture: `build` fails or returns something else, the model does not take the inputs or its output
+            does not fit the labels, the loss is not finite, memory runs out. The random states of the process are
+            afterwards what they were before.
         """
+        with _own_random_states(derived_seed(self._seed, "keras") % 2**32):
+            return self._evaluate(proposal)
+
+    def _evaluate(self, proposal: Proposal) -> Outcome:
         begin = time.perf_counter()
         architecture = self._space.decode(proposal.tokens)
         metrics: dict[str, float] = {}
         model = None
         try:
-            keras.utils.set_random_seed(derived_seed(self._seed, "keras") % 2**32)
             # What a user's code raises is not foreseeable, and no child may end a search: it becomes the reason.
             model = self._build(architecture)
             self._check(model)
@@ -183,6 +189,25 @@ class KerasModelEvaluator:
                 raise DivergedError("An output is not finite in prediction.")
             hits.append(outputs.argmax(1) == np.asarray(labels))
         return float(np.mean(np.concatenate(hits)))
+
+
+@contextmanager
+def _own_random_states(seed: int) -> Iterator[None]:
+    """Within it Python, NumPy, TensorFlow and Keras draw from `seed`; afterwards the caller's states are back."""
+    kept, eager = ("global_random_seed", "global_seed_generator"), context.context()
+    python, arrays, tensorflow = random.getstate(), np.random.get_state(), (eager._seed, getattr(eager, "_rng", None))
+    keras_seeds, policy = [global_state.get_global_attribute(name) for name in kept], keras.config.dtype_policy()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
+        eager._seed, eager._rng = tensorflow
+        # `clear_session` after each model drops what a user has set, too.
+        for name, value in zip(kept, keras_seeds):
+            global_state.set_global_attribute(name, value)
+        keras.config.set_dtype_policy(policy)
 
 
 class _ArrayBatches:

@@ -20,12 +20,12 @@ import numpy as np
 
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
-from alphaxenas.evaluators.trained import EVALUATION_BATCH
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
 from alphaxenas.networks.export.onnx_export import require_onnx
 from alphaxenas.networks.training.fit import fit
-from alphaxenas.networks.training.loop import CompiledChild, Network, Recipe
+from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
+from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.pipelines.model_card import model_card, write_model_card
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.folder import RunFolder

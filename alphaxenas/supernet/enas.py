@@ -34,8 +34,8 @@ from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, TokenEncoder
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
-from alphaxenas.evaluators.trained import EVALUATION_BATCH
-from alphaxenas.networks.training.loop import Recipe
+from alphaxenas.networks.training.loop import EVALUATION_BATCH
+from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import stream, tensor_seed

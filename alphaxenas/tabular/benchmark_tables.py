@@ -110,11 +110,6 @@ class BenchmarkTable:
             row = self._found[tokens] = self.rows.get(self.space.key(self.space.decode(tokens)))
             return row
 
-    def unknown_budget(self, epochs: int) -> ValueError:
-        """What to raise when asked for a budget that the table does not have."""
-        known = ", ".join(map(str, sorted(self.scores)))
-        return ValueError(f"Invalid value for `epochs`. Expected a budget of {self.name}: {known}. Received: {epochs}")
-
 
 def read_table(
     path: Path | str,

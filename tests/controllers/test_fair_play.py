@@ -13,7 +13,6 @@ from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES
 from alphaxenas.controllers.surrogate.guided import GuidedSearch
-from alphaxenas.evaluators.table import TableEvaluator
 from alphaxenas.tabular.benchmark_tables import read_table
 from tests.controllers.tabular import SPACE, reward
 
@@ -46,17 +45,14 @@ def written(path, signals, reports):
 
 
 def played(name, table):
-    """Rows that a controller asks a table for, and the report of each, which the evaluator tells among the metrics."""
-    controller, evaluator = (
-        make_controller(name, table.space, 0, Budget(1), **QUICK.get(name, {})),
-        TableEvaluator(table),
-    )
+    """Rows that a controller asks a table for, and the report of each, which it is told among the metrics."""
+    controller = make_controller(name, table.space, 0, Budget(1), **QUICK.get(name, {}))
     rows, reports = [], []
     for _ in range(STEPS):
-        outcome = evaluator.evaluate(controller.ask())
-        controller.tell(outcome)
-        rows.append(table.lookup(outcome.proposal.tokens))
-        reports.append(outcome.metrics["report"])
+        proposal = controller.ask()
+        rows.append(table.lookup(proposal.tokens))
+        reports.append(float(table.report[rows[-1]]))
+        controller.tell(Outcome(proposal, float(table.rewards[rows[-1]]), metrics={"report": reports[-1]}))
     return rows, reports
 
 

@@ -202,3 +202,10 @@ def test_impossible_fractions_and_parts_are_refused_at_the_call(hundred):
         hundred.epoch(0, 0, 0.0)
     with pytest.raises(ValueError, match="`part`"):
         Batches.of(load_data("digits"), "tests", 16)
+
+
+def test_an_epoch_for_calibration_shows_the_drawn_images_as_they_are():
+    batches = Batches(numbered(40), MEAN, STD, 16, augment=True, cutout=2)
+    plain = Batches(numbered(40), MEAN, STD, 16)
+    for shown, expected in zip(batches.epoch(3, 1, 0.5, augment=False), plain.epoch(3, 1, 0.5)):
+        np.testing.assert_array_equal(shown[0], expected[0])

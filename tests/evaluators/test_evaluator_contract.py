@@ -15,15 +15,14 @@ import pytest
 
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import ImageData, Part
+from alphaxenas.evaluators import trained
 from alphaxenas.evaluators.keras_model import KerasModelEvaluator
-from alphaxenas.evaluators.table import TableEvaluator
 from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.networks.cell import CellNetwork
 from alphaxenas.networks.chain import ChainNetwork
 from alphaxenas.networks.training.loop import CompiledChild, Recipe
 from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.spaces import CellSpace, StateSpace
-from alphaxenas.tabular.benchmark_tables import BenchmarkTable, Scores
 
 SPACE = CellSpace(blocks=1, operations=("conv3x3", "sep3x3", "identity"))
 FIRST, SECOND = (
@@ -113,14 +112,8 @@ def keras_models(**options) -> KerasModelEvaluator:
     )
 
 
-def table() -> TableEvaluator:
-    rows = {SPACE.key(SPACE.decode(tokens)): row for row, tokens in enumerate((FIRST, SECOND))}
-    scores = Scores(np.array([61.5, 72.25]), np.array([60.0, 71.0]), np.array([100.0, 250.0]))
-    return TableEvaluator(BenchmarkTable("two cells", SPACE, rows, {0: scores}, 0, "valid", "test", "seconds"))
-
-
 TRAINED = {"shared_weights": shared_weights, "from_scratch": from_scratch}
-FACTORIES = TRAINED | {"table": table, "chains": chains, "keras_models": keras_models}
+FACTORIES = TRAINED | {"chains": chains, "keras_models": keras_models}
 
 
 @pytest.fixture(params=FACTORIES)
@@ -318,3 +311,14 @@ class TestFromScratch:
         evaluator = from_scratch()
         evaluator.evaluate(proposal())
         assert evaluator.state() == {}
+
+
+def test_statistics_are_measured_on_images_as_in_validation(monkeypatch):
+    """Not on augmented and cut-out ones, which no child is validated on."""
+    seen = []
+    monkeypatch.setattr(
+        trained.CompiledChild, "calibrate", lambda self, batches: seen.append([x.numpy() for x, _ in batches])
+    )
+    for options in ({"augment": True, "cutout": 2}, {"augment": False}):
+        shared_weights(**options).evaluate(proposal(epochs=0))
+    assert len(seen) == 2 and all(np.array_equal(ours, theirs) for ours, theirs in zip(*seen, strict=True))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import weakref
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.evaluators.keras_model import ArrayData, KerasModelEvaluator
@@ -195,3 +197,26 @@ class TestRewards:
         for make in (chains, evaluate):
             with pytest.raises(ValueError, match="`reward`. Expected one of last, best"):
                 make(reward="first")
+
+
+def test_an_evaluation_leaves_the_random_states_of_the_process_alone():
+    keras.utils.set_random_seed(5)
+
+    def draws():
+        return (
+            random.random(),
+            float(np.random.random()),  # the legacy state is what a user's process may depend on
+            float(tf.random.uniform([])),
+            float(keras.random.uniform([])),
+        )
+
+    expected = [draws(), draws()]
+    keras.utils.set_random_seed(5)
+    first = draws()
+    policy = keras.config.dtype_policy().name
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert evaluate().status == "ok" and keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert [first, draws()] == expected

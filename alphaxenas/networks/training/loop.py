@@ -8,6 +8,7 @@ not contain). Dropping the `CompiledChild` frees its graphs; `benchmarks/memory.
 from __future__ import annotations
 
 import functools
+import gc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
@@ -25,6 +26,9 @@ from alphaxenas.networks.vectors import pieces, read, total, vector
 from alphaxenas.seeds import tensor_seed
 
 Network = Callable[[Layers, tf.Tensor], list[tf.Tensor]]
+
+EVALUATION_BATCH = 250
+"""Images a batch where nothing is trained."""
 
 DECAY = 0.9
 """Of the moving statistics: short, because a child under search sees a few hundred steps only."""
@@ -346,3 +350,14 @@ def cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float, share
         targets = targets * (1.0 - smoothing) + smoothing / logits.shape[1]
     losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
     return tf.reduce_sum(losses) / tf.cast(share.images, tf.float32) if share else tf.reduce_mean(losses)
+
+
+@functools.cache
+def freeze_loaded_modules() -> None:
+    """Excludes what is in memory before the first child, TensorFlow's modules above all, from garbage collection.
+
+    Once per process, so that later collections skip it: on digits a child takes 1.76 instead of 2.03 s of processor
+    time.
+    """
+    gc.collect()
+    gc.freeze()
