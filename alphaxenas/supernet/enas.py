@@ -31,7 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 from alphaxenas.contracts import SearchSpace
-from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, TokenEncoder
+from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, DrawnSequences
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.training.loop import EVALUATION_BATCH
@@ -291,7 +291,7 @@ def standard_error(accuracy: float, batches: Iterable) -> float:
     return math.sqrt(accuracy * (1.0 - accuracy) / sum(len(labels) for _, labels in batches))
 
 
-def skip_share(games: TokenEncoder) -> float | None:
+def skip_share(games: DrawnSequences) -> float | None:
     """Share of the skip connections that macro games have; None where the games are not of the macro space."""
     from alphaxenas.spaces.macro import MACRO_OPERATIONS
 

@@ -78,9 +78,7 @@ FACTORIES = {
     "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
     "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),
     "reinforce": played("reinforce", batch=4, units=8),
-    "reinforce_nascell": played(
-        "reinforce", batch=3, units=4, layers=2, cell="nascell", epsilon=0.5, ppo_clip=0.2, steps=2, optimizer="rmsprop"
-    ),
+    "reinforce_nascell": played("reinforce", batch=3, units=4, cell="nascell", epsilon=0.5),
     "controller_pool": played("controller_pool", batch=3, units=8, policies=2),
     "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
     "nao": played("nao", pool=4, tops=2, new=2, random=1, epochs=2),

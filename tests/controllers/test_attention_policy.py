@@ -145,7 +145,9 @@ def test_clipping_clips():
     policy = policy_of("macro", gradient_clip=1e-3)
     norm = policy.learn(policy.sample(4), [0.0, 1.0, 1.0, 0.0])["gradient_norm"]
     # Adam's second moment shows the gradient as it was used.
-    assert norm > 1e-3 and np.sqrt(policy._second.sum() / 1e-3) == pytest.approx(1e-3, rel=1e-3)
+    assert norm > 1e-3 and np.sqrt(policy.state()["optimizer"]["second"][0].sum() / 1e-3) == pytest.approx(
+        1e-3, rel=1e-3
+    )
 
 
 def test_state_continues_bit_for_bit():

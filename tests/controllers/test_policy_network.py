@@ -4,7 +4,6 @@ probabilities.
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
@@ -24,8 +23,8 @@ def legal_actions(tokens):
     return (1, 3) if len(tokens) == 1 else (0, 1, 2, 3)
 
 
-def network(cell="lstm", layers=1, spread=0.4, **settings):
-    found = PolicyNetwork(VOCABULARY, LENGTH, cell, 7, layers, seed=3, **settings)
+def network(cell="lstm", spread=0.4, **settings):
+    found = PolicyNetwork(VOCABULARY, LENGTH, cell, 7, seed=3, **settings)
     found.parameters += np.random.default_rng(0).normal(0, spread, found.parameters.shape)
     return found
 
@@ -77,12 +76,9 @@ def test_lstm_is_that_of_keras():
 
 
 @CELL_NAMES
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize(
-    "settings", [{}, {"temperature": 1.7, "tanh_constant": 2.5}], ids=["plain", "temperature and tanh"]
-)
-def test_the_gradient_is_that_of_the_loss(cell, layers, settings):
-    policy, rng = network(cell, layers, **settings), np.random.default_rng(2)
+@pytest.mark.parametrize("settings", [{}, {"tanh_constant": 2.5}], ids=["plain", "tanh"])
+def test_the_gradient_is_that_of_the_loss(cell, settings):
+    policy, rng = network(cell, **settings), np.random.default_rng(2)
     games = [drawn.tokens for drawn in policy.sample(rng, legal_actions, 6, [0, 0, 1, 0, 1, 0])]
     assert len(set(map(len, games))) > 1
     weights = rng.normal(size=6)
@@ -105,7 +101,7 @@ def test_the_gradient_is_that_of_the_loss(cell, layers, settings):
 @CELL_NAMES
 def test_recomputed_log_probabilities_are_those_at_sampling(cell):
     """TIT-2: scored are the tokens that were drawn, after the prefixes that they were drawn after."""
-    policy = network(cell, 2, temperature=0.7, tanh_constant=3.0)
+    policy = network(cell, tanh_constant=3.0)
     drawn = policy.sample(np.random.default_rng(0), legal_actions, 40, np.arange(40) % 3 == 0)
     recomputed = policy.log_probability([each.tokens for each in drawn], legal_actions)
     np.testing.assert_allclose(recomputed, [each.log_policy for each in drawn], rtol=1e-12)
@@ -144,16 +140,8 @@ def test_what_was_chosen_before_changes_what_is_chosen_now(cell):
     assert np.ptp(conditional) > 0.1
 
 
-def test_a_higher_temperature_is_flatter_and_the_tanh_constant_bounds_the_odds():
+def test_the_tanh_constant_bounds_the_odds():
     """F19."""
-
-    def entropy(**settings):
-        policy, games = network(spread=2.0, **settings), all_games()
-        logs = policy.log_probability(games, legal_actions)
-        return -(np.exp(logs) * logs).sum()
-
-    cold, plain, hot = (entropy(temperature=value) for value in (0.5, 1.0, 5.0))
-    assert cold < plain < hot < math.log(len(all_games()))
     policy = network(spread=20.0, tanh_constant=1.0)
     logs = policy.log_probability([(first, 3) for first in range(3)] + [(3,)], legal_actions)
     # Two legal second tokens: at least exp(-2) / (1 + exp(-2)) of the probability goes to either.
@@ -166,8 +154,8 @@ def test_a_higher_temperature_is_flatter_and_the_tanh_constant_bounds_the_odds()
 
 
 def test_an_untrained_policy_is_nearly_uniform():
-    for cell, layers in itertools.product(CELLS, (1, 2)):
-        policy = PolicyNetwork(VOCABULARY, LENGTH, cell, 16, layers)
+    for cell in CELLS:
+        policy = PolicyNetwork(VOCABULARY, LENGTH, cell, 16)
         found = policy.evaluate([(0, 1, 2, 2)], legal_actions)
         assert found.entropies[0] == pytest.approx(3 * math.log(4) + math.log(2), rel=0.02)
 
@@ -177,10 +165,7 @@ def test_an_illegal_game_is_refused():
         network().log_probability([(3,), (0, 2, 1)], legal_actions)
 
 
-@pytest.mark.parametrize(
-    "name, value",
-    [("cell", "gru"), ("units", 0), ("units", True), ("layers", 1.5), ("temperature", 0.0), ("tanh_constant", -1.0)],
-)
+@pytest.mark.parametrize("name, value", [("cell", "gru"), ("units", 0), ("units", True), ("tanh_constant", -1.0)])
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`. Expected"):
         PolicyNetwork(VOCABULARY, LENGTH, **{name: value})

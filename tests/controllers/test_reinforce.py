@@ -249,7 +249,6 @@ def test_the_pool_of_the_catalogue_has_several_policies_that_imitate_and_start_a
         ("epsilon_floor", 1.0),
         ("imitation", -1.0),
         ("restart_below", 1.0),
-        ("steps", 3),
         ("cell", "gru"),
         ("learning_rate", 0.0),
     ],

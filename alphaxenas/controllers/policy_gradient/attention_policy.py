@@ -10,15 +10,15 @@ state h now:
 
 It learns by REINFORCE with a moving baseline b, and in the macro space is drawn towards a share of skip connections:
 
-    loss = -mean_i (R_i - b) log p(game_i) - w_H mean_i H_i + w_S mean_i mean_layers KL(p_skip, target)
+    loss = -mean_i (R_i - b) log p(sequence_i) - w_H mean_i H_i + w_S mean_i mean_layers KL(p_skip, target)
 
 Source: Pham et al. 2018, sections 2.2 and 2.3 and appendix; constants of the published code (temperature none, C 1.1
 micro and 1.5 macro, entropy weight 1e-4, baseline decay 0.99, Adam with beta1 0, skip target 0.4 with weight 0.8).
 Departures: the entropy is a term of the loss with its own gradient, not an addition to the reward; decisions come in
-the order of the game (input, operation, input, operation); the baseline starts at the first batch's mean reward instead
+the order of the tokens (input, operation, input, operation); the baseline starts at the first batch's mean reward instead
 of 0; gradients are clipped at a global norm, which the published `clip_mode="norm"` did not do.
 
-Notation: n games, T tokens, U units.
+Notation: n sequences, T tokens, U units.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ import numpy as np
 import tensorflow as tf
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.controllers.optimizer import Adam
 from alphaxenas.seeds import generator_state, restore_generator, stream
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 
 OPERATION_REDUCTION = 2.5
 SPREAD = 0.1
-ADAM_BETA2, ADAM_EPSILON = 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ class PolicySettings:
 
 
 @dataclass(frozen=True)
-class TokenEncoder:
-    """TokenEncoder under a policy.
+class DrawnSequences:
+    """Token sequences under a policy.
 
     Attributes:
         tokens: `[n, T]`.
         log_probabilities: `[n]`.
         entropies: Sums over the decisions, nats, `[n]`.
-        skip_penalty: Mean over games and layers of KL(p_skip, target); 0 in the micro space.
+        skip_penalty: Mean over sequences and layers of KL(p_skip, target); 0 in the micro space.
     """
 
     tokens: np.ndarray
@@ -138,23 +138,23 @@ class AttentionPolicy:
             for name, shape in self._shapes.items()
         ]
         self.parameters = np.concatenate([piece.reshape(-1) for piece in pieces]).astype(np.float32)
-        self._second, self._steps = np.zeros_like(self.parameters), 0
+        self._optimizer = Adam([self.parameters], beta1=0.0)
         self._rng = stream(seed, "attention policy", "draws")
 
-    def sample(self, count: int) -> TokenEncoder:
-        """TokenEncoder drawn from the policy."""
+    def sample(self, count: int) -> DrawnSequences:
+        """Sequences drawn from the policy."""
         uniforms = self._rng.random((count, self._length), np.float32)
-        return self._games(self._draw(self.parameters, uniforms))
+        return self._wrap(self._draw(self.parameters, uniforms))
 
-    def evaluate(self, tokens: np.ndarray | Sequence[Tokens]) -> TokenEncoder:
-        """Given games under the present policy."""
-        return self._games(self._replay(self.parameters, np.asarray(tokens, np.int32)))
+    def evaluate(self, tokens: np.ndarray | Sequence[Tokens]) -> DrawnSequences:
+        """Given token sequences `[n, T]` under the present policy."""
+        return self._wrap(self._replay(self.parameters, np.asarray(tokens, np.int32)))
 
-    def learn(self, games: TokenEncoder, rewards: Sequence[float]) -> dict[str, float]:
+    def learn(self, drawn: DrawnSequences, rewards: Sequence[float]) -> dict[str, float]:
         """One optimiser step.
 
         Args:
-            games: Drawn from the present policy.
+            drawn: Drawn from the present policy.
             rewards: Of each, `[n]`.
 
         Returns:
@@ -166,43 +166,40 @@ class AttentionPolicy:
         mean = float(rewards.mean())
         self.baseline = mean if self.baseline is None else decay * self.baseline + (1 - decay) * mean
         advantages = (rewards - self.baseline).astype(np.float32)
-        gradient = self._gradient(self.parameters, np.asarray(games.tokens, np.int32), advantages).numpy()
+        gradient = self._gradient(self.parameters, np.asarray(drawn.tokens, np.int32), advantages).numpy()
         norm = float(np.linalg.norm(gradient))
         if settings.gradient_clip and norm > settings.gradient_clip:
             gradient *= settings.gradient_clip / norm
-        self._steps += 1
-        self._second = (ADAM_BETA2 * self._second + (1 - ADAM_BETA2) * gradient**2).astype(np.float32)
-        scale = np.sqrt(self._second / (1 - ADAM_BETA2**self._steps)) + ADAM_EPSILON
-        self.parameters = (self.parameters - settings.learning_rate * gradient / scale).astype(np.float32)
+        self._optimizer.step([self.parameters], [gradient], settings.learning_rate)
         return {
             "reward": mean,
             "baseline": self.baseline,
             "advantage": float(np.abs(advantages).mean()),
-            "entropy": float(games.entropies.mean()),
-            "log_probability": float(games.log_probabilities.mean()),
-            "skip_penalty": games.skip_penalty,
+            "entropy": float(drawn.entropies.mean()),
+            "log_probability": float(drawn.log_probabilities.mean()),
+            "skip_penalty": drawn.skip_penalty,
             "gradient_norm": norm,
         }
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
         return {
-            "parameters": self.parameters,
-            "second": self._second,
-            "steps": self._steps,
+            "parameters": self.parameters.copy(),
+            "optimizer": self._optimizer.state(),
             "baseline": self.baseline,
             "draws": generator_state(self._rng),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        self.parameters, self._second = (np.asarray(state[name], np.float32) for name in ("parameters", "second"))
-        self._steps, self.baseline = int(state["steps"]), state["baseline"]
+        self.parameters = np.array(state["parameters"], np.float32)
+        self._optimizer.restore(state["optimizer"])
+        self.baseline = state["baseline"]
         restore_generator(self._rng, state["draws"])
 
-    def _games(self, found: tuple[tf.Tensor, ...]) -> TokenEncoder:
+    def _wrap(self, found: tuple[tf.Tensor, ...]) -> DrawnSequences:
         tokens, log_probabilities, entropies, penalties = (value.numpy() for value in found)
-        return TokenEncoder(tokens, log_probabilities, entropies, float(penalties.mean()))
+        return DrawnSequences(tokens, log_probabilities, entropies, float(penalties.mean()))
 
     @functools.cached_property
     def _draw(self) -> Callable:
@@ -240,7 +237,7 @@ class AttentionPolicy:
     def _run(
         self, flat: tf.Tensor, tokens: tf.Tensor | None = None, uniforms: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, ...]:
-        """Tokens, log-probabilities, entropies and skip penalties of games that are given, or drawn with uniform
+        """Tokens, log-probabilities, entropies and skip penalties of sequences that are given, or drawn with uniform
         numbers.
         """
         sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
@@ -296,7 +293,7 @@ class AttentionPolicy:
 
 
 def _moves(space: MicroSpace | MacroSpace) -> Iterator[tuple[str, int]]:
-    """Decisions in the order of the game with the number of their first token, and where anchors are taken."""
+    """Decisions in the order of the tokens with the number of their first token, and where anchors are taken."""
     if isinstance(space, MicroSpace):
         for _ in range(2):
             yield "begin", 0

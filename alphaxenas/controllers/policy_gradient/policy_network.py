@@ -1,15 +1,15 @@
 """A recurrent policy: which token follows a prefix, with which probability, in any search space.
 
-At every step the network reads the last token (a start token first) and the place in the game, each through an
+At every step the network reads the last token (a start token first) and the place in the sequence, each through an
 embedding, and gives a softmax over the tokens that are legal there:
 
     e_t = token embedding[last token] + place embedding[t]
-    h_t = cells(e_t, memory)                                       one or more layers (`recurrent_cell`)
-    logits_t = C tanh((h_t W_t + b_t) / temperature)               without tanh where C = 0; illegal tokens get -inf
+    h_t = cell(e_t, memory)                                        `recurrent_cell`
+    logits_t = C tanh(h_t W_t + b_t)                               without tanh where C = 0; illegal tokens get -inf
 
-Every place has a softmax of its own, as in Zoph & Le 2017, section 3.1. Temperature and tanh constant are those of
-Bello et al. 2017, "Neural combinatorial optimization", which ENAS took over; they hold when architectures are drawn and
-when the policy learns from them, so a probability is the same in both.
+Every place has a softmax of its own, as in Zoph & Le 2017, section 3.1. The tanh constant is that of Bello et al. 2017,
+"Neural combinatorial optimization", which ENAS took over; it holds when architectures are drawn and when the policy
+learns from them, so a probability is the same in both.
 
 NumPy with a hand-written derivative: a policy is asked for a few sequences at a time, which costs less than a call into
 TensorFlow. All parameters are views into one vector, so that optimisers, clipping and checkpoints see one array.
@@ -39,11 +39,11 @@ uniform.
 
 @dataclass(frozen=True)
 class Drawn:
-    """A game drawn from a policy.
+    """A sequence drawn from a policy.
 
     Attributes:
-        tokens: The complete game.
-        log_policy: Log-probability of the game under the policy that drew it.
+        tokens: The complete sequence.
+        log_policy: Log-probability of the sequence under the policy that drew it.
         log_uniform: Log-probability under uniform choices among the legal tokens of every step.
     """
 
@@ -54,10 +54,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """TokenEncoder under a policy.
+    """Sequences under a policy.
 
     Attributes:
-        log_probabilities: Of each game, `[n]`.
+        log_probabilities: Of each sequence, `[n]`.
         entropies: Sum of the entropies of its steps, nats, `[n]`.
     """
 
@@ -66,15 +66,13 @@ class Evaluation:
 
 
 class PolicyNetwork:
-    """Probabilities of games.
+    """Probabilities of token sequences.
 
     Args:
         vocabulary_size: V.
-        max_length: T of the longest game.
+        max_length: T of the longest sequence.
         cell: `"lstm"` or `"nascell"`.
         units: U.
-        layers: Recurrent layers, >= 1.
-        temperature: Divides the logits, > 0; above 1 the policy is flatter.
         tanh_constant: C, the largest logit; 0 = unbounded.
         seed: Of the initial weights.
 
@@ -91,34 +89,32 @@ class PolicyNetwork:
         max_length: int,
         cell: str = "lstm",
         units: int = 32,
-        layers: int = 1,
-        temperature: float = 1.0,
         tanh_constant: float = 0.0,
         seed: int = 0,
     ) -> None:
-        for name, value in (("units", units), ("layers", layers)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
+        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+            raise ValueError(f"Invalid value for `units`. Expected a whole number >= 1. Received: {units!r}")
         if cell not in CELLS:
             raise ValueError(f"Invalid value for `cell`. Expected {' or '.join(CELLS)}. Received: {cell!r}")
-        if not temperature > 0:
-            raise ValueError(f"Invalid value for `temperature`. Expected a number > 0. Received: {temperature!r}")
         if not tanh_constant >= 0:
             raise ValueError(f"Invalid value for `tanh_constant`. Expected a number >= 0. Received: {tanh_constant!r}")
-        self._tokens, self._length, self._units, self._layers = vocabulary_size, max_length, units, layers
-        self._cell, self._temperature, self._tanh = CELLS[cell], temperature, tanh_constant
+        self._tokens, self._length, self._units = vocabulary_size, max_length, units
+        self._cell, self._tanh = CELLS[cell], tanh_constant
         wide = self._cell.branches * units
-        self._shapes = {"token": (vocabulary_size + 1, EMBEDDING), "place": (max_length, EMBEDDING)}
-        for layer in range(layers):
-            self._shapes[f"kernel{layer}"] = (units if layer else EMBEDDING, wide)
-            self._shapes[f"recurrent{layer}"] = (units, wide)
-            self._shapes[f"bias{layer}"] = (wide,)
-        self._shapes |= {"head": (max_length, units, vocabulary_size), "head_bias": (max_length, vocabulary_size)}
+        self._shapes: dict[str, tuple[int, ...]] = {
+            "token": (vocabulary_size + 1, EMBEDDING),
+            "place": (max_length, EMBEDDING),
+            "kernel": (EMBEDDING, wide),
+            "recurrent": (units, wide),
+            "bias": (wide,),
+            "head": (max_length, units, vocabulary_size),
+            "head_bias": (max_length, vocabulary_size),
+        }
         self.parameters = np.zeros(sum(int(np.prod(shape)) for shape in self._shapes.values()))
         self._weights = self._views(self.parameters)
-        self.begin_anew(seed)
+        self.initialise(seed)
 
-    def begin_anew(self, seed: int) -> None:
+    def initialise(self, seed: int) -> None:
         """Initial weights: uniform, biases 0, the LSTM's forget bias 1."""
         rng = stream(seed, "policy", "weights")
         for name, weight in self._weights.items():
@@ -133,13 +129,13 @@ class PolicyNetwork:
         count: int = 1,
         uniform: Sequence[bool] | None = None,
     ) -> list[Drawn]:
-        """TokenEncoder drawn from the policy, token by token.
+        """Draws sequences from the policy, token by token.
 
         Args:
             rng: Randomness.
-            legal_actions: The rules, as of `alphaxenas.contracts.SearchSpace`.
-            count: How many games.
-            uniform: TokenEncoder that are drawn with uniform choices among the legal tokens instead, `[count]`.
+            legal_actions: As `alphaxenas.contracts.SearchSpace.legal_actions`.
+            count: How many sequences.
+            uniform: Those that are drawn by uniform choices among the legal tokens instead, `[count]`.
         """
         explored = np.zeros(count, bool) if uniform is None else np.asarray(uniform, bool)
         games: list[Tokens] = [()] * count
@@ -164,14 +160,26 @@ class PolicyNetwork:
         return [Drawn(game, float(one), float(other)) for game, one, other in zip(games, log_policy, log_uniform)]
 
     def log_probability(self, games: Sequence[Tokens], legal_actions: LegalActions) -> np.ndarray:
-        """Log-probabilities of complete games, `[n]`; equal to those at sampling as long as the weights are the same."""
+        """Log-probabilities of complete sequences, equal to those at sampling as long as the weights are the same.
+
+        Args:
+            games: `n` complete sequences.
+            legal_actions: As for `sample`.
+
+        Returns:
+            `[n]`.
+        """
         return self.evaluate(games, legal_actions).log_probabilities
 
     def evaluate(self, games: Sequence[Tokens], legal_actions: LegalActions) -> Evaluation:
-        """Log-probabilities and entropies of complete games.
+        """Log-probabilities and entropies of complete sequences.
+
+        Args:
+            games: `n` complete sequences.
+            legal_actions: As for `sample`.
 
         Raises:
-            ValueError: A game has a token that is not legal in its place.
+            ValueError: A sequence has a token that is not legal in its place.
         """
         return self._run(games, legal_actions)[0]
 
@@ -182,25 +190,24 @@ class PolicyNetwork:
         weights: Callable[[np.ndarray], np.ndarray] | np.ndarray,
         entropy_weight: float = 0.0,
     ) -> tuple[np.ndarray, Evaluation]:
-        """Gradient of the loss -sum_i w_i log p(game_i) - entropy_weight mean_i entropy_i.
+        """Gradient of the loss -sum_i w_i log p(sequence_i) - entropy_weight mean_i entropy_i.
 
         Args:
-            games: Complete games.
-            legal_actions: The rules.
+            games: `n` complete sequences.
+            legal_actions: As for `sample`.
             weights: w, `[n]`, or what gives w for the log-probabilities under the present policy.
-            entropy_weight: Reward for undecided policies. The entropy is that of every step along the games given.
+            entropy_weight: Reward for undecided policies. The entropy is that of every step along the sequences given.
 
         Returns:
-            The gradient with respect to `parameters`, a vector of its length, and the games under the present policy.
+            The gradient with respect to `parameters`, a vector of its length, and the sequences under the present policy.
         """
         evaluation, steps = self._run(games, legal_actions)
         w = weights(evaluation.log_probabilities) if callable(weights) else np.asarray(weights, float)
         count, gradient = len(games), np.zeros_like(self.parameters)
         views, weight = self._views(gradient), self._weights
-        d_outputs = [np.zeros((count, self._units)) for _ in range(self._layers)]
-        d_memories = [np.zeros((count, self._units)) for _ in range(self._layers)]
+        d_output, d_memory = np.zeros((count, self._units)), np.zeros((count, self._units))
         for step in reversed(range(len(steps))):
-            last, chosen, active, probabilities, entropy, scaled, output, traces = steps[step]
+            last, chosen, active, probabilities, entropy, scaled, output, (below, before, trace) = steps[step]
             surprise = np.where(probabilities > 0, np.log(np.where(probabilities > 0, probabilities, 1.0)), 0.0)
             d_logits = w[:, None] * probabilities + entropy_weight / count * probabilities * (
                 surprise + entropy[:, None]
@@ -209,24 +216,21 @@ class PolicyNetwork:
             d_logits *= active[:, None]
             if self._tanh:
                 d_logits *= self._tanh * (1 - (scaled / self._tanh) ** 2)
-            d_logits /= self._temperature
             views["head"][step] += output.T @ d_logits
             views["head_bias"][step] += d_logits.sum(axis=0)
-            d_above = d_logits @ weight["head"][step].T
-            for layer in reversed(range(self._layers)):
-                below, before, trace = traces[layer]
-                d_x, d_m, d_memories[layer] = self._cell.backward(trace, d_outputs[layer] + d_above, d_memories[layer])
-                views[f"kernel{layer}"] += below.T @ d_x
-                views[f"recurrent{layer}"] += before.T @ d_m
-                views[f"bias{layer}"] += d_m.sum(axis=0)
-                d_outputs[layer] = d_m @ weight[f"recurrent{layer}"].T
-                d_above = d_x @ weight[f"kernel{layer}"].T
-            np.add.at(views["token"], last, d_above)
-            views["place"][step] += d_above.sum(axis=0)
+            d_output = d_output + d_logits @ weight["head"][step].T
+            d_x, d_m, d_memory = self._cell.backward(trace, d_output, d_memory)
+            views["kernel"] += below.T @ d_x
+            views["recurrent"] += before.T @ d_m
+            views["bias"] += d_m.sum(axis=0)
+            d_output = d_m @ weight["recurrent"].T
+            d_below = d_x @ weight["kernel"].T
+            np.add.at(views["token"], last, d_below)
+            views["place"][step] += d_below.sum(axis=0)
         return gradient, evaluation
 
     def _run(self, games: Sequence[Tokens], legal_actions: LegalActions) -> tuple[Evaluation, list]:
-        """All steps of games, with what the gradient needs of each."""
+        """All steps of sequences, with what the gradient needs of each."""
         count, longest = len(games), max(map(len, games))
         log_probabilities, entropies, steps = np.zeros(count), np.zeros(count), []
         memory, last, rows = self._begin(count), np.full(count, self._tokens), np.arange(count)
@@ -239,32 +243,28 @@ class PolicyNetwork:
                 raise ValueError(
                     f"Invalid value for `games`. Expected a legal token at place {step}. Received: {games[wrong]}"
                 )
-            legal[~active, 0] = True  # a finished game goes on in form only
-            scaled, output, traces = self._step(step, last, memory)
+            legal[~active, 0] = True  # padding: finished sequences keep a dummy legal token
+            scaled, output, trace = self._step(step, last, memory)
             probabilities, logs = self._probabilities(scaled, legal)
             entropy = -np.sum(probabilities * logs, axis=1)
             log_probabilities += np.where(active, logs[rows, chosen], 0.0)
             entropies += np.where(active, entropy, 0.0)
-            steps.append((last, chosen, active, probabilities, entropy, scaled, output, traces))
+            steps.append((last, chosen, active, probabilities, entropy, scaled, output, trace))
             last = np.where(active, chosen, self._tokens)
         return Evaluation(log_probabilities, entropies), steps
 
-    def _begin(self, count: int) -> list[list[np.ndarray]]:
-        """Output and memory of every layer before the first step."""
-        return [[np.zeros((count, self._units)), np.zeros((count, self._units))] for _ in range(self._layers)]
+    def _begin(self, count: int) -> list[np.ndarray]:
+        """Output and memory before the first step."""
+        return [np.zeros((count, self._units)), np.zeros((count, self._units))]
 
-    def _step(self, step: int, last: np.ndarray, memory: list[list[np.ndarray]]) -> tuple[np.ndarray, np.ndarray, list]:
-        """Logits `[n, V]` and output of the last layer; `memory` moves on."""
-        weight, traces = self._weights, []
-        below = weight["token"][last] + weight["place"][step]
-        for layer, (output, cell) in enumerate(memory):
-            x, m = below @ weight[f"kernel{layer}"], output @ weight[f"recurrent{layer}"] + weight[f"bias{layer}"]
-            new, state, trace = self._cell.forward(x, m, cell)
-            traces.append((below, output, trace))
-            memory[layer] = [new, state]
-            below = new
-        logits = (below @ weight["head"][step] + weight["head_bias"][step]) / self._temperature
-        return (self._tanh * np.tanh(logits) if self._tanh else logits), below, traces
+    def _step(self, step: int, last: np.ndarray, memory: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, tuple]:
+        """Logits `[n, V]`, output, and what the gradient needs; `memory` moves on."""
+        weight = self._weights
+        below, before = weight["token"][last] + weight["place"][step], memory[0]
+        x, m = below @ weight["kernel"], before @ weight["recurrent"] + weight["bias"]
+        memory[0], memory[1], trace = self._cell.forward(x, m, memory[1])
+        logits = memory[0] @ weight["head"][step] + weight["head_bias"][step]
+        return (self._tanh * np.tanh(logits) if self._tanh else logits), memory[0], (below, before, trace)
 
     @staticmethod
     def _probabilities(logits: np.ndarray, legal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

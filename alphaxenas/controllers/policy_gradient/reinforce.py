@@ -1,13 +1,12 @@
 """Policy-gradient search: architectures drawn from recurrent policies that learn from what they drew.
 
-A batch of architectures is drawn, the new ones are evaluated, and the policy learns from all of them by REINFORCE or
-PPO (`policy_update`). Architectures are *drawn* from the policy, never the most probable one taken.
+A batch of architectures is drawn, the new ones are evaluated, and the policy learns from all of them by REINFORCE
+(`policy_update`). Architectures are *drawn* from the policy, never the most probable one taken.
 
 A policy draws with repetition, while a suggestion must be new. What was drawn before is therefore answered from memory:
 its known reward is learnt from again and nothing is evaluated. After `FREE_BATCHES` batches in a row without a new
 architecture, one is drawn uniformly among those never suggested; no policy learns from it, but its reward is
-remembered. A failed architecture has no
-reward: it is left out of its batch.
+remembered. A failed architecture has no reward: it is left out of its batch.
 
 Exploration: with probability epsilon an architecture is drawn by uniform choices instead; epsilon starts at `epsilon`
 and is multiplied by `epsilon_decay` after every batch, down to `epsilon_floor`.
@@ -22,7 +21,7 @@ Policies also imitate the `ELITE` best architectures of all: their mean log-prob
 
 Collapse is measured: different architectures among the last `WINDOW` draws, and entropy. When the share of different
 ones among the draws since the last restart, at most `WINDOW` and at least a quarter of it, falls below `restart_below`,
-the policy with the lowest entropy starts anew, with other initial weights, baseline and optimiser; memory and elite
+the policy with the lowest entropy restarts, with other initial weights, baseline and optimiser; memory and elite
 stay.
 
 Source: Zoph & Le 2017, "Neural architecture search with reinforcement learning"; titu1994's controller for epsilon and
@@ -53,7 +52,7 @@ ELITE = 10
 WINDOW = 100
 """Draws over which different architectures are counted."""
 COLLAPSED = 0.2
-"""Share of different architectures among the last draws below which status_line call the search collapsed."""
+"""Share of different architectures among the last draws below which the status line calls the search collapsed."""
 _REMEMBERED = 100_000
 """Prefixes whose legal tokens are kept at hand."""
 
@@ -75,11 +74,8 @@ class Reinforce:
         policies: Policies that share their experience, >= 1.
         cell: `"lstm"` or `"nascell"`, Zoph & Le's cell.
         units: Units of a recurrent layer.
-        layers: Recurrent layers.
         batch: Architectures drawn per update, >= 1.
-        learning_rate: Of the optimiser.
-        optimizer: `"adam"` or `"rmsprop"`.
-        temperature: Divides the logits; above 1 the policy is flatter.
+        learning_rate: Of Adam.
         tanh_constant: Bounds the logits; 0 = unbounded.
         entropy: Weight of the entropy bonus.
         baseline_decay: Of the moving averages of rewards.
@@ -87,13 +83,9 @@ class Reinforce:
         epsilon: Share of architectures first drawn by uniform choices.
         epsilon_decay: What epsilon is multiplied by after a batch.
         epsilon_floor: What it does not fall below.
-        ppo_clip: PPO's bound; 0 = REINFORCE.
-        steps: Optimiser steps per batch; more than 1 only with `ppo_clip`.
         gradient_clip: Bound on the gradient's norm; 0 = off.
-        weight_decay: Decoupled weight decay.
         imitation: Weight of the elite's mean log-probability; 0 = none.
-        restart_below: Share of different architectures among the last draws below which a policy starts anew; 0 =
-            never.
+        restart_below: Share of different architectures among the last draws below which a policy restarts; 0 = never.
 
     Raises:
         ValueError: A value out of its range.
@@ -106,11 +98,8 @@ class Reinforce:
         policies: int = 1,
         cell: str = "lstm",
         units: int = 32,
-        layers: int = 1,
         batch: int = 10,
         learning_rate: float = 0.1,
-        optimizer: str = "adam",
-        temperature: float = 1.0,
         tanh_constant: float = 2.5,
         entropy: float = 0.2,
         baseline_decay: float = 0.8,
@@ -118,10 +107,7 @@ class Reinforce:
         epsilon: float = 0.0,
         epsilon_decay: float = 0.99,
         epsilon_floor: float = 0.0,
-        ppo_clip: float = 0.0,
-        steps: int = 1,
         gradient_clip: float = 5.0,
-        weight_decay: float = 0.0,
         imitation: float = 0.0,
         restart_below: float = 0.0,
     ) -> None:
@@ -134,7 +120,6 @@ class Reinforce:
             ("epsilon_floor", 0 <= epsilon_floor < 1, "a number in [0, 1)", epsilon_floor),
             ("imitation", imitation >= 0, "a number >= 0", imitation),
             ("restart_below", 0 <= restart_below < 1, "a number in [0, 1)", restart_below),
-            ("steps", steps == 1 or ppo_clip > 0, "1 where ppo_clip is 0", steps),
         ):
             if not holds:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}")
@@ -144,28 +129,12 @@ class Reinforce:
         self._rng = stream(seed, "reinforce")
         self._history = TrialHistory(space)
         self._legal_actions: dict[Tokens, Tokens] = {}
-        learning = Learning(
-            learning_rate,
-            optimizer,
-            gradient_clip,
-            weight_decay,
-            entropy,
-            baseline_decay,
-            advantage_clip,
-            ppo_clip,
-            steps,
-        )
+        learning = Learning(learning_rate, gradient_clip, entropy, baseline_decay, advantage_clip)
         self._learners = []
         for number in range(policies):
+            seed_of_weights = self._seed_of(number, 0)
             network = PolicyNetwork(
-                len(space.vocabulary),
-                space.max_length,
-                cell,
-                units,
-                layers,
-                temperature,
-                tanh_constant,
-                self._seed_of(number, 0),
+                len(space.vocabulary), space.max_length, cell, units, tanh_constant, seed_of_weights
             )
             self._learners.append(PolicyLearner(network, self._legal, learning))
         self._restarts = [0] * policies
@@ -199,7 +168,12 @@ class Reinforce:
         return history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion; the policies learn from it when its batch is complete."""
+        """Takes the reward of a suggestion; the policies learn from it when its batch is complete.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         self._history.observe(tokens, reward)
         if reward is not None:
             self._elite = sorted([*self._elite, (reward, tokens)], key=lambda pair: -pair[0])[:ELITE]
@@ -234,7 +208,7 @@ class Reinforce:
                 self._fewest = min(self._fewest, len(set(self._recent)))
 
     def _learn(self) -> None:
-        """Learns from the complete batch, and starts a collapsed policy anew."""
+        """Learns from the complete batch, and restarts a collapsed policy."""
         rewards, elite = self._history.rewards, [tokens for _, tokens in self._elite] if self._imitation else []
         known = [
             (drawn.tokens, rewards[drawn.key], drawn.log_drawn)
@@ -250,8 +224,8 @@ class Reinforce:
             number = int(np.argmin(entropies))
             self._restarts[number] += 1
             self._since_restart.clear()
-            self._learners[number].network.begin_anew(self._seed_of(number, self._restarts[number]))
-            self._learners[number].begin_anew()
+            self._learners[number].network.initialise(self._seed_of(number, self._restarts[number]))
+            self._learners[number].reset()
 
     def _seed_of(self, number: int, restart: int) -> int:
         """Of the initial weights of a policy."""

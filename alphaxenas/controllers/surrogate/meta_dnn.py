@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from alphaxenas.controllers.optimizer import Adam
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
-"""Adam's constants, as in Keras."""
+EPSILON = 1e-7
+"""Of Adam, as in Keras."""
 
 
 class MetaDNN:
@@ -46,13 +47,17 @@ class MetaDNN:
         self._layers, self._rate, self._batch, self._epochs = tuple(layers), learning_rate, batch_size, epochs
         self._rng = stream(seed, "meta_dnn")
         self._arrays: list[np.ndarray] = []
-        self._moments: list[np.ndarray] = []
-        self._steps = 0
+        self._optimizer = Adam([])
         self._shift, self._scale = np.zeros(0, np.float32), np.ones(0, np.float32)
         self.loss: float | None = None
 
     def fit(self, features: np.ndarray, rewards: np.ndarray) -> None:
-        """Trains on from the weights there are; all examples `[n, d]` and `[n]` every time."""
+        """Trains on from the weights there are.
+
+        Args:
+            features: Of all examples, not only new ones, `[n, d]`.
+            rewards: `[n]`, in (0, 1).
+        """
         features, rewards = np.asarray(features, np.float32), np.asarray(rewards, np.float32)
         if not self._arrays:
             self._begin(features.shape[1])
@@ -81,7 +86,7 @@ class MetaDNN:
                 self._rng.uniform(-bound, bound, (before, after)).astype(np.float32),
                 np.zeros(after, np.float32),
             ]
-        self._moments = [np.zeros_like(array) for array in self._arrays for _ in range(2)]
+        self._optimizer = Adam(self._arrays, epsilon=EPSILON, as_keras=True)
 
     def _forward(self, inputs: np.ndarray) -> list[np.ndarray]:
         """The inputs and what every layer makes of them."""
@@ -109,13 +114,7 @@ class MetaDNN:
     def _step(self, inputs: np.ndarray, rewards: np.ndarray) -> float:
         """One step of Adam on a mini-batch; returns its loss."""
         gradients, loss = self._gradients(inputs, rewards)
-        self._steps += 1
-        rate = np.float32(self._rate * np.sqrt(1 - BETA2**self._steps) / (1 - BETA1**self._steps))
-        for place, gradient in enumerate(gradients):
-            first, second = self._moments[2 * place : 2 * place + 2]
-            first += (1 - BETA1) * (gradient - first)
-            second += (1 - BETA2) * (gradient * gradient - second)
-            self._arrays[place] -= rate * first / (np.sqrt(second) + EPSILON)
+        self._optimizer.step(self._arrays, gradients, self._rate)
         return loss
 
     def state(self) -> dict[str, Any]:
@@ -123,9 +122,8 @@ class MetaDNN:
         return {
             "generator": generator_state(self._rng),
             "arrays": [array.copy() for array in self._arrays],
-            "moments": [array.copy() for array in self._moments],
+            "optimizer": self._optimizer.state(),
             "inputs": [self._shift.copy(), self._scale.copy()],
-            "steps": self._steps,
             "loss": self.loss,
         }
 
@@ -133,6 +131,7 @@ class MetaDNN:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
         self._arrays = [np.array(array, np.float32) for array in state["arrays"]]
-        self._moments = [np.array(array, np.float32) for array in state["moments"]]
+        self._optimizer = Adam(self._arrays, epsilon=EPSILON, as_keras=True)
+        self._optimizer.restore(state["optimizer"])
         self._shift, self._scale = (np.array(array, np.float32) for array in state["inputs"])
-        self._steps, self.loss = int(state["steps"]), state["loss"]
+        self.loss = state["loss"]
