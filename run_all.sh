@@ -4,4 +4,4 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/setup_venv.sh"
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 prepare_venv requirements.txt
-exec "$root/.venv/bin/python" -m alphaxenas.pipelines.run_notebooks "$@"
+exec "$root/.venv/bin/python" -m alphaxenas.command.main run "$@"

@@ -32,6 +32,7 @@ from benchmarks.record import finish, parser
 DEFAULTS = {
     "dataset": "cifar10",
     "fraction": 0.1,
+    "blocks": 5,
     "filters": 8,
     "cells": 3,
     "stem_stride": 2,
@@ -155,7 +156,7 @@ class Scratch:
         config, data = self._config, self._data
         parameters = {
             **config.parameters("data", "child"),
-            "enas_nodes": config.enas.enas_nodes,
+            "blocks": config.space.blocks,
             "epochs": self._options.epochs,
         }
         with open_stage(config, "enas-scratch", parameters) as folder:

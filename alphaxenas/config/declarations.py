@@ -21,6 +21,7 @@ from alphaxenas.config.networks import (
 )
 from alphaxenas.config.other_searches import ChainsConfig, EnasConfig, NAOConfig, StudyConfig
 from alphaxenas.config.parameter import Group, ParameterError, Role
+from alphaxenas.config.renamed import REMOVED, RENAMED
 from alphaxenas.config.searches import SearchConfig
 from alphaxenas.suggestions import did_you_mean
 
@@ -60,7 +61,11 @@ def _properties(group: type[Group]) -> dict[str, dict[str, Any]]:
 
 
 def unknown_parameter(name: str) -> ParameterError:
-    """The error for a name that no parameter has, with the nearest one."""
+    """The error for a name that no parameter has, with its new name or the nearest one."""
+    if name in RENAMED:
+        return ParameterError(f"Unknown parameter `{name}`. It is called `{RENAMED[name]}` now.")
+    if name in REMOVED:
+        return ParameterError(f"Unknown parameter `{name}`. {REMOVED[name]}")
     near = did_you_mean(name, FIELDS, quote="`") or "."
     return ParameterError(f"Unknown parameter `{name}`{near} All parameters: ./run_all.sh --help")
 

@@ -109,12 +109,21 @@ class SpaceConfig(Group):
         "cell",
         "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), ENAS's micro or macro",
     )
-    chain_layers: int = parameter(4, "layers of a chain, or of a macro chain", ge=1, le=40)
+    layers: int = parameter(
+        4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="07", defaults={"07": 12}
+    )
     chain_skips: bool = parameter(False, "every layer of a chain chooses which earlier layers feed it")
     chain_form: ChainForm = parameter(
         "image", "mnist_chain: convolutions over the image, or along the flattened line of its pixels", notebooks="07"
     )
-    blocks: int = parameter(4, "blocks of a cell, or of both cells of a pair", ge=1, le=12, notebooks="02* 04 08*")
+    blocks: int = parameter(
+        4,
+        "blocks of a cell, or of both cells of a pair (in papers: nodes)",
+        ge=1,
+        le=12,
+        notebooks="02* 04 07 08*",
+        defaults={"07": 5},
+    )
     operations: Several[Operation] = parameter(OPERATIONS, "operations a block may choose from")
     combinations: Several[Combination] = parameter(COMBINATIONS, "ways a block may combine its two branches")
 
@@ -158,7 +167,9 @@ class TrainingConfig(Group):
         "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search",
         notebooks="04*",
     )
-    top_k: int = parameter(1, "how many of the best architectures are trained", ge=1, notebooks="04*")
+    top_k: int = parameter(
+        1, "how many of the best architectures are trained in full", ge=1, notebooks="04* 08*", defaults={"08": 5}
+    )
     train_cells: int = parameter(6, "cells of the final network", ge=1, notebooks="04*")
     train_reductions: int = parameter(2, "how many times it halves the image", ge=0, notebooks="04")
     train_stem_stride: Stride = parameter(1, "stride of its first convolution", notebooks="04")
@@ -220,12 +231,6 @@ class TrainingConfig(Group):
     export_formats: Several[ExportFormat] = parameter(
         ("keras",),
         "how the trained networks are stored beside their .keras file",
-        notebooks="04",
-        affects_results=False,
-    )
-    evaluate_model: FilePath = parameter(
-        "",
-        "evaluate this stored .keras model or checkpoint again instead of training",
         notebooks="04",
         affects_results=False,
     )

@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo
 
 from alphaxenas.config.parameter import PROJECT_ROOT, Group, NonBlank, Number, OneOf, Several, Text, parameter
-from alphaxenas.config.searches import Controller
 from alphaxenas.spaces.zoo import zoo_names
 from alphaxenas.supernet import SAMPLE_POLICIES, SAMPLING
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_controllers, parse_table, parse_target
@@ -49,8 +48,6 @@ TableText = Annotated[NonBlank, AfterValidator(_table)]
 class EnasConfig(Group):
     """ENAS: shared weights and a policy trained in turn, over the networks of the search (filters, cells, learning rate ...)."""
 
-    enas_nodes: int = parameter(5, "micro space: nodes of each of the two cells", ge=1, le=12, notebooks="07")
-    enas_layers: int = parameter(12, "macro space: layers", ge=1, le=40, notebooks="07")
     enas_rounds: int = parameter(10, "rounds: train the shared weights, then the policy", ge=1, notebooks="07*")
     enas_fraction: Number = parameter(1.0, "share of the training images drawn in a round", gt=0, le=1)
     enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
@@ -77,8 +74,6 @@ class EnasConfig(Group):
 class NAOConfig(Group):
     """Notebook 08: NAO in the micro space, without and with shared weights; `blocks` and the children's parameters count there, too."""
 
-    nao_trials: int = parameter(24, "children that the search from scratch trains", ge=4, notebooks="08*")
-    nao_child_epochs: int = parameter(3, "epochs of each of them", ge=1, notebooks="08*")
     nao_rounds: int = parameter(
         4, "with shared weights: how often the pool is scored and renewed", ge=1, notebooks="08*"
     )
@@ -94,7 +89,6 @@ class NAOConfig(Group):
         ge=2,
         notebooks="08",
     )
-    nao_best: int = parameter(5, "how many of the best of both searches are trained in full", ge=1, notebooks="08*")
     nao_best_epochs: int = parameter(8, "epochs of that", ge=1, notebooks="08")
     nao_zoo: Several[ZooName] = parameter(
         ("nasnet_a", "darts_v2"),
@@ -108,25 +102,28 @@ class StudyConfig(Group):
 
     tables: Several[TableText] = parameter(
         ("digits",),
-        "what is searched: digits = small networks really trained here, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
-        notebooks="06*",
+        "what is searched: digits = small networks really trained here, chains = the stored table of titu1994's 1,296 networks, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
+        notebooks="06* 07",
+        defaults={"07": (CHAINS_TABLE,)},
     )
     study_controllers: Contestants = parameter(
         "random,evolution,local,uct,alphax,guided",
-        "who searches, with commas; name:setting=value,setting=value changes settings",
-        notebooks="06*",
+        "who searches the tables, with commas; name:setting=value,setting=value changes settings",
+        notebooks="06* 07",
+        defaults={"07": "random,reinforce,reinforce:cell=nascell,controller_pool,uct"},
     )
     ablation: Contestants = parameter(
         "guided:plan=rollouts,guided:surrogate=none,guided:uncertainty=0,guided:surrogate=lstm,guided:prior=uniform",
         "variants shown in a comparison of their own, written in the same way; empty = none",
         notebooks="06*",
     )
-    study_seeds: int = parameter(10, "seeds 0, 1, 2, ... of every controller on every table", ge=1, notebooks="06*")
+    study_seeds: int = parameter(10, "seeds 0, 1, 2, ... of every controller on every table", ge=1, notebooks="06* 07")
     cap: int = parameter(
         20_000,
         "a search that has not succeeded after so many queries ends and counts as so many",
         ge=1,
-        notebooks="06*",
+        notebooks="06* 07",
+        defaults={"07": 100},
     )
     target: Annotated[Text, AfterValidator(_target)] = parameter(
         "optimum",
@@ -141,18 +138,10 @@ class ChainsConfig(Group):
 
     policy_parts: Several[PolicyPart] = parameter(
         POLICY_PARTS[:2],
-        "what notebook 07 runs: mnist, table, chains, micro, macro; the last two are ENAS and take minutes to trace",
+        "what notebook 07 runs; micro and macro are ENAS and take minutes to trace",
         notebooks="07*",
         affects_results=False,
     )
-    chain_controllers: Several[Controller] = parameter(
-        ("reinforce", "random", "alphaxenas"),
-        "chains: who searches the 1,296 networks, one run each and seed",
-        notebooks="07*",
-        affects_results=False,
-    )
-    chain_trials: int = parameter(20, "children trained per search", ge=1, notebooks="07*")
-    chain_epochs: int = parameter(3, "epochs of each of them, from scratch", ge=1, notebooks="07*")
     chain_seeds: int = parameter(
         3,
         "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...",
@@ -162,17 +151,3 @@ class ChainsConfig(Group):
     )
     chain_final_epochs: int = parameter(6, "mnist: their epochs", ge=1, notebooks="07")
     chain_learning_rate: Number = parameter(0.001, "Adam's learning rate for chains", gt=0, notebooks="07")
-    chain_table: TableText = parameter(
-        CHAINS_TABLE,
-        "table: what the controllers are compared on: chains = the stored table of the 1,296 networks, digits, or FILE code=COLUMN signal=COLUMN",
-        notebooks="07",
-    )
-    chain_table_controllers: Contestants = parameter(
-        "random,reinforce,reinforce:cell=nascell,controller_pool,uct",
-        "table: who searches it, written as study_controllers",
-        notebooks="07",
-    )
-    chain_table_seeds: int = parameter(10, "table: seeds 0, 1, 2, ... of every controller", ge=1, notebooks="07")
-    chain_table_cap: int = parameter(
-        100, "table: queries of every search that does not meet its best architecture before", ge=1, notebooks="07"
-    )

@@ -27,7 +27,11 @@ class SearchConfig(Group):
     """The search: who searches, how long, with which budgets."""
 
     controllers: Several[Controller] = parameter(
-        ("alphaxenas", "random"), "who searches, one run each", notebooks="02* 04", affects_results=False
+        ("alphaxenas", "random"),
+        "who searches, one run each and seed",
+        notebooks="02* 04 07*",
+        defaults={"07": ("reinforce", "random", "alphaxenas")},
+        affects_results=False,
     )
     seeds: Different[Seed] = parameter(
         (), "seeds of the search runs; empty = only `seed`", notebooks="02* 04 07*", affects_results=False
@@ -36,12 +40,24 @@ class SearchConfig(Group):
         0, "stop after so many finished architectures; 0 = unlimited", ge=0, notebooks="02", role="limit"
     )
     trials: int = parameter(
-        56, "stop after so many trained children; 0 = unlimited", ge=0, notebooks="02*", role="limit"
+        56,
+        "stop after so many trained children; 0 = unlimited",
+        ge=0,
+        notebooks="02* 07* 08*",
+        defaults={"07": 20, "08": 24},
+        role="limit",
     )
     max_minutes: Number = parameter(
         0.0, "stop after so many minutes, restarts included; 0 = unlimited", ge=0, notebooks="02*", role="limit"
     )
-    search_epochs: int = parameter(1, "epochs of a child at the search budget", ge=0, notebooks="02", role="budget")
+    search_epochs: int = parameter(
+        1,
+        "epochs of a child at the search budget",
+        ge=0,
+        notebooks="02 07* 08*",
+        defaults={"07": 3, "08": 3},
+        role="budget",
+    )
     search_fraction: Number = parameter(
         0.5, "share of the training images drawn for those epochs", gt=0, le=1, notebooks="02", role="budget"
     )

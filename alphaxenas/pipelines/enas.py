@@ -39,7 +39,7 @@ def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
         raise ValueError(
             f"Invalid value for `space_name`. Expected one of {', '.join(SPACE_NAMES)}. Received: {space_name!r}"
         )
-    return MicroSpace(config.enas.enas_nodes) if space_name == "micro" else MacroSpace(config.enas.enas_layers)
+    return MicroSpace(config.space.blocks) if space_name == "micro" else MacroSpace(config.space.layers)
 
 
 def enas_supernetwork(config: Config, space_name: str, num_classes: int) -> Supernetwork:
@@ -71,7 +71,8 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
     """
     seed = config.run.seed if seed is None else seed
     space, enas = enas_space(config, space_name), config.enas
-    parameters = {**config.parameters("data", "child", "enas"), "space_name": space_name, "search_seed": seed}
+    size = {"blocks": config.space.blocks} if space_name == "micro" else {"layers": config.space.layers}
+    parameters = {**config.parameters("data", "child", "enas"), **size, "space_name": space_name, "search_seed": seed}
     with open_stage(config, _stage(space_name, seed), parameters) as folder:
         stored = folder.read_results()
         if stored is not None:

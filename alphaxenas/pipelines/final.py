@@ -183,12 +183,13 @@ def chosen_architectures(config: Config) -> list[Any]:
     return [space.parse(record["architecture"]) for record in ranked]
 
 
-def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, Any]:
-    """Test accuracy of the model named by `evaluate_model`; nothing is trained or stored.
+def evaluate_again(config: Config, path: Path | str, data: ImageData | None = None) -> dict[str, Any]:
+    """Test accuracy of a stored model; nothing is trained or stored.
 
     Args:
-        config: `evaluate_model` is a `.keras` file or a checkpoint. A checkpoint's network is built from these
-            parameters and the architecture that it names.
+        config: Says which images. A checkpoint's network is built from these parameters and the architecture that it
+            names.
+        path: A `.keras` file, or a checkpoint (`.npz`).
         data: The configured images, if they are loaded already.
 
     Returns:
@@ -198,9 +199,9 @@ def evaluate_again(config: Config, data: ImageData | None = None) -> dict[str, A
         ValueError: The file is neither, is damaged, does not fit the data, or is of another architecture than
             `architecture`, if given.
     """
-    data, path = data or load_images(config), config.training.evaluate_model
+    data = data or load_images(config)
     if Path(path).suffix != ".npz":
-        accuracy = evaluate_stored_model(path, data)
+        accuracy = evaluate_stored_model(str(path), data)
         return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
 
     def network(text: str) -> Network:

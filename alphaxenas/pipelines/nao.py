@@ -93,10 +93,10 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     budget already, so it costs nothing more.
     """
     check_children(config)
-    chosen, space, seed, settings = config.nao, micro_space(config), config.run.seed, nao_settings(config)
-    budget = Budget(chosen.nao_child_epochs)
+    space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
+    budget = Budget(stages.child_epochs(config))
     parameters = config.parameters("data", "child") | _own(
-        config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_trials", "nao_child_epochs"
+        config, "blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *stages.LIMITS
     )
     with stages.open_stage(config, f"{STAGE}-scratch", parameters) as folder:
         evaluator = None
@@ -121,9 +121,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
             promote_every=settings.new + settings.random,
             **config.settings_of("nao"),
         )
-        return Coach(
-            space, player, evaluator, folder, trials=chosen.nao_trials, checkpoint_every=config.search.checkpoint_every
-        ).play()
+        return Coach(space, player, evaluator, folder, **stages.limits(config)).play()
 
 
 def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:
@@ -207,7 +205,7 @@ def _train_alike(config: Config, data: ImageData, stage: str, architectures: Map
 
 
 def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The `nao_best` architectures of both searches, taken in turns, each key once, with `where` they come from.
+    """The `top_k` architectures of both searches, taken in turns, each key once, with `where` they come from.
 
     Rewards of the two are not comparable, because one trains every child from scratch and the other does not.
     """
@@ -216,9 +214,9 @@ def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, 
         for where, results in (("scratch", scratch), ("shared", shared))
     }
     found: dict[str, dict[str, Any]] = {}
-    while len(found) < config.nao.nao_best and any(lists.values()):
+    while len(found) < config.training.top_k and any(lists.values()):
         for where, records in lists.items():
-            if records and len(found) < config.nao.nao_best:
+            if records and len(found) < config.training.top_k:
                 record = records.pop(0)
                 found.setdefault(
                     record["key"],

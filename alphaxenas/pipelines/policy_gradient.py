@@ -29,13 +29,13 @@ from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import child_network, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
-from alphaxenas.pipelines.study import study_processes, table_choice
+from alphaxenas.pipelines.study import study_processes, study_tables
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
 from alphaxenas.spaces.chains.state_space import StateSpace
 from alphaxenas.tabular.choices import parse_controllers
-from alphaxenas.tabular.study import run_study
+from alphaxenas.tabular.study import check_study, run_study
 
 STAGE = "policy"
 """Stage of what notebook 07 concludes; its other stages begin with this word."""
@@ -77,14 +77,14 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     Returns:
         Results as of `Coach.play`.
     """
-    chosen, space = config.chains, chain_space(part)
-    budget = Budget(chosen.chain_epochs)
+    space = chain_space(part)
+    budget = Budget(stages.child_epochs(config))
     settings = config.settings_of(controller)
     if part == "mnist":
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
         settings |= {"uniform_share": 0.0, "tree_renewal": 0, "refresh_after": 0}
-    parameters = _chosen(config, "chain_trials", "chain_epochs", "chain_learning_rate", "batch_size")
+    parameters = _chosen(config, "search_epochs", "chain_learning_rate", "batch_size", *stages.LIMITS)
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
@@ -104,14 +104,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         player = make_controller(
             controller, space, seed, search_budget=budget, final_budget=budget, promote_every=1, **settings
         )
-        return Coach(
-            space,
-            player,
-            evaluator,
-            folder,
-            trials=chosen.chain_trials,
-            checkpoint_every=config.search.checkpoint_every,
-        ).play()
+        return Coach(space, player, evaluator, folder, **stages.limits(config)).play()
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:
@@ -154,22 +147,14 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
 
 
 def play_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
-    """Stage `policy-table`: the controllers on the configured table; its folder, and why searches failed, by journal."""
-    chosen = config.chains
-    table = table_choice(config, chosen.chain_table)
-    controllers, run = parse_controllers(chosen.chain_table_controllers), config.run
-    parameters = {"cap": chosen.chain_table_cap, "table": table.description()}
-    with RunFolder.open(
-        run.run, f"{STAGE}-table", parameters, run.exp_dir, run.tensorboard_dir, run.overwrite
-    ) as folder:
-        return folder, run_study(
-            folder,
-            [table],
-            controllers,
-            range(chosen.chain_table_seeds),
-            chosen.chain_table_cap,
-            processes=study_processes(config),
-        )
+    """Stage `policy-table`: the study on the configured tables; its folder, and why searches failed, by journal."""
+    study, tables, run = config.study, study_tables(config), config.run
+    controllers, seeds = parse_controllers(study.study_controllers), range(study.study_seeds)
+    check_study(tables, controllers, seeds, study.cap, study.target)
+    parameters = {"cap": study.cap, "target": study.target, "tables": [table.description() for table in tables]}
+    stage = f"{STAGE}-table"
+    with RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite) as folder:
+        return folder, run_study(folder, tables, controllers, seeds, study.cap, study.target, study_processes(config))
 
 
 def published_recipe(config: Config) -> dict[str, Any]:

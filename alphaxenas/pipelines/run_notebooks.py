@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.config import GROUPS, PROFILES, PROJECT_ROOT, ParameterError, from_values, load_profile, parse_value
-from alphaxenas.config.declarations import allowed
+from alphaxenas.config import PROFILES, PROJECT_ROOT, ParameterError, from_values, load_profile, parse_value
+from alphaxenas.config.render import help_text
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
@@ -321,22 +321,19 @@ def _chosen(paths: list[Path], only: str) -> list[Path]:
     return chosen
 
 
+def _suite() -> str:
+    names = sorted(path.stem[:2] for path in NOTEBOOKS.glob(SUITE))
+    return f"Runs the notebooks {names[0]} to {names[-1]} headless." if names else "Runs the notebooks headless."
+
+
 def _parser() -> argparse.ArgumentParser:
     profiles = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
-    lines = []
-    for group, kind in GROUPS.items():
-        lines.append(f"  {group}: {kind.__doc__}")
-        for name, field in kind.model_fields.items():
-            default = field.default
-            shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-            text = f"{field.description}; {allowed(name)} [{shown}]"
-            lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
     parser = argparse.ArgumentParser(
         prog="./run_all.sh",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Runs the notebooks 01 to 07 headless. The same command again continues where it was ended, by whatever;\n"
+        description=f"{_suite()} The same command again continues where it was ended, by whatever;\n"
         "what is finished is not computed again.",
-        epilog="Parameters [default], one namespace for all notebooks:\n" + "\n".join(lines),
+        epilog="Parameters [default], one namespace for all notebooks:\n" + help_text(),
     )
     parser.add_argument(
         "profile",
@@ -366,7 +363,3 @@ def _parser() -> argparse.ArgumentParser:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,6 +15,9 @@ from alphaxenas.data import ImageData
 from alphaxenas.pipelines.factory import load_images, make_controller, make_evaluator, search_space
 from alphaxenas.runs.folder import RunFolder
 
+LIMITS = ("iterations", "trials", "max_minutes")
+"""Parameters that end a search."""
+
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `<controller>-seed<seed>`: a search over children that share weights (chains: each from scratch).
@@ -28,7 +31,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     Returns:
         Results as of `Coach.play`.
     """
-    space, limits = search_space(config), config.search
+    space = search_space(config)
     parameters = {
         **config.parameters("data", "space", "child", "search"),
         "controller": controller,
@@ -39,15 +42,28 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         if folder.read_results() is None:
             evaluator = make_evaluator(config, data or load_images(config), seed)
         return Coach(
-            space,
-            make_controller(config, controller, space, seed),
-            evaluator,
-            folder,
-            iterations=limits.iterations,
-            trials=limits.trials,
-            max_minutes=limits.max_minutes,
-            checkpoint_every=limits.checkpoint_every,
+            space, make_controller(config, controller, space, seed), evaluator, folder, **limits(config)
         ).play()
+
+
+def limits(config: Config) -> dict[str, Any]:
+    """When a search ends and how often it saves, as arguments of `Coach`."""
+    search = config.search
+    ends = {"iterations": search.iterations, "trials": search.trials, "max_minutes": search.max_minutes}
+    return {**ends, "checkpoint_every": search.checkpoint_every}
+
+
+def child_epochs(config: Config) -> int:
+    """Epochs of a child where each is trained from scratch.
+
+    Raises:
+        ValueError: They are 0: the weights would be the initial ones.
+    """
+    if not config.search.search_epochs:
+        raise ValueError(
+            "Invalid value for `search_epochs`. Expected >= 1 where children start from scratch. Received: 0"
+        )
+    return config.search.search_epochs
 
 
 def search_seeds(config: Config) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alphaxenas.config.renamed import under_new_names
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces.from_parameters import space_from_parameters
@@ -29,9 +30,6 @@ NAMES = {
     "densenet": "DenseNet-BC",
 }
 """How controllers and baselines are called in figures and tables."""
-_RENAMED = {"expansions": "num_simulations", "finals": "promotion"}
-_RENAMED_VALUES = {"finals": {"best": "best_unpromoted", "played": "rollout"}}
-"""Parameters of runs stored under earlier names, and their values."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
 
 
@@ -68,12 +66,7 @@ class StoredRun:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that its results depend on, under today's names."""
-        return {
-            _RENAMED.get(name, name): _RENAMED_VALUES.get(name, {}).get(value, value)
-            if name in _RENAMED_VALUES
-            else value
-            for name, value in self.description["parameters"].items()
-        }
+        return under_new_names(self.description["parameters"])
 
     @property
     def models(self) -> tuple[dict[str, Any], ...]:
@@ -249,8 +242,8 @@ def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...
     Returns:
         Runs by the displayed name of their controller.
     """
-    run, chosen = config.run, config.chains
-    seeds, controllers = config.search.seeds or (run.seed,), chosen.chain_controllers
+    run = config.run
+    seeds, controllers = config.search.seeds or (run.seed,), config.search.controllers
     if part == "mnist":
         seeds, controllers = (run.seed,), ("reinforce",)
     found: dict[str, tuple[StoredRun, ...]] = {}

@@ -17,10 +17,10 @@ from alphaxenas.spaces.micro import MicroSpace
 
 SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
     "cell": lambda p: CellSpace(p["blocks"], tuple(p["operations"]), tuple(p["combinations"])),
-    "chain": lambda p: convolution_chains(p["chain_layers"], skips=p["chain_skips"]),
-    "mnist_chain": lambda p: mnist_chains(p["chain_layers"], skips=p["chain_skips"]),
+    "chain": lambda p: convolution_chains(p["layers"], skips=p["chain_skips"]),
+    "mnist_chain": lambda p: mnist_chains(p["layers"], skips=p["chain_skips"]),
     "micro": lambda p: MicroSpace(p["blocks"]),
-    "macro": lambda p: MacroSpace(p["chain_layers"]),
+    "macro": lambda p: MacroSpace(p["layers"]),
 }
 """Name to builder; a builder reads the parameters that it needs from a mapping."""
 CHAIN_SPACES = ("chain", "mnist_chain")

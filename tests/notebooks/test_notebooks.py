@@ -9,10 +9,12 @@ import nbformat
 import papermill
 import pytest
 
-from alphaxenas.config import FIELDS, PROJECT_ROOT, load_profile
+from alphaxenas.config import FIELDS, PROJECT_ROOT, from_values, load_profile
+from alphaxenas.config.declarations import schema
+from alphaxenas.config.render import notebook_default, parameters_cell
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("0[1-8]_*.ipynb"))
-STAGES = {"01": ["data"], "02": ["alphaxenas-seed0", "random-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"], "07": ["policy"],
+STAGES = {"01": ["data"], "02": ["alphaxenas-seed0", "random-seed0", "reinforce-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"], "07": ["policy"],
           "08": ["nao", "nao-scratch", "nao-shared", "nao-best", "nao-zoo"]}
 LIMIT = 1_000_000
 CELL_LINES = 25
@@ -23,9 +25,8 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def parameters_cell(path):
-    (cell,) = [cell for cell in read(path).cells if "parameters" in cell.metadata.get("tags", [])]
-    return cell.source
+def cells_tagged(path, tag):
+    return [cell for cell in read(path).cells if tag in cell.metadata.get("tags", [])]
 
 
 def test_every_notebook_is_listed():
@@ -45,42 +46,39 @@ def test_stored_notebook_has_no_outputs_and_stable_cell_ids(path):
 
 @named
 def test_notebook_begins_with_its_title_and_parameters_and_checks_them_first(path):
-    title, parameters, *rest = read(path).cells
+    """Papermill injects after the cell tagged `parameters`, so that one comes last."""
+    title, *rest = read(path).cells
     assert title.source.startswith(f"# {int(path.stem[:2])}. ")
-    assert parameters.source == parameters_cell(path)
-    first = next(cell for cell in rest if cell.cell_type == "code")
+    others, (parameters,) = cells_tagged(path, "other-parameters"), cells_tagged(path, "parameters")
+    assert rest[: len(others) + 1] == [*others, parameters]
+    first = next(cell for cell in rest[len(others) + 1 :] if cell.cell_type == "code")
     assert "config = configure(globals())" in first.source
 
 
 @named
-def test_parameters_are_known_typed_and_commented_and_have_the_defaults_of_the_package(path):
-    source = parameters_cell(path)
-    lines, statements = source.splitlines(), ast.parse(source).body
-    assert len(statements) == len(lines)
-    for statement, line in zip(statements, lines):
-        assert isinstance(statement, ast.AnnAssign), line
-        name, value = statement.target.id, ast.literal_eval(statement.value)
-        default = FIELDS[name].default
-        default = list(default) if isinstance(default, tuple) else default
-        assert (value, type(value)) == (default, type(default)), line
-        assert statement.annotation.id == type(default).__name__, line
-        assert re.search(r"  # \S", line), line
+def test_parameters_are_those_that_their_declarations_say(path):
+    """`alphaxenas params --write-notebooks` writes them."""
+    for tag, part in (("parameters", "first"), ("other-parameters", "others")):
+        written = "\n".join(cell.source for cell in cells_tagged(path, tag))
+        assert written == parameters_cell(path.stem[:2], part)
+        for statement in ast.parse(written).body:
+            name = statement.target.id
+            default = notebook_default(name, path.stem[:2])
+            assert (ast.literal_eval(statement.value), statement.annotation.id) == (default, type(default).__name__)
+    assert len(parameters_cell(path.stem[:2], "first").splitlines()) <= 1 + 8
+
+
+@named
+def test_defaults_of_a_notebook_are_possible(path):
+    shown = [name for name in FIELDS for mark in schema(name)["notebooks"] if mark.rstrip("*") == path.stem[:2]]
+    assert from_values({name: notebook_default(name, path.stem[:2]) for name in shown}).run.run == "quick"
 
 
 @named
 def test_cells_are_short_enough_to_read_without_scrolling(path):
     for cell in read(path).cells:
-        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", []):
+        if cell.cell_type == "code" and not cell.metadata.get("tags"):
             assert len(cell.source.splitlines()) < CELL_LINES, cell.id
-
-
-def test_every_parameter_is_shown_in_a_notebook_or_belongs_to_the_machine_or_a_detail():
-    """What no notebook shows is still settable; whoever adds a parameter decides here whether it deserves a line."""
-    shown = {statement.target.id for path in NOTEBOOKS for statement in ast.parse(parameters_cell(path)).body}
-    hidden = {"tensorboard_dir", "precision", "memory_growth", "operations", "combinations", "stem_stride", "weight_decay", "momentum", "gradient_clip",
-              "label_smoothing", "checkpoint_every", "train_gradient_clip", "space", "chain_layers", "chain_skips", "optimizer", "reward"}
-    hidden |= {"enas_fraction", "enas_sampling", "enas_learning_rate", "enas_entropy", "enas_skip_target", "enas_skip_weight"}
-    assert set(FIELDS) - shown <= hidden
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +97,7 @@ def executed(tmp_path_factory):
 def execute(path, output, parameters, start):
     environment = dict(os.environ)
     os.environ.update(JUPYTER_PREFER_ENV_PATH="1", TF_CPP_MIN_LOG_LEVEL="2")
-    os.environ.pop("PYTHONPATH", None)
+    os.environ["PYTHONPATH"] = str(PROJECT_ROOT)
     try:
         papermill.execute_notebook(str(path), str(output), parameters, kernel_name="python3", cwd=str(start), progress_bar=False, start_timeout=300)
     finally:
@@ -136,19 +134,6 @@ def test_final_network_is_the_best_of_the_search(executed):
     search, final = (json.loads((suite / stage / "results.json").read_text()) for stage in ("alphaxenas-seed0", "final"))
     best = max((record for record in search["best"] if record["purpose"] == "final"), key=lambda record: record["reward"])
     assert final["models"][final["chosen"]]["architecture"] == best["architecture"]
-
-
-def test_stored_model_is_evaluated_again_without_training(executed):
-    folder, parameters, outputs = executed
-    suite = folder / "exp" / parameters["run"]
-    final = json.loads((suite / "final" / "results.json").read_text())
-    model = suite / "final" / final["models"][final["chosen"]]["file"]
-    again = parameters | {"run": "again", "evaluate_model": str(model)}
-    output = folder / "again.ipynb"
-    execute(NOTEBOOKS[3], output, again, PROJECT_ROOT)
-    text = output.read_text()
-    assert f"test accuracy {final['test_accuracy']:.4f}" in text
-    assert not (folder / "exp" / "again" / "final").exists()
 
 
 def test_wrong_parameter_stops_a_notebook_before_any_work(tmp_path):

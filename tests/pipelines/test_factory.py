@@ -19,7 +19,7 @@ from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
 
 TINY = {
     "space": "chain",
-    "chain_layers": 2,
+    "layers": 2,
     "optimizer": "adam",
     "learning_rate": 0.003,
     "augment": False,
@@ -36,7 +36,7 @@ def test_the_parameter_space_says_what_is_searched(tmp_path):
     assert search_space(configured(tmp_path)) == CellSpace()
     assert search_space(configured(tmp_path, space="chain")).size() == 1296
     assert search_space(configured(tmp_path, space="chain", chain_skips=True)).size() == 1296 * 2**6
-    assert search_space(configured(tmp_path, space="mnist_chain", chain_layers=2)).size() == 256**2
+    assert search_space(configured(tmp_path, space="mnist_chain", layers=2)).size() == 256**2
     with pytest.raises(ParameterError, match="Did you mean 'chain'"):
         configured(tmp_path, space="chains")
 
@@ -52,7 +52,7 @@ def test_cells_share_weights_and_chains_do_not(tmp_path):
 
 @pytest.mark.parametrize("form", ["line", "image"])
 def test_the_hand_made_network_is_one_of_the_space_and_trained_alike(tmp_path, form):
-    config = configured(tmp_path, space="mnist_chain", chain_layers=2, chain_form=form, architecture=MNIST_BY_HAND)
+    config = configured(tmp_path, space="mnist_chain", layers=2, chain_form=form, architecture=MNIST_BY_HAND)
     (chain,) = chosen_architectures(config)
     data = load_data("digits")
     assert final_network(config, chain, data) == child_network(config, 10)(chain)

@@ -24,7 +24,7 @@ def records(where, keys):
 
 
 def test_the_best_of_both_searches_come_in_turns_and_each_once():
-    config = from_values({"nao_best": 5})
+    config = from_values({"top_k": 5})
     found = nao_stage.best_found(config, records("scratch", "abcd"), records("shared", "bxyz"))
     assert [(record["where"], record["key"]) for record in found] == [
         ("scratch", "a"),

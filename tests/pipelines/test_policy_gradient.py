@@ -24,8 +24,8 @@ def config(tmp_path):
             "tensorboard_dir": str(tmp_path / "events"),
             "fraction": 0.15,
             "threads": 1,
-            "chain_trials": 3,
-            "chain_epochs": 1,
+            "trials": 3,
+            "search_epochs": 1,
             "chain_seeds": 2,
             "chain_final_epochs": 1,
             "policy_batch": 2,
@@ -33,12 +33,12 @@ def config(tmp_path):
             "num_simulations": 2,
             "lstm_units": 4,
             "lstm_steps": 1,
-            "chain_table": f"{tmp_path / 'mine.csv'} code=arch signal=valid",
-            "chain_table_controllers": "random,reinforce",
-            "chain_table_seeds": 2,
-            "chain_table_cap": 60,
+            "tables": [f"{tmp_path / 'mine.csv'} code=arch signal=valid"],
+            "study_controllers": "random,reinforce",
+            "study_seeds": 2,
+            "cap": 60,
             "processes": 1,
-            "chain_controllers": ["controller_pool", "alphaxenas"],
+            "controllers": ["controller_pool", "alphaxenas"],
             "batch_size": 64,
         }
     )
@@ -46,7 +46,7 @@ def config(tmp_path):
 
 def test_chains_are_searched_from_scratch_by_any_controller_and_read_back(config):
     data = load_images(config)
-    for controller in config.chains.chain_controllers:
+    for controller in config.search.controllers:
         results = policy_stage.search_chains(config, "chains", controller, 0, data)
         assert results["trained"] == 3 and results["reason"] == "trials"
     groups = stored_searches(config, "chains")
@@ -60,7 +60,7 @@ def test_chains_are_searched_from_scratch_by_any_controller_and_read_back(config
     assert groups["pool of controllers"][0].records[-1]["diagnostics"]["policy/entropy"] > 0
     folder = config.run.exp_dir + "/s/policy-chains-controller_pool-0"
     stored = json.loads(open(f"{folder}/run.json").read())["parameters"]
-    assert stored["settings"]["policies"] == 4 and stored["chain_epochs"] == 1 and stored["dataset"] == "digits"
+    assert stored["settings"]["policies"] == 4 and stored["search_epochs"] == 1 and stored["dataset"] == "digits"
 
 
 def test_the_search_for_mnist_has_zoph_and_les_cell(config, monkeypatch):
@@ -117,12 +117,12 @@ def test_controllers_are_compared_on_a_table(config):
 @pytest.mark.parametrize(
     "name, value, part",
     [
-        ("chain_table", "nowhere.csv signal=x", "nowhere.csv"),
-        ("chain_table_controllers", "random,rnd", "'rnd'"),
+        ("tables", ["nowhere.csv signal=x"], "nowhere.csv"),
+        ("study_controllers", "random,rnd", "'rnd'"),
         ("policy_parts", ["mnits"], "mnist"),
         ("chain_form", "cube", "image"),
         ("policy_cell", "gru", "nascell"),
-        ("chain_trials", 0, "chain_trials"),
+        ("trials", 0, "trials"),
     ],
 )
 def test_a_wrong_parameter_is_named(name, value, part):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from alphaxenas.command import evaluate
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
@@ -82,7 +83,7 @@ def test_a_pair_of_cells_with_another_number_of_reductions_is_refused(tmp_path):
         final_network(config, chosen_architectures(config)[0], load_images(config))
 
 
-def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path):
+def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path, capsys):
     small = {
         "fraction": 0.1,
         "train_filters": 4,
@@ -96,8 +97,11 @@ def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path):
     assert results["models"][0]["architecture"] == "zoo:darts_v2"
     assert set(json.loads((folder / "architecture.json").read_text())) == {"normal", "reduction"}
     assert (folder / "figures" / "architecture.png").stat().st_size > 5000
-    again = evaluate_again(configured(tmp_path, evaluate_model=str(folder / "models" / "rank1.keras"), **small))
+    again = evaluate_again(configured(tmp_path, **small), folder / "models" / "rank1.keras")
     assert again["test_accuracy"] == results["test_accuracy"]
+    model = str(folder / "models" / "rank1.keras")
+    assert evaluate.main([model, "-p", "fraction", "0.1", "-p", "data_dir", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["test_accuracy"] == results["test_accuracy"]
 
 
 def test_a_given_architecture_with_an_unknown_operation_names_the_nearest(tmp_path):
@@ -259,11 +263,11 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     given = "prev:conv1x1 + prev2:identity"
     train_best(configured(tmp_path, architecture=given, **small))
     path = str(sorted((tmp_path / "exp" / "quick" / "final" / "checkpoints").glob("step-*.npz"))[0])
-    assert evaluate_again(configured(tmp_path, evaluate_model=path, **small))["headline"].endswith(f"of {given}")
+    assert evaluate_again(configured(tmp_path, **small), path)["headline"].endswith(f"of {given}")
     with pytest.raises(ValueError, match="another architecture. Expected .*conv3x3.*Received: 'prev:conv1x1"):
-        evaluate_again(configured(tmp_path, evaluate_model=path, architecture="prev:conv3x3 + prev2:identity", **small))
+        evaluate_again(configured(tmp_path, architecture="prev:conv3x3 + prev2:identity", **small), path)
     with pytest.raises(ValueError, match="does not fit the network of these parameters"):
-        evaluate_again(configured(tmp_path, evaluate_model=path, **{**small, "train_filters": 4}))
+        evaluate_again(configured(tmp_path, **{**small, "train_filters": 4}), path)
 
 
 def test_a_rollout_is_promoted_by_alphaxenas_alone(tmp_path):

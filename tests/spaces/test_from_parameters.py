@@ -9,7 +9,7 @@ PARAMETERS = {
     "blocks": 2,
     "operations": ["conv3x3", "identity"],
     "combinations": ["add"],
-    "chain_layers": 2,
+    "layers": 2,
     "chain_skips": False,
 }
 

@@ -19,8 +19,8 @@ from alphaxenas.runs.journal import same_record
 from alphaxenas.supernet.enas import Phases, standard_error
 
 TINY = {
-    "enas_nodes": 1,
-    "enas_layers": 3,
+    "blocks": 1,
+    "layers": 3,
     "enas_rounds": 2,
     "enas_fraction": 0.1,
     "enas_policy_steps": 2,
@@ -138,9 +138,7 @@ def test_an_interrupted_search_continues_bit_for_bit(searched, tmp_path, monkeyp
 
 
 def test_uniform_sampling_trains_without_a_policy(tmp_path):
-    config = configured(
-        tmp_path, enas_sampling="uniform", enas_policy_steps=0, enas_rounds=1, enas_layers=2, enas_derive=2
-    )
+    config = configured(tmp_path, enas_sampling="uniform", enas_policy_steps=0, enas_rounds=1, layers=2, enas_derive=2)
     assert search(config, "macro", seed=3)["derived"] == 2
     assert "reward" not in journal(tmp_path, "enas-macro-s3")[0]
 
@@ -157,7 +155,7 @@ def test_any_controller_plays_in_the_spaces_of_enas_and_the_best_is_trained(tmp_
     values = {
         "space": space,
         "blocks": 1,
-        "chain_layers": 3,
+        "layers": 3,
         "trials": 2,
         "search_children": 1,
         "search_fraction": 0.1,

@@ -230,10 +230,10 @@ def evaluate_stored_model(path: str | Path, data: ImageData) -> float:
     path = Path(path)
     if not path.is_file():
         raise ValueError(
-            f"Invalid value for `evaluate_model`. Expected the path of a .keras file. Received: {path}, which does not exist"
+            f"Invalid value for the model. Expected the path of a .keras file. Received: {path}, which does not exist"
         )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError) as error:
-        raise ValueError(f"Invalid value for `evaluate_model`. {path} is no readable .keras file: {error}") from error
+        raise ValueError(f"Invalid value for the model. {path} is no readable .keras file: {error}") from error
     return test_accuracy(model, data)

@@ -1,4 +1,4 @@
-"""benchmarks/sample_efficiency.py on tables of the test's own making: what it prints, stores and refuses."""
+"""`alphaxenas table` on tables of the test's own making: what it prints, stores and refuses."""
 
 import json
 import os
@@ -13,16 +13,27 @@ from tests.tabular.test_study import write_table
 
 def command(folder, *words, table="mine.csv", columns=("--code", "arch", "--signal", "valid"), cwd=None):
     """The command in a process of its own; `(exit code, stdout, stderr)`."""
-    script = str(PROJECT_ROOT / "benchmarks" / "sample_efficiency.py")
     places = ["--exp-dir", str(folder / "exp"), "--tensorboard-dir", str(folder / "events")]
     process = subprocess.run(
-        [sys.executable, script, "--table", table, *columns, "--processes", "2", *places, *words],
+        [
+            sys.executable,
+            "-m",
+            "alphaxenas.command.main",
+            "table",
+            "--table",
+            table,
+            *columns,
+            "--processes",
+            "2",
+            *places,
+            *words,
+        ],
         cwd=cwd or folder,
         check=False,
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *sys.path])},
     )
     return process.returncode, process.stdout, process.stderr
 

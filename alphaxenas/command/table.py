@@ -1,7 +1,7 @@
-"""How many queries controllers need on a table of trained architectures: mean, median, 95 % interval, share found,
-seconds.
+"""`alphaxenas table`: how many queries controllers need on a table of trained architectures: mean, median, 95 % interval,
+share found, seconds.
 
-    python benchmarks/sample_efficiency.py --table nasbench201.csv.gz --code op_code --signal cifar10_test_200ep_mean \\
+    alphaxenas table --table nasbench201.csv.gz --code op_code --signal cifar10_test_200ep_mean \\
         --controllers random,evolution,local,uct,guided --seeds 200 --cap 20000 [--report COLUMN] [--cost COLUMN]
 
 A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`:
@@ -21,16 +21,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from alphaxenas.config import PROJECT_ROOT  # noqa: E402
-from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where  # noqa: E402
+from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where
 
 if TYPE_CHECKING:
     from alphaxenas.report.sample_efficiency.measures import Course
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs or continues the study; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
@@ -51,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         parse_target(options.target)
         return _study(options, table, controllers)
     except ValueError as error:
-        print(f"sample_efficiency: {error}", file=sys.stderr)
+        print(f"alphaxenas table: {error}", file=sys.stderr)
         return 2
 
 
@@ -118,7 +116,9 @@ def _queries(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="alphaxenas table", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--table",
         required=True,
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--controllers",
         default="random,evolution,local,uct,guided",
-        help="with commas; settings as in guided:tree=false,surrogate=gp [%(default)s]",
+        help="with commas; settings as in guided:plan=rollouts,surrogate=none [%(default)s]",
     )
     parser.add_argument(
         "--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]"
@@ -181,7 +181,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exp-dir", default=str(PROJECT_ROOT / "exp"), help=argparse.SUPPRESS)
     parser.add_argument("--tensorboard-dir", default=str(PROJECT_ROOT / "tensorboard_log"), help=argparse.SUPPRESS)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

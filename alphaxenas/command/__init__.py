@@ -1,0 +1,1 @@
+"""The command `alphaxenas`: one module per verb."""

@@ -1,0 +1,57 @@
+"""`alphaxenas params`: what parameters mean, and the notebooks and the page that are written from their declarations."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+from alphaxenas.config import FIELDS, PROJECT_ROOT, ParameterError
+from alphaxenas.config.declarations import schema
+from alphaxenas.config.render import description, documentation, parameters_cell
+
+NOTEBOOKS = PROJECT_ROOT / "notebooks"
+PAGE = PROJECT_ROOT / "docs" / "parameters.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints or writes; returns the exit code, 2 for an unknown parameter."""
+    parser = argparse.ArgumentParser(prog="alphaxenas params", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="parameters to explain; without any, all names")
+    parser.add_argument("--schema", action="store_true", help="print JSON schemas instead")
+    parser.add_argument("--write-notebooks", action="store_true", help="write the parameters cells of all notebooks")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/parameters.md")
+    options = parser.parse_args(arguments)
+    if options.write_notebooks:
+        for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+            write_cells(path)
+    if options.write_docs:
+        PAGE.write_text(documentation(), encoding="utf-8")
+    if options.write_notebooks or options.write_docs:
+        return 0
+    try:
+        if options.schema:
+            print(json.dumps({name: schema(name) for name in options.names or FIELDS}, indent=2))
+        else:
+            print("\n".join(map(description, options.names)) if options.names else "\n".join(FIELDS))
+    except ParameterError as error:
+        print(f"alphaxenas params: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write_cells(path: Path) -> None:
+    """Writes the parameters cells of one notebook, below its title; papermill injects after the one tagged `parameters`."""
+    notebook = nbformat.read(path, as_version=4)
+    title, *rest = [cell for cell in notebook.cells if cell.id not in ("parameters", "other-parameters")]
+    first, others = (parameters_cell(path.name[:2], part) for part in ("first", "others"))
+    cells = [nbformat.v4.new_code_cell(first, id="parameters", metadata={"tags": ["parameters"]})]
+    if others:
+        folded = {"jupyter": {"source_hidden": True}, "tags": ["other-parameters"]}
+        cells.insert(0, nbformat.v4.new_code_cell(others, id="other-parameters", metadata=folded))
+    notebook.cells = [title, *cells, *rest]
+    nbformat.write(notebook, path)

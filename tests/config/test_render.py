@@ -1,0 +1,86 @@
+"""What follows from a declaration: help, page, notebook cells, checklist; and names that changed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from alphaxenas.command import params
+from alphaxenas.config import FIELDS, PROJECT_ROOT, ParameterError, from_values
+from alphaxenas.config.declarations import schema
+from alphaxenas.config.renamed import REMOVED, RENAMED, under_new_names
+from alphaxenas.config.render import documentation, help_text
+
+
+def test_the_page_of_parameters_is_what_the_declarations_say():
+    """`alphaxenas params --write-docs` writes it."""
+    assert params.PAGE.read_text(encoding="utf-8") == documentation()
+
+
+def test_help_names_every_parameter():
+    words = set(help_text().split())
+    assert set(FIELDS) <= words
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_an_old_name_is_an_error_that_tells_the_new_one(name):
+    with pytest.raises(ParameterError, match=f"`{name}`.*`{RENAMED[name]}`"):
+        from_values({name: 3})
+    assert RENAMED[name] in FIELDS and name not in FIELDS
+
+
+def test_a_parameter_that_became_a_command_says_so():
+    with pytest.raises(ParameterError, match="alphaxenas evaluate MODEL"):
+        from_values({"evaluate_model": "model.keras"})
+    assert not set(REMOVED) & set(FIELDS)
+
+
+def test_recorded_parameters_are_read_under_new_names():
+    old = {"chain_trials": 20, "finals": "played", "seed": 1}
+    assert under_new_names(old) == {"trials": 20, "promotion": "rollout", "seed": 1}
+
+
+def test_a_new_parameter_is_one_declaration(tmp_path):
+    """Declared in a copy of the package; notebooks, page, help, profiles and checklist know it."""
+    shutil.copytree(PROJECT_ROOT / "alphaxenas", tmp_path / "alphaxenas", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
+    shutil.copy(PROJECT_ROOT / "notebooks" / "02_controller_search.ipynb", tmp_path / "notebooks")
+    file = tmp_path / "alphaxenas" / "config" / "networks.py"
+    place = "    filters: int = parameter("
+    declaration = '    colour_jitter: int = parameter(3, "strength of a jitter", ge=0, le=9, notebooks="02")\n'
+    file.write_text(file.read_text().replace(place, declaration + place))
+    (tmp_path / "mine.yaml").write_text("colour_jitter: 10\n")
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        )
+
+    command = ("-m", "alphaxenas.command.main")
+    assert run(*command, "params", "--write-notebooks", "--write-docs").returncode == 0
+    written = (tmp_path / "notebooks" / "02_controller_search.ipynb").read_text()
+    assert "colour_jitter: int = 3  # strength of a jitter" in written
+    assert (
+        "| `colour_jitter` | `3` | a whole number >= 0 and &lt;= 9 |" in (tmp_path / "docs/parameters.md").read_text()
+    )
+    assert "colour_jitter" in run(*command, "run", "--help").stdout
+    refused = run(*command, "run", str(tmp_path / "mine.yaml"))
+    assert refused.returncode == 2 and "Invalid value for `colour_jitter`. Expected a whole number" in refused.stderr
+    code = (
+        "import json; from alphaxenas.config import from_values; from alphaxenas.report import checklist;"
+        "print(json.dumps(['colour_jitter' in checklist._RECIPE, from_values({}).parameters('child')['colour_jitter']]))"
+    )
+    assert json.loads(run("-c", code).stdout) == [True, 3]
+
+
+def test_a_declaration_says_whether_it_affects_results():
+    assert not schema("exp_dir")["affects_results"] and schema("trials")["affects_results"]
