@@ -82,10 +82,13 @@ class SearchSpace(Protocol):
     `draw(architecture, axes)`, which draws an architecture on matplotlib axes.
     """
 
-    vocabulary: tuple[str, ...]
-    """Readable name of every token; tokens are indices into it."""
-    max_length: int
-    """Length of the longest complete game."""
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Readable name of every token; tokens are indices into it."""
+
+    @property
+    def max_length(self) -> int:
+        """Length of the longest token sequence."""
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
         """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""

@@ -108,7 +108,16 @@ class Cell:
     def from_text(
         cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
     ) -> Cell:
-        """The cell of a `to_text()`; ValueError says where what is wrong, what is allowed, and the nearest name."""
+        """The cell of a one-line text.
+
+        Args:
+            text: As `to_text` writes it.
+            operations: Names that may occur.
+            combinations: Names that may occur.
+
+        Raises:
+            ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
+        """
         return cls(tuple(Block(*row) for row in read_text(text, operations, combinations)))
 
     def to_json(self) -> str:
@@ -119,14 +128,32 @@ class Cell:
     def from_json(
         cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
     ) -> Cell:
-        """The cell of a `to_json()`; ValueError as for `from_text`."""
+        """The cell of a JSON text.
+
+        Args:
+            text: As `to_json` writes it.
+            operations: Names that may occur.
+            combinations: Names that may occur.
+
+        Raises:
+            ValueError: As for `from_text`.
+        """
         return cls(tuple(Block(*row) for row in read_json(text, operations, combinations)))
 
     @classmethod
     def parse(
         cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
     ) -> Cell:
-        """The cell of either form; ValueError as for `from_text`."""
+        """The cell of either form.
+
+        Args:
+            text: One line or JSON.
+            operations: Names that may occur.
+            combinations: Names that may occur.
+
+        Raises:
+            ValueError: As for `from_text`.
+        """
         read = cls.from_json if text.lstrip().startswith(("{", "[")) else cls.from_text
         return read(text, operations, combinations)
 

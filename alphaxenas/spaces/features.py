@@ -27,7 +27,12 @@ _SHAPE = (
 
 
 def feature_names(operations: Sequence[str], combinations: Sequence[str]) -> tuple[str, ...]:
-    """What each entry of `cell_features` means; `a > b` reads "a feeds b"."""
+    """What each entry of `cell_features` means; `a > b` reads "a feeds b".
+
+    Args:
+        operations: Names that may occur.
+        combinations: Names that may occur.
+    """
     return (
         *operations,
         *(f"{source} > {operation}" for source in ("prev", "prev2", "block") for operation in operations),
@@ -87,8 +92,8 @@ def cell_features(rows: Sequence[Row], operations: Sequence[str], combinations: 
     to_output = np.zeros(kinds)
     for node in ends:
         combined_last[combinations.index(rows[node - 2][4])] += 1
-        for operation in rows[node - 2][2:4]:
-            to_output[code[operation]] += 1
+        for last in rows[node - 2][2:4]:
+            to_output[code[last]] += 1
     total = paths[ends].sum()
     shape = (
         depth.max(),
@@ -101,7 +106,7 @@ def cell_features(rows: Sequence[Row], operations: Sequence[str], combinations: 
         total,
         length[ends].sum() / total,
     )
-    parts = (
+    parts: tuple[np.ndarray | tuple, ...] = (
         by_source.sum(axis=0),
         by_source.ravel(),
         follows.ravel(),

@@ -108,6 +108,10 @@ class MacroArchitecture:
     def from_integers(cls, text: str, operations: Sequence[str] = MACRO_OPERATIONS) -> MacroArchitecture:
         """The architecture that ENAS printed as `text`; brackets, commas and line breaks do not matter.
 
+        Args:
+            text: 1 + l integers for layer l: its operation's code, then 0 or 1 for every source.
+            operations: What the codes 0, 1, 2, ... mean.
+
         Raises:
             ValueError: Names the position and what is legal there.
         """
@@ -252,12 +256,12 @@ def _read_layer(text: str, number: int) -> MacroLayer:
 
 def _layer(operation: object, names: Sequence[object], number: int) -> MacroLayer:
     place, allowed = f"layer l{number}", [source_name(index) for index in range(number)]
-    check_name("operation", operation, MACRO_OPERATIONS, place)
+    checked = check_name("operation", operation, MACRO_OPERATIONS, place)
     if names and not allowed:
         raise ValueError(
             f"Invalid value for `skips` in {place}. Expected none: there is no earlier output. Received: {list(names)}"
         )
-    return MacroLayer(operation, tuple(allowed.index(check_name("skips", name, allowed, place)) for name in names))
+    return MacroLayer(checked, tuple(allowed.index(check_name("skips", name, allowed, place)) for name in names))
 
 
 def _read_json(text: str) -> list[MacroLayer]:

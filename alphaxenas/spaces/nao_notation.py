@@ -114,7 +114,7 @@ def _read_graph(nodes: Any, graph: str) -> Cell:
         operations = [
             _READ[check_name("operation", operation, _READ, f"{name} of {graph}")] for operation in written[3:]
         ]
-        blocks.append(Block(*sources, *operations, "add"))
+        blocks.append(Block(sources[0], sources[1], operations[0], operations[1], "add"))
     return Cell(tuple(blocks))
 
 

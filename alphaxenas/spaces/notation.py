@@ -110,7 +110,16 @@ def write_json(rows: Sequence[Row]) -> str:
 def read_json(
     text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
 ) -> list[Row]:
-    """Blocks from their JSON form; same arguments and errors as `read_text`."""
+    """Blocks from their JSON form.
+
+    Args:
+        text: As `write_json` writes it.
+        operations: Names that may occur.
+        combinations: Names that may occur.
+
+    Raises:
+        ValueError: As for `read_text`.
+    """
     blocks = read_fields(text, 'a JSON object {"blocks": [...]} with at least one block', blocks=list)["blocks"]
     return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
 

@@ -39,8 +39,8 @@ class SequenceAutomaton:
         TooManyStatesError: See there.
     """
 
-    def __init__(self, start: Hashable, follow: Callable[[Any], Mapping[int, Hashable] | None]) -> None:
-        moves: dict[Hashable, Mapping[int, Hashable] | None] = {}
+    def __init__(self, start: Any, follow: Callable[[Any], Mapping[int, Any] | None]) -> None:
+        moves: dict[Hashable, Mapping[int, Any] | None] = {}
         counts: dict[Hashable, int] = {}
         depths: dict[Hashable, int] = {}
         waiting = [start]
@@ -65,7 +65,9 @@ class SequenceAutomaton:
             else:
                 counts[state] = sum(counts[other] for other in following.values())
                 depths[state] = 1 + max((depths[other] for other in following.values() if counts[other]), default=-1)
-        self.blocked = [state for state, following in moves.items() if following is not None and not following]
+        self.blocked: list[Any] = [
+            state for state, following in moves.items() if following is not None and not following
+        ]
         self.size, self.longest = counts[start], depths[start]
         numbers = {
             state: number

@@ -53,7 +53,15 @@ class Rule:
 
 
 def checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
-    """Values as plain Python values: at least one, none twice, each with a text of its own."""
+    """Returns values as plain Python values: at least one, none twice, each with a text of its own.
+
+    Args:
+        values: The values received.
+        place: What they are values of, for the message.
+
+    Raises:
+        ValueError: Names what is wrong and what is allowed.
+    """
     if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__iter__"):
         raise ValueError(f"Invalid value for {place}. Expected a list of values. Received: {values!r}")
     plain = tuple(value.item() if isinstance(value, np.generic) else value for value in values)

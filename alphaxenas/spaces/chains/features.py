@@ -26,9 +26,17 @@ class ChainFeatures:
 
     @classmethod
     def of(cls, layers: int, choices: Sequence[tuple[str, Sequence[Value]]], skips: bool) -> ChainFeatures:
-        """For a space of `layers` layers; choices as (name, values)."""
+        """The features of a space.
+
+        Args:
+            layers: How many.
+            choices: (name, values) of every choice.
+            skips: Whether there are skip connections.
+        """
         words = [f"{name}={format_value(value)}" for name, values in choices for value in values]
-        scales = {name: float(max(map(abs, values))) for name, values in choices if _is_scale(values)}
+        scales = {
+            name: float(max(abs(float(value)) for value in values)) for name, values in choices if _is_scale(values)
+        }
         blocks = {
             "choices": ("one-hot", [f"{number}: {word}" for number in range(layers) for word in words]),
             "skips": (
@@ -61,7 +69,7 @@ class ChainFeatures:
                 vector[places[f"{number}: {word}"]] = 1
                 vector[places[f"number of {word}"]] += 1
                 if name in self._scales:
-                    level = value / self._scales[name]
+                    level = float(value) / self._scales[name]
                     vector[places[f"{number}: level of {name}"]] = level
                     vector[places[f"sum of {name}"]] += level
         for number, sources in enumerate(chain.skips):

@@ -27,11 +27,12 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.chains.automaton import SequenceAutomaton, TooManyStatesError
+from alphaxenas.spaces.chains.automaton import SequenceAutomaton
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, format_value, read_chain
 from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
 from alphaxenas.spaces.chains.features import ChainFeatures
-from alphaxenas.spaces.checks import check_name
+from alphaxenas.spaces.chains.transitions import Transitions
+from alphaxenas.spaces.checks import check_count, check_name
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ class StateSpace:
     _features: ChainFeatures = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 1:
-            raise ValueError(f"Invalid value for `layers`. Expected a whole number >= 1. Received: {self.layers!r}")
+        check_count("layers", self.layers)
         vocabulary: list[str] = []
         tokens: dict[str, dict[str, int]] = {}
         for choice in self.choices:
@@ -81,17 +81,18 @@ class StateSpace:
         if self.skips:
             tokens[SKIPS] = {answer: len(vocabulary) + rank for rank, answer in enumerate(("no", "yes"))}
             vocabulary += [f"{SKIPS}={answer}" for answer in tokens[SKIPS]]
-        object.__setattr__(self, "choices", tuple(self.choices))
-        object.__setattr__(self, "rules", tuple(self.rules))
-        object.__setattr__(self, "vocabulary", tuple(vocabulary))
-        object.__setattr__(self, "_tokens", tokens)
-        object.__setattr__(self, "_graph", self._walked())
-        object.__setattr__(self, "max_length", self._graph.longest if self.choices else 0)
-        object.__setattr__(
-            self,
-            "_features",
-            ChainFeatures.of(self.layers, [(choice.name, choice.values) for choice in self.choices], self.skips),
-        )
+        graph = Transitions(self.layers, tuple(self.choices), tuple(self.rules), self.skips, tokens).automaton()
+        declared = [(choice.name, choice.values) for choice in self.choices]
+        for name, value in (
+            ("choices", tuple(self.choices)),
+            ("rules", tuple(self.rules)),
+            ("vocabulary", tuple(vocabulary)),
+            ("max_length", graph.longest if self.choices else 0),
+            ("_tokens", tokens),
+            ("_graph", graph),
+            ("_features", ChainFeatures.of(self.layers, declared, self.skips)),
+        ):
+            object.__setattr__(self, name, value)
 
     def add(self, name: str, values: Sequence[Value], when: Mapping[str, Any] | None = None) -> StateSpace:
         """This space with a further choice in every layer.
@@ -101,9 +102,6 @@ class StateSpace:
             values: What may be chosen: numbers, texts or truth values, all different.
             when: Earlier choices of the layer and the value, or list of values, that each must have for this choice to
                 exist.
-
-        Returns:
-            The new space.
 
         Raises:
             ValueError: See the class.
@@ -149,9 +147,6 @@ class StateSpace:
             over: `"layer"`: `allows(layer)`; `"pair"`: `allows(before, layer)`, from the second layer on; `"prefix"`:
                 `allows(layers)`, all so far. A prefix rule tells every prefix apart, so it suits spaces of up to some
                 100,000 sequences.
-
-        Returns:
-            The new space.
 
         Raises:
             ValueError: The choice is unknown, or nothing is left legal; names the choice.
@@ -224,8 +219,9 @@ class StateSpace:
             for choice in self.choices:
                 if choice.name in layer:
                     others = [value for value in choice.values if value != layer[choice.name]]
+                    before, after = architecture.layers[:number], architecture.layers[number + 1 :]
                     found += [
-                        self._with_layer(architecture, number, new)
+                        Chain((*before, new, *after), architecture.skips)
                         for value in others
                         for new in self._changed(layer, choice.name, value)
                     ]
@@ -295,60 +291,6 @@ class StateSpace:
             raise ValueError("Invalid value for `choices`. Expected at least one; add it with `add`. Received: none")
         return self._graph
 
-    def _walked(self) -> SequenceAutomaton:
-        """The automaton. A state is (layer, place in it, earlier layers and choices of this layer as far as they
-        matter).
-        """
-        scope = max((SCOPES.index(rule.over) for rule in self.rules), default=-1)
-        try:
-            graph = SequenceAutomaton((0, 0, (), ()), lambda state: self._moves(state, scope))
-        except TooManyStatesError as error:
-            names = sorted({rule.name for rule in self.rules})
-            raise ValueError(
-                f"Invalid constraint on {' and '.join(map(repr, names))}: {error}. "
-                "Let it look at less, with over='pair' or over='layer'."
-            ) from None
-        if not graph.size:
-            layer, place, _, chosen = max(graph.blocked, key=lambda state: state[:2])
-            left = [choice.name for choice in self.choices[place:] if choice.exists(dict(chosen))]
-            layer, name = (layer, left[0]) if left else (layer + 1, self.choices[0].name)
-            raise ValueError(f"Invalid constraint: nothing is left legal for the choice {name!r} in layer {layer}.")
-        return graph
-
-    def _moves(self, state: tuple, scope: int) -> dict[int, tuple] | None:
-        layer, place, before, chosen = state
-        while layer < self.layers:
-            while place < len(self.choices):
-                choice, place = self.choices[place], place + 1
-                if choice.exists(dict(chosen)):
-                    first = self._tokens[choice.name][format_value(choice.values[0])]
-                    following = {}
-                    for rank, value in enumerate(choice.values):
-                        now = (*chosen, (choice.name, value))
-                        if self._allowed(choice.name, before, now):
-                            following[first + rank] = (layer, place, before, self._remembered(now, place, scope))
-                    return following
-            if self.skips and place < len(self.choices) + layer:
-                same = layer, place + 1, before, chosen
-                return {self._tokens[SKIPS]["no"]: same, self._tokens[SKIPS]["yes"]: same}
-            before = {"layer": (), "pair": (chosen,), "prefix": (*before, chosen)}[SCOPES[max(scope, 0)]]
-            layer, place, chosen = layer + 1, 0, ()
-        return None
-
-    def _remembered(self, chosen: tuple, place: int, scope: int) -> tuple:
-        """Of a layer's choices those that later ones or constraints may ask for."""
-        if scope > 0 or (scope == 0 and place < len(self.choices)):
-            return chosen
-        asked = {name for choice in self.choices[place:] for name, _ in choice.when}
-        return tuple(pair for pair in chosen if pair[0] in asked)
-
-    def _allowed(self, name: str, before: tuple, chosen: tuple) -> bool:
-        rules = [rule for rule in self.rules if rule.name == name]
-        if not rules:
-            return True
-        layers = tuple(map(Layer, (*before, chosen)))
-        return all(rule.holds(layers) for rule in rules)
-
     def _written_as_tokens(self, architecture: Chain) -> Tokens:
         if len(architecture.layers) != self.layers or bool(architecture.skips) != self.skips:
             kind = "with" if self.skips else "without"
@@ -396,10 +338,6 @@ class StateSpace:
                 grown += [(*pairs, (choice.name, new)) for new in kept] if choice.exists(dict(pairs)) else [pairs]
             partial = grown
         return list(map(Layer, partial))
-
-    @staticmethod
-    def _with_layer(architecture: Chain, number: int, layer: Layer) -> Chain:
-        return Chain((*architecture.layers[:number], layer, *architecture.layers[number + 1 :]), architecture.skips)
 
     @staticmethod
     def _read(choice: Choice, value: Any, number: int) -> Value:

@@ -1,20 +1,14 @@
-"""Cells as pictures: inputs on the left, blocks in the column of their depth, the concatenated output on the right.
-
-Lettering is drawn as shapes in data units, not as text in points: nothing overlaps, whatever the size of the axes.
-"""
+"""Cells as pictures: inputs on the left, blocks in the column of their depth, the concatenated output on the right."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
 
 from alphaxenas.spaces.drawing.layered import Edge, Layout, arrange
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
 from alphaxenas.spaces.notation import input_name
 
 if TYPE_CHECKING:
@@ -31,10 +25,6 @@ BLOCK_WIDTH = PAD + BOX_WIDTH + SIGN_GAP + SIGN_WIDTH + PAD
 BLOCK_HEIGHT = ROW + BOX_HEIGHT + 2 * PAD
 INPUT_WIDTH, INPUT_HEIGHT, INPUT_ROOM = 1.25, 0.7, 1.1
 OUTPUT_WIDTH, OUTPUT_ROW = 1.25, 0.55
-LETTER = 0.3
-"""Size of the lettering, em height in data units."""
-HEAD = 0.22
-"""Length of an arrow head."""
 LEAST_WIDTH, LEAST_HEIGHT = 13.0, 3.6
 """A small cell is drawn with space around it, so that its boxes and lines keep the proportions of a large one."""
 
@@ -179,7 +169,7 @@ def _draw_lines(pen: Pen, picture: _Picture) -> None:
         colour = SOURCES.get(edge.source, BETWEEN)
         route = layout.route(edge)
         vertices: list[tuple[float, float]] = []
-        codes: list[int] = []
+        codes: list[Any] = []
         for start, end in zip(route, route[1:]):
             arrives = end[0] == edge.target
             x0, y0 = left[start[1]] + (INPUT_WIDTH if start[1] == 0 else BLOCK_WIDTH), layout.y[start]
@@ -228,76 +218,3 @@ def readable_operation(operation: str) -> str:
     family = next(family for family in FAMILIES if operation.startswith(family))
     size = operation.removeprefix(family).replace("x", "×")
     return f"{family.replace('pool', ' pool').replace('dil', 'dil ')} {size}".strip()
-
-
-class Pen:
-    """Draws shapes on axes whose limits are set; lines keep their width in proportion to everything else."""
-
-    def __init__(self, axes: Axes) -> None:
-        self._axes = axes
-        box = axes.get_window_extent()
-        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-        points = 72 / axes.figure.dpi * min(box.width / (right - left), box.height / (top - bottom))
-        self._stroke = max(0.5, 0.05 * points)
-
-    def line(self, path: Path, colour: str, width: float, order: float) -> None:
-        """An open line; `width` in strokes."""
-        width *= self._stroke
-        patch = PathPatch(path, facecolor="none", edgecolor=colour, linewidth=width, zorder=order, capstyle="butt")
-        self._axes.add_patch(patch)
-
-    def arrow(self, x: float, y: float, colour: str) -> None:
-        """An arrow head that points right and ends at (x, y)."""
-        head = [(x, y), (x - HEAD, y + 0.1), (x - HEAD, y - 0.1)]
-        self._axes.add_patch(Polygon(head, closed=True, facecolor=colour, edgecolor="none", zorder=3.5))
-
-    def dot(self, x: float, y: float, colour: str) -> None:
-        """The end of a line that arrives from above."""
-        self._axes.add_patch(Circle((x, y), 0.07, facecolor=colour, edgecolor="none", zorder=3.5))
-
-    def rounded(
-        self, left: float, bottom: float, width: float, height: float, fill: str, edge: str, order: float
-    ) -> None:
-        """A rectangle with rounded corners."""
-        style = f"round,pad=0,rounding_size={min(0.16, height / 3, width / 3)}"
-        self._axes.add_patch(
-            FancyBboxPatch(
-                (left, bottom),
-                width,
-                height,
-                boxstyle=style,
-                facecolor=fill,
-                edgecolor=edge,
-                linewidth=0.75 * self._stroke,
-                zorder=order,
-            )
-        )
-
-    def box(
-        self,
-        left: float,
-        middle: float,
-        width: float,
-        height: float,
-        text: str,
-        fill: str,
-        ink: str,
-        edge: str = "none",
-        note: str = "",
-    ) -> None:
-        """A rounded box with centred lettering and, below it, a smaller note."""
-        self.rounded(left, middle - height / 2, width, height, fill, edge, order=3)
-        self.letters(left + width / 2, middle + (0.16 if note else 0.0), text, ink, LETTER)
-        if note:
-            self.letters(left + width / 2, middle - 0.22, note, ink, 0.75 * LETTER)
-
-    def letters(self, x: float, y: float, text: str, colour: str, size: float, upright: bool = False) -> None:
-        """Lettering as shapes, centred on (x, y) by its small letters; `upright` reads from below."""
-        font = FontProperties(family="DejaVu Sans")
-        shape = TextPath((0, 0), text, size=size, prop=font)
-        extent = shape.get_extents()
-        small = TextPath((0, 0), "x", size=size, prop=font).get_extents()
-        move = Affine2D().translate(-extent.x0 - extent.width / 2, -small.height / 2)
-        move = (move.rotate_deg(90) if upright else move).translate(x, y)
-        patch = PathPatch(move.transform_path(shape), facecolor=colour, edgecolor="none", linewidth=0, zorder=4)
-        self._axes.add_patch(patch)

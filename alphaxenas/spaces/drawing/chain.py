@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from matplotlib.path import Path
 
 from alphaxenas.spaces.chains.chain import Chain, format_value
-from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, HEAD, INK, LETTER, PAPER, SHADES, Pen
+from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, INK, PAPER, SHADES
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

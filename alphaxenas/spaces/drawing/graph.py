@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.path import Path
 
@@ -11,17 +11,15 @@ from alphaxenas.spaces.drawing.cell import (
     BETWEEN,
     BOX_HEIGHT,
     BOX_WIDTH,
-    HEAD,
     INK,
     LEAST_WIDTH,
-    LETTER,
     PAPER,
     SHADES,
-    Pen,
     family_colours,
     readable_operation,
 )
 from alphaxenas.spaces.drawing.layered import Edge, arrange
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
 from alphaxenas.spaces.nasbench.nasbench201 import EDGES
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence
     for edge in edges:
         route = layout.route(edge)
         vertices: list[tuple[float, float]] = []
-        codes: list[int] = []
+        codes: list[Any] = []
         for start, end in zip(route, route[1:]):
             arrives = end[0] == edge.target
             leaves = start[0] == edge.source and start[1] == columns[edge.source]
@@ -140,7 +138,7 @@ def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence
         pen.arrow(tip, height, BETWEEN)
     for name, column in columns.items():
         label, width = labels[name], _width(labels[name])
-        fill, ink, edge = _look(label)
+        fill, ink, outline = _look(label)
         text = readable_operation(label) if width == BOX_WIDTH else label
         pen.box(
             left[column] + (widths[column] - width) / 2,
@@ -150,7 +148,7 @@ def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence
             text,
             fill,
             ink,
-            edge,
+            outline,
         )
 
 

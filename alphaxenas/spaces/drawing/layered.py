@@ -50,7 +50,13 @@ class Layout:
     port_order: Mapping[str, tuple[int, ...]]
 
     def port_y(self, node: str, port: int, spacing: float) -> float:
-        """Height of one input port of a node whose ports are `spacing` apart."""
+        """Height of one input port of a node.
+
+        Args:
+            node: Name of the node.
+            port: One of its ports.
+            spacing: Distance between neighbouring ports.
+        """
         order = self.port_order[node]
         return self.y[node, self.columns[node]] + spacing * ((len(order) - 1) / 2 - order.index(port))
 
@@ -155,7 +161,7 @@ class _Graph:
 
     def segments(self) -> list[tuple[Place, Place, str, int | None]]:
         """Pieces of edges between neighbouring columns; `port` is None where the piece ends at a rail."""
-        pieces = []
+        pieces: list[tuple[Place, Place, str, int | None]] = []
         for edge in self.edges:
             last = self.columns[edge.target] - 1
             for column in range(self.columns[edge.source], last):

@@ -11,14 +11,12 @@ from alphaxenas.spaces.drawing.cell import (
     BETWEEN,
     BOX_HEIGHT,
     BOX_WIDTH,
-    HEAD,
     INK,
-    LETTER,
     SOURCES,
-    Pen,
     family_colours,
     readable_operation,
 )
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

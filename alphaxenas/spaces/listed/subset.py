@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.listed.trie import SequenceTrie
 
 
@@ -32,7 +32,7 @@ class Subset:
         (3, (0, 1), 1)
     """
 
-    space: SearchSpace
+    space: Any
     architectures: tuple[Any, ...]
     vocabulary: tuple[str, ...] = field(init=False, compare=False)
     max_length: int = field(init=False, compare=False)

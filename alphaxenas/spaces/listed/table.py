@@ -173,10 +173,9 @@ class Table:
         Raises:
             ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
         """
-        code = self._cells.get(tokens)
-        if code is None:
+        if tokens not in self._cells:
             self._trie.check(tokens)
-        return code
+        return self._cells[tokens]
 
     def encode(self, architecture: Code) -> Tokens:
         """The tokens of a code; `decode(encode(code)) == code`.

@@ -50,11 +50,11 @@ class SequenceTrie:
             raise ValueError(
                 f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {tokens[place]!r}"
             )
-        legal = []
+        following: list[int] = []
         while low < high and len(sequences[low]) > depth:
-            legal.append(sequences[low][depth])
-            low = bisect_left(sequences, (*tokens, legal[-1] + 1), low, high)
-        return tuple(legal)
+            following.append(sequences[low][depth])
+            low = bisect_left(sequences, (*tokens, following[-1] + 1), low, high)
+        return tuple(following)
 
     def _first_wrong(self, tokens: Tokens) -> int:
         return next(place for place, token in enumerate(tokens) if token not in self.legal_actions(tokens[:place]))

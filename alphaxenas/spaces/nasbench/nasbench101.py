@@ -227,7 +227,7 @@ class _Rules:
     def tokens(self, cell: NASBench101Cell) -> Tokens:
         """The sequence of a cell within the limits."""
         last, edges, tokens = len(cell.operations) + 1, iter(cell.edges), []
-        edge = next(edges)
+        edge: tuple[int, int] | None = next(edges)
         for vertex, operation in enumerate((*cell.operations, None), start=1):
             if operation is not None:
                 tokens.append(OPERATIONS_101.index(operation))
@@ -238,7 +238,8 @@ class _Rules:
 
     def sequence(self, number: int) -> Tokens:
         """The sequence with that number, 0 <= number < sequences(start), in ascending order of tokens."""
-        state, tokens = self.start, []
+        tokens: list[int] = []
+        state: _State | None = self.start
         while state is not None:
             for token, following in self.moves(state).items():
                 sequences = self.sequences(following)

@@ -26,7 +26,7 @@ OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_p
 """In the order of the tokens, which are also the digits of an `op_code`."""
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(source, target) of every token."""
-PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
+PATHS: tuple[tuple[int, ...], ...] = ((3,), (0, 4), (1, 5), (0, 2, 5))
 """The paths from node 0 to node 3, as places in `EDGES`."""
 NONE, SKIP = 0, 1
 _PATH_OPERATIONS = OPERATIONS_201[2:]
