@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,11 @@ from alphaxenas.spaces.drawing.picture import picture
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
+MAX_FAILURES = 2
+"""A child that failed is tried again when it is proposed again, because the reason may have been transient (memory that
+another process held, for example). After so many failures at one budget it is answered from the cache. The count follows
+from the journal, so a continued run decides the same.
+"""
 BEST_KEPT = 10
 """How many of the best architectures results.json lists."""
 
@@ -97,6 +103,7 @@ class Coach:
     def _forget(self) -> None:
         """Resets what the coach derives from the journal."""
         self._known: dict[tuple[str, Budget], Outcome] = {}
+        self._failures: Counter[tuple[str, Budget]] = Counter()
         self._games = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
 
@@ -114,6 +121,8 @@ class Coach:
         architecture = self._space.decode(proposal.tokens)
         key = self._space.key(architecture)
         known = self._known.get((key, proposal.budget)) if proposal.purpose != "refresh" else None
+        if known is not None and known.status == "failed" and self._failures[key, proposal.budget] < MAX_FAILURES:
+            known = None
         started = time.monotonic()
         if known is None:
             outcome = _checked(self._evaluator.evaluate(proposal), proposal)
@@ -159,6 +168,7 @@ class Coach:
             budget = Budget(record["epochs"], record["fraction"])
             self._trained += budget.epochs > 0
             proposal = Proposal(record["trial"], tuple(record["tokens"]), budget, record["purpose"])
+            self._failures[record["key"], budget] += record["status"] == "failed"
             self._known[record["key"], budget] = Outcome(
                 proposal, record["reward"], record["status"], record["metrics"], record["seconds"], record["reason"]
             )

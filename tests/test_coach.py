@@ -140,6 +140,22 @@ def test_a_failed_child_is_recorded_with_its_reason_and_the_search_goes_on(folde
     assert "failed (loss is not finite)" in (folder.path.parent / "log.txt").read_text()
 
 
+def test_a_failed_child_is_tried_once_more_and_then_known_to_fail(folder):
+    class Recovering(Counting):
+        def evaluate(self, proposal):
+            outcome = super().evaluate(proposal)
+            if proposal.tokens == A and len(self.asked) == 1:
+                return Outcome(proposal, 0.0, "failed", reason="out of memory")
+            return outcome
+
+    evaluator = Recovering()
+    script = Script(*[(A, "search", 1)] * 3, *[(FAILING, "search", 1)] * 3)
+    Coach(WordSpace(), script, evaluator, folder).play()
+    assert [tokens for tokens, _ in evaluator.asked] == [A, A, FAILING, FAILING]
+    assert [outcome.status for outcome in script.heard] == ["failed", "ok", "ok", "failed", "failed", "failed"]
+    assert ["cached" in record["metrics"] for record in folder.journal.read()] == [False, False, True] * 2
+
+
 def test_a_reward_that_is_no_number_is_a_failure(folder):
     class Broken(DriftingEvaluator):
         def evaluate(self, proposal):

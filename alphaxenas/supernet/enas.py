@@ -239,8 +239,8 @@ class EnasSearch:
         return means | ({"skips": float(np.mean(skips))} if skips else {})
 
     def _calibration(self, number: int) -> list:
-        """A few batches of training images, for the statistics of whatever is scored."""
-        drawn = self._training.epoch(self._seed, number, 1.0, ("enas", "calibration"))
+        """A few batches of training images as they are, because validation images are not augmented either."""
+        drawn = self._training.epoch(self._seed, number, 1.0, ("enas", "calibration"), augment=False)
         return list(itertools.islice(drawn, CALIBRATION_BATCHES))
 
     def _derive(self) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ same validation images; then encoder, predictor and decoder are trained on these
 Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images
 grows, twofold at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no
 more images; both numbers are reported. The spread is the standard deviation of the scores less what chance alone would
-make of it. Scoring draws nothing: no dropout, statistics of the batch norms measured on the same training batches for
-all.
+make of it. Scoring draws nothing: no dropout, statistics of the batch norms measured for all members on the same training
+batches, which are not augmented because validation images are not.
 
 Source: Luo et al. 2018, section 4.3, and the published code. Departures: the code scores members on ten different
 batches of 500 images, with dropout on and batch statistics, so that its ranking is mostly chance; and its policy "by
@@ -117,10 +117,19 @@ class Scores:
 
     @classmethod
     def of(cls, hits: np.ndarray) -> Scores:
-        """From which images `[n, images]` were classified correctly."""
+        """From which images `[n, images]` were classified correctly.
+
+        All members see the same images, so a difficult image lowers all accuracies together and adds nothing to their
+        differences. Chance therefore adds half the mean variance of a paired difference, which is the residual mean
+        square of a two-way analysis of variance (members x images) divided by the number of images.
+        """
         accuracies, images = hits.mean(1), hits.shape[1]
         variances = accuracies * (1 - accuracies) / max(images - 1, 1)
-        spread = math.sqrt(max(float(np.var(accuracies, ddof=1) - variances.mean()), 0.0)) if len(hits) > 1 else 0.0
+        spread = 0.0
+        if len(hits) > 1 and images > 1:
+            residuals = hits - accuracies[:, None] - hits.mean(0) + hits.mean()
+            chance = float((residuals**2).sum()) / ((len(hits) - 1) * (images - 1)) / images
+            spread = math.sqrt(max(float(np.var(accuracies, ddof=1)) - chance, 0.0))
         return cls(accuracies, images, float(np.sqrt(variances).mean()), spread)
 
     @property
@@ -296,7 +305,8 @@ class SharedPool:
         architectures = [self._space.decode(tokens) for _, tokens in self._members]
         calibration = list(
             itertools.islice(
-                self._training.epoch(self._seed, self._round, rng_stream=("calibration",)), CALIBRATION_BATCHES
+                self._training.epoch(self._seed, self._round, rng_stream=("calibration",), augment=False),
+                CALIBRATION_BATCHES,
             )
         )
         statistics = [self._weights.measure(architecture, calibration) for architecture in architectures]

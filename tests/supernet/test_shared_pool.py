@@ -136,6 +136,21 @@ class TestScores:
             score.ranking_is_resolved for score in equal
         )
 
+    def test_the_spread_is_right_although_all_members_see_the_same_images(self):
+        """Easy and difficult images: independent binomial variance would leave 0 in most cases."""
+        rng = np.random.default_rng(0)
+        merits = rng.normal(size=12)
+        merits = 0.145 * (merits - merits.mean()) / merits.std(ddof=1)
+
+        def hits(images):
+            difficulties = rng.normal(-1.5, 2.5, images)
+            return rng.random((12, images)) < 1 / (1 + np.exp(-3.4 * (merits[:, None] - difficulties)))
+
+        truth = hits(400_000).mean(1).std(ddof=1)
+        spreads = [Scores.of(hits(500)).spread for _ in range(200)]
+        assert truth == pytest.approx(0.019, abs=0.001)
+        assert np.mean(spreads) == pytest.approx(truth, rel=0.1) and min(spreads) > 0
+
     def test_nao7_the_subset_grows_until_scores_tell_members_apart(self, tmp_path, training):
         pool, _, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1, subset=25))
         with folder:
@@ -168,6 +183,20 @@ def test_once_there_are_scores_policies_go_by_them(tmp_path, training, policy):
         pool.play()
         odds = pool._odds([SPACE.decode(tokens) for _, tokens in pool._members])
     assert len(set(np.round(odds, 12))) > 1 and odds.sum() == pytest.approx(1)
+
+
+def test_statistics_are_measured_on_images_without_augmentation(tmp_path):
+    data = load_data("digits", fraction=0.1)
+    augmented, plain = (Batches.of(data, "train", 32, augment, 4 if augment else 0) for augment in (True, False))
+    pool, weights, folder = make(tmp_path, augmented, plan=Plan(rounds=1, epochs=1, subset=25))
+    seen, measure = [], weights.measure
+    weights.measure = lambda architecture, batches: (
+        seen.append(np.stack([x for x, _ in batches])) or measure(architecture, batches)
+    )
+    with folder:
+        pool.play()
+    expected = [images for images, _ in plain.epoch(0, 0, rng_stream=("calibration",))][:4]
+    np.testing.assert_array_equal(seen[0], np.stack(expected))
 
 
 def stop_if(stopped):
