@@ -13,7 +13,7 @@ NAMES = ("cifar10", "cifar100", "MaxPool3x3", "b0")
 
 
 @pytest.mark.parametrize(
-    ("received", "hint"),
+    ("received", "suggestion"),
     [
         ("cifar", ". Did you mean 'cifar10'?"),
         ("maxpool3", ". Did you mean 'MaxPool3x3'?"),
@@ -24,8 +24,8 @@ NAMES = ("cifar10", "cifar100", "MaxPool3x3", "b0")
         (7, ""),
     ],
 )
-def test_the_nearest_name_is_named_as_it_is_written_and_nothing_where_none_is_near(received, hint):
-    assert did_you_mean(received, NAMES) == hint
+def test_the_nearest_name_is_named_as_it_is_written_and_nothing_where_none_is_near(received, suggestion):
+    assert did_you_mean(received, NAMES) == suggestion
     assert did_you_mean(received, ()) == ""
 
 

@@ -1,4 +1,4 @@
-"""An architecture from whatever form it is written in: our text and JSON, a zoo name, or what ENAS and NAO print."""
+"""Reads an architecture in any known form: our text and JSON, a zoo name, or what ENAS and NAO print."""
 
 from __future__ import annotations
 

@@ -40,17 +40,17 @@ class SequenceAutomaton:
     """
 
     def __init__(self, start: Any, follow: Callable[[Any], Mapping[int, Any] | None]) -> None:
-        moves: dict[Hashable, Mapping[int, Any] | None] = {}
+        transitions: dict[Hashable, Mapping[int, Any] | None] = {}
         counts: dict[Hashable, int] = {}
         depths: dict[Hashable, int] = {}
         waiting = [start]
         while waiting:
             state = waiting[-1]
-            if state not in moves:
-                moves[state] = follow(state)
-                if len(moves) > MOST_STATES:
+            if state not in transitions:
+                transitions[state] = follow(state)
+                if len(transitions) > MOST_STATES:
                     raise TooManyStatesError(f"more than {MOST_STATES:,} prefixes have to be told apart")
-            following = moves[state]
+            following = transitions[state]
             unknown = (
                 []
                 if following is None or state in counts
@@ -66,7 +66,7 @@ class SequenceAutomaton:
                 counts[state] = sum(counts[other] for other in following.values())
                 depths[state] = 1 + max((depths[other] for other in following.values() if counts[other]), default=-1)
         self.blocked: list[Any] = [
-            state for state, following in moves.items() if following is not None and not following
+            state for state, following in transitions.items() if following is not None and not following
         ]
         self.size, self.longest = counts[start], depths[start]
         numbers = {
@@ -74,11 +74,11 @@ class SequenceAutomaton:
             for number, state in enumerate([start, *(state for state in counts if counts[state] and state != start)])
         }
         self._counts = [counts[state] for state in numbers]
-        self._moves: list[dict[int, int]] = [
-            {token: numbers[other] for token, other in (moves[state] or {}).items() if counts[other]}
+        self._transitions: list[dict[int, int]] = [
+            {token: numbers[other] for token, other in (transitions[state] or {}).items() if counts[other]}
             for state in numbers
         ]
-        self._legal = [tuple(following) for following in self._moves]
+        self._legal = [tuple(following) for following in self._transitions]
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
         """Tokens that may follow the prefix `tokens`, ascending; empty for a complete sequence.
@@ -86,10 +86,10 @@ class SequenceAutomaton:
         Raises:
             ValueError: No sequence begins so; names the first token that is wrong and what would be legal there.
         """
-        state, moves = 0, self._moves
+        state, transitions = 0, self._transitions
         try:
             for token in tokens:
-                state = moves[state][token]
+                state = transitions[state][token]
         except KeyError:
             raise self._wrong(tokens) from None
         return self._legal[state]
@@ -114,8 +114,8 @@ class SequenceAutomaton:
     def sequence(self, number: int) -> Tokens:
         """Sequence `number` in ascending order of tokens, from 0."""
         state, tokens = 0, []
-        while self._moves[state]:
-            for token, other in self._moves[state].items():
+        while self._transitions[state]:
+            for token, other in self._transitions[state].items():
                 if number < self._counts[other]:
                     break
                 number -= self._counts[other]
@@ -126,9 +126,9 @@ class SequenceAutomaton:
     def _wrong(self, tokens: Tokens) -> ValueError:
         state = 0
         for place, token in enumerate(tokens):
-            if token not in self._moves[state]:
+            if token not in self._transitions[state]:
                 break
-            state = self._moves[state][token]
+            state = self._transitions[state][token]
         legal = self._legal[state]
         expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
         return ValueError(f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {token!r}")

@@ -166,18 +166,18 @@ class StateSpace:
             ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
         """
         self._automaton.check(tokens)
-        moves, layers, skips = iter(tokens), [], []
+        remaining, layers, skips = iter(tokens), [], []
         for number in range(self.layers):
             layer: dict[str, Value] = {}
             for choice in self.choices:
                 if choice.exists(layer):
                     layer[choice.name] = choice.values[
-                        next(moves) - self._tokens[choice.name][format_value(choice.values[0])]
+                        next(remaining) - self._tokens[choice.name][format_value(choice.values[0])]
                     ]
             layers.append(Layer(tuple(layer.items())))
             if self.skips:
                 yes = self._tokens[SKIPS]["yes"]
-                skips.append(tuple(source for source in range(number) if next(moves) == yes))
+                skips.append(tuple(source for source in range(number) if next(remaining) == yes))
         return Chain(tuple(layers), tuple(skips))
 
     def encode(self, architecture: Chain) -> Tokens:

@@ -1,6 +1,6 @@
 """Shapes and lettering in data units.
 
-Lettering is drawn as shapes, not as text in points: nothing overlaps, whatever the size of the axes.
+Lettering is drawn as shapes, not as text in points: nothing overlaps at any size of the axes.
 """
 
 from __future__ import annotations

@@ -61,14 +61,14 @@ class NASBench101Cell:
                 f"Received: {edges}"
             )
         # Sources and targets of an acyclic numbering: nobody without an edge in and an edge out is off the paths.
-        loose = ({*range(last)} - {source for source, _ in edges}) | (
+        off_paths = ({*range(last)} - {source for source, _ in edges}) | (
             {*range(1, last + 1)} - {target for _, target in edges}
         )
-        if loose:
+        if off_paths:
             raise ValueError(
                 "Invalid value for `edges`. "
                 f"Expected every vertex on a path from 0 to {last}; `NASBench101Cell.pruned` leaves "
-                f"others out. Received: {edges}, without vertex {min(loose)}"
+                f"others out. Received: {edges}, without vertex {min(off_paths)}"
             )
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ def changed(cell: NASBench101Cell, most_inner: int, most_edges: int) -> Iterator
 
     Args:
         cell: The cell that is changed.
-        most_inner: Vertices beside input and output that a cell may have.
+        most_inner: Vertices besides input and output that a cell may have.
         most_edges: Edges that it may have; where it has as many, none is added.
     """
     operations, edges, last = cell.operations, cell.edges, len(cell.operations) + 1
@@ -40,7 +40,7 @@ def changed(cell: NASBench101Cell, most_inner: int, most_edges: int) -> Iterator
 
 
 def _with_another_vertex(cell: NASBench101Cell, free: Sequence[tuple[int, int]]) -> Iterator[NASBench101Cell]:
-    """Cells with a vertex more between two vertices that an edge could join: beside the edge, or in its place."""
+    """Cells with a vertex more between two vertices that an edge could join: parallel to the edge, or in its place."""
     last = len(cell.operations) + 1
     # The new vertex takes the output's number, which becomes one larger.
     edges = {edge: (edge[0], edge[1] + (edge[1] == last)) for edge in cell.edges}

@@ -217,12 +217,12 @@ class _Rules:
         self.start: _State = (0, False, -1, 1, 0)
         self.state = lru_cache(maxsize=1 << 17)(self._state)
         self.cell = lru_cache(maxsize=1 << 16)(self._cell)
-        self.moves = cache(self._moves)
+        self.transitions = cache(self._transitions)
         self.sequences = cache(self._sequences)
 
     def legal(self, state: _State | None) -> Tokens:
         """Tokens from which a connected cell can be completed, ascending."""
-        return () if state is None else tuple(self.moves(state))
+        return () if state is None else tuple(self.transitions(state))
 
     def tokens(self, cell: NASBench101Cell) -> Tokens:
         """The sequence of a cell within the limits."""
@@ -241,7 +241,7 @@ class _Rules:
         tokens: list[int] = []
         state: _State | None = self.start
         while state is not None:
-            for token, following in self.moves(state).items():
+            for token, following in self.transitions(state).items():
                 sequences = self.sequences(following)
                 if number < sequences:
                     break
@@ -254,17 +254,17 @@ class _Rules:
         """How many token sequences go on from a state."""
         return 1 if state is None else sum(map(self.sequences, self._following(state).values()))
 
-    def _moves(self, state: _State) -> dict[int, _State | None]:
+    def _transitions(self, state: _State) -> dict[int, _State | None]:
         """Legal tokens and the states after them."""
         return {token: following for token, following in self._following(state).items() if self.sequences(following)}
 
     def _following(self, state: _State) -> dict[int, _State | None]:
         """Every token that the order of tokens and the limits allow, and the state after it; None after `terminate`."""
-        newest, to_output, last, loose, edges = state
+        newest, to_output, last, unread, edges = state
         found: dict[int, _State | None] = {}
         connected = not to_output and (newest == 0 or last >= 0)
         if connected and newest < self._inner:
-            found |= {code: (newest + 1, False, -1, loose | 2 << newest, edges) for code in range(len(OPERATIONS_101))}
+            found |= {code: (newest + 1, False, -1, unread | 2 << newest, edges) for code in range(len(OPERATIONS_101))}
         if edges < self._max_edges:
             targets = [] if to_output else [(newest, range(last + 1, newest))]
             if to_output or connected:
@@ -275,10 +275,10 @@ class _Rules:
                         newest,
                         target < 0,
                         source,
-                        loose & ~(1 << source),
+                        unread & ~(1 << source),
                         edges + 1,
                     )
-        if to_output and not loose:
+        if to_output and not unread:
             found[self._terminate] = None
         return found
 
@@ -287,13 +287,15 @@ class _Rules:
         if not tokens:
             return self.start
         before, token = self.state(tokens[:-1]), tokens[-1]
-        moves = self.moves(before) if before is not None else {}
-        if token not in moves:
-            expected = f"one of {tuple(moves)}" if moves else f"the sequence to end after {len(tokens) - 1} tokens"
+        transitions = self.transitions(before) if before is not None else {}
+        if token not in transitions:
+            expected = (
+                f"one of {tuple(transitions)}" if transitions else f"the sequence to end after {len(tokens) - 1} tokens"
+            )
             raise ValueError(
                 f"Invalid value for `tokens` at place {len(tokens) - 1}. Expected {expected}. Received: {token!r}"
             )
-        return moves[token]
+        return transitions[token]
 
     def _cell(self, tokens: Tokens) -> NASBench101Cell:
         state = self.state(tokens)
