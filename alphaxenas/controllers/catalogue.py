@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -73,6 +75,27 @@ def make_controller(
     settings = {**_PRESETS.get(name, {}), **settings}
     _check(name, strategy, settings)
     return SuccessiveHalving(strategy(space, seed, **settings), space, search_budget, final_budget, promote_every)
+
+
+def resolved_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a controller, those left at their defaults included, for the records of a search.
+
+    Args:
+        name: One of `CONTROLLERS`.
+        settings: The settings that are given.
+
+    Returns:
+        JSON values by the name of the setting; what JSON cannot say stands as its `repr`.
+    """
+    place = _STRATEGIES.get(name, "alphaxenas.controller.AlphaXENAS")
+    module, kind = place.rsplit(".", 1)
+    arguments = signature(getattr(import_module(f"alphaxenas.controllers.{module}"), kind)).parameters.values()
+    defaults = {
+        argument.name: argument.default
+        for argument in arguments
+        if argument.default is not argument.empty and argument.name != "seed"
+    }
+    return json.loads(json.dumps({**defaults, **_PRESETS.get(name, {}), **settings}, default=repr))
 
 
 def _check(name: str, kind: type, settings: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from alphaxenas.runs.checkpoint import Checkpoints
 from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import StorageError, read_json, write_atomically, write_json
-from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch, provenance
+from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch, git_revision, provenance
 from alphaxenas.runs.interruption import Interruption, Stopped
 from alphaxenas.runs.journal import Journal, first_and_last, same_record
 from alphaxenas.runs.resume import ResumableLoop
@@ -20,6 +20,7 @@ __all__ = [
     "Stopped",
     "StorageError",
     "first_and_last",
+    "git_revision",
     "provenance",
     "read_json",
     "same_record",

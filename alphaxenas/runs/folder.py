@@ -111,6 +111,8 @@ class RunFolder:
                 write_json(record, _description(run, stage, parameters))
             else:
                 _compare(f"{run}/{stage}", stored["parameters"], parameters)
+                if not (path / "results.json").exists():
+                    _record_other_code(f"{run}/{stage}", record, stored, parameters)
             return cls(run, stage, parameters, exp_dir, tensorboard_dir, lock)
         except BaseException:
             os.close(lock)
@@ -216,8 +218,31 @@ def _compare(name: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> 
             f"The run {name} exists with other parameters: {lines}. Use the stored values to continue it, "
             "another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to replace it."
         )
-    for key in set(stored) ^ set(given):
-        _log.info("The run %s was recorded by another version: parameter %s is not known to both.", name, key)
+
+
+def _record_other_code(name: str, record: Path, stored: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Warns when other code continues an unfinished run, and notes it in run.json under `continued`."""
+    known = stored["parameters"]
+    note = {
+        "revision": git_revision(),
+        "new_parameters": {key: value for key, value in given.items() if key not in known},
+        "unknown_parameters": sorted(set(known) - set(given)),
+    }
+    before = stored.get("continued", [])
+    same_code = note == {"revision": stored.get("revision"), "new_parameters": {}, "unknown_parameters": []}
+    if same_code or (before and {**before[-1], "at": None} == {**note, "at": None}):
+        return
+    _log.warning(
+        "The run %s was begun by revision %s and is continued by revision %s (new parameters: %s; no longer known: %s). "
+        "Its results mix both, which run.json records. Use overwrite=True (run_all.sh --overwrite) to repeat it.",
+        name,
+        stored.get("revision"),
+        note["revision"],
+        note["new_parameters"] or "none",
+        ", ".join(note["unknown_parameters"]) or "none",
+    )
+    stored["continued"] = [*before, {**note, "at": time.strftime("%Y-%m-%dT%H:%M:%S%z")}]
+    write_json(record, stored)
 
 
 def _description(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -243,7 +268,7 @@ def provenance() -> dict[str, Any]:
     from alphaxenas import __version__
 
     versions["alphaxenas"] = __version__
-    return {"versions": versions, "machine": _machine(), "revision": _revision()}
+    return {"versions": versions, "machine": _machine(), "revision": git_revision()}
 
 
 def _machine() -> dict[str, Any]:
@@ -269,7 +294,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def _revision() -> str | None:
+def git_revision() -> str | None:
     """The git revision of the project, with `+` when files differ from it; None outside git."""
     root = str(Path(__file__).resolve().parents[2])
     try:

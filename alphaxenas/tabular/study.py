@@ -6,7 +6,7 @@ and its own seed, so the journals do not depend on how many processes there were
 
 A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the report reads:
 
-    {"table": {...}, "controller": "uct", "seed": 17, "cap": 20000, "target": "optimum", ...}     the parameters
+    {"table": {...}, "controller": "uct", "settings": {...}, "code": "...", "seed": 17, "cap": 20000, "target": "optimum", ...}     the parameters
     [10311, 93.66, 93.2, 2011.5]          one line per query: row of the table, signal, report or null, cost or null
     {"after": 20, "diagnostics": {...}}   now and then: what the controller tells of itself
     {"ended": "found", "queries": 212, "missing": 0, "cpu_seconds": 0.005}
@@ -20,23 +20,21 @@ import hashlib
 import json
 import logging
 import math
-import os
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from alphaxenas.contracts import Budget, Controller, Outcome
-from alphaxenas.controllers.catalogue import make_controller
-from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, write_atomically
-from alphaxenas.tabular.benchmark_tables import BenchmarkTable, read_table
-from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice, parse_target
+from alphaxenas.controllers.catalogue import resolved_settings
+from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, git_revision, write_atomically
+from alphaxenas.tabular.benchmark_tables import BenchmarkTable
+from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice
+from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, play
 from alphaxenas.tabular.workers import Failure, answers
 
 _log = logging.getLogger(__name__)
@@ -44,27 +42,11 @@ _log = logging.getLogger(__name__)
 STAGE = "study"
 """Name of the stage that a study is, in the run folder of its suite."""
 FORMAT = 1
-MAX_REPEATS = 1000
-"""So many known or missing architectures in a row, and the search is taken to have exhausted the space."""
-_COMPARED = ("format", "table", "controller", "seed", "cap", "target")
-"""What must be equal for a stored journal to be kept."""
-
-
-@dataclass
-class Trace:
-    """What a search did.
-
-    Attributes:
-        rows: Row of the table by query.
-        ended: `"found"`, `"cap"` or `"exhausted"`.
-        missing: Proposals that the table lacks.
-        diagnostics: `(queries so far, diagnostics of the controller)`.
-    """
-
-    rows: list[int] = field(default_factory=list)
-    ended: str = ""
-    missing: int = 0
-    diagnostics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+_COMPARED = ("format", "table", "controller", "settings", "code", "seed", "cap", "target")
+"""What must be equal for a stored journal to be kept. A journal of an older version has no `settings` and no `code`: it
+is refused, because its defaults are not known.
+"""
+_CODE = ("contracts.py", "seeds.py", "controllers", "spaces", "tabular")
 
 
 @dataclass(frozen=True)
@@ -82,106 +64,6 @@ class Search:
     controller: ControllerChoice
     header: dict[str, Any]
     path: Path
-
-
-def load_table(choice: TableChoice) -> BenchmarkTable:
-    """The chosen table, read once as long as its file does not change.
-
-    Raises:
-        ValueError: It is none; names file, row and column.
-    """
-    try:
-        state = os.stat(choice.path)
-    except OSError:  # the reader says what is wrong
-        return _read(choice, 0, 0)
-    return _read(choice, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=8)
-def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
-    return read_table(
-        choice.path,
-        choice.code,
-        choice.signal,
-        choice.report or None,
-        choice.cost or None,
-        choice.space,
-        choice.epochs or None,
-        choice.same_signal_and_report,
-        dict(choice.where),
-        choice.repeats or None,
-    )
-
-
-def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controller:
-    """The chosen controller in the space of a table."""
-    return make_controller(choice.name, table.space, seed, Budget(1), **dict(choice.settings))
-
-
-def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
-    """The rows that end a search.
-
-    Args:
-        table: Any table.
-        target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as
-            `"0.001"`: the rows of this top share, and those as good as the last of them. A value such as `"94.0"` or
-            `">=0.94"`: the rows whose signal is at least that.
-
-    Raises:
-        ValueError: The target is none of these, or a value that no row has.
-    """
-    kind, number = parse_target(target)
-    if target == OPTIMA[1]:
-        return frozenset([int(np.argmax(table.signal))])
-    threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
-    if threshold > table.optimum:
-        raise ValueError(
-            f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}"
-        )
-    return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
-
-
-def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
-    """Lets a controller query a table.
-
-    Args:
-        table: Rows and their values.
-        controller: Knows the table's space; may have queried before.
-        cap: Queries at most.
-        goals: Ends with the first query of one of these rows.
-
-    Returns:
-        What it did. A row that this call has queried before is answered again but is no query.
-    """
-    trace = Trace()
-    ask, tell, lookup, rewards = controller.ask, controller.tell, table.lookup, table.rewards.tolist()
-    rows, known, idle, mark = trace.rows, bytearray(len(rewards)), 0, 5
-    while len(rows) < cap:
-        proposal = ask()
-        if proposal is None or idle > MAX_REPEATS:
-            trace.ended = "exhausted"
-            break
-        row = lookup(proposal.tokens)
-        if row is None:
-            trace.missing, idle = trace.missing + 1, idle + 1
-            tell(Outcome(proposal, 0.0, "missing"))
-            continue
-        tell(Outcome(proposal, rewards[row]))
-        if known[row]:
-            idle += 1
-            continue
-        known[row], idle = 1, 0
-        rows.append(row)
-        if row in goals:
-            trace.ended = "found"
-            break
-        if len(rows) == mark:
-            trace.diagnostics.append(
-                (mark, {tag: value for tag, value in controller.diagnostics().items() if math.isfinite(value)})
-            )
-            mark = max(mark + 5, mark * 11 // 10)
-    trace.ended = trace.ended or "cap"
-    return trace
 
 
 def check_study(
@@ -283,6 +165,17 @@ def run_study(
     return failures
 
 
+def code_hash() -> str:
+    """Hash of the code that a search on a table depends on, so that results of different code are never mixed."""
+    digest, package = hashlib.sha256(), Path(__file__).resolve().parents[1]
+    for room in _CODE:
+        place = package / room
+        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode())
+            digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
+
+
 def file_hash(path: Path | str) -> str:
     """SHA-256 of a file, hexadecimal."""
     with open(path, "rb") as file:
@@ -298,7 +191,8 @@ def _searches(
     target: str,
 ) -> list[Search]:
     """All searches, in the order of their seeds, so that an interrupted study has every controller for its first seeds."""
-    headers = {}
+    headers: dict[TableChoice, dict[str, Any]] = {}
+    code = {"code": code_hash(), "revision": git_revision()}
     for choice in tables:
         table, sha256 = load_table(choice), file_hash(choice.path)
         goals = goal_rows(table, target)
@@ -315,7 +209,15 @@ def _searches(
         Search(
             table,
             controller,
-            {**headers[table], "controller": controller.label, "seed": seed, "cap": cap, "target": target},
+            {
+                **headers[table],
+                "controller": controller.label,
+                "settings": resolved_settings(controller.name, dict(controller.settings)),
+                **code,
+                "seed": seed,
+                "cap": cap,
+                "target": target,
+            },
             place / table.name / controller.folder / f"seed{seed}.jsonl",
         )
         for seed in seeds
@@ -337,7 +239,7 @@ def _is_finished(search: Search) -> bool:
     differing = [line for name in _COMPARED for line in _differences(name, stored.get(name), search.header[name])]
     if differing:
         raise RunMismatch(
-            f"The search {search.path} is stored with other parameters: {'; '.join(differing)}. Use the stored values to continue "
+            f"The search {search.path} is stored with other parameters or was made by other code: {'; '.join(differing)}. Use the stored values to continue "
             "the study, another `run` name to keep both, or overwrite to replace it."
         )
     return ended["ended"] != "failed"

@@ -59,6 +59,28 @@ def test_a_parameter_of_a_newer_version_does_not_lock_out_older_runs(tmp_path):
         assert json.loads((run.path / "run.json").read_text())["parameters"] == {"seed": 0}
 
 
+def test_a_run_continued_by_other_code_warns_and_records_it(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(folder_module, "git_revision", lambda: "aaa")
+    opened(tmp_path, {"seed": 0}).close()
+    opened(tmp_path, {"seed": 0}).close()
+    assert not caplog.records
+    monkeypatch.setattr(folder_module, "git_revision", lambda: "bbb")
+    for _ in range(2):
+        opened(tmp_path, {"seed": 0, "invented_later": 1}).close()
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert (
+        "begun by revision aaa and is continued by revision bbb" in warning.message and "invented_later" in caplog.text
+    )
+    with opened(tmp_path, {"seed": 0, "invented_later": 1}) as run:
+        (note,) = json.loads((run.path / "run.json").read_text())["continued"]
+        assert note["revision"] == "bbb" and note["new_parameters"] == {"invented_later": 1}
+        run.write_results({"headline": "done"})
+    monkeypatch.setattr(folder_module, "git_revision", lambda: "ccc")
+    opened(tmp_path, {"seed": 0}).close()
+    assert len(caplog.records) == 1, "a finished run is not continued"
+
+
 def test_overwrite_starts_anew_with_records_and_event_file(tmp_path):
     with opened(tmp_path) as run:
         run.journal.append({"trial": 0})

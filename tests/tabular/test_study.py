@@ -193,6 +193,21 @@ def test_a_changed_cap_is_refused_by_name(opened, table):
         opened([table], seeds=1, cap=50)
 
 
+def test_results_of_other_defaults_or_other_code_are_refused(opened, table, tmp_path, monkeypatch):
+    opened([table], "evolution", seeds=1)
+    header = without_times(journals(tmp_path)["mine-valid/evolution/seed0.jsonl"])[0]
+    assert header["settings"]["population"] > 1 and "revision" in header
+    monkeypatch.setattr(study, "resolved_settings", lambda name, settings: {**header["settings"], "population": 3})
+    with pytest.raises(RunMismatch, match=r"`settings\.population` is stored as \d+, now 3"):
+        opened([table], "evolution", seeds=2)
+    monkeypatch.undo()
+    monkeypatch.setattr(study, "code_hash", lambda: "other")
+    with pytest.raises(RunMismatch, match="made by other code.*`code` is stored as .*, now 'other'"):
+        opened([table], "evolution", seeds=2)
+    monkeypatch.undo()
+    assert opened([table], "evolution", seeds=2) == {}
+
+
 def test_a_changed_table_is_refused_and_replaced_when_asked(opened, table, tmp_path):
     opened([table], seeds=1)
     write_table(tmp_path / "mine.csv", seed=1)

@@ -1,0 +1,136 @@
+"""One search on a table: the table, the rows that end it, and the loop that asks a controller and answers from the table."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from alphaxenas.contracts import Budget, Controller, Outcome
+from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.tabular.benchmark_tables import BenchmarkTable, read_table
+from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice, parse_target
+
+MAX_REPEATS = 1000
+"""So many known or missing architectures in a row, and the search is taken to have exhausted the space."""
+
+
+@dataclass
+class Trace:
+    """What a search did.
+
+    Attributes:
+        rows: Row of the table by query.
+        ended: `"found"`, `"cap"` or `"exhausted"`.
+        missing: Proposals that the table lacks.
+        diagnostics: `(queries so far, diagnostics of the controller)`.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    ended: str = ""
+    missing: int = 0
+    diagnostics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+
+def load_table(choice: TableChoice) -> BenchmarkTable:
+    """The chosen table, read once as long as its file does not change.
+
+    Raises:
+        ValueError: It is none; names file, row and column.
+    """
+    try:
+        state = os.stat(choice.path)
+    except OSError:  # the reader says what is wrong
+        return _read(choice, 0, 0)
+    return _read(choice, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
+    return read_table(
+        choice.path,
+        choice.code,
+        choice.signal,
+        choice.report or None,
+        choice.cost or None,
+        choice.space,
+        choice.epochs or None,
+        choice.same_signal_and_report,
+        dict(choice.where),
+        choice.repeats or None,
+    )
+
+
+def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controller:
+    """The chosen controller in the space of a table."""
+    return make_controller(choice.name, table.space, seed, Budget(1), **dict(choice.settings))
+
+
+def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
+    """The rows that end a search.
+
+    Args:
+        table: Any table.
+        target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as
+            `"0.001"`: the rows of this top share, and those as good as the last of them. A value such as `"94.0"` or
+            `">=0.94"`: the rows whose signal is at least that.
+
+    Raises:
+        ValueError: The target is none of these, or a value that no row has.
+    """
+    kind, number = parse_target(target)
+    if target == OPTIMA[1]:
+        return frozenset([int(np.argmax(table.signal))])
+    threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
+    if threshold > table.optimum:
+        raise ValueError(
+            f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}"
+        )
+    return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
+
+
+def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
+    """Lets a controller query a table.
+
+    Args:
+        table: Rows and their values.
+        controller: Knows the table's space; may have queried before.
+        cap: Queries at most.
+        goals: Ends with the first query of one of these rows.
+
+    Returns:
+        What it did. A row that this call has queried before is answered again but is no query.
+    """
+    trace = Trace()
+    ask, tell, lookup, rewards = controller.ask, controller.tell, table.lookup, table.rewards.tolist()
+    rows, known, idle, mark = trace.rows, bytearray(len(rewards)), 0, 5
+    while len(rows) < cap:
+        proposal = ask()
+        if proposal is None or idle > MAX_REPEATS:
+            trace.ended = "exhausted"
+            break
+        row = lookup(proposal.tokens)
+        if row is None:
+            trace.missing, idle = trace.missing + 1, idle + 1
+            tell(Outcome(proposal, 0.0, "missing"))
+            continue
+        tell(Outcome(proposal, rewards[row]))
+        if known[row]:
+            idle += 1
+            continue
+        known[row], idle = 1, 0
+        rows.append(row)
+        if row in goals:
+            trace.ended = "found"
+            break
+        if len(rows) == mark:
+            trace.diagnostics.append(
+                (mark, {tag: value for tag, value in controller.diagnostics().items() if math.isfinite(value)})
+            )
+            mark = max(mark + 5, mark * 11 // 10)
+    trace.ended = trace.ended or "cap"
+    return trace
