@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.config import Config
-from alphaxenas.contracts import SearchSpace
 from alphaxenas.data import ImageData
 from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
@@ -25,7 +24,6 @@ from alphaxenas.pipelines.search import open_stage, search_seeds
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.drawing.picture import picture
-from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroSpace
 from alphaxenas.spaces.parse_any import parse_architecture
 
 
@@ -69,7 +67,7 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
         data = data or load_images(config)
         results = train_ranked(config, architectures, data, folder)
         chosen = architectures[results["chosen"]]
-        write_atomically(folder.figures / "architecture.png", picture(space_of(config, chosen), chosen))
+        write_atomically(folder.figures / "architecture.png", picture(search_space(config), chosen))
         write_atomically(folder.path / "architecture.json", f"{chosen.to_json()}\n".encode())
         return results
 
@@ -133,21 +131,6 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
         devices=training.train_devices,
         formats=training.export_formats,
     )
-
-
-def space_of(config: Config, architecture: Any) -> SearchSpace:
-    """What draws an architecture: the configured space, or for a pair of cells one that holds it.
-
-    Args:
-        config: The configuration.
-        architecture: As `chosen_architectures` gives it.
-
-    Returns:
-        A space whose `draw` takes the architecture.
-    """
-    if hasattr(architecture, "normal"):
-        return MicroSpace(len(architecture.normal.blocks), MICRO_OPERATIONS)
-    return search_space(config)
 
 
 def chosen_architectures(config: Config) -> list[Any]:

@@ -13,9 +13,10 @@ from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import final_network, load_images, make_controller, recipe_from_config, search_space
-from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, space_of, train_best
+from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.spaces.zoo import zoo_cell
 
 TEXT = "prev:conv5x5 + prev2:conv3x3; b0:conv7x7 | b0:identity"
@@ -74,7 +75,7 @@ def test_a_zoo_cell_and_the_integers_of_enas_are_built_as_pairs_of_cells(tmp_pat
         assert len(outline_of(network, data.image_shape, training=True).weights) > len(
             outline_of(network, data.image_shape).weights
         )
-        assert space_of(config, chosen).vocabulary[0] == "prev"
+        assert picture(search_space(config), chosen).startswith(b"\x89PNG")
 
 
 def test_a_pair_of_cells_with_another_number_of_reductions_is_refused(tmp_path):
