@@ -1,6 +1,6 @@
 """What a study compares, as texts that fit on a command line, in a profile and in a journal: tables and controllers.
 
-random,evolution,guided:tree=false,surrogate=gp,local      four controllers, one of them with two settings
+random,evolution,guided:plan=rollouts,surrogate=gp,local      four controllers, one of them with two settings
 FILE code=COLUMN signal=COLUMN report=COLUMN               one table
 """
 

@@ -73,7 +73,6 @@ FACTORIES = {
     "alphax": played("alphax", refit_every=4, meta_layers=(8, 8), meta_epochs=2),
     "evolution": played("evolution", population=4, sample=2),
     "local": played("local"),
-    "local_best": played("local", first_improvement=False),
     "guided": played("guided", simulations=16, initial=3),
     "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
     "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),

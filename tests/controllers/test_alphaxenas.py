@@ -202,6 +202,28 @@ def test_old_values_are_scored_again_without_training_and_replaced():
         assert {visit.value for visit in visits} == {controller._replay.value(SEARCH, last[key])}
 
 
+def test_age_counts_children_that_had_trained_the_shared_weights_before(monkeypatch):
+    """Replay and evaluation cache agree; guided children and promoted ones move no weight and do not count."""
+    controller = small(CellSpace(2), search_children=4, uniform_share=0.5)
+    ages, moved = {"replay": [], "cache": []}, 0
+    for name, part, place in (("replay", controller._replay, 4), ("cache", controller._evaluated, 3)):
+
+        def spy(*arguments, add=part.add, name=name, place=place):
+            ages[name].append(arguments[place])
+            return add(*arguments)
+
+        monkeypatch.setattr(part, "add", spy)
+    expected = {"replay": [], "cache": []}
+    for _ in range(15):
+        proposal = controller.ask()
+        expected["replay"].append(moved)
+        if proposal.purpose == "search":
+            expected["cache"].append(moved)
+            moved += proposal.updates_shared_weights
+        controller.tell(Outcome(proposal, total(proposal)))
+    assert ages == expected and moved == 6
+
+
 def test_measured_values_add_up_along_every_path():
     # Without predictions left in it, the sums at the root are those of the values its simulations brought.
     controller = small(Digits(2), search_children=0, tree_renewal=0, refresh_after=3, warmup_iterations=99)

@@ -1,21 +1,17 @@
-"""Local search: what it looks at before it moves, and when it starts anew."""
+"""Local search: what it looks at before it moves, and when it restarts."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from scipy.stats import wilcoxon
 
 from alphaxenas.controllers.baselines.local_search import LocalSearch
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from tests.controllers.tabular import SPACE, Digits, queries, reward, search
 
-both = pytest.mark.parametrize("first", [True, False], ids=["first improvement", "best neighbour"])
 
-
-@both
-def test_it_never_leaves_a_better_neighbour_unseen(first):
-    strategy, seen, left = LocalSearch(SPACE, 0, first_improvement=first), set(), 0
+def test_it_never_leaves_a_better_neighbour_unseen():
+    strategy, seen, left = LocalSearch(SPACE, 0), set(), 0
     for _ in range(400):
         before = strategy.state()
         tokens = strategy.suggest()
@@ -41,7 +37,7 @@ def _climb(centre, seen):
 
 def test_the_first_better_neighbour_is_gone_to_at_once():
     space = Digits(6, 3)
-    strategy = LocalSearch(space, 0, first_improvement=True)
+    strategy = LocalSearch(space, 0)
     start = strategy.suggest()
     strategy.observe(start, 0.5)
     neighbour = strategy.suggest()
@@ -51,32 +47,20 @@ def test_the_first_better_neighbour_is_gone_to_at_once():
     assert tuple(strategy.state()["centre"][0]) == neighbour
 
 
-def test_the_best_neighbour_is_gone_to_after_all_were_seen():
-    space = Digits(3, 3)
-    strategy = LocalSearch(space, 0, first_improvement=False)
-    start = strategy.suggest()
-    strategy.observe(start, 0.5)
-    neighbours = search(strategy, 6, lambda tokens: 0.6 + 0.01 * sum(tokens))
-    assert set(neighbours) == set(space.neighbours(start))
-    strategy.suggest()
-    assert strategy.diagnostics()["local/centre"] == max(0.6 + 0.01 * sum(tokens) for tokens in neighbours)
-
-
 def test_neighbours_come_in_random_order():
     space = Digits(3, 3)
     orders = set()
     for seed in range(5):
-        strategy = LocalSearch(space, seed, first_improvement=False)
+        strategy = LocalSearch(space, seed)
         start = strategy.suggest()
         strategy.observe(start, 0.5)
         orders.add(tuple(space.neighbours(start).index(tokens) for tokens in search(strategy, 6, lambda tokens: 0.1)))
     assert len(orders) == 5
 
 
-@both
-def test_all_neighbours_may_be_outstanding_and_it_waits_for_the_last(first):
+def test_all_neighbours_may_be_outstanding_and_it_waits_for_the_last():
     space = Digits(3, 3)
-    strategy = LocalSearch(space, 0, first_improvement=first)
+    strategy = LocalSearch(space, 0)
     start = strategy.suggest()
     assert strategy.suggest() is None
     strategy.observe(start, 0.5)
@@ -90,17 +74,15 @@ def test_all_neighbours_may_be_outstanding_and_it_waits_for_the_last(first):
     assert tuple(strategy.state()["centre"][0]) == waiting[0]
 
 
-@both
-def test_a_failed_start_or_neighbour_is_passed_over(first):
-    strategy = LocalSearch(SPACE, 0, first_improvement=first)
+def test_a_failed_start_or_neighbour_is_passed_over():
+    strategy = LocalSearch(SPACE, 0)
     found = search(strategy, 200, lambda tokens: None if tokens[0] == 3 else reward(tokens))
     assert len(found) == len(set(found)) == 200
     assert strategy.state()["centre"][0][0] != 3
 
 
-@both
-def test_it_needs_fewer_queries_than_random_search(first):
-    ours = [queries(LocalSearch(SPACE, seed, first_improvement=first)) for seed in range(25)]
+def test_it_needs_fewer_queries_than_random_search():
+    ours = [queries(LocalSearch(SPACE, seed)) for seed in range(25)]
     theirs = [queries(RandomSearch(SPACE, seed)) for seed in range(25)]
     assert np.mean(ours) < 0.5 * np.mean(theirs)
     assert wilcoxon(ours, theirs, alternative="less").pvalue < 0.01

@@ -70,7 +70,7 @@ class AlphaXENAS:
             reward so far that was not yet, `"rollout"` = the one that the moves built.
         temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
         prior: `"lstm"` or `"uniform"`.
-        warmup_iterations: TokenEncoder with a uniform prior before the LSTM's is used.
+        warmup_iterations: Iterations with a uniform prior before the LSTM's is used.
         tree_renewal: A new tree every so many games; 0 = never. Outcomes are kept.
         dirichlet_alpha: Concentration of the noise at the root of each move, > 0.
         dirichlet_weight: Share of that noise in the prior, in [0, 1].
@@ -143,7 +143,7 @@ class AlphaXENAS:
         self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
         self._game = IterationSchedule(length, size, num_simulations, search_children, uniform_share)
         self._rng = stream(seed, "alphaxenas")
-        self._iteration = self._trained = 0
+        self._iteration = self._trained = self._age = 0
         self._bracket = Bracket()
         self._outstanding = PendingTrials()
         self._leaves: dict[int, Leaf] = {}
@@ -188,7 +188,7 @@ class AlphaXENAS:
                 self._tree.cancel(leaf)
                 game.left += 1
                 return None
-            if known and self._evaluated.stale(key, self._trained):
+            if known and self._evaluated.stale(key, self._age):
                 return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
             if known:
                 self._evaluated.back_up(key, leaf)
@@ -272,24 +272,27 @@ class AlphaXENAS:
         key, failed = self._key(proposal.tokens), outcome.status != "ok"
         reward = float(outcome.reward)
         if proposal.purpose == "refresh":
-            self._evaluated.refresh(key, proposal.tokens, leaf, reward, failed, self._trained)
+            self._evaluated.refresh(key, proposal.tokens, leaf, reward, failed, self._age)
             return
         if not failed and key not in self._evaluated and key not in self._bracket.promoted:
             self._lookahead.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
         policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
         uniform = proposal.updates_shared_weights and not self._all_update_shared_weights
-        self._replay.add(key, proposal.tokens, proposal.budget, reward, self._trained, failed, policies, uniform)
+        self._replay.add(key, proposal.tokens, proposal.budget, reward, self._age, failed, policies, uniform)
         self._trained += 1
         if not final:
             if not failed:
                 self._bracket.add(key, proposal.number, proposal.tokens, reward)
-            first = self._evaluated.add(key, reward, failed, self._trained)
+            first = self._evaluated.add(key, reward, failed, self._age)
             if first and not self._lookahead.learned:
                 self._tree.rebase(reward)
             if leaf is not None:
                 self._evaluated.back_up(key, leaf)
-        self._evaluated.reopen_stale(self._trained)
+        # How far the shared weights have come: children that leave them alone do not count, nor do promoted ones, which
+        # are trained from scratch unless `final_weights` says otherwise.
+        self._age += not final and proposal.updates_shared_weights
+        self._evaluated.reopen_stale(self._age)
         if final:
             self._finish(key, proposal.tokens, reward, failed)
 
@@ -300,7 +303,7 @@ class AlphaXENAS:
         if not failed and (self._best is None or reward > self._best[0]):
             self._best = (reward, tokens)
         self._iteration += 1
-        self._lookahead.learn(self._replay, self._trained)
+        self._lookahead.learn(self._replay, self._age)
         if self._renewal and self._iteration % self._renewal == 0:
             self._tree.reset()
             self._evaluated.forget_paths()
@@ -350,7 +353,7 @@ class AlphaXENAS:
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
             "game": self._game.state(),
-            "counters": [self._iteration, self._trained],
+            "counters": [self._iteration, self._trained, self._age],
             "over": self._over,
             "measured": self._evaluated.state(),
             "bracket": self._bracket.state(),
@@ -366,7 +369,7 @@ class AlphaXENAS:
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
         self._game.restore(state["game"])
-        self._iteration, self._trained = map(int, state["counters"])
+        self._iteration, self._trained, self._age = map(int, state["counters"])
         self._over = bool(state["over"])
         self._evaluated.restore(state["measured"])
         self._bracket.restore(state["bracket"])

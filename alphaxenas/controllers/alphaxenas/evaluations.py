@@ -1,4 +1,4 @@
-"""What came of architectures at the search budget, and where each value was backed up in the tree.
+"""Cache of evaluations at the search budget, with the tree paths that used each value.
 
 Under shared weights an outcome ages. A stale one is reopened in the tree, scored again when a simulation meets it, and
 then replaced on every path that it was backed up on.
@@ -20,7 +20,7 @@ from alphaxenas.controllers.mcts.tree import Leaf, Tree
 
 @dataclass
 class _Known:
-    """The outcome of a key; `age` counts the children trained before it."""
+    """The outcome of a key; `age` counts the children that had trained the shared weights before it."""
 
     reward: float
     failed: bool
@@ -59,7 +59,12 @@ class EvaluatedArchitectures:
         return len(self._known)
 
     def stale(self, key: str, age: int) -> bool:
-        """Whether the outcome of a measured key is out of date once `age` children are trained. Failures stay."""
+        """Whether the outcome of a measured key is out of date. Failures stay.
+
+        Args:
+            key: Canonical key of a measured architecture.
+            age: Children that have trained the shared weights by now.
+        """
         known = self._known[key]
         return 0 < self._refresh_after <= age - known.age and not known.failed
 
@@ -74,13 +79,28 @@ class EvaluatedArchitectures:
         return None if known.failed else self._replay.present(self._budget, known.reward, known.age)
 
     def add(self, key: str, reward: float, failed: bool, age: int) -> bool:
-        """Notes an outcome; whether it is the first success."""
+        """Stores an outcome.
+
+        Args:
+            key: Canonical key of the architecture.
+            reward: At the search budget; ignored if `failed`.
+            failed: Whether the evaluation failed.
+            age: Children that had trained the shared weights before it, the same as in `Replay.add`.
+
+        Returns:
+            Whether it is the first success.
+        """
         first = not failed and all(known.failed for known in self._known.values())
         self._known[key] = _Known(reward, failed, age)
         return first
 
     def back_up(self, key: str, leaf: Leaf) -> None:
-        """Backs the value of a measured key up the path of `leaf`, which may end before the game it was rolled out to."""
+        """Backs the value of a measured key up a path of the tree.
+
+        Args:
+            key: Canonical key of a measured architecture.
+            leaf: End of the path; it may be a prefix of the sequence that was measured.
+        """
         known = self._known[key]
         value = self._replay.value(
             self._budget, self._replay.present(self._budget, known.reward, known.age), known.failed
@@ -99,7 +119,7 @@ class EvaluatedArchitectures:
             leaf: Of the simulation that met it.
             reward: The new reward; ignored if `failed`.
             failed: Scoring failed: the old reward stays, and counts as new.
-            age: Children trained by now.
+            age: Children that have trained the shared weights by now.
         """
         known = self._known[key]
         known.age = age
@@ -113,7 +133,7 @@ class EvaluatedArchitectures:
         self.back_up(key, leaf)
 
     def reopen_stale(self, age: int) -> None:
-        """Lets simulations go to games again whose values are out of date."""
+        """Lets simulations go to sequences again whose values are out of date."""
         for key in self._known:
             if self.stale(key, age):
                 for visit in self._visits.get(key, []):

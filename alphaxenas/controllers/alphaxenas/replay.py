@@ -116,7 +116,7 @@ class Replay:
             tokens: Its complete game.
             budget: What it was evaluated for.
             reward: Validation accuracy; ignored if `failed`.
-            age: Children trained before it, which is how far the shared weights had come.
+            age: Children that had trained the shared weights before it, which is how far these had come.
             failed: The evaluation failed; counts as the lowest reward of its budget.
             policies: `[len(tokens), V]` visit distributions, if it was played; a replaced record keeps its own.
             uniform: The architecture was drawn uniformly; a replaced record keeps its own.
@@ -272,16 +272,18 @@ class Replay:
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    """Spearman's rank correlation with mean ranks for ties; NaN for fewer than 3 pairs or a constant side."""
-    if len(first) < 3:
-        return float("nan")
-    ranks = [_ranks(np.asarray(side, dtype=np.float64)) for side in (first, second)]
-    if any(np.ptp(side) == 0 for side in ranks):
-        return float("nan")
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+    """Spearman's rank correlation.
 
+    Args:
+        first: `n` numbers.
+        second: `n` numbers.
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return ((ends - counts + ends - 1) / 2.0)[inverse]
+    Returns:
+        In [-1, 1]; NaN for fewer than 3 pairs or a constant side, where it says nothing.
+    """
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    # Imported here: it takes longer than everything else that a search on tables imports.
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(first, second).statistic)

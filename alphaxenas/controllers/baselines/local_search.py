@@ -1,4 +1,4 @@
-"""Local search: look at all neighbours of an architecture, go to a better one, start anew where there is none.
+"""Local search: look at all neighbours of an architecture, go to the first better one, restart where there is none.
 
 Source: White et al. 2021, "Exploring the loss landscape in neural architecture search" (local search is a strong
 baseline on tabular benchmarks). Departures: known neighbours are looked at first-hand, at no cost; after a local
@@ -23,11 +23,10 @@ class LocalSearch:
     Args:
         space: Any search space.
         seed: The run's seed.
-        first_improvement: Whether to go to the first better neighbour at once, or to the best one after all were seen.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, first_improvement: bool = True) -> None:
-        self._space, self._first = space, first_improvement
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self._space = space
         self._rng = stream(seed, "local_search")
         self._history = TrialHistory(space)
         self._centre: tuple[Tokens, float] | None = None
@@ -39,13 +38,13 @@ class LocalSearch:
         """The next new neighbour or start; None when rewards must arrive first, or every key has been suggested."""
         history = self._history
         while True:
-            while self._neighbours and not (self._first and self._better):
+            while self._neighbours and self._better is None:
                 tokens = self._neighbours.pop()
                 key = history.key(tokens)
                 if key not in history:
                     return history.suggest(tokens, key)
                 self._look(tokens, history.rewards.get(key))
-            if self._better is not None and (self._first or not history.outstanding):
+            if self._better is not None:
                 self._moves += 1
                 self._settle(*self._better)
             elif history.outstanding:
@@ -56,7 +55,12 @@ class LocalSearch:
                 return history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion."""
+        """Takes the reward of a suggestion.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         self._history.observe(tokens, reward)
         if self._centre is not None:
             self._look(tokens, reward)
@@ -65,7 +69,8 @@ class LocalSearch:
 
     def _look(self, tokens: Tokens, reward: float | None) -> None:
         """Remembers the best neighbour that is better than the centre."""
-        if reward is not None and reward > (self._better or self._centre)[1]:
+        best = self._better or self._centre
+        if reward is not None and best is not None and reward > best[1]:
             self._better = tokens, reward
 
     def _settle(self, tokens: Tokens, reward: float) -> None:
@@ -85,7 +90,8 @@ class LocalSearch:
         if self._centre is None:
             return ""
         tokens, reward = self._centre
-        return f"{self._optima} local optima met, now at {reward:.4f}, {len(self._neighbours)} neighbours of {self._space.decode(tokens)} left"
+        left = f"{len(self._neighbours)} neighbours of {self._space.decode(tokens)} left"
+        return f"{self._optima} local optima met, now at {reward:.4f}, {left}"
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

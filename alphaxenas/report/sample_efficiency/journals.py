@@ -119,7 +119,7 @@ class Study:
 
 
 def name_of(controller: str) -> str:
-    """How a controller is called: `GuidedSearch, tree=false`."""
+    """How a controller is called: `GuidedSearch, plan=rollouts`."""
     name, colon, settings = controller.partition(":")
     return NAMES.get(name, name) + (f", {settings.replace(',', ', ')}" if colon else "")
 
