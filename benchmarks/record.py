@@ -17,7 +17,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,7 @@ def finish(
     figures: Mapping[str, Any],
     values: Mapping[str, Any] | None = None,
     name: str | None = None,
+    arguments: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Prints the result of a benchmark as the last line and, if asked to, writes its file.
 
@@ -82,6 +83,7 @@ def finish(
         figures: What was found, as JSON values.
         values: The value of every seed, repetition or network, as JSON values.
         name: Of the result; by default that of the benchmark.
+        arguments: Of the command that repeats it; by default those of this process.
 
     Returns:
         The result.
@@ -93,7 +95,12 @@ def finish(
     result = {
         "name": name or benchmark,
         "benchmark": benchmark,
-        "command": " ".join([f"python -m benchmarks.{benchmark}", *map(_without_folder, sys.argv[1:])]),
+        "command": " ".join(
+            [
+                f"python -m benchmarks.{benchmark}",
+                *map(_without_folder, sys.argv[1:] if arguments is None else arguments),
+            ]
+        ),
         "date": time.strftime("%Y-%m-%d"),
         **origin,
         "seconds": round(time.perf_counter() - started, 1),

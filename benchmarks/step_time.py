@@ -4,9 +4,9 @@
 
 Random children: 16 filters, 6 cells, 4 blocks, two reductions; the published cell: 16 filters, 8 cells. Batch 64,
 images of 32x32x3, float32. A step is a forward and a backward pass and the update; its work is counted as three times
-the multiply-adds of the forward pass. The machine's own rate is that of the product of two matrices of side 1,024, measured
-between the steps in the same process on the same threads, so that a busy machine slows both. The first step of a
-child includes tracing its graph; it is given as a share of one epoch of 13,500 images. Prints JSON last.
+the multiply-adds of the forward pass. The machine's own rate is that of the product of two matrices of side 1,024,
+measured between the steps in the same process on the same threads, so that a busy machine slows both. The first step of
+a child includes tracing its graph; it is given as a share of one epoch of 13,500 images. Prints JSON last.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main() -> None:
         "threads": options.threads,
         "cell": options.cell,
         **{f"{name}_median": round(statistics.median(found[:-1]), 4) for name, found in values.items()},
-        **{f"{name}_{options.cell}": found[-1] for name, found in values.items()},
+        **{f"known_{name}": found[-1] for name, found in values.items()},
     }
     finish("step_time", options.record, started, figures, values)
 

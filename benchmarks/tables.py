@@ -116,7 +116,7 @@ STUDIES = {
         {"code": "code", "signal": "validation_accuracy"},
         "optimum",
         100,
-        (*METHODS[:-1], "controller_pool"),
+        (*METHODS[:-2], "controller_pool", "guided"),
         after=(20, 50, 100),
     ),
 }
@@ -232,7 +232,8 @@ def measure(name: str, options: argparse.Namespace) -> None:
             for method, found in values.items()
         },
     }
-    finish("tables", options.record, started, figures, values, name)
+    arguments = [name, "--tables", "FOLDER", "--seeds", str(options.seeds), "--record"]
+    finish("tables", options.record, started, figures, values, name, arguments)
 
 
 def main() -> None:

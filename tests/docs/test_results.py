@@ -1,0 +1,104 @@
+"""Results of benchmarks: their code is declared, stale ones are found, and the generated pages say what they say."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.tabular.choices import TableChoice
+from benchmarks import record, results
+from benchmarks.claims import CLAIMS
+from benchmarks.tables import STUDIES, search, static_order
+
+RECORDED = record.load()
+
+
+@pytest.mark.parametrize("benchmark", record.CODE)
+def test_declared_code_exists(benchmark):
+    assert (PROJECT_ROOT / "benchmarks" / f"{benchmark}.py").is_file()
+    assert all((PROJECT_ROOT / path).exists() for path in record.CODE[benchmark])
+
+
+def test_every_benchmark_declares_its_code():
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "benchmarks").glob("*.py")}
+    assert {name for name, text in texts.items() if "finish(" in text} - {"record"} == set(record.CODE)
+
+
+def test_the_hash_of_a_file_is_that_of_git(tmp_path):
+    file = tmp_path / "code.py"
+    file.write_bytes(b"x = 1\n")
+    wanted = subprocess.run(["git", "hash-object", file], capture_output=True, text=True, check=True).stdout
+    assert wanted.startswith(record.blob_hash(file.read_bytes()))
+    assert record.blob_hash(b"x = 1\r\n") == record.blob_hash(b"x = 1\n")
+
+
+def test_a_result_is_stale_when_its_code_was_changed_added_or_removed():
+    code = record.code_state("tree_speed")
+    fresh = {"benchmark": "tree_speed", "code": code}
+    assert record.changed_since(fresh) == []
+    (first, *rest) = code
+    assert record.changed_since({**fresh, "code": {**code, first: "0" * 12}}) == [first]
+    assert record.changed_since({**fresh, "code": {path: code[path] for path in rest}}) == [first]
+    assert record.changed_since({**fresh, "code": {**code, "gone.py": "0" * 12}}) == ["gone.py"]
+
+
+def test_a_recorded_command_names_no_folder_of_the_machine(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["x", "--tables", "/home/somebody/tables", "--record"])
+    result = record.finish("tree_speed", True, 0.0, {"rate": 1})
+    assert result["command"] == "python -m benchmarks.tree_speed --tables tables --record"
+    assert record.load(tmp_path) == {"tree_speed": result}
+    assert capsys.readouterr().out == '{"rate": 1}\n'
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_results_are_whole_and_used(name):
+    result = RECORDED[name]
+    assert result["name"] == name and result["benchmark"] in record.CODE and result["code"] and result["figures"]
+    assert {"command", "date", "revision", "machine", "versions", "seconds", "values"} <= set(result)
+    assert any(name in claim.results for claim in CLAIMS)
+    assert "/" not in result["command"].replace("benchmarks/", "")
+
+
+def test_generated_pages_are_up_to_date(capsys):
+    code = results.main(["--check"])
+    assert code == 0, capsys.readouterr().out
+
+
+def test_a_page_without_results_says_so_and_a_stale_one_is_marked():
+    assert results.page({}).count("Not measured.") == len(CLAIMS)
+    figures = {"simulations_per_second": 1000}
+    machine = {"processor": "a processor", "cores": 2, "memory_gib": 1.0}
+    result = {
+        **{"name": "tree_speed", "benchmark": "tree_speed", "command": "x", "date": "today", "revision": "abc"},
+        **{"machine": machine, "versions": {"python": "3"}, "code": {}, "figures": figures},
+    }
+    page = results.page({"tree_speed": result})
+    assert "| simulations per second, tree alone | 1,000 |" in page
+    assert "**Stale**: code has changed since these were measured: `tree_speed`" in page
+    assert "**Stale**" not in results.page({"tree_speed": {**result, "code": record.code_state("tree_speed")}})
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """A table of 30 cells of NAS-Bench-201 whose signal is their number of 3x3 convolutions."""
+    codes = [f"{first}{second}3330"[:6] for first in range(5) for second in range(5)] + ["333333", "000000"]
+    lines = [f"{code},{code.count('3') / 10}" for code in codes]
+    (tmp_path / "cells.csv").write_text("\n".join(["code,signal", *lines]) + "\n")
+    return TableChoice(str(tmp_path / "cells.csv"), code="code", signal="signal", space="nasbench201")
+
+
+def test_a_static_order_has_the_largest_first_and_every_row_once(cells):
+    from alphaxenas.tabular.study import load_table
+
+    table = load_table(cells)
+    order = static_order(table, ("depth", "parameters"), 0)
+    assert sorted(order) == list(range(len(table)))
+    assert table.signal[order[0]] == max(table.signal)
+    assert not np.array_equal(order, static_order(table, ("depth", "parameters"), 1))
+
+
+def test_a_search_of_a_study_counts_its_queries():
+    found = search("chains", "", "random", 0)
+    assert found["queries"] <= STUDIES["chains"].cap and found["best_20"] <= found["best_100"]
