@@ -34,7 +34,8 @@ The uncomfortable sections come first.
 A difference is **shown** when its 95 % interval (Student's) excludes 0 and the exact paired test, corrected for
 the comparisons of the section (Holm), is below 0.05, with at least six seeds. Everything else is *not shown*.
 Numbers in brackets are 95 % intervals of means over seeds. Methods are explained in [concepts](concepts.md), tables
-of trained architectures in [data/README.md](../data/README.md). All commands: `benchmarks/remeasure.sh FOLDER_OF_TABLES`.
+of trained architectures in [data/README.md](../data/README.md). `benchmarks/remeasure.sh FOLDER_OF_TABLES` runs all
+commands of this page.
 """
 LAST = """## Not measured with today's code
 
@@ -46,11 +47,12 @@ again with the named command.
 - Finals rated with shared weights mislead: a search trains the architectures it prefers more often, so they are rated
   higher, and are preferred even more. Trained from scratch they were not better. This is why finals are trained from
   scratch by default and half of the children are drawn uniformly (`search_vs_random --scratch-epochs`).
-- Search and final training on CIFAR-10 within an hour on two cores (`python -m benchmarks.cifar10_cpu`), published cells
-  and DenseNet-BC beside it (`./run_all.sh zoo-cpu`, `./run_all.sh cifar10-cpu --only 03`).
+- Search and final training on CIFAR-10 within an hour on two cores (`python -m benchmarks.cifar10_cpu`), published
+  cells and DenseNet-BC beside it (`./run_all.sh zoo-cpu`, `./run_all.sh cifar10-cpu --only 03`).
 - ENAS: how shared weights rank architectures, and the derived cell against random search at equal retraining
   (`python -m benchmarks.enas_micro`). No difference was shown.
-- The claim that a policy's network beats a hand-made one on MNIST by several points (notebook 07). It was not confirmed.
+- The claim that a policy's network beats a hand-made one on MNIST by several points (notebook 07). It was not
+  confirmed.
 - One graph for all architectures against a graph per architecture (`python -m benchmarks.fresh_architecture`).
 - Training steps against PyTorch. The comparison was removed: PyTorch is not among the requirements.
 """
