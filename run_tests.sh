@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/setup_venv.sh"
 prepare_venv requirements-dev.txt
 cd "$root"
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}  # this checkout's code, whatever .venv was installed from
 if [ $# -eq 0 ] || [ "$*" = --cov ]; then
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
     set -- -n 2 --dist loadfile "$@"

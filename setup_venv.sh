@@ -18,10 +18,10 @@ find_python() {
   return 1
 }
 
-# prepare_venv REQUIREMENTS_FILE: makes .venv and installs the file, once; again only when it changes.
+# prepare_venv REQUIREMENTS_FILE: makes .venv and installs the file and this package, once; again only when they change.
 prepare_venv() {
   local venv=$root/.venv wanted stamp python
-  wanted=$(cd "$root" && cat requirements.txt "$1" | sha256sum | cut -d' ' -f1)
+  wanted=$(cd "$root" && cat requirements.txt "$1" pyproject.toml | sha256sum | cut -d' ' -f1)
   stamp=$venv/.installed-$1
   if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null; then
     return
@@ -38,7 +38,8 @@ prepare_venv() {
       "$python" -m venv --clear "$venv"
     fi
     echo "Installing $1 into $venv (once; about 2 GB, some minutes)." >&2
-    if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/$1"; then
+    if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/$1" ||
+      ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"; then
       echo "The installation failed, see above. Run the same command again to go on." >&2
       return 1
     fi

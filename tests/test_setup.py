@@ -9,12 +9,34 @@ import pytest
 
 from alphaxenas.config import PROJECT_ROOT
 
+HASHED = ("requirements.txt", "requirements-dev.txt", "pyproject.toml")
+BUILT_BY_ITSELF = """[build-system]
+requires = []
+build-backend = "build_me"
+backend-path = ["."]
+[project]
+name = "tiny"
+version = "1"
+"""
+BACKEND = """import zipfile
+def build_editable(folder, settings=None, metadata=None):
+    with zipfile.ZipFile(folder + "/tiny-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.pth", __file__.rsplit("/", 1)[0])
+        wheel.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1\\n")
+        wheel.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("tiny-1.dist-info/RECORD", "")
+    return "tiny-1-py3-none-any.whl"
+"""
+"""A package that needs nothing to be built, so that these tests need no network."""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("a fresh clone")
     shutil.copy(PROJECT_ROOT / "setup_venv.sh", folder)
     (folder / "requirements.txt").write_text("# nothing\n")
+    (folder / "pyproject.toml").write_text(BUILT_BY_ITSELF)
+    (folder / "build_me.py").write_text(BACKEND)
     assert "Making" in prepare(folder).stderr
     return folder
 
@@ -31,6 +53,15 @@ def prepare(folder, **environment):
         check=False,
         env={**os.environ, **environment},
     )
+
+
+def test_the_package_itself_is_installed(place):
+    """Its modules are found from anywhere, and are those of the checkout."""
+    code = "import build_me; print(build_me.__file__)"
+    found = subprocess.run(
+        [place / ".venv/bin/python", "-c", code], cwd="/", capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == str(place / "build_me.py")
 
 
 def test_the_second_time_nothing_is_done(place):
@@ -79,11 +110,9 @@ def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
 
 
 def test_the_whole_suite_runs_in_two_processes_and_coverage_is_demanded_of_it_alone(tmp_path):
-    for name in ("setup_venv.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt"):
+    for name in ("setup_venv.sh", "run_tests.sh", *HASHED):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
-    wanted = hashlib.sha256(
-        b"".join((tmp_path / name).read_bytes() for name in ("requirements.txt", "requirements-dev.txt"))
-    ).hexdigest()
+    wanted = hashlib.sha256(b"".join((tmp_path / name).read_bytes() for name in HASHED)).hexdigest()
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n')  # shows what it is told to run
@@ -98,3 +127,20 @@ def test_the_whole_suite_runs_in_two_processes_and_coverage_is_demanded_of_it_al
     assert told() == ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
     assert told("--cov") == [*told(), "--cov"]
     assert told("tests/runs", "-k", "journal") == ["-m", "pytest", "tests/runs", "-k", "journal"]
+
+
+def test_a_checkout_runs_its_own_code_whatever_its_environment_was_installed_from(tmp_path):
+    for name in ("setup_venv.sh", "run_all.sh", "run_tests.sh", *HASHED):
+        shutil.copy(PROJECT_ROOT / name, tmp_path)
+    python = tmp_path / "elsewhere" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo "$PYTHONPATH"\n')
+    python.chmod(0o755)
+    (tmp_path / ".venv").symlink_to(tmp_path / "elsewhere")
+    for requirements in HASHED[:2]:
+        files = ("requirements.txt", requirements, "pyproject.toml")
+        wanted = hashlib.sha256(b"".join((tmp_path / name).read_bytes() for name in files)).hexdigest()
+        (tmp_path / ".venv" / f".installed-{requirements}").write_text(wanted)
+    for script in ("run_all.sh", "run_tests.sh"):
+        answer = subprocess.run([tmp_path / script], cwd="/", capture_output=True, text=True, check=True)
+        assert answer.stdout.split(":")[0].strip() == str(tmp_path), script
