@@ -89,7 +89,19 @@ class Batches:
     def of(
         cls, data: ImageData, part: str, batch_size: int, augment: bool = False, cutout: int = 0, pad: int | None = None
     ) -> Batches:
-        """Batches of `"train"`, `"validation"` or `"test"`, with the data set's own statistics and flip rule."""
+        """Batches with the data set's own statistics and flip rule.
+
+        Args:
+            data: A data set.
+            part: `"train"`, `"validation"` or `"test"`.
+            batch_size: Most images in a batch.
+            augment: Whether `epoch` crops, flips and cuts out.
+            cutout: Side in pixels of the square cut out; 0 for none.
+            pad: Pixels a crop may reach beyond the image; None as for `Batches`.
+
+        Raises:
+            ValueError: There is no such part, or a parameter is impossible.
+        """
         parts = {"train": data.train, "validation": data.validation, "test": data.test}
         if part not in parts:
             raise ValueError(f"Invalid value for `part`. Expected one of {', '.join(parts)}. Received: {part!r}")

@@ -51,7 +51,8 @@ class ArrayData:
             x, y = np.asarray(getattr(self, inputs)), np.asarray(getattr(self, labels))
             if not len(y) or len(x) != len(y) or y.ndim != 1 or y.dtype.kind not in "iu" or y.min() < 0:
                 raise ValueError(
-                    f"Invalid value for `{labels}`. Expected a whole number >= 0 for each of {len(x)} `{inputs}`. Received: {y.dtype} {y.shape}"
+                    f"Invalid value for `{labels}`. Expected a whole number >= 0 for each of {len(x)} `{inputs}`. "
+                    f"Received: {y.dtype} {y.shape}"
                 )
             object.__setattr__(self, inputs, x)
             object.__setattr__(self, labels, y.astype(np.int32))
@@ -155,12 +156,14 @@ class KerasModelEvaluator:
         shape = tuple(outputs.shape) if hasattr(outputs, "shape") else f"{len(outputs)} outputs"
         if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] < self._num_classes:
             raise ValueError(
-                f"The model's output does not fit the labels. Expected shape (examples, {self._num_classes}). Received: {shape}"
+                f"The model's output does not fit the labels. Expected shape (examples, {self._num_classes}). "
+                f"Received: {shape}"
             )
         sums = np.asarray(outputs).sum(1)
         if not self._from_logits and np.isfinite(sums).all() and not np.allclose(sums, 1.0, atol=1e-3):
             raise ValueError(
-                "The model's outputs are no probabilities: they do not sum to 1. End it with a softmax, or say from_logits=True."
+                "The model's outputs are no probabilities: they do not sum to 1. End it with a softmax, or say "
+                "from_logits=True."
             )
         if not model.compiled:
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=self._from_logits)

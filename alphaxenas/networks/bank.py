@@ -58,9 +58,14 @@ class WeightBank:
         return self._arrays[part]
 
     def take(self, part: str, specs: Mapping[str, ArraySpec]) -> np.ndarray:
-        """The named arrays as one flat float32 vector, in the order of `specs`.
+        """The named arrays as one flat float32 vector.
 
-        Missing ones have their initial values; the bank keeps them only when they are `put`.
+        Args:
+            part: One of `PARTS`.
+            specs: Arrays by name. Missing ones have their initial values; the bank keeps them only when they are `put`.
+
+        Returns:
+            Float32 `[sum of sizes]`, in the order of `specs`.
 
         Raises:
             ValueError: A name is taken by an array of another shape.
@@ -69,7 +74,13 @@ class WeightBank:
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
     def put(self, part: str, specs: Mapping[str, ArraySpec], flat: np.ndarray) -> None:
-        """Replaces the named arrays by the pieces of a flat vector, as `take` returned it."""
+        """Replaces the named arrays by the pieces of a flat vector.
+
+        Args:
+            part: One of `PARTS`.
+            specs: Arrays by name.
+            flat: As `take` returned it for the same `specs`.
+        """
         start = 0
         for name, spec in specs.items():
             self._arrays[part][name] = flat[start : start + spec.size].reshape(spec.shape).copy()

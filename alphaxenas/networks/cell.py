@@ -53,7 +53,8 @@ class CellNetwork:
     def __post_init__(self) -> None:
         if not 0 <= self.reductions < max(self.cells, 1) or self.cells < 1:
             raise ValueError(
-                f"Invalid value for `reductions`. Expected 0 to {self.cells - 1}, fewer than cells. Received: {self.reductions}"
+                f"Invalid value for `reductions`. Expected 0 to {self.cells - 1}, fewer than cells. "
+                f"Received: {self.reductions}"
             )
 
     def reduction_cells(self) -> tuple[int, ...]:
@@ -133,7 +134,15 @@ class CellNetwork:
 
 
 def cell_network(cell: Cell, options: NetworkOptions) -> CellNetwork:
-    """The network of a cell; see `alphaxenas.networks.registry`."""
+    """The network of a cell.
+
+    Args:
+        cell: The architecture.
+        options: All but `chain_form` count.
+
+    Returns:
+        The network.
+    """
     return CellNetwork(
         cell,
         options.num_classes,
@@ -177,5 +186,6 @@ def apply_operation(layers: Layers, operation: str, x: tf.Tensor, name: str, fil
     if kind == "identity":
         return x
     raise ValueError(
-        f"Invalid value for `operation`. Expected convKxK, sepKxK, maxpoolKxK, avgpoolKxK or identity. Received: {operation!r}"
+        "Invalid value for `operation`. Expected convKxK, sepKxK, maxpoolKxK, avgpoolKxK or identity. "
+        f"Received: {operation!r}"
     )

@@ -65,7 +65,8 @@ class ChainNetwork:
                 value = layer.get(name, default)
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                     raise ValueError(
-                        f"Invalid value for `{name}` in layer {number}. Expected a whole number >= 1. Received: {value!r}"
+                        f"Invalid value for `{name}` in layer {number}. Expected a whole number >= 1. "
+                        f"Received: {value!r}"
                     )
             rate = layer.get("dropout", 0.0)
             if isinstance(rate, (bool, str)) or not 0.0 <= rate < 1.0:
@@ -114,17 +115,42 @@ class ChainNetwork:
 
 
 def convolution_chain(chain: Chain, num_classes: int) -> ChainNetwork:
-    """titu1994's network: strides 2, 1, 2, 1, mean over the image, classifier."""
+    """titu1994's network: strides 2, 1, 2, 1, mean over the image, classifier.
+
+    Args:
+        chain: The architecture.
+        num_classes: Number of classes.
+
+    Returns:
+        The network.
+    """
     return ChainNetwork(chain, num_classes, STRIDES)
 
 
 def mnist_chain(chain: Chain, num_classes: int, form: str = "line") -> ChainNetwork:
-    """wallarm's network along the flattened image, or its 2-D form (`"image"`): classifier over all values."""
+    """wallarm's network, whose classifier reads all values.
+
+    Args:
+        chain: The architecture.
+        num_classes: Number of classes.
+        form: `"line"` along the flattened image, or its 2-D form `"image"`.
+
+    Returns:
+        The network.
+    """
     return ChainNetwork(chain, num_classes, form=form, head="flatten")
 
 
 def chain_network(chain: Chain, options: NetworkOptions) -> ChainNetwork:
-    """wallarm's network around a chain that declares pooling, else titu1994's; see `alphaxenas.networks.registry`."""
+    """wallarm's network around a chain that declares pooling, else titu1994's.
+
+    Args:
+        chain: The architecture.
+        options: `num_classes` and `chain_form` count.
+
+    Returns:
+        The network.
+    """
     if "pool" in chain.layers[0]:
         return mnist_chain(chain, options.num_classes, options.chain_form)
     return convolution_chain(chain, options.num_classes)

@@ -1,4 +1,4 @@
-"""DenseNet and DenseNet-BC (Huang et al. 2017), the hand-made baseline, for the same training loop as all children.
+"""DenseNet-BC (Huang et al. 2017), the hand-made baseline, for the same training loop as all children.
 
 Source: Huang, Liu, van der Maaten, Weinberger 2017, "Densely connected convolutional networks", section 3 and table 1.
 Departure: the stem keeps small images as they are and all blocks have equal numbers of layers, as in the paper's
@@ -24,11 +24,10 @@ class DenseNet:
 
     Attributes:
         num_classes: Number of classes.
-        depth: Layers with weights: 4 + 6 n with bottlenecks, 4 + 3 n without.
+        depth: Layers with weights: 4 + 6 n.
         growth: Channels that every layer adds.
         compression: Share of channels that a transition keeps, in (0, 1].
         dropout: Rate after every convolution but the first.
-        bottleneck: Whether a 1x1 convolution to `4 * growth` channels precedes every 3x3 one (the B of DenseNet-BC).
 
     Raises:
         ValueError: The depth does not fit, or a number is out of range.
@@ -39,10 +38,9 @@ class DenseNet:
     growth: int = 12
     compression: float = 0.5
     dropout: float = 0.0
-    bottleneck: bool = True
 
     def __post_init__(self) -> None:
-        step = 2 * DENSE_BLOCKS if self.bottleneck else DENSE_BLOCKS
+        step = 2 * DENSE_BLOCKS
         if self.depth < 4 + step or (self.depth - 4) % step:
             raise ValueError(
                 f"Invalid value for `depth`. Expected 4 + a positive multiple of {step}. Received: {self.depth}"
@@ -56,9 +54,9 @@ class DenseNet:
 
     def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
-        channels = 2 * self.growth if self.bottleneck and self.compression < 1.0 else 16
+        channels = 2 * self.growth if self.compression < 1.0 else 16
         x = layers.conv(layers.input(images), "stem", channels, 3)
-        per_block = (self.depth - 4) // (2 * DENSE_BLOCKS if self.bottleneck else DENSE_BLOCKS)
+        per_block = (self.depth - 4) // (2 * DENSE_BLOCKS)
         for block in range(DENSE_BLOCKS):
             for index in range(per_block):
                 x = layers.concat([x, self._layer(layers, x, f"dense{block}/layer{index}")])
@@ -71,8 +69,7 @@ class DenseNet:
         return [layers.dense(layers.global_average(x), "classifier", self.num_classes)]
 
     def _layer(self, layers: Layers, x: tf.Tensor, name: str) -> tf.Tensor:
-        if self.bottleneck:
-            x = self._convolve(layers, x, f"{name}/bottleneck", 4 * self.growth, 1)
+        x = self._convolve(layers, x, f"{name}/bottleneck", 4 * self.growth, 1)
         return self._convolve(layers, x, name, self.growth, 3)
 
     def _convolve(self, layers: Layers, x: tf.Tensor, name: str, filters: int, size: int) -> tf.Tensor:

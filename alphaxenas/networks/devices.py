@@ -52,7 +52,7 @@ def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str
 
 
 def load_tensorflow() -> ModuleType:
-    """The module `tensorflow`, imported without its native code's remarks on the machine, which would fill notebooks."""
+    """The module `tensorflow`, imported without its native code's messages, which would fill notebooks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _native_messages_hidden():
         import tensorflow as tf
@@ -65,7 +65,7 @@ def load_tensorflow() -> ModuleType:
 
 @contextmanager
 def _native_messages_hidden() -> Iterator[None]:
-    """Hides what TensorFlow's native code says about missing GPUs while it is loaded; Python's errors are not hidden."""
+    """Hides messages of TensorFlow's native code while it is loaded, but no errors of Python."""
     sys.stderr.flush()
     kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)

@@ -103,34 +103,89 @@ class MacroNetwork:
         return {layer + 1} | {source for other in later for source in other.skips if source <= layer}
 
     def stem(self, layers: Layers, images: tf.Tensor) -> tf.Tensor:
-        """3x3 convolution and batch norm."""
+        """3x3 convolution and batch norm.
+
+        Args:
+            layers: The layers of this forward pass.
+            images: `[B, h, w, c]`.
+
+        Returns:
+            `[B, h / stem_stride, w / stem_stride, filters]`.
+        """
         return layers.batch_norm(layers.conv(layers.input(images), "stem", self.filters, 3, self.stem_stride), "stem")
 
     def operate(self, layers: Layers, operation: str, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
-        """1x1 convolution, batch norm, ReLU, and the operation of a layer, with drop-path."""
+        """1x1 convolution, batch norm, ReLU, and the operation of a layer, with drop-path.
+
+        Args:
+            layers: The layers of this forward pass.
+            operation: The operation of the layer.
+            x: Output of the layer before, `[B, h, w, c]`.
+            name: Prefix of the names of the weights.
+            number: Number of the layer.
+
+        Returns:
+            `[B, h, w, filters_of(number)]`.
+        """
         filters = self.filters_of(number)
         x = layers.relu(layers.batch_norm(layers.conv(x, f"{name}/in", filters, 1), f"{name}/in"))
         y = apply_micro_operation(layers, operation, x, f"{name}/out", filters, sep_repeats=1)
         return layers.drop_path(y, self.drop_path, (number + 1) / self.depth)
 
     def part(self, layers: Layers, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
-        """What one source adds to the 1x1 convolution over the concatenation."""
+        """What one source adds to the 1x1 convolution over the concatenation.
+
+        Args:
+            layers: The layers of this forward pass.
+            x: The source, `[B, h, w, c]`.
+            name: Where the weights live in the bank.
+            number: Number of the layer that reads it.
+
+        Returns:
+            `[B, h, w, filters_of(number)]`.
+        """
         return layers.conv(layers.relu(x), name, self.filters_of(number), 1)
 
     def halve(self, layers: Layers, x: tf.Tensor, source: int, number: int) -> tf.Tensor:
-        """Factorised reduction of one source after a layer."""
+        """Factorised reduction of one source after a layer.
+
+        Args:
+            layers: The layers of this forward pass.
+            x: The source, `[B, h, w, c]`.
+            source: Its number.
+            number: Number of the layer.
+
+        Returns:
+            `[B, h / 2, w / 2, filters_of(number + 1)]`.
+        """
         return factorised_reduction(
             layers, {"x": x}, f"reduction{number}/{source_part(source)}", self.filters_of(number + 1)
         )
 
     def head(self, layers: Layers, x: tf.Tensor) -> tf.Tensor:
-        """ReLU, global average, dropout, affine map."""
+        """ReLU, global average, dropout, affine map.
+
+        Args:
+            layers: The layers of this forward pass.
+            x: Output of the last layer, `[B, h, w, c]`.
+
+        Returns:
+            Logits `[B, num_classes]`.
+        """
         pooled = layers.dropout(layers.global_average(layers.relu(x)), self.dropout)
         return layers.dense(pooled, "classifier", self.num_classes)
 
 
 def macro_network(architecture: MacroArchitecture, options: NetworkOptions) -> MacroNetwork:
-    """The network of a macro architecture; see `alphaxenas.networks.registry`."""
+    """The network of a macro architecture.
+
+    Args:
+        architecture: The layers.
+        options: `filters`, `stem_stride`, `drop_path` and `dropout` count.
+
+    Returns:
+        The network.
+    """
     return MacroNetwork(
         architecture,
         options.num_classes,

@@ -7,10 +7,10 @@ all that reads the concatenation computes one product per loose end, addressed b
 architectures with different loose ends share weights.
 
 Where the published families differ, this network follows NASNet and ENAS and has an option for the others:
-`sep_repeats` (DARTS, ENAS, NASNet: 2), `concat_all` (DARTS concatenates every node, not the unused ones), `joined` (ENAS
-and NAO with shared weights bring what is concatenated back to one number of filters and normalise it). With shared
-weights `joined` matters: without it the classifier reads sums of up to 32 terms from one architecture and of two from
-the next, and hardly learns.
+`sep_repeats` (DARTS, ENAS, NASNet: 2), `concat_all` (DARTS concatenates every node, not the unused ones), `joined`
+(ENAS and NAO with shared weights bring what is concatenated back to one number of filters and normalise it). With
+shared weights `joined` matters: without it the classifier reads sums of up to 32 terms from one architecture and of two
+from the next, and hardly learns.
 
 Sources: Zoph et al. 2018, section 3.1 and appendix A; Pham et al. 2018, sections 2.3 and 3.2.
 Departures: the auxiliary head ends in a global average instead of a convolution over the whole image, so that it fits
@@ -38,7 +38,7 @@ STEM_FACTOR = 3
 FEWEST_CELLS = 3
 """One, and a reduction cell after each third."""
 AUXILIARY_FILTERS, AUXILIARY_FACTOR = 128, 6
-"""Channels of the auxiliary head's first convolution, and by how much the second has more: 128 and 768, as published."""
+"""Channels of the auxiliary head's first convolution, and their factor in the second: 128 and 768, as published."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,29 @@ class MicroNetwork:
         return [self.head(layers, previous), *logits]
 
     def stem(self, layers: Layers, images: tf.Tensor) -> tf.Tensor:
-        """3x3 convolution and batch norm."""
+        """3x3 convolution and batch norm.
+
+        Args:
+            layers: The layers of this forward pass.
+            images: `[B, h, w, c]`.
+
+        Returns:
+            `[B, h / stem_stride, w / stem_stride, filters_of(-1)]`.
+        """
         x = layers.conv(layers.input(images), "stem", STEM_FACTOR * self.filters, 3, self.stem_stride)
         return layers.batch_norm(x, "stem")
 
     def preprocess(self, layers: Layers, ends: dict[str, tf.Tensor], index: int, source: int) -> tf.Tensor:
-        """Input `source` (0 previous, 1 the one before) of a cell, at its number of filters and the previous cell's
-        resolution.
+        """An input of a cell, at the cell's number of filters and the previous cell's resolution.
+
+        Args:
+            layers: The layers of this forward pass.
+            ends: What is concatenated, by the name that its weights have; each `[B, h, w, c]`.
+            index: Index of the cell.
+            source: 0 for the previous cell, 1 for the one before.
+
+        Returns:
+            `[B, h, w, filters_of(index)]`, or half of the height and width, see `is_halved`.
         """
         name, filters = f"cell{index}/{('previous', 'before')[source]}", self.filters_of(index)
         if self.is_halved(index, source):
@@ -148,16 +164,43 @@ class MicroNetwork:
         return self.project(layers, ends, name, filters)
 
     def is_halved(self, index: int, source: int) -> bool:
-        """Whether a cell's input has twice the resolution that the cell reads: the older one, just after a reduction."""
+        """Whether a cell's input has twice the resolution that the cell reads.
+
+        Args:
+            index: Index of the cell.
+            source: 0 for the previous cell, 1 for the one before.
+
+        Returns:
+            True for the older input just after a reduction.
+        """
         return source == 1 and self.halvings(index - 1) > self.halvings(index - 2)
 
     def project(self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int) -> tf.Tensor:
-        """ReLU, 1x1 convolution over the concatenated ends, batch norm."""
+        """ReLU, 1x1 convolution over the concatenated ends, batch norm.
+
+        Args:
+            layers: The layers of this forward pass.
+            ends: What is concatenated, by the name that its weights have; each `[B, h, w, c]`.
+            name: Where the weights live in the bank.
+            filters: Number of output channels.
+
+        Returns:
+            `[B, h, w, filters]`.
+        """
         parts = [layers.conv(layers.relu(x), f"{name}/{end}", filters, 1) for end, x in ends.items()]
         return layers.batch_norm(layers.add(parts), name)
 
     def output(self, layers: Layers, ends: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
-        """What later cells read of a cell: its ends, or these joined."""
+        """What later cells read of a cell: its ends, or these joined.
+
+        Args:
+            layers: The layers of this forward pass.
+            ends: Outputs of nodes by name, each `[B, h, w, c]`.
+            index: Index of the cell.
+
+        Returns:
+            Tensors by the name that the weights reading them have.
+        """
         return (
             {"joined": self.project(layers, ends, f"cell{index}/joined", self.filters_of(index))}
             if self.joined
@@ -165,17 +208,47 @@ class MicroNetwork:
         )
 
     def stride_of(self, index: int, source: int) -> int:
-        """Stride of an operation of a cell that reads `source`."""
+        """Stride of an operation.
+
+        Args:
+            index: Index of the cell.
+            source: Number of the node input that it reads; 0 and 1 are the cell's inputs.
+
+        Returns:
+            1 or 2.
+        """
         return 2 if index in self.reduction_cells() and source < 2 else 1
 
     def operate(self, layers: Layers, operation: str, x: tf.Tensor, name: str, index: int, stride: int) -> tf.Tensor:
-        """One operation of a node, with drop-path."""
+        """One operation of a node, with drop-path.
+
+        Args:
+            layers: The layers of this forward pass.
+            operation: See `apply_micro_operation`.
+            x: `[B, h, w, c]`.
+            name: Where the weights live in the bank.
+            index: Index of the cell.
+            stride: 1 or 2.
+
+        Returns:
+            `[B, h / stride, w / stride, filters_of(index)]`.
+        """
         y = apply_micro_operation(layers, operation, x, name, self.filters_of(index), stride, self.sep_repeats)
         return y if operation == "identity" else layers.drop_path(y, self.drop_path, (index + 1) / self.cells)
 
     @staticmethod
     def name_of(index: int, number: int, slot: int, operation: str) -> str:
-        """Where an operation's weights live in the bank."""
+        """Where an operation's weights live in the bank.
+
+        Args:
+            index: Index of the cell.
+            number: Number of the block.
+            slot: 0 or 1, which of the block's two operations.
+            operation: Its name.
+
+        Returns:
+            A prefix of names.
+        """
         return f"cell{index}/block{number}/{('first', 'second')[slot]}/{operation}"
 
     def _block(self, layers: Layers, block: Block, states: list, index: int, number: int) -> tf.Tensor:
@@ -188,17 +261,39 @@ class MicroNetwork:
         return layers.add(sides)
 
     def head(self, layers: Layers, ends: dict[str, tf.Tensor]) -> tf.Tensor:
-        """ReLU, global average, dropout, affine map."""
+        """ReLU, global average, dropout, affine map.
+
+        Args:
+            layers: The layers of this forward pass.
+            ends: Output of the last cell, each `[B, h, w, c]`.
+
+        Returns:
+            Logits `[B, num_classes]`.
+        """
         pooled = {end: layers.dropout(layers.global_average(layers.relu(x)), self.dropout) for end, x in ends.items()}
         return layers.dense_of_parts(pooled, "classifier", self.num_classes)
 
     def has_auxiliary_head(self, layers: Layers, index: int) -> bool:
-        """Whether the second classifier reads this cell."""
+        """Whether the second classifier reads this cell.
+
+        Args:
+            layers: The layers of this forward pass.
+            index: Index of the cell.
+
+        Returns:
+            True for the last reduction cell, in training, with `auxiliary_filters`.
+        """
         return bool(self.auxiliary_filters) and layers.training and index == self.reduction_cells()[-1]
 
     def auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor]) -> tf.Tensor:
-        """ReLU, 5x5 average of stride 3, 1x1 and 3x3 convolution, each with batch norm and ReLU, global average, affine
-        map.
+        """ReLU, 5x5 average of stride 3, two convolutions with batch norm and ReLU, global average, affine map.
+
+        Args:
+            layers: The layers of this forward pass.
+            ends: Output of the last reduction cell, each `[B, h, w, c]`.
+
+        Returns:
+            Logits `[B, num_classes]`.
         """
         pooled = {end: layers.average_pool(layers.relu(x), 5, 3) for end, x in ends.items()}
         x = layers.relu(self.project(layers, pooled, "auxiliary/first", self.auxiliary_filters))
@@ -208,7 +303,15 @@ class MicroNetwork:
 
 
 def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> MicroNetwork:
-    """The network of a searched pair of cells, joined; see `alphaxenas.networks.registry`."""
+    """The network of a searched pair of cells, joined.
+
+    Args:
+        architecture: The two cells.
+        options: All but `reductions` and `chain_form` count.
+
+    Returns:
+        The network.
+    """
     return MicroNetwork(
         architecture,
         options.num_classes,
@@ -223,5 +326,13 @@ def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> M
 
 
 def zoo_network(cell: ZooCell, options: NetworkOptions) -> MicroNetwork:
-    """The network of a published pair of cells, as its authors concatenate nodes, not joined."""
+    """The network of a published pair of cells, not joined.
+
+    Args:
+        cell: The two cells, and which nodes their authors concatenate.
+        options: As for `micro_network`.
+
+    Returns:
+        The network.
+    """
     return replace(micro_network(cell.architecture, options), concat_all=cell.concat_all, joined=False)

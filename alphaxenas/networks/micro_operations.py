@@ -101,7 +101,8 @@ def _parts(operation: str) -> tuple[str, tuple[int, int]]:
     mirrored = f"-{size[1]}x{size[0]}" if found and found[1] == "conv" and size[0] != size[1] else None
     if not found or found[4] != mirrored or (size[0] != size[1] and not mirrored):
         raise ValueError(
-            "Invalid value for `operation`. Expected convKxK, convAxB-BxA, sepKxK, dilsepKxK, maxpoolKxK, avgpoolKxK, minpoolKxK or identity. "
+            "Invalid value for `operation`. Expected convKxK, convAxB-BxA, sepKxK, dilsepKxK, maxpoolKxK, avgpoolKxK, "
+            "minpoolKxK or identity. "
             f"Received: {operation!r}"
         )
     return found[1], size

@@ -12,7 +12,7 @@ from alphaxenas.networks.bank import ArraySpec
 
 def vector(values: np.ndarray) -> tf.Variable:
     """A variable that holds a flat vector."""
-    # TensorFlow keeps some 70 KiB for ever for every variable shape that it meets: to it, all vectors have the same.
+    # TensorFlow leaks about 70 KiB per distinct variable shape, so every vector is declared with shape [None].
     return tf.Variable(values, shape=[None], aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
 
@@ -22,14 +22,30 @@ def total(specs: Mapping[str, ArraySpec]) -> int:
 
 
 def read(variable: tf.Variable, specs: Mapping[str, ArraySpec]) -> tf.Tensor:
-    """The present values of a vector of these arrays, with its length known."""
+    """The present values of a vector, with its length known.
+
+    Args:
+        variable: As `vector` makes it.
+        specs: Arrays that it holds.
+
+    Returns:
+        Float32 `[total(specs)]`.
+    """
     values = variable.read_value()
     values.set_shape([total(specs)])
     return values
 
 
 def pieces(flat: tf.Tensor, specs: Mapping[str, ArraySpec]) -> dict[str, tf.Tensor]:
-    """The arrays in a flat vector, by name."""
+    """The arrays in a flat vector.
+
+    Args:
+        flat: `[total(specs)]`.
+        specs: Arrays by name, in the vector's order.
+
+    Returns:
+        Name to tensor.
+    """
     parts = tf.split(flat, [spec.size for spec in specs.values()]) if specs else []
     return {
         name: part if len(spec.shape) == 1 else tf.reshape(part, spec.shape)

@@ -164,8 +164,8 @@ def final_network(config: Config, architecture: Any, data: ImageData) -> Network
         if cost <= 1e6 * training.train_multiply_adds:
             return network
     raise ValueError(
-        f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs with "
-        f"{filters} filters. Received: {training.train_multiply_adds:g}"
+        f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs "
+        f"with {filters} filters. Received: {training.train_multiply_adds:g}"
     )
 
 

@@ -191,7 +191,8 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
         expected = config.training.architecture
         if expected and str(parse_architecture(expected)) != text:
             raise ValueError(
-                f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. Received: {text!r}"
+                f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. "
+                f"Received: {text!r}"
             )
         return final_network(config, parse_architecture(text), data)
 

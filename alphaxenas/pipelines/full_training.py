@@ -148,8 +148,8 @@ def evaluate_checkpoint(
     if not isinstance(current, dict) or "best" not in current or "architecture" not in current:
         finished = ", ".join(model["file"] for model in content.get("models", ())) or "none"
         raise ValueError(
-            f"The checkpoint {path} holds no network in training. Expected one written after an epoch of a final training. "
-            f"Received: one of something else, or of a training that is over (models stored then: {finished})"
+            f"The checkpoint {path} holds no network in training. Expected one written after an epoch of a final "
+            f"training. Received: one of something else, or of a training that is over (models stored then: {finished})"
         )
     state = current["best"]["child"]
     recipe = Recipe(precision=precision, average=0.5 if "average" in state else 0.0)

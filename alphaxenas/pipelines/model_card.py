@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import binomtest
+
 from alphaxenas.data.images import ImageData
 from alphaxenas.runs.files import read_json, write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
@@ -35,8 +37,6 @@ def model_card(
         JSON values; `numbers["test_accuracy"]` is None for a network that validation did not choose, which was never
         tested.
     """
-    from alphaxenas.report.findings import wilson
-
     run = read_json(folder.path / "run.json")
     chosen = results["models"][results["chosen"]]["name"] == model["name"]
     parameters = run["parameters"]
@@ -52,7 +52,7 @@ def model_card(
             "classes": list(data.class_names),
             **{name: parameters[name] for name in DATA_PARAMETERS if name in parameters},
         },
-        "input": "float32 [batch, height, width, channels], pixels 0 to 255, as stored; the model normalises them itself",
+        "input": "float32 [batch, height, width, channels], pixels 0 to 255, as stored; the model normalises them",
         "output": f"float32 [batch, {data.num_classes}], probabilities of the classes in the order given",
         "training": {
             name: value for name, value in parameters.items() if name.startswith("train_") or name == "warmup_epochs"
@@ -61,7 +61,7 @@ def model_card(
             "validation_accuracy": model["validation_accuracy"],
             "best_epoch": model["best_epoch"],
             "test_accuracy": results["test_accuracy"] if chosen else None,
-            "test_interval_95": list(wilson(results["test_accuracy"], results["test_images"])) if chosen else None,
+            "test_interval_95": _interval(results["test_accuracy"], results["test_images"]) if chosen else None,
         },
         "cost": {
             "seconds": model["seconds"],
@@ -81,7 +81,12 @@ def model_card(
 
 
 def write_model_card(card: Mapping[str, Any], place: Path) -> None:
-    """Writes `<name>.card.json` and `<name>.card.md` into a folder."""
+    """Writes `<name>.card.json` and `<name>.card.md`.
+
+    Args:
+        card: As `model_card` returns it.
+        place: An existing folder.
+    """
     write_json(place / f"{card['name']}.card.json", dict(card))
     write_atomically(place / f"{card['name']}.card.md", markdown(card).encode())
 
@@ -93,7 +98,10 @@ def markdown(card: Mapping[str, Any]) -> str:
         tested = "not tested: validation chose another network, and test images are used once"
     else:
         low, high = numbers["test_interval_95"]
-        tested = f"**{numbers['test_accuracy']:.4f}** on {data['images']['test']:,} images (95 % interval from their number alone: {low:.4f} to {high:.4f})"
+        tested = (
+            f"**{numbers['test_accuracy']:.4f}** on {data['images']['test']:,} images "
+            f"(95 % interval from their number alone: {low:.4f} to {high:.4f})"
+        )
     machine = ", ".join(
         str(part)
         for part in (card["machine"]["processor"], f"{card['machine']['cores']} cores", *card["machine"]["gpus"])
@@ -101,26 +109,30 @@ def markdown(card: Mapping[str, Any]) -> str:
     lines = [
         f"# {card['name']} of run {card['run']}",
         "",
-        f"Classifies images of {data['image_shape'][0]}x{data['image_shape'][1]} pixels, {data['image_shape'][2]} channel(s), into "
+        f"Classifies images of {data['image_shape'][0]}x{data['image_shape'][1]} pixels, "
+        f"{data['image_shape'][2]} channel(s), into "
         f"{len(data['classes'])} classes: {', '.join(data['classes'])}.",
         "",
         f"- Architecture: `{card['architecture']['text']}`",
-        f"- Size: {card['network']['parameters']:,} parameters, {card['network']['multiply_adds'] / 1e6:.1f} million multiply-adds an image",
+        f"- Size: {card['network']['parameters']:,} parameters, "
+        f"{card['network']['multiply_adds'] / 1e6:.1f} million multiply-adds an image",
         f"- Input: {card['input']}",
         f"- Output: {card['output']}",
         "",
         "## How good it is",
         "",
         f"- Test accuracy: {tested}",
-        f"- Validation accuracy: {numbers['validation_accuracy']:.4f}, the best of {cost['epochs']} epochs (epoch {numbers['best_epoch']}), which chose it: "
-        "a little too high for that",
+        f"- Validation accuracy: {numbers['validation_accuracy']:.4f}, the best of {cost['epochs']} epochs "
+        f"(epoch {numbers['best_epoch']}), which chose it: a little too high for that",
         "- One training with one seed: says nothing of the spread over trainings.",
         "",
         "## What it was trained on",
         "",
-        f"- Data: {data['name']}, {data['images']['training']:,} images for training, {data['images']['validation']:,} for validation, "
+        f"- Data: {data['name']}, {data['images']['training']:,} images for training, "
+        f"{data['images']['validation']:,} for validation, "
         f"{data['images']['test']:,} for test",
-        f"- Cost: {cost['seconds'] / 60:.1f} minutes for {cost['epochs']} epochs, {cost['images']:,} images shown, on {machine}",
+        f"- Cost: {cost['seconds'] / 60:.1f} minutes for {cost['epochs']} epochs, "
+        f"{cost['images']:,} images shown, on {machine}",
         f"- Seed: {card['seed']}",
         "",
         "## Recipe",
@@ -136,10 +148,16 @@ def markdown(card: Mapping[str, Any]) -> str:
         "",
         *(f"- {name}: SHA-256 {digest}" for name, digest in card["files"].items()),
         "",
-        "It knows the classes above and nothing else: an image of something else gets one of them too. Accuracy on other images than "
-        "the data set's was not measured.",
+        "It knows the classes above and nothing else: an image of something else gets one of them too. Accuracy on "
+        "other images than the data set's was not measured.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _interval(accuracy: float, images: int) -> list[float]:
+    """Wilson's 95 % interval of an accuracy on so many images."""
+    found = binomtest(round(accuracy * images), images).proportion_ci(method="wilson")
+    return [float(found.low), float(found.high)]
 
 
 def _digest(path: Path) -> str:

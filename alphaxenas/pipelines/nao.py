@@ -91,6 +91,13 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
 
     After every round's number of children the best of them counts as the final of a round: it was trained at that
     budget already, so it costs nothing more.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+
+    Returns:
+        Results as of `Coach.play`.
     """
     check_children(config)
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
@@ -125,7 +132,15 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
 
 
 def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:
-    """Stage `nao-shared`: a pool of the same size with shared weights; results as of `SharedPool.play`."""
+    """Stage `nao-shared`: a pool of the same size with shared weights.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+
+    Returns:
+        Results as of `SharedPool.play`.
+    """
     from alphaxenas.supernet.supernet import Supernet
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
 
@@ -208,6 +223,14 @@ def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, 
     """The `top_k` architectures of both searches, taken in turns, each key once, with `where` they come from.
 
     Rewards of the two are not comparable, because one trains every child from scratch and the other does not.
+
+    Args:
+        config: The configuration.
+        scratch: Results of `search_from_scratch`.
+        shared: Results of `search_with_shared_weights`.
+
+    Returns:
+        Records with `where`, `architecture`, `reward` and `key`.
     """
     lists = {
         where: sorted(results["best"], key=lambda record: -record["reward"])
@@ -231,13 +254,29 @@ def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, 
 
 
 def stored_records(config: Config, stage: str) -> list[dict[str, Any]]:
-    """The journal of `nao-scratch` or `nao-shared`."""
+    """The journal of a stage.
+
+    Args:
+        config: The configuration.
+        stage: `"nao-scratch"` or `"nao-shared"`.
+
+    Returns:
+        Its records, in order.
+    """
     with open_folder(config, stage) as folder:
         return folder.journal.read()
 
 
 def open_folder(config: Config, stage: str) -> RunFolder:
-    """The run folder of a stage that exists, or of what the notebook concludes (`nao`)."""
+    """The run folder of a stage that exists, or of what the notebook concludes.
+
+    Args:
+        config: The configuration.
+        stage: Name of the stage; `"nao"` for the notebook's own.
+
+    Returns:
+        The folder, to be used as a context manager.
+    """
     file = Path(config.run.exp_dir) / config.run.run / stage / "run.json"
     parameters = json.loads(file.read_text())["parameters"] if file.is_file() else {"seed": config.run.seed}
     run = config.run

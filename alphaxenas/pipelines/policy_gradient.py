@@ -108,7 +108,15 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:
-    """The search of part `mnist`; see `search_chains`."""
+    """The search of part `mnist`.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+
+    Returns:
+        As `search_chains`.
+    """
     return search_chains(config, "mnist", _MNIST_CONTROLLER, config.run.seed, data)
 
 

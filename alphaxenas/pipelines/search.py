@@ -1,7 +1,7 @@
 """The search stage: one controller, one seed, the children that it asks for trained on images.
 
-Notebooks and commands call pipelines; whoever wants other combinations takes the parts from `alphaxenas.pipelines.factory`.
-Every stage opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json; a
+Notebooks and commands call pipelines; other combinations take their parts from `alphaxenas.pipelines.factory`. Every
+stage opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json; a
 stage that is finished returns at once.
 """
 

@@ -77,13 +77,29 @@ def study_path(config: Config) -> Path:
 
 
 def open_study(config: Config, overwrite: bool = False) -> RunFolder:
-    """The study's run folder; with `overwrite` it is emptied first."""
+    """The study's run folder.
+
+    Args:
+        config: The configuration.
+        overwrite: Whether the folder is emptied first.
+
+    Returns:
+        The folder, to be used as a context manager.
+    """
     run, parameters = config.run, {"cap": config.study.cap, "target": config.study.target}
     return RunFolder.open(run.run, STAGE, parameters, run.exp_dir, run.tensorboard_dir, overwrite)
 
 
 def run_configured_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
-    """Runs or continues the configured study; returns and raises as `alphaxenas.tabular.study.run_study`."""
+    """Runs or continues the configured study.
+
+    Args:
+        config: The configuration.
+        tables: As `study_tables` returns them.
+
+    Returns:
+        Why searches failed, by journal; raises as `alphaxenas.tabular.study.run_study`.
+    """
     chosen, controllers, seeds = config.study, study_controllers(config), range(config.study.study_seeds)
     check_study(tables, controllers, seeds, chosen.cap, chosen.target)
     with open_study(config, config.run.overwrite) as folder:

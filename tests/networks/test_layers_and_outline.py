@@ -30,7 +30,7 @@ NETWORKS = {
     "no reduction, strided stem": (network_of(MIXED, reductions=0, stem_stride=2), (9, 6, 3)),
     "two reductions": (network_of(MIXED, cells=3, reductions=2, auxiliary=True), (8, 8, 1)),
     "DenseNet-BC": (DenseNet(3, depth=10, growth=2), (8, 8, 3)),
-    "plain DenseNet": (DenseNet(3, depth=10, growth=2, compression=1.0, bottleneck=False), (8, 8, 1)),
+    "DenseNet without compression": (DenseNet(3, depth=10, growth=2, compression=1.0), (8, 8, 1)),
 }
 
 

@@ -21,7 +21,7 @@ from alphaxenas.networks.training.loop import CompiledChild, Network
 PREDICTION_BATCH = 250
 
 
-class KerasLayers:
+class _KerasLayers:
     """The functions of `Layers` over Keras layers, for prediction; see there."""
 
     training = False
@@ -143,7 +143,7 @@ def export_keras(child: CompiledChild, network: Network, data: ImageData) -> ker
     Returns:
         A functional model from pixels `[B, h, w, c]` in 0..255 to probabilities `[B, num_classes]`.
     """
-    layers, arrays = KerasLayers(), child.arrays()
+    layers, arrays = _KerasLayers(), child.arrays()
     pixels = keras.Input(data.image_shape, name="pixels")
     mean, variance = 255.0 * data.mean, (255.0 * data.std) ** 2
     normalised = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist(), name="normalise")(pixels)
@@ -203,7 +203,8 @@ def test_accuracy(model: keras.Model, data: ImageData) -> float:
     expected, received = (data.image_shape, data.num_classes), (tuple(model.input_shape[1:]), model.output_shape[-1])
     if expected != received:
         raise ValueError(
-            f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. Received: {received}"
+            f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. "
+            f"Received: {received}"
         )
     images, labels = data.test.images, data.test.labels
     hits = [

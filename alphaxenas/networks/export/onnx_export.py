@@ -23,7 +23,8 @@ def require_onnx() -> None:
     """Raises ValueError where the package `onnx` is missing, before anything is trained for it."""
     if importlib.util.find_spec("onnx") is None:
         raise ValueError(
-            "Invalid value for `export_formats`. Expected the package onnx to be installed for 'onnx': pip install onnx. Received: no such package"
+            "Invalid value for `export_formats`. Expected the package onnx to be installed for 'onnx': "
+            "pip install onnx. Received: no such package"
         )
 
 
@@ -31,7 +32,7 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     """Writes a model that `export.export_keras` made as an ONNX file, after onnx has checked it.
 
     Args:
-        model: Made of the layers that `KerasLayers` uses.
+        model: Made of the layers that `keras_export` uses.
         path: The file; written under another name first, then renamed.
 
     Raises:
@@ -67,7 +68,8 @@ class _Graph:
         write = getattr(self, f"_{type(layer).__name__.lower()}", None)
         if write is None:
             raise ValueError(
-                f"Cannot export to ONNX: the layer `{layer.name}` is a {type(layer).__name__}, which no network of this project has."
+                f"Cannot export to ONNX: the layer `{layer.name}` is a {type(layer).__name__}, which no network "
+                "of this project has."
             )
         self._names[id(output)] = write(layer, [self._names[id(part)] for part in parts], parts[0].shape)
         # A tensor that is collected would leave its id to another.

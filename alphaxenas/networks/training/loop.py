@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import tensorflow as tf
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.outline import outline_of
+from alphaxenas.networks.training.optimizers import adam_rate, apply_adam, apply_momentum, subtract
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.networks.training.replicas import Replicas, Share
 from alphaxenas.networks.vectors import pieces, read, total, vector
@@ -35,9 +35,6 @@ DECAY = 0.9
 
 AUXILIARY_WEIGHT = 0.4
 """Of the second classifier's loss (Zoph et al. 2018)."""
-
-FIRST_DECAY, SECOND_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-7
-"""Of Adam's moments; Keras' constants."""
 
 
 class DivergedError(RuntimeError):
@@ -96,17 +93,17 @@ class CompiledChild:
             self._squares = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
             self._moving = vector(bank.take("statistics", self.statistics))
             # What predictions are made with: the moving averages, or the weights and statistics themselves.
-            self._shown_values = vector(self._values.numpy()) if recipe.average else self._values
-            self._shown_moving = vector(self._moving.numpy()) if recipe.average else self._moving
+            self._ema_values = vector(self._values.numpy()) if recipe.average else self._values
+            self._ema_moving = vector(self._moving.numpy()) if recipe.average else self._moving
         self._steps = 0
 
     def state(self) -> dict[str, np.ndarray]:
-        """Flat weights, slots and statistics, and their moving averages if any, for a checkpoint of this child alone."""
+        """Flat weights, slots, statistics and moving averages if any, for a checkpoint of this child alone."""
         state = {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
         if self._adam:
             state["squares"] = self._squares.numpy()
         if self.recipe.average:
-            state |= {"average": self._shown_values.numpy(), "average_moving": self._shown_moving.numpy()}
+            state |= {"average": self._ema_values.numpy(), "average_moving": self._ema_moving.numpy()}
         return state | {"steps": np.array(self._steps)} if self._adam or self.recipe.average else state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -120,7 +117,8 @@ class CompiledChild:
             if part not in state or np.shape(state[part]) != array.shape:
                 received = f"{np.size(state[part]):,}" if part in state else "none"
                 raise ValueError(
-                    f"The stored state is of another architecture or recipe. Expected {array.size:,} numbers as `{part}`. Received: {received}"
+                    f"The stored state is of another architecture or recipe. Expected {array.size:,} numbers as "
+                    f"`{part}`. Received: {received}"
                 )
         self._values.assign(state["values"])
         self._slots.assign(state["slots"])
@@ -128,8 +126,8 @@ class CompiledChild:
         if self._adam:
             self._squares.assign(state["squares"])
         if self.recipe.average:
-            self._shown_values.assign(state["average"])
-            self._shown_moving.assign(state["average_moving"])
+            self._ema_values.assign(state["average"])
+            self._ema_moving.assign(state["average_moving"])
         self._steps = int(state.get("steps", 0))
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -143,10 +141,10 @@ class CompiledChild:
         another one.
         """
         bank = bank or self._bank
-        bank.put("weights", self.weights, self._shown_values.numpy())
+        bank.put("weights", self.weights, self._ema_values.numpy())
         if not self._adam:
             bank.put("slots", self.weights, self._slots.numpy())
-        bank.put("statistics", self.statistics, self._shown_moving.numpy())
+        bank.put("statistics", self.statistics, self._ema_moving.numpy())
 
     def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
         """Trains on every batch once.
@@ -201,8 +199,7 @@ class CompiledChild:
         draws, decay = np.array(seed, np.uint32).view(np.int32), self.recipe.decay_at(self._steps)
         self._steps += 1
         if self._adam:
-            # The correction of the moments' bias, as a factor of the rate.
-            rate *= math.sqrt(1.0 - SECOND_DECAY**self._steps) / (1.0 - FIRST_DECAY**self._steps)
+            rate = adam_rate(rate, self._steps)
         numbers = map(tf.constant, (np.float32(rate), np.float32(progress), np.float32(decay), draws))
         loss, hits = self._step(images, labels, *numbers)
         return float(loss), int(hits)
@@ -276,48 +273,30 @@ class CompiledChild:
         if recipe.gradient_clip:
             gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
         if self._adam:
-            tf.raw_ops.ResourceApplyAdam(
-                var=self._values.handle,
-                m=self._slots.handle,
-                v=self._squares.handle,
-                beta1_power=0.0,
-                beta2_power=0.0,
-                lr=rate,
-                beta1=FIRST_DECAY,
-                beta2=SECOND_DECAY,
-                epsilon=ADAM_EPSILON,
-                grad=gradient,
-            )
+            apply_adam(self._values, self._slots, self._squares, gradient, rate)
         else:
-            tf.raw_ops.ResourceApplyMomentum(
-                var=self._values.handle,
-                accum=self._slots.handle,
-                lr=rate,
-                grad=gradient,
-                momentum=recipe.momentum,
-                use_nesterov=True,
-            )
+            apply_momentum(self._values, self._slots, gradient, rate, recipe.momentum)
         if self.statistics:
-            _subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._evaluated(layers)))
+            subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._evaluated(layers)))
         if recipe.average:
-            for shown, present, specs in (
-                (self._shown_values, self._values, self.weights),
-                (self._shown_moving, self._moving, self.statistics),
+            for averaged, present, specs in (
+                (self._ema_values, self._values, self.weights),
+                (self._ema_moving, self._moving, self.statistics),
             ):
-                _subtract(shown, (1.0 - decay) * (read(shown, specs) - read(present, specs)))
+                subtract(averaged, (1.0 - decay) * (read(averaged, specs) - read(present, specs)))
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 
     def _prediction(self, images):
         return self._network(
-            self._layers(read(self._shown_values, self.weights), read(self._shown_moving, self.statistics)), images
+            self._layers(read(self._ema_values, self.weights), read(self._ema_moving, self.statistics)), images
         )[0]
 
     def _calibration(self, images, share):
-        layers = self._layers(read(self._shown_values, self.weights), None, tf.zeros([2], tf.int32))
+        layers = self._layers(read(self._ema_values, self.weights), None, tf.zeros([2], tf.int32))
         self._network(layers, images)
         if self.statistics:
             # Outside a device's step: every copy is updated.
-            self._shown_moving.assign_sub(share * (read(self._shown_moving, self.statistics) - self._evaluated(layers)))
+            self._ema_moving.assign_sub(share * (read(self._ema_moving, self.statistics) - self._evaluated(layers)))
 
     def _layers(
         self,
@@ -339,13 +318,18 @@ class CompiledChild:
         return tf.concat([layers.measured[name] for name in self.statistics], 0)
 
 
-def _subtract(variable: tf.Variable, difference: tf.Tensor) -> None:
-    # Through the handle, which is the local one of the device: every device makes the same update by itself.
-    tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=difference)
-
-
 def cross_entropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: float, share: Share | None = None) -> tf.Tensor:
-    """Mean over the batch; of a device's share, its part of that mean."""
+    """Mean cross-entropy over the batch.
+
+    Args:
+        logits: `[B, num_classes]`.
+        targets: Probabilities `[B, num_classes]`.
+        smoothing: Share of the targets spread over all classes.
+        share: Where several devices share a batch: this one's part, of whose images the sum is taken.
+
+    Returns:
+        A scalar; with `share` this device's part of the mean.
+    """
     if smoothing:
         targets = targets * (1.0 - smoothing) + smoothing / logits.shape[1]
     losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)

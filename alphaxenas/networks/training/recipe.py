@@ -22,7 +22,7 @@ class Recipe:
     """How a child is trained: stochastic gradient descent, with Nesterov momentum or Adam, and a cosine schedule.
 
     Attributes:
-        learning_rate: At its height, for the batch size in use.
+        learning_rate: Highest learning rate; it is not rescaled with the batch size.
         momentum: Nesterov momentum in [0, 1).
         weight_decay: L2 coefficient on kernels (not on scales, offsets and biases), added to the gradient.
         gradient_clip: Largest global norm of the gradient; 0 for none.
