@@ -48,7 +48,7 @@ def evaluator_of(
     data = ImageData("random", part(), part(), part(), mean, std, names, True)
 
     def build(cell) -> CellNetwork:
-        return CellNetwork(cell, CLASSES, filters=filters, cells=cells)
+        return CellNetwork(cell, CLASSES, filters=filters, cells=cells, reductions=min(2, cells - 1))
 
     return TrainedEvaluator(space, build, data, Recipe(learning_rate=0.01), batch_size, seed=0)
 
