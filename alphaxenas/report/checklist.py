@@ -6,7 +6,7 @@ Journal of Machine Learning Research 21(243); the wording is ours. An item is `y
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,10 +15,10 @@ import pandas
 
 from alphaxenas.config.declarations import with_role
 from alphaxenas.config.networks import TrainingConfig
+from alphaxenas.report.checklist_words import budget_words, recipe_words, space_words, split_words
 from alphaxenas.report.equal_cost import common_end, cumulative_cost, is_trained
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
 from alphaxenas.report.statistics import FEWEST_SEEDS
-from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
 
 _DATA, _SPACE, _BUDGETS, _METHOD = map(with_role, ("data", "space", "budget", "method"))
 _RECIPE = tuple(name for name in with_role("recipe") if name not in TrainingConfig.model_fields)
@@ -57,30 +57,30 @@ def checklist(suite: Suite, others: Sequence[Suite] = (), studies: Sequence[Stor
             "Code that trains and scores the final networks is public.",
             *_code(suite.runs, "training loop, children and DenseNet"),
         ),
-        Item(code, "Code of the search space is public.", *_code(suite.searches, _space_words(suite))),
+        Item(
+            code,
+            "Code of the search space is public.",
+            *_code(suite.searches, space_words(suite.searches[0]) if suite.searches else ""),
+        ),
         Item(code, "Settings and seeds of the final training are given.", *_final_settings(suite)),
         Item(code, "Code of the search method is public.", *_code(suite.searches, "controllers and coach")),
         Item(code, "Settings and seeds of the search are given.", *_search_settings(suite)),
         Item(
             comparison,
             "All methods use the same data with the same split.",
-            *_same(suite.runs, ("seed", *_DATA), "data set and split", _split_words(suite)),
+            *_same(suite.runs, ("seed", *_DATA), "data set and split", split_words),
         ),
-        Item(
-            comparison,
-            "All methods search the same space.",
-            *_same(suite.searches, _SPACE, "space", _space_words(suite)),
-        ),
+        Item(comparison, "All methods search the same space.", *_same(suite.searches, _SPACE, "space", space_words)),
         Item(
             comparison,
             "All methods train children by the same code and recipe.",
-            *_same(suite.searches, _RECIPE, "recipe of the children", _recipe_words(suite)),
+            *_same(suite.searches, _RECIPE, "recipe of the children", recipe_words),
         ),
         Item(comparison, "The searched network and the baseline are trained alike.", *_trained_alike(suite)),
         Item(
             comparison,
             "The same protocol rates all methods.",
-            *_same(suite.searches, _BUDGETS, "budgets", _budget_words(suite)),
+            *_same(suite.searches, _BUDGETS, "budgets", budget_words),
         ),
         Item(comparison, "Hardware, library versions and running time do not confound.", *_confounders(suite.runs)),
         Item(comparison, "Ablations show which part of the method matters.", *_ablations(suite, others)),
@@ -92,7 +92,8 @@ def checklist(suite: Suite, others: Sequence[Suite] = (), studies: Sequence[Stor
             report,
             "How the method's own settings were tuned, and what that cost.",
             "no",
-            "The records do not hold the runs that led to the default settings.",
+            "Not recorded: no stored run shows how default settings were found. GuidedSearch's features and constants were "
+            "tuned on tables of trained architectures; on which of them is not recorded.",
         ),
         Item(report, "The time from start to final network, not of the search alone.", *_total_time(suite)),
         Item(report, "Test data were used once, after everything was chosen.", *_test_once(suite)),
@@ -141,7 +142,9 @@ def _search_settings(suite: Suite) -> tuple[str, str]:
     return "yes", f"run.json of every search, {len(suite.searches[0].parameters)} parameters each. Seeds: {seeds}."
 
 
-def _same(runs: Sequence[StoredRun], names: Sequence[str], what: str, words: str) -> tuple[str, str]:
+def _same(
+    runs: Sequence[StoredRun], names: Sequence[str], what: str, words: Callable[[StoredRun], str]
+) -> tuple[str, str]:
     """Whether all runs agree in these parameters; comparing takes two."""
     if len({run.controller for run in runs}) < 2:
         return "no", "There is nothing to compare with."
@@ -150,7 +153,7 @@ def _same(runs: Sequence[StoredRun], names: Sequence[str], what: str, words: str
         return "no", f"They differ in the {what}: " + "; ".join(
             f"{name} {_listed(values, ' or ')}" for name, values in differing.items()
         ) + "."
-    return "yes", f"Same {what} in the records of all {len(runs)} runs: {words}."
+    return "yes", f"Same {what} in the records of all {len(runs)} runs: {words(runs[0])}."
 
 
 def _trained_alike(suite: Suite) -> tuple[str, str]:
@@ -208,10 +211,10 @@ def _ablations(suite: Suite, others: Sequence[Suite]) -> tuple[str, str]:
             words = "; ".join(f"{name} {_listed(differing[name], ' or ')}" for name in changed)
             found.append(f"{other.name} ({words})")
     if found:
-        return "partly", f"Shown beside it: {'; '.join(found)}. Parts that no run leaves out are not covered."
+        return "partly", f"Shown with it: {'; '.join(found)}. Parts that no run leaves out are not covered."
     return (
         "no",
-        "No run without a part of the method (such as prior='uniform') is shown beside it; `compare_with` adds one.",
+        "No run without a part of the method (such as prior='uniform') is shown with it; `compare_with` adds one.",
     )
 
 
@@ -317,49 +320,6 @@ def _details(runs: Sequence[StoredRun]) -> tuple[str, str]:
         "run.json: every parameter, seed, versions, machine, revision. trials.jsonl: every child that was tried. "
         "results.json: what came out."
     )
-
-
-def _split_words(suite: Suite) -> str:
-    run = next(iter(suite.runs), None)
-    if run is None:
-        return ""
-    chosen = run.parameters
-    return f"{chosen['dataset']}, split by seed {chosen['seed']}, fraction {chosen['fraction']} of the training images"
-
-
-def _space_words(suite: Suite) -> str:
-    run = next(iter(suite.searches), None)
-    if run is None:
-        return "no search"
-    if isinstance(run.space, StateSpace):
-        kinds = ", ".join(choice.name for choice in run.space.choices)
-        return f"chains of {run.space.layers} layers, choices {kinds}{' and skip connections' * run.space.skips}, {run.space.size():.2e} games"
-    if isinstance(run.space, MacroSpace):
-        return f"chains of {run.space.layers} layers with skip connections, {len(run.space.operations)} operations, {run.space.size():.2e} games"
-    return f"{'pairs of ' * isinstance(run.space, MicroSpace)}cells of {run.space.blocks} blocks, {len(run.space.operations)} operations, {run.space.size():.2e} games"
-
-
-def _recipe_words(suite: Suite) -> str:
-    run = next(iter(suite.searches), None)
-    if run is None:
-        return ""
-    chosen = run.parameters
-    return (
-        f"{chosen['cells']} cells, {chosen['filters']} filters, batches of {chosen['batch_size']}, "
-        f"learning rate {chosen['learning_rate']:g}, and so on"
-    )
-
-
-def _budget_words(suite: Suite) -> str:
-    run = next(iter(suite.searches), None)
-    if run is None:
-        return ""
-    chosen = run.parameters
-    words = [
-        f"{kind} {chosen[f'{kind}_epochs']} epochs on {chosen[f'{kind}_fraction']:.0%} of the images"
-        for kind in ("search", "final")
-    ]
-    return "; ".join(words) + (", from scratch" if chosen.get("final_weights") == "scratch" else "")
 
 
 def _listed(values: Any, between: str = ", ") -> str:

@@ -82,7 +82,7 @@ def operation_shares(groups: Groups) -> Figure:
                     fontsize=8,
                     color="white" if share < 0.6 * top else INK,
                 )
-        panel.set_title(label)
+        panel.set_title(label.replace(" (", "\n("), fontsize=10)
         panel.set_yticks(range(len(operations)), operations)
         panel.set_xticks(range(WINDOWS), ["first\nsixth", *[""] * (WINDOWS - 2), "last\nsixth"])
     for panel in axes[len(shares) :]:

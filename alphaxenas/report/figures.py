@@ -205,6 +205,7 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     trained.set_title("trained in full")
     trained.margins(0.15, 0.3)
     trained.set_xlim(left=0)
+    trained.set_ylim(top=min(1.0, trained.get_ylim()[1]))
     for panel in (children, trained):
         panel.set_xlabel("trainable parameters")
         panel.set_ylabel("validation accuracy")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 NAMES = {
     "alphaxenas": "AlphaXENAS",
     "random": "random search",
-    "uct": "UCT",
-    "alphax": "AlphaX",
+    "uct": "UCT (ranked values)",
+    "alphax": "AlphaX (ranked values, planning)",
     "evolution": "regularized evolution",
     "local": "local search",
     "guided": "GuidedSearch",
@@ -29,7 +29,7 @@ NAMES = {
     "nao": "NAO",
     "densenet": "DenseNet-BC",
 }
-"""How controllers and baselines are called in figures and tables."""
+"""How controllers and baselines are called in figures and tables; variants of a published method say how they differ."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
 
 

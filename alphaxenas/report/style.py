@@ -50,8 +50,8 @@ class Look:
 LOOKS = {
     "AlphaXENAS": Look(BLUE, DASHES[0], "o"),
     "random search": Look(ORANGE, DASHES[1], "s"),
-    "UCT": Look(PINK, DASHES[2], "^"),
-    "AlphaX": Look(PURPLE, DASHES[3], "v"),
+    "UCT (ranked values)": Look(PINK, DASHES[2], "^"),
+    "AlphaX (ranked values, planning)": Look(PURPLE, DASHES[3], "v"),
     "regularized evolution": Look(INK, DASHES[1], "P"),
     "local search": Look(SKY, DASHES[3], "X"),
     "GuidedSearch": Look(RED, DASHES[0], "D"),

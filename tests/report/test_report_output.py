@@ -22,6 +22,8 @@ from alphaxenas.report.style import LOOKS, Album, looks
 from alphaxenas.runs import RunFolder
 from tests.report.sample_journals import write_journal
 
+UCT = NAMES["uct"]
+
 
 def all_figures(suite):
     groups = suite.groups()
@@ -110,7 +112,7 @@ def test_failed_children_are_marked_on_the_edge_and_do_not_stretch_the_axis(suit
 def test_every_controller_has_a_look_of_its_own_whatever_is_beside_it():
     assert set(LOOKS) == set(NAMES.values())
     assert len({look.colour for look in LOOKS.values()}) == len(LOOKS)
-    found = looks(["AlphaXENAS (uniform)", "UCT", "AlphaXENAS", "other", *LOOKS])
+    found = looks(["AlphaXENAS (uniform)", UCT, "AlphaXENAS", "other", *LOOKS])
     assert all(found[name] == look for name, look in LOOKS.items())
     assert len({look.colour for look in found.values()}) == len(LOOKS) + 2
 
@@ -136,7 +138,7 @@ def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
         figures.trial_dots(groups),
         figures.accuracy_against_parameters(groups, []),
     )
-    lines = {line.get_label().split(",")[0]: line.get_color() for line in curves.axes[0].lines}
+    lines = {line.get_label().rpartition(", seed")[0]: line.get_color() for line in curves.axes[0].lines}
     assert lines == {name: LOOKS[name].colour for name in groups}
     panels = {panel.get_title(): panel.collections[0] for panel in dots.axes if panel.collections}
     for name, found in [*panels.items(), *((each.get_label(), each) for each in sizes.axes[0].collections)]:
@@ -146,7 +148,7 @@ def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
         write_journal(tmp_path / "study", "t", controller, 0, [0.3, 0.9])
     panel = query_dots(load_study(tmp_path / "study")).axes[0]
     studied = [to_hex(found.get_facecolor()[0]) for found in panel.collections if len(found.get_offsets())]
-    assert sorted(studied) == sorted([LOOKS["UCT"].colour, LOOKS["GuidedSearch"].colour])
+    assert sorted(studied) == sorted([LOOKS[UCT].colour, LOOKS["GuidedSearch"].colour])
 
 
 def test_trained_networks_have_no_controllers_colour_but_the_baseline_its_own(suites):
@@ -178,7 +180,7 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
         shelf.search("s", controller, 0, trials=8)
     groups = load_suite("s", shelf.exp_dir).groups()
     groups["GuidedSearch"][0].records[-1]["diagnostics"]["guided/rank_correlation"] = 0.7
-    groups["UCT"][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
+    groups[UCT][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
     policy, _, correlation = diagnostic_figures.lstm_curves(groups).axes
     assert [line.get_color() for line in policy.lines] == [LOOKS["AlphaXENAS"].colour]
     assert {line.get_color() for line in correlation.lines} >= {
@@ -186,7 +188,7 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
         LOOKS["GuidedSearch"].colour,
     }
     nodes, depth = diagnostic_figures.tree_curves(groups).axes
-    assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS["UCT"].colour] and len(
+    assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS[UCT].colour] and len(
         depth.lines
     ) == 1
     assert all(tick == round(tick) for panel in (nodes, depth) for tick in panel.get_yticks()), (
@@ -196,7 +198,7 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
         tables.search_diagnostics(groups["GuidedSearch"]).loc["GuidedSearch, seed 0", "held-out rank correlation"]
         == 0.7
     )
-    alone = diagnostic_figures.lstm_curves({"UCT": groups["UCT"]})
+    alone = diagnostic_figures.lstm_curves({UCT: groups[UCT]})
     assert "None of these searches" in alone.axes[0].texts[0].get_text() and len(alone.axes) == 1
 
 
@@ -259,15 +261,15 @@ def test_every_search_is_compared_with_random_search(shelf):
             shelf.search("s", controller, seed, bonus=bonus)
     suite = load_suite("s", shelf.exp_dir)
     comparisons = equal_cost.compare_each(suite.groups())
-    assert list(comparisons) == ["UCT", "GuidedSearch"]
+    assert list(comparisons) == [UCT, "GuidedSearch"]
     table = tables.differences(comparisons)
     assert table.loc[("GuidedSearch", "best final at equal trials"), "difference"] == pytest.approx(0.1)
-    assert table.loc[("UCT", "best final at equal trials"), "difference"] == pytest.approx(0.05)
+    assert table.loc[(UCT, "best final at equal trials"), "difference"] == pytest.approx(0.05)
     assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1, 0, 1]
     sentences = findings.findings(suite, comparisons)
-    assert sum(": UCT minus random search" in sentence for sentence in sentences) > 1
+    assert sum(f": {UCT} minus random search" in sentence for sentence in sentences) > 1
     assert sum(": GuidedSearch minus random search" in sentence for sentence in sentences) == 1
-    assert findings.headline(suite, comparisons).startswith("UCT minus random search")
+    assert findings.headline(suite, comparisons).startswith(f"{UCT} minus random search")
     assert suite.remarks()[0].startswith("There is no run `final`")
 
 
@@ -284,7 +286,7 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     complete = replace(suite, final=trained)
     assert [run.stage for run in complete.leading] == ["guided-seed0"]
     comparisons = equal_cost.compare_each(suite.groups())
-    assert findings.headline(suite, comparisons).startswith("UCT minus") and findings.headline(
+    assert findings.headline(suite, comparisons).startswith(f"{UCT} minus") and findings.headline(
         complete, comparisons
     ).startswith("GuidedSearch minus")
     assert findings.findings(complete, comparisons)[0].startswith("**Not shown**: GuidedSearch minus")

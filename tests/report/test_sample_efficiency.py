@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.report.sample_efficiency import measures as se
-from alphaxenas.report.sample_efficiency.journals import load_study
+from alphaxenas.report.sample_efficiency.journals import load_study, name_of
 from alphaxenas.report.sample_efficiency.tables import contrast_table, efficiency_table, final_report_table
 from alphaxenas.report.tables import formatted, records
 from alphaxenas.runs import StorageError
@@ -160,6 +160,11 @@ def test_text_and_headline(tmp_path):
     assert "local search" in text and "15.0" in text and "50%" in text
     assert se.headline(study) == "t: local search with 15.0 queries"
     assert se.headline(load_study(tmp_path / "nothing")) == "no search is recorded"
+
+
+def test_names_say_how_a_variant_differs_from_the_published_method():
+    assert name_of("uct") == "UCT (ranked values)" and name_of("uct:values=raw") == "UCT, values=raw"
+    assert name_of("unknown:x=1") == "unknown, x=1"
 
 
 def test_a_damaged_journal_is_named(tmp_path):

@@ -85,7 +85,7 @@ def test_the_headline_shows_searches_and_static_orders_on_both_panels(tmp_path):
     study = write_study(tmp_path, tables=("t",))
     figure = figures.headline(study, "t", {"depth, then parameters": 12, "parameters": 150})
     best, found = figure.axes
-    assert {line.get_label() for line in best.lines} >= {"random search", "GuidedSearch", "UCT"}
+    assert {line.get_label() for line in best.lines} >= {"random search", "GuidedSearch", "UCT (ranked values)"}
     assert [line.get_xdata()[0] for line in found.lines if line.get_linestyle() == ":"] == [12, 150]
     assert [text.get_text() for text in found.texts] == ["depth, then parameters: 12", "parameters: 150"]
     # Random search has one of four searches without success.

@@ -90,13 +90,14 @@ def headline(study: Study, table: str, orders: Mapping[str, int] | None = None) 
     if course is None:
         raise ValueError(f"Invalid value for `table`. Expected one of {', '.join(study.tables)}. Received: {table!r}")
     figure, (best, found) = new_figure(1, 2, height=4.3)
+    optimum = next(iter(study.of(table, study.controllers[0]).values())).header["optimum"]
     own = _looks(list(course.mean))
     for controller, mean in course.mean.items():
         colour, dashes = own[controller].colour, own[controller].dashes
         best.plot(course.grid, mean, color=colour, linestyle=dashes, linewidth=2.0, label=name_of(controller))
         if controller in course.low:
             low, high = course.low[controller], course.high[controller]
-            best.fill_between(course.grid, low, high, color=colour, alpha=0.15, linewidth=0)
+            best.fill_between(course.grid, low, np.minimum(high, optimum), color=colour, alpha=0.15, linewidth=0)
         searches = list(study.of(table, controller).values())
         arrived = np.array([search.queries if search.found else np.inf for search in searches])
         share = (arrived <= course.grid[:, None]).mean(axis=1)
@@ -115,19 +116,19 @@ def headline(study: Study, table: str, orders: Mapping[str, int] | None = None) 
             color=INK,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
         )
-    optimum = next(iter(study.of(table, study.controllers[0]).values())).header["optimum"]
     best.axhline(optimum, color=INK, linewidth=0.8)
     lowest = min(float(mean[course.grid >= 3][0]) for mean in course.mean.values() if len(mean) > 3)
     best.set_ylim(lowest - 0.02 * (optimum - lowest), optimum + 0.06 * (optimum - lowest))
     best.set_ylabel("best signal so far, mean over seeds")
-    found.set_ylabel("share of the searches that found the best")
+    found.set_ylabel("share of the searches")
     found.set_ylim(0, 1.02)
     for panel in (best, found):
         panel.set_xscale("log")
         panel.set_xlim(3 if course.grid[-1] > 30 else 1, course.grid[-1])
         panel.set_xlabel("architectures queried, logarithmic")
         _plain_numbers(panel)
-    figure.suptitle(table, fontsize=11, color=INK)
+    best.set_title(table)
+    found.set_title("searches that have found the best")
     _one_legend(figure, [best])
     return figure
 

@@ -121,7 +121,10 @@ class Study:
 def name_of(controller: str) -> str:
     """How a controller is called: `GuidedSearch, plan=rollouts`."""
     name, colon, settings = controller.partition(":")
-    return NAMES.get(name, name) + (f", {settings.replace(',', ', ')}" if colon else "")
+    shown = NAMES.get(name, name)
+    if "values=" in settings:
+        shown = shown.partition(" (")[0]
+    return shown + (f", {settings.replace(',', ', ')}" if colon else "")
 
 
 def load_study(
