@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from alphaxenas.config.parameter import Different, Group, Number, OneOf, Several, parameter
-from alphaxenas.controllers.alphaxenas.controller import PRIORS
+from alphaxenas.controllers.alphaxenas.settings import PRIORS
 from alphaxenas.controllers.catalogue import CONTROLLERS
 from alphaxenas.controllers.nao.settings import PRESETS
 from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS

@@ -57,13 +57,15 @@ def make_controller(
     """
     if name not in CONTROLLERS:
         raise ValueError(
-            f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. Received: {name!r}{did_you_mean(name, CONTROLLERS)}"
+            f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. "
+            f"Received: {name!r}{did_you_mean(name, CONTROLLERS)}"
         )
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
+        from alphaxenas.controllers.alphaxenas.settings import Settings
 
         settings = {"search_children": promote_every, "promotion": promotion, **settings}
-        _check(name, AlphaXENAS, settings)
+        _check(name, Settings, settings)
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
     if promotion != "best_unpromoted":
         raise ValueError(
@@ -108,5 +110,6 @@ def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
         if setting not in allowed:
             expected = " or ".join(allowed) or "none"
             raise ValueError(
-                f"Invalid setting for the controller {name}. Expected {expected}. Received: {setting!r}{did_you_mean(setting, allowed)}"
+                f"Invalid setting for the controller {name}. Expected {expected}. "
+                f"Received: {setting!r}{did_you_mean(setting, allowed)}"
             )

@@ -1,4 +1,4 @@
-"""What every strategy must remember: which architectures were suggested, and what came of them.
+"""History of suggested architectures and their rewards, shared by all strategies.
 
 Architectures with equal keys are one architecture: suggested once, one reward. A strategy that meets a known key uses
 the known reward, which costs nothing. New architectures are drawn uniformly over the complete games whose key is new:
@@ -48,7 +48,12 @@ class TrialHistory:
         return self._space.key(self._space.decode(tokens))
 
     def suggest(self, tokens: Tokens, key: str) -> Tokens:
-        """Notes a suggestion whose key is new, and returns its tokens."""
+        """Stores a suggestion and returns its tokens.
+
+        Args:
+            tokens: A complete sequence.
+            key: Its key, never suggested before.
+        """
         self._suggested.add(key)
         self.outstanding[tokens] = key
         if self._left is not None:
@@ -71,7 +76,11 @@ class TrialHistory:
         return None if drawn is None else self.suggest(*drawn)
 
     def observe(self, tokens: Tokens, reward: float | None) -> str:
-        """Takes the reward of an outstanding suggestion (None = failed or missing) and returns its key.
+        """Takes the reward of an outstanding suggestion and returns its key.
+
+        Args:
+            tokens: The suggestion.
+            reward: None where it failed or a table has no such architecture.
 
         Raises:
             ValueError: No outcome of these tokens is awaited.
@@ -79,7 +88,8 @@ class TrialHistory:
         key = self.outstanding.pop(tokens, None)
         if key is None:
             raise ValueError(
-                f"Invalid value for `tokens`. Expected one of the {len(self.outstanding)} outstanding suggestions. Received: {tokens}"
+                f"Invalid value for `tokens`. Expected one of the {len(self.outstanding)} outstanding suggestions. "
+                f"Received: {tokens}"
             )
         self.rewards[key] = reward
         return key

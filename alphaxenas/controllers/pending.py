@@ -24,7 +24,14 @@ class PendingTrials:
         return iter(self._proposals.values())
 
     def propose(self, tokens: Tokens, budget: Budget, purpose: str, updates_shared_weights: bool = True) -> Proposal:
-        """The next proposal; its fields are those of `Proposal`."""
+        """The next proposal; its fields are those of `Proposal`.
+
+        Args:
+            tokens: A complete sequence.
+            budget: As of `Proposal`.
+            purpose: As of `Proposal`.
+            updates_shared_weights: As of `Proposal`.
+        """
         proposal = Proposal(self._proposed, tokens, budget, purpose, updates_shared_weights)
         self._proposals[proposal.number] = proposal
         self._proposed += 1
@@ -39,8 +46,8 @@ class PendingTrials:
         number = outcome.proposal.number
         if self._proposals.get(number) != outcome.proposal:
             raise ValueError(
-                f"Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals {sorted(self._proposals)}. "
-                f"Received: proposal {number}, tokens {outcome.proposal.tokens}"
+                f"Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals "
+                f"{sorted(self._proposals)}. Received: proposal {number}, tokens {outcome.proposal.tokens}"
             )
         return self._proposals.pop(number)
 

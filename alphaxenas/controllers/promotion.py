@@ -10,8 +10,8 @@ is a difference in what they try:
   Only AlphaXENAS has one.
 
 Source: successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter
-optimization") in the form that promotes at any time out of everything seen so far, as in ASHA (Li et al. 2020, "A system
-for massively parallel hyperparameter tuning"), with two rungs.
+optimization") in the form that promotes at any time out of everything seen so far, as in ASHA (Li et al. 2020, "A
+system for massively parallel hyperparameter tuning"), with two rungs.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class SuccessiveHalving:
             )
         if promote_every and final_budget is None:
             raise ValueError(
-                "Invalid value for `final_budget`. Expected a budget, because `promote_every` is above 0. Received: None"
+                "Invalid value for `final_budget`. Expected a budget, because `promote_every` is above 0. "
+                "Received: None"
             )
         self.strategy = strategy
         self._space = space

@@ -1,34 +1,36 @@
-"""AlphaXENAS: each iteration plays one architecture, token by token, by tree search guided by an LSTM.
+"""AlphaXENAS: each iteration builds one architecture, token by token, by tree search guided by an LSTM.
 
-One iteration is one game. Before every move `num_simulations` simulations grow the tree below the current prefix; leaves
-are valued by the LSTM at the search budget. In between, children are trained for the search budget and their accuracy is
-backed up instead. The move follows the visits. The game ends with the best child measured so far that did not end one
-before, or with the architecture that the moves built (`promotion`). The finished architecture is trained for the final
-budget, everything measured goes into the replay, the LSTM learns from it, and the next game begins.
+Before every move `num_simulations` simulations grow the tree below the current prefix; leaves are valued by the LSTM at
+the search budget. In between, children are trained for the search budget and their accuracy is backed up instead. The
+move follows the visits. When the sequence is complete, one architecture is promoted
+(`alphaxenas.controllers.promotion`): it is trained for the final budget. Everything measured goes into the replay, the
+LSTM learns from it, and the next iteration begins.
 
-Which children are trained in a game:
+Which children are trained in an iteration:
 
-- `search_children` = m > 0: m simulations, spread over the game, are measured instead of predicted. Each walks by PUCT
-  like all others, is then rolled out to a complete game along high predicted values, and that child is trained.
-  Complete games met otherwise are valued by the LSTM. The cost of a game is then known, and planning is nearly free.
-- `search_children` = 0: every new complete game a simulation meets is trained, without rollouts, as in the original.
+- `search_children` = m > 0: m simulations, spread over the moves, are measured instead of predicted. Each walks by PUCT
+  like all others, is then rolled out to a complete sequence along high predicted values, and that child is trained.
+  Complete sequences met otherwise are valued by the LSTM. The cost of an iteration is then known, and planning is
+  nearly free.
+- `search_children` = 0: every new complete sequence a simulation meets is trained, without rollouts, as in the
+  original.
 
-Whose training the shared weights keep: if everybody's, what the search likes is trained more, rated higher for that,
-and liked more. With `uniform_share` > 0 this share of the `search_children` is drawn uniformly, and the shared weights
-keep what those learn and nothing else; every child is then rated from weights that favour none (Guo et al. 2020,
-"Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their rewards also
-show how far the level of all rewards rises with the weights; children of different ages are compared without that rise
-(`Replay.drift`).
+If every child updates the shared weights, preferred architectures are trained more often, score higher because of it,
+and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 this share of the `search_children` is
+drawn uniformly, and only these update the shared weights; every child is then rated from weights that favour none (Guo
+et al. 2020, "Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their
+rewards also show how far the level of all rewards rises with the weights; children of different ages are compared
+without that rise (`Replay.drift`), in promotion too.
 
 Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget
 reach it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never
 trained twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained
-children later is scored anew without training, and replaced on every path that it was backed up on.
+children later is scored again without training, and replaced on every path that it was backed up on.
 
 The original's two configurations are `prior="lstm", num_simulations=12, tree_renewal=16, warmup_iterations=16,
 search_children=0, promotion="rollout"` and `prior="uniform", num_simulations=1, tree_renewal=0, search_children=0,
-promotion="rollout"`. Sources: Silver et al. 2017; Wang et al. 2020, "AlphaX" (a leaf's value from one measured and
-many predicted completions).
+promotion="rollout"`. Sources: Silver et al. 2017; Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many
+predicted completions).
 """
 
 from __future__ import annotations
@@ -43,14 +45,14 @@ from alphaxenas.controllers.alphaxenas.evaluations import EvaluatedArchitectures
 from alphaxenas.controllers.alphaxenas.lookahead import Lookahead
 from alphaxenas.controllers.alphaxenas.replay import Replay
 from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
+from alphaxenas.controllers.alphaxenas.settings import Settings
 from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
 from alphaxenas.controllers.pending import PendingTrials
-from alphaxenas.controllers.promotion import PROMOTION_RULES, Bracket
+from alphaxenas.controllers.promotion import Bracket
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
-PRIORS = ("lstm", "uniform")
 ROLLOUT_TRIES = 20
 """Rollouts of one simulation before it gives up finding a new architecture."""
 
@@ -63,85 +65,44 @@ class AlphaXENAS:
     Args:
         space: Any search space.
         search_budget: For children met inside the tree.
-        final_budget: For the architecture a game ends with.
-        num_simulations: Simulations per move, >= 1.
-        exploration: c of PUCT, >= 0; values are scaled to [0, 1].
-        promotion: Which architecture is trained for the final budget: `"best_unpromoted"` = the child of the highest
-            reward so far that was not yet, `"rollout"` = the one that the moves built.
-        temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
-        prior: `"lstm"` or `"uniform"`.
-        warmup_iterations: Iterations with a uniform prior before the LSTM's is used.
-        tree_renewal: A new tree every so many games; 0 = never. Outcomes are kept.
-        dirichlet_alpha: Concentration of the noise at the root of each move, > 0.
-        dirichlet_weight: Share of that noise in the prior, in [0, 1].
-        refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
-        search_children: New children trained per game; 0 = as many as the simulations meet.
-        uniform_share: Share of those that are drawn uniformly, in [0, 1], and alone train the shared weights; 0 = all
-            do. With 1 nothing is searched: the control in which everything but the choice stays the same.
-        lstm_units: LSTM units.
-        lstm_learning_rate: Of Adam.
-        lstm_batch_size: Architectures per mini-batch.
-        lstm_steps: Mini-batches per fit, one fit per game.
-        replay_capacity: Evaluated architectures kept for training the LSTM.
+        final_budget: For promoted architectures.
         seed: The run's seed.
+        **settings: Fields of `alphaxenas.controllers.alphaxenas.settings.Settings`.
 
     Raises:
         ValueError: A value out of its range.
     """
 
     def __init__(
-        self,
-        space: SearchSpace,
-        search_budget: Budget,
-        final_budget: Budget,
-        *,
-        num_simulations: int = 24,
-        exploration: float = 1.0,
-        promotion: str = "best_unpromoted",
-        temperature: float = 0.0,
-        prior: str = "lstm",
-        warmup_iterations: int = 4,
-        tree_renewal: int = 1,
-        dirichlet_alpha: float = 0.3,
-        dirichlet_weight: float = 0.25,
-        refresh_after: int = 50,
-        search_children: int = 6,
-        uniform_share: float = 0.0,
-        lstm_units: int = 100,
-        lstm_learning_rate: float = 0.003,
-        lstm_batch_size: int = 32,
-        lstm_steps: int = 40,
-        replay_capacity: int = 1000,
-        seed: int = 0,
+        self, space: SearchSpace, search_budget: Budget, final_budget: Budget, *, seed: int = 0, **settings: Any
     ) -> None:
-        _check("num_simulations", num_simulations >= 1, "a whole number >= 1", num_simulations)
-        _check("promotion", promotion in PROMOTION_RULES, " or ".join(PROMOTION_RULES), repr(promotion))
-        _check("temperature", temperature >= 0, "a number >= 0", temperature)
-        _check("prior", prior in PRIORS, '"lstm" or "uniform"', repr(prior))
-        _check("warmup_iterations", warmup_iterations >= 0, "a whole number >= 0", warmup_iterations)
-        _check("tree_renewal", tree_renewal >= 0, "a whole number >= 0 (0 = never)", tree_renewal)
-        _check("dirichlet_alpha", dirichlet_alpha > 0, "a number > 0", dirichlet_alpha)
-        _check("dirichlet_weight", 0 <= dirichlet_weight <= 1, "a number in [0, 1]", dirichlet_weight)
-        _check("refresh_after", refresh_after >= 0, "a whole number >= 0 (0 = never)", refresh_after)
-        _check("search_children", search_children >= 0, "a whole number >= 0 (0 = all that are met)", search_children)
-        _check("uniform_share", 0 <= uniform_share <= 1, "a number in [0, 1]", uniform_share)
-        _check("uniform_share", not uniform_share or search_children, "0 where search_children is 0", uniform_share)
+        chosen = Settings(**settings)
         # The one import of TensorFlow among the controllers waits until a controller is made.
         from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
 
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
-        self._promotion, self._temperature, self._prior = promotion, temperature, prior
-        self._warmup, self._renewal = warmup_iterations, tree_renewal
-        self._noise = (dirichlet_alpha, dirichlet_weight)
-        self._meets_children, self._all_update_shared_weights = not search_children, not uniform_share
+        self._promotion, self._temperature, self._prior = chosen.promotion, chosen.temperature, chosen.prior
+        self._warmup, self._renewal = chosen.warmup_iterations, chosen.tree_renewal
+        self._noise = (chosen.dirichlet_alpha, chosen.dirichlet_weight)
+        self._meets_children, self._all_update_shared_weights = not chosen.search_children, not chosen.uniform_share
         size, length = len(space.vocabulary), space.max_length
-        network = PolicyValueLSTM(size, length, lstm_units, lstm_learning_rate, lstm_batch_size, lstm_steps, seed=seed)
-        self._replay = Replay(replay_capacity, length, size)
-        self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
-        self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, refresh_after)
+        network = PolicyValueLSTM(
+            size,
+            length,
+            chosen.lstm_units,
+            chosen.lstm_learning_rate,
+            chosen.lstm_batch_size,
+            chosen.lstm_steps,
+            seed=seed,
+        )
+        self._replay = Replay(chosen.replay_capacity, length, size)
+        self._tree = Tree(space.legal_actions, self._predict, PUCT(chosen.exploration))
+        self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, chosen.refresh_after)
         self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
-        self._game = IterationSchedule(length, size, num_simulations, search_children, uniform_share)
+        self._game = IterationSchedule(
+            length, size, chosen.num_simulations, chosen.search_children, chosen.uniform_share
+        )
         self._rng = stream(seed, "alphaxenas")
         self._iteration = self._trained = self._age = 0
         self._bracket = Bracket()
@@ -376,8 +337,3 @@ class AlphaXENAS:
         self._outstanding.restore(state["outstanding"])
         self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}
         self._best = None if state["best"] is None else (float(state["best"][0]), tuple(state["best"][1]))
-
-
-def _check(name: str, holds: bool, expected: str, received: object) -> None:
-    if not holds:
-        raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")

@@ -112,7 +112,7 @@ class Lookahead:
         return tokens
 
     def favourite(self) -> Tokens:
-        """The complete game that follows the highest predicted value at every token. Only once something was learned."""
+        """The complete sequence of the highest predicted value at every token; only after a fit."""
         tokens: Tokens = ()
         while actions := self._space.legal_actions(tokens):
             tokens = (*tokens, actions[int(np.argmax(self._network.values(self._continuations(tokens, actions))))])
@@ -152,7 +152,13 @@ class Lookahead:
     # --- learning ----------------------------------------------------------------------------------------------------
 
     def compare(self, tokens: Tokens, budget: Budget, reward: float) -> None:
-        """Notes what the LSTM expects of an architecture that it was never trained on, beside what came of it."""
+        """Stores the prediction for an architecture that the LSTM was never trained on, with its reward.
+
+        Args:
+            tokens: A complete sequence.
+            budget: What it was evaluated with.
+            reward: What it got.
+        """
         if self.learned:
             _, value = self._network.predict([tokens], np.array([Replay.context(budget, self._age)]))
             self._held_out.append([float(value[0]), reward, float(budget == self._search_budget)])

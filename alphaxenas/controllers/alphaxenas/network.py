@@ -140,6 +140,11 @@ class PolicyValueLSTM:
 
         Always called for all legal tokens of a prefix at once, so that a memory has the same bits whether it is
         remembered or computed again.
+
+        Args:
+            memory: Of the prefix.
+            tokens: The `n` tokens.
+            drive: From `begin`.
         """
         gates = self._token_rows[list(tokens)] + (memory.output @ self._recurrent + drive)
         return self._cell(gates, memory)
@@ -159,7 +164,12 @@ class PolicyValueLSTM:
         return memory.total
 
     def policy(self, memory: Memory, actions: Tokens) -> np.ndarray:
-        """Probabilities `[n]` of the `n` legal actions after one prefix; masked softmax."""
+        """Probabilities `[n]` of the `n` legal actions after one prefix; masked softmax.
+
+        Args:
+            memory: Of the prefix.
+            actions: Its legal actions.
+        """
         logits = (memory.output @ self._policy_rows + self._policy_bias)[list(actions)]
         exponentials = np.exp((logits - logits.max()).astype(np.float64))
         return exponentials / exponentials.sum()
@@ -221,7 +231,7 @@ class PolicyValueLSTM:
         return inputs, examples.context[rows], examples.values[rows], inside, policies
 
     def _training_steps(self) -> Any:
-        """All mini-batches of a fit in one call: a step of a small network costs no more than a call into TensorFlow."""
+        """All mini-batches of a fit in one call: a small network's step costs no more than a call into TensorFlow."""
         steps, batch, length, size = self.steps, self.batch_size, self.max_length, self.vocabulary_size
         signature = [
             tf.TensorSpec([steps, length + 1, batch], tf.int32),

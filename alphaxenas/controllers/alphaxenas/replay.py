@@ -146,7 +146,13 @@ class Replay:
         return max(float(away @ rewards / max(away @ away, 1e-9)), 0.0)
 
     def present(self, budget: Budget, reward: float, age: int) -> float:
-        """A reward measured at `age` as it would be at the latest age of all records."""
+        """A reward measured at `age` as it would be at the latest age of all records.
+
+        Args:
+            budget: What it was measured with.
+            reward: Validation accuracy.
+            age: As for `add`.
+        """
         latest = max((record.age for record in self._records.values()), default=age)
         return float(reward) + self.drift(budget) * float(np.sqrt(latest) - np.sqrt(min(age, latest)))
 
@@ -162,8 +168,8 @@ class Replay:
         """Median and robust spread of the present rewards at a budget; None before the first.
 
         The spread is (upper - lower quartile) / 1.349, the standard deviation of a normal sample, but at least a
-        quarter of the plain standard deviation and 1e-4. With fewer than four rewards the widest other budget lends its
-        spread.
+        quarter of the plain standard deviation and 1e-4. With fewer than four rewards, the spread is that of the budget
+        that has most rewards.
         """
         present = self._present_rewards()
         groups: dict[Budget, list[float]] = {}
@@ -195,7 +201,12 @@ class Replay:
 
     @staticmethod
     def context(budget: Budget, age: int) -> tuple[float, float, float]:
-        """What the network is told beside the tokens: log(1 + epochs), fraction, and log(1 + age) / 4."""
+        """Further inputs of the network: log(1 + epochs), fraction, and log(1 + age) / 4.
+
+        Args:
+            budget: Of the value.
+            age: As for `add`.
+        """
         return float(np.log1p(budget.epochs)), budget.fraction, float(np.log1p(age)) / 4.0
 
     def examples(self) -> Examples:

@@ -1,4 +1,4 @@
-"""The game that AlphaXENAS is playing: the simulations left for the move, the children it has had, the moves' policies."""
+"""The iteration in progress: simulations left for the move, children trained so far, policies of the moves."""
 
 from __future__ import annotations
 
@@ -77,6 +77,10 @@ class IterationSchedule:
     def policies_along(self, tokens: Tokens, played: Tokens) -> np.ndarray:
         """Visit distributions of the moves `[len(tokens), V]`; zeros where the architecture `tokens` left the `played`
         one.
+
+        Args:
+            tokens: A complete sequence.
+            played: The sequence that the moves built.
         """
         rows = np.zeros((len(tokens), self._num_actions), np.float32)
         for place, row in enumerate(self._policies[: len(tokens)]):

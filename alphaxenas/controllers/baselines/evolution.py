@@ -72,7 +72,12 @@ class RegularizedEvolution:
         return history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion, which enters the population."""
+        """Takes the reward of a suggestion, which enters the population.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         self._history.observe(tokens, reward)
         self._enter(tokens, reward)
 

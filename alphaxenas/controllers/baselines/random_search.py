@@ -37,7 +37,12 @@ class RandomSearch:
         return self._history.draw(self._rng)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion."""
+        """Takes the reward of a suggestion.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         self._history.observe(tokens, reward)
 
     def diagnostics(self) -> dict[str, float]:

@@ -95,7 +95,7 @@ class Tree:
             self._noisy = [(1 - weight) * p + weight * n for p, n in zip(self._root.priors, noise)]
 
     def select_and_expand(self) -> Leaf | None:
-        """Walks from the root to a prefix that is not in the tree yet, or to a complete sequence; adds the virtual loss.
+        """Walks from the root to a prefix that is not in the tree yet, or to a complete sequence, with virtual loss.
 
         Returns:
             The leaf, to be answered by `backup` or `cancel`; None if everything below the root is solved.

@@ -18,8 +18,8 @@ with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo pla
   downwards besides, and a mean over a subtree says more about its worst architectures than about its best.
 - A walk counts where it walked, so that a node's visits are those of its edges + 1 (there a shared node kept one
   parent).
-- Subtrees whose sequences are all known are solved. A simulation that ends in a known architecture uses the known reward
-  and costs nothing; simulations go on until one ends in a new architecture.
+- Subtrees whose sequences are all known are solved. A simulation that ends in a known architecture uses the known
+  reward and costs nothing; simulations go on until one ends in a new architecture.
 - A failed or missing architecture is no reward of 0 (there it was 0, 0.1 or nothing, depending on when it was met):
   nothing is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and
   an edge without any value yet takes the lowest of its siblings', so that several rewards can be outstanding and a part
@@ -146,7 +146,12 @@ class UCT:
         return (below + up_to) / (2 * len(self._sorted))
 
     def rollout(self, prefix: Tokens, rng: np.random.Generator) -> Tokens:
-        """A complete sequence from `prefix`, every token uniform; `rng` is the source of the draws."""
+        """A complete sequence with uniformly drawn tokens.
+
+        Args:
+            prefix: Where it begins.
+            rng: Source of the draws.
+        """
         legal, random = self._space.legal_actions, rng.random
         while actions := legal(prefix):
             prefix = (*prefix, actions[int(random() * len(actions))])

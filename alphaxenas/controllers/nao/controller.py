@@ -109,7 +109,12 @@ class NAO:
         return tokens
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion, which enters the pool at the end of the round."""
+        """Takes the reward of a suggestion, which enters the pool at the end of the round.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         key = self._history.observe(tokens, reward)
         if reward is not None:
             self._arrived.append(key)
@@ -222,7 +227,15 @@ class NAO:
 def settings_of(
     preset: str, pool: int = 0, tops: int = 0, new: int = 0, random: int | None = None, epochs: int = 0
 ) -> NAOSettings:
-    """A preset with some of its constants replaced; see `NAO`.
+    """A preset with some of its constants replaced.
+
+    Args:
+        preset: As of `NAO`, and so are the others.
+        pool: 0 = the preset's.
+        tops: 0 = the preset's.
+        new: 0 = the preset's.
+        random: None = the preset's.
+        epochs: 0 = the preset's.
 
     With another pool, the constants of the preset that do not fit into it are made smaller: `tops` to the pool, `new`
     to half of it.

@@ -43,7 +43,12 @@ class Encoded:
         return _normalised(self.outputs.sum(1))
 
     def moved(self, directions: np.ndarray, step: float) -> Encoded:
-        """The games a step along `directions` `[n, L, U]`, back at length 1."""
+        """The sequences after a step in the latent space, normalised to length 1.
+
+        Args:
+            directions: `[n, L, U]`.
+            step: Step size, >= 0.
+        """
         inside = np.arange(self.outputs.shape[1]) < self.lengths[:, None]
         return Encoded(_normalised(self.outputs + np.float32(step) * directions) * inside[:, :, None], self.lengths)
 
@@ -105,7 +110,8 @@ class NAOModel:
         """
         if not games or len(games) != len(targets):
             raise ValueError(
-                f"Invalid value for `games`. Expected one or more, as many as targets ({len(targets)}). Received: {len(games)}"
+                f"Invalid value for `games`. Expected one or more, as many as targets ({len(targets)}). "
+                f"Received: {len(games)}"
             )
         groups = [
             self._games.variants(tuple(game), self._variants) if self._variants > 1 else [tuple(game)] for game in games

@@ -58,7 +58,13 @@ class Graphs(NamedTuple):
 
 
 def shapes(vocabulary: int, length: int, settings: NetworkSettings) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every weight, in the order of the vector."""
+    """Name and shape of every weight, in the order of the vector.
+
+    Args:
+        vocabulary: V.
+        length: L, of the longest sequence.
+        settings: Sizes of the layers.
+    """
     embedding, units = settings.embedding, settings.units
     named: dict[str, tuple[int, ...]] = {
         "encoder_tokens": (vocabulary, embedding),
@@ -83,7 +89,14 @@ def shapes(vocabulary: int, length: int, settings: NetworkSettings) -> dict[str,
 
 
 def initial_weights(vocabulary: int, length: int, settings: NetworkSettings, seed: int) -> np.ndarray:
-    """Glorot-uniform matrices, zero biases (1 for the forget gates), as one vector `[w]`."""
+    """Glorot-uniform matrices, zero biases (1 for the forget gates), as one vector `[w]`.
+
+    Args:
+        vocabulary: V.
+        length: L, of the longest sequence.
+        settings: Sizes of the layers.
+        seed: Of the draws.
+    """
     rng, parts = stream(seed, "nao", "weights"), []
     for name, shape in shapes(vocabulary, length, settings).items():
         if len(shape) == 1:
@@ -98,7 +111,14 @@ def initial_weights(vocabulary: int, length: int, settings: NetworkSettings, see
 
 
 def unpacked(weights: Any, vocabulary: int, length: int, settings: NetworkSettings) -> dict[str, Any]:
-    """The weights by name, of a NumPy vector or of a tensor."""
+    """The weights by name, of a NumPy vector or of a tensor.
+
+    Args:
+        weights: `[w]`.
+        vocabulary: V.
+        length: L, of the longest sequence.
+        settings: Sizes of the layers.
+    """
     named = shapes(vocabulary, length, settings)
     sizes = [prod(shape) for shape in named.values()]
     if isinstance(weights, np.ndarray):
@@ -111,7 +131,12 @@ def unpacked(weights: Any, vocabulary: int, length: int, settings: NetworkSettin
 
 
 def clipped(gradient: Any, bound: float) -> tuple[Any, Any]:
-    """The gradient, shortened to the norm `bound` if it is longer, and its norm after that."""
+    """The gradient, scaled to the norm `bound` if it is longer, and its norm after that.
+
+    Args:
+        gradient: `[w]`.
+        bound: Largest norm.
+    """
     norm = tf.norm(gradient)
     scale = tf.minimum(1.0, bound / tf.maximum(norm, 1e-12))
     return gradient * scale, norm * scale
@@ -119,7 +144,13 @@ def clipped(gradient: Any, bound: float) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=32)
 def graphs(vocabulary: int, length: int, settings: NetworkSettings) -> Graphs:
-    """The functions of a network, traced at their first use."""
+    """The functions of a network, traced at their first use.
+
+    Args:
+        vocabulary: V.
+        length: L, of the longest sequence.
+        settings: Sizes of the layers.
+    """
     size = sum(map(prod, shapes(vocabulary, length, settings).values()))
     weights, tokens = tf.TensorSpec([size], tf.float32), tf.TensorSpec([None, length], tf.int32)
     lengths, outputs = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, length, settings.units], tf.float32)

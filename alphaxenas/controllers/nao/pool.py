@@ -27,7 +27,12 @@ class Member:
 
 
 def best(pool: Sequence[Member], count: int) -> list[Member]:
-    """The `count` members with the highest rewards, best first; of equals the earlier."""
+    """The `count` members with the highest rewards, best first; of equals the earlier.
+
+    Args:
+        pool: In the order in which they came.
+        count: >= 0.
+    """
     return sorted(pool, key=lambda member: -member.reward)[:count]
 
 
@@ -46,6 +51,7 @@ def renewed(pool: Sequence[Member], arrived: Sequence[Member], size: int) -> lis
     if len(set(keys)) < len(keys) or len(arrived) > size:
         twice = sorted({key for key in keys if keys.count(key) > 1})
         raise ValueError(
-            f"Invalid value for `arrived`. Expected at most {size} members, all of new keys. Received: {len(arrived)}, known: {twice[:3]}"
+            f"Invalid value for `arrived`. Expected at most {size} members, all of new keys. "
+            f"Received: {len(arrived)}, known: {twice[:3]}"
         )
     return best([*best(pool, size - len(arrived)), *arrived], size)

@@ -53,7 +53,8 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
     """
     if len(keys) < 4 or len(set(keys)) < len(keys):
         raise ValueError(
-            f"Invalid value for `keys`. Expected four or more different ones. Received: {len(keys)}, {len(set(keys))} of them different"
+            f"Invalid value for `keys`. Expected four or more different ones. "
+            f"Received: {len(keys)}, {len(set(keys))} of them different"
         )
     count = min(max(3 if len(keys) >= 8 else 2, round(share * len(keys))), len(keys) - 2)
     order = rng.permutation(len(keys))
@@ -63,6 +64,13 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
 def scale_targets(rewards: Sequence[float], kind: str) -> np.ndarray:
     """Rewards between 0 and 1, monotone: `"minmax"` from the worst to the best, `"ranks"` evenly spread, equal ones
     alike.
+
+    Args:
+        rewards: `[n]`.
+        kind: `"minmax"` or `"ranks"`.
+
+    Returns:
+        `[n]`; 0.5 where all rewards are equal.
     """
     rewards = np.asarray(rewards, np.float64)
     if np.ptp(rewards) == 0:
@@ -107,7 +115,13 @@ def fit_and_measure(
 
 
 def measured(model: NAOModel, games: Sequence[Tokens], targets: Sequence[float]) -> Quality:
-    """The quality of a model on games and their targets."""
+    """The quality of a model on games and their targets.
+
+    Args:
+        model: Trained.
+        games: `n` complete sequences.
+        targets: `[n]`, in [0, 1].
+    """
     scores, targets = model.predict(games), np.asarray(targets, np.float64)
     distances = [hamming(game, written) for game, written in zip(games, model.reconstruct(games))]
     return Quality(
@@ -122,6 +136,13 @@ def measured(model: NAOModel, games: Sequence[Tokens], targets: Sequence[float])
 def pairwise_accuracy(scores: Sequence[float], targets: Sequence[float]) -> float:
     """Share of the pairs with different targets in which the higher score has the higher target; equal scores count
     half.
+
+    Args:
+        scores: `[n]`.
+        targets: `[n]`.
+
+    Returns:
+        In [0, 1]; NaN where all targets are equal.
     """
     scores, targets = np.asarray(scores, np.float64), np.asarray(targets, np.float64)
     above = targets[:, None] > targets[None, :]
@@ -132,5 +153,10 @@ def pairwise_accuracy(scores: Sequence[float], targets: Sequence[float]) -> floa
 
 
 def hamming(one: Tokens, other: Tokens) -> int:
-    """Places in which two games differ; where one has ended and the other has not, they do."""
+    """Places in which two games differ; where one has ended and the other has not, they do.
+
+    Args:
+        one: A token sequence.
+        other: A token sequence.
+    """
     return sum(first != second for first, second in zip(one, other)) + abs(len(one) - len(other))

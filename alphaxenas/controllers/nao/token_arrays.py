@@ -82,6 +82,10 @@ class TokenEncoder:
     def variants(self, game: Tokens, most: int) -> list[Tokens]:
         """The game, and up to `most` - 1 others of the same key, by single swaps and random sequences of swaps; always
         the same ones.
+
+        Args:
+            game: A complete sequence.
+            most: Largest number of sequences, >= 1.
         """
         found = self._variants.get(game)
         if found is None or len(found) > most:
@@ -101,7 +105,8 @@ class TokenEncoder:
             for place, (token, row) in enumerate(zip(game, parts)):
                 if not 0 <= token < self.vocabulary or not row[token]:
                     raise ValueError(
-                        f"Invalid value for `tokens` at place {place}. Expected one of {tuple(np.flatnonzero(row).tolist())}. Received: {token!r}"
+                        f"Invalid value for `tokens` at place {place}. Expected one of "
+                        f"{tuple(np.flatnonzero(row).tolist())}. Received: {token!r}"
                     )
             if self.legal(game).any():
                 raise ValueError(f"Invalid value for `tokens`. Expected a complete game. Received: {game}")

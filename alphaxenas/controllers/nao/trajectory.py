@@ -1,4 +1,4 @@
-"""NAO's walk: from good architectures along the gradient of their predicted score, until enough new ones are decoded."""
+"""NAO's gradient ascent in the latent space: from good architectures to new ones that are predicted to be better."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Walk:
 
 @dataclass(frozen=True)
 class Path:
-    """The way of one game, step by step; the first place is the game itself.
+    """Latent-space trajectory of one architecture; step 0 is its own encoding.
 
     Attributes:
         steps: Step sizes, `[s]`, the first one 0.
         scores: Predicted scores at the places of the continuous space, `[s]`.
         games: What is decoded there.
-        read_again: Predicted scores of these games, encoded anew, `[s]`.
+        read_again: Predicted scores of these sequences when they are encoded again, `[s]`.
     """
 
     steps: np.ndarray
@@ -54,7 +54,7 @@ def walk(
 
     Args:
         model: Trained.
-        starts: TokenEncoder, the most promising first.
+        starts: Complete sequences, the most promising first.
         settings: `steps`, `unit_gradient`, `samples`, `new` and `choose`.
         new_key: The key of a game that may be evaluated; None of one that is known.
         rng: For `samples`.
@@ -89,6 +89,11 @@ def walk(
 def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
     """The directions in which predicted scores grow fastest, `[n, L, U]`; with `unit` of a mean square of one per place
     and game.
+
+    Args:
+        model: Trained.
+        encoded: `n` sequences.
+        unit: Whether to normalise.
     """
     directions = model.gradients(encoded)
     if unit:
@@ -98,7 +103,14 @@ def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
 
 
 def path(model: NAOModel, start: Tokens, settings: NAOSettings, steps: Sequence[float]) -> Path:
-    """The way of one game at given step sizes, for looking at."""
+    """The trajectory of one architecture at given step sizes, for plotting.
+
+    Args:
+        model: Trained.
+        start: A complete sequence.
+        settings: `unit_gradient`.
+        steps: Step sizes, `[s - 1]`.
+    """
     encoded = model.encode([start])
     directions = ascent(model, encoded, settings.unit_gradient)
     scores, games = [], []

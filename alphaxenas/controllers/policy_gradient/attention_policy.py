@@ -15,8 +15,8 @@ It learns by REINFORCE with a moving baseline b, and in the macro space is drawn
 Source: Pham et al. 2018, sections 2.2 and 2.3 and appendix; constants of the published code (temperature none, C 1.1
 micro and 1.5 macro, entropy weight 1e-4, baseline decay 0.99, Adam with beta1 0, skip target 0.4 with weight 0.8).
 Departures: the entropy is a term of the loss with its own gradient, not an addition to the reward; decisions come in
-the order of the tokens (input, operation, input, operation); the baseline starts at the first batch's mean reward instead
-of 0; gradients are clipped at a global norm, which the published `clip_mode="norm"` did not do.
+the order of the tokens (input, operation, input, operation); the baseline starts at the first batch's mean reward
+instead of 0; gradients are clipped at a global norm, which the published `clip_mode="norm"` did not do.
 
 Notation: n sequences, T tokens, U units.
 """

@@ -199,7 +199,7 @@ class PolicyNetwork:
             entropy_weight: Reward for undecided policies. The entropy is that of every step along the sequences given.
 
         Returns:
-            The gradient with respect to `parameters`, a vector of its length, and the sequences under the present policy.
+            The gradient with respect to `parameters`, a vector of its length; the sequences under the present policy.
         """
         evaluation, steps = self._run(games, legal_actions)
         w = weights(evaluation.log_probabilities) if callable(weights) else np.asarray(weights, float)

@@ -93,7 +93,13 @@ def lstm_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tup
 
 
 def nas_forward(x: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, Any]:
-    """One step of Zoph & Le's cell; arguments and result as of `lstm_forward`, with `[n, 8U]`."""
+    """One step of Zoph & Le's cell; arguments and result as of `lstm_forward`, with `[n, 8U]`.
+
+    Args:
+        x: Contribution of the input, `[n, 8U]`.
+        m: Contribution of the last output, `[n, 8U]`.
+        c: Last memory, `[n, U]`.
+    """
     xs, ms = np.split(x, 8, axis=-1), np.split(m, 8, axis=-1)
     z = [one + other for one, other in zip(xs, ms)]
     a = [
@@ -114,7 +120,13 @@ def nas_forward(x: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray
 
 
 def nas_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Derivative of `nas_forward`; arguments and result as of `lstm_backward`."""
+    """Derivative of `nas_forward`; arguments and result as of `lstm_backward`.
+
+    Args:
+        trace: From `nas_forward`.
+        d_output: With respect to the output, `[n, U]`.
+        d_memory: With respect to the memory, `[n, U]`.
+    """
     x3, m3, a, (b0, b1, b2, b3), injected, right, memory, output = trace
     d_last = d_output * (1 - output**2)
     d_memory = d_memory + d_last * right

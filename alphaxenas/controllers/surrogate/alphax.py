@@ -123,7 +123,12 @@ class AlphaX:
         return uct.history.draw(self._rng) if best is None else uct.end(best[1], best[2], _mean(best[3]))
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion, backs up what it says, and refits the meta-DNN when it is time."""
+        """Takes the reward of a suggestion, backs up what it says, and refits the meta-DNN when it is time.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         self._uct.observe(tokens, reward)
         if reward is None or not self._rollouts:
             return

@@ -172,7 +172,13 @@ class LSTMSurrogate:
         self._rest = float(np.std(values - self.predict(games, features)[0]))
 
     def condition(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """Does nothing: values at the predicted means change neither its means nor its one deviation."""
+        """Does nothing: values at the predicted means change neither its means nor its one deviation.
+
+        Args:
+            games: Not read.
+            features: Not read.
+            values: Not read.
+        """
 
     def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Surrogate.predict`.
@@ -205,7 +211,7 @@ class LSTMSurrogate:
 
 
 class Prefixes:
-    """No surrogate: the mean value of what is known below the longest known prefix, more uncertain the fewer there are."""
+    """No surrogate: the mean value below the longest known prefix, more uncertain the fewer values there are."""
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._sums: dict[Tokens, list[float]] = {}

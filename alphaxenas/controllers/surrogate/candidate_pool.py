@@ -14,7 +14,7 @@ Bounds = Callable[[list[Tokens], np.ndarray], np.ndarray]
 
 
 class CandidatePool:
-    """TokenEncoder that plans met, with features and latest values; one per key.
+    """Sequences that plans met, with features and latest values; one per key.
 
     Args:
         space: Gives keys and features.
@@ -65,7 +65,12 @@ class CandidatePool:
         return places
 
     def add_valued(self, games: list[Tokens], bounds: Bounds) -> np.ndarray:
-        """Takes games in and values those that are new to this plan; returns all their values."""
+        """Adds sequences and values those that are new to this plan; returns all their values.
+
+        Args:
+            games: `m` complete sequences.
+            bounds: Values of sequences.
+        """
         places = self.add(games)
         unvalued = sorted({place for place in places if self._values[place] == -np.inf})
         if unvalued:
@@ -86,7 +91,12 @@ class CandidatePool:
         return float(np.median(self._values[: len(self)]))
 
     def best(self, count: int, new: bool = False) -> list[Tokens]:
-        """TokenEncoder of the largest values, best first; `new` leaves out what was suggested."""
+        """The sequences of the largest values, best first.
+
+        Args:
+            count: How many at most.
+            new: Leave out what was suggested.
+        """
         order = np.argsort(-self._values[: len(self)], kind="stable")
         found: list[Tokens] = []
         for place in order:

@@ -1,6 +1,6 @@
 """GuidedSearch: tree search that plans over a surrogate with uncertainty; only what it finds best is evaluated.
 
-Evaluating an architecture is dear, predicting one is nearly free. Before every evaluation a whole tree search is
+Evaluations are expensive; surrogate predictions are almost free. Before every evaluation a whole tree search is
 therefore played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete game whose
 value is
 
@@ -41,7 +41,7 @@ from alphaxenas.seeds import generator_state, restore_generator, stream
 ELITE = 48
 """Best games of the memory that give the priors and lead the rollouts."""
 CANDIDATES = 1200
-"""TokenEncoder kept from plan to plan."""
+"""Sequences kept from plan to plan."""
 DEVIATION = 0.15
 """Chance that a rollout leaves the game it follows, per move."""
 BATCH = 32
@@ -139,7 +139,12 @@ class GuidedSearch:
         return tokens
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion."""
+        """Takes the reward of a suggestion.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
         expected = self._expected.pop(tokens, None)
         self._history.observe(tokens, reward)
         if expected is not None and reward is not None:

@@ -40,10 +40,9 @@ class MetaDNN:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
         if not layers or not learning_rate > 0:
-            name, value = ("layers", layers) if not layers else ("learning_rate", learning_rate)
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected {'one or more numbers' if not layers else 'a number > 0'}. Received: {value!r}"
-            )
+            if not layers:
+                raise ValueError(f"Invalid value for `layers`. Expected one or more numbers. Received: {layers!r}")
+            raise ValueError(f"Invalid value for `learning_rate`. Expected a number > 0. Received: {learning_rate!r}")
         self._layers, self._rate, self._batch, self._epochs = tuple(layers), learning_rate, batch_size, epochs
         self._rng = stream(seed, "meta_dnn")
         self._arrays: list[np.ndarray] = []
