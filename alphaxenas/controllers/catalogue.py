@@ -6,26 +6,43 @@ import json
 from collections.abc import Mapping
 from importlib import import_module
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.suggestions import did_you_mean
 
-_STRATEGIES = {
-    "random": "baselines.random_search.RandomSearch",
-    "uct": "mcts.uct.UCT",
-    "alphax": "surrogate.alphax.AlphaX",
-    "evolution": "baselines.evolution.RegularizedEvolution",
-    "local": "baselines.local_search.LocalSearch",
-    "guided": "surrogate.guided.GuidedSearch",
-    "reinforce": "policy_gradient.reinforce.Reinforce",
-    "controller_pool": "policy_gradient.reinforce.Reinforce",
-    "nao": "nao.controller.NAO",
+
+class Entry(NamedTuple):
+    """A strategy of the catalogue.
+
+    Attributes:
+        place: Module and class; the class takes a space, a seed and settings (`promotion.Strategy`).
+        display: Its name in figures and tables; variants of a published method say how they differ.
+        settings: What makes another controller of a class; settings that are given go before.
+    """
+
+    place: str
+    display: str
+    settings: Mapping[str, Any] = {}
+
+
+_HERE = "alphaxenas.controllers"
+_POOL = {"policies": 4, "imitation": 0.1, "restart_below": 0.5}
+STRATEGIES = {
+    "random": Entry(f"{_HERE}.baselines.random_search.RandomSearch", "random search"),
+    "uct": Entry(f"{_HERE}.mcts.uct.UCT", "UCT (ranked values)"),
+    "alphax": Entry(f"{_HERE}.surrogate.alphax.AlphaX", "AlphaX (ranked values, planning)"),
+    "evolution": Entry(f"{_HERE}.baselines.evolution.RegularizedEvolution", "regularized evolution"),
+    "local": Entry(f"{_HERE}.baselines.local_search.LocalSearch", "local search"),
+    "guided": Entry(f"{_HERE}.surrogate.guided.GuidedSearch", "GuidedSearch"),
+    "reinforce": Entry(f"{_HERE}.policy_gradient.reinforce.Reinforce", "REINFORCE"),
+    "controller_pool": Entry(f"{_HERE}.policy_gradient.reinforce.Reinforce", "pool of controllers", _POOL),
+    "nao": Entry(f"{_HERE}.nao.controller.NAO", "NAO"),
 }
-_PRESETS = {"controller_pool": {"policies": 4, "imitation": 0.1, "restart_below": 0.5}}
-"""Settings that make another controller of a class; those given go before."""
-CONTROLLERS = ("alphaxenas", *_STRATEGIES)
+"""A new controller is one module and one line here."""
+DISPLAY_NAMES = {"alphaxenas": "AlphaXENAS"} | {name: entry.display for name, entry in STRATEGIES.items()}
+CONTROLLERS = tuple(DISPLAY_NAMES)
 
 
 def make_controller(
@@ -55,10 +72,11 @@ def make_controller(
     Raises:
         ValueError: An unknown name or setting, or a setting out of its range.
     """
-    if name not in CONTROLLERS:
+    known = ("alphaxenas", *STRATEGIES)
+    if name not in known:
         raise ValueError(
-            f"Invalid value for `name`. Expected one of {', '.join(CONTROLLERS)}. "
-            f"Received: {name!r}{did_you_mean(name, CONTROLLERS)}"
+            f"Invalid value for `name`. Expected one of {', '.join(known)}. "
+            f"Received: {name!r}{did_you_mean(name, known)}"
         )
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
@@ -72,9 +90,8 @@ def make_controller(
             f"Invalid value for `promotion` of the controller {name}. Expected 'best_unpromoted': only alphaxenas has "
             f"another rule. Received: {promotion!r}"
         )
-    module, kind = _STRATEGIES[name].rsplit(".", 1)
-    strategy = getattr(import_module(f"alphaxenas.controllers.{module}"), kind)
-    settings = {**_PRESETS.get(name, {}), **settings}
+    strategy = _imported(STRATEGIES[name].place)
+    settings = {**STRATEGIES[name].settings, **settings}
     _check(name, strategy, settings)
     return SuccessiveHalving(strategy(space, seed, **settings), space, search_budget, final_budget, promote_every)
 
@@ -89,15 +106,20 @@ def resolved_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         JSON values by the name of the setting; what JSON cannot say stands as its `repr`.
     """
-    place = _STRATEGIES.get(name, "alphaxenas.controller.AlphaXENAS")
-    module, kind = place.rsplit(".", 1)
-    arguments = signature(getattr(import_module(f"alphaxenas.controllers.{module}"), kind)).parameters.values()
+    entry = STRATEGIES.get(name, Entry(f"{_HERE}.alphaxenas.settings.Settings", ""))
+    arguments = signature(_imported(entry.place)).parameters.values()
     defaults = {
         argument.name: argument.default
         for argument in arguments
         if argument.default is not argument.empty and argument.name != "seed"
     }
-    return json.loads(json.dumps({**defaults, **_PRESETS.get(name, {}), **settings}, default=repr))
+    return json.loads(json.dumps({**defaults, **entry.settings, **settings}, default=repr))
+
+
+def _imported(place: str) -> Any:
+    """A class by module and name."""
+    module, kind = place.rsplit(".", 1)
+    return getattr(import_module(module), kind)
 
 
 def _check(name: str, kind: type, settings: dict[str, Any]) -> None:

@@ -10,26 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config.renamed import under_new_names
 from alphaxenas.contracts import SearchSpace
+from alphaxenas.controllers.catalogue import DISPLAY_NAMES
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces.from_parameters import space_from_parameters
 
 if TYPE_CHECKING:
     from alphaxenas.config import Config
 
-NAMES = {
-    "alphaxenas": "AlphaXENAS",
-    "random": "random search",
-    "uct": "UCT (ranked values)",
-    "alphax": "AlphaX (ranked values, planning)",
-    "evolution": "regularized evolution",
-    "local": "local search",
-    "guided": "GuidedSearch",
-    "reinforce": "REINFORCE",
-    "controller_pool": "pool of controllers",
-    "nao": "NAO",
-    "densenet": "DenseNet-BC",
-}
-"""How controllers and baselines are called in figures and tables; variants of a published method say how they differ."""
+NAMES = {**DISPLAY_NAMES, "densenet": "DenseNet-BC"}
+"""How controllers and baselines are called in figures and tables."""
 _SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
 
 

@@ -118,3 +118,31 @@ def test_controllers_on_tables_start_without_tensorflow():
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
+
+
+def test_a_new_controller_is_one_module_and_one_line(tmp_path, monkeypatch):
+    (tmp_path / "own_strategy.py").write_text(
+        "from alphaxenas.controllers.baselines.random_search import RandomSearch\n"
+        "class Own(RandomSearch):\n"
+        "    def __init__(self, space, seed, width=3):\n"
+        "        super().__init__(space, seed)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(catalogue.STRATEGIES, "own", catalogue.Entry("own_strategy.Own", "my search"))
+    controller = make_controller("own", SPACE, 0, Budget(1), Budget(3), 2, width=4)
+    purposes = []
+    for _ in range(6):
+        proposal = controller.ask()
+        purposes.append(proposal.purpose)
+        controller.tell(Outcome(proposal, 0.5))
+    assert purposes == ["search", "search", "final"] * 2
+    assert catalogue.resolved_settings("own", {}) == {"width": 3}
+    with pytest.raises(ValueError, match=r"controller own\. Expected width\. Received: 'widht'\. Did you mean 'width'"):
+        make_controller("own", SPACE, 0, Budget(1), widht=4)
+
+
+def test_all_settings_of_alphaxenas_are_recorded():
+    assert (
+        catalogue.resolved_settings("alphaxenas", {"prior": "uniform"}).items()
+        >= {"num_simulations": 24, "prior": "uniform"}.items()
+    )
