@@ -27,8 +27,8 @@ MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
 MAX_FAILURES = 2
 """A child that failed is tried again when it is proposed again, because the reason may have been transient (memory that
-another process held, for example). After so many failures at one budget it is answered from the cache. The count follows
-from the journal, so a continued run decides the same.
+another process held, for example). After so many failures at one budget it is answered from the cache. The count
+follows from the journal, so a continued run decides the same.
 """
 BEST_KEPT = 10
 """How many of the best architectures results.json lists."""
@@ -247,7 +247,7 @@ class Coach:
 
 
 def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:
-    """The outcome in plain numbers, as it will be read back from the journal; a reward that is no number is a failure."""
+    """The outcome in plain numbers, as the journal gives them back; a reward that is not finite is a failure."""
     metrics = _finite(outcome.metrics)
     reward = float(outcome.reward)
     if outcome.status == "ok" and not math.isfinite(reward):

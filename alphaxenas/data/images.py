@@ -197,7 +197,8 @@ def _check_parameters(
 ) -> None:
     if dataset not in DATASETS:
         raise ValueError(
-            f"Invalid value for `dataset`. Expected one of {', '.join(DATASETS)}. Received: {dataset!r}{did_you_mean(dataset, DATASETS) or '.'}"
+            f"Invalid value for `dataset`. Expected one of {', '.join(DATASETS)}. Received: "
+            f"{dataset!r}{did_you_mean(dataset, DATASETS) or '.'}"
         )
     for name, value in (("validation_size", validation_size), ("test_size", test_size), ("seed", seed)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:

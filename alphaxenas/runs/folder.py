@@ -233,7 +233,8 @@ def _record_other_code(name: str, record: Path, stored: dict[str, Any], given: M
     if same_code or (before and {**before[-1], "at": None} == {**note, "at": None}):
         return
     _log.warning(
-        "The run %s was begun by revision %s and is continued by revision %s (new parameters: %s; no longer known: %s). "
+        "The run %s was begun by revision %s and is continued by revision %s (new parameters: %s; no longer "
+        "known: %s). "
         "Its results mix both, which run.json records. Use overwrite=True (run_all.sh --overwrite) to repeat it.",
         name,
         stored.get("revision"),

@@ -2,9 +2,9 @@
 
 read results -> load checkpoint -> append records, compare repeated ones -> checkpoint -> write results
 
-A record goes to the journal first (flushed and fsynced), a checkpoint follows. A continued run restores the newest valid
-checkpoint. Journal lines beyond it are measured again and compared with what is stored instead of being written twice,
-so the journal of a continued run equals that of an uninterrupted one.
+A record goes to the journal first (flushed and fsynced), a checkpoint follows. A continued run restores the newest
+valid checkpoint. Journal lines beyond it are measured again and compared with what is stored instead of being written
+twice, so the journal of a continued run equals that of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class ResumableLoop:
         """Does the work, or the rest of it; a finished run returns its results at once.
 
         Args:
-            work: Goes on from the restored state, calls `append`, `checkpoint` and `leave_if_requested`, and returns the
-                content of results.json with `headline`, and `reason` where there are several reasons to end.
+            work: Goes on from the restored state, calls `append`, `checkpoint` and `leave_if_requested`, and returns
+                the content of results.json with `headline`, and `reason` where there are several reasons to end.
 
         Returns:
             The content of results.json.
@@ -150,7 +150,8 @@ class ResumableLoop:
             if stored.get(name) != record.get(name)
         ]
         message = (
-            f"{self._unit} {len(self.records)} came out differently when repeated ({'; '.join(differing)[:300]}), as it "
+            f"{self._unit} {len(self.records)} came out differently when repeated ({'; '.join(differing)[:300]}), "
+            "as it "
             "may on a GPU: the new records replace the old ones from here on"
         )
         _log.warning("%s: %s", self.folder.name, message)

@@ -1,10 +1,31 @@
-"""Results of a supernetwork's nodes, of which a choice picks one: over tensors, and over shapes (see `switched`)."""
+"""The path of an architecture, and results of nodes, of which a choice picks one: over tensors and over shapes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
 import tensorflow as tf
 
 from alphaxenas.networks.outline import Shaped
+
+
+@dataclass(frozen=True)
+class Path:
+    """One architecture for the graph of all.
+
+    Attributes:
+        choices: int32, in the order of the walk.
+        indices: int32: where the path's weights lie in the vector of all; kernels, then matrices, then vectors.
+        decayed: How many of them, from the front, have weight decay.
+        sizes: By group: int32 `[places]`, how many values each place of the graph receives.
+    """
+
+    choices: np.ndarray
+    indices: np.ndarray
+    decayed: int
+    sizes: Mapping[str, np.ndarray]
 
 
 class ChoiceArray:

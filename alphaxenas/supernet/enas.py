@@ -149,7 +149,8 @@ class EnasSearch:
             total, "best/cell", picture(self._space, self._space.parse(best[0]["architecture"]))
         )
         return {
-            "headline": f"best validation accuracy with shared weights {best[0]['reward']:.4f} of {len(derived)} derived architectures",
+            "headline": f"best validation accuracy with shared weights {best[0]['reward']:.4f} of {len(derived)} "
+            "derived architectures",
             "best": best,
             "rounds": total,
             "derived": len(derived),
@@ -274,7 +275,7 @@ class EnasSearch:
         return loop.records[rounds:]
 
     def derive(self, count: int) -> list[Any]:
-        """Different architectures drawn from the policy as it is; fewer than `count` where it has become too certain."""
+        """At most `count` different architectures drawn from the policy; fewer where it has become too certain."""
         state = self._policy.state()
         found: dict[str, Any] = {}
         for _ in range(10):

@@ -7,10 +7,42 @@ accuracy, or to what its predictor expects (the last was announced and never wri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from alphaxenas.supernet import SAMPLE_POLICIES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a pool with shared weights is trained, and how its members are drawn and scored.
+
+    Attributes:
+        rounds: How often members are scored, >= 1.
+        epochs: Passes over the training images before each scoring, >= 1.
+        policy: Whose turn it is at a training step: one of `SAMPLE_POLICIES`; before there are scores,
+            uniform.
+        learning_rate: Highest rate; one cosine down to 0 per round.
+        subset: Validation images that members are scored on at first.
+    """
+
+    rounds: int = 4
+    epochs: int = 4
+    policy: str = "uniform"
+    learning_rate: float = 0.05
+    subset: int = 100
+
+    def __post_init__(self) -> None:
+        for name, holds, expected in (
+            ("rounds", self.rounds >= 1, "a whole number >= 1"),
+            ("epochs", self.epochs >= 1, "a whole number >= 1"),
+            ("policy", self.policy in SAMPLE_POLICIES, f"one of {', '.join(SAMPLE_POLICIES)}"),
+            ("learning_rate", self.learning_rate > 0, "a number > 0"),
+            ("subset", self.subset >= 2, "a whole number >= 2"),
+        ):
+            if not holds:
+                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
 
 
 def draw_probabilities(
@@ -45,13 +77,9 @@ def draw_probabilities(
     values = np.asarray(() if given is None else given, float)
     if values.shape != (count,) or not np.isfinite(values).all() or (policy != "prediction" and (values < 0).any()):
         raise ValueError(
-            f"Invalid value for `{name}`. Expected {count} finite numbers, as the policy {policy!r} needs. Received: {given!r}"
+            f"Invalid value for `{name}`. Expected {count} finite numbers, as the policy {policy!r} needs. "
+            f"Received: {given!r}"
         )
     values = np.maximum(values, 0.0)
     # A pool of which nothing good is known is drawn from uniformly.
     return values / values.sum() if values.sum() > 0 else np.full(count, 1.0 / count)
-
-
-def draw(rng: np.random.Generator, probabilities: np.ndarray, draws: int) -> np.ndarray:
-    """Numbers of the drawn architectures, `[draws]`, with replacement."""
-    return rng.choice(len(probabilities), size=draws, p=probabilities)

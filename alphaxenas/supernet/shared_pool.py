@@ -8,8 +8,8 @@ same validation images; then encoder, predictor and decoder are trained on these
 Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images
 grows, twofold at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no
 more images; both numbers are reported. The spread is the standard deviation of the scores less what chance alone would
-make of it. Scoring draws nothing: no dropout, statistics of the batch norms measured for all members on the same training
-batches, which are not augmented because validation images are not.
+make of it. Scoring draws nothing: no dropout, statistics of the batch norms measured for all members on the same
+training batches, which are not augmented because validation images are not.
 
 Source: Luo et al. 2018, section 4.3, and the published code. Departures: the code scores members on ten different
 batches of 500 images, with dropout on and batch statistics, so that its ranking is mostly chance; and its policy "by
@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -38,7 +38,8 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
-from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES, draw_probabilities
+from alphaxenas.supernet.pool_sampling import Plan, draw_probabilities
+from alphaxenas.supernet.pool_scores import Scores
 
 CALIBRATION_BATCHES = 4
 """Training batches on which a member's statistics are measured before it is scored."""
@@ -66,76 +67,6 @@ class SharedWeights(Protocol):
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Takes over a `state()`."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a pool with shared weights is played.
-
-    Attributes:
-        rounds: How often members are scored, >= 1.
-        epochs: Passes over the training images before each scoring, >= 1.
-        policy: Whose turn it is at a training step: one of `pool_sampling.SAMPLE_POLICIES`; before there are scores,
-            uniform.
-        learning_rate: Highest rate; one cosine down to 0 per round.
-        subset: Validation images that members are scored on at first.
-    """
-
-    rounds: int = 4
-    epochs: int = 4
-    policy: str = "uniform"
-    learning_rate: float = 0.05
-    subset: int = 100
-
-    def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("rounds", self.rounds >= 1, "a whole number >= 1"),
-            ("epochs", self.epochs >= 1, "a whole number >= 1"),
-            ("policy", self.policy in SAMPLE_POLICIES, f"one of {', '.join(SAMPLE_POLICIES)}"),
-            ("learning_rate", self.learning_rate > 0, "a number > 0"),
-            ("subset", self.subset >= 2, "a whole number >= 2"),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What members scored on the same `images` validation images.
-
-    Attributes:
-        accuracies: Of the members, `[n]`.
-        images: How many images that was.
-        standard_error: Mean over the members of what chance moves an accuracy by.
-        spread: Standard deviation of the members' accuracies without what chance adds to it.
-    """
-
-    accuracies: np.ndarray
-    images: int
-    standard_error: float
-    spread: float
-
-    @classmethod
-    def of(cls, hits: np.ndarray) -> Scores:
-        """From which images `[n, images]` were classified correctly.
-
-        All members see the same images, so a difficult image lowers all accuracies together and adds nothing to their
-        differences. Chance therefore adds half the mean variance of a paired difference, which is the residual mean
-        square of a two-way analysis of variance (members x images) divided by the number of images.
-        """
-        accuracies, images = hits.mean(1), hits.shape[1]
-        variances = accuracies * (1 - accuracies) / max(images - 1, 1)
-        spread = 0.0
-        if len(hits) > 1 and images > 1:
-            residuals = hits - accuracies[:, None] - hits.mean(0) + hits.mean()
-            chance = float((residuals**2).sum()) / ((len(hits) - 1) * (images - 1)) / images
-            spread = math.sqrt(max(float(np.var(accuracies, ddof=1)) - chance, 0.0))
-        return cls(accuracies, images, float(np.sqrt(variances).mean()), spread)
-
-    @property
-    def ranking_is_resolved(self) -> bool:
-        """Whether the standard error is at most half of the spread."""
-        return self.standard_error <= self.spread / 2
 
 
 class SharedPool:
@@ -255,7 +186,8 @@ class SharedPool:
             self._round, {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"}
         )
         self._folder.log(
-            f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, standard error "
+            f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, "
+            "standard error "
             f"{scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}"
         )
         self._loop.checkpoint()
@@ -362,7 +294,8 @@ class SharedPool:
             tries -= 1
         if len(self._members) < size:
             raise ValueError(
-                f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} architectures. Received: {size}"
+                f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} "
+                f"architectures. Received: {size}"
             )
 
     def _enter(self, tokens: Tokens) -> None:
@@ -380,7 +313,8 @@ class SharedPool:
         records = [record for record in self._loop.records if record["round"] == self._plan.rounds - 1]
         ranked, last = sorted(records, key=lambda record: -record["reward"]), self._rounds[-1]
         return {
-            "headline": f"best of the pool {last['best']:.4f}, standard error {last['standard_error']:.4f}, spread {last['spread']:.4f}",
+            "headline": f"best of the pool {last['best']:.4f}, standard error {last['standard_error']:.4f}, "
+            f"spread {last['spread']:.4f}",
             "plan": asdict(self._plan),
             "rounds": self._rounds,
             "best": ranked[:10],

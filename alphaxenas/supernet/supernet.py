@@ -48,7 +48,8 @@ class Supernet:
         if recipe.optimizer != "momentum" or recipe.average:
             received = f"{recipe.optimizer!r} and {recipe.average}"
             raise ValueError(
-                f"Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. Received: {received}"
+                "Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. "
+                f"Received: {received}"
             )
         self.recipe, self.seed = recipe, seed
         self._network, self._image_shape = network, image_shape

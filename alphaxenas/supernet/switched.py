@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,28 +24,11 @@ from tensorflow.python.ops import cond_v2
 from alphaxenas.networks.bank import ArraySpec
 from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.outline import Outline, Shaped
-from alphaxenas.supernet.choice_array import ChoiceArray, ShapedBag
+from alphaxenas.supernet.choice_array import ChoiceArray, Path, ShapedBag
 
 GROUPS = ("kernels", "matrices", "vectors", "statistics")
 Branch = Callable[[Any, Any], Any]
 """One alternative: of (layers, inputs), over tensors and over shapes."""
-
-
-@dataclass(frozen=True)
-class Path:
-    """One architecture for the graph of all.
-
-    Attributes:
-        choices: int32, in the order of the walk.
-        indices: int32: where the path's weights lie in the vector of all; kernels, then matrices, then vectors.
-        decayed: How many of them, from the front, have weight decay.
-        sizes: By group: int32 `[places]`, how many values each place of the graph receives.
-    """
-
-    choices: np.ndarray
-    indices: np.ndarray
-    decayed: int
-    sizes: Mapping[str, np.ndarray]
 
 
 class SwitchedOutline(Outline):

@@ -151,8 +151,10 @@ def read_table(
     path, where = Path(path), {name: str(value) for name, value in (where or {}).items()}
     if report is not None and report == signal and not same_signal_and_report:
         raise ValueError(
-            "Invalid value for `report`. Expected another column than `signal`: a search that is judged by what it saw looks "
-            f"better than it is. Received: {report!r} for both. To judge by the signal all the same, set `same_signal_and_report`."
+            "Invalid value for `report`. Expected another column than `signal`: a search that is judged by what "
+            "it saw looks "
+            f"better than it is. Received: {report!r} for both. To judge by the signal all the same, set "
+            "`same_signal_and_report`."
         )
     if repeats not in (None, "mean"):
         raise ValueError(f"Invalid value for `repeats`. Expected None or 'mean'. Received: {repeats!r}")

@@ -133,7 +133,8 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
         if colon or "=" not in part:
             if head not in CONTROLLERS:
                 raise ValueError(
-                    f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with settings "
+                    f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with "
+                    "settings "
                     f"as in name:setting=value,setting=value. Received: {part!r}"
                 )
             found.append((head, {}))
@@ -143,7 +144,8 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
         name, equals, value = part.partition("=")
         if not found or not equals or not name.isidentifier() or not value or name in found[-1][1]:
             raise ValueError(
-                f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each once. "
+                f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each "
+                "once. "
                 f"Received: {part!r} in {text!r}"
             )
         found[-1][1][name] = _value(value)
@@ -180,7 +182,8 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
         name, equals, value = word.partition("=")
         if name not in known or not equals or (name in values and name != "where"):
             raise ValueError(
-                f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in signal=COLUMN. "
+                f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in "
+                "signal=COLUMN. "
                 f"Received: {word!r} in {text!r}"
             )
         if name == "where":
@@ -230,7 +233,8 @@ def parse_target(text: str) -> tuple[str, float]:
         or not (marked or 0 < number < 1 or number > 1)
     ):
         raise ValueError(
-            f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or a value of the "
+            f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or "
+            "a value of the "
             f"signal such as 94.0 or '>=0.94'. Received: {text!r}"
         )
     return ("value" if marked or number > 1 else "share"), float(number)

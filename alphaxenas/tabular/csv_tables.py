@@ -74,7 +74,8 @@ def read_csv(
     for row, key in zip(kept, keys):
         if first.setdefault(key, row) != row and not average:
             raise DataError(
-                f"{path}, row {row + 1}, column {code!r}: Expected every architecture once. Received: {key}, which is in row "
+                f"{path}, row {row + 1}, column {code!r}: Expected every architecture once. Received: {key}, "
+                "which is in row "
                 f"{first[key] + 1} too. Choose rows with `where`, or average them with `repeats='mean'`."
             )
     if len(first) < len(keys):

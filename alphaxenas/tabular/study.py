@@ -6,7 +6,7 @@ and its own seed, so the journals do not depend on how many processes there were
 
 A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the report reads:
 
-    {"table": {...}, "controller": "uct", "settings": {...}, "code": "...", "seed": 17, "cap": 20000, "target": "optimum", ...}     the parameters
+    {"table": {...}, "controller": "uct", "settings": {...}, "code": "...", "seed": 17, ...}       the parameters
     [10311, 93.66, 93.2, 2011.5]          one line per query: row of the table, signal, report or null, cost or null
     {"after": 20, "diagnostics": {...}}   now and then: what the controller tells of itself
     {"ended": "found", "queries": 212, "missing": 0, "cpu_seconds": 0.005}
@@ -102,7 +102,8 @@ def check_study(
                 make(controller, table, seeds[0])
             except TypeError as error:
                 raise ValueError(
-                    f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: {controller.label} ({error})"
+                    f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: "
+                    f"{controller.label} ({error})"
                 ) from error
 
 
@@ -190,7 +191,7 @@ def _searches(
     cap: int,
     target: str,
 ) -> list[Search]:
-    """All searches, in the order of their seeds, so that an interrupted study has every controller for its first seeds."""
+    """All searches, ordered by seed, so that an interrupted study has every controller for its first seeds."""
     headers: dict[TableChoice, dict[str, Any]] = {}
     code = {"code": code_hash(), "revision": git_revision()}
     for choice in tables:
@@ -239,7 +240,8 @@ def _is_finished(search: Search) -> bool:
     differing = [line for name in _COMPARED for line in _differences(name, stored.get(name), search.header[name])]
     if differing:
         raise RunMismatch(
-            f"The search {search.path} is stored with other parameters or was made by other code: {'; '.join(differing)}. Use the stored values to continue "
+            f"The search {search.path} is stored with other parameters or was made by other code: "
+            f"{'; '.join(differing)}. Use the stored values to continue "
             "the study, another `run` name to keep both, or overwrite to replace it."
         )
     return ended["ended"] != "failed"

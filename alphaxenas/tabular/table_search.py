@@ -1,4 +1,4 @@
-"""One search on a table: the table, the rows that end it, and the loop that asks a controller and answers from the table."""
+"""One search on a table: the table, the rows that end it, and the loop that lets a controller query the table."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
     threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
     if threshold > table.optimum:
         raise ValueError(
-            f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. Received: {target!r}"
+            f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. "
+            f"Received: {target!r}"
         )
     return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
 
