@@ -48,7 +48,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "tables": _TABLES,
     "tree_speed": ("alphaxenas/controllers/mcts", "alphaxenas/spaces/cell.py"),
 }
-"""By benchmark: the files and folders of Python code whose change makes its results stale, beside its own module."""
+"""By benchmark: the files and folders of Python code whose change makes its results stale, with its own module."""
 
 
 def parser(text: str | None, results: str = "") -> argparse.ArgumentParser:

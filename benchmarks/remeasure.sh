@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 python=.venv/bin/python tables=${1:?folder of the tables, see data/README.md} seeds=${2:-20}
-for benchmark in import_time tree_speed step_time memory input_pipeline; do
-  "$python" -m "benchmarks.$benchmark" --record
+for benchmark in import_time tree_speed step_time "memory --children 300" input_pipeline; do
+  "$python" -m benchmarks.$benchmark --record
 done
 for study in chains nasbench201_cifar10 nasbench201_cifar100 nasbench201_validation nasbench201_good_cell \
   nasbench101_sample ecnas_5v; do

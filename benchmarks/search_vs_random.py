@@ -8,7 +8,7 @@ measure with the values of both, the mean difference, its 95 % bootstrap interva
 
 Finals are trained from scratch unless `-p final_weights shared`: then a search also trains what it likes more often
 than random search does, and its ratings say as much about that as about the cells. `--scratch-epochs N` tells the two
-apart, or checks finals of a short budget by a longer one: the best of every search is trained anew, from initial
+apart, or checks finals of a short budget by a longer one: the best of every search is trained again, from initial
 values, for N epochs on all training images, at the size of the search, and rated on the validation images.
 """
 
