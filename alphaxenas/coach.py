@@ -1,8 +1,8 @@
-"""The match: ask -> evaluate -> tell -> record, for any controller, search space and evaluator.
+"""The search loop: ask -> evaluate -> tell -> record, for any controller, search space and evaluator.
 
 Whatever ends a run, the same call continues it. Per trial the journal line comes first (flushed and fsynced), then,
 every `checkpoint_every` evaluated children, a checkpoint of controller and evaluator. A continued run restores the
-newest valid checkpoint and plays on; journal lines beyond it are played again, which gives the same records, so they
+newest valid checkpoint and goes on; later trials in the journal are run again, which gives the same records, so they
 are compared instead of being written twice. Nothing that decides anything reads a clock, except the limit on minutes.
 """
 
@@ -104,7 +104,7 @@ class Coach:
         """Resets what the coach derives from the journal."""
         self._known: dict[tuple[str, Budget], Outcome] = {}
         self._failures: Counter[tuple[str, Budget]] = Counter()
-        self._games = self._trained = self._repeats = self._since_checkpoint = 0
+        self._finals = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
 
     def _state(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class Coach:
         """Everything the coach knows follows from the journal; this is where it learns a line of it."""
         cached = "cached" in record["metrics"]
         self._best = record["best"]
-        self._games += record["purpose"] == "final"
+        self._finals += record["purpose"] == "final"
         self._repeats = self._repeats + 1 if cached else 0
         if record["purpose"] != "refresh" and not cached:
             budget = Budget(record["epochs"], record["fraction"])
@@ -208,7 +208,7 @@ class Coach:
         return (
             self._trained
             if self._limits["trials"]
-            else self._games
+            else self._finals
             if self._limits["iterations"]
             else len(self._loop.records)
         )
@@ -218,7 +218,7 @@ class Coach:
         limits = self._limits
         if limits["trials"] and self._trained >= limits["trials"]:
             return "trials"
-        if limits["iterations"] and self._games >= limits["iterations"]:
+        if limits["iterations"] and self._finals >= limits["iterations"]:
             return "iterations"
         if limits["max_minutes"] and self._loop.elapsed() >= 60 * limits["max_minutes"]:
             return "max_minutes"
@@ -239,7 +239,7 @@ class Coach:
             "reason": reason,
             "best": best,
             "trained": self._trained,
-            "iterations": self._games,
+            "iterations": self._finals,
             "evaluations": len(self._loop.records),
             "failed": sum(record["status"] == "failed" for record in self._loop.records),
             "seconds": round(self._loop.elapsed(), 1),

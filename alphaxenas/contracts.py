@@ -1,7 +1,7 @@
-"""The values that travel between the rooms, and the four contracts that let any controller play in any space.
+"""The values that travel between the rooms, and the four contracts that let any controller search any space.
 
-An architecture is a sequence of tokens, and searching is a game of choosing the next token. A search space is the
-rules of that game, a controller plays it, an evaluator scores a finished game, and the coach keeps the records.
+An architecture is a sequence of tokens, and searching is choosing the next token. A search space says which
+tokens are legal, a controller proposes complete sequences, an evaluator scores them, and the coach keeps the records.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class Proposal:
 
     Attributes:
         number: Counts the proposals of one controller from 0; outcomes are matched by it.
-        tokens: A complete game of the search space.
+        tokens: A complete token sequence of the search space.
         budget: What the evaluation may cost.
-        purpose: `"search"` (a terminal met inside the tree), `"final"` (the architecture a game ended with) or
+        purpose: `"search"` (an architecture evaluated at the search budget),
+            `"final"` (an architecture promoted to the final budget) or
             `"refresh"` (score again, without training, because the shared weights have moved).
         updates_shared_weights: Whether shared weights keep what the child learns.
     """
@@ -56,7 +57,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a proposal.
+    """The result of evaluating a proposal.
 
     Attributes:
         proposal: The proposal that was evaluated.
@@ -91,10 +92,10 @@ class SearchSpace(Protocol):
         """Length of the longest token sequence."""
 
     def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the game is complete."""
+        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete."""
 
     def decode(self, tokens: Tokens) -> Any:
-        """The architecture of a complete game (a frozen dataclass with `to_json()`)."""
+        """The architecture of a complete token sequence (a frozen dataclass with `to_json()`)."""
 
     def encode(self, architecture: Any) -> Tokens:
         """The tokens of an architecture; `decode(encode(a)) == a`."""
@@ -103,10 +104,10 @@ class SearchSpace(Protocol):
         """A text equal for architectures that compute the same function."""
 
     def size(self) -> int:
-        """Exact number of complete games."""
+        """Exact number of complete token sequences."""
 
     def sample(self, rng: np.random.Generator) -> Any:
-        """An architecture drawn uniformly over complete games."""
+        """An architecture drawn uniformly over complete token sequences."""
 
     def neighbours(self, architecture: Any) -> list[Any]:
         """All architectures that differ in one choice, each once, without `architecture` itself."""
