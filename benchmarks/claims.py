@@ -19,11 +19,9 @@ TABLES = {
     "ecnas_5v": "EC-NAS, 5 vertices",
 }
 """The studies that every search method is compared on."""
-_STATIC_NAMES = {
+_NAMES = {
     "static:parameters": "static order: parameters",
     "static:depth,parameters": "static order: depth, then parameters",
-}
-_REFERENCES = {
     "alphaxenas:prior=uniform": "AlphaXENAS, uniform prior",
     "guided:plan=rollouts": "GuidedSearch, rollouts",
 }
@@ -36,19 +34,19 @@ class Claim:
     Attributes:
         question: Its heading.
         text: What was compared and how to read it.
+        body: Table and verdict as Markdown, from its results by name; those that are not recorded are missing.
         results: Names of the results it needs.
-        body: Table and verdict as Markdown, from these results by name; those that are not recorded are missing.
     """
 
     question: str
     text: str
-    results: tuple[str, ...]
     body: Callable[[Mapping[str, Result]], str]
+    results: tuple[str, ...] = tuple(TABLES)
 
 
 def name(method: str) -> str:
     """How a method is called in tables."""
-    return _STATIC_NAMES.get(method) or _REFERENCES.get(method) or name_of(method)
+    return _NAMES.get(method) or name_of(method)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -233,28 +231,22 @@ def chains(results: Mapping[str, Result]) -> str:
     return table(["method", *(f"after {n}" for n in after)], rows) + f"\n\nVerdict: {verdict}"
 
 
+_SPEEDS = (
+    ("import_time", "`import alphaxenas`", "{seconds:.4f} s; limit {limit_seconds} s"),
+    ("tree_speed", "simulations per second, tree alone", "{simulations_per_second:,}"),
+    ("step_time", "training step of a random child, median", "{step_ms_median:.0f} ms"),
+    ("step_time", "its share of the machine's own rate", "{share_of_machine_median:.0%}"),
+    ("step_time", "training step of the published cell", "{known_step_ms:.0f} ms ({cell})"),
+    ("step_time", "its share of the machine's own rate", "{known_share_of_machine:.0%}"),
+    ("step_time", "tracing of a child, share of an epoch of 13,500 images", "{first_step_share_median:.1%}"),
+    ("memory", "memory growth after the first 50 children", "{growth_mib:+.1f} MiB ({children} children)"),
+    ("input_pipeline", "augmented images per second", "{images_per_second[crop_flip]:,}"),
+)
+
+
 def speeds(results: Mapping[str, Result]) -> str:
     """Times and memory, one row each."""
-    rows = []
-    for key, result in results.items():
-        found = result["figures"]
-        rows += {
-            "import_time": lambda f: [
-                ("`import alphaxenas`", f"{1e3 * f['seconds']:.1f} ms; limit {f['limit_seconds']} s")
-            ],
-            "tree_speed": lambda f: [("simulations per second, tree alone", f"{f['simulations_per_second']:,}")],
-            "step_time": lambda f: [
-                ("training step of a random child, median", f"{f['step_ms_median']:.0f} ms"),
-                ("its share of the machine's own rate", f"{f['share_of_machine_median']:.0%}"),
-                (f"training step of {f['cell']}", f"{f['known_step_ms']:.0f} ms"),
-                ("its share of the machine's own rate", f"{f['known_share_of_machine']:.0%}"),
-                ("tracing of a child, share of an epoch of 13,500 images", f"{f['first_step_share_median']:.1%}"),
-            ],
-            "memory": lambda f: [
-                (f"memory growth over {f['children']} children after the first 50", f"{f['growth_mib']:+.1f} MiB")
-            ],
-            "input_pipeline": lambda f: [("augmented images per second", f"{f['images_per_second']['crop_flip']:,}")],
-        }[key](found)
+    rows = [[title, form.format_map(results[key]["figures"])] for key, title, form in _SPEEDS if key in results]
     return table(["what", "measured"], rows)
 
 
@@ -282,19 +274,16 @@ def synthetic(results: Mapping[str, Result]) -> str:
     return table(["points", "AlphaXENAS", "random search", "difference", "verdict"], rows)
 
 
-_FOUR = tuple(TABLES)
 CLAIMS = (
     Claim(
         "Does the tree help GuidedSearch?",
         "GuidedSearch plans inside a surrogate. Both columns use the same surrogate and the same number of "
         "simulated walks; one keeps a tree of them, the other does not.",
-        _FOUR,
         pair("guided", "guided:plan=rollouts"),
     ),
     Claim(
         "Does the learned policy help AlphaXENAS?",
         "Both columns are AlphaXENAS; the second replaces the move probabilities of the LSTM by equal ones.",
-        _FOUR,
         pair("alphaxenas", "alphaxenas:prior=uniform"),
     ),
     Claim(
@@ -302,13 +291,11 @@ CLAIMS = (
         "A static order learns nothing: it tries the architectures with most parameters first, or the deepest. It "
         "costs no training, so every search has to beat it. The verdicts compare with the better of the two "
         "orders on each table.",
-        _FOUR,
         static_orders,
     ),
     Claim(
         "Is AlphaXENAS better than random search?",
         "On tables, where a query costs nothing. On images it is **not shown**, see the last section.",
-        _FOUR,
         pair("alphaxenas", "random"),
     ),
     Claim(
@@ -318,47 +305,45 @@ CLAIMS = (
         "NAS-Bench-201 the searches see mean test accuracy, as in the publications that count queries; the next "
         "section uses a realistic signal. One configuration of each method for all tables; searches that fail "
         "count as the cap. The constants of GuidedSearch were chosen while looking at these tables.",
-        _FOUR,
         all_methods,
     ),
     Claim(
         "What does a search find when it sees the validation accuracy of one training?",
         "NAS-Bench-201, CIFAR-10: the search sees the validation accuracy of one training; given is the mean test "
         "accuracy of the architecture that it would choose, in percent.",
-        ("nasbench201_validation",),
         validation,
+        ("nasbench201_validation",),
     ),
     Claim(
         "Do policy gradients find good cells?",
         "NAS-Bench-201, CIFAR-10: queries until a cell of at least 94.0 % mean test accuracy.",
-        ("nasbench201_good_cell",),
         good_cell,
+        ("nasbench201_good_cell",),
     ),
     Claim(
         "Which search is best on chains of layers?",
         "The 1,296 chains of titu1994's space, each trained once on CIFAR-10 at a small budget (stored as "
         "`exp/reference-chain-table`): how far the best found lies below the best of all, in points.",
-        ("chains",),
         chains,
+        ("chains",),
     ),
     Claim(
         "Does AlphaXENAS find what it looks for on a made-up objective?",
         "A synthetic objective with noise: a check of the search, not a result about networks.",
-        ("search_synthetic",),
         synthetic,
+        ("search_synthetic",),
     ),
     Claim(
         "How well does NAO's decoder write architectures?",
         "Encoder, predictor and decoder learn from random cell pairs of ENAS' micro space; unseen pairs are measured.",
-        ("nao_reconstruction",),
         decoder,
+        ("nao_reconstruction",),
     ),
     Claim(
         "How fast is it, and does memory grow?",
         "Children of a search at the sizes that the module texts of the benchmarks state. The machine's own rate "
-        "is that of a product of two matrices, measured between the steps; a share above 100 % is possible, "
-        "because pooling and small layers are counted differently.",
-        ("import_time", "tree_speed", "step_time", "memory", "input_pipeline"),
+        "is that of a product of two matrices, measured between the steps.",
         speeds,
+        ("import_time", "tree_speed", "step_time", "memory", "input_pipeline"),
     ),
 )

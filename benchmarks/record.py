@@ -27,6 +27,7 @@ _TABLES = (
     "alphaxenas/seeds.py",
     "alphaxenas/controllers",
     "alphaxenas/spaces/canonical.py",
+    "alphaxenas/spaces/fixed_length.py",
     "alphaxenas/spaces/listed",
     "alphaxenas/spaces/nasbench",
     "alphaxenas/tabular",
