@@ -1,4 +1,4 @@
-"""What stored runs say: loading, statistics, figures, tables, the checklist. Reads run folders alone, never TensorFlow."""
+"""What stored runs say: loading, statistics, figures, tables, the checklist. Reads run folders, never TensorFlow."""
 
 from alphaxenas.report.runs import StoredRun, Suite, choose_suite, load_suite
 

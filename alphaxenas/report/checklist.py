@@ -92,8 +92,8 @@ def checklist(suite: Suite, others: Sequence[Suite] = (), studies: Sequence[Stor
             report,
             "How the method's own settings were tuned, and what that cost.",
             "no",
-            "Not recorded: no stored run shows how default settings were found. GuidedSearch's features and constants were "
-            "tuned on tables of trained architectures; on which of them is not recorded.",
+            "Not recorded: no stored run shows how default settings were found. GuidedSearch's features and constants "
+            "were tuned on tables of trained architectures; on which of them is not recorded.",
         ),
         Item(report, "The time from start to final network, not of the search alone.", *_total_time(suite)),
         Item(report, "Test data were used once, after everything was chosen.", *_test_once(suite)),
@@ -190,7 +190,8 @@ def _confounders(runs: Sequence[StoredRun]) -> tuple[str, str]:
     if found:
         return (
             "partly",
-            f"{'; '.join(found)}. Machines: {about}. Trials and images trained do not depend on the machine, seconds do.",
+            f"{'; '.join(found)}. Machines: {about}. "
+            "Trials and images trained do not depend on the machine, seconds do.",
         )
     versions_text = ", ".join(
         f"{name} {version}" for name, version in next(iter(versions)) if name in ("python", "tensorflow", "numpy")
@@ -224,7 +225,8 @@ def _over_time(suite: Suite) -> tuple[str, str]:
     trials = int(common_end(suite.searches, "trials"))
     return (
         "yes",
-        f"Curves against trained children, images trained and seconds, up to {trials} trained children, where the cheapest run ends.",
+        f"Curves against trained children, images trained and seconds, up to {trials} trained children, "
+        "where the cheapest run ends.",
     )
 
 
@@ -236,7 +238,8 @@ def _random(suite: Suite) -> tuple[str, str]:
     same = "yes" if all(run.results is not None for run in runs) else "partly"
     return (
         same,
-        f"Same coach, evaluator and budgets; {_listed(counts)} trained children with seeds {_listed(run.seed for run in runs)}.",
+        f"Same coach, evaluator and budgets; {_listed(counts)} trained children "
+        f"with seeds {_listed(run.seed for run in runs)}.",
     )
 
 
@@ -274,14 +277,16 @@ def _tabular(suite: Suite, studies: Sequence[StoredRun]) -> tuple[str, str]:
         seeds = sorted({row["seeds"] for row in mine})
         counts = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else seeds[0]
         found.append(
-            f"{study.suite}/{study.stage}: tables {_listed(dict.fromkeys(row['table'] for row in mine))}; {names}; {counts} seeds each"
+            f"{study.suite}/{study.stage}: tables {_listed(dict.fromkeys(row['table'] for row in mine))}; "
+            f"{names}; {counts} seeds each"
         )
     covered = {row["controller"] for _, row in rows if row["seeds"] >= FEWEST_SEEDS}
     absent = [NAMES.get(name, name) for name in compared if name not in covered]
     if absent or not compared:
         return (
             "partly",
-            f"{'. '.join(found)}. Not on a table with {FEWEST_SEEDS} seeds or more: {_listed(absent) or 'there is no search here to compare with'}.",
+            f"{'. '.join(found)}. Not on a table with {FEWEST_SEEDS} seeds or more: "
+            f"{_listed(absent) or 'there is no search here to compare with'}.",
         )
     return "yes", f"{'. '.join(found)}."
 
@@ -296,7 +301,8 @@ def _total_time(suite: Suite) -> tuple[str, str]:
     final = suite.final.results["seconds"]
     return (
         "yes",
-        f"Search {search:,.0f} s a seed, failed children included, and final training {final:,.0f} s: {search + final:,.0f} s in all.",
+        f"Search {search:,.0f} s a seed, failed children included, and final training {final:,.0f} s: "
+        f"{search + final:,.0f} s in all.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures of what controllers and policies report of themselves while they search: losses, trees, entropies, choices."""
+"""Figures of what controllers report of themselves while they search: losses, trees, entropies, choices."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lstm_curves(groups: Groups) -> Figure:
 
 
 def tree_curves(groups: Groups) -> Figure:
-    """Size of the tree: nodes, and the longest prefix reached. A renewed tree starts from nothing, which makes teeth."""
+    """Size of the tree: nodes, and the longest prefix reached. A renewed tree starts from nothing, hence the teeth."""
     panels = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
     figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
     for panel in figure.axes:
@@ -48,7 +48,7 @@ def tree_curves(groups: Groups) -> Figure:
 
 
 def policy_curves(groups: Groups) -> Figure:
-    """What recurrent policies tell of themselves: mean reward of a batch, entropy, and how many of their draws differ."""
+    """What recurrent policies report: mean reward of a batch, entropy, and how many of their draws differ."""
     panels = {
         "mean reward of a batch": ("policy/reward",),
         "entropy of a sequence (nats)": ("policy/entropy",),

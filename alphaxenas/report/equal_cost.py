@@ -103,7 +103,7 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
 
 
 def best_so_far(run: StoredRun, cost: str, grid: np.ndarray) -> np.ndarray:
-    """Best final reward that a search had found when it had cost so much, of shape `[len(grid)]`; NaN before the first."""
+    """Best final reward found up to each cost of the grid, of shape `[len(grid)]`; NaN before the first."""
     best = np.array([np.nan] + [np.nan if record["best"] is None else record["best"] for record in run.records])
     return best[np.searchsorted(cumulative_cost(run, cost), grid + 1e-9, side="right")]
 

@@ -1,4 +1,4 @@
-"""Figures of NAO: quality of predictor and decoder over the rounds, the walk, the pool, and the best trained in full."""
+"""Figures of NAO: quality of predictor and decoder, the walk, the pool, and the best trained in full."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
         return references[0], f"There is no run `{run}` here yet. {instead}"
     known = f" Stored are: {', '.join(stored)}." if stored else ""
     raise FileNotFoundError(
-        f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {run!r}.{known} ./run_all.sh makes one."
+        f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {run!r}.{known} "
+        "./run_all.sh makes one."
     )
 
 
@@ -209,7 +210,7 @@ def load_others(names: str, exp_dir: Path | str) -> list[Suite]:
 
 
 def load_studies(exp_dir: Path | str) -> list[StoredRun]:
-    """The studies on tables, `<suite>/study`, of all suites; their results.json says who was compared. See notebook 06."""
+    """The studies on tables, `<suite>/study`, of all suites; see notebook 06."""
     return [load_run(path.parent) for path in sorted(Path(exp_dir).glob("*/study/run.json"))]
 
 
@@ -259,7 +260,7 @@ def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
 
 
 def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
-    """Parameters that are not the same in all runs, who searched with which seed aside, each with its different values."""
+    """Parameters, other than controller and seed, that are not the same in all runs, each with its different values."""
     names = dict.fromkeys(name for run in runs for name in run.parameters if name not in ("controller", "search_seed"))
     values: dict[str, list[Any]] = {name: [] for name in names}
     for name in names:

@@ -160,7 +160,7 @@ def shelf(tmp_path):
 
 @pytest.fixture(scope="session")
 def suites(tmp_path_factory):
-    """Number of seeds to a whole suite, made once for all tests that only read; the smaller ones are its first seeds."""
+    """Number of seeds to a whole suite, made once for tests that only read; smaller ones are its first seeds."""
     whole = Shelf(tmp_path_factory.mktemp("stored") / "exp").suite("suite", 6)
     return {
         seeds: replace(whole, searches=tuple(run for run in whole.searches if run.seed < seeds)) for seeds in (1, 3, 6)

@@ -413,7 +413,8 @@ def test_image_rows_place_every_strip():
 
 def test_report_needs_no_tensorflow():
     code = (
-        "import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, alphaxenas.report.pictures, alphaxenas.report.findings; "
+        "import sys, alphaxenas.report.figures, alphaxenas.report.tables, alphaxenas.report.checklist, "
+        " alphaxenas.report.pictures, alphaxenas.report.findings; "
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0

@@ -87,7 +87,7 @@ def test_each_place_of_the_bank_has_the_colour_of_the_children_that_use_it():
 
 def test_one_update_per_use_multiplies_the_step():
     assert tutorial_numbers.nesterov_step(1) == pytest.approx(0.19)
-    # EvaluatedArchitectures with the optimiser of the original: four occurrences of one variable, gradient 1, rate 0.1, momentum 0.9.
+    # Computed with the optimiser of the original: four uses of one variable, gradient 1, rate 0.1, momentum 0.9.
     assert tutorial_numbers.nesterov_step(4) == pytest.approx(1.21, abs=0.005)
 
 
@@ -110,5 +110,8 @@ def test_ours_visits_better_actions_more_often_than_the_original():
 
 
 def test_drawings_need_no_tensorflow():
-    code = "import sys; from alphaxenas.report import tutorial_figures; tutorial_figures.one_simulation(); sys.exit('tensorflow' in sys.modules)"
+    code = (
+        "import sys; from alphaxenas.report import tutorial_figures; "
+        "tutorial_figures.one_simulation(); sys.exit('tensorflow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -75,8 +75,8 @@ def query_dots(study: Study) -> Figure:
 def headline(study: Study, table: str, orders: Mapping[str, int] | None = None) -> Figure:
     """Searches against random search and against static orders on one table, in one picture.
 
-    Left: best signal so far, as the mean over seeds with its 95 % interval. Right: share of the searches that have found
-    the target. Dotted vertical lines: queries that a static order of all architectures needs, without any search.
+    Left: best signal so far, as the mean over seeds with its 95 % interval. Right: share of the searches that found the
+    target. Dotted vertical lines: queries that a static order of all architectures needs, without any search.
 
     Args:
         study: The searches.

@@ -69,7 +69,7 @@ class Search:
 
     @cached_property
     def selected_report(self) -> np.ndarray:
-        """Report column of the architecture with the best signal so far, the first among equals, by query, `[queries]`."""
+        """Report of the architecture with the best signal so far, the first among equals, by query, `[queries]`."""
         signal, report = self.columns[:, 1], self.columns[:, 2]
         new = np.concatenate([[True], signal[1:] > self.best[:-1]])[: len(signal)]
         return report[np.maximum.accumulate(np.where(new, np.arange(len(signal)), 0))]

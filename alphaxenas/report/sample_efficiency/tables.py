@@ -52,7 +52,7 @@ def efficiency_table(study: Study) -> pandas.DataFrame:
 
 
 def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
-    """Paired comparisons: queries that the better one saves, with 95 % interval, exact test after Holm's correction, and
+    """Paired comparisons: queries that the better one saves, 95 % interval, exact test after Holm's correction, and
     verdict; what is not shown comes first.
     """
     rows = [
