@@ -128,7 +128,7 @@ def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
                 )
         panel.set_title(title)
         panel.set_xlabel("round")
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        count_on(panel)
     axes[2].set_ylim(0, 1.05)
     axes[0].legend(frameon=False, fontsize=9)
     return figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.pictures import drawings
-from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, OTHERS, new_figure, say
+from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, OTHERS, count_on, new_figure, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
         panel.set_title(title)
         panel.set_xlabel("round")
         panel.set_xlim(min(shown) - 0.5, max(shown) + 0.5)
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        count_on(panel)
     handles, labels = axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
@@ -154,10 +154,10 @@ def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str
         marker="o",
         label="standard error of a score",
     )
-    for number in rounds:
+    for each in rounds:
         error.annotate(
-            f"{number['images']}",
-            (number["round"] + 1, number["standard_error"]),
+            f"{each['images']}",
+            (each["round"] + 1, each["standard_error"]),
             textcoords="offset points",
             xytext=(0, 7),
             ha="center",

@@ -148,7 +148,7 @@ def compare(a_by_seed: Mapping[int, float], b_by_seed: Mapping[int, float]) -> C
         raise ValueError("Invalid value for `b_by_seed`. Expected a seed that both searches have. Received: none")
     ours, theirs = (tuple(float(values[seed]) for seed in seeds) for values in (a_by_seed, b_by_seed))
     differences = np.subtract(ours, theirs)
-    spread = interval(differences)
+    spread = interval(differences.tolist())
     found = Comparison(
         spread.mean, spread.low, spread.high, signed_rank_p(differences), len(seeds), False, seeds, ours, theirs
     )

@@ -92,10 +92,11 @@ def _radial(prefixes: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[
     for prefix in prefixes:
         if prefix:
             children.setdefault(prefix[:-1], []).append(prefix)
-    leaves = {}
+    leaves: dict[tuple[int, ...], int] = {}
     for prefix in sorted(prefixes, key=len, reverse=True):
         leaves[prefix] = sum(leaves[child] for child in children.get(prefix, ())) or 1
-    angles, places = {(): (0.0, 2 * np.pi)}, {}
+    angles: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, 2 * np.pi)}
+    places: dict[tuple[int, ...], tuple[float, float]] = {}
     for prefix in sorted(prefixes, key=lambda prefix: (len(prefix), prefix)):
         start, width = angles[prefix]
         middle = start + width / 2
