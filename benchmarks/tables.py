@@ -95,7 +95,7 @@ STUDIES = {
         {"signal": "val_acc", "where": (("table", "5V9E"), ("epochs", "4"))},
         "optimum",
         2_532,
-        fewer={"nao": 6, "reinforce": 6},
+        fewer={"nao": 6, "reinforce": 6, "alphaxenas": 12, "alphaxenas:prior=uniform": 12},
     ),
     "nasbench201_validation": Study(
         _NB201,

@@ -49,7 +49,7 @@ def test_links_lead_somewhere(name):
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_files_and_parameters_that_a_page_names_exist(name):
-    for path in re.findall(r"`((?:benchmarks|tests|alphaxenas|notebooks|docs)/[\w/.-]*)", TEXTS[name]):
+    for path in re.findall(r"`((?:benchmarks/\w+\.\w+|(?:tests|alphaxenas|notebooks|docs)/[\w/.-]*))", TEXTS[name]):
         assert (PROJECT_ROOT / path).exists() or name == "CHANGELOG.md", path
     for module in re.findall(r"-m (benchmarks\.\w+)", TEXTS[name]):
         assert (PROJECT_ROOT / f"{module.replace('.', '/')}.py").is_file(), module
