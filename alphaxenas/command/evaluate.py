@@ -1,4 +1,4 @@
-"""`alphaxenas evaluate`: the test accuracy of a stored model, a .keras file or a checkpoint; nothing is trained or stored."""
+"""`alphaxenas evaluate`: the test accuracy of a stored model, a .keras file or a checkpoint; nothing is trained."""
 
 from __future__ import annotations
 

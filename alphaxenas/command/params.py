@@ -1,4 +1,4 @@
-"""`alphaxenas params`: what parameters mean, and the notebooks and the page that are written from their declarations."""
+"""`alphaxenas params`: what parameters mean, and the cells and the page that are written from their declarations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_cells(path: Path) -> None:
-    """Writes the parameters cells of one notebook, below its title; papermill injects after the one tagged `parameters`."""
+    """Writes the parameters cells of one notebook, below its title; papermill injects after the second."""
     notebook = nbformat.read(path, as_version=4)
     title, *rest = [cell for cell in notebook.cells if cell.id not in ("parameters", "other-parameters")]
     first, others = (parameters_cell(path.name[:2], part) for part in ("first", "others"))

@@ -1,5 +1,5 @@
-"""`alphaxenas table`: how many queries controllers need on a table of trained architectures: mean, median, 95 % interval,
-share found, seconds.
+"""`alphaxenas table`: how many queries controllers need on a table of trained architectures: mean, median, 95 %
+interval, share found, seconds.
 
     alphaxenas table --table nasbench201.csv.gz --code op_code --signal cifar10_test_200ep_mean \\
         --controllers random,evolution,local,uct,guided --seeds 200 --cap 20000 [--report COLUMN] [--cost COLUMN]
@@ -160,7 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target",
         default="optimum",
-        help='optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or ">=0.94" [%(default)s]',
+        help="optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or '>=0.94' "
+        "[%(default)s]",
     )
     parser.add_argument(
         "--regret",

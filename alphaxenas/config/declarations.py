@@ -115,7 +115,15 @@ def read_text(name: str, written: str) -> Any:
 
 
 def refusal(name: str, value: Any) -> ParameterError:
-    """The error for a value that a parameter cannot have, with the nearest option."""
+    """The error for a value that a parameter cannot have, with the nearest option.
+
+    Args:
+        name: The parameter.
+        value: What was given.
+
+    Returns:
+        The error, to be raised.
+    """
     return ParameterError(
         f"Invalid value for `{name}`. Expected {allowed(name)}. Received: {value!r}{_near(name, value)}"
     )

@@ -107,7 +107,8 @@ class SpaceConfig(Group):
 
     space: SpaceName = parameter(
         "cell",
-        "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), ENAS's micro or macro",
+        "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
+        "ENAS's micro or macro",
     )
     layers: int = parameter(
         4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="07", defaults={"07": 12}

@@ -46,7 +46,7 @@ TableText = Annotated[NonBlank, AfterValidator(_table)]
 
 
 class EnasConfig(Group):
-    """ENAS: shared weights and a policy trained in turn, over the networks of the search (filters, cells, learning rate ...)."""
+    """ENAS: shared weights and a policy trained in turn, over the networks of the search (`filters`, `cells` ...)."""
 
     enas_rounds: int = parameter(10, "rounds: train the shared weights, then the policy", ge=1, notebooks="07*")
     enas_fraction: Number = parameter(1.0, "share of the training images drawn in a round", gt=0, le=1)
@@ -72,7 +72,7 @@ class EnasConfig(Group):
 
 
 class NAOConfig(Group):
-    """Notebook 08: NAO in the micro space, without and with shared weights; `blocks` and the children's parameters count there, too."""
+    """Notebook 08: NAO in the micro space, without and with shared weights; parameters of children count there, too."""
 
     nao_rounds: int = parameter(
         4, "with shared weights: how often the pool is scored and renewed", ge=1, notebooks="08*"
@@ -102,7 +102,8 @@ class StudyConfig(Group):
 
     tables: Several[TableText] = parameter(
         ("digits",),
-        "what is searched: digits = small networks really trained here, chains = the stored table of titu1994's 1,296 networks, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
+        "what is searched: digits = small networks really trained here, chains = the stored table of "
+        "titu1994's 1,296 networks, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
         notebooks="06* 07",
         defaults={"07": (CHAINS_TABLE,)},
     )
@@ -127,7 +128,8 @@ class StudyConfig(Group):
     )
     target: Annotated[Text, AfterValidator(_target)] = parameter(
         "optimum",
-        "when a search has succeeded: optimum, first-optimum where several are equal, a top share such as 0.001, or a signal such as 94.0 or >=0.94",
+        "when a search has succeeded: optimum, first-optimum where several are equal, a top share such as 0.001, "
+        "or a signal such as 94.0 or >=0.94",
         notebooks="06*",
     )
     processes: int = parameter(0, "searches at the same time; 0 = as many as there are cores", ge=0, notebooks="06* 07")

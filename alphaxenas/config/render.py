@@ -9,6 +9,7 @@ from typing import Any
 from alphaxenas.config.declarations import FIELDS, GROUPS, allowed, schema
 
 HEADINGS = {"others": "# All others", "first": "# Change these first"}
+HEADER = "| parameter | default | allowed | meaning | notebooks |"
 
 
 def parameters_cell(notebook: str, part: str) -> str:
@@ -27,7 +28,15 @@ def parameters_cell(notebook: str, part: str) -> str:
 
 
 def notebook_default(name: str, notebook: str) -> Any:
-    """The default of a parameter in a notebook, lists as lists."""
+    """The default of a parameter in a notebook.
+
+    Args:
+        name: The parameter.
+        notebook: The notebook's number, such as `"02"`.
+
+    Returns:
+        The default, lists as lists.
+    """
     default = schema(name)["defaults"].get(notebook, FIELDS[name].default)
     return list(default) if isinstance(default, tuple) else default
 
@@ -36,7 +45,7 @@ def help_text() -> str:
     """All parameters by groups, as `--help` shows them."""
     lines = []
     for group, kind in GROUPS.items():
-        lines.append(f"  {group}: {kind.__doc__}")
+        lines.append(f"  {group}: {_one_line(kind)}")
         for name in kind.model_fields:
             text = f"{FIELDS[name].description}; {allowed(name)} [{_short(name)}]"
             lines.append(textwrap.fill(text, 118, initial_indent=f"    {name:22} ", subsequent_indent=" " * 27))
@@ -66,7 +75,7 @@ def documentation() -> str:
         "",
         "One namespace for all notebooks: a parameter is set in a notebook's parameters cell, in a profile (YAML) or by",
         "`./run_all.sh -p NAME VALUE`. Generated from the declarations in `alphaxenas/config` by",
-        "`alphaxenas params --write-docs`. The last column says which notebooks show a parameter; the others accept it, too.",
+        "`alphaxenas params --write-docs`. The last column says which notebooks show a parameter; all accept it.",
     ]
     for group, kind in GROUPS.items():
         lines += [
@@ -106,6 +115,10 @@ def _row(name: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+
+
+def _one_line(kind: type) -> str:
+    return " ".join(str(kind.__doc__).split())
 
 
 def _plain(value: Any) -> str:

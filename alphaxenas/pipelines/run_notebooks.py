@@ -16,7 +16,6 @@ import os
 import re
 import signal
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from typing import Any
 
 from alphaxenas.config import PROFILES, PROJECT_ROOT, ParameterError, from_values, load_profile, parse_value
 from alphaxenas.config.render import help_text
+from alphaxenas.pipelines.notebook_progress import Progress, explanation, say
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
@@ -40,7 +40,6 @@ STAGES = {
     "08": ("nao",),
 }
 """Which run folders a notebook writes; their headlines are shown in the summary."""
-HEARTBEAT_SECONDS = 20.0
 PATIENCE_SECONDS = 40.0
 """After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed.
 """
@@ -70,14 +69,14 @@ class _Kernel:
             return
         cls.received, cls.kill_at = number, time.monotonic() + PATIENCE_SECONDS
         cls.send(signal.SIGTERM)
-        _say("Stopping: the kernel finishes its record first. A second signal stops at once.")
+        say("Stopping: the kernel finishes its record first. A second signal stops at once.")
 
     @classmethod
     def kill(cls) -> None:
         """Ends the kernel and what it has started; its records bear that."""
         cls.kill_at = math.inf
         if cls.pid is not None:
-            _say("Stopping at once.")
+            say("Stopping at once.")
             os.killpg(cls.pid, signal.SIGKILL)
 
     @classmethod
@@ -112,13 +111,14 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        message = f"run_all: the run {config.run.run} is going on in another process. Wait for it, or choose another name with --run."
-        print(message, file=sys.stderr)
+        message = f"run_all: the run {config.run.run} is going on in another process."
+        print(f"{message} Wait for it, or choose another name with --run.", file=sys.stderr)
         os.close(lock)
         return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
-    _say(
-        f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n  executed notebooks   {output}\n"
+    say(
+        f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n"
+        f"  executed notebooks   {output}\n"
         f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n"
         f"  log                  tail -f {folder / 'log.txt'}"
     )
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         os.close(lock)
     _summary(executions, folder)
     if _Kernel.received:
-        _say("Stopped. The same command continues.")
+        say("Stopped. The same command continues.")
         return 128 + _Kernel.received
     return 0 if all(execution.status == "done" for execution in executions) else 1
 
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
 def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Execution, place: str, log: Path) -> None:
     """Executes one notebook in a thread, so that this one is free for signals and for telling how far it is."""
     running, failed, done = (output / f"{path.stem}{kind}.ipynb" for kind in (".running", ".failed", ""))
-    progress = _Progress(f"{place} {path.stem}", path, log)
+    progress = Progress(f"{place} {path.stem}", path, log)
     problem: list[BaseException] = []
 
     def work() -> None:
@@ -154,7 +154,7 @@ def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Ex
             problem.append(error)
 
     started = time.monotonic()
-    _say(f"{place} {path.stem}")
+    say(f"{place} {path.stem}")
     thread = threading.Thread(target=work, name=path.stem)
     thread.start()
     while thread.is_alive():
@@ -168,16 +168,16 @@ def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Ex
         os.replace(running, done)
         failed.unlink(missing_ok=True)
         execution.status = "done"
-        _say(f"{place} {path.stem} done in {execution.minutes:.1f} min")
+        say(f"{place} {path.stem} done in {execution.minutes:.1f} min")
         return
     execution.status = "stopped" if _Kernel.received else "FAILED"
     if not _Kernel.received:
         if running.exists():
             os.replace(running, failed)
-        _explain(problem[0], path.stem, progress, failed)
+        say(explanation(problem[0], path.stem, progress, failed))
 
 
-def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: _Progress) -> None:
+def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: Progress) -> None:
     """One execution by papermill, in this Python and with the project's root as working folder."""
     import logging
 
@@ -220,56 +220,6 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     )
 
 
-class _Progress:
-    """Which cell runs, and now and then what the log says meanwhile."""
-
-    def __init__(self, name: str, path: Path, log: Path) -> None:
-        cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
-        # Papermill adds a cell with the given parameters behind the one tagged `parameters`.
-        self.total = len(cells) + any("parameters" in cell["metadata"].get("tags", []) for cell in cells)
-        self.name, self.log, self.number, self.heading = name, log, 0, ""
-        self._line, self._started, self._last = "", time.monotonic(), time.monotonic()
-
-    def cell_starts(self, cell: Any, cell_index: int) -> None:
-        """Called by nbclient before each cell, texts included."""
-        if cell.cell_type == "code":
-            self.number += 1
-            _say(f"{self.name}  cell {self.number} of {self.total}  {self.heading}")
-            self._last = time.monotonic()
-        elif headings := re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE):
-            self.heading = headings[-1][:70]
-
-    def heartbeat(self) -> None:
-        """Every 20 s in a long cell: the time so far and the newest line of the log, if it has a new one."""
-        if time.monotonic() < self._last + HEARTBEAT_SECONDS:
-            return
-        self._last = time.monotonic()
-        line = self.log.read_text(encoding="utf-8").splitlines()[-1:] if self.log.exists() else []
-        if line and line[0] != self._line:
-            self._line = line[0]
-            _say(
-                f"{self.name}  cell {self.number} of {self.total}  {(self._last - self._started) / 60:.1f} min  {self._line[:150]}"
-            )
-
-
-def _explain(error: BaseException, name: str, progress: _Progress, failed: Path) -> None:
-    """Says which cell failed and how, at the end of what a person reads."""
-    text = "\n".join(getattr(error, "traceback", None) or [f"{type(error).__name__}: {error}"])
-    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip().splitlines()[-15:]
-    source = getattr(error, "source", "").strip().splitlines()
-    cell = f"cell {progress.number} of {progress.total}" + (f" ({source[0]})" if source else "")
-    if type(error).__name__ == "DeadKernelError":
-        lines.append(
-            "The kernel ended without an error message. If the machine ran out of memory, `dmesg` says so: "
-            "choose smaller batches."
-        )
-    _say(
-        f"FAILED: {name}, {cell} under {progress.heading!r}. Its end:\n"
-        + textwrap.indent("\n".join(lines), "    ")
-        + (f"\n  Notebook up to there: {failed}" if failed.exists() else "")
-    )
-
-
 def _summary(executions: list[Execution], folder: Path) -> None:
     width = max(len(execution.name) for execution in executions)
     rows = [f"\n{'notebook':{width}}  {'status':11}  minutes  result"]
@@ -282,7 +232,7 @@ def _summary(executions: list[Execution], folder: Path) -> None:
                 else " " * (width + 22)
             )
             rows.append(f"{first}  {headline}".rstrip())
-    _say("\n".join(rows))
+    say("\n".join(rows))
 
 
 def _headlines(name: str, folder: Path) -> list[str]:
@@ -359,7 +309,3 @@ def _parser() -> argparse.ArgumentParser:
         help="delete what is stored of this run and start anew; leave it out to continue",
     )
     return parser
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

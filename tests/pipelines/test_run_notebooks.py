@@ -12,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.config import FIELDS, PROJECT_ROOT
 from alphaxenas.pipelines import run_notebooks as suite
 from alphaxenas.runs import same_record
 from tests.faults.harness import records
@@ -196,7 +196,7 @@ def test_help_names_every_option_and_parameter(capsys):
         suite.main(["--help"])
     text = capsys.readouterr().out
     assert caught.value.code == 0
-    for word in ("PROFILE", "--run", "--only", "-p NAME VALUE", "--overwrite", *suite.FIELDS):
+    for word in ("PROFILE", "--run", "--only", "-p NAME VALUE", "--overwrite", *FIELDS):
         assert word in text
 
 
