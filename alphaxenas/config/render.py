@@ -73,7 +73,7 @@ def documentation() -> str:
     lines = [
         "# Parameters",
         "",
-        "One namespace for all notebooks: a parameter is set in a notebook's parameters cell, in a profile (YAML) or by",
+        "One namespace for all notebooks: a parameter is set in a notebook's parameters cell, in a YAML profile or by",
         "`./run_all.sh -p NAME VALUE`. Generated from the declarations in `alphaxenas/config` by",
         "`alphaxenas params --write-docs`. The last column says which notebooks show a parameter; all accept it.",
     ]
