@@ -1,7 +1,9 @@
 """The layers that children are made of, over given weights.
 
 One `Layers` object serves one forward pass (one traced graph). It computes in the chosen precision and collects the
-batch statistics. All image tensors are NHWC; `B` denotes the batch dimension. `outline.Outline` mirrors it over shapes.
+batch statistics. All image tensors are NHWC; `B` denotes the batch dimension. Its public methods are the interface that
+every walker of a network offers: `outline.Outline` over shapes, the export over Keras layers, the supernet's over all
+architectures at once. They are documented here alone.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from alphaxenas.networks.normalised_product import normalised_product
+from alphaxenas.networks.pixels import along, every, large
 
 if TYPE_CHECKING:
     from alphaxenas.networks.training.replicas import Share
@@ -29,7 +32,15 @@ Size = int | tuple[int, int]
 
 
 def dilated(kernel: tf.Tensor | np.ndarray, dilation: int) -> tf.Tensor | np.ndarray:
-    """A depthwise kernel `[s, s, c, 1]` with zeros between its entries: any stride goes with it, on every device."""
+    """A depthwise kernel with zeros between its entries: any stride goes with it, on every device.
+
+    Args:
+        kernel: `[s, s, c, 1]`.
+        dilation: Distance of its entries afterwards; 1 leaves it as it is.
+
+    Returns:
+        `[(s - 1) * dilation + 1, (s - 1) * dilation + 1, c, 1]`.
+    """
     if dilation == 1:
         return kernel
     size, side = int(kernel.shape[0]), (int(kernel.shape[0]) - 1) * dilation + 1
@@ -96,25 +107,45 @@ class Layers:
         bias: bool = False,
         xavier: bool = False,
     ) -> tf.Tensor:
-        """Convolution. `[B, h, w, c] -> [B, h / stride, w / stride, filters]`.
+        """Convolution.
 
-        `size` may be (height, width); of one number, the kernel of an image of height 1 has height 1 too. `bias` adds a
-        trained number per channel, at first 0. `xavier` chooses the kernel's initial values: variance 2 / (fan-in +
-        fan-out) instead of 2 / fan-in.
+        Args:
+            x: `[B, h, w, c]`.
+            name: Prefix of the names of its weights.
+            filters: Number of output channels.
+            size: Of the kernel, one number or (height, width); of one number, a kernel on an image of height 1
+                has height 1 too.
+            stride: Distance of windows.
+            bias: Whether a trained number per channel is added, at first 0.
+            xavier: Whether the kernel starts with variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
+
+        Returns:
+            `[B, h / stride, w / stride, filters]`.
         """
         kernel = self._weights[f"{name}/kernel"]
-        if kernel.shape[:2] == (1, 1) and _large(x, PIXELS, stride):
-            rows, matrix = tf.reshape(_every(x, stride), [-1, x.shape[3]]), tf.reshape(kernel, kernel.shape[2:])
+        if kernel.shape[:2] == (1, 1) and large(x, PIXELS, stride):
+            rows, matrix = tf.reshape(every(x, stride), [-1, x.shape[3]]), tf.reshape(kernel, kernel.shape[2:])
             y = tf.reshape(tf.linalg.matmul(rows, matrix), [-1, x.shape[1] // stride, x.shape[2] // stride, filters])
             self._products[id(y)] = y, rows, matrix
         else:
-            y = tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *_along(x, stride), 1], padding="SAME")
+            y = tf.raw_ops.Conv2D(input=x, filter=kernel, strides=[1, *along(x, stride), 1], padding="SAME")
         return tf.raw_ops.BiasAdd(value=y, bias=tf.cast(self._weights[f"{name}/bias"], self._dtype)) if bias else y
 
     def depthwise(self, x: tf.Tensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> tf.Tensor:
-        """Depthwise convolution without bias. `[B, h, w, c] -> [B, h / stride, w / stride, c]`."""
+        """Depthwise convolution without bias.
+
+        Args:
+            x: `[B, h, w, c]`.
+            name: Prefix of the names of its weights.
+            size: Side of the kernel.
+            stride: Distance of windows.
+            dilation: Distance of the pixels that a kernel reads.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
         kernel = self._weights[f"{name}/depthwise"]
-        if dilation > 1 and stride == 1 and _large(x, PIXELS, dilation):
+        if dilation > 1 and stride == 1 and large(x, PIXELS, dilation):
             # Every `dilation`-th row and column is an image of its own, in which the kernel is dense.
             spread = {"block_shape": [dilation] * 2}
             apart = tf.raw_ops.SpaceToBatchND(input=x, paddings=[[0, 0]] * 2, **spread)
@@ -125,7 +156,15 @@ class Layers:
         )
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Batch normalisation over all axes but the last, with trained scale and offset."""
+        """Batch normalisation over all axes but the last, with trained scale and offset.
+
+        Args:
+            x: `[B, h, w, c]`.
+            name: Prefix of the names of its weights and statistics.
+
+        Returns:
+            `[B, h, w, c]`.
+        """
         scale, offset = self._weights[f"{name}/scale"], self._weights[f"{name}/offset"]
         if not self.training:
             return tf.raw_ops.FusedBatchNormV3(
@@ -139,7 +178,7 @@ class Layers:
             ).y
         if self._share:
             return self._shared_batch_norm(x, name, scale, offset)
-        if id(x) in self._products and _large(x, MANY_PIXELS) and x.dtype == tf.float32:
+        if id(x) in self._products and large(x, MANY_PIXELS) and x.dtype == tf.float32:
             # The product itself is then used by nothing, and not computed.
             _, rows, matrix = self._products[id(x)]
             y, self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = normalised_product(
@@ -153,11 +192,29 @@ class Layers:
         return result.y
 
     def dense(self, x: tf.Tensor, name: str, units: int) -> tf.Tensor:
-        """Affine map in float32, the last of a network. `[B, n] -> [B, units]`."""
+        """Affine map in float32, the last of a network.
+
+        Args:
+            x: `[B, n]`.
+            name: Prefix of the names of its weights.
+            units: Number of outputs.
+
+        Returns:
+            `[B, units]`.
+        """
         return tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
 
     def dense_of_parts(self, parts: Mapping[str, tf.Tensor], name: str, units: int) -> tf.Tensor:
-        """Affine map of a concatenation, with a kernel for each part: `{part: [B, n]} -> [B, units]`."""
+        """Affine map of a concatenation, with a kernel for each part.
+
+        Args:
+            parts: Name of the part, as in its weights, to `[B, n]`.
+            name: Prefix of the names of its weights.
+            units: Number of outputs.
+
+        Returns:
+            `[B, units]`.
+        """
         products = [tf.linalg.matmul(x, self._weights[f"{name}/{part}/kernel"]) for part, x in parts.items()]
         return self.add(products) + self._weights[f"{name}/bias"]
 
@@ -178,15 +235,42 @@ class Layers:
         return parts[0] if len(parts) == 1 else tf.concat(list(parts), -1)
 
     def max_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Maximum over windows of `size` x `size` (with a height of 1: of `size` pixels); padding never wins."""
+        """Maximum over windows; padding never wins.
+
+        Args:
+            x: `[B, h, w, c]`.
+            size: Side of the window; with an image height of 1, its length.
+            stride: Distance of windows.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
         return self._pool(tf.nn.max_pool2d, x, size, stride)
 
     def min_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Minimum over windows of `size` x `size`; padding never wins."""
+        """Minimum over windows; padding never wins.
+
+        Args:
+            x: `[B, h, w, c]`.
+            size: Side of the window; with an image height of 1, its length.
+            stride: Distance of windows.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
         return -self.max_pool(-x, size, stride)
 
     def average_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Mean over windows of `size` x `size` (with a height of 1: of `size` pixels); padding does not count."""
+        """Mean over windows; padding does not count.
+
+        Args:
+            x: `[B, h, w, c]`.
+            size: Side of the window; with an image height of 1, its length.
+            stride: Distance of windows.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
         return self._pool(tf.nn.avg_pool2d, x, size, stride)
 
     def global_average(self, x: tf.Tensor) -> tf.Tensor:
@@ -198,7 +282,15 @@ class Layers:
         return tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])
 
     def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
-        """Zeroes entries with probability `rate` in training and scales the others up."""
+        """Zeroes entries in training and scales the others up.
+
+        Args:
+            x: Any shape `[B, ...]`.
+            rate: Probability of a zero; 0 for none.
+
+        Returns:
+            The shape of `x`.
+        """
         return self._drop(x, rate, tf.shape(x)[1:]) if self.training and rate else x
 
     def drop_path(self, x: tf.Tensor, rate: float, depth: float) -> tf.Tensor:
@@ -222,7 +314,7 @@ class Layers:
         """A pool without weights, computed once (and its slow gradient, too) where several operations of a cell are the
         same.
         """
-        return self._once((pool, size, stride), x, lambda: pool(x, _along(x, size), _along(x, stride), "SAME"))
+        return self._once((pool, size, stride), x, lambda: pool(x, along(x, size), along(x, stride), "SAME"))
 
     def _once(self, what: object, x: tf.Tensor, compute: Callable[[], tf.Tensor]) -> tf.Tensor:
         """What was computed of this tensor before, or is now."""
@@ -242,6 +334,7 @@ class Layers:
 
     def _shared_batch_norm(self, x: tf.Tensor, name: str, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
         """Batch normalisation over the images of all devices, with the variance measured as the fused kernel does."""
+        assert self._share is not None
         exact = tf.cast(x, tf.float32)
         sums = [
             tf.reduce_sum(exact, [0, 1, 2]),
@@ -253,29 +346,3 @@ class Layers:
         variance = squares / count - tf.square(mean)
         self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = mean, variance * count / (count - 1.0)
         return tf.cast(tf.nn.batch_normalization(exact, mean, variance, offset, scale, EPSILON), x.dtype)
-
-
-def _along(x: tf.Tensor, size: int) -> tuple[int, int]:
-    """A size in both directions, or along the row of pixels alone."""
-    return (1 if x.shape[1] == 1 else size), size
-
-
-def _large(x: tf.Tensor, pixels: int, divisor: int = 1) -> bool:
-    """Whether an image has so many pixels, in rows and columns that the divisor divides."""
-    return x.shape[1] * x.shape[2] >= pixels and x.shape[1] % divisor == x.shape[2] % divisor == 0
-
-
-def _every(x: tf.Tensor, stride: int) -> tf.Tensor:
-    """Every `stride`-th pixel of an image whose sides are multiples of it: slices of whole rows, whose gradient is a
-    padding.
-    """
-    if stride == 1:
-        return x
-    _, height, width, channels = x.shape
-    rows = tf.slice(
-        tf.reshape(x, [-1, height // stride, stride, width * channels]),
-        [0, 0, 0, 0],
-        [-1, height // stride, 1, width * channels],
-    )
-    pixels = tf.reshape(rows, [-1, height // stride, width // stride, stride * channels])
-    return tf.slice(pixels, [0, 0, 0, 0], [-1, height // stride, width // stride, channels])

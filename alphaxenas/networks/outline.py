@@ -1,13 +1,13 @@
 """What a network needs, found without computing anything: arrays, parameters, multiply-adds.
 
-`Outline` offers the same functions as `Layers`, over shapes instead of tensors. A network is walked once over an
-outline to learn which arrays it wants, and once over `Layers` to build its graph.
+`Outline` offers the methods of `Layers` over shapes instead of tensors, made from the table `OPERATIONS`. A network is
+walked once over an outline to learn which arrays it wants, and once over `Layers` to build its graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from alphaxenas.networks.bank import ArraySpec
@@ -50,109 +50,107 @@ class Outline:
         """Number of trainable values."""
         return sum(spec.size for spec in self.weights.values())
 
-    def input(self, images: Shaped) -> Shaped:
-        """As `Layers.input`."""
-        return images
 
-    def line(self, x: Shaped) -> Shaped:
-        """As `Layers.line`."""
-        return Shaped((None, 1, x.shape[1] * x.shape[2], x.shape[3]))
+@dataclass(frozen=True)
+class Needs:
+    """What one operation gives and needs; the groups are those of `Outline`."""
 
-    def conv(
-        self,
-        x: Shaped,
-        name: str,
-        filters: int,
-        size: int | tuple[int, int],
-        stride: int = 1,
-        bias: bool = False,
-        xavier: bool = False,
-    ) -> Shaped:
-        """As `Layers.conv`."""
-        _, height, width, channels = x.shape
-        high, wide = size if isinstance(size, tuple) else (1 if height == 1 else size, size)
-        # Xavier's variance is that of "he" with the fan-out counted in.
-        fan = high * wide * (channels + filters * xavier)
-        self.kernels[f"{name}/kernel"] = ArraySpec((high, wide, channels, filters), "he", fan)
-        if bias:
-            self.vectors[f"{name}/bias"] = ArraySpec((filters,), "zeros")
-        y = Shaped((None, -(-height // stride), -(-width // stride), filters))
-        self.multiply_adds += high * wide * channels * filters * y.shape[1] * y.shape[2]
-        return y
+    shape: tuple[int | None, ...]
+    kernels: Mapping[str, ArraySpec] = field(default_factory=dict)
+    matrices: Mapping[str, ArraySpec] = field(default_factory=dict)
+    vectors: Mapping[str, ArraySpec] = field(default_factory=dict)
+    statistics: Mapping[str, ArraySpec] = field(default_factory=dict)
+    multiply_adds: int = 0
 
-    def depthwise(self, x: Shaped, name: str, size: int, stride: int = 1, dilation: int = 1) -> Shaped:
-        """As `Layers.depthwise`."""
-        _, height, width, channels = x.shape
-        self.kernels[f"{name}/depthwise"] = ArraySpec((size, size, channels, 1), "he", size * size)
-        y = Shaped((None, -(-height // stride), -(-width // stride), channels))
-        self.multiply_adds += size * size * channels * y.shape[1] * y.shape[2]
-        return y
 
-    def batch_norm(self, x: Shaped, name: str) -> Shaped:
-        """As `Layers.batch_norm`."""
-        channels = (x.shape[-1],)
-        for kind, group, initial in (
-            ("scale", self.vectors, "ones"),
-            ("offset", self.vectors, "zeros"),
-            ("mean", self.statistics, "zeros"),
-            ("variance", self.statistics, "ones"),
-        ):
-            group[f"{name}/{kind}"] = ArraySpec(channels, initial)
-        return x
+def _strided(x: Shaped, stride: int, channels: int | None = None) -> tuple[int | None, ...]:
+    """Shape of an image after an operation with a stride."""
+    _, height, width, own = x.shape
+    return None, -(-height // stride), -(-width // stride), own if channels is None else channels
 
-    def dense(self, x: Shaped, name: str, units: int) -> Shaped:
-        """As `Layers.dense`."""
-        self.matrices[f"{name}/kernel"] = ArraySpec((x.shape[1], units), "he", 2 * x.shape[1])
-        self.vectors[f"{name}/bias"] = ArraySpec((units,), "zeros")
-        self.multiply_adds += x.shape[1] * units
-        return Shaped((None, units))
 
-    def dense_of_parts(self, parts: Mapping[str, Shaped], name: str, units: int) -> Shaped:
-        """As `Layers.dense_of_parts`."""
-        inputs = sum(x.shape[1] for x in parts.values())
-        for part, x in parts.items():
-            self.matrices[f"{name}/{part}/kernel"] = ArraySpec((x.shape[1], units), "he", 2 * x.shape[1])
-        self.vectors[f"{name}/bias"] = ArraySpec((units,), "zeros")
-        self.multiply_adds += inputs * units
-        return Shaped((None, units))
+def _conv(x, name, filters, size, stride=1, bias=False, xavier=False) -> Needs:
+    channels, shape = x.shape[3], _strided(x, stride, filters)
+    high, wide = size if isinstance(size, tuple) else (1 if x.shape[1] == 1 else size, size)
+    # Xavier's variance is that of "he" with the fan-out counted in.
+    kernel = ArraySpec((high, wide, channels, filters), "he", high * wide * (channels + filters * xavier))
+    vectors = {f"{name}/bias": ArraySpec((filters,), "zeros")} if bias else {}
+    return Needs(shape, {f"{name}/kernel": kernel}, vectors=vectors, multiply_adds=kernel.size * shape[1] * shape[2])
 
-    def shifted(self, x: Shaped) -> Shaped:
-        """As `Layers.shifted`."""
-        return x
 
-    def relu(self, x: Shaped) -> Shaped:
-        """As `Layers.relu`."""
-        return x
+def _depthwise(x, name, size, stride=1, dilation=1) -> Needs:
+    shape, kernel = _strided(x, stride), ArraySpec((size, size, x.shape[3], 1), "he", size * size)
+    return Needs(shape, {f"{name}/depthwise": kernel}, multiply_adds=kernel.size * shape[1] * shape[2])
 
-    def add(self, parts: Sequence[Shaped]) -> Shaped:
-        """As `Layers.add`."""
-        return parts[0]
 
-    def concat(self, parts: Sequence[Shaped]) -> Shaped:
-        """As `Layers.concat`."""
-        return Shaped((*parts[0].shape[:-1], sum(part.shape[-1] for part in parts)))
+def _batch_norm(x, name) -> Needs:
+    ones, zeros = (ArraySpec(x.shape[-1:], initial) for initial in ("ones", "zeros"))
+    return Needs(
+        x.shape,
+        vectors={f"{name}/scale": ones, f"{name}/offset": zeros},
+        statistics={f"{name}/mean": zeros, f"{name}/variance": ones},
+    )
 
-    def max_pool(self, x: Shaped, size: int, stride: int = 1) -> Shaped:
-        """As `Layers.max_pool`."""
-        return Shaped((None, -(-x.shape[1] // stride), -(-x.shape[2] // stride), x.shape[3]))
 
-    average_pool = min_pool = max_pool
+def _dense_of_parts(parts, name, units) -> Needs:
+    kernels = {
+        f"{name}/{part}/kernel" if part else f"{name}/kernel": ArraySpec((x.shape[1], units), "he", 2 * x.shape[1])
+        for part, x in parts.items()
+    }
+    return Needs(
+        (None, units),
+        matrices=kernels,
+        vectors={f"{name}/bias": ArraySpec((units,), "zeros")},
+        multiply_adds=sum(kernel.size for kernel in kernels.values()),
+    )
 
-    def global_average(self, x: Shaped) -> Shaped:
-        """As `Layers.global_average`."""
-        return Shaped((None, x.shape[3]))
 
-    def flatten(self, x: Shaped) -> Shaped:
-        """As `Layers.flatten`."""
-        return Shaped((None, x.shape[1] * x.shape[2] * x.shape[3]))
+def _same(x, *_, **__) -> Needs:
+    return Needs(x.shape)
 
-    def dropout(self, x: Shaped, rate: float) -> Shaped:
-        """As `Layers.dropout`."""
-        return x
 
-    def drop_path(self, x: Shaped, rate: float, depth: float) -> Shaped:
-        """As `Layers.drop_path`."""
-        return x
+def _pool(x, size, stride=1) -> Needs:
+    return Needs(_strided(x, stride))
+
+
+OPERATIONS: dict[str, Callable[..., Needs]] = {
+    "input": _same,
+    "line": lambda x: Needs((None, 1, x.shape[1] * x.shape[2], x.shape[3])),
+    "conv": _conv,
+    "depthwise": _depthwise,
+    "batch_norm": _batch_norm,
+    "dense": lambda x, name, units: _dense_of_parts({"": x}, name, units),
+    "dense_of_parts": _dense_of_parts,
+    "shifted": _same,
+    "relu": _same,
+    "add": lambda parts: Needs(parts[0].shape),
+    "concat": lambda parts: Needs((*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))),
+    "max_pool": _pool,
+    "min_pool": _pool,
+    "average_pool": _pool,
+    "global_average": lambda x: Needs((None, x.shape[3])),
+    "flatten": lambda x: Needs((None, x.shape[1] * x.shape[2] * x.shape[3])),
+    "dropout": _same,
+    "drop_path": _same,
+}
+"""Operation of `Layers` to what it gives and needs, from the same arguments."""
+
+
+def _recorded(needs_of: Callable[..., Needs]) -> Callable[..., Shaped]:
+    """The method of `Outline` for an operation."""
+
+    def operation(self: Outline, *arguments: Any, **named: Any) -> Shaped:
+        needs = needs_of(*arguments, **named)
+        for group in ("kernels", "matrices", "vectors", "statistics"):
+            getattr(self, group).update(getattr(needs, group))
+        self.multiply_adds += needs.multiply_adds
+        return Shaped(needs.shape)
+
+    return operation
+
+
+for _name, _needs_of in OPERATIONS.items():
+    setattr(Outline, _name, _recorded(_needs_of))
 
 
 def outline_of(
