@@ -28,8 +28,8 @@ SHOWN = ("random", "evolution", "local", "nao", "alphaxenas", "guided")
 """Methods of the picture; the better static order is added."""
 HEAD = """# Results
 
-This page is generated from `benchmarks/results/*.json` by `python -m benchmarks.results --write`; no number is typed by hand.
-The uncomfortable sections come first.
+This page is generated from `benchmarks/results/*.json` by `python -m benchmarks.results --write`; no number is typed
+by hand. The uncomfortable sections come first.
 
 A difference is **shown** when its 95 % interval (Student's) excludes 0 and the exact paired test, corrected for
 the comparisons of the section (Holm), is below 0.05, with at least six seeds. Everything else is *not shown*.
