@@ -1,36 +1,31 @@
-"""Fetching a publisher's file: only over https, only the bytes that were published, never a half-written file in place.
+"""Downloads of published files: over https only, and only the bytes that were published.
 
-Bytes go to `<name>.part` beside the target. What is there after an interruption is continued with a Range request, or
-started afresh where the server does not answer one. Size and SHA-256 are checked before the rename that makes the file
-visible, so a file under its final name is always whole.
+A file is written to `<name>.part` in the folder of the target. Its size and SHA-256 are checked before it is renamed,
+so a file under its final name is always complete.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import http.client
 import logging
 import os
 import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
+from typing import Any, BinaryIO
+from urllib.parse import urljoin
 
 ATTEMPTS = 5
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 60
 CHUNK_BYTES = 1 << 20
 
-OpenUrl = Callable[[urllib.request.Request], Any]
+Fetch = Callable[[str, Any, None], Any]
+"""As `pooch.HTTPDownloader`: writes what an address holds to a stream; the last argument is unused."""
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +51,13 @@ class RemoteFile:
     sha256: str
 
 
-def download(file: RemoteFile, folder: Path, open_url: OpenUrl | None = None) -> Path:
-    """Brings a file into a folder, whole or not at all.
+def download(file: RemoteFile, folder: Path, fetch: Fetch | None = None) -> Path:
+    """Brings a published file into a folder, unless it is there already; a damaged one is replaced.
 
     Args:
         file: What to fetch and what it must be.
         folder: Where it goes; created if missing.
-        open_url: Replaces the https connection, for tests. Takes a request, returns a response with `status`,
-            `headers` and `read(n)` that is a context manager.
+        fetch: Replaces the https connection, for tests.
 
     Returns:
         Path of the file, its size and checksum verified.
@@ -73,51 +67,64 @@ def download(file: RemoteFile, folder: Path, open_url: OpenUrl | None = None) ->
         DataError: The server cannot be reached, refuses, or sends other bytes than were published.
         OSError: The disk is full or the folder cannot be written.
     """
-    if open_url is None:
-        if not file.url.startswith("https://"):
-            raise ValueError(f"Invalid value for `url`. Expected an https address. Received: {file.url}")
-        open_url = _open_https
     folder.mkdir(parents=True, exist_ok=True)
-    target, partial = folder / file.name, folder / f"{file.name}.part"
+    target, partial, damage = folder / file.name, folder / f"{file.name}.part", ""
     with locked(folder):
         if target.exists():
-            return target
-        present = partial.stat().st_size if partial.exists() else 0
-        require_space(folder, file.size - min(present, file.size))
-        _receive(file, partial, open_url)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        partial.rename(target)
+            try:
+                verify(target, file)
+                return target
+            except DataError as error:
+                damage = f"{error} "
+                log.warning("%s It is downloaded again.", error)
+        if fetch is None:
+            if not file.url.startswith("https://"):
+                raise ValueError(f"Invalid value for `url`. Expected an https address. Received: {file.url}")
+            fetch = https_only()
+        require_space(folder, file.size)
+        try:
+            _receive(file, partial, fetch)
+            partial.rename(target)
+        except DataError as error:
+            raise DataError(
+                f"{damage}Could not download {file.url}: {error} "
+                f"On a machine without internet, put the file at {target} yourself."
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
     return target
 
 
 def verify(path: Path, file: RemoteFile) -> None:
-    """Raises DataError unless `path` holds exactly the published bytes."""
+    """Checks that a file holds exactly the published bytes.
+
+    Args:
+        path: The file on disk.
+        file: What it must be.
+
+    Raises:
+        DataError: It has another size or checksum.
+    """
+    import pooch
+
     size = path.stat().st_size
     if size != file.size:
-        raise DataError(
-            f"{path} is damaged or incomplete. Expected {file.size:,} bytes. Received: {size:,}. "
-            "Delete it to have it downloaded again."
-        )
-    received = sha256(path)
+        raise DataError(f"{path} is damaged or incomplete. Expected {file.size:,} bytes. Received: {size:,}.")
+    received = pooch.file_hash(str(path), alg="sha256")
     if received != file.sha256:
-        raise DataError(
-            f"{path} is damaged. Expected SHA-256 {file.sha256}. Received: {received}. "
-            "Delete it to have it downloaded again."
-        )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        raise DataError(f"{path} is damaged. Expected SHA-256 {file.sha256}. Received: {received}.")
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Raises OSError (ENOSPC) if fewer than `size` bytes are free where `folder` lies."""
+    """Checks that there is room for data.
+
+    Args:
+        folder: Where the data go; it exists.
+        size: Bytes.
+
+    Raises:
+        OSError: Fewer bytes are free (ENOSPC).
+    """
     free = shutil.disk_usage(folder).free
     if free < size:
         raise OSError(
@@ -136,103 +143,57 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _receive(file: RemoteFile, partial: Path, open_url: OpenUrl) -> None:
-    """Fills `partial` with the published bytes, continuing after interruptions."""
-    reason, pause = "", 0.0
-    for _ in range(ATTEMPTS):
-        time.sleep(pause)
-        reason = ""
-        pause = max(PAUSE_SECONDS, 2 * pause)
-        try:
-            _request(file, partial, open_url)
-        except urllib.error.HTTPError as error:
-            if error.code < 500 and error.code not in (408, 429):
-                raise _unreachable(file, partial, f"HTTP {error.code} {error.reason}") from error
-            reason = f"HTTP {error.code} {error.reason}"
-        except _ConnectionLost as error:
-            reason = str(error)
-        size = partial.stat().st_size if partial.exists() else 0
-        if size == file.size:
-            received = sha256(partial)
-            if received == file.sha256:
-                return
-            # Most likely the leftover of an earlier download was foreign, so the next attempt starts from nothing.
-            reason = f"expected SHA-256 {file.sha256}, received {received}"
-            partial.unlink()
-        elif size > file.size:
-            reason = f"expected {file.size:,} bytes, received more"
-            partial.unlink()
-        elif not reason:
-            reason = f"the connection ended after {size:,} of {file.size:,} bytes"
-        log.warning("Download of %s: %s", file.url, reason)
-    raise _unreachable(file, partial, reason)
+def https_only() -> Fetch:
+    """A downloader that follows no redirect away from https."""
+    import pooch
+    import requests
 
+    def refuse(response: Any, **_: Any) -> None:
+        place = urljoin(response.url, response.headers.get("Location", ""))
+        if response.is_redirect and not place.startswith("https://"):
+            raise requests.exceptions.InvalidSchema(f"redirect to {place}, which is not https")
 
-class _ConnectionLost(Exception):
-    """The network failed, as opposed to the disk."""
-
-
-def _request(file: RemoteFile, partial: Path, open_url: OpenUrl) -> None:
-    """One request; appends to `partial` if the server continues where it ends, else starts it afresh."""
-    start = partial.stat().st_size if partial.exists() else 0
-    if start >= file.size:
-        return
-    request = urllib.request.Request(file.url, headers={"User-Agent": "alphaxenas", "Accept-Encoding": "identity"})
-    if start:
-        request.add_header("Range", f"bytes={start}-")
-    try:
-        response = open_url(request)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            partial.unlink(missing_ok=True)
-            raise _ConnectionLost("the server cannot continue this download") from error
-        raise
-    except (OSError, http.client.HTTPException) as error:
-        raise _ConnectionLost(str(getattr(error, "reason", error))) from error
-    with response:
-        continues = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        bar = tqdm(total=file.size, initial=start if continues else 0, desc=file.name, unit="B", unit_scale=True)
-        try:
-            with bar, partial.open("ab" if continues else "wb") as stream:
-                # One byte more than published is enough to know that the file is a different one.
-                while stream.tell() <= file.size and (chunk := _read(response)):
-                    stream.write(chunk)
-                    bar.update(len(chunk))
-        except OSError as error:
-            # A full disk is worse than a lost download: give the space back.
-            partial.unlink(missing_ok=True)
-            raise OSError(error.errno, f"Could not write the download ({error.strerror})", str(partial)) from error
-
-
-def _read(response: Any) -> bytes:
-    try:
-        return response.read(CHUNK_BYTES)
-    except http.client.IncompleteRead as error:
-        return error.partial
-    except (OSError, http.client.HTTPException) as error:
-        raise _ConnectionLost(str(error)) from error
-
-
-def _unreachable(file: RemoteFile, partial: Path, reason: str) -> DataError:
-    kept = ""
-    if partial.exists() and partial.stat().st_size:
-        kept = f" {partial.stat().st_size:,} of {file.size:,} bytes are kept; the next start continues there."
-    return DataError(
-        f"Could not download {file.url}: {reason}.{kept} "
-        f"On a machine without internet, put the file at {partial.with_name(file.name)} yourself."
+    return pooch.HTTPDownloader(
+        progressbar=True,
+        chunk_size=CHUNK_BYTES,
+        timeout=TIMEOUT_SECONDS,
+        headers={"User-Agent": "alphaxenas", "Accept-Encoding": "identity"},
+        hooks={"response": refuse},
     )
 
 
-def _open_https(request: urllib.request.Request) -> Any:
-    """Opens https addresses only; a redirect to anything else fails because no handler knows it."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPRedirectHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener.open(request, timeout=TIMEOUT_SECONDS)
+class _Limited:
+    """A file that takes no more bytes than were published."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._free, self._size = stream, size, size
+        self.flush = stream.flush
+
+    def write(self, chunk: bytes) -> int:
+        self._free -= len(chunk)
+        if self._free < 0:
+            raise DataError(f"Expected {self._size:,} bytes. Received more.")
+        return self._stream.write(chunk)
+
+
+def _receive(file: RemoteFile, partial: Path, fetch: Fetch) -> None:
+    """Fills `partial` with the published bytes; DataError after the last attempt."""
+    import requests
+
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE_SECONDS * 2 ** (attempt - 1))
+        try:
+            with partial.open("wb") as stream:
+                fetch(file.url, _Limited(stream, file.size), None)
+                stream.flush()
+                os.fsync(stream.fileno())
+            verify(partial, file)
+            return
+        except (requests.RequestException, DataError) as error:
+            reason = DataError(f"{error}.".replace("..", "."))
+            log.warning("Download of %s: %s", file.url, reason)
+            response = getattr(error, "response", None)
+            if response is not None and response.status_code < 500 and response.status_code not in (408, 429):
+                break
+    raise reason

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alphaxenas.data.download import OpenUrl, RemoteFile, download, locked, require_space, verify
+from alphaxenas.data.download import Fetch, RemoteFile, download, locked, require_space
 from alphaxenas.data.formats import CIFAR_PIXELS, read_arrays, read_cifar, read_idx, read_names, unpack
 
 log = logging.getLogger(__name__)
@@ -67,11 +67,19 @@ class Cifar:
     records: int
     test_records: int
 
-    def read(self, data_dir: Path, open_url: OpenUrl | None = None) -> Examples:
-        """Reads the data set from `data_dir`, fetching and unpacking what is missing; see `download` for errors."""
+    def read(self, data_dir: Path, fetch: Fetch | None = None) -> Examples:
+        """Reads the data set, after downloading and unpacking what is missing.
+
+        Args:
+            data_dir: The data folder.
+            fetch: See `download`, whose errors pass through.
+
+        Returns:
+            Training and test part.
+        """
         folder = data_dir / self.folder
         if not folder.is_dir():
-            self._make_folder(data_dir, open_url)
+            self._make_folder(data_dir, fetch)
         parts = [read_cifar(folder / name, self.records, self.label_bytes) for name in self.train_files]
         test_images, test_labels = read_cifar(folder / self.test_file, self.test_records, self.label_bytes)
         names = read_names(folder / self.names_file)
@@ -84,13 +92,9 @@ class Cifar:
             flip=True,
         )
 
-    def _make_folder(self, data_dir: Path, open_url: OpenUrl | None) -> None:
+    def _make_folder(self, data_dir: Path, fetch: Fetch | None) -> None:
         """Unpacks under a temporary name and renames, so that the folder is whole or absent."""
-        archive = data_dir / self.archive.name
-        if archive.exists():
-            verify(archive, self.archive)
-        else:
-            download(self.archive, data_dir, open_url)
+        archive = download(self.archive, data_dir, fetch)
         unfinished = data_dir / f".{self.folder}.part"
         with locked(data_dir):
             if (data_dir / self.folder).is_dir():
@@ -120,18 +124,24 @@ class Idx:
     """
 
     folder: str
-    files: tuple[RemoteFile, RemoteFile, RemoteFile, RemoteFile]
+    files: tuple[RemoteFile, ...]
     records: tuple[int, int]
     class_names: tuple[str, ...]
     flip: bool
 
-    def read(self, data_dir: Path, open_url: OpenUrl | None = None) -> Examples:
-        """Reads the data set from `data_dir`, fetching what is missing; see `download` for errors."""
+    def read(self, data_dir: Path, fetch: Fetch | None = None) -> Examples:
+        """Reads the data set, after downloading what is missing or damaged.
+
+        Args:
+            data_dir: The data folder.
+            fetch: See `download`, whose errors pass through.
+
+        Returns:
+            Training and test part.
+        """
         arrays = []
         for number, file in enumerate(self.files):
-            path = data_dir / self.folder / file.name
-            if not path.exists():
-                download(file, path.parent, open_url)
+            path = download(file, data_dir / self.folder, fetch)
             count = self.records[number // 2]
             arrays.append(read_idx(path, (count,) if number % 2 else (count, 28, 28)))
         images, labels, test_images, test_labels = arrays

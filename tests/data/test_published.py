@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 
-from alphaxenas.data import published
+from alphaxenas.data import download, published
 from alphaxenas.data.download import DataError, RemoteFile
 from alphaxenas.data.images import load_data
 from alphaxenas.data.published import PUBLISHED, read_digits
@@ -19,8 +20,8 @@ from alphaxenas.data.published import PUBLISHED, read_digits
 RECORDS, TEST_RECORDS = 40, 20
 
 
-def offline(request):
-    raise AssertionError(f"the network was asked for {request.full_url}")
+def offline(url, stream, _):
+    raise requests.ConnectionError(f"the network was asked for {url}")
 
 
 def cifar_records(count, label_bytes, seed):
@@ -46,14 +47,14 @@ def small_cifar(name):
     return replace(real, archive=archive, records=RECORDS, test_records=TEST_RECORDS), content
 
 
-class Response(io.BytesIO):
-    status, headers = 200, {}
+def serve(contents):
+    return lambda url, stream, _: stream.write(contents[url])
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_cifar_is_fetched_once_and_then_used_without_network(tmp_path, name):
     small, content = small_cifar(name)
-    fetched = small.read(tmp_path, lambda request: Response(content))
+    fetched = small.read(tmp_path, serve({small.archive.url: content}))
     assert fetched.images.shape == (RECORDS * len(small.train_files), 32, 32, 3)
     assert fetched.test_images.shape == (TEST_RECORDS, 32, 32, 3)
     assert fetched.class_names[3] == "class3" and len(fetched.class_names) == 10
@@ -75,10 +76,11 @@ def test_an_archive_in_the_folder_is_unpacked_without_network(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", [lambda content: content[:-10], lambda content: content[:-1] + b"!"])
-def test_a_damaged_archive_is_named_and_makes_no_folder(tmp_path, spoil):
+def test_a_damaged_archive_is_named_and_makes_no_folder(tmp_path, spoil, monkeypatch):
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0.0)
     small, content = small_cifar("cifar10")
     (tmp_path / small.archive.name).write_bytes(spoil(content))
-    with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz is damaged.*Delete it"):
+    with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz is damaged.*the network was asked.*put the file at"):
         small.read(tmp_path, offline)
     assert sorted(path.name for path in tmp_path.iterdir()) == [small.archive.name]
 
@@ -99,7 +101,7 @@ def test_a_full_disk_while_unpacking_leaves_no_folder(tmp_path, monkeypatch):
 
 def test_a_folder_that_lacks_a_file_names_it(tmp_path):
     small, content = small_cifar("cifar10")
-    small.read(tmp_path, lambda request: Response(content))
+    small.read(tmp_path, serve({small.archive.url: content}))
     (tmp_path / small.folder / "data_batch_3.bin").unlink()
     with pytest.raises(DataError, match=r"data_batch_3\.bin is missing"):
         small.read(tmp_path, offline)
@@ -125,7 +127,7 @@ def test_the_mnists_are_fetched_into_their_folder_and_then_used_without_network(
         for file in real.files
     )
     small = replace(real, files=files, records=(RECORDS, TEST_RECORDS))
-    small.read(tmp_path, lambda request: Response(contents[request.full_url]))
+    small.read(tmp_path, serve(contents))
     again = small.read(tmp_path, offline)
     np.testing.assert_array_equal(again.images[..., 0], arrays[0])
     np.testing.assert_array_equal(again.test_labels, arrays[3])
