@@ -1,17 +1,11 @@
 """Reader of the official NAS-Bench-101 files, `nasbench_only108.tfrecord` and `nasbench_full.tfrecord`.
 
 A file holds one record per training. A record is JSON: [hash of the cell, epochs, adjacency as `0` and `1` row by row,
-operations with commas between them, metrics], where metrics are the base64 text of a protocol buffer
-
-    message ModelMetrics   { repeated EvaluationData evaluation_data = 1; int64 trainable_parameters = 2; double
-    total_time = 3; } message EvaluationData { double current_epoch = 1; double training_time = 2; double train_accuracy
-    = 3;
-                             double validation_accuracy = 4; double test_accuracy = 5; string checkpoint_path = 6; }
-
-of evaluations at the start, half way and at the end. TensorFlow reads the records; the message is read here, so neither
+operations separated by commas, metrics], where metrics are the base64 text of a protocol buffer `ModelMetrics` with
+evaluations at the start, half way and at the end. TensorFlow reads the records and protobuf the messages, so neither
 the nasbench package nor TensorFlow 1 is needed.
 
-Sources: Ying et al. 2019, section 2.4; protocol buffers documentation, "Encoding".
+Sources: Ying et al. 2019, section 2.4; github.com/google-research/nasbench, `model_metrics.proto`.
 """
 
 from __future__ import annotations
@@ -19,11 +13,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import struct
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +28,19 @@ from alphaxenas.spaces.nasbench.nasbench101 import module_hash
 
 COLUMNS = ("training_time", "train_accuracy", "validation_accuracy", "test_accuracy", "trainable_parameters")
 VERIFIED = 200
-"""So many cells' hashes are computed anew, to tell a damaged or foreign file from a good one."""
-_EVALUATION_FIELDS = {2: "training_time", 3: "train_accuracy", 4: "validation_accuracy", 5: "test_accuracy"}
+"""Number of cells whose hashes are computed and compared, to tell a damaged or foreign file from a good one."""
+_MESSAGES = {
+    "EvaluationData": {
+        "current_epoch": "DOUBLE",
+        "training_time": "DOUBLE",
+        "train_accuracy": "DOUBLE",
+        "validation_accuracy": "DOUBLE",
+        "test_accuracy": "DOUBLE",
+        "checkpoint_path": "STRING",
+    },
+    "ModelMetrics": {"evaluation_data": "MESSAGE", "trainable_parameters": "INT64", "total_time": "DOUBLE"},
+}
+"""Fields and their types, numbered from 1; all are optional, `evaluation_data` is repeated `EvaluationData`."""
 _BATCH = 256
 
 
@@ -85,7 +91,16 @@ class Trainings:
     values: Mapping[str, np.ndarray]
 
     def mean(self, column: str, epochs: int, repeat: int | None = None) -> np.ndarray:
-        """A column at one budget: one repeat, or the mean over all, `[cells]`."""
+        """A column at one budget.
+
+        Args:
+            column: One of `COLUMNS`.
+            epochs: The budget.
+            repeat: One repeat, from 0; the mean over all where None.
+
+        Returns:
+            float64 `[cells]`.
+        """
         chosen = self.epochs == epochs if repeat is None else (self.epochs == epochs) & (self.repeats == repeat)
         cells = self.cells[chosen]
         return np.bincount(cells, self.values[column][chosen], len(self.hashes)) / np.bincount(
@@ -95,6 +110,12 @@ class Trainings:
 
 def read_trainings(path: Path) -> Trainings:
     """Reads a whole file.
+
+    Args:
+        path: The TFRecord file.
+
+    Returns:
+        All its records.
 
     Raises:
         DataError: The file is missing, cut short, damaged or not of this kind; names file and record.
@@ -157,62 +178,50 @@ def read_training(content: bytes) -> Training:
     return Training(name, epochs, vertices, adjacency, operations, _read_metrics(message))
 
 
-def _read_metrics(message: bytes) -> dict[str, float]:
+@cache
+def metrics_message() -> Any:
+    """The class of `ModelMetrics` messages."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file, kinds = descriptor_pb2.FileDescriptorProto(name="model_metrics.proto"), descriptor_pb2.FieldDescriptorProto
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for number, (field, kind) in enumerate(fields.items(), start=1):
+            nested = kind == "MESSAGE"
+            message.field.add(
+                name=field,
+                number=number,
+                type=kinds.Type.Value(f"TYPE_{kind}"),
+                label=kinds.LABEL_REPEATED if nested else kinds.LABEL_OPTIONAL,
+                type_name="EvaluationData" if nested else None,
+            )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("ModelMetrics"))
+
+
+def _read_metrics(content: bytes) -> dict[str, float]:
     """The last evaluation of a `ModelMetrics` message, and the parameters."""
-    # Fields that are not written have the value 0.
-    values = dict.fromkeys(COLUMNS, 0.0)
-    last = None
-    for field, value in _fields(message):
-        if field == 1 and isinstance(value, bytes):
-            last = value
-        elif field == 2 and isinstance(value, int):
-            values["trainable_parameters"] = float(value)
-    if last is None:
+    from google.protobuf.message import DecodeError
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    try:
+        message = metrics_message().FromString(content)
+    except DecodeError as error:
+        raise ValueError(f"Expected a ModelMetrics message. Received: {content[:40]!r} ({error})") from None
+    if not message.evaluation_data:
         raise ValueError("Expected at least one evaluation in the metrics. Received: none")
-    for field, value in _fields(last):
-        if field in _EVALUATION_FIELDS:
-            if not isinstance(value, float):
-                raise ValueError(f"Expected a number for {_EVALUATION_FIELDS[field]}. Received: {value!r}")
-            values[_EVALUATION_FIELDS[field]] = value
+    last = message.evaluation_data[-1]
+    # A known field of another type is kept as unknown: its value would read as 0.
+    for part in (message, last):
+        for unknown in UnknownFieldSet(part):
+            if field := part.DESCRIPTOR.fields_by_number.get(unknown.field_number):
+                raise ValueError(f"Expected a number for {field.name}. Received: {unknown.data!r}")
+    values = {name: float(getattr(message if name == "trainable_parameters" else last, name)) for name in COLUMNS}
     for column, value in values.items():
         if not np.isfinite(value):
             raise ValueError(f"Expected a finite {column}. Received: {value}")
     return values
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
-    """(number, value) of every field of a message: varints as int, 64-bit as float, length-delimited and 32-bit as
-    bytes.
-    """
-    place, end = 0, len(message)
-    while place < end:
-        tag, place = _varint(message, place)
-        field, wire = tag >> 3, tag & 7
-        value: int | float | bytes
-        if wire == 0:
-            value, place = _varint(message, place)
-        elif wire in (1, 2, 5):
-            length, place = _varint(message, place) if wire == 2 else ({1: 8, 5: 4}[wire], place)
-            if place + length > end:
-                raise ValueError("the metrics end in the middle of a field")
-            value = struct.unpack_from("<d", message, place)[0] if wire == 1 else message[place : place + length]
-            place += length
-        else:
-            raise ValueError(f"the metrics hold a field of the unknown wire type {wire}")
-        yield field, value
-
-
-def _varint(message: bytes, place: int) -> tuple[int, int]:
-    """A whole number of seven bits a byte, lowest first, and the place behind it."""
-    value = shift = 0
-    while place < len(message) and shift < 70:
-        byte = message[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
-    raise ValueError("the metrics end in the middle of a number")
 
 
 def _verify(training: Training) -> None:

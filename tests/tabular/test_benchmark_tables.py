@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import struct
 import subprocess
 import sys
 from itertools import product
@@ -17,7 +16,7 @@ from alphaxenas.data.download import DataError
 from alphaxenas.spaces import NASBench101, NASBench101Cell, NASBench201, Subset, Table
 from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101
 from alphaxenas.tabular.benchmark_tables import ANY_EPOCHS, read_table
-from alphaxenas.tabular.nasbench_records import Training, read_training
+from alphaxenas.tabular.nasbench_records import Training, metrics_message, read_training
 from tests.data.real import ROOT, real_table
 
 HEADER = "code,valid,test,seconds"
@@ -346,38 +345,14 @@ class TestPool:
             read_table(path, "module_hash", **{"signal": "val_acc_108", **options})
 
 
-def varint(number):
-    pieces = []
-    while number > 0x7F:
-        pieces.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*pieces, number])
-
-
-def encoded(*fields):
-    """A protocol buffer of (field number, value): whole numbers, floats as doubles, text and bytes."""
-    message = b""
-    for number, value in fields:
-        if isinstance(value, float):
-            message += varint(number << 3 | 1) + struct.pack("<d", value)
-        elif isinstance(value, int):
-            message += varint(number << 3) + varint(value)
-        else:
-            content = value.encode() if isinstance(value, str) else value
-            message += varint(number << 3 | 2) + varint(len(content)) + content
-    return message
-
-
-def evaluation(epoch, seconds, train, valid, test):
-    return encoded((1, epoch), (2, seconds), (3, train), (4, valid), (5, test), (6, "/some/checkpoint"))
-
-
 def metrics(valid, test, seconds, parameters=300_000):
     """As the benchmark writes them: at the start, half way, at the end."""
-    start, half = evaluation(0.0, 0.0, 0.1, 0.1, 0.1), evaluation(54.0, seconds / 2, 0.5, 0.45, 0.4)
-    return encoded(
-        (1, start), (1, half), (1, evaluation(108.0, seconds, 1.0, valid, test)), (2, parameters), (3, seconds + 7.0)
-    )
+    message = metrics_message()(trainable_parameters=parameters, total_time=seconds + 7.0)
+    columns = ("current_epoch", "training_time", "train_accuracy", "validation_accuracy", "test_accuracy")
+    evaluations = ((0.0, 0.0, 0.1, 0.1, 0.1), (54.0, seconds / 2, 0.5, 0.45, 0.4), (108.0, seconds, 1.0, valid, test))
+    for values in evaluations:
+        message.evaluation_data.add(checkpoint_path="/some/checkpoint", **dict(zip(columns, values)))
+    return message.SerializeToString()
 
 
 def record(cell, epochs, message, name=None):
@@ -490,13 +465,13 @@ class TestRecords:
             (b'["a", "108", "01", "input,output", ""]', "record 2: Expected .hash, epochs"),
             (b'["a", 108, "012", "input,output", ""]', "record 2: Expected an adjacency of 2 x 2 characters"),
             (record(CELLS[0], 108, metrics(0.5, 0.5, 1.0), "0" * 32), "record 2: Expected the hash of the cell"),
-            (record(CELLS[0], 108, metrics(0.5, 0.5, 1.0)[:-3]), "record 2: the metrics end in the middle of a field"),
-            (record(CELLS[0], 108, metrics(0.5, 0.5, 1.0)[:1]), "record 2: the metrics end in the middle of a number"),
+            (record(CELLS[0], 108, metrics(0.5, 0.5, 1.0)[:-3]), "record 2: Expected a ModelMetrics message"),
+            (record(CELLS[0], 108, metrics(0.5, 0.5, 1.0)[:1]), "record 2: Expected a ModelMetrics message"),
             (record(CELLS[0], 108, b""), "record 2: Expected at least one evaluation"),
-            (record(CELLS[0], 108, b"\x0b"), "record 2: the metrics hold a field of the unknown wire type 3"),
+            (record(CELLS[0], 108, b"\x0b"), "record 2: Expected a ModelMetrics message"),
             (record(CELLS[0], 108, metrics(float("nan"), 0.5, 1.0)), "record 2: Expected a finite validation_accuracy"),
             (
-                record(CELLS[0], 108, encoded((1, encoded((4, 1))))),
+                record(CELLS[0], 108, b"\x0a\x02\x20\x01"),  # an evaluation whose field 4 is the integer 1
                 "record 2: Expected a number for validation_accuracy",
             ),
         ],
@@ -516,7 +491,8 @@ class TestRecords:
             read_table(path, **NAMES)
 
     def test_fields_that_this_reader_does_not_know_are_passed_over(self):
-        message = metrics(0.5, 0.25, 9.0) + encoded((9, "later"), (10, 3), (11, 1.5)) + varint(12 << 3 | 5) + b"four"
+        later = b"\x4a\x05later" + b"\x50\x03" + b"\x59" + bytes(8) + b"\x65four"  # fields 9 to 12, one of each kind
+        message = metrics(0.5, 0.25, 9.0) + later
         found = read_training(record(CELLS[3], 36, message))
         assert isinstance(found, Training) and found.epochs == 36 and found.cell() == CELLS[3]
         assert found.values == {
@@ -531,7 +507,8 @@ class TestRecords:
         path = written(tmp_path, HEADER, *ROWS)
         program = (
             "import sys; from alphaxenas.tabular.benchmark_tables import read_table;"
-            f"read_table({str(path)!r}, 'code', 'valid'); print(sorted({{'tensorflow', 'matplotlib', 'pandas'}} & set(sys.modules)))"
+            f"read_table({str(path)!r}, 'code', 'valid');"
+            "print(sorted({'tensorflow', 'matplotlib', 'pandas'} & set(sys.modules)))"
         )
         answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
         assert answer.stdout.strip() == "[]"
