@@ -9,9 +9,8 @@ edges in the order 0->1, 0->2, 1->2, 0->3, 1->3, 2->3.
 Every network has its own weights and is trained alone; networks are only computed side by side, because thousands of
 tiny matrix products are faster stacked. Each is trained `TRAININGS` times, all networks from the same seed each time,
 as in NAS-Bench-201, and the table holds the means. The search signal is the probability that a network gives to the
-right answer, on average over the validation images, which tells networks of equal accuracy apart. All this is about
-tiny networks on few
-images: good for trying out a search, not for a statement about networks.
+right answer, on average over the validation images, which tells networks of equal accuracy apart. The networks are
+tiny and the images few: the table serves to try out a search and supports no statement about networks.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alphaxenas.controllers.optimizer import Adam
 from alphaxenas.data.published import read_digits
 from alphaxenas.data.split import take_out
 from alphaxenas.runs.files import write_atomically
@@ -110,19 +110,14 @@ class _Stack:
     def fit(self, images: np.ndarray, labels: np.ndarray, training: int) -> None:
         """Adam with a cosine down to 0, on the cross-entropy of each network."""
         arrays = self.weights + self.biases
-        first, second = ([np.zeros_like(array) for array in arrays] for _ in range(2))
+        optimizer = Adam(arrays, as_keras=True)
         rng, steps = stream(training, "digits_table", "batches"), EPOCHS * (len(labels) // BATCH)
         order = np.concatenate(
             [rng.permutation(len(labels))[: len(labels) // BATCH * BATCH] for _ in range(EPOCHS)]
         ).reshape(steps, BATCH)
         for step, batch in enumerate(order, 1):
-            rate = LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-            for array, gradient, mean, square in zip(
-                arrays, self._gradients(images[batch], labels[batch]), first, second
-            ):
-                mean += 0.1 * (gradient - mean)
-                square += 0.001 * (gradient * gradient - square)
-                array -= np.float32(rate) * mean / (np.sqrt(square) + 1e-8)
+            rate = LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2
+            optimizer.step(arrays, self._gradients(images[batch], labels[batch]), float(rate))
 
     def rate(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean probability of the right class, and share of images where it is the likeliest, each `[networks]`."""
