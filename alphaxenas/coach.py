@@ -68,7 +68,7 @@ class Coach:
         self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
         self._forget()
 
-    def play(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Runs trials until a limit is reached, or continues an interrupted run; a finished run returns at once.
 
         Returns:

@@ -31,7 +31,7 @@ from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.seeds import stream
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
-from alphaxenas.tabular.study import goal_rows, load_table, make, play
+from alphaxenas.tabular.study import goal_rows, load_table, make, run_search
 from benchmarks.record import finish, parser
 
 METHODS = (
@@ -144,7 +144,7 @@ def search(name: str, folder: str, method: str, seed: int) -> dict:
         rows, found = rows[: study.cap if met is None else met + 1], met is not None
     else:
         (choice,) = parse_controllers(method)
-        trace = play(table, make(choice, table, seed), study.cap, goals)
+        trace = run_search(table, make(choice, table, seed), study.cap, goals)
         rows, found = trace.rows, trace.ended == "found"
     result = {"queries": len(rows), "found": found, "seconds": round(time.process_time() - begin, 3)}
     for after in study.after:

@@ -64,7 +64,7 @@ A, B, SWAPPED_B, FAILING = (0, 0, 0), (0, 1, 2), (1, 0, 2), (2, 2, 2)
 
 
 def test_the_journal_has_all_fields_of_every_trial(folder):
-    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=6).play()
+    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=6).run()
     for number, record in enumerate(folder.journal.read()):
         assert record["trial"] == number and record["status"] in ("ok", "failed")
         assert list(record) == [
@@ -87,7 +87,7 @@ def test_the_journal_has_all_fields_of_every_trial(folder):
 
 
 def test_trials_counts_trained_children_only(folder):
-    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=9).play()
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=9).run()
     records = folder.journal.read()
     trained = [record for record in records if record["epochs"] > 0 and "cached" not in record["metrics"]]
     assert len(trained) == 9 == results["trained"] and results["reason"] == "trials"
@@ -95,17 +95,17 @@ def test_trials_counts_trained_children_only(folder):
 
 
 def test_iterations_counts_finished_games(folder):
-    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, iterations=3).play()
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, iterations=3).run()
     assert [record["purpose"] for record in folder.journal.read()].count("final") == 3
     assert results["reason"] == "iterations" and folder.journal.read()[-1]["purpose"] == "final"
 
 
 def test_minutes_are_counted_over_restarts(folder):
     evaluator = DriftingEvaluator(seconds=0.1)
-    results = Coach(WordSpace(), SeededPlayer(0), evaluator, folder, max_minutes=2 / 60).play()
+    results = Coach(WordSpace(), SeededPlayer(0), evaluator, folder, max_minutes=2 / 60).run()
     assert results["reason"] == "max_minutes" and 2 <= results["seconds"] < 10 and results["evaluations"] <= 26
     (folder.path / "results.json").unlink()
-    again = Coach(WordSpace(), SeededPlayer(0), evaluator, folder, max_minutes=2 / 60).play()
+    again = Coach(WordSpace(), SeededPlayer(0), evaluator, folder, max_minutes=2 / 60).run()
     # The last checkpoint was written a moment before the limit: room for one child or two, not for another two seconds.
     assert again["evaluations"] <= results["evaluations"] + 2
 
@@ -113,7 +113,7 @@ def test_minutes_are_counted_over_restarts(folder):
 def test_an_architecture_is_never_trained_twice_at_the_same_budget(folder):
     evaluator = Counting()
     script = Script((B, "search", 1), (A, "search", 1), (SWAPPED_B, "search", 1), (B, "final", 3), (B, "search", 1))
-    Coach(WordSpace(), script, evaluator, folder).play()
+    Coach(WordSpace(), script, evaluator, folder).run()
     assert evaluator.asked == [(B, "search"), (A, "search"), (B, "final")]
     records = folder.journal.read()
     assert (
@@ -126,13 +126,13 @@ def test_a_refresh_is_evaluated_every_time_and_is_no_trial(folder):
     evaluator = Counting()
     results = Coach(
         WordSpace(), Script((B, "search", 1), (B, "refresh", 0), (A, "search", 1), (B, "refresh", 0)), evaluator, folder
-    ).play()
+    ).run()
     assert len(evaluator.asked) == 4 and results["trained"] == 2
     assert [record["purpose"] for record in results["best"]] == ["search", "search"]
 
 
 def test_a_failed_child_is_recorded_with_its_reason_and_the_search_goes_on(folder):
-    results = Coach(WordSpace(), Script((FAILING, "final", 3), (A, "final", 3)), DriftingEvaluator(), folder).play()
+    results = Coach(WordSpace(), Script((FAILING, "final", 3), (A, "final", 3)), DriftingEvaluator(), folder).run()
     failed, following = folder.journal.read()
     assert failed["status"] == "failed" and failed["reason"] == "loss is not finite" and failed["best"] is None
     assert following["status"] == "ok" and following["best"] == following["reward"]
@@ -150,7 +150,7 @@ def test_a_failed_child_is_tried_once_more_and_then_known_to_fail(folder):
 
     evaluator = Recovering()
     script = Script(*[(A, "search", 1)] * 3, *[(FAILING, "search", 1)] * 3)
-    Coach(WordSpace(), script, evaluator, folder).play()
+    Coach(WordSpace(), script, evaluator, folder).run()
     assert [tokens for tokens, _ in evaluator.asked] == [A, A, FAILING, FAILING]
     assert [outcome.status for outcome in script.heard] == ["failed", "ok", "ok", "failed", "failed", "failed"]
     assert ["cached" in record["metrics"] for record in folder.journal.read()] == [False, False, True] * 2
@@ -162,19 +162,19 @@ def test_a_reward_that_is_no_number_is_a_failure(folder):
             return Outcome(proposal, float("nan"), metrics={"loss": float("inf"), "parameters": np.float32(3)})
 
     script = Script((A, "final", 1))
-    results = Coach(WordSpace(), script, Broken(), folder).play()
+    results = Coach(WordSpace(), script, Broken(), folder).run()
     record = folder.journal.read()[0]
     assert (record["status"], record["reward"], record["metrics"]) == ("failed", 0.0, {"parameters": 3.0})
     assert script.heard[0].status == "failed" and results["headline"].startswith("no child could be evaluated")
 
 
 def test_numbers_that_are_none_are_left_out_of_the_records(folder):
-    Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder).play()
+    Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder).run()
     assert folder.journal.read()[0]["diagnostics"] == {"script/moves": 1.0}
 
 
 def test_best_follows_final_outcomes_only(folder):
-    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=20).play()
+    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=20).run()
     best = None
     for record in folder.journal.read():
         if record["purpose"] == "final" and record["status"] == "ok":
@@ -183,7 +183,7 @@ def test_best_follows_final_outcomes_only(folder):
 
 
 def test_results_list_the_best_architectures_each_once(folder):
-    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=25).play()
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=25).run()
     keys = [record["key"] for record in results["best"]]
     finals = [record["reward"] for record in results["best"] if record["purpose"] == "final"]
     assert len(set(keys)) == len(keys) <= 10 and finals == sorted(finals, reverse=True)
@@ -192,20 +192,20 @@ def test_results_list_the_best_architectures_each_once(folder):
 
 
 def test_a_finished_run_returns_its_results_without_playing(folder):
-    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=3).play()
-    assert Coach(WordSpace(), None, None, folder, trials=3).play() == results
+    results = Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=3).run()
+    assert Coach(WordSpace(), None, None, folder, trials=3).run() == results
 
 
 def test_an_exhausted_controller_ends_the_run(folder):
     assert (
-        Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder, trials=100).play()["reason"]
+        Coach(WordSpace(), Script((A, "final", 1)), DriftingEvaluator(), folder, trials=100).run()["reason"]
         == "space exhausted"
     )
 
 
 def test_a_controller_that_finds_nothing_new_ends_the_run(folder, monkeypatch):
     monkeypatch.setattr(alphaxenas.coach, "MAX_REPEATS", 5)
-    results = Coach(WordSpace(), Script(*[(A, "final", 1)] * 50), DriftingEvaluator(), folder, trials=100).play()
+    results = Coach(WordSpace(), Script(*[(A, "final", 1)] * 50), DriftingEvaluator(), folder, trials=100).run()
     assert results["reason"] == "space exhausted" and results["evaluations"] == 6 and results["trained"] == 1
 
 
@@ -223,11 +223,11 @@ def test_an_unexpected_error_is_logged_and_the_run_continues_there_even_with_the
     player, evaluator = SeededPlayer(0), Moody()
     coach = Coach(WordSpace(), player, evaluator, folder, trials=8)
     with pytest.raises(RuntimeError, match="cable"):
-        coach.play()
+        coach.run()
     assert "trial 3 ended in RuntimeError: the cable was pulled" in (folder.path.parent / "log.txt").read_text()
-    assert coach.play()["trained"] == 8
+    assert coach.run()["trained"] == 8
     with RunFolder.open("toy", "undisturbed", {}, tmp_path, tmp_path / "events") as other:
-        Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), other, trials=8).play()
+        Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), other, trials=8).run()
         assert [record["reward"] for record in folder.journal.read()] == [
             record["reward"] for record in other.journal.read()
         ]
@@ -237,12 +237,12 @@ def test_checkpoints_are_written_after_so_many_evaluations(folder):
     steps = []
     folder.checkpoints.save = lambda step, state: steps.append(step)
     moves = [((0, 0, letter), "search", epochs) for epochs in (1, 2, 3) for letter in range(3)]
-    Coach(WordSpace(), Script(*moves), DriftingEvaluator(), folder, checkpoint_every=4).play()
+    Coach(WordSpace(), Script(*moves), DriftingEvaluator(), folder, checkpoint_every=4).run()
     assert steps == [0, 4, 8, 9]
 
 
 def test_tensorboard_and_log_show_what_a_person_wants_to_know(folder):
-    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=8).play()
+    Coach(WordSpace(), SeededPlayer(0), DriftingEvaluator(), folder, trials=8).run()
     files = list(folder.tensorboard_path.iterdir())
     assert len(files) == 1
     tags = EventAccumulator(str(folder.tensorboard_path)).Reload().Tags()

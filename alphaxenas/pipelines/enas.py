@@ -67,7 +67,7 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
         data: The configured images, if they are loaded already.
 
     Returns:
-        Results as of `EnasSearch.play`.
+        Results as of `EnasSearch.run`.
     """
     seed = config.run.seed if seed is None else seed
     space, enas = enas_space(config, space_name), config.enas
@@ -99,7 +99,7 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
         )
         policy = AttentionPolicy(space, seed, settings)
         network = enas_supernetwork(config, space_name, data.num_classes)
-        return EnasSearch(space, network, policy, data, recipe_from_config(config), phases, folder, seed).play()
+        return EnasSearch(space, network, policy, data, recipe_from_config(config), phases, folder, seed).run()
 
 
 def derive(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> list[Any]:

@@ -87,7 +87,7 @@ def nao_settings(config: Config) -> NAOSettings:
 
 
 def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
-    """Stage `nao-scratch`: NAO over children that are each trained from scratch; results as of `Coach.play`.
+    """Stage `nao-scratch`: NAO over children that are each trained from scratch; results as of `Coach.run`.
 
     After every round's number of children the best of them counts as the final of a round: it was trained at that
     budget already, so it costs nothing more.
@@ -97,7 +97,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         data: The configured images.
 
     Returns:
-        Results as of `Coach.play`.
+        Results as of `Coach.run`.
     """
     check_children(config)
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
@@ -128,7 +128,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
             promote_every=settings.new + settings.random,
             **config.settings_of("nao"),
         )
-        return Coach(space, player, evaluator, folder, **stages.limits(config)).play()
+        return Coach(space, player, evaluator, folder, **stages.limits(config)).run()
 
 
 def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
         data: The configured images.
 
     Returns:
-        Results as of `SharedPool.play`.
+        Results as of `SharedPool.run`.
     """
     from alphaxenas.supernet.supernet import Supernet
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
@@ -168,7 +168,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
             nao_settings(config),
             plan,
             seed,
-        ).play()
+        ).run()
 
 
 def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def chain_space(part: str) -> StateSpace:
 
 
 def search_chains(config: Config, part: str, controller: str, seed: int, data: ImageData) -> dict[str, Any]:
-    """Stage `policy-<part>-<controller>-<seed>`: a search over children from scratch; results as of `Coach.play`.
+    """Stage `policy-<part>-<controller>-<seed>`: a search over children from scratch; results as of `Coach.run`.
 
     All controllers pay the same for a child. Every child counts as the final of a round of its own: it was trained at
     that budget already, so that costs nothing more. AlphaXENAS keeps one tree and scores no child again, because
@@ -75,7 +75,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         data: The configured images.
 
     Returns:
-        Results as of `Coach.play`.
+        Results as of `Coach.run`.
     """
     space = chain_space(part)
     budget = Budget(stages.child_epochs(config))
@@ -104,7 +104,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         player = make_controller(
             controller, space, seed, search_budget=budget, final_budget=budget, promote_every=1, **settings
         )
-        return Coach(space, player, evaluator, folder, **stages.limits(config)).play()
+        return Coach(space, player, evaluator, folder, **stages.limits(config)).run()
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     return answers
 
 
-def play_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
+def search_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
     """Stage `policy-table`: the study on the configured tables; its folder, and why searches failed, by journal."""
     study, tables, run = config.study, study_tables(config), config.run
     controllers, seeds = parse_controllers(study.study_controllers), range(study.study_seeds)

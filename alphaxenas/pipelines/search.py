@@ -29,7 +29,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         data: The configured images, if they are loaded already.
 
     Returns:
-        Results as of `Coach.play`.
+        Results as of `Coach.run`.
     """
     space = search_space(config)
     parameters = {
@@ -41,9 +41,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         evaluator = None
         if folder.read_results() is None:
             evaluator = make_evaluator(config, data or load_images(config), seed)
-        return Coach(
-            space, make_controller(config, controller, space, seed), evaluator, folder, **limits(config)
-        ).play()
+        return Coach(space, make_controller(config, controller, space, seed), evaluator, folder, **limits(config)).run()
 
 
 def limits(config: Config) -> dict[str, Any]:

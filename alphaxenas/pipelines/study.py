@@ -23,7 +23,7 @@ from alphaxenas.tabular.choices import (
     parse_table,
 )
 from alphaxenas.tabular.digits_table import digits_table
-from alphaxenas.tabular.study import STAGE, check_study, make, play, run_study
+from alphaxenas.tabular.study import STAGE, check_study, make, run_search, run_study
 
 STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
 """The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""
@@ -126,7 +126,7 @@ def record_tree_snapshots(
         return []
     seen, found = 0, []
     for moment in moments:
-        trace = play(table, controller, moment - seen)
+        trace = run_search(table, controller, moment - seen)
         seen += len(trace.rows)
         found.append((seen, controller.tree_snapshot()))
         if trace.ended != "cap":

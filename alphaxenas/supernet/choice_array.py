@@ -52,7 +52,7 @@ class ChoiceArray:
         return x
 
 
-class ShapedBag:
+class ChoiceShapes:
     """As `ChoiceArray`, over shapes."""
 
     def __init__(self, x: Shaped) -> None:

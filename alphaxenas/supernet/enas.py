@@ -91,7 +91,7 @@ class Phases:
 
 
 class EnasSearch:
-    """One search; `play` runs or continues it.
+    """One search; `run` starts or continues it.
 
     Args:
         space: Micro or macro.
@@ -123,7 +123,7 @@ class EnasSearch:
         self._reward_share = min(1.0, phases.reward_images / len(data.validation))
         self._loop = ResumableLoop(folder, self._state, self._restore, "round")
 
-    def play(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """Runs all rounds and the derivation, or goes on with an interrupted run; a finished run returns at once.
 
         Returns:

@@ -79,7 +79,7 @@ class SharedPool:
         validation: Batches of the validation images; the subset grows by whole batches.
         folder: An open run folder.
         settings: Of NAO; `memory` is the pool, because older scores are of other weights.
-        plan: How it is played.
+        plan: How many rounds there are and what each of them does.
         seed: Of everything.
     """
 
@@ -109,8 +109,8 @@ class SharedPool:
     def _weights(self) -> SharedWeights:
         return self._make_weights()
 
-    def play(self) -> dict[str, Any]:
-        """Plays all rounds, or those that are left.
+    def run(self) -> dict[str, Any]:
+        """Runs all rounds, or those that are left.
 
         Returns:
             The content of results.json: `headline`, `rounds` (numbers of every round), `best` (members by their last
@@ -118,7 +118,7 @@ class SharedPool:
 
         Raises:
             Stopped: SIGTERM arrived; the rounds so far are saved.
-            KeyboardInterrupt: Likewise for Ctrl-C.
+            KeyboardInterrupt: The same for Ctrl-C.
             StorageError: The records could not be written or read.
         """
         return self._loop.run(self._run_rounds)

@@ -90,7 +90,7 @@ class MicroSupernetwork:
     def _cell(self, layers: SwitchedLayers, network: MicroNetwork, inputs: list, index: int) -> list:
         """Outputs of all nodes. In a reduction cell inputs are larger than nodes, and both may be read."""
         reduces, outputs = index in network.reduction_cells(), []
-        large = layers.bag(inputs[0])
+        large = layers.choice_array(inputs[0])
         for x in inputs:
             large.append(x)
         nodes = None if reduces else large
@@ -104,7 +104,7 @@ class MicroSupernetwork:
                 sides.append(self._side(layers, network, read, chosen, index, number, slot))
             outputs.append(layers.add(sides))
             if nodes is None:
-                nodes = layers.bag(outputs[0])
+                nodes = layers.choice_array(outputs[0])
             nodes.append(outputs[-1])
         return outputs
 

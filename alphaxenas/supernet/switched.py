@@ -24,7 +24,7 @@ from tensorflow.python.ops import cond_v2
 from alphaxenas.networks.bank import ArraySpec
 from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.outline import Outline, Shaped
-from alphaxenas.supernet.choice_array import ChoiceArray, Path, ShapedBag
+from alphaxenas.supernet.choice_array import ChoiceArray, ChoiceShapes, Path
 
 GROUPS = ("kernels", "matrices", "vectors", "statistics")
 Branch = Callable[[Any, Any], Any]
@@ -55,9 +55,9 @@ class SwitchedOutline(Outline):
         """As `SwitchedLayers.choice`."""
         self.choices += 1
 
-    def bag(self, x: Shaped) -> ShapedBag:
-        """As `SwitchedLayers.bag`."""
-        return ShapedBag(x)
+    def choice_array(self, x: Shaped) -> ChoiceShapes:
+        """As `SwitchedLayers.choice_array`."""
+        return ChoiceShapes(x)
 
     def switch(
         self, chosen: None, branches: Sequence[Branch], inputs: Sequence[Shaped], same: Hashable = None
@@ -163,7 +163,7 @@ class SwitchedLayers(Layers):
         """The next choice of the architecture, an int32 scalar."""
         return next(self._choices)
 
-    def bag(self, x: tf.Tensor) -> ChoiceArray:
+    def choice_array(self, x: tf.Tensor) -> ChoiceArray:
         """Tensors of the shape of `x`, of which a choice picks one; empty at first."""
         return ChoiceArray(x)
 

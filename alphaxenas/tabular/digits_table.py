@@ -29,7 +29,7 @@ from alphaxenas.data.published import read_digits
 from alphaxenas.data.split import take_out
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
-from alphaxenas.tabular.workers import Failure, answers
+from alphaxenas.tabular.workers import JobError, run_jobs
 
 OPERATIONS = "nsd"
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -62,10 +62,10 @@ def digits_table(folder: Path | str, processes: int = 1) -> Path:
     if path.is_file():
         return path
     rows = []
-    for start, answer in answers(
+    for start, answer in run_jobs(
         train_stack, ["".join(start) for start in itertools.product(OPERATIONS, repeat=2)], processes
     ):
-        if isinstance(answer, Failure):
+        if isinstance(answer, JobError):
             raise RuntimeError(f"The networks {start}.... could not be trained: {answer.reason}. Run it again.")
         rows += answer
     text = io.StringIO()

@@ -34,8 +34,8 @@ from alphaxenas.controllers.catalogue import resolved_settings
 from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, git_revision, write_atomically
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice
-from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, play
-from alphaxenas.tabular.workers import Failure, answers
+from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, run_search
+from alphaxenas.tabular.workers import JobError, run_jobs
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def run_study(
     target: str = "optimum",
     processes: int = 1,
 ) -> dict[str, str]:
-    """Plays every controller on every table with every seed; what is stored and whole is kept.
+    """Runs every controller on every table with every seed; what is stored and whole is kept.
 
     Tables, controllers and seeds may be added later; everything else has to stay.
 
@@ -136,7 +136,7 @@ def run_study(
         ValueError: A table, a controller or a number is impossible; nothing was searched.
         RunMismatch: A stored journal has other parameters.
         Stopped: SIGTERM arrived; what was finished is recorded.
-        KeyboardInterrupt: Likewise for Ctrl-C.
+        KeyboardInterrupt: The same for Ctrl-C.
         StorageError: Journals could not be read or written.
     """
     seeds = tuple(seeds)
@@ -154,10 +154,10 @@ def run_study(
                 folder.log(f"{interruption.requested} received: {saved}; the same command continues")
                 interruption.leave_if_requested(saved)
 
-        for search, answer in answers(_play_and_record, left, min(processes, max(1, len(left))), check):
+        for search, answer in run_jobs(_search_and_record, left, min(processes, max(1, len(left))), check):
             recorded += 1
             bar.update()
-            if isinstance(answer, Failure):
+            if isinstance(answer, JobError):
                 name = str(search.path.relative_to(folder.path / "journals").with_suffix(""))
                 failures[name] = answer.reason
                 folder.log(f"{name} failed: {answer.reason}")
@@ -253,18 +253,18 @@ def _differences(name: str, stored: Any, given: Any) -> list[str]:
     return [] if stored == given else [f"`{name}` is stored as {stored!r}, now {given!r}"]
 
 
-def _play_and_record(search: Search) -> None:
-    """The work of one process: plays and writes the journal."""
+def _search_and_record(search: Search) -> None:
+    """The work of one process: searches and writes the journal."""
     table = load_table(search.table)
     started = time.process_time()
     header = search.header
-    trace = play(
+    trace = run_search(
         table, make(search.controller, table, header["seed"]), header["cap"], goal_rows(table, header["target"])
     )
     ended = {
         "ended": trace.ended,
         "queries": len(trace.rows),
-        "missing": trace.missing,
+        "missing": trace.not_in_table,
         "cpu_seconds": round(time.process_time() - started, 4),
     }
     _write(search, _lines(table, trace), ended)

@@ -26,13 +26,13 @@ class Trace:
     Attributes:
         rows: Row of the table by query.
         ended: `"found"`, `"cap"` or `"exhausted"`.
-        missing: Proposals that the table lacks.
+        not_in_table: Proposals that the table lacks.
         diagnostics: `(queries so far, diagnostics of the controller)`.
     """
 
     rows: list[int] = field(default_factory=list)
     ended: str = ""
-    missing: int = 0
+    not_in_table: int = 0
     diagnostics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
 
@@ -94,7 +94,7 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
     return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
 
 
-def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
+def run_search(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
     """Lets a controller query a table.
 
     Args:
@@ -116,7 +116,7 @@ def play(table: BenchmarkTable, controller: Controller, cap: int, goals: Collect
             break
         row = lookup(proposal.tokens)
         if row is None:
-            trace.missing, idle = trace.missing + 1, idle + 1
+            trace.not_in_table, idle = trace.not_in_table + 1, idle + 1
             tell(Outcome(proposal, 0.0, "missing"))
             continue
         tell(Outcome(proposal, rewards[row]))

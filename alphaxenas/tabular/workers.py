@@ -30,7 +30,7 @@ _THREADS = (
 
 
 @dataclass(frozen=True)
-class Failure:
+class JobError:
     """A job that gave no answer.
 
     Attributes:
@@ -58,7 +58,7 @@ class _Worker:
         self.pipe.close()
 
 
-def answers(
+def run_jobs(
     work: Callable[[Any], Any], jobs: Iterable[Any], processes: int, tick: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[Any, Any]]:
     """Does jobs in parallel.
@@ -73,7 +73,7 @@ def answers(
         tick: Called a few times a second; what it raises ends everything.
 
     Yields:
-        `(job, answer)` in the order in which they finish; the answer is a `Failure` where `work` raised or its process
+        `(job, answer)` in the order in which they finish; the answer is a `JobError` where `work` raised or its process
         died.
     """
     waiting = deque(jobs)
@@ -125,7 +125,7 @@ def _answer(worker: _Worker) -> tuple[Any] | None:
         else f"ended with exit code {code}"
     )
     return (
-        Failure(
+        JobError(
             f"its process {how}"
             + (", perhaps because the machine ran out of memory" if code == -signal.SIGKILL else "")
         ),
@@ -144,7 +144,7 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
                 answer = work(job)
             except Exception as error:  # one failing job must not end the others; the caller reports it
                 place = traceback.extract_tb(error.__traceback__)[-1]
-                answer = Failure(
+                answer = JobError(
                     f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, line {place.lineno})"
                 )
             pipe.send(answer)

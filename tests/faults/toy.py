@@ -135,7 +135,7 @@ def play(
             checkpoint_every=checkpoint_every,
             **more,
         )
-        return coach.play()
+        return coach.run()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def test_both_networks_are_trained_alike_and_tested_once_each(config, monkeypatc
 
 
 def test_controllers_are_compared_on_a_table(config):
-    folder, failures = policy_stage.play_table(config)
+    folder, failures = policy_stage.search_table(config)
     study = load_study(folder.path)
     assert failures == {} and study.controllers == ["random", "reinforce"] and folder.stage == "policy-table"
     assert any(

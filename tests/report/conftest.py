@@ -99,7 +99,7 @@ class Shelf:
         with RunFolder.open(
             suite, f"{controller}-seed{seed}", parameters, self.exp_dir, self.exp_dir.parent / "events"
         ) as folder:
-            Coach(SPACE, player, Formula(bonus, seed, failing), folder, trials=trials, checkpoint_every=100).play()
+            Coach(SPACE, player, Formula(bonus, seed, failing), folder, trials=trials, checkpoint_every=100).run()
 
     def training(self, suite, stage, accuracy=0.9, epochs=4, finished=True):
         config = from_values({"train_epochs": epochs, "densenet_epochs": 2 * epochs, "warmup_epochs": 1.0})

@@ -97,7 +97,7 @@ def make(tmp_path, training, name="pool", plan=PLAN, spread=1.0, settings=SETTIN
 def test_a_round_trains_scores_all_members_and_replaces_the_worst(tmp_path, training):
     pool, weights, folder = make(tmp_path, training)
     with folder:
-        results = pool.play()
+        results = pool.run()
         records = folder.journal.read()
     rounds = [[record for record in records if record["round"] == number] for number in range(3)]
     assert [len(one) for one in rounds] == [10, 10, 10]
@@ -118,7 +118,7 @@ class TestScores:
         """NAO-7: the seed scored its members on ten different batches."""
         pool, weights, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1, subset=50))
         with folder:
-            pool.play()
+            pool.run()
         images = {}
         for key, count, content in weights.seen:
             images.setdefault(key, []).append((count, content))
@@ -154,11 +154,11 @@ class TestScores:
     def test_nao7_the_subset_grows_until_scores_tell_members_apart(self, tmp_path, training):
         pool, _, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1, subset=25))
         with folder:
-            clear = pool.play()["rounds"][0]
+            clear = pool.run()["rounds"][0]
         assert clear["ranking_is_resolved"] and clear["standard_error"] <= clear["spread"] / 2 and clear["images"] < 200
         pool, _, folder = make(tmp_path, training, name="alike", plan=Plan(rounds=1, epochs=1, subset=25), spread=0.0)
         with folder:
-            alike = pool.play()["rounds"][0]
+            alike = pool.run()["rounds"][0]
         assert not alike["ranking_is_resolved"] and alike["images"] == 200, (
             "all images there are, and it says that they do not suffice"
         )
@@ -168,7 +168,7 @@ class TestScores:
 def test_members_train_as_often_as_the_policy_says(tmp_path, training, policy):
     pool, weights, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=150, policy=policy, subset=25))
     with folder:
-        pool.play()
+        pool.run()
         members = {record["key"]: SPACE.decode(tuple(record["tokens"])) for record in folder.journal.read()}
     assert set(weights.trained) <= set(members)
     shares = np.array([weights.trained[key] for key in members]) / weights.total
@@ -180,7 +180,7 @@ def test_members_train_as_often_as_the_policy_says(tmp_path, training, policy):
 def test_once_there_are_scores_policies_go_by_them(tmp_path, training, policy):
     pool, _, folder = make(tmp_path, training, plan=Plan(rounds=2, epochs=1, policy=policy, subset=25))
     with folder:
-        pool.play()
+        pool.run()
         odds = pool._odds([SPACE.decode(tokens) for _, tokens in pool._members])
     assert len(set(np.round(odds, 12))) > 1 and odds.sum() == pytest.approx(1)
 
@@ -194,7 +194,7 @@ def test_statistics_are_measured_on_images_without_augmentation(tmp_path):
         seen.append(np.stack([x for x, _ in batches])) or measure(architecture, batches)
     )
     with folder:
-        pool.play()
+        pool.run()
     expected = [images for images, _ in plain.epoch(0, 0, rng_stream=("calibration",))][:4]
     np.testing.assert_array_equal(seen[0], np.stack(expected))
 
@@ -207,31 +207,31 @@ def stop_if(stopped):
 def test_interrupted_after_any_round_it_goes_on_as_if_nothing_had_been(tmp_path, training, monkeypatch):
     whole, _, folder = make(tmp_path, training, "whole")
     with folder:
-        expected, records = whole.play(), folder.journal.read()
+        expected, records = whole.run(), folder.journal.read()
     for stopped in (1, 2):
         pool, _, folder = make(tmp_path, training, f"stopped{stopped}")
         stops = iter([False] * stopped + [True])
         with monkeypatch.context() as patch, folder:
             patch.setattr(Interruption, "leave_if_requested", lambda self, saved, stops=stops: stop_if(next(stops)))
             with pytest.raises(KeyboardInterrupt):
-                pool.play()
+                pool.run()
             # What was written after the last checkpoint is replaced where it comes out differently.
             folder.journal.append({"round": stopped, "key": "half a round"})
         again, _, folder = make(tmp_path, training, f"stopped{stopped}")
         with folder:
-            assert again.play() == expected
+            assert again.run() == expected
             assert folder.journal.read() == records
 
 
 def test_a_finished_one_returns_at_once(tmp_path, training):
     pool, _, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1))
     with folder:
-        expected = pool.play()
+        expected = pool.run()
     again, weights, folder = make(tmp_path, training, plan=Plan(rounds=1, epochs=1))
     made = []
     again._make_weights = lambda: made.append(weights)
     with folder:
-        assert again.play() == expected and not made, "a finished run builds no shared weights"
+        assert again.run() == expected and not made, "a finished run builds no shared weights"
 
 
 def test_a_pool_larger_than_the_space_is_refused(tmp_path, training):
@@ -241,7 +241,7 @@ def test_a_pool_larger_than_the_space_is_refused(tmp_path, training):
         folder,
         pytest.raises(ValueError, match="`pool`. Expected far fewer than the space's 4 architectures. Received: 10"),
     ):
-        pool.play()
+        pool.run()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def brief(tmp_path_factory):
     """A table of one epoch, made in this process."""
     patch = pytest.MonkeyPatch()
     patch.setattr(digits, "EPOCHS", 1)
-    patch.setattr(digits, "answers", lambda work, jobs, processes: ((job, work(job)) for job in jobs))
+    patch.setattr(digits, "run_jobs", lambda work, jobs, processes: ((job, work(job)) for job in jobs))
     path = digits.digits_table(tmp_path_factory.mktemp("digits"))
     patch.undo()
     return path
@@ -88,15 +88,15 @@ def test_the_table_has_every_network_once_and_can_be_searched(brief):
 
 
 def test_a_table_that_is_there_is_not_trained_again(brief, monkeypatch):
-    monkeypatch.setattr(digits, "answers", None)
+    monkeypatch.setattr(digits, "run_jobs", None)
     assert digits.digits_table(brief.parent) == brief
 
 
 def test_a_process_that_dies_leaves_no_table(tmp_path, monkeypatch):
     monkeypatch.setattr(
         digits,
-        "answers",
-        lambda work, jobs, processes: ((job, digits.Failure("its process was ended by SIGKILL")) for job in jobs),
+        "run_jobs",
+        lambda work, jobs, processes: ((job, digits.JobError("its process was ended by SIGKILL")) for job in jobs),
     )
     with pytest.raises(RuntimeError, match="SIGKILL"):
         digits.digits_table(tmp_path)

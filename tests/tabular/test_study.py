@@ -17,7 +17,7 @@ from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.runs import RunFolder, RunMismatch
 from alphaxenas.tabular import study
 from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_table, parse_target
-from alphaxenas.tabular.study import check_study, goal_rows, load_table, make, play, run_study
+from alphaxenas.tabular.study import check_study, goal_rows, load_table, make, run_search, run_study
 from tests.data.real import real_table
 
 CODES = ["".join(code) for code in itertools.product("abcd", repeat=4)]
@@ -92,8 +92,8 @@ def test_a_search_ends_with_the_query_that_meets_the_optimum(table):
     best = int(loaded.signal.argmax())
     rows = [0, 5, best, 7]
     controller = Listed(games_of(loaded, rows))
-    trace = play(loaded, controller, 100, {best})
-    assert (trace.rows, trace.ended, trace.missing) == (rows[:3], "found", 0)
+    trace = run_search(loaded, controller, 100, {best})
+    assert (trace.rows, trace.ended, trace.not_in_table) == (rows[:3], "found", 0)
     assert controller.told == [("ok", loaded.rewards[row]) for row in rows[:3]]
 
 
@@ -101,20 +101,23 @@ def test_equal_optima_all_count_as_the_optimum(tmp_path):
     (tmp_path / "ties.csv").write_text("arch,valid\naa,0.5\nab,0.9\nba,0.9\nbb,0.1\n")
     loaded = load_table(TableChoice(str(tmp_path / "ties.csv"), "arch", "valid"))
     for row in (1, 2):
-        assert play(loaded, Listed(games_of(loaded, [0, row, 3])), 100, goal_rows(loaded, "optimum")).rows == [0, row]
+        assert run_search(loaded, Listed(games_of(loaded, [0, row, 3])), 100, goal_rows(loaded, "optimum")).rows == [
+            0,
+            row,
+        ]
     assert goal_rows(loaded, "first-optimum") == {1}
 
 
 def test_a_known_architecture_is_no_query_and_the_cap_counts_queries(table):
     loaded = load_table(table)
-    trace = play(loaded, Listed(games_of(loaded, [3, 3, 4, 3, 5, 6])), 3)
+    trace = run_search(loaded, Listed(games_of(loaded, [3, 3, 4, 3, 5, 6])), 3)
     assert (trace.rows, trace.ended) == ([3, 4, 5], "cap")
 
 
 def test_a_controller_with_nothing_left_has_exhausted_the_space(table):
     loaded = load_table(table)
-    assert play(loaded, Listed(games_of(loaded, [3])), 3).ended == "exhausted"
-    assert play(loaded, Listed(games_of(loaded, [3] * 5000)), 3).ended == "exhausted"
+    assert run_search(loaded, Listed(games_of(loaded, [3])), 3).ended == "exhausted"
+    assert run_search(loaded, Listed(games_of(loaded, [3] * 5000)), 3).ended == "exhausted"
 
 
 def test_what_a_table_lacks_is_told_as_missing_and_is_no_query(table, monkeypatch):
@@ -126,13 +129,13 @@ def test_what_a_table_lacks_is_told_as_missing_and_is_no_query(table, monkeypatc
         lambda self, tokens: None if tokens == games[1] else self.rows[self.space.key(self.space.decode(tokens))],
     )
     controller = Listed(games)
-    trace = play(loaded, controller, 10)
-    assert trace.missing == 1 and trace.rows == [1, 3] and controller.told[1] == ("missing", 0.0)
+    trace = run_search(loaded, controller, 10)
+    assert trace.not_in_table == 1 and trace.rows == [1, 3] and controller.told[1] == ("missing", 0.0)
 
 
 def test_diagnostics_are_recorded_now_and_then_without_what_is_no_number(table):
     loaded = load_table(table)
-    trace = play(loaded, Listed(games_of(loaded, range(30))), 30)
+    trace = run_search(loaded, Listed(games_of(loaded, range(30))), 30)
     assert [after for after, _ in trace.diagnostics] == [5, 10, 15, 20, 25, 30]
     assert trace.diagnostics[1][1] == {"listed/told": 10.0}
 
@@ -403,7 +406,7 @@ def test_a_value_is_met_by_all_rows_that_reach_it_and_one_that_no_row_has_is_ref
         goal_rows(loaded, f">={value!r}") == set(np.flatnonzero(loaded.signal >= value))
         and len(goal_rows(loaded, f">={value!r}")) >= 7
     )
-    trace = play(loaded, make(ControllerChoice("random"), loaded, 0), 256, goal_rows(loaded, f">={value!r}"))
+    trace = run_search(loaded, make(ControllerChoice("random"), loaded, 0), 256, goal_rows(loaded, f">={value!r}"))
     assert trace.ended == "found" and loaded.signal[trace.rows[-1]] >= value > loaded.signal[trace.rows[:-1]].max()
     with pytest.raises(ValueError, match="`target`. Expected at most the best signal"):
         check_study([table], [ControllerChoice("random")], [0], 10, "1.5")
@@ -412,7 +415,7 @@ def test_a_value_is_met_by_all_rows_that_reach_it_and_one_that_no_row_has_is_ref
 def test_same_seed_same_search(table):
     loaded = load_table(table)
     for choice in parse_controllers("random,evolution,local,uct"):
-        first, second, other = (play(loaded, make(choice, loaded, seed), 40).rows for seed in (1, 1, 2))
+        first, second, other = (run_search(loaded, make(choice, loaded, seed), 40).rows for seed in (1, 1, 2))
         assert first == second != other
 
 
@@ -439,11 +442,11 @@ def test_real_tables_are_searched_and_their_goals_counted(name):
     table = load_table(parse_table(f"{real_table(name)} {words}"))
     ends = goal_rows(table, target)
     assert (len(table), len(ends)) == (rows, goals) and len(goal_rows(table, "first-optimum")) == 1
-    found = [play(table, make(choice, table, 0), rows, ends) for choice in parse_controllers("random,local")]
+    found = [run_search(table, make(choice, table, 0), rows, ends) for choice in parse_controllers("random,local")]
     for trace in found:
         assert (
             trace.ended == "found"
-            and trace.missing == 0
+            and trace.not_in_table == 0
             and trace.rows[-1] in ends
             and len(set(trace.rows)) == len(trace.rows)
         )
