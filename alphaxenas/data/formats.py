@@ -109,7 +109,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with stored:
             if missing := {"x", "y"} - set(stored.files):
                 raise DataError(f"{path} lacks {', '.join(sorted(missing))}. Received: {sorted(stored.files)}")
-            found = {name: stored[name] for name in ("x", "y", "class_names", "flip") if name in stored.files}
+            wanted: tuple[str, ...] = ("x", "y", "class_names", "flip")
+            found = {name: stored[name] for name in wanted if name in stored.files}
     except DataError:
         raise
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:

@@ -73,6 +73,7 @@ class ImageData:
 
     @property
     def num_classes(self) -> int:
+        """Number of classes."""
         return len(self.class_names)
 
     @property
@@ -126,24 +127,39 @@ def load_data(
 def split_examples(
     examples: Examples, name: str, validation_size: int, test_size: int, fraction: float, seed: int
 ) -> ImageData:
-    """Splits what a publisher gives into three parts; arguments and errors as for `load_data`."""
+    """Splits what a publisher gives into three parts.
+
+    Args:
+        examples: The data set as published.
+        name: What messages call it.
+        validation_size: As for `load_data`, and so are the next three.
+        test_size: Number of test images where the publisher gives none.
+        fraction: Share of the training images to keep, in (0, 1].
+        seed: Of the split.
+
+    Returns:
+        The three parts.
+
+    Raises:
+        DataError: As for `load_data`.
+    """
     _check_labels(examples, name)
     labels = examples.labels
     rest = np.arange(len(labels))
-    published_test = examples.test_labels is not None
-    if published_test:
+    test = None
+    if examples.test_images is not None and examples.test_labels is not None:
         validation_size = validation_size or _VALIDATION_IMAGES
         test = Part(examples.test_images, examples.test_labels)
     else:
         test_size = test_size or round(_HELD_OUT * len(labels))
         validation_size = validation_size or round(_HELD_OUT * len(labels))
-    held_out = validation_size + (0 if published_test else test_size)
+    held_out = validation_size + (test_size if test is None else 0)
     if held_out >= len(labels):
         raise DataError(
             f"{name} has {len(labels):,} images to split, and {held_out:,} of them were asked for validation and test: "
             "none would be left for training. Make `validation_size` or `test_size` smaller."
         )
-    if not published_test:
+    if test is None:
         taken, rest = take_out(labels, rest, test_size, stream(seed, "test split"))
         test = Part(examples.images[taken], labels[taken])
     taken, rest = take_out(labels, rest, validation_size, stream(seed, "validation split"))
@@ -203,7 +219,7 @@ def _check_parameters(
     for name, value in (("validation_size", validation_size), ("test_size", test_size), ("seed", seed)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
             raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 0. Received: {value!r}")
-    if not isinstance(fraction, Real) or isinstance(fraction, bool) or not 0 < fraction <= 1:
+    if not isinstance(fraction, Real) or isinstance(fraction, bool) or not 0 < float(fraction) <= 1:
         raise ValueError(f"Invalid value for `fraction`. Expected a number in (0, 1]. Received: {fraction!r}")
     if test_size and dataset in PUBLISHED:
         raise ValueError(

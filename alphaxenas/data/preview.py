@@ -1,4 +1,4 @@
-"""Images for people: batches turned back into pixels, and sheets of them for a notebook."""
+"""Images to look at: batches turned back into pixels, and sheets of them for a notebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import numpy as np
 
 
 def to_pixels(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """Normalised images float `[n, h, w, c]` as uint8 of the same shape."""
+    """Turns normalised images back into pixels.
+
+    Args:
+        images: float `[n, h, w, c]`.
+        mean: Of each channel, `[c]`, with pixels scaled to [0, 1].
+        std: Standard deviation of each channel, `[c]`.
+
+    Returns:
+        uint8 of the same shape.
+    """
     return np.clip(np.rint((np.asarray(images) * std + mean) * 255), 0, 255).astype(np.uint8)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def read_table(
         )
     if not path.is_file():
         raise DataError(f"Invalid value for `path`. Expected a table. Received: {path}, which does not exist")
-    named = {"code": code, "signal": signal, "report": report, "cost": cost}
+    named = _Named(code, signal, report, cost)
     if path.name.endswith((".csv", ".csv.gz")):
         found, keys, scores, chosen = _from_csv(path, named, space, epochs, where, repeats)
     else:
@@ -183,24 +183,31 @@ def read_table(
 
 _Read = tuple[SearchSpace, Sequence[str], dict[int, Scores], int]
 """Space, keys in the order of the rows, scores by epochs, chosen epochs."""
-_Named = Mapping[str, str | None]
-"""Columns by the parameter that names them."""
+
+
+class _Named(NamedTuple):
+    """Columns by the parameter of `read_table` that names them."""
+
+    code: str
+    signal: str
+    report: str | None
+    cost: str | None
 
 
 def _from_csv(
     path: Path, named: _Named, space: SearchSpace | str, epochs: int | None, where: dict[str, str], repeats: str | None
 ) -> _Read:
     header = csv_header(path)
-    _check(path, named, dict.fromkeys(named, header))
+    _check(path, named, dict.fromkeys(named._fields, header))
     for name in where:
         check_name("where", name, header, str(path))
     if epochs is not None:
         check_name("epochs", "epochs", header, f"{path}, which tells no epochs by a column of that name")
         where = {**where, "epochs": str(epochs)}
-    columns = [named["signal"], named["report"], named["cost"]]
-    found, keys, values = read_csv(path, str(named["code"]), columns, space, where, repeats == "mean")
+    found, keys, (signal, *others) = read_csv(path, named.code, named[1:], space, where, repeats == "mean")
     chosen = ANY_EPOCHS if epochs is None else epochs
-    return found, keys, {chosen: Scores(*values)}, chosen
+    assert signal is not None  # the signal is always named
+    return found, keys, {chosen: Scores(signal, *others)}, chosen
 
 
 def _from_pool(path: Path, named: _Named, epochs: int | None, where: dict[str, str]) -> _Read:
@@ -209,15 +216,18 @@ def _from_pool(path: Path, named: _Named, epochs: int | None, where: dict[str, s
     pool = read_pool(path)
     every = tuple(pool.columns)
     _check(path, named, {"code": ("module_hash",), "signal": tuple(pool.epochs), "report": every, "cost": every})
-    chosen = pool.epochs[named["signal"]]
+    chosen = pool.epochs[named.signal]
     if epochs not in (None, chosen) or where:
         name, value = ("where", where) if where else ("epochs", epochs)
         raise ValueError(
-            f"Invalid value for `{name}`. Expected none, for {named['signal']!r} says the budget. Received: {value}"
+            f"Invalid value for `{name}`. Expected none, for {named.signal!r} says the budget. Received: {value}"
         )
     # Report and cost are of the chosen budget; at the others the file has a signal alone.
     scores = {budget: Scores(pool.columns[name]) for name, budget in pool.epochs.items()}
-    scores[chosen] = Scores(*(pool.columns.get(named[parameter]) for parameter in ("signal", "report", "cost")))
+    scores[chosen] = Scores(
+        pool.columns[named.signal],
+        *(None if name is None else pool.columns[name] for name in (named.report, named.cost)),
+    )
     return pool.space, pool.keys, scores, chosen
 
 
@@ -232,9 +242,11 @@ def _from_records(path: Path, named: _Named, epochs: int | None, where: dict[str
     chosen = budgets[-1] if epochs is None else epochs
     check_name("epochs", str(chosen), map(str, budgets), str(path))
     repeat = int(check_name("where", where["repeat"], map(str, repeats), str(path))) if where else None
-    columns = (named["signal"], named["report"], named["cost"])
     scores = {
-        budget: Scores(*(None if name is None else trainings.mean(name, budget, repeat) for name in columns))
+        budget: Scores(
+            trainings.mean(named.signal, budget, repeat),
+            *(None if name is None else trainings.mean(name, budget, repeat) for name in (named.report, named.cost)),
+        )
         for budget in budgets
     }
     return NASBench101(max(3, trainings.vertices)), trainings.hashes, scores, chosen
@@ -242,6 +254,6 @@ def _from_records(path: Path, named: _Named, epochs: int | None, where: dict[str
 
 def _check(path: Path, named: _Named, allowed: Mapping[str, Sequence[str]]) -> None:
     """ValueError unless every named column is there; names the nearest that is."""
-    for parameter, name in named.items():
+    for parameter, name in named._asdict().items():
         if name is not None:
             check_name(parameter, name, allowed[parameter], str(path))

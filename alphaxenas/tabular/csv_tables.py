@@ -155,8 +155,9 @@ class _Codes:
                 if not _is_hash(code):
                     raise self._error(place, f"Expected a hash of 32 hexadecimal digits. Received: {code!r}")
             keys = [code.lower() for code in self._codes]
-            return self._smallest(keys) if space == "nasbench101" else space, keys
-        space = NASBench201() if space == "nasbench201" else space
+            return self._smallest(keys) if isinstance(space, str) else space, keys
+        if isinstance(space, str):
+            space = NASBench201()
         keys = []
         for place, code in enumerate(self._codes):
             try:

@@ -35,7 +35,13 @@ class Pool:
 
 
 def read_pool(path: Path) -> Pool:
-    """Reads the sample; every cell's hash is computed anew and compared with the stored one.
+    """Reads the sample; every cell's hash is computed and compared with the stored one.
+
+    Args:
+        path: The file `nasbench101_20k.npz`.
+
+    Returns:
+        The whole sample.
 
     Raises:
         DataError: The file is not of this kind, or damaged; names file, row and column.
@@ -46,11 +52,12 @@ def read_pool(path: Path) -> Pool:
     columns = {name: arrays["val_acc"][:, place].astype(np.float64) for place, name in enumerate(epochs)}
     columns["train_time_108_s"] = arrays["train_time_108_s"].astype(np.float64)
     for name, column in columns.items():
-        for row in np.flatnonzero(~np.isfinite(column)):
+        for wrong in np.flatnonzero(~np.isfinite(column)):
             raise DataError(
-                f"{path}, row {row + 1}, column {name!r}: Expected a finite number. Received: {column[row]}"
+                f"{path}, row {wrong + 1}, column {name!r}: Expected a finite number. Received: {column[wrong]}"
             )
-    space, cells, rows = NASBench101(), [], {}
+    space, cells = NASBench101(), []
+    rows: dict[str, int] = {}
     for row, stored in enumerate(arrays["module_hash"], start=1):
         key = bytes(stored).hex()
         place = f"{path}, row {row}, column 'module_hash'"
