@@ -67,16 +67,17 @@ def download(file: RemoteFile, folder: Path, fetch: Fetch | None = None) -> Path
         DataError: The server cannot be reached, refuses, or sends other bytes than were published.
         OSError: The disk is full or the folder cannot be written.
     """
+    target, partial = folder / file.name, folder / f"{file.name}.part"
+    # Without a lock first: a folder that is read only, or on a file system without locks, serves whole files too.
+    if _damage(target, file) is None:
+        return target
     folder.mkdir(parents=True, exist_ok=True)
-    target, partial, damage = folder / file.name, folder / f"{file.name}.part", ""
     with locked(folder):
-        if target.exists():
-            try:
-                verify(target, file)
-                return target
-            except DataError as error:
-                damage = f"{error} "
-                log.warning("%s It is downloaded again.", error)
+        damage = _damage(target, file)
+        if damage is None:
+            return target
+        if damage:
+            log.warning("%sIt is downloaded again.", damage)
         if fetch is None:
             if not file.url.startswith("https://"):
                 raise ValueError(f"Invalid value for `url`. Expected an https address. Received: {file.url}")
@@ -141,6 +142,17 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _damage(target: Path, file: RemoteFile) -> str | None:
+    """What is wrong with the file on disk, empty if it is missing; None if it is whole."""
+    try:
+        if not target.exists():
+            return ""
+        verify(target, file)
+        return None
+    except DataError as error:
+        return f"{error} "
 
 
 def https_only() -> Fetch:

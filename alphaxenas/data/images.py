@@ -57,7 +57,7 @@ class ImageData:
         validation: What the search is rewarded by.
         test: Touched by final training alone, once.
         mean: float32 `[c]`, of the training part scaled to [0, 1].
-        std: float32 `[c]`, likewise; 1 for a channel that never changes.
+        std: float32 `[c]`, standard deviation on the same scale; 1 for a channel that never changes.
         class_names: One per class.
         flip: Whether augmentation may mirror the images; false where a mirrored image no longer shows its class.
     """

@@ -31,7 +31,7 @@ class Batches:
     Args:
         part: Images and labels, `[n, h, w, c]` and `[n]`.
         mean: float `[c]`, of images scaled to [0, 1].
-        std: float `[c]`, likewise, above 0.
+        std: float `[c]`, standard deviation on the same scale, above 0.
         batch_size: Largest B.
         augment: Whether `epoch` crops, flips and cuts out. `in_order` never does.
         cutout: Side in pixels of the square set to the mean colour at a random place, clipped at the image's border;
@@ -98,6 +98,9 @@ class Batches:
             augment: Whether `epoch` crops, flips and cuts out.
             cutout: Side in pixels of the square cut out; 0 for none.
             pad: Pixels a crop may reach beyond the image; None as for `Batches`.
+
+        Returns:
+            Batches of that part.
 
         Raises:
             ValueError: There is no such part, or a parameter is impossible.

@@ -42,19 +42,19 @@ def stratified_draw(labels: np.ndarray, count: int, rng: np.random.Generator) ->
 
 
 def take_out(
-    labels: np.ndarray, candidates: np.ndarray, count: int, rng: np.random.Generator
+    labels: np.ndarray, indices: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Splits `count` stratified examples off `candidates`.
+    """Splits `count` stratified examples off `indices`.
 
     Args:
         labels: Labels of all examples, `[n]`.
-        candidates: Indices into `labels` to choose from.
+        indices: Indices into `labels` to choose from.
         count: How many to take.
         rng: Source of randomness.
 
     Returns:
         Indices taken and indices left, each ascending, so that a part does not depend on the order of the draw.
     """
-    drawn = np.zeros(len(candidates), bool)
-    drawn[stratified_draw(labels[candidates], count, rng)] = True
-    return np.sort(candidates[drawn]), np.sort(candidates[~drawn])
+    drawn = np.zeros(len(indices), bool)
+    drawn[stratified_draw(labels[indices], count, rng)] = True
+    return np.sort(indices[drawn]), np.sort(indices[~drawn])

@@ -33,8 +33,8 @@ class Scores:
 
     Attributes:
         signal: What a search may see: validation accuracy.
-        report: What a search is judged by: test accuracy; None where the table has none or none was named.
-        cost: Seconds of training; None likewise.
+        report: What a search is judged by: test accuracy; None where no such column was named.
+        cost: Seconds of training; None where no such column was named.
     """
 
     signal: np.ndarray
@@ -103,7 +103,7 @@ class BenchmarkTable:
         return float(self.signal.max())
 
     def lookup(self, tokens: Tokens) -> int | None:
-        """Row of a complete game; None for an architecture that the table lacks. ValueError if the game is none."""
+        """Row of a complete token sequence, or None where the table lacks it; ValueError if the sequence is invalid."""
         try:
             return self._found[tokens]
         except KeyError:
@@ -142,6 +142,9 @@ def read_table(
         where: Keep only the rows of a CSV whose columns have these values; `{"repeat": 0}` takes one training of each
             cell from records.
         repeats: `"mean"` averages the rows of a CSV with the same code, which is an error otherwise.
+
+    Returns:
+        The table, with the key of every row in its space.
 
     Raises:
         ValueError: An argument is impossible, such as an unknown column; names it, what is allowed and the nearest

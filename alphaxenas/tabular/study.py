@@ -74,7 +74,15 @@ def check_study(
     target: str = OPTIMA[0],
     processes: int = 1,
 ) -> None:
-    """Reads every table and makes every controller, so that nothing is opened or emptied for a study that cannot be.
+    """Reads every table and makes every controller, so that an impossible study opens and empties no file.
+
+    Args:
+        tables: At least one, with different names.
+        controllers: At least one.
+        seeds: At least one, each once.
+        cap: Largest number of queries of a search, >= 1.
+        target: What ends a search; see `goal_rows`.
+        processes: How many searches run at the same time, >= 1.
 
     Raises:
         ValueError: A table, a controller, a number or the target is impossible; names it, a table with file, row and

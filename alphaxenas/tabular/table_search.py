@@ -66,7 +66,16 @@ def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
 
 
 def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controller:
-    """The chosen controller in the space of a table."""
+    """Makes the chosen controller in the space of a table.
+
+    Args:
+        choice: Name and settings of the controller.
+        table: The table that it searches.
+        seed: Of the search.
+
+    Returns:
+        The controller, before its first trial.
+    """
     return make_controller(choice.name, table.space, seed, Budget(1), **dict(choice.settings))
 
 

@@ -152,7 +152,7 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
 
 @contextlib.contextmanager
 def _single_threaded() -> Iterator[None]:
-    """Numerical libraries read these variables when they are loaded, which the new process does afresh."""
+    """Numerical libraries read these variables when they are loaded, which the new process does again."""
     before = {name: os.environ.get(name) for name in (*_THREADS, "TF_CPP_MIN_LOG_LEVEL")}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     os.environ.setdefault(

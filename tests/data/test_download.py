@@ -80,6 +80,15 @@ def test_a_whole_file_already_there_is_not_fetched(file, server, tmp_path):
     assert server.requests == 0
 
 
+def test_a_whole_file_is_used_where_nothing_can_be_locked(file, tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    (tmp_path / "images.bin").write_bytes(CONTENT)
+    monkeypatch.setattr(module.fcntl, "flock", no_locks)
+    assert download(file, tmp_path, plain_http).read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("content", [b"", CONTENT[:-1], CONTENT[:-1] + b"!", CONTENT + b"!"])
 def test_a_truncated_or_replaced_file_is_fetched_again(file, server, tmp_path, content):
     (tmp_path / "images.bin").write_bytes(content)
