@@ -118,7 +118,8 @@ class _Left:
     """The complete games of a small space whose key was not suggested yet."""
 
     def __init__(self, space: SearchSpace, suggested: set[str]) -> None:
-        self._games, self._numbers, self._number_of = _numbered(space)
+        # Spaces are hashable, which a protocol cannot say.
+        self._games, self._numbers, self._number_of = _numbered(space)  # type: ignore[arg-type]
         self._keys = list(self._number_of)
         self._spent = np.array([key in suggested for key in self._keys], bool)
         self._left = np.arange(len(self._games))

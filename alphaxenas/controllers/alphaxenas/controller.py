@@ -233,6 +233,7 @@ class AlphaXENAS:
         key, failed = self._key(proposal.tokens), outcome.status != "ok"
         reward = float(outcome.reward)
         if proposal.purpose == "refresh":
+            assert leaf is not None, "every refresh has a leaf"
             self._evaluated.refresh(key, proposal.tokens, leaf, reward, failed, self._age)
             return
         if not failed and key not in self._evaluated and key not in self._bracket.promoted:

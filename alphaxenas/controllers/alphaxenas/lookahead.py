@@ -118,7 +118,8 @@ class Lookahead:
             tokens = (*tokens, actions[int(np.argmax(self._network.values(self._continuations(tokens, actions))))])
         return tokens
 
-    def _accuracy(self, value: float) -> float:
+    def _accuracy(self, value: float | np.ndarray) -> float:
+        assert self.scale is not None, "only after a fit"
         return self.scale.reward(min(max(float(value), -CLIP), CLIP))
 
     # --- memories ----------------------------------------------------------------------------------------------------
@@ -144,6 +145,7 @@ class Lookahead:
         found = self._memories.get(tokens)
         if found is None:
             memory = self._memory(tokens)
+            assert self._drive is not None  # `_memory` has begun
             if len(self._memories) >= CANDIDATES:
                 self._memories.clear()
             found = self._memories[tokens] = self._network.extend(memory, actions, self._drive)

@@ -92,15 +92,15 @@ class PolicyValueLSTM:
         initial = []
         for name, shape in shapes.items():
             limit = np.sqrt(6.0 / sum(shape)) if len(shape) == 2 else 0.0
-            value = rng.uniform(-limit, limit, shape).astype(np.float32) if limit else np.zeros(shape, np.float32)
+            drawn = rng.uniform(-limit, limit, shape).astype(np.float32) if limit else np.zeros(shape, np.float32)
             if name == "kernel":
-                value[inputs:] *= 0.1  # begin with sums of single tokens, learn interactions later
-                value[vocabulary_size + 1 : inputs] *= 0.3
+                drawn[inputs:] *= 0.1  # begin with sums of single tokens, learn interactions later
+                drawn[vocabulary_size + 1 : inputs] *= 0.3
             if name == "bias":
-                value[units : 2 * units] = 1.0  # forget little at first
+                drawn[units : 2 * units] = 1.0  # forget little at first
             if name == "head":
-                value *= 0.1
-            initial.append(value)
+                drawn *= 0.1
+            initial.append(drawn)
         # On a GPU this network is too small to be worth the trip, and the CPU's sums repeat exactly.
         with tf.device("/CPU:0"):
             self._weights = [tf.Variable(value) for value in initial]
@@ -215,7 +215,7 @@ class PolicyValueLSTM:
         count = len(examples.lengths)
         drawn = [rng.choice(count, self.batch_size, replace=self.batch_size > count) for _ in range(self.steps)]
         losses = self._train(*map(np.stack, zip(*(self._batch(examples, rows) for rows in drawn)))).numpy()
-        policy, value, moves = np.mean(losses[len(losses) // 2 :], axis=0, dtype=np.float64)
+        policy, value, moves = losses[len(losses) // 2 :].mean(axis=0, dtype=np.float64)
         self.fits += 1
         self._refresh()
         self.losses = {"value_loss": float(value)} | ({"policy_loss": float(policy)} if moves > 0 else {})
@@ -263,7 +263,7 @@ class PolicyValueLSTM:
 
         return train
 
-    def _losses(self, tokens, context, values, inside, policies) -> tuple[tf.Tensor, tf.Tensor]:
+    def _losses(self, tokens, context, values, inside, policies) -> tuple[Any, Any]:
         """Policy and value loss; tokens `[L+1, b]`, policies `[L, b, V]`."""
         kernel, bias, head, head_bias = self._weights
         batch, units = self.batch_size, self.units
@@ -296,7 +296,7 @@ class PolicyValueLSTM:
         entropy = -tf.reduce_sum(tf.where(legal, policies * tf.nn.log_softmax(logits), 0.0), axis=2)
         return tf.reduce_sum(entropy) / tf.maximum(tf.reduce_sum(known), 1.0), value_loss
 
-    def _adam(self, gradients: Sequence[tf.Tensor]) -> None:
+    def _adam(self, gradients: Sequence[Any]) -> None:
         """Adam (Kingma & Ba 2015) with decoupled weight decay on matrices (Loshchilov & Hutter 2019)."""
         time = tf.cast(self._steps_taken.assign_add(1), tf.float32)
         rate = self.learning_rate * tf.sqrt(1 - 0.999**time) / (1 - 0.9**time)

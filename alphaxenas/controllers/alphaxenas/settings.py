@@ -75,7 +75,7 @@ class Settings:
         _check("uniform_share", 0 <= self.uniform_share <= 1, "a number in [0, 1]", self.uniform_share)
         _check(
             "uniform_share",
-            not self.uniform_share or self.search_children,
+            not self.uniform_share or self.search_children > 0,
             "0 where search_children is 0",
             self.uniform_share,
         )

@@ -208,7 +208,9 @@ def snapshot(top: Node | None) -> dict[str, np.ndarray]:
         rows.append((-1, -1, sum(top.visits), sum(top.visits) + sum(top.virtual_loss), sum(top.sums)))
         nodes.append(top)
     for place, node in enumerate(nodes):  # grows while it is walked
-        for slot, action in enumerate(node.actions if node is not None else ()):
+        if node is None:
+            continue
+        for slot, action in enumerate(node.actions):
             tried = node.visits[slot] + node.virtual_loss[slot]
             if tried:
                 rows.append((place, action, node.visits[slot], tried, node.sums[slot]))

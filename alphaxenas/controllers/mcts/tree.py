@@ -78,6 +78,12 @@ class Tree:
             else:
                 self._top = self._root
 
+    def _opened_root(self) -> Node:
+        """The root, expanded; a complete sequence has none."""
+        self.open_root()
+        assert self._root is not None, "a complete sequence has no moves"
+        return self._root
+
     def add_noise(self, rng: np.random.Generator, alpha: float, weight: float) -> None:
         """Mixes Dirichlet noise into the root's priors until the next move: P <- (1 - weight) P + weight Dir(alpha).
 
@@ -88,11 +94,11 @@ class Tree:
 
         Source: Silver et al. 2017, Methods, "Self-play".
         """
-        self.open_root()
+        root = self._opened_root()
         self._noisy = None
         if weight > 0:
-            noise = rng.dirichlet([alpha] * len(self._root.actions)).tolist()
-            self._noisy = [(1 - weight) * p + weight * n for p, n in zip(self._root.priors, noise)]
+            noise = rng.dirichlet([alpha] * len(root.actions)).tolist()
+            self._noisy = [(1 - weight) * p + weight * n for p, n in zip(root.priors, noise)]
 
     def select_and_expand(self) -> Leaf | None:
         """Walks from the root to a prefix that is not in the tree yet, or to a complete sequence, with virtual loss.
@@ -100,8 +106,8 @@ class Tree:
         Returns:
             The leaf, to be answered by `backup` or `cancel`; None if everything below the root is solved.
         """
-        self.open_root()
-        node, tokens, priors = self._root, list(self.prefix), self._noisy or self._root.priors
+        node, tokens = self._opened_root(), list(self.prefix)
+        priors = self._noisy or node.priors
         while True:
             slot = self.select(node, priors, self._low, self._high)
             if slot < 0:
@@ -231,8 +237,7 @@ class Tree:
         as many as the most visited open edge if its mean is at least as high (between solved edges the best mean
         decides), else its own. A fully played edge counts 0, unless all are.
         """
-        self.open_root()
-        node = self._root
+        node = self._opened_root()
         counts = np.array(node.visits, dtype=np.float64)
         means = np.array([s / v if v else float("-inf") for s, v in zip(node.sums, node.visits)])
         free = ~np.array(node.fully_played, dtype=bool)
@@ -242,7 +247,7 @@ class Tree:
         still_open = ~np.array(node.solved, dtype=bool) & free & (counts > 0)
         if solved.any():
             most = counts[still_open].max() if still_open.any() else counts[solved].max()
-            leader = np.flatnonzero(still_open & (counts == most)) if still_open.any() else []
+            leader = np.flatnonzero(still_open & (counts == most))
             best = np.argmax(np.where(solved, means, -np.inf))
             if not len(leader) or means[best] >= means[leader].max():
                 counts[solved] = np.minimum(counts[solved], most)
@@ -263,18 +268,18 @@ class Tree:
         """
         if not temperature >= 0:
             raise ValueError(f"Invalid value for `temperature`. Expected a number >= 0. Received: {temperature}")
-        counts = self.visit_counts()
+        counts, actions = self.visit_counts(), self._opened_root().actions
         if temperature == 0:
-            return self._root.actions[int(np.argmax(counts))]
+            return actions[int(np.argmax(counts))]
         weights = (counts / counts.max()) ** (1.0 / temperature)
-        return self._root.actions[int(rng.choice(len(weights), p=weights / weights.sum()))]
+        return actions[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
     def advance(self, action: int) -> None:
         """Makes a move: the root becomes the node below, with its subtree."""
-        self.open_root()
-        slot = self._root.actions.index(action)
-        self._line.append((self._root, slot))
-        self._root = self._root.children[slot]
+        root = self._opened_root()
+        slot = root.actions.index(action)
+        self._line.append((root, slot))
+        self._root = root.children[slot]
         self._noisy = None
         self.prefix = (*self.prefix, action)
 

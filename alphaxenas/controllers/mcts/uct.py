@@ -94,7 +94,7 @@ class UCT:
         """The leaf of the next simulation, to be answered by `end` or `back_up`; None when the space is exhausted."""
         if not self._simulations:
             self.nodes.open_root()
-            leaf = Leaf((), False, float("nan"))
+            leaf: Leaf | None = Leaf((), False, float("nan"))
         else:
             leaf = self.nodes.select_and_expand()
         self._simulations += leaf is not None
@@ -184,7 +184,8 @@ class UCT:
 
     def status_line(self) -> str:
         """The most visited moves."""
-        tokens, words = (), []
+        tokens: Tokens = ()
+        words = []
         while (node := self.nodes.statistics(tokens)) is not None and any(node["visits"]):
             tokens = (*tokens, node["actions"][int(np.argmax(node["visits"]))])
             words.append(self._space.vocabulary[tokens[-1]])

@@ -169,7 +169,9 @@ class NAO:
     def _next_round(self) -> None:
         """Renews the pool, and plans what the next round evaluates."""
         settings, rewards = self.settings, self._history.rewards
-        arrived = [Member(key, self._games[key], rewards[key]) for key in self._arrived]
+        arrived = [
+            Member(key, self._games[key], reward) for key in self._arrived if (reward := rewards[key]) is not None
+        ]
         # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller
         # pool.
         self.pool, self._arrived = renewed(self.pool, best(arrived, settings.pool), settings.pool), []
@@ -197,7 +199,8 @@ class NAO:
         self._arrays = self._arrays or TokenEncoder(self._space)
         keys = self._known()
         lowest = min(reward for reward in rewards.values() if reward is not None)
-        targets = scale_targets([lowest if rewards[key] is None else rewards[key] for key in keys], settings.targets)
+        received = [lowest if (reward := rewards[key]) is None else reward for key in keys]
+        targets = scale_targets(received, settings.targets)
         self.model = NAOModel(
             self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays
         )

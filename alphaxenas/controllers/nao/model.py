@@ -89,7 +89,7 @@ class NAOModel:
     def fit(
         self,
         games: Sequence[Tokens],
-        targets: Sequence[float],
+        targets: Sequence[float] | np.ndarray,
         epochs: int,
         batch_size: int,
         rates: tuple[float, float] = (1.0, 1.0),
@@ -121,14 +121,14 @@ class NAOModel:
         rows = self._rows(counts, epochs, min(batch_size, len(games)))
         learning_rates = np.linspace(*rates, len(rows), dtype=np.float32) * np.float32(self.settings.learning_rate)
         seed = np.array([0, self._seed % 2**31], np.int32)
-        targets = np.repeat(np.asarray(targets, np.float32), counts)
+        repeated = np.repeat(np.asarray(targets, np.float32), counts)
         weights, moments, numbers = self._graphs.train(
             self._weights,
             self._moments,
             np.int32(self.steps),
             arrays.tokens,
             arrays.lengths,
-            targets,
+            repeated,
             arrays.legal,
             rows,
             learning_rates,

@@ -228,10 +228,11 @@ class _Network:
         def step(number, weights, first, second, numbers):
             chosen = rows[number]
             time = taken + number + 1
-            batch = [tf.gather(array, chosen) for array in (tokens, lengths, targets, legal)]
+            read, sizes, wanted, allowed = (tf.gather(array, chosen) for array in (tokens, lengths, targets, legal))
+            dropout = tf.stack([seed[0] + time, seed[1]])
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                error, entropy = self._losses(weights, *batch, tf.stack([seed[0] + time, seed[1]]))
+                error, entropy = self._losses(weights, read, sizes, wanted, allowed, dropout)
                 decay = settings.weight_decay * tf.reduce_sum(tf.square(weights)) / 2
                 loss = settings.trade_off * error + (1 - settings.trade_off) * entropy + decay
             gradient, norm = clipped(tape.gradient(loss, weights), settings.gradient_clip)

@@ -72,13 +72,13 @@ def scale_targets(rewards: Sequence[float], kind: str) -> np.ndarray:
     Returns:
         `[n]`; 0.5 where all rewards are equal.
     """
-    rewards = np.asarray(rewards, np.float64)
-    if np.ptp(rewards) == 0:
-        return np.full(len(rewards), 0.5)
+    values = np.asarray(rewards, np.float64)
+    if np.ptp(values) == 0:
+        return np.full(len(values), 0.5)
     if kind == "minmax":
-        return (rewards - rewards.min()) / np.ptp(rewards)
-    ordered = np.sort(rewards)
-    middles = (np.searchsorted(ordered, rewards, "left") + np.searchsorted(ordered, rewards, "right") - 1) / 2
+        return (values - values.min()) / np.ptp(values)
+    ordered = np.sort(values)
+    middles = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") - 1) / 2
     return middles / (len(rewards) - 1)
 
 
@@ -114,7 +114,7 @@ def fit_and_measure(
     return quality
 
 
-def measured(model: NAOModel, games: Sequence[Tokens], targets: Sequence[float]) -> Quality:
+def measured(model: NAOModel, games: Sequence[Tokens], targets: np.ndarray) -> Quality:
     """The quality of a model on games and their targets.
 
     Args:
@@ -122,7 +122,7 @@ def measured(model: NAOModel, games: Sequence[Tokens], targets: Sequence[float])
         games: `n` complete sequences.
         targets: `[n]`, in [0, 1].
     """
-    scores, targets = model.predict(games), np.asarray(targets, np.float64)
+    scores = model.predict(games)
     distances = [hamming(game, written) for game, written in zip(games, model.reconstruct(games))]
     return Quality(
         len(games),
@@ -133,7 +133,7 @@ def measured(model: NAOModel, games: Sequence[Tokens], targets: Sequence[float])
     )
 
 
-def pairwise_accuracy(scores: Sequence[float], targets: Sequence[float]) -> float:
+def pairwise_accuracy(scores: Sequence[float] | np.ndarray, targets: Sequence[float] | np.ndarray) -> float:
     """Share of the pairs with different targets in which the higher score has the higher target; equal scores count
     half.
 

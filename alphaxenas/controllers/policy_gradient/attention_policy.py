@@ -161,11 +161,11 @@ class AttentionPolicy:
             What is worth a curve: `reward`, `baseline`, `advantage` (mean size), `entropy`, `log_probability`,
             `skip_penalty`, `gradient_norm` before clipping.
         """
-        settings, rewards = self.settings, np.asarray(rewards, np.float32)
+        settings, received = self.settings, np.asarray(rewards, np.float32)
         decay = settings.baseline_decay
-        mean = float(rewards.mean())
+        mean = float(received.mean())
         self.baseline = mean if self.baseline is None else decay * self.baseline + (1 - decay) * mean
-        advantages = (rewards - self.baseline).astype(np.float32)
+        advantages = (received - self.baseline).astype(np.float32)
         gradient = self._gradient(self.parameters, np.asarray(drawn.tokens, np.int32), advantages).numpy()
         norm = float(np.linalg.norm(gradient))
         if settings.gradient_clip and norm > settings.gradient_clip:
@@ -247,8 +247,12 @@ class AttentionPolicy:
         count = tf.shape(uniforms if tokens is None else tokens)[0]
         state = [tf.zeros([count, self.settings.units])] * 2
         start = tf.tile(w["start"], [count, 1])
-        x, anchors, keys, found = start, [], [], []
-        log_probabilities, entropies, penalties = tf.zeros([count]), tf.zeros([count]), []
+        x = start
+        anchors: list[tf.Tensor] = []
+        keys: list[tf.Tensor] = []
+        found: list[tf.Tensor] = []
+        penalties: list[tf.Tensor] = []
+        log_probabilities, entropies = tf.zeros([count]), tf.zeros([count])
         for kind, first in self._moves:
             if kind == "begin":
                 anchors, keys, x = [], [], start
@@ -263,7 +267,7 @@ class AttentionPolicy:
             place = sum(token.shape[1] for token in found)
             width = len(anchors) if kind == "skips" else 1
             given = None if tokens is None else tokens[:, place : place + width] - first
-            drawn = None if tokens is not None else uniforms[:, place : place + width]
+            drawn = None if uniforms is None else uniforms[:, place : place + width]
             if kind == "operation":
                 logits = self._bounded(tf.matmul(h, w["operations"]) + w["operation_bias"], OPERATION_REDUCTION)
                 chosen, log_p, entropy = _one(logits, given, drawn)

@@ -149,7 +149,8 @@ class PolicyLearner:
         """Forgets averages and optimiser; the network's weights are not reset here."""
         self.baseline = Baseline(self.learning.baseline_decay)
         self._optimizer = Adam([self.network.parameters])
-        self.updates, self.numbers = 0, {}
+        self.updates = 0
+        self.numbers: dict[str, float] = {}
 
     def update(
         self,

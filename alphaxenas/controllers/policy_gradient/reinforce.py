@@ -111,9 +111,9 @@ class Reinforce:
         imitation: float = 0.0,
         restart_below: float = 0.0,
     ) -> None:
-        for name, value in (("policies", policies), ("batch", batch)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
+        for name, count in (("policies", policies), ("batch", batch)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {count!r}")
         for name, holds, expected, value in (
             ("epsilon", 0 <= epsilon < 1, "a number in [0, 1)", epsilon),
             ("epsilon_decay", 0 < epsilon_decay <= 1, "a number in (0, 1]", epsilon_decay),
@@ -201,9 +201,9 @@ class Reinforce:
             0,
             [_Draw(game, self._history.key(game), float(log)) for game, log in zip(games, log_drawn)],
         )
-        for drawn in self._waiting:
-            self._recent.append(drawn.key)
-            self._since_restart.append(drawn.key)
+        for waiting in self._waiting:
+            self._recent.append(waiting.key)
+            self._since_restart.append(waiting.key)
             if len(self._recent) == WINDOW:
                 self._fewest = min(self._fewest, len(set(self._recent)))
 
@@ -211,14 +211,15 @@ class Reinforce:
         """Learns from the complete batch, and restarts a collapsed policy."""
         rewards, elite = self._history.rewards, [tokens for _, tokens in self._elite] if self._imitation else []
         known = [
-            (drawn.tokens, rewards[drawn.key], drawn.log_drawn)
+            (drawn.tokens, reward, drawn.log_drawn)
             for drawn in self._waiting
-            if rewards[drawn.key] is not None
+            if (reward := rewards[drawn.key]) is not None
         ]
         self._waiting, self._batches = [], self._batches + 1
         if known:
+            tokens, received, log_drawn = zip(*known)
             for learner in self._learners:
-                learner.update(*zip(*known), elite, self._imitation)
+                learner.update(tokens, received, log_drawn, elite, self._imitation)
         if len(self._since_restart) >= WINDOW // 4 and _share(self._since_restart) < self._restart_below:
             entropies = [learner.numbers.get("entropy", np.inf) for learner in self._learners]
             number = int(np.argmin(entropies))

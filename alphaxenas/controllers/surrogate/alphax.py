@@ -84,7 +84,9 @@ class AlphaX:
         self._space, self._rollouts, self._planning, self._refit_every = space, rollouts, planning, refit_every
         self._uct = UCT(space, seed, exploration, values)
         if isinstance(meta_layers, str):
-            meta_layers = tuple(int(units) if units.isdecimal() else units for units in meta_layers.split("-"))
+            # What is no number stays as it is: the network refuses it by name.
+            parts: list[Any] = [int(units) if units.isdecimal() else units for units in meta_layers.split("-")]
+            meta_layers = parts
         self._net = MetaDNN(meta_layers, meta_learning_rate, meta_batch_size, meta_epochs, seed)
         self._rng = stream(seed, "alphax")
         self._evaluated: list[tuple[Tokens, float]] = []
@@ -97,7 +99,7 @@ class AlphaX:
         uct = self._uct
         if not self._fitted:
             return uct.suggest()
-        best: tuple[float, Leaf, Tokens, list[float]] | None = None
+        best: tuple[float, Leaf, Tokens, list[float | None]] | None = None
         for number in range(FREE_SIMULATIONS):
             if number >= self._planning and best is not None:
                 break
@@ -113,7 +115,11 @@ class AlphaX:
                 if suggested is not None:
                     return suggested
                 continue
-            new = [(value, -place) for place, (key, value) in enumerate(zip(keys, values)) if key not in uct.history]
+            new = [
+                (value, -place)
+                for place, (key, value) in enumerate(zip(keys, values))
+                if value is not None and key not in uct.history
+            ]
             if new and (best is None or max(new)[0] > best[0]):
                 value, place = max(new)
                 self._pass_over(best)
@@ -160,15 +166,16 @@ class AlphaX:
         if unknown:
             predicted = self._net.predict(np.stack([space.features(architecture) for architecture in unknown.values()]))
             self._predicted |= zip(unknown, predicted.tolist())
-        values = []
+        values: list[float | None] = []
         for key in keys:
             if key not in rewards:
                 values.append(self._predicted[key])
             else:
-                values.append(None if rewards[key] is None else self._uct.value(rewards[key]))
+                reward = rewards[key]
+                values.append(None if reward is None else self._uct.value(reward))
         return keys, values
 
-    def _pass_over(self, simulation: tuple[float, Leaf, Tokens, list[float]] | None) -> None:
+    def _pass_over(self, simulation: tuple[float, Leaf, Tokens, list[float | None]] | None) -> None:
         """Ends a simulation of which nothing is evaluated."""
         if simulation is not None and (value := _mean(simulation[3])) is not None:
             self._uct.back_up(simulation[1], value)

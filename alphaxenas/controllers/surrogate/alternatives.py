@@ -75,7 +75,9 @@ def make_surrogate(name: str, space: SearchSpace, seed: int) -> Surrogate:
         from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
 
         return GaussianProcess(space)
-    return {"lstm": LSTMSurrogate, "mlp": Ensemble, "none": Prefixes}[name](space, seed)
+    kinds: dict[str, type[LSTMSurrogate] | type[Ensemble] | type[Prefixes]]
+    kinds = {"lstm": LSTMSurrogate, "mlp": Ensemble, "none": Prefixes}
+    return kinds[name](space, seed)
 
 
 class Ensemble:

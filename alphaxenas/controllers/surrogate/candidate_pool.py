@@ -23,6 +23,9 @@ class CandidatePool:
 
     def __init__(self, space: SearchSpace, history: TrialHistory) -> None:
         self._space, self._history = space, history
+        self._empty()
+
+    def _empty(self) -> None:
         self._places: dict[str, int] = {}
         self._keys: list[str] = []
         self._games: list[Tokens] = []
@@ -125,7 +128,7 @@ class CandidatePool:
 
     def restore(self, state: list[list[int]]) -> None:
         """Takes over a `state()`."""
-        self.__init__(self._space, self._history)
+        self._empty()
         self.add(tuple(tokens) for tokens in state)
 
     def _key(self, tokens: Tokens) -> str:

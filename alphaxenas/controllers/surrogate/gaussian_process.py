@@ -47,9 +47,11 @@ class GaussianProcess:
         groups = {"features": (slice(0, reference.shape[1]), "numbers")} if groups is None else groups()
         self._groups: list[tuple[slice, str, np.ndarray | float, np.ndarray | float]] = []
         for columns, kind in groups.values():
-            part, centre, scale = reference[:, columns], 0.0, 1.0
+            part = reference[:, columns]
+            centre: np.ndarray | float = 0.0
+            scale: np.ndarray | float = 1.0
             if kind == "numbers":
-                centre, deviation = part.mean(0), part.std(0)
+                centre, deviation = np.asarray(part.mean(0)), part.std(0)
                 scale = np.where(deviation > 1e-6, 1.0 / np.maximum(deviation, 1e-6), 0.0)
             else:
                 part = np.sqrt(part)
@@ -87,7 +89,7 @@ class GaussianProcess:
         from scipy.linalg import cho_solve, cholesky
 
         self._inputs = self._scaled(features)
-        kernel = sum(_terms(self._theta, [_squared(part, part) for part in self._inputs]))
+        kernel = np.asarray(sum(_terms(self._theta, [_squared(part, part) for part in self._inputs])))
         kernel[np.diag_indices(len(values))] += self._noise()
         self._factor = cholesky(kernel, lower=True)
         self._weights = cho_solve((self._factor, True), values)
@@ -105,7 +107,7 @@ class GaussianProcess:
         from scipy.linalg import solve_triangular
 
         distances = [_squared(part, seen) for part, seen in zip(self._scaled(features), self._inputs)]
-        cross = sum(_terms(self._theta, distances))
+        cross = np.asarray(sum(_terms(self._theta, distances)))
         explained = solve_triangular(self._factor, cross.T, lower=True)
         variance = np.exp(self._theta[0:-1:2]).sum() - (explained**2).sum(0)
         return cross @ self._weights, np.sqrt(np.maximum(variance, 1e-9))
