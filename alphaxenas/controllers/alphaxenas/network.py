@@ -28,10 +28,12 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.alphaxenas.replay import Examples
 from alphaxenas.networks.devices import load_tensorflow
+from alphaxenas.networks.training.optimizers import adam_update
 from alphaxenas.seeds import stream
 
 tf = load_tensorflow()
-CONTEXT = 3
+CONTEXT, EPSILON = 3, 1e-8
+"""Numbers that every example has besides its tokens; Adam's epsilon."""
 
 
 class Memory(NamedTuple):
@@ -297,15 +299,17 @@ class PolicyValueLSTM:
         return tf.reduce_sum(entropy) / tf.maximum(tf.reduce_sum(known), 1.0), value_loss
 
     def _adam(self, gradients: Sequence[Any]) -> None:
-        """Adam (Kingma & Ba 2015) with decoupled weight decay on matrices (Loshchilov & Hutter 2019)."""
-        time = tf.cast(self._steps_taken.assign_add(1), tf.float32)
-        rate = self.learning_rate * tf.sqrt(1 - 0.999**time) / (1 - 0.9**time)
+        """Adam with decoupled weight decay on matrices."""
+        steps = self._steps_taken.assign_add(1)
         for index, (weight, gradient) in enumerate(zip(self._weights, gradients)):
             first, second = self._slots[2 * index : 2 * index + 2]
-            first.assign(0.9 * first + 0.1 * gradient)
-            second.assign(0.999 * second + 0.001 * tf.square(gradient))
-            decay = self.weight_decay * weight if weight.shape.rank == 2 else 0.0
-            weight.assign_sub(rate * first / (tf.sqrt(second) + 1e-8) + self.learning_rate * decay)
+            decay = self.weight_decay if weight.shape.rank == 2 else 0.0
+            difference, *moments = adam_update(
+                weight, first, second, gradient, self.learning_rate, steps, EPSILON, decay
+            )
+            first.assign(moments[0])
+            second.assign(moments[1])
+            weight.assign_sub(difference)
 
     # --- state -------------------------------------------------------------------------------------------------------
 

@@ -33,12 +33,13 @@ import numpy as np
 
 from alphaxenas.controllers.nao.settings import NetworkSettings
 from alphaxenas.networks.devices import load_tensorflow
+from alphaxenas.networks.training.optimizers import adam_update
 from alphaxenas.seeds import stream
 
 tf = load_tensorflow()
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-"""Adam's constants."""
+EPSILON = 1e-8
+"""Of Adam."""
 
 
 class Graphs(NamedTuple):
@@ -236,12 +237,14 @@ class _Network:
                 decay = settings.weight_decay * tf.reduce_sum(tf.square(weights)) / 2
                 loss = settings.trade_off * error + (1 - settings.trade_off) * entropy + decay
             gradient, norm = clipped(tape.gradient(loss, weights), settings.gradient_clip)
-            first = BETA1 * first + (1 - BETA1) * gradient
-            second = BETA2 * second + (1 - BETA2) * tf.square(gradient)
-            power = tf.cast(time, tf.float32)
-            rate = rates[number] * tf.sqrt(1 - BETA2**power) / (1 - BETA1**power)
-            weights -= rate * first / (tf.sqrt(second) + EPSILON)
-            return number + 1, weights, first, second, numbers.write(number, tf.stack([error, entropy, norm]))
+            difference, first, second = adam_update(weights, first, second, gradient, rates[number], time, EPSILON)
+            return (
+                number + 1,
+                weights - difference,
+                first,
+                second,
+                numbers.write(number, tf.stack([error, entropy, norm])),
+            )
 
         start = tf.constant(0), weights, moments[0], moments[1], tf.TensorArray(tf.float32, steps, element_shape=[3])
         _, weights, *moments, numbers = tf.while_loop(
