@@ -1,4 +1,4 @@
-"""AlphaXENAS: neural architecture search by Monte Carlo tree search guided by an LSTM, over children that share weights.
+"""AlphaXENAS: neural architecture search by tree search that an LSTM guides, over children that share weights.
 
 Read `contracts`, `seeds` and `coach` first, in this order; docs/architecture.md is the map of the packages.
 Importing this package imports neither TensorFlow nor NumPy.

@@ -1,4 +1,4 @@
-"""Setting up .venv: once, again when the file changes, recovering from interruptions. With requirements that are empty."""
+"""Setting up .venv: once, again when the file changes, after interruptions. With requirements that are empty."""
 
 import hashlib
 import os

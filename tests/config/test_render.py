@@ -77,7 +77,8 @@ def test_a_new_parameter_is_one_declaration(tmp_path):
     assert refused.returncode == 2 and "Invalid value for `colour_jitter`. Expected a whole number" in refused.stderr
     code = (
         "import json; from alphaxenas.config import from_values; from alphaxenas.report import checklist;"
-        "print(json.dumps(['colour_jitter' in checklist._RECIPE, from_values({}).parameters('child')['colour_jitter']]))"
+        "print(json.dumps(['colour_jitter' in checklist._RECIPE, "
+        "from_values({}).parameters('child')['colour_jitter']]))"
     )
     assert json.loads(run("-c", code).stdout) == [True, 3]
 

@@ -1,4 +1,4 @@
-"""A small table of this file's making: digits in a row, rewarded by a formula with a long tail of failures downwards."""
+"""A small table made here: rows of digits, rewarded by a formula with a long tail of failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Digits:
-    """TokenEncoder of `length` digits below `base` (`alphaxenas.contracts.SearchSpace`, as far as controllers use it)."""
+    """Sequences of `length` digits below `base` (the part of `contracts.SearchSpace` that controllers use)."""
 
     length: int = 5
     base: int = 4
@@ -65,7 +65,7 @@ SPACE = Digits()
 
 
 def reward(tokens):
-    """Higher digits are better, the first ones most; a little chance; one digit in the wrong place spoils everything."""
+    """Higher digits are better, the first ones most, with some noise; one misplaced digit spoils everything."""
     if tokens[1] == 0:
         return 0.1
     chance = int.from_bytes(hashlib.sha256(str(tokens).encode()).digest()[:4], "big") / 2**32

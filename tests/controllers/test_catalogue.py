@@ -39,7 +39,8 @@ def test_an_unknown_name_is_refused_with_all_names_and_the_nearest(name, near):
 def test_an_unknown_setting_is_refused_with_all_settings_and_the_nearest():
     with pytest.raises(
         ValueError,
-        match=r"controller uct\. Expected exploration or values\. Received: 'exploraton'\. Did you mean 'exploration'\?",
+        match=r"controller uct\. Expected exploration or values\. Received: 'exploraton'\. "
+        r"Did you mean 'exploration'\?",
     ):
         make_controller("uct", SPACE, 0, Budget(1), exploraton=1.0)
     with pytest.raises(ValueError, match=r"controller random\. Expected none\. Received: 'seed_of'$"):
@@ -112,9 +113,11 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
 
 def test_controllers_on_tables_start_without_tensorflow():
     code = (
-        "import sys; from alphaxenas.contracts import Budget; from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller\n"
+        "import sys; from alphaxenas.contracts import Budget\n"
+        "from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller\n"
         "from alphaxenas.spaces import CellSpace\n"
-        "for name in CONTROLLERS: name == 'alphaxenas' or make_controller(name, CellSpace(blocks=1), 0, Budget(1)).ask()\n"
+        "for name in CONTROLLERS: name == 'alphaxenas' or "
+        "make_controller(name, CellSpace(blocks=1), 0, Budget(1)).ask()\n"
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0

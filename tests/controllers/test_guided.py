@@ -59,7 +59,8 @@ def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
     games = [
         SPACE.encode(
             SPACE.parse(
-                f"{number // 5**5 % 5}{number // 5**4 % 5}{number // 125 % 5}{number // 25 % 5}{number // 5 % 5}{number % 5}"
+                f"{number // 5**5 % 5}{number // 5**4 % 5}{number // 125 % 5}"
+                f"{number // 25 % 5}{number // 5 % 5}{number % 5}"
             )
         )
         for number in range(SPACE.size())

@@ -188,7 +188,7 @@ def test_functions_are_traced_once_for_all_searches_in_a_space():
 
 class TestDefectsOfTheSeed:
     def test_nao5_symmetric_games_are_input_and_target_alike(self, monkeypatch):
-        """NAO-5: the seed swapped the inputs of a node for the encoder and the target, not for the decoder's own input."""
+        """NAO-5: the seed swapped a node's inputs for encoder and target, not for the decoder's own input."""
         games = games_of(CELLS, 12)
         model = NAOModel(CELLS, SMALL, variants=6)
         seen = {}

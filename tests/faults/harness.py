@@ -26,7 +26,8 @@ def apart(function, *arguments, **named):
     """The result of a function of this module, called in a process of its own."""
     code = (
         "import json, sys; from tests.faults import harness; from tqdm import tqdm; tqdm.monitor_interval = 0\n"
-        "name, arguments, named = json.loads(sys.argv[1]); print(json.dumps(getattr(harness, name)(*arguments, **named)))"
+        "name, arguments, named = json.loads(sys.argv[1])\n"
+        "print(json.dumps(getattr(harness, name)(*arguments, **named)))"
     )
     words = json.dumps(
         [function.__name__, [str(item) if isinstance(item, Path) else item for item in arguments], named]

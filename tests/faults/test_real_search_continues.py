@@ -17,8 +17,10 @@ import sys
 from alphaxenas.config import from_values
 from alphaxenas.pipelines.search import search
 config = from_values({
-    "run": "killed", "exp_dir": sys.argv[1] + "/exp", "tensorboard_dir": sys.argv[1] + "/events", "fraction": 0.3, "blocks": 2,
-    "filters": 4, "cells": 2, "reductions": 1, "trials": 7, "search_children": 2, "final_epochs": 2, "num_simulations": 6,
+    "run": "killed", "exp_dir": sys.argv[1] + "/exp", "tensorboard_dir": sys.argv[1] + "/events",
+    "fraction": 0.3, "blocks": 2,
+    "filters": 4, "cells": 2, "reductions": 1, "trials": 7, "search_children": 2,
+    "final_epochs": 2, "num_simulations": 6,
     "refresh_after": 2, "warmup_iterations": 1, "lstm_steps": 5, "lstm_units": 16,
 })
 search(config, "alphaxenas", 0)

@@ -35,7 +35,10 @@ def make_children(first: int, count: int) -> None:
 def test_vectors_of_different_lengths_leave_nothing_behind():
     # TensorFlow once kept 70 KiB for each: two or three a child. A process that has done other work cannot tell: it
     # takes anew what it freed.
-    code = "from tests.networks.test_memory import *; make_children(1, 20); start = resident(); make_children(21, 100); print(resident() - start)"
+    code = (
+        "from tests.networks.test_memory import *; make_children(1, 20); start = resident(); "
+        "make_children(21, 100); print(resident() - start)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 5
 

@@ -18,7 +18,8 @@ from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroArchitecture, MicroSp
 from tests.networks.tiny import CLASSES, SHAPE, batch_of, child_of, layers_of
 
 TWO = MicroArchitecture.parse(
-    "prev:sep3x3 + prev2:identity; b0:avgpool3x3 + prev:sep5x5 / prev:identity + prev2:sep3x3; prev:maxpool3x3 + prev2:identity"
+    "prev:sep3x3 + prev2:identity; b0:avgpool3x3 + prev:sep5x5 / "
+    "prev:identity + prev2:sep3x3; prev:maxpool3x3 + prev2:identity"
 )
 
 

@@ -19,7 +19,8 @@ import json, sys
 from dataclasses import replace
 from alphaxenas.networks.devices import load_tensorflow
 tf = load_tensorflow()
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import numpy as np
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.training.recipe import Recipe

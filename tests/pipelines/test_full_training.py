@@ -77,7 +77,8 @@ def test_exported_model_runs_where_this_package_cannot_be_imported(trained, data
         "import sys; sys.modules['alphaxenas'] = None\n"
         "import keras, numpy as np\n"
         f"model = keras.saving.load_model({str(file)!r}, safe_mode=True)\n"
-        f"np.save({str(tmp_path / 'out.npy')!r}, model.predict(np.load({str(tmp_path / 'images.npz')!r})['images'], verbose=0))\n"
+        f"np.save({str(tmp_path / 'out.npy')!r}, "
+        f"model.predict(np.load({str(tmp_path / 'images.npz')!r})['images'], verbose=0))\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, capture_output=True)
     here = keras.saving.load_model(file).predict_on_batch(data.test.images[:50].astype(np.float32))

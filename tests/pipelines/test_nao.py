@@ -63,7 +63,7 @@ def configured(folder, **values):
 
 
 def test_the_pool_with_shared_weights_trains_the_network_that_learns(tmp_path, monkeypatch):
-    """Without `joined` the classifier's inputs differ from architecture to architecture, and shared weights hardly learn."""
+    """Without `joined` the classifier's inputs differ between architectures, and shared weights hardly learn."""
     config, data, built = configured(tmp_path, blocks=1, filters=2), load_data("digits"), []
 
     def watched(network, *_):

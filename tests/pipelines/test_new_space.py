@@ -36,7 +36,8 @@ def tower_network(tower, options):
     def network(layers, images):
         x = layers.input(images)
         for number, layer in enumerate(tower.layers):
-            x = layers.batch_norm(layers.conv(x, f"layer{number}", options.filters, layer["kernel"], 2), f"layer{number}")
+            name = f"layer{number}"
+            x = layers.batch_norm(layers.conv(x, name, options.filters, layer["kernel"], 2), name)
         return [layers.dense(layers.global_average(layers.relu(x)), "classifier", options.num_classes)]
 
     return network

@@ -23,7 +23,8 @@ CONFIGURE = "from alphaxenas.config import configure\nconfig = configure(globals
 REPORT = (
     "import json, os, sys\nfrom pathlib import Path\nfolder = Path(config.run.exp_dir) / config.run.run / 'data'\n"
     "folder.mkdir(parents=True, exist_ok=True)\n"
-    "facts = dict(headline=f'{config.search.trials} trials', python=sys.executable, cwd=os.getcwd(), overwrite=config.run.overwrite)\n"
+    "facts = dict(headline=f'{config.search.trials} trials', python=sys.executable, cwd=os.getcwd(), "
+    "overwrite=config.run.overwrite)\n"
     "(folder / 'results.json').write_text(json.dumps(facts))"
 )
 SEARCH = "from tests.faults import toy\ntoy.play(config.run.exp_dir, config.search.trials, 0.25)"
@@ -58,7 +59,10 @@ def run(place, *words):
 @pytest.fixture
 def start(place):
     """Starts the suite as a process of its own; what is still running after the test is ended."""
-    code = f"import sys; from pathlib import Path; from alphaxenas.pipelines.run_notebooks import main; sys.exit(main(sys.argv[1:], Path({str(place / 'notebooks')!r})))"
+    code = (
+        "import sys; from pathlib import Path; from alphaxenas.pipelines.run_notebooks import main; "
+        f"sys.exit(main(sys.argv[1:], Path({str(place / 'notebooks')!r})))"
+    )
     started = []
 
     def begin():

@@ -154,7 +154,8 @@ def test_two_processes_are_refused_and_a_dead_one_leaves_no_lock(tmp_path, monke
     monkeypatch.setattr(folder_module, "LOCK_PATIENCE", 0.3)
     code = (
         "import sys, time; from alphaxenas.runs import RunFolder\n"
-        f"run = RunFolder.open('quick', 'random-seed0', {{'seed': 0, 'trials': 4}}, {str(tmp_path / 'exp')!r}, {str(tmp_path)!r})\n"
+        f"run = RunFolder.open('quick', 'random-seed0', {{'seed': 0, 'trials': 4}}, "
+        f"{str(tmp_path / 'exp')!r}, {str(tmp_path)!r})\n"
         "print('open', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)

@@ -26,8 +26,10 @@ MICRO, MACRO = MicroSpace(2, ("sep3x3", "maxpool3x3", "identity")), MacroSpace(3
 MICRO_TEXTS = (
     # Chains, loose ends, a cell input that no node reads, a node that reads one input twice.
     "prev:sep3x3 + prev2:identity; b0:sep3x3 + b0:identity / prev:sep3x3 + prev2:maxpool3x3; b0:sep3x3 + prev:identity",
-    "prev:identity + prev:identity; prev:sep3x3 + prev:maxpool3x3 / prev2:identity + prev2:sep3x3; prev2:sep3x3 + b0:identity",
-    "prev2:sep3x3 + prev2:sep3x3; prev2:sep3x3 + prev2:maxpool3x3 / prev:maxpool3x3 + prev:maxpool3x3; prev:identity + prev:identity",
+    "prev:identity + prev:identity; prev:sep3x3 + prev:maxpool3x3 / "
+    "prev2:identity + prev2:sep3x3; prev2:sep3x3 + b0:identity",
+    "prev2:sep3x3 + prev2:sep3x3; prev2:sep3x3 + prev2:maxpool3x3 / "
+    "prev:maxpool3x3 + prev:maxpool3x3; prev:identity + prev:identity",
 )
 MACRO_TEXTS = (
     "conv3x3; sep3x3(stem); avgpool3x3(stem,l0)",

@@ -280,8 +280,9 @@ from alphaxenas.runs import RunFolder
 from alphaxenas.tabular.study import STAGE, run_study
 from alphaxenas.tabular.choices import parse_controllers, parse_table
 if __name__ == "__main__":
-    with RunFolder.open("s", STAGE, {"cap": 100, "target": "optimum"}, sys.argv[2] + "/exp", sys.argv[2] + "/events") as folder:
-        run_study(folder, [parse_table(sys.argv[1])], parse_controllers("random,evolution"), range(150), 100, "optimum", 2)
+    place, controllers = sys.argv[2], parse_controllers("random,evolution")
+    with RunFolder.open("s", STAGE, {"cap": 100, "target": "optimum"}, place + "/exp", place + "/events") as folder:
+        run_study(folder, [parse_table(sys.argv[1])], controllers, range(150), 100, "optimum", 2)
 """
 
 

@@ -1,0 +1,53 @@
+"""The house: few modules a room, imports one way, public functions documented. See docs/architecture.md."""
+
+import ast
+
+import pytest
+
+from alphaxenas.config import PROJECT_ROOT
+
+PACKAGE = PROJECT_ROOT / "alphaxenas"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MOST_LINES, MOST_MODULES, MOST_ON_TOP = 350, 15, 4
+FLOORS = (
+    {"contracts", "seeds", "suggestions"},
+    {"spaces", "data", "proxies", "runs"},
+    {"networks"},
+    {"controllers"},
+    {"evaluators", "supernet", "tabular", "coach"},
+    {"config"},
+    {"pipelines", "report"},
+    {"command"},
+)
+"""Rooms by floor, lowest first: a module imports from its own room and from lower floors."""
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("alphaxenas."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alphaxenas."):
+            yield node.module
+
+
+def test_rooms_are_small():
+    folders = {}
+    for path in MODULES:
+        if path.name != "__init__.py":
+            folders.setdefault(path.parent, []).append(path.name)
+    assert len(folders.pop(PACKAGE)) <= MOST_ON_TOP
+    assert {folder.name: len(names) for folder, names in folders.items() if len(names) > MOST_MODULES} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_is_short_and_imports_downwards(path):
+    assert path.read_text(encoding="utf-8").count("\n") <= MOST_LINES
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for module in imports(path) if own in FLOOR else ():
+        other = room(module)
+        assert other == own or FLOOR[other] < FLOOR[own], f"{own} imports {module}"
