@@ -88,6 +88,10 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     Seconds are those of the evaluations, stretched so that they end at the run's wall time: what the controller thought
     in between is charged evenly.
 
+    Args:
+        run: A search.
+        cost: `"trials"`, `"images"` or `"seconds"`.
+
     Raises:
         ValueError: Unknown cost.
     """
@@ -103,13 +107,24 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
 
 
 def best_so_far(run: StoredRun, cost: str, grid: np.ndarray) -> np.ndarray:
-    """Best final reward found up to each cost of the grid, of shape `[len(grid)]`; NaN before the first."""
+    """Best final reward found up to each cost of the grid, of shape `[len(grid)]`; NaN before the first.
+
+    Args:
+        run: A search.
+        cost: See `cumulative_cost`.
+        grid: Costs at which to read the curve, ascending.
+    """
     best = np.array([np.nan] + [np.nan if record["best"] is None else record["best"] for record in run.records])
     return best[np.searchsorted(cumulative_cost(run, cost), grid + 1e-9, side="right")]
 
 
 def common_end(runs: Sequence[StoredRun], cost: str) -> float:
-    """The cost at which the cheapest of the runs ends."""
+    """The cost at which the cheapest of the runs ends.
+
+    Args:
+        runs: Searches, one or more.
+        cost: See `cumulative_cost`.
+    """
     return min((float(cumulative_cost(run, cost)[-1]) for run in runs), default=0.0)
 
 

@@ -166,7 +166,12 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
 
 
 def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) -> Figure:
-    """Accuracy against size, children and fully trained networks apart, because their training is not comparable."""
+    """Accuracy against size, children and fully trained networks apart, because their training is not comparable.
+
+    Args:
+        groups: Searches by label.
+        trainings: Full trainings; those that are not finished have no networks yet.
+    """
     figure, (children, trained) = new_figure(1, 2, height=3.9)
     for label, look in looks(groups).items():
         runs = groups[label]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUALITY = {
     "pairwise_accuracy": ("pairs in the right order", 0.5, (-0.04, 1.04)),
     "rank_correlation": ("rank correlation", 0.0, (-1.08, 1.08)),
-    "hamming": ("places written wrongly", None, (0, None)),
+    "hamming": ("wrong tokens", None, (0, None)),
 }
 """Measures of a round: title, what guessing gives, limits of the axis."""
 TICKS = (0.1, 0.3, 1, 3)
@@ -69,27 +69,32 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
     return figure
 
 
-def walk_curves(ways: Sequence[Path], names: Sequence[str]) -> Figure:
-    """Predicted score along the gradient: at the place in the continuous space, and of the architecture that is decoded
-    there.
+def walk_curves(trajectories: Sequence[Path], names: Sequence[str]) -> Figure:
+    """Predicted score along the gradient: of the point in the latent space, and of the architecture decoded there.
 
     Where a line of dots jumps, another architecture is decoded.
+
+    Args:
+        trajectories: One per panel, one or more.
+        names: What each trajectory starts from.
     """
-    figure, axes = new_figure(1, max(1, len(ways)), height=3.5, sharey=True)
-    for panel, way, name in zip(axes, ways, names):
-        panel.axhline(way.scores[0], color=INK, linewidth=0.8, linestyle=DASHES[2], label="of the start")
-        panel.plot(way.steps[1:], way.scores[1:], color=BLUE, linestyle=DASHES[0], label="at the place itself")
+    figure, axes = new_figure(1, max(1, len(trajectories)), height=3.5, sharey=True)
+    for panel, trajectory, name in zip(axes, trajectories, names):
+        panel.axhline(trajectory.scores[0], color=INK, linewidth=0.8, linestyle=DASHES[2], label="of the start")
         panel.plot(
-            way.steps[1:],
-            way.read_again[1:],
+            trajectory.steps[1:], trajectory.scores[1:], color=BLUE, linestyle=DASHES[0], label="at the latent point"
+        )
+        panel.plot(
+            trajectory.steps[1:],
+            trajectory.read_again[1:],
             color=ORANGE,
             linestyle="",
             marker="o",
             markersize=4,
-            label="of what is decoded there, read again",
+            label="of what is decoded there, encoded again",
         )
-        for step in changes(way)[1:]:
-            panel.axvline(way.steps[step], color=GREY, linewidth=0.6)
+        for step in changes(trajectory)[1:]:
+            panel.axvline(trajectory.steps[step], color=GREY, linewidth=0.6)
         panel.set_xscale("log")
         panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
         panel.set_xticks([], minor=True)
@@ -102,17 +107,24 @@ def walk_curves(ways: Sequence[Path], names: Sequence[str]) -> Figure:
     return figure
 
 
-def changes(way: Path) -> list[int]:
-    """Places of a way at which another architecture is decoded than just before; the first place is one of them."""
-    return [place for place, game in enumerate(way.games) if place == 0 or game != way.games[place - 1]]
+def changes(trajectory: Path) -> list[int]:
+    """Indices of the steps at which another architecture is decoded than one step before; 0 is one of them."""
+    decoded = trajectory.games
+    return [step for step, tokens in enumerate(decoded) if step == 0 or tokens != decoded[step - 1]]
 
 
-def decoded_cells(way: Path, space: Any, most: int = 3) -> Figure:
-    """Architectures decoded along a way, drawn: the first, and others evenly among those that follow."""
-    places = changes(way)
-    chosen = sorted({places[round(number)] for number in np.linspace(0, len(places) - 1, min(most, len(places)))})
-    titles = [f"step {way.steps[place]:.2f}: predicted {way.read_again[place]:.3f}" for place in chosen]
-    return drawings([space.decode(way.games[place]) for place in chosen], [space] * len(chosen), titles)
+def decoded_cells(trajectory: Path, space: Any, most: int = 3) -> Figure:
+    """Drawings of architectures that are decoded along a trajectory: the first, and others at even distances.
+
+    Args:
+        trajectory: Of one starting architecture.
+        space: Decodes its token sequences.
+        most: How many are drawn, at most.
+    """
+    steps = changes(trajectory)
+    chosen = sorted({steps[round(number)] for number in np.linspace(0, len(steps) - 1, min(most, len(steps)))})
+    titles = [f"step {trajectory.steps[step]:.2f}: predicted {trajectory.read_again[step]:.3f}" for step in chosen]
+    return drawings([space.decode(trajectory.games[step]) for step in chosen], [space] * len(chosen), titles)
 
 
 def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str, Any]]) -> Figure:

@@ -38,7 +38,13 @@ def best_cells(found: Sequence[tuple[StoredRun, Mapping[str, Any]]]) -> Figure:
 
 
 def drawings(architectures: Sequence[Any], spaces: Sequence[Any], titles: Sequence[str]) -> Figure:
-    """Architectures below each other, all with lettering of the same size as far as the width allows."""
+    """Architectures below each other, all with lettering of the same size as far as the width allows.
+
+    Args:
+        architectures: What is drawn, from the top.
+        spaces: Search space of each architecture.
+        titles: A line of text above each architecture.
+    """
     sizes = [natural_size(architecture) for architecture in architectures]
     # Narrow cells are not blown up: each takes the share of the width that it needs at a common scale.
     scale = min(1.0, *(WIDTH / width for width, _ in sizes)) if sizes else 1.0

@@ -215,7 +215,12 @@ def load_studies(exp_dir: Path | str) -> list[StoredRun]:
 
 
 def load_groups(suite: Suite, others: Sequence[Suite]) -> dict[str, tuple[StoredRun, ...]]:
-    """The searches of a suite by who searched, those of other suites behind them under labels with the suite's name."""
+    """The searches of several suites by who searched.
+
+    Args:
+        suite: The suite under review.
+        others: Further suites; their labels carry the name of the suite and follow those of the first.
+    """
     groups = suite.groups()
     for other in others:
         groups |= other.groups(other.name)

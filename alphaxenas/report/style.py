@@ -109,7 +109,12 @@ def dress(axes: Axes) -> None:
 
 
 def say(axes: Axes, text: str) -> None:
-    """Writes a sentence into axes that have nothing to show."""
+    """Writes a sentence into axes that have nothing to show.
+
+    Args:
+        axes: Their frame and ticks are hidden.
+        text: The sentence.
+    """
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK, fontsize=10, wrap=True)
     axes.grid(False)
     axes.spines[:].set_visible(False)

@@ -69,6 +69,10 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
     cost is that of one seed on average. Rows of full trainings give one network each. The two kinds are trained
     differently, so only rows with equal `trained for` are comparable.
 
+    Args:
+        suite: Holds the full trainings.
+        groups: Searches by label, see `runs.load_groups`.
+
     Returns:
         One row per search and per fully trained network.
     """
@@ -119,7 +123,12 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
 
 
 def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
-    """The best architectures over all seeds of each search, each once, by validation accuracy at the final budget."""
+    """The best architectures over all seeds of each search, each once, by validation accuracy at the final budget.
+
+    Args:
+        groups: Searches by label.
+        count: Rows per search, at most.
+    """
     rows = []
     for label, runs in groups.items():
         for rank, (run, record) in enumerate(best_records(runs, count), 1):

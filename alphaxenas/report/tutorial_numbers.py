@@ -18,7 +18,12 @@ ORIGINAL_EXPLORATION, ORIGINAL_EXPANSIONS = 5.0, 12
 
 
 def toy_tree(simulations: int, exploration: float) -> Tree:
-    """A tree over games of three moves, tokens a, b, c, grown by some simulations; b and c first are good."""
+    """A tree over sequences of three tokens out of a, b, c; sequences with b or c are the better ones.
+
+    Args:
+        simulations: How many simulations have grown it.
+        exploration: c of PUCT.
+    """
     merit = np.array([0.0, 0.08, 0.05])
     priors = np.array([0.5, 0.3, 0.2])
 
@@ -97,8 +102,12 @@ def tree_layout(prefixes: set[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[f
 
 
 def nesterov_step(uses: int, rate: float = 0.1, momentum: float = 0.9) -> float:
-    """How far a kernel with gradient 1 moves in its first step if its update is applied once per use, as in the
-    original.
+    """How far a kernel with gradient 1 moves in its first step if its update is applied once per use.
+
+    Args:
+        uses: How often the network uses the kernel; the original updates it as often in one step.
+        rate: Learning rate.
+        momentum: Nesterov momentum, in [0, 1).
     """
     slot = moved = 0.0
     for _ in range(uses):

@@ -17,7 +17,7 @@ def games(count):
     return [SPACE.encode(SPACE.sample(rng)) for _ in range(count)]
 
 
-def way():
+def trajectory():
     first, second, third = games(3)
     written = [first, first, second, second, third]
     return SimpleNamespace(
@@ -55,16 +55,16 @@ def test_quality_has_a_line_per_search_and_says_where_nothing_was_measured():
 
 
 def test_a_walk_marks_where_another_architecture_is_decoded():
-    assert figures.changes(way()) == [0, 2, 4]
-    (panel,) = figures.walk_curves([way()], ["the worst"]).axes
+    assert figures.changes(trajectory()) == [0, 2, 4]
+    (panel,) = figures.walk_curves([trajectory()], ["the worst"]).axes
     assert panel.get_title() == "from the worst"
     lines = {line.get_label(): line.get_ydata() for line in panel.lines if not line.get_label().startswith("_")}
-    np.testing.assert_allclose(lines["at the place itself"], np.linspace(0.3, 0.9, 5)[1:])
+    np.testing.assert_allclose(lines["at the latent point"], np.linspace(0.3, 0.9, 5)[1:])
     assert len(panel.lines) == 3 + 2
 
 
 def test_decoded_cells_are_drawn_with_their_step_and_score():
-    texts = [text.get_text() for text in figures.decoded_cells(way(), SPACE).texts]
+    texts = [text.get_text() for text in figures.decoded_cells(trajectory(), SPACE).texts]
     assert texts == ["step 0.00: predicted 0.300", "step 0.50: predicted 0.600", "step 2.00: predicted 0.500"]
 
 

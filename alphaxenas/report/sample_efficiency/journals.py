@@ -97,7 +97,12 @@ class Study:
     failed: Sequence[tuple[str, str, int, str]]
 
     def of(self, table: str, controller: str) -> dict[int, Search]:
-        """Seed to search."""
+        """The searches of one controller on one table, by seed.
+
+        Args:
+            table: Name of the table.
+            controller: Label of the controller.
+        """
         return {
             seed: search for (where, who, seed), search in self.searches.items() if (where, who) == (table, controller)
         }
