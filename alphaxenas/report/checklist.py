@@ -20,7 +20,7 @@ from alphaxenas.report.equal_cost import common_end, cumulative_cost, is_trained
 from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
 from alphaxenas.report.statistics import FEWEST_SEEDS
 
-_DATA, _SPACE, _BUDGETS, _METHOD = map(with_role, ("data", "space", "budget", "method"))
+_DATA, _SPACE, _BUDGETS, _METHOD = with_role("data"), with_role("space"), with_role("budget"), with_role("method")
 _RECIPE = tuple(name for name in with_role("recipe") if name not in TrainingConfig.model_fields)
 _TRAINING = tuple(name for name in with_role("recipe") if name in TrainingConfig.model_fields)
 
@@ -113,10 +113,10 @@ def summary(items: Sequence[Item]) -> dict[str, int]:
 
 
 def _code(runs: Sequence[StoredRun], what: str) -> tuple[str, str]:
-    revisions = {run.description.get("revision") for run in runs}
+    revisions = {run.description["revision"] for run in runs if run.description.get("revision") is not None}
     if not runs:
         return "no", "There is no such run."
-    if None in revisions:
+    if any(run.description.get("revision") is None for run in runs):
         return "partly", f"In this repository ({what}), but a run was made outside git: its revision is unknown."
     named = ", ".join(sorted(revision[:10] + ("+" if revision.endswith("+") else "") for revision in revisions))
     if any(revision.endswith("+") for revision in revisions):
@@ -185,7 +185,11 @@ def _confounders(runs: Sequence[StoredRun]) -> tuple[str, str]:
         f"{cores} cores of {processor}" + "".join(f", {gpu}" for gpu in gpus)
         for processor, cores, *gpus in sorted(machines, key=str)
     )
-    kinds = {"machines": machines, "sets of library versions": versions, "revisions of the code": revisions}
+    kinds: dict[str, set[Any]] = {
+        "machines": machines,
+        "sets of library versions": versions,
+        "revisions of the code": revisions,
+    }
     found = [f"{len(values)} different {name}" for name, values in kinds.items() if len(values) > 1]
     if found:
         return (
@@ -311,7 +315,7 @@ def _test_once(suite: Suite) -> tuple[str, str]:
     if not trainings:
         return "no", "No network has been scored on test data yet."
     scored = "; ".join(
-        f"{run.stage}: {run.models[run.results['chosen']]['name']} of {len(run.models)}, chosen by validation accuracy"
+        f"{run.stage}: {run.models[run.outcome['chosen']]['name']} of {len(run.models)}, chosen by validation accuracy"
         for run in trainings
     )
     return "yes", f"One network per training was scored ({scored}). Searches are rewarded by validation images alone."

@@ -12,6 +12,7 @@ from alphaxenas.report.runs import Groups, StoredRun
 from alphaxenas.report.style import DASHES, INK, count_on, looks, new_figure, say, single_dot
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation")
@@ -43,7 +44,7 @@ def tree_curves(groups: Groups) -> Figure:
     figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
     for panel in figure.axes:
         panel.set_ylim(bottom=0)
-        panel.yaxis.get_major_locator().set_params(integer=True)
+        panel.locator_params(axis="y", integer=True)
     return figure
 
 
@@ -157,9 +158,10 @@ def _inside(
         say(panel, nothing)
         return figure
     figure, axes = new_figure(1, len(panels), height=height, sharex=True)
-    own, handles = looks(groups), {}
-    for panel, (title, found) in zip(axes, points.items()):
-        for label, number, run, course in found:
+    own = looks(groups)
+    handles: dict[str, Artist] = {}
+    for panel, (title, courses) in zip(axes, points.items()):
+        for label, number, run, course in courses:
             dashes = DASHES[number % len(DASHES)] if len(met) == 1 else own[label].dashes
             (line,) = panel.plot(
                 *zip(*course),
@@ -174,10 +176,10 @@ def _inside(
         panel.set_title(title)
         panel.set_xlabel("trained children")
         count_on(panel)
-        if not found:
+        if not courses:
             say(panel, "not recorded")
     if len(handles) > 1 or met != ["AlphaXENAS"]:
-        figure.legend(handles.values(), handles, loc="outside upper center", ncols=6, frameon=False)
+        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=6, frameon=False)
     return figure
 
 
@@ -191,13 +193,17 @@ def _points(run: StoredRun, tags: Sequence[str]) -> list[tuple[float, float]]:
     return found
 
 
+def _operations(run: StoredRun) -> tuple[str, ...]:
+    return run.space.operations  # type: ignore[attr-defined]  # spaces of this package have it, the contract has not
+
+
 def _most_operations(groups: Groups) -> int:
-    return max((len(run.space.operations) for runs in groups.values() for run in runs), default=1)
+    return max((len(_operations(run)) for runs in groups.values() for run in runs), default=1)
 
 
 def _shares(runs: Sequence[StoredRun]) -> tuple[tuple[str, ...], np.ndarray]:
     """Operations, and their shares `[operations, WINDOWS]` of all choices; NaN in a stretch without choices."""
-    operations = runs[0].space.operations
+    operations = _operations(runs[0])
     counts = np.zeros((len(operations), WINDOWS))
     for run in runs:
         chosen = [record for record in run.records if record["purpose"] != "refresh" and not is_cached(record)]

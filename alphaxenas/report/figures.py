@@ -102,8 +102,10 @@ def trial_dots(groups: Groups) -> Figure:
             inside = np.array([(x, reward) for x, reward in found if reward >= low]).reshape(-1, 2)
             below = [x for x, reward in found if reward < low]
             colour = GREY if purpose == "refresh" else own[label].colour
-            edge = {"edgecolors": "none" if purpose == "search" else INK} if marker != "x" else {}
-            panel.scatter(*inside.T, s=size, c=colour, marker=marker, alpha=opacity, linewidths=0.9, **edge)
+            edge: dict[str, Any] = {"edgecolors": "none" if purpose == "search" else INK} if marker != "x" else {}
+            panel.scatter(
+                inside[:, 0], inside[:, 1], s=size, c=colour, marker=marker, alpha=opacity, linewidths=0.9, **edge
+            )
             if below:
                 panel.scatter(below, [low] * len(below), s=22, c=colour, alpha=opacity, marker="v", clip_on=False)
             shown[name] = Line2D(
@@ -233,7 +235,7 @@ def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test
     for row, (look, (name, found)) in enumerate(zip(looks(tests).values(), tests.items())):
         spread = interval(list(found.values()))
         panel.plot(list(found.values()), np.full(len(found), row), "o", color=look.colour, alpha=0.5, markersize=6)
-        if spread.low is not None:
+        if spread.low is not None and spread.high is not None:
             panel.plot([spread.low, spread.high], [row, row], color=look.colour, linewidth=2)
         panel.plot([spread.mean], [row], "|", color=look.colour, markersize=16, markeredgewidth=2.5)
     panel.set_yticks(range(len(tests)), list(tests))
@@ -270,7 +272,7 @@ def _clear_limits(rewards: Sequence[float]) -> tuple[float, float]:
     return max(0.0, low - room), min(1.0, high + room)
 
 
-def _short(value: float, _: int) -> str:
+def _short(value: float, _: float) -> str:
     """A number on an axis: 30 k, 1.5 M."""
     return f"{value / 1e6:g} M" if abs(value) >= 1e6 else f"{value / 1e3:g} k" if abs(value) >= 1e3 else f"{value:g}"
 

@@ -22,7 +22,7 @@ def headline(suite: Suite, comparisons: Comparisons) -> str:
         interval and verdict.
     """
     parts = [
-        f"{model_name(run.models[run.results['chosen']])}: test accuracy {run.results['test_accuracy']:.4f}"
+        f"{model_name(run.models[run.outcome['chosen']])}: test accuracy {run.outcome['test_accuracy']:.4f}"
         for run in _tested(suite)
     ]
     for label, measures in _leading_first(suite, comparisons)[:1]:
@@ -45,9 +45,9 @@ def findings(suite: Suite, comparisons: Comparisons) -> list[str]:
     found = []
     for run in _tested(suite):
         model, accuracy, images = (
-            run.models[run.results["chosen"]],
-            run.results["test_accuracy"],
-            run.results["test_images"],
+            run.models[run.outcome["chosen"]],
+            run.outcome["test_accuracy"],
+            run.outcome["test_images"],
         )
         low, high = wilson(accuracy, images)
         found.append(

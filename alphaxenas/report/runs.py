@@ -58,6 +58,13 @@ class StoredRun:
         return under_new_names(self.description["parameters"])
 
     @property
+    def outcome(self) -> dict[str, Any]:
+        """The results of a run that is finished; reading those of another is a mistake of the caller."""
+        if self.results is None:
+            raise ValueError(f"Invalid value for `run`. Expected a finished run. Received: {self.suite}/{self.stage}")
+        return self.results
+
+    @property
     def models(self) -> tuple[dict[str, Any], ...]:
         """The networks that a full training ended with; empty for searches and unfinished runs."""
         return tuple((self.results or {}).get("models", ()))

@@ -98,16 +98,16 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
                 "seconds": np.mean([cumulative_cost(run, "seconds")[-1] for run in runs]),
             }
         )
-    for run in (suite.final, suite.densenet):
-        for number, model in enumerate(run.models if run else ()):
-            chosen = number == run.results["chosen"]
+    for run in (run for run in (suite.final, suite.densenet) if run is not None):
+        for number, model in enumerate(run.models):
+            chosen = number == run.outcome["chosen"]
             rows.append(
                 {
                     "network": model_name(model),
                     "trained for": f"{model['epochs']} epochs, in full",
                     "seeds": 1,
                     "validation": model["validation_accuracy"],
-                    "test": run.results["test_accuracy"] if chosen else None,
+                    "test": run.outcome["test_accuracy"] if chosen else None,
                     "parameters": model["parameters"],
                     "multiply-adds": model["multiply_adds"],
                     "trials": 1,

@@ -112,10 +112,10 @@ def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
         exploration: c of PUCT.
     """
     tree = toy_tree(simulations, exploration)
-    scores = puct_scores(tree, exploration)
-    figure, axes = new_figure(1, 3, height=3.5)
+    scores, (figure, axes) = puct_scores(tree, exploration), new_figure(1, 3, height=3.5)
     before = snapshot(tree)
     leaf = tree.select_and_expand()
+    assert leaf is not None and leaf.value is not None, "the toy tree is not solved yet"
     grown = snapshot(tree)
     titles = ("1  select: largest score", "2  expand: ask for priors and value", "3  back up along the path")
     for number, (panel, title) in enumerate(zip(axes, titles)):
@@ -193,7 +193,7 @@ def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
     drawn: dict[str, Any] = {}
     for row in range(len(places)):
         for column, operation in enumerate(space.operations):
-            who = tuple((row, operation) in taken for taken in used)
+            who = ((row, operation) in used[0], (row, operation) in used[1])
             label, colour = names.get(who, ("untouched", PALE_GREY))
             patch = Rectangle((column - 0.46, row - 0.42), 0.92, 0.84, facecolor=colour, edgecolor="none", label=label)
             panel.add_patch(patch)
@@ -266,7 +266,7 @@ def original_mistakes(exploration: float = 1.0) -> Figure:
     steps.legend(frameon=False, fontsize=8, loc="upper left")
     for (label, accuracies), colour, offset in zip(ORIGINAL_ACCURACIES.items(), (ORANGE, RED), (0.045, -0.06)):
         scales.plot(range(1, 5), accuracies, color=colour, marker="o")
-        scales.text(2.5, np.mean(accuracies) + offset, label, ha="center", va="center", fontsize=8, color=INK)
+        scales.text(2.5, float(np.mean(accuracies)) + offset, label, ha="center", va="center", fontsize=8, color=INK)
     scales.set(xlabel="quarter of the original's search", ylabel="accuracy", ylim=(0.5, 0.85), xticks=range(1, 5))
     scales.set_title("two scales in one tree", fontsize=11)
     values = np.array([0.55, 0.57, 0.59, 0.60, 0.62, 0.64, 0.66, 0.68, 0.70, 0.75])

@@ -43,7 +43,10 @@ def toy_tree(simulations: int, exploration: float) -> Tree:
 
 def snapshot(tree: Tree) -> dict[tuple[int, ...], tuple[int, float]]:
     """Every expanded prefix of the toy tree with its visits and mean value."""
-    found, open_prefixes = {(): (tree.statistics()["total"][0], float("nan"))}, [()]
+    root = tree.statistics()
+    assert root is not None, "the root of a tree that has been searched is open"
+    open_prefixes: list[tuple[int, ...]] = [()]
+    found: dict[tuple[int, ...], tuple[int, float]] = {(): (root["total"][0], float("nan"))}
     while open_prefixes:
         prefix = open_prefixes.pop(0)
         node = tree.statistics(prefix)
@@ -74,7 +77,11 @@ def puct_scores(tree: Tree, exploration: float) -> dict[tuple[int, ...], float]:
             continue
         for action, prior, count, mean in zip(node["actions"], node["priors"], node["visits"], node["means"]):
             tokens = (*prefix, action)
-            quality = mean if count else tree.predict(prefix, tuple(node["actions"])).action_values[action]
+            quality = mean
+            if not count:
+                expected = tree.predict(prefix, tuple(node["actions"])).action_values
+                assert expected is not None, "predictions of the tree have action values"
+                quality = expected[action]
             found[tokens] = scale * (quality - low) + exploration * prior * np.sqrt(node["total"][0]) / (1 + count)
     return found
 
@@ -144,8 +151,11 @@ def our_visits(values: np.ndarray, exploration: float) -> np.ndarray:
     )
     for _ in range(ORIGINAL_EXPANSIONS):
         leaf = tree.select_and_expand()
+        assert leaf is not None, "values do not solve a tree"
         tree.backup(leaf, float(values[leaf.tokens[0]]))
-    return np.array(tree.statistics()["visits"], dtype=float)
+    root = tree.statistics()
+    assert root is not None, "the root of a tree that has been searched is open"
+    return np.array(root["visits"], dtype=float)
 
 
 def mean_visits(rule: Callable[[np.ndarray], np.ndarray], values: np.ndarray, orders: int = 200) -> np.ndarray:

@@ -12,6 +12,7 @@ from alphaxenas.report.sample_efficiency.measures import Course, best_course, ef
 from alphaxenas.report.style import DASHES, INK, Look, looks, new_figure, say
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -48,7 +49,7 @@ def query_dots(study: Study) -> Figure:
                     marker=marker,
                 )
             spread = found[table, controller].queries
-            if spread.low is not None:
+            if spread.low is not None and spread.high is not None:
                 panel.plot([spread.low, spread.high], [place, place], color=INK, linewidth=2.2, solid_capstyle="butt")
             panel.plot(spread.mean, place, marker="|", color=INK, markersize=13, markeredgewidth=2.2)
             flag = "≥ " if found[table, controller].found < 1 else ""
@@ -265,7 +266,7 @@ def _hide(axes: Sequence[Axes]) -> None:
 
 def _one_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """One legend above all panels."""
-    found = {}
+    found: dict[str, Artist] = {}
     for panel in axes:
         found |= {label: handle for handle, label in zip(*panel.get_legend_handles_labels())}
     if found:

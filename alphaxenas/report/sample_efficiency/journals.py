@@ -161,6 +161,6 @@ def load_study(
             failed.append((*place, search.ended["reason"]))
         else:
             searches[place] = search
-    order = [list(wanted) if wanted is not None else [] for wanted in (tables, controllers)]
+    order: list[list[Any]] = [list(wanted) if wanted is not None else [] for wanted in (tables, controllers)]
     keys = sorted(searches, key=lambda place: [each.index(part) if each else 0 for each, part in zip(order, place)])
     return Study({key: searches[key] for key in keys}, failed)

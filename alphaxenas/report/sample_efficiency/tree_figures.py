@@ -57,7 +57,8 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
         sizes = 5 + 110 * np.sqrt(np.asarray(tree["visits"]) / max(1.0, most))
         order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
         dots = panel.scatter(
-            *points[order].T,
+            points[order, 0],
+            points[order, 1],
             s=sizes[order],
             c=mean[order],
             cmap="viridis",
