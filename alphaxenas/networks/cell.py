@@ -21,7 +21,7 @@ from alphaxenas.spaces.cell import Block, Cell
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from alphaxenas.networks.layers import Layers
+    from alphaxenas.networks.layer_interface import LayerInterface
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CellNetwork:
         cells: Number of copies of the cell.
         reductions: How many times height and width are halved, at evenly spaced cells; 0 for none.
         stem_stride: 1, or 2 to halve the image in the stem.
-        drop_path: Largest drop-path rate; see `Layers.drop_path`.
+        drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary: Whether a second classifier reads the first cell after the last reduction, in training only.
     """
@@ -61,7 +61,7 @@ class CellNetwork:
         """Indices of the cells that work at half the resolution of the cell before them."""
         return tuple(self.cells * (stage + 1) // (self.reductions + 1) for stage in range(self.reductions))
 
-    def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits of a batch.
 
         Args:
@@ -102,7 +102,7 @@ class CellNetwork:
         return sum(index >= reduction for reduction in self.reduction_cells())
 
     def _project(
-        self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int, stride: int = 1
+        self, layers: LayerInterface, ends: dict[str, tf.Tensor], name: str, filters: int, stride: int = 1
     ) -> tf.Tensor:
         parts = []
         for end, x in ends.items():
@@ -111,7 +111,9 @@ class CellNetwork:
             parts.append(layers.conv(layers.relu(x), f"{name}/{end}", filters, 1))
         return layers.batch_norm(layers.add(parts), name)
 
-    def _block(self, layers: Layers, block: Block, states: list, name: str, filters: int, depth: float) -> tf.Tensor:
+    def _block(
+        self, layers: LayerInterface, block: Block, states: list, name: str, filters: int, depth: float
+    ) -> tf.Tensor:
         sides = []
         for slot, source, operation in (
             ("first", block.input1, block.operation1),
@@ -128,7 +130,7 @@ class CellNetwork:
         ]
         return layers.batch_norm(layers.add(parts), f"{name}/concat")
 
-    def _auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor], filters: int) -> tf.Tensor:
+    def _auxiliary_head(self, layers: LayerInterface, ends: dict[str, tf.Tensor], filters: int) -> tf.Tensor:
         x = layers.relu(self._project(layers, ends, "auxiliary", filters))
         return layers.dense(layers.global_average(x), "auxiliary/classifier", self.num_classes)
 
@@ -156,7 +158,7 @@ def cell_network(cell: Cell, options: NetworkOptions) -> CellNetwork:
     )
 
 
-def apply_operation(layers: Layers, operation: str, x: tf.Tensor, name: str, filters: int) -> tf.Tensor:
+def apply_operation(layers: LayerInterface, operation: str, x: tf.Tensor, name: str, filters: int) -> tf.Tensor:
     """One operation of a block.
 
     Args:

@@ -14,9 +14,9 @@ windows lie side by side, where wallarm's overlap in all pixels but one and noth
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.chains.chain import Chain
@@ -24,7 +24,7 @@ from alphaxenas.spaces.chains.chain import Chain
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from alphaxenas.networks.layers import Layers
+    from alphaxenas.networks.layer_interface import LayerInterface
 
 STRIDES = (2, 1, 2, 1)
 """Of titu1994's four layers."""
@@ -74,7 +74,7 @@ class ChainNetwork:
                     f"Invalid value for `dropout` in layer {number}. Expected a rate in [0, 1). Received: {rate!r}"
                 )
 
-    def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
         x = layers.input(images)
         source = layers.line(x) if self.form == "line" else x
@@ -98,8 +98,9 @@ class ChainNetwork:
             )
         return [layers.dense(features, "classifier", self.num_classes)]
 
-    def _layer(self, layers: Layers, x: tf.Tensor, number: int) -> tf.Tensor:
-        layer, name = self.chain.layers[number], f"layer{number}"
+    def _layer(self, layers: LayerInterface, x: tf.Tensor, number: int) -> tf.Tensor:
+        name = f"layer{number}"
+        layer: Mapping[str, Any] = self.chain.layers[number]  # checked in __post_init__
         stride, pool = self.strides[number % len(self.strides)], layer.get("pool", 1)
         x = layers.relu(layers.conv(x, name, layer["filters"], layer["kernel"], stride, bias=True, xavier=True))
         if pool > 1:
@@ -107,7 +108,7 @@ class ChainNetwork:
         return layers.dropout(x, layer.get("dropout", 0.0))
 
     @staticmethod
-    def _reduced(layers: Layers, x: tf.Tensor, shrinks: Sequence[int]) -> tf.Tensor:
+    def _reduced(layers: LayerInterface, x: tf.Tensor, shrinks: Sequence[int]) -> tf.Tensor:
         for shrink in shrinks:
             if shrink > 1:
                 x = layers.average_pool(x, shrink, shrink)

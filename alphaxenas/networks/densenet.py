@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from alphaxenas.networks.layers import Layers
+    from alphaxenas.networks.layer_interface import LayerInterface
 
 DENSE_BLOCKS = 3
 
@@ -52,7 +52,7 @@ class DenseNet:
                 f"Invalid value for `compression`. Expected a number in (0, 1]. Received: {self.compression}"
             )
 
-    def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
         channels = 2 * self.growth if self.compression < 1.0 else 16
         x = layers.conv(layers.input(images), "stem", channels, 3)
@@ -68,9 +68,9 @@ class DenseNet:
         x = layers.relu(layers.batch_norm(x, "head"))
         return [layers.dense(layers.global_average(x), "classifier", self.num_classes)]
 
-    def _layer(self, layers: Layers, x: tf.Tensor, name: str) -> tf.Tensor:
+    def _layer(self, layers: LayerInterface, x: tf.Tensor, name: str) -> tf.Tensor:
         x = self._convolve(layers, x, f"{name}/bottleneck", 4 * self.growth, 1)
         return self._convolve(layers, x, name, self.growth, 3)
 
-    def _convolve(self, layers: Layers, x: tf.Tensor, name: str, filters: int, size: int) -> tf.Tensor:
+    def _convolve(self, layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int) -> tf.Tensor:
         return layers.dropout(layers.conv(layers.relu(layers.batch_norm(x, name)), name, filters, size), self.dropout)

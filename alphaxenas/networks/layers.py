@@ -1,9 +1,7 @@
 """The layers that children are made of, over given weights.
 
 One `Layers` object serves one forward pass (one traced graph). It computes in the chosen precision and collects the
-batch statistics. All image tensors are NHWC; `B` denotes the batch dimension. Its public methods are the interface that
-every walker of a network offers: `outline.Outline` over shapes, the export over Keras layers, the supernet's over all
-architectures at once. They are documented here alone.
+batch statistics. Its operations are documented in `layer_interface`.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.normalised_product import normalised_product
 from alphaxenas.networks.pixels import along, every, large
 
@@ -27,8 +26,6 @@ PIXELS = 256
 % of the time on CPUs (32x32 pixels, 16 filters). Below, the convolution is as fast and traced sooner."""
 MANY_PIXELS = 1024
 """From which on its batch normalisation is computed with it, see `normalised_product`."""
-
-Size = int | tuple[int, int]
 
 
 def dilated(kernel: tf.Tensor | np.ndarray, dilation: int) -> tf.Tensor | np.ndarray:
@@ -52,7 +49,7 @@ def dilated(kernel: tf.Tensor | np.ndarray, dilation: int) -> tf.Tensor | np.nda
 
 
 class Layers:
-    """Layer functions of one forward pass.
+    """Layer functions of one forward pass; see `LayerInterface`.
 
     Args:
         weights: Tensors by name, convolution kernels already in the chosen precision.
@@ -90,11 +87,11 @@ class Layers:
         self._products: dict[int, tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = {}
 
     def input(self, images: tf.Tensor) -> tf.Tensor:
-        """Images in the chosen precision."""
+        """As `LayerInterface.input`."""
         return tf.cast(images, self._dtype)
 
     def line(self, x: tf.Tensor) -> tf.Tensor:
-        """Images as one row of pixels, for convolutions along it. `[B, h, w, c] -> [B, 1, h * w, c]`."""
+        """As `LayerInterface.line`."""
         return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
 
     def conv(
@@ -107,21 +104,7 @@ class Layers:
         bias: bool = False,
         xavier: bool = False,
     ) -> tf.Tensor:
-        """Convolution.
-
-        Args:
-            x: `[B, h, w, c]`.
-            name: Prefix of the names of its weights.
-            filters: Number of output channels.
-            size: Of the kernel, one number or (height, width); of one number, a kernel on an image of height 1
-                has height 1 too.
-            stride: Distance of windows.
-            bias: Whether a trained number per channel is added, at first 0.
-            xavier: Whether the kernel starts with variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
-
-        Returns:
-            `[B, h / stride, w / stride, filters]`.
-        """
+        """As `LayerInterface.conv`."""
         kernel = self._weights[f"{name}/kernel"]
         if kernel.shape[:2] == (1, 1) and large(x, PIXELS, stride):
             rows, matrix = tf.reshape(every(x, stride), [-1, x.shape[3]]), tf.reshape(kernel, kernel.shape[2:])
@@ -132,18 +115,7 @@ class Layers:
         return tf.raw_ops.BiasAdd(value=y, bias=tf.cast(self._weights[f"{name}/bias"], self._dtype)) if bias else y
 
     def depthwise(self, x: tf.Tensor, name: str, size: int, stride: int = 1, dilation: int = 1) -> tf.Tensor:
-        """Depthwise convolution without bias.
-
-        Args:
-            x: `[B, h, w, c]`.
-            name: Prefix of the names of its weights.
-            size: Side of the kernel.
-            stride: Distance of windows.
-            dilation: Distance of the pixels that a kernel reads.
-
-        Returns:
-            `[B, h / stride, w / stride, c]`.
-        """
+        """As `LayerInterface.depthwise`."""
         kernel = self._weights[f"{name}/depthwise"]
         if dilation > 1 and stride == 1 and large(x, PIXELS, dilation):
             # Every `dilation`-th row and column is an image of its own, in which the kernel is dense.
@@ -156,15 +128,7 @@ class Layers:
         )
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Batch normalisation over all axes but the last, with trained scale and offset.
-
-        Args:
-            x: `[B, h, w, c]`.
-            name: Prefix of the names of its weights and statistics.
-
-        Returns:
-            `[B, h, w, c]`.
-        """
+        """As `LayerInterface.batch_norm`."""
         scale, offset = self._weights[f"{name}/scale"], self._weights[f"{name}/offset"]
         if not self.training:
             return tf.raw_ops.FusedBatchNormV3(
@@ -192,120 +156,56 @@ class Layers:
         return result.y
 
     def dense(self, x: tf.Tensor, name: str, units: int) -> tf.Tensor:
-        """Affine map in float32, the last of a network.
-
-        Args:
-            x: `[B, n]`.
-            name: Prefix of the names of its weights.
-            units: Number of outputs.
-
-        Returns:
-            `[B, units]`.
-        """
+        """As `LayerInterface.dense`."""
         return tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
 
     def dense_of_parts(self, parts: Mapping[str, tf.Tensor], name: str, units: int) -> tf.Tensor:
-        """Affine map of a concatenation, with a kernel for each part.
-
-        Args:
-            parts: Name of the part, as in its weights, to `[B, n]`.
-            name: Prefix of the names of its weights.
-            units: Number of outputs.
-
-        Returns:
-            `[B, units]`.
-        """
+        """As `LayerInterface.dense_of_parts`."""
         products = [tf.linalg.matmul(x, self._weights[f"{name}/{part}/kernel"]) for part, x in parts.items()]
         return self.add(products) + self._weights[f"{name}/bias"]
 
     def shifted(self, x: tf.Tensor) -> tf.Tensor:
-        """The image moved up and left by one pixel; zeros follow."""
+        """As `LayerInterface.shifted`."""
         return tf.slice(tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]), [0, 1, 1, 0], [-1, *x.shape[1:]])
 
     def relu(self, x: tf.Tensor) -> tf.Tensor:
-        """Rectifier, computed once for a tensor that several operations rectify."""
+        """As `LayerInterface.relu`, computed once for a tensor that several operations rectify."""
         return self._once("relu", x, lambda: tf.raw_ops.Relu(features=x))
 
     def add(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Sum of tensors of one shape."""
+        """As `LayerInterface.add`."""
         return parts[0] if len(parts) == 1 else tf.raw_ops.AddN(inputs=list(parts))
 
     def concat(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Concatenation of channels."""
+        """As `LayerInterface.concat`."""
         return parts[0] if len(parts) == 1 else tf.concat(list(parts), -1)
 
     def max_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Maximum over windows; padding never wins.
-
-        Args:
-            x: `[B, h, w, c]`.
-            size: Side of the window; with an image height of 1, its length.
-            stride: Distance of windows.
-
-        Returns:
-            `[B, h / stride, w / stride, c]`.
-        """
+        """As `LayerInterface.max_pool`."""
         return self._pool(tf.nn.max_pool2d, x, size, stride)
 
     def min_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Minimum over windows; padding never wins.
-
-        Args:
-            x: `[B, h, w, c]`.
-            size: Side of the window; with an image height of 1, its length.
-            stride: Distance of windows.
-
-        Returns:
-            `[B, h / stride, w / stride, c]`.
-        """
+        """As `LayerInterface.min_pool`."""
         return -self.max_pool(-x, size, stride)
 
     def average_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
-        """Mean over windows; padding does not count.
-
-        Args:
-            x: `[B, h, w, c]`.
-            size: Side of the window; with an image height of 1, its length.
-            stride: Distance of windows.
-
-        Returns:
-            `[B, h / stride, w / stride, c]`.
-        """
+        """As `LayerInterface.average_pool`."""
         return self._pool(tf.nn.avg_pool2d, x, size, stride)
 
     def global_average(self, x: tf.Tensor) -> tf.Tensor:
-        """Mean over the image in float32. `[B, h, w, c] -> [B, c]`."""
+        """As `LayerInterface.global_average`."""
         return tf.reduce_mean(tf.cast(x, tf.float32), [1, 2])
 
     def flatten(self, x: tf.Tensor) -> tf.Tensor:
-        """All values of an image in a row, in float32. `[B, h, w, c] -> [B, h * w * c]`."""
+        """As `LayerInterface.flatten`."""
         return tf.reshape(tf.cast(x, tf.float32), [-1, x.shape[1] * x.shape[2] * x.shape[3]])
 
     def dropout(self, x: tf.Tensor, rate: float) -> tf.Tensor:
-        """Zeroes entries in training and scales the others up.
-
-        Args:
-            x: Any shape `[B, ...]`.
-            rate: Probability of a zero; 0 for none.
-
-        Returns:
-            The shape of `x`.
-        """
+        """As `LayerInterface.dropout`."""
         return self._drop(x, rate, tf.shape(x)[1:]) if self.training and rate else x
 
     def drop_path(self, x: tf.Tensor, rate: float, depth: float) -> tf.Tensor:
-        """Zeroes whole paths of single images.
-
-        The probability is `rate * depth * progress`: it grows with depth and with time.
-
-        Args:
-            x: `[B, h, w, c]`.
-            rate: Probability at the last cell at the end of training.
-            depth: Position of the cell in (0, 1].
-
-        Source: Zoph et al. 2018, "Learning transferable architectures for scalable image recognition",
-            ScheduledDropPath; after Larsson et al. 2017, FractalNet, whose rate is constant.
-        """
+        """As `LayerInterface.drop_path`."""
         if not self.training or not rate:
             return x
         return self._drop(x, rate * depth * self._progress, [1, 1, 1])

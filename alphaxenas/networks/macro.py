@@ -23,7 +23,7 @@ from alphaxenas.spaces.macro import MacroArchitecture
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from alphaxenas.networks.layers import Layers
+    from alphaxenas.networks.layer_interface import LayerInterface
 
 
 WIDENING = 2
@@ -41,7 +41,7 @@ class MacroNetwork:
         widening: By how much each of the two reductions multiplies the filters; 1 in ENAS's search, 2 in its final
             network.
         stem_stride: 1, or 2 to halve the image in the stem.
-        drop_path: Largest drop-path rate of operations; see `Layers.drop_path`.
+        drop_path: Largest drop-path rate of operations; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
     """
 
@@ -76,7 +76,7 @@ class MacroNetwork:
         """Channels of a layer's output before it is halved."""
         return self.filters * self.widening ** sum(layer > reduced for reduced in self.reduced_after())
 
-    def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
         sources: list[tf.Tensor | None] = [self.stem(layers, images)]
         for number, layer in enumerate(self.architecture.layers):
@@ -102,7 +102,7 @@ class MacroNetwork:
         later = self.architecture.layers[layer + 1 :]
         return {layer + 1} | {source for other in later for source in other.skips if source <= layer}
 
-    def stem(self, layers: Layers, images: tf.Tensor) -> tf.Tensor:
+    def stem(self, layers: LayerInterface, images: tf.Tensor) -> tf.Tensor:
         """3x3 convolution and batch norm.
 
         Args:
@@ -114,7 +114,7 @@ class MacroNetwork:
         """
         return layers.batch_norm(layers.conv(layers.input(images), "stem", self.filters, 3, self.stem_stride), "stem")
 
-    def operate(self, layers: Layers, operation: str, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
+    def operate(self, layers: LayerInterface, operation: str, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
         """1x1 convolution, batch norm, ReLU, and the operation of a layer, with drop-path.
 
         Args:
@@ -132,7 +132,7 @@ class MacroNetwork:
         y = apply_micro_operation(layers, operation, x, f"{name}/out", filters, sep_repeats=1)
         return layers.drop_path(y, self.drop_path, (number + 1) / self.depth)
 
-    def part(self, layers: Layers, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
+    def part(self, layers: LayerInterface, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
         """What one source adds to the 1x1 convolution over the concatenation.
 
         Args:
@@ -146,7 +146,7 @@ class MacroNetwork:
         """
         return layers.conv(layers.relu(x), name, self.filters_of(number), 1)
 
-    def halve(self, layers: Layers, x: tf.Tensor, source: int, number: int) -> tf.Tensor:
+    def halve(self, layers: LayerInterface, x: tf.Tensor, source: int, number: int) -> tf.Tensor:
         """Factorised reduction of one source after a layer.
 
         Args:
@@ -162,7 +162,7 @@ class MacroNetwork:
             layers, {"x": x}, f"reduction{number}/{source_part(source)}", self.filters_of(number + 1)
         )
 
-    def head(self, layers: Layers, x: tf.Tensor) -> tf.Tensor:
+    def head(self, layers: LayerInterface, x: tf.Tensor) -> tf.Tensor:
         """ReLU, global average, dropout, affine map.
 
         Args:

@@ -32,7 +32,7 @@ from alphaxenas.spaces.zoo import ZooCell
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from alphaxenas.networks.layers import Layers
+    from alphaxenas.networks.layer_interface import LayerInterface
 
 STEM_FACTOR = 3
 FEWEST_CELLS = 3
@@ -52,7 +52,7 @@ class MicroNetwork:
         cells: Number of cells, reduction cells included, >= 3. Published: 8 while ENAS and NAO search, 17 and 20 in the
             end.
         stem_stride: 1, or 2 to halve the image in the stem.
-        drop_path: Largest drop-path rate; see `Layers.drop_path`.
+        drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary_filters: Channels of the first convolution of a second classifier that reads the last reduction cell,
             in training only; 0 for none, 128 as published.
@@ -103,7 +103,7 @@ class MicroNetwork:
         """Numbers of the blocks that are concatenated to a cell's output."""
         return tuple(range(len(cell.blocks))) if self.concat_all else cell.output_blocks()
 
-    def __call__(self, layers: Layers, images: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits of a batch.
 
         Args:
@@ -133,7 +133,7 @@ class MicroNetwork:
                 logits.append(self.auxiliary_head(layers, previous))
         return [self.head(layers, previous), *logits]
 
-    def stem(self, layers: Layers, images: tf.Tensor) -> tf.Tensor:
+    def stem(self, layers: LayerInterface, images: tf.Tensor) -> tf.Tensor:
         """3x3 convolution and batch norm.
 
         Args:
@@ -146,7 +146,7 @@ class MicroNetwork:
         x = layers.conv(layers.input(images), "stem", STEM_FACTOR * self.filters, 3, self.stem_stride)
         return layers.batch_norm(x, "stem")
 
-    def preprocess(self, layers: Layers, ends: dict[str, tf.Tensor], index: int, source: int) -> tf.Tensor:
+    def preprocess(self, layers: LayerInterface, ends: dict[str, tf.Tensor], index: int, source: int) -> tf.Tensor:
         """An input of a cell, at the cell's number of filters and the previous cell's resolution.
 
         Args:
@@ -175,7 +175,7 @@ class MicroNetwork:
         """
         return source == 1 and self.halvings(index - 1) > self.halvings(index - 2)
 
-    def project(self, layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int) -> tf.Tensor:
+    def project(self, layers: LayerInterface, ends: dict[str, tf.Tensor], name: str, filters: int) -> tf.Tensor:
         """ReLU, 1x1 convolution over the concatenated ends, batch norm.
 
         Args:
@@ -190,7 +190,7 @@ class MicroNetwork:
         parts = [layers.conv(layers.relu(x), f"{name}/{end}", filters, 1) for end, x in ends.items()]
         return layers.batch_norm(layers.add(parts), name)
 
-    def output(self, layers: Layers, ends: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
+    def output(self, layers: LayerInterface, ends: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
         """What later cells read of a cell: its ends, or these joined.
 
         Args:
@@ -219,7 +219,9 @@ class MicroNetwork:
         """
         return 2 if index in self.reduction_cells() and source < 2 else 1
 
-    def operate(self, layers: Layers, operation: str, x: tf.Tensor, name: str, index: int, stride: int) -> tf.Tensor:
+    def operate(
+        self, layers: LayerInterface, operation: str, x: tf.Tensor, name: str, index: int, stride: int
+    ) -> tf.Tensor:
         """One operation of a node, with drop-path.
 
         Args:
@@ -251,7 +253,7 @@ class MicroNetwork:
         """
         return f"cell{index}/block{number}/{('first', 'second')[slot]}/{operation}"
 
-    def _block(self, layers: Layers, block: Block, states: list, index: int, number: int) -> tf.Tensor:
+    def _block(self, layers: LayerInterface, block: Block, states: list, index: int, number: int) -> tf.Tensor:
         sides = []
         for slot, (source, operation) in enumerate(
             ((block.input1, block.operation1), (block.input2, block.operation2))
@@ -260,7 +262,7 @@ class MicroNetwork:
             sides.append(self.operate(layers, operation, states[source], name, index, self.stride_of(index, source)))
         return layers.add(sides)
 
-    def head(self, layers: Layers, ends: dict[str, tf.Tensor]) -> tf.Tensor:
+    def head(self, layers: LayerInterface, ends: dict[str, tf.Tensor]) -> tf.Tensor:
         """ReLU, global average, dropout, affine map.
 
         Args:
@@ -273,7 +275,7 @@ class MicroNetwork:
         pooled = {end: layers.dropout(layers.global_average(layers.relu(x)), self.dropout) for end, x in ends.items()}
         return layers.dense_of_parts(pooled, "classifier", self.num_classes)
 
-    def has_auxiliary_head(self, layers: Layers, index: int) -> bool:
+    def has_auxiliary_head(self, layers: LayerInterface, index: int) -> bool:
         """Whether the second classifier reads this cell.
 
         Args:
@@ -285,7 +287,7 @@ class MicroNetwork:
         """
         return bool(self.auxiliary_filters) and layers.training and index == self.reduction_cells()[-1]
 
-    def auxiliary_head(self, layers: Layers, ends: dict[str, tf.Tensor]) -> tf.Tensor:
+    def auxiliary_head(self, layers: LayerInterface, ends: dict[str, tf.Tensor]) -> tf.Tensor:
         """ReLU, 5x5 average of stride 3, two convolutions with batch norm and ReLU, global average, affine map.
 
         Args:

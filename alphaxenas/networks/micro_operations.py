@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from alphaxenas.networks.layers import Layers
+    from alphaxenas.networks.layer_interface import LayerInterface
 
 
 def apply_micro_operation(
-    layers: Layers, operation: str, x: tf.Tensor, name: str, filters: int, stride: int = 1, sep_repeats: int = 2
+    layers: LayerInterface, operation: str, x: tf.Tensor, name: str, filters: int, stride: int = 1, sep_repeats: int = 2
 ) -> tf.Tensor:
     """One operation of a node.
 
@@ -56,7 +56,7 @@ def apply_micro_operation(
     return layers.batch_norm(layers.conv(x, name, filters, size[0], stride), name)
 
 
-def factorised_reduction(layers: Layers, ends: dict[str, tf.Tensor], name: str, filters: int) -> tf.Tensor:
+def factorised_reduction(layers: LayerInterface, ends: dict[str, tf.Tensor], name: str, filters: int) -> tf.Tensor:
     """Halves height and width of a concatenation without losing every other pixel.
 
     ReLU; one 1x1 convolution of stride 2 makes half of the channels, another one of the image moved by one pixel makes
@@ -86,7 +86,7 @@ def factorised_reduction(layers: Layers, ends: dict[str, tf.Tensor], name: str, 
 
 
 def _separable(
-    layers: Layers, x: tf.Tensor, name: str, filters: int, size: int, stride: int, dilation: int = 1
+    layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int, stride: int, dilation: int = 1
 ) -> tf.Tensor:
     spatial = layers.depthwise(layers.relu(x), name, size, stride, dilation)
     return layers.batch_norm(layers.conv(spatial, f"{name}/pointwise", filters, 1), name)

@@ -15,7 +15,7 @@ class NetworkOptions:
         cells: Number of cells.
         reductions: How many times height and width are halved.
         stem_stride: 1, or 2 to halve the image in the stem.
-        drop_path: Largest drop-path rate; see `Layers.drop_path`.
+        drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary: Whether a second classifier is trained in the middle of the network.
         chain_form: For chains with pooling: `"image"`, or `"line"` to convolve along the flattened image.

@@ -1,23 +1,25 @@
 """What a network needs, found without computing anything: arrays, parameters, multiply-adds.
 
-`Outline` offers the methods of `Layers` over shapes instead of tensors, made from the table `OPERATIONS`. A network is
-walked once over an outline to learn which arrays it wants, and once over `Layers` to build its graph.
+`Outline` offers the operations of `LayerInterface` over shapes instead of tensors, made from the table `OPERATIONS`. A
+network is walked once over an outline to learn which arrays it wants, and once over `Layers` to build its graph.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from alphaxenas.networks.bank import ArraySpec
+from alphaxenas.networks.layer_interface import LayerInterface
 
 
 @dataclass(frozen=True)
 class Shaped:
-    """Stands for a tensor; `shape[0]` is the batch dimension, None."""
+    """Stands for a tensor; `shape[0]` is the batch dimension, None, and all others are numbers."""
 
-    shape: tuple[int | None, ...]
+    shape: tuple[Any, ...]
 
 
 class Outline:
@@ -55,7 +57,7 @@ class Outline:
 class Needs:
     """What one operation gives and needs; the groups are those of `Outline`."""
 
-    shape: tuple[int | None, ...]
+    shape: tuple[Any, ...]
     kernels: Mapping[str, ArraySpec] = field(default_factory=dict)
     matrices: Mapping[str, ArraySpec] = field(default_factory=dict)
     vectors: Mapping[str, ArraySpec] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Needs:
     multiply_adds: int = 0
 
 
-def _strided(x: Shaped, stride: int, channels: int | None = None) -> tuple[int | None, ...]:
+def _strided(x: Shaped, stride: int, channels: int | None = None) -> tuple[Any, ...]:
     """Shape of an image after an operation with a stride."""
     _, height, width, own = x.shape
     return None, -(-height // stride), -(-width // stride), own if channels is None else channels
@@ -133,12 +135,13 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "dropout": _same,
     "drop_path": _same,
 }
-"""Operation of `Layers` to what it gives and needs, from the same arguments."""
+"""Operation of `LayerInterface` to what it gives and needs, from the same arguments."""
 
 
-def _recorded(needs_of: Callable[..., Needs]) -> Callable[..., Shaped]:
-    """The method of `Outline` for an operation."""
+def _recorded(name: str, needs_of: Callable[..., Needs]) -> Callable[..., Shaped]:
+    """The method of `Outline` for an operation, with the signature and the documentation of the interface."""
 
+    @functools.wraps(getattr(LayerInterface, name))
     def operation(self: Outline, *arguments: Any, **named: Any) -> Shaped:
         needs = needs_of(*arguments, **named)
         for group in ("kernels", "matrices", "vectors", "statistics"):
@@ -150,7 +153,7 @@ def _recorded(needs_of: Callable[..., Needs]) -> Callable[..., Shaped]:
 
 
 for _name, _needs_of in OPERATIONS.items():
-    setattr(Outline, _name, _recorded(_needs_of))
+    setattr(Outline, _name, _recorded(_name, _needs_of))
 
 
 def outline_of(

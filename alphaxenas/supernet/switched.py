@@ -229,7 +229,7 @@ class SwitchedLayers(Layers):
         bias: bool = False,
         xavier: bool = False,
     ) -> tf.Tensor:
-        """As `Layers.conv`; one that may be left out has no bias."""
+        """As `LayerInterface.conv`; one that may be left out has no bias."""
         if not self._optional:
             return super().conv(x, name, filters, size, stride, bias, xavier)
         shape, place = (
@@ -252,7 +252,7 @@ class SwitchedLayers(Layers):
         return y
 
     def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """As `Layers.batch_norm`."""
+        """As `LayerInterface.batch_norm`."""
         if not self._optional:
             return super().batch_norm(x, name)
         channels, places = [x.shape[-1]], self._outline.place_of
@@ -279,7 +279,7 @@ class SwitchedLayers(Layers):
         return y
 
     def dense_of_parts(self, parts: Mapping[str, tf.Tensor], name: str, units: int) -> tf.Tensor:
-        """As `Layers.dense_of_parts`; parts whose weights are not on the path do not count."""
+        """As `LayerInterface.dense_of_parts`; parts whose weights are not on the path do not count."""
         products = []
         for part, x in parts.items():
             kernel = f"{name}/{part}/kernel"

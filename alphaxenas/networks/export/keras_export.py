@@ -15,14 +15,15 @@ import numpy as np
 
 from alphaxenas.data.images import ImageData
 from alphaxenas.networks.export.onnx_export import save_onnx
-from alphaxenas.networks.layers import EPSILON, Size, dilated
+from alphaxenas.networks.layer_interface import Size
+from alphaxenas.networks.layers import EPSILON, dilated
 from alphaxenas.networks.training.loop import CompiledChild, Network
 
 PREDICTION_BATCH = 250
 
 
 class _KerasLayers:
-    """The functions of `Layers` over Keras layers, for prediction; see there."""
+    """The operations of `LayerInterface` over Keras layers, for prediction."""
 
     training = False
 
@@ -154,7 +155,12 @@ def export_keras(child: CompiledChild, network: Network, data: ImageData) -> ker
 
 
 def save_keras(model: keras.Model, path: Path) -> None:
-    """Writes a model as a `.keras` file: to a temporary name first, then renamed."""
+    """Writes a model as a `.keras` file: to a temporary name first, then renamed.
+
+    Args:
+        model: Any Keras model.
+        path: Of the file; its folder is made where it is missing.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.partial.keras")
     model.save(temporary)
@@ -166,6 +172,10 @@ def save_savedmodel(model: keras.Model, path: Path) -> None:
 
     It needs plain TensorFlow alone. Its signatures `serve` and `serving_default` take pixels `[B, h, w, c]` and give
     probabilities `[B, num_classes]`.
+
+    Args:
+        model: Of `export_keras`, or one that it stored.
+        path: Of the folder; one that exists is replaced.
     """
     temporary = path.with_name(f".{path.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -196,6 +206,13 @@ def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
 
 def test_accuracy(model: keras.Model, data: ImageData) -> float:
     """Share of the test images that a stored or exported model classifies correctly.
+
+    Args:
+        model: From pixels `[B, h, w, c]` in 0..255 to probabilities `[B, num_classes]`.
+        data: Its test part is used.
+
+    Returns:
+        Accuracy in [0, 1].
 
     Raises:
         ValueError: The model takes images of another shape, or knows another number of classes.

@@ -12,11 +12,13 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.layer_interface import LayerInterface
 from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.optimizers import adam_rate, apply_adam, apply_momentum, subtract
@@ -25,7 +27,7 @@ from alphaxenas.networks.training.replicas import Replicas, Share
 from alphaxenas.networks.vectors import pieces, read, total, vector
 from alphaxenas.seeds import tensor_seed
 
-Network = Callable[[Layers, tf.Tensor], list[tf.Tensor]]
+Network = Callable[[LayerInterface, Any], list[Any]]
 
 EVALUATION_BATCH = 250
 """Images a batch where nothing is trained."""
@@ -90,7 +92,7 @@ class CompiledChild:
             self._slots = vector(
                 np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights)
             )
-            self._squares = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
+            self._squares: Any = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
             self._moving = vector(bank.take("statistics", self.statistics))
             # What predictions are made with: the moving averages, or the weights and statistics themselves.
             self._ema_values = vector(self._values.numpy()) if recipe.average else self._values

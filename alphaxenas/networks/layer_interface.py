@@ -1,0 +1,235 @@
+"""The operations that networks are built of, whatever they are computed over.
+
+All image tensors are NHWC; `B` denotes the batch dimension. A network is a function of a `LayerInterface`: the same
+code runs over tensors (`layers.Layers`), over shapes (`outline.Outline`), over Keras layers (`export.keras_export`)
+and, in a supernet, over all architectures at once (`supernet.switched`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+Size = int | tuple[int, int]
+
+
+class LayerInterface(Protocol):
+    """Operations on values that stand for tensors: tensors themselves, shapes, or Keras tensors.
+
+    Attributes:
+        training: Whether parts that exist in training only (dropout, the auxiliary head) are built.
+    """
+
+    training: bool
+
+    def input(self, images: Any) -> Any:
+        """Images as the network computes with them, in the chosen precision.
+
+        Args:
+            images: `[B, h, w, c]`.
+
+        Returns:
+            `[B, h, w, c]`.
+        """
+
+    def line(self, x: Any) -> Any:
+        """Images as one row of pixels, for convolutions along it.
+
+        Args:
+            x: `[B, h, w, c]`.
+
+        Returns:
+            `[B, 1, h * w, c]`.
+        """
+
+    def conv(
+        self, x: Any, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
+    ) -> Any:
+        """Convolution.
+
+        Args:
+            x: `[B, h, w, c]`.
+            name: Prefix of the names of its weights.
+            filters: Number of output channels.
+            size: Of the kernel, one number or (height, width); of one number, a kernel on an image of height 1
+                has height 1 too.
+            stride: Distance of windows.
+            bias: Whether a trained number per channel is added, at first 0.
+            xavier: Whether the kernel starts with variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
+
+        Returns:
+            `[B, h / stride, w / stride, filters]`.
+        """
+
+    def depthwise(self, x: Any, name: str, size: int, stride: int = 1, dilation: int = 1) -> Any:
+        """Depthwise convolution without bias.
+
+        Args:
+            x: `[B, h, w, c]`.
+            name: Prefix of the names of its weights.
+            size: Side of the kernel.
+            stride: Distance of windows.
+            dilation: Distance of the pixels that a kernel reads.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
+
+    def batch_norm(self, x: Any, name: str) -> Any:
+        """Batch normalisation over all axes but the last, with trained scale and offset.
+
+        Args:
+            x: `[B, h, w, c]`.
+            name: Prefix of the names of its weights and statistics.
+
+        Returns:
+            `[B, h, w, c]`.
+        """
+
+    def dense(self, x: Any, name: str, units: int) -> Any:
+        """Affine map in float32, the last of a network.
+
+        Args:
+            x: `[B, n]`.
+            name: Prefix of the names of its weights.
+            units: Number of outputs.
+
+        Returns:
+            `[B, units]`.
+        """
+
+    def dense_of_parts(self, parts: Mapping[str, Any], name: str, units: int) -> Any:
+        """Affine map of a concatenation, with a kernel for each part.
+
+        Args:
+            parts: Name of the part, as in its weights, to `[B, n]`.
+            name: Prefix of the names of its weights.
+            units: Number of outputs.
+
+        Returns:
+            `[B, units]`.
+        """
+
+    def shifted(self, x: Any) -> Any:
+        """The image moved up and left by one pixel; zeros follow.
+
+        Args:
+            x: `[B, h, w, c]`.
+
+        Returns:
+            `[B, h, w, c]`.
+        """
+
+    def relu(self, x: Any) -> Any:
+        """Rectifier.
+
+        Args:
+            x: Any shape `[B, ...]`.
+
+        Returns:
+            The shape of `x`.
+        """
+
+    def add(self, parts: Sequence[Any]) -> Any:
+        """Sum of tensors of one shape.
+
+        Args:
+            parts: At least one tensor, each `[B, ...]`.
+
+        Returns:
+            The shape of one part.
+        """
+
+    def concat(self, parts: Sequence[Any]) -> Any:
+        """Concatenation of channels.
+
+        Args:
+            parts: At least one tensor, `[B, h, w, c_i]` with equal h and w.
+
+        Returns:
+            `[B, h, w, sum of c_i]`.
+        """
+
+    def max_pool(self, x: Any, size: int, stride: int = 1) -> Any:
+        """Maximum over windows; padding never wins.
+
+        Args:
+            x: `[B, h, w, c]`.
+            size: Side of the window; with an image height of 1, its length.
+            stride: Distance of windows.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
+
+    def min_pool(self, x: Any, size: int, stride: int = 1) -> Any:
+        """Minimum over windows; padding never wins.
+
+        Args:
+            x: `[B, h, w, c]`.
+            size: Side of the window; with an image height of 1, its length.
+            stride: Distance of windows.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
+
+    def average_pool(self, x: Any, size: int, stride: int = 1) -> Any:
+        """Mean over windows; padding does not count.
+
+        Args:
+            x: `[B, h, w, c]`.
+            size: Side of the window; with an image height of 1, its length.
+            stride: Distance of windows.
+
+        Returns:
+            `[B, h / stride, w / stride, c]`.
+        """
+
+    def global_average(self, x: Any) -> Any:
+        """Mean over the image in float32.
+
+        Args:
+            x: `[B, h, w, c]`.
+
+        Returns:
+            `[B, c]`.
+        """
+
+    def flatten(self, x: Any) -> Any:
+        """All values of an image in a row, in float32.
+
+        Args:
+            x: `[B, h, w, c]`.
+
+        Returns:
+            `[B, h * w * c]`.
+        """
+
+    def dropout(self, x: Any, rate: float) -> Any:
+        """Zeroes entries in training and scales the others up.
+
+        Args:
+            x: Any shape `[B, ...]`.
+            rate: Probability of a zero; 0 for none.
+
+        Returns:
+            The shape of `x`.
+        """
+
+    def drop_path(self, x: Any, rate: float, depth: float) -> Any:
+        """Zeroes whole paths of single images.
+
+        The probability is `rate * depth * progress`: it grows with depth and with time.
+
+        Args:
+            x: `[B, h, w, c]`.
+            rate: Probability at the last cell at the end of training.
+            depth: Position of the cell in (0, 1].
+
+        Returns:
+            `[B, h, w, c]`.
+
+        Source: Zoph et al. 2018, "Learning transferable architectures for scalable image recognition",
+            ScheduledDropPath; after Larsson et al. 2017, FractalNet, whose rate is constant.
+        """
