@@ -100,8 +100,8 @@ class KerasModelEvaluator:
         self._learning_rate, self._from_logits, self._reward = learning_rate, from_logits, reward
         self._num_classes = data.num_classes
         if isinstance(data, ImageData):
-            self._training = Batches.of(data, "train", batch_size, augment)
-            self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
+            self._training: Batches | _ArrayBatches = Batches.of(data, "train", batch_size, augment)
+            self._validation: Batches | _ArrayBatches = Batches.of(data, "validation", EVALUATION_BATCH)
         else:
             self._training = _ArrayBatches(data.inputs, data.labels, batch_size)
             self._validation = _ArrayBatches(data.validation_inputs, data.validation_labels, EVALUATION_BATCH)

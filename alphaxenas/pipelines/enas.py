@@ -4,6 +4,7 @@ full.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from alphaxenas.config import Config
@@ -53,7 +54,7 @@ def enas_supernetwork(config: Config, space_name: str, num_classes: int) -> Supe
     Returns:
         The supernetwork.
     """
-    kind = MicroSupernetwork if space_name == "micro" else MacroSupernetwork
+    kind: Callable[..., Supernetwork] = MicroSupernetwork if space_name == "micro" else MacroSupernetwork
     return kind(enas_space(config, space_name), child_network(config, num_classes))
 
 

@@ -77,7 +77,7 @@ def child_options(config: Config, num_classes: int) -> NetworkOptions:
     )
 
 
-def child_network(config: Config, num_classes: int) -> Callable[[Any], Network]:
+def child_network(config: Config, num_classes: int) -> Callable[[Any], Any]:
     """What a search builds around an architecture.
 
     Args:

@@ -187,7 +187,7 @@ class _Trainer:
         self._networks, self._data, self._recipe, self._settings = networks, data, recipe, settings
         self._folder, self._seed = folder, seed
         self._models: list[dict[str, Any]] = []
-        self._current: dict[str, Any] | None = None
+        self._current: Any = None
         self.loop = ResumableLoop(folder, self._state, self._restore, "epoch")
 
     def train(self) -> dict[str, Any]:
@@ -226,7 +226,8 @@ class _Trainer:
         folder, settings, bank = self._folder, self._settings, WeightBank(self._seed)
         child = CompiledChild(network.network, bank, self._data.image_shape, self._recipe, settings.devices)
         history: list[dict[str, float]] = []
-        best, seconds, since = None, 0.0, time.monotonic()
+        best: Any = None  # of the best epoch: its accuracy, its number and the state of the child
+        seconds, since = 0.0, time.monotonic()
         if self._current is not None:
             child.restore(self._current["child"])
             best, history, seconds = self._current["best"], self._current["history"], self._current["seconds"]

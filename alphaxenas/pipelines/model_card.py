@@ -37,7 +37,7 @@ def model_card(
         JSON values; `numbers["test_accuracy"]` is None for a network that validation did not choose, which was never
         tested.
     """
-    run = read_json(folder.path / "run.json")
+    run: Any = read_json(folder.path / "run.json")
     chosen = results["models"][results["chosen"]]["name"] == model["name"]
     parameters = run["parameters"]
     return {

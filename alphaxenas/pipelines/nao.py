@@ -106,7 +106,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         config, "blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *stages.LIMITS
     )
     with stages.open_stage(config, f"{STAGE}-scratch", parameters) as folder:
-        evaluator = None
+        evaluator: Any = None  # a finished search is read, not played
         if folder.read_results() is None:
             evaluator = TrainedEvaluator(
                 space,

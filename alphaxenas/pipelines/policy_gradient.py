@@ -89,7 +89,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
     with stages.open_stage(config, f"{STAGE}-{part}-{controller}-{seed}", parameters) as folder:
-        evaluator = None
+        evaluator: Any = None  # a finished search is read, not played
         if folder.read_results() is None:
             evaluator = TrainedEvaluator(
                 space,
@@ -133,7 +133,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     """
     chosen, space = config.chains, chain_space("mnist")
     hand = space.parse(MNIST_BY_HAND)
-    networks = {
+    networks: dict[str, tuple[str, Chain, Any]] = {
         NETWORKS[0]: ("found", found, child_network(config, data.num_classes)(found)),
         NETWORKS[1]: ("hand", hand, mnist_chain(hand, data.num_classes, "image")),
     }

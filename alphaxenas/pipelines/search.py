@@ -38,7 +38,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         "search_seed": seed,
     }
     with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
-        evaluator = None
+        evaluator: Any = None  # a finished search is read, not played
         if folder.read_results() is None:
             evaluator = make_evaluator(config, data or load_images(config), seed)
         return Coach(space, make_controller(config, controller, space, seed), evaluator, folder, **limits(config)).run()

@@ -6,8 +6,9 @@ Kept apart from the other stages, which load TensorFlow.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from alphaxenas.tabular.study import STAGE, check_study, make, run_search, run_s
 
 STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
 """The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""
-DIGITS_COLUMNS = {
+DIGITS_COLUMNS: dict[str, Any] = {
     "code": "code",
     "signal": "validation_probability",
     "report": "test_accuracy",
@@ -122,13 +123,14 @@ def record_tree_snapshots(
         controller without a tree.
     """
     controller = make(choice, table, seed)
-    if controller.tree_snapshot() is None:
+    snapshot: Callable[[], Any] = getattr(controller, "tree_snapshot", lambda: None)
+    if snapshot() is None:
         return []
     seen, found = 0, []
     for moment in moments:
         trace = run_search(table, controller, moment - seen)
         seen += len(trace.rows)
-        found.append((seen, controller.tree_snapshot()))
+        found.append((seen, snapshot()))
         if trace.ended != "cap":
             break
     return found
