@@ -87,7 +87,7 @@ class Coach:
         if not loop.records:
             self._forget()
             self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
-        with _progress_bar(self._limits["trials"] or self._limits["iterations"], self._done()) as bar:
+        with _progress_bar(int(self._limits["trials"] or self._limits["iterations"]), self._done()) as bar:
             while not (reason := self._reason_to_stop()):
                 loop.leave_if_requested()
                 proposal = self._controller.ask()

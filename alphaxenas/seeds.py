@@ -39,5 +39,10 @@ def generator_state(rng: np.random.Generator) -> dict:
 
 
 def restore_generator(rng: np.random.Generator, state: dict) -> None:
-    """Puts a generator back into a state written by `generator_state`."""
+    """Puts a generator back into an earlier state.
+
+    Args:
+        rng: The generator, of the same kind as the one whose state it was.
+        state: As of `generator_state`.
+    """
     rng.bit_generator.state = {**state, "state": {name: int(value) for name, value in state["state"].items()}}

@@ -64,7 +64,7 @@ def pack(state: Mapping[str, Any]) -> bytes:
 
     written = json.dumps(plain(state, "state")).encode()
     buffer = io.BytesIO()
-    np.savez(buffer, json=np.frombuffer(written, np.uint8), **arrays)
+    np.savez(buffer, **{"json": np.frombuffer(written, np.uint8), **arrays})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -98,7 +98,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
 def _verified(path: Path) -> dict[str, Any]:
     """The state in a file that is named like a checkpoint, if its content has the checksum in its name."""
     data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest()[:16] != _NAME.fullmatch(path.name)[2]:
+    if hashlib.sha256(data).hexdigest()[:16] != path.stem.rpartition("-")[2]:
         raise ValueError("its checksum differs")
     return unpack(data)
 
@@ -118,6 +118,13 @@ class Checkpoints:
 
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
         """Stores the state reached after `step` and drops the oldest ones.
+
+        Args:
+            step: Journal lines that the state covers, 0 to 999,999,999.
+            state: As for `pack`.
+
+        Returns:
+            The file.
 
         Raises:
             StorageError: It could not be written (no space left, for example); the earlier ones are untouched.
@@ -163,4 +170,4 @@ class Checkpoints:
 
     @staticmethod
     def _step(path: Path) -> int:
-        return int(_NAME.fullmatch(path.name)[1])
+        return int(path.name.split("-")[1])

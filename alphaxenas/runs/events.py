@@ -49,14 +49,31 @@ class Events:
             self._write(event_pb2.Event(wall_time=time.time(), step=start_step, session_log=start))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds one point to each of the curves named by the keys. Raises `StorageError`."""
+        """Adds one point to each of some curves.
+
+        Args:
+            step: Its place on the horizontal axis, >= 0.
+            values: The point's value by the curve's tag.
+
+        Raises:
+            StorageError: It could not be written.
+        """
         summary_pb2 = _protos()[1]
         self._summary(
             step, [summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()]
         )
 
     def text(self, step: int, tag: str, text: str) -> None:
-        """Adds a Markdown text. Raises `StorageError`."""
+        """Adds a text.
+
+        Args:
+            step: To which it belongs, >= 0.
+            tag: Name under which TensorBoard shows it.
+            text: Markdown.
+
+        Raises:
+            StorageError: It could not be written.
+        """
         _, summary_pb2, tensor_pb2, types_pb2, tensor_shape_pb2 = _protos()
         # A vector of one text: TensorBoard shows a scalar text the same way, but only vectors survive its old readers.
         shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)])
@@ -65,7 +82,17 @@ class Events:
         self._summary(step, [summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
 
     def picture(self, step: int, tag: str, picture: bytes | np.ndarray) -> None:
-        """Adds a picture: the bytes of a PNG file or uint8 of shape `[height, width, 3]`. Raises `StorageError`."""
+        """Adds a picture.
+
+        Args:
+            step: To which it belongs, >= 0.
+            tag: Name under which TensorBoard shows it.
+            picture: The bytes of a PNG file, or uint8 `[height, width, 3]`.
+
+        Raises:
+            ValueError: The bytes are no PNG file.
+            StorageError: It could not be written.
+        """
         if isinstance(picture, np.ndarray):
             from matplotlib.image import imsave
 
@@ -85,7 +112,10 @@ class Events:
 
         Args:
             values: Parameters; lists are shown as texts.
-            metrics: Tags of `scalars` that the page shows beside them.
+            metrics: Tags of `scalars` that the page shows next to them.
+
+        Raises:
+            StorageError: It could not be written.
         """
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
@@ -125,9 +155,9 @@ class Events:
 
     def close(self) -> None:
         """Closes the file; nothing is buffered."""
-        if self._descriptor is not None:
+        if self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = None
+            self._descriptor = -1
 
     def _summary(self, step: int, values: list[Any]) -> None:
         event_pb2, summary_pb2 = _protos()[:2]

@@ -20,6 +20,9 @@ def storage_error(error: OSError, path: Path, kept: str) -> StorageError:
         error: What the operating system said.
         path: The file concerned.
         kept: What is still valid, as a sentence.
+
+    Returns:
+        The error to raise.
     """
     reason = (
         "No space left on the device" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
@@ -31,6 +34,10 @@ def storage_error(error: OSError, path: Path, kept: str) -> StorageError:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replaces the file `path` by `data`: temporary name, fsync, rename, fsync of the folder.
+
+    Args:
+        path: The file; its folder exists.
+        data: The whole content.
 
     Raises:
         StorageError: It could not be written; the file that was there before is untouched.
@@ -51,7 +58,15 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Writes all of `data`; `os.write` may stop early."""
+    """Writes all of `data`, although `os.write` may stop early.
+
+    Args:
+        descriptor: Of a file open for writing.
+        data: What to write at its position.
+
+    Raises:
+        OSError: It could not be written, or only a part of it.
+    """
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -67,7 +82,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Stores a JSON value, indented for people, atomically. Raises `StorageError`."""
+    """Stores a JSON value atomically, indented so that it can be read.
+
+    Args:
+        path: The file; its folder exists.
+        value: Nested dicts, lists, texts, numbers, bools and None.
+
+    Raises:
+        StorageError: It could not be written; the file that was there before is untouched.
+    """
     write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
 
 

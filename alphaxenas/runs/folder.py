@@ -113,7 +113,7 @@ class RunFolder:
                 _compare(f"{run}/{stage}", stored["parameters"], parameters)
                 if not (path / "results.json").exists():
                     _record_other_code(f"{run}/{stage}", record, stored, parameters)
-            return cls(run, stage, parameters, exp_dir, tensorboard_dir, lock)
+            return cls(run, stage, dict(parameters), exp_dir, tensorboard_dir, lock)
         except BaseException:
             os.close(lock)
             raise
@@ -223,7 +223,7 @@ def _compare(name: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> 
 def _record_other_code(name: str, record: Path, stored: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Warns when other code continues an unfinished run, and notes it in run.json under `continued`."""
     known = stored["parameters"]
-    note = {
+    note: dict[str, Any] = {
         "revision": git_revision(),
         "new_parameters": {key: value for key, value in given.items() if key not in known},
         "unknown_parameters": sorted(set(known) - set(given)),

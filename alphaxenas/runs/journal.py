@@ -1,4 +1,4 @@
-"""The journal: one JSON line per evaluated child, appended and fsynced, never rewritten in ordinary life."""
+"""The journal: one JSON line per evaluated child, appended and fsynced, and not rewritten in normal operation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ TIMING = ("seconds", "finished_at")
 
 
 def same_record(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two records agree in everything but the time they took."""
+    """Whether two records are equal except for the fields in `TIMING`.
+
+    Args:
+        first: A record of JSON values.
+        second: Another one.
+
+    Returns:
+        True when all other fields are equal.
+    """
     texts = [
         json.dumps({name: value for name, value in record.items() if name not in TIMING}, sort_keys=True)
         for record in (first, second)
@@ -48,13 +56,12 @@ class Journal:
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         try:
-            if self._descriptor is None:
-                self._open()
+            descriptor = self._open() if self._descriptor is None else self._descriptor
             try:
-                write_all(self._descriptor, line)
-                os.fsync(self._descriptor)
+                write_all(descriptor, line)
+                os.fsync(descriptor)
             except OSError:
-                os.ftruncate(self._descriptor, self._size)
+                os.ftruncate(descriptor, self._size)
                 raise
         except OSError as error:
             raise storage_error(error, self.path, "The lines written before are complete.") from error
@@ -82,11 +89,12 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _open(self) -> None:
+    def _open(self) -> int:
         complete = self._complete()
         self._size = complete[-1][1] if complete else 0
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         os.ftruncate(self._descriptor, self._size)
+        return self._descriptor
 
     def _complete(self) -> list[tuple[dict[str, Any], int]]:
         """The complete records, each with the offset at which its line ends."""
@@ -96,7 +104,7 @@ class Journal:
             return []
         except OSError as error:
             raise StorageError(error.errno, f"Cannot read the journal {self.path}: {error.strerror}") from error
-        records, start = [], 0
+        records, start = list[tuple[dict[str, Any], int]](), 0
         while (end := data.find(b"\n", start) + 1) > 0:
             try:
                 record = json.loads(data[start:end])

@@ -218,17 +218,18 @@ class EnasSearch:
 
     def _train_policy(self, number: int) -> dict[str, float]:
         """Steps of the policy; means over them, and how varied its architectures are."""
-        phases, steps, errors, keys, skips = self._phases, [], [], [], []
+        phases, steps = self._phases, list[dict[str, float]]()
+        errors, skips, keys = list[float](), list[float](), list[str]()
         calibration = self._calibration(number) if phases.policy_steps else []
         for step in range(phases.policy_steps):
-            games = self._policy.sample(phases.samples)
-            architectures = [self._space.decode(tokens) for tokens in games]
+            drawn = self._policy.sample(phases.samples)
+            architectures = [self._space.decode(tokens) for tokens in drawn]
             images = list(self._validation.epoch(self._seed, step, self._reward_share, ("enas", "reward", number)))
             rewards = [self.supernet.accuracy(one, calibration, images) for one in architectures]
             errors += [standard_error(reward, images) for reward in rewards]
             keys += map(self._space.key, architectures)
-            skips += [skip_share(games)] if skip_share(games) is not None else []
-            steps.append(self._policy.learn(games, rewards))
+            skips += [share for share in [skip_share(drawn)] if share is not None]
+            steps.append(self._policy.learn(drawn, rewards))
         if not steps:
             return {}
         means = {name: float(np.mean([one[name] for one in steps])) for name in steps[0]}
@@ -288,15 +289,25 @@ class EnasSearch:
 
 
 def standard_error(accuracy: float, batches: Iterable) -> float:
-    """Of an accuracy measured on the images of some batches: sqrt(p (1 - p) / n)."""
+    """Standard error of an accuracy: sqrt(p (1 - p) / n).
+
+    Args:
+        accuracy: The measured share p, in [0, 1].
+        batches: `(images, labels)` pairs of the n >= 1 images that it was measured on.
+
+    Returns:
+        A number in [0, 0.5].
+
+    Source: the standard deviation of a binomial proportion.
+    """
     return math.sqrt(accuracy * (1.0 - accuracy) / sum(len(labels) for _, labels in batches))
 
 
-def skip_share(games: DrawnSequences) -> float | None:
-    """Share of the skip connections that macro games have; None where the games are not of the macro space."""
+def skip_share(drawn: DrawnSequences) -> float | None:
+    """Share of the skip connections that are present; None for sequences that are not of the macro space."""
     from alphaxenas.spaces.macro import MACRO_OPERATIONS
 
-    if not games.skip_penalty:
+    if not drawn.skip_penalty:
         return None
-    decisions = games.tokens[games.tokens >= len(MACRO_OPERATIONS)] - len(MACRO_OPERATIONS)
+    decisions = drawn.tokens[drawn.tokens >= len(MACRO_OPERATIONS)] - len(MACRO_OPERATIONS)
     return float(decisions.mean())

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -40,33 +40,10 @@ from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
 from alphaxenas.supernet.pool_sampling import Plan, draw_probabilities
 from alphaxenas.supernet.pool_scores import Scores
+from alphaxenas.supernet.shared_weights import SharedWeights
 
 CALIBRATION_BATCHES = 4
 """Training batches on which a member's statistics are measured before it is scored."""
-
-
-class SharedWeights(Protocol):
-    """Weights of all architectures of a space, such as `children.supernet.Supernet`."""
-
-    def train_step(
-        self, architecture: Any, images: Any, labels: Any, rate: float, progress: float, seed: tuple[int, int]
-    ) -> tuple[float, int]:
-        """One training step of one architecture: loss and number of hits."""
-
-    def measure(self, architecture: Any, batches: Any) -> np.ndarray:
-        """Statistics of its batch norms."""
-
-    def predict(self, architecture: Any, images: Any, statistics: np.ndarray) -> np.ndarray:
-        """Logits `[B, classes]`."""
-
-    def parameters_of(self, architecture: Any) -> int:
-        """Trainable values of one architecture."""
-
-    def state(self) -> dict[str, np.ndarray]:
-        """For a checkpoint."""
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over a `state()`."""
 
 
 class SharedPool:

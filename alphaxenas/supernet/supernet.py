@@ -1,6 +1,6 @@
 """Training and scoring shared weights with a fresh architecture at every step, in one graph.
 
-All weights of all architectures are one vector, with one vector of momentum slots beside it. A step gathers the values
+All weights of all architectures are one vector, with one vector of momentum slots. A step gathers the values
 of its architecture's path, and writes back these values and slots alone: decay, clipping and momentum are those of
 `CompiledChild`, over the same numbers, so that a step here moves an architecture's weights as a step of its own network
 would (tested). There are no moving statistics: an architecture is scored with statistics measured on a few training
@@ -25,8 +25,10 @@ from alphaxenas.networks.outline import Shaped, outline_of
 from alphaxenas.networks.training.loop import AUXILIARY_WEIGHT, CompiledChild, cross_entropy
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.networks.vectors import vector
+from alphaxenas.supernet.choice_array import Path
 from alphaxenas.supernet.supernetworks import Supernetwork
-from alphaxenas.supernet.switched import GROUPS, Path, SwitchedLayers, SwitchedOutline
+from alphaxenas.supernet.switched import SwitchedLayers
+from alphaxenas.supernet.switched_outline import GROUPS, SwitchedOutline
 
 PATHS_KEPT = 128
 
@@ -93,7 +95,16 @@ class Supernet:
         return float(loss), int(hits)
 
     def gradient(self, architecture: Any, images: tf.Tensor, labels: tf.Tensor) -> dict[str, np.ndarray]:
-        """Gradient of the loss without decay and clipping, by the names of the architecture's weights; for tests."""
+        """Gradient of the loss without decay and clipping; for tests.
+
+        Args:
+            architecture: Of the space.
+            images: Normalised, `[B, h, w, c]`.
+            labels: `[B]`.
+
+        Returns:
+            Arrays by the names of the architecture's weights, of their shapes.
+        """
         flat, start, found = self._differentiate(images, labels, *self._path(architecture)).numpy(), 0, {}
         outline = outline_of(self._network.network(architecture), self._image_shape, training=True)
         for group in GROUPS[:-1]:
@@ -104,12 +115,29 @@ class Supernet:
         return found
 
     def measure(self, architecture: Any, batches: Iterable) -> np.ndarray:
-        """Statistics of an architecture: batch means and variances, averaged over batches of training images."""
+        """Measures the statistics of an architecture.
+
+        Args:
+            architecture: Of the space.
+            batches: `(images, labels)` pairs of training images; at least one.
+
+        Returns:
+            Batch means and variances, averaged over the batches: float32 `[n]`, in the order of the path.
+        """
         path = self._path(architecture)
-        return np.mean([self._statistics(images, *path).numpy() for images, _ in batches], axis=0, dtype=np.float32)
+        return np.stack([self._statistics(images, *path).numpy() for images, _ in batches]).mean(0, np.float32)
 
     def predict(self, architecture: Any, images: tf.Tensor, statistics: np.ndarray) -> np.ndarray:
-        """Logits `[B, num_classes]` with statistics of `measure`."""
+        """Applies an architecture.
+
+        Args:
+            architecture: Of the space.
+            images: Normalised, `[B, h, w, c]`.
+            statistics: As of `measure`.
+
+        Returns:
+            Logits `[B, num_classes]`.
+        """
         return self._predict(images, *self._path(architecture), statistics).numpy()
 
     def accuracy(self, architecture: Any, calibration: Iterable, batches: Iterable) -> float:
@@ -118,7 +146,10 @@ class Supernet:
         Args:
             architecture: Of the space.
             calibration: Batches of training images, for the statistics.
-            batches: Batches of the images that count.
+            batches: `(images, labels)` pairs of the images to classify.
+
+        Returns:
+            A share in [0, 1].
         """
         hits = []
         try:
@@ -133,7 +164,15 @@ class Supernet:
         return float(np.mean(np.concatenate(hits)))
 
     def child(self, architecture: Any, recipe: Recipe | None = None) -> CompiledChild:
-        """The architecture's own network with the present weights and slots; its statistics are to be calibrated."""
+        """The architecture's own network with the present weights and slots.
+
+        Args:
+            architecture: Of the space.
+            recipe: How it is trained further; None for the recipe of the shared weights.
+
+        Returns:
+            A network whose statistics have to be calibrated before it predicts.
+        """
         bank = WeightBank(self.seed)
         self.store(bank)
         return CompiledChild(self._network.network(architecture), bank, self._image_shape, recipe or self.recipe)
@@ -177,6 +216,7 @@ class Supernet:
 
     @property
     def _path_specs(self) -> list[tf.TensorSpec]:
+        shapes: tuple[list[int | None], ...]
         shapes = ([self._outline.choices], [None], [], [len(GROUPS), self._outline.places])
         return [tf.TensorSpec(shape, tf.int32) for shape in shapes]
 

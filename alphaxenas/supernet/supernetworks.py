@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alphaxenas.networks.macro import MacroNetwork, source_part
 from alphaxenas.networks.micro import MicroNetwork
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from alphaxenas.networks.training.loop import Network
+    from alphaxenas.supernet.choice_array import ChoiceArray
     from alphaxenas.supernet.switched import SwitchedLayers
 
 CELL_INPUTS = 2
@@ -33,7 +34,7 @@ class Supernetwork(Protocol):
     def choices(self, architecture) -> list[int]:
         """What the walk's choices are for an architecture."""
 
-    def __call__(self, layers: SwitchedLayers, images: tf.Tensor) -> list[tf.Tensor]:
+    def __call__(self, layers: Any, images: Any) -> list:
         """Logits of a batch, as of the architecture's own network."""
 
 
@@ -93,13 +94,13 @@ class MicroSupernetwork:
         large = layers.choice_array(inputs[0])
         for x in inputs:
             large.append(x)
-        nodes = None if reduces else large
+        nodes: ChoiceArray | None = None if reduces else large
         for number in range(self.space.blocks):
             sides = []
             for slot in range(2):
                 source, chosen = layers.choice(), layers.choice()
                 read = [(large.pick(source), 2 if reduces else 1)]
-                if reduces and number:
+                if reduces and nodes is not None:
                     read.append((nodes.pick(source if source is None else source - CELL_INPUTS), 1))
                 sides.append(self._side(layers, network, read, chosen, index, number, slot))
             outputs.append(layers.add(sides))

@@ -17,102 +17,14 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import cond_v2
 
 from alphaxenas.networks.bank import ArraySpec
 from alphaxenas.networks.layers import Layers
-from alphaxenas.networks.outline import Outline, Shaped
-from alphaxenas.supernet.choice_array import ChoiceArray, ChoiceShapes, Path
-
-GROUPS = ("kernels", "matrices", "vectors", "statistics")
-Branch = Callable[[Any, Any], Any]
-"""One alternative: of (layers, inputs), over tensors and over shapes."""
-
-
-class SwitchedOutline(Outline):
-    """An outline of all branches; afterwards it lays out weights and paths.
-
-    Attributes:
-        place_of: Number of the place of the graph that uses an array, by group and name.
-        branches: Outline of every branch, by the number of its switch.
-        choices: How many choices the walk makes.
-    """
-
-    def __init__(self, training: bool = True) -> None:
-        super().__init__(training)
-        self.place_of: dict[str, dict[str, int]] = {group: {} for group in GROUPS}
-        self.branches: list[list[Outline]] = []
-        self.choices = self.places = 0
-
-    @contextmanager
-    def optional(self) -> Iterator[None]:
-        """As `SwitchedLayers.optional`."""
-        yield
-
-    def choice(self) -> None:
-        """As `SwitchedLayers.choice`."""
-        self.choices += 1
-
-    def choice_array(self, x: Shaped) -> ChoiceShapes:
-        """As `SwitchedLayers.choice_array`."""
-        return ChoiceShapes(x)
-
-    def switch(
-        self, chosen: None, branches: Sequence[Branch], inputs: Sequence[Shaped], same: Hashable = None
-    ) -> Shaped:
-        """As `SwitchedLayers.switch`; walks every branch."""
-        self._settle()
-        outlines = []
-        for branch in branches:
-            outline = Outline(self.training)
-            y = branch(outline, inputs)
-            for group in GROUPS:
-                getattr(self, group).update(getattr(outline, group))
-            outlines.append(outline)
-        self.branches.append(outlines)
-        for group in GROUPS:
-            for name in getattr(self, group):
-                self.place_of[group].setdefault(name, self.places)
-        self.places += 1
-        return y
-
-    def finish(self) -> None:
-        """Ends the walk: every array has its place in the graph and in the vector of all weights."""
-        self._settle()
-        self._offsets, start = {}, 0
-        for name, spec in self.weights.items():
-            self._offsets[name] = np.arange(start, start + spec.size, dtype=np.int32)
-            start += spec.size
-
-    def path(self, choices: Sequence[int], outline: Outline) -> Path:
-        """The path of one architecture.
-
-        Args:
-            choices: In the order of the walk.
-            outline: Of the architecture's own network, in training.
-        """
-        indices, sizes, decayed = [], {}, 0
-        for group in GROUPS:
-            own = getattr(outline, group)
-            ordered = sorted(own, key=self.place_of[group].__getitem__)
-            sizes[group] = np.zeros(self.places, np.int32)
-            for name in ordered:
-                sizes[group][self.place_of[group][name]] += own[name].size
-            if group != "statistics":
-                indices += [self._offsets[name] for name in ordered]
-            if group in ("kernels", "matrices"):
-                decayed += int(sizes[group].sum())
-        return Path(np.asarray(choices, np.int32), np.concatenate(indices), decayed, sizes)
-
-    def _settle(self) -> None:
-        """Arrays met since the last switch have a place each."""
-        for group in GROUPS:
-            for name in getattr(self, group):
-                if name not in self.place_of[group]:
-                    self.place_of[group][name] = self.places
-                    self.places += 1
+from alphaxenas.networks.outline import Outline
+from alphaxenas.supernet.choice_array import ChoiceArray
+from alphaxenas.supernet.switched_outline import GROUPS, Branch, SwitchedOutline
 
 
 class SwitchedLayers(Layers):
@@ -178,6 +90,9 @@ class SwitchedLayers(Layers):
             inputs: What the branches read.
             same: Switches with an equal value, and inputs of equal shapes, are the same but for the names of their
                 weights: they are traced once. None: not the same as any other.
+
+        Returns:
+            The chosen branch's output.
         """
         outlines = next(self._switches)
         place = self._place_of(outlines)
@@ -189,13 +104,9 @@ class SwitchedLayers(Layers):
             branch: Branch, outline: Outline, inputs: list, pieces: dict, seed: tf.Tensor, progress: tf.Tensor
         ) -> Callable:
             def compute():
-                weights, statistics = {}, {}
-                for group, into in (
-                    ("kernels", weights),
-                    ("matrices", weights),
-                    ("vectors", weights),
-                    ("statistics", statistics),
-                ):
+                weights, statistics = dict[str, tf.Tensor](), dict[str, tf.Tensor]()
+                for group in GROUPS:
+                    into = statistics if group == "statistics" else weights
                     specs = getattr(outline, group)
                     if specs and group in pieces:
                         piece = tf.ensure_shape(pieces[group], [sum(spec.size for spec in specs.values())])

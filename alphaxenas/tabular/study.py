@@ -11,7 +11,8 @@ A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the
     {"after": 20, "diagnostics": {...}}   now and then: what the controller tells of itself
     {"ended": "found", "queries": 212, "missing": 0, "cpu_seconds": 0.005}
 
-Queries are counted once per architecture. What a table lacks is told to the controller as missing and is no query.
+Queries are counted once per architecture. `found` means success: a row that meets the target was queried. `missing`
+counts proposals that are not in the table: they are no queries, and their outcome has the status `"missing"`.
 """
 
 from __future__ import annotations
@@ -83,6 +84,14 @@ def check_study(
         cap: Largest number of queries of a search, >= 1.
         target: What ends a search; see `goal_rows`.
         processes: How many searches run at the same time, >= 1.
+
+    Args:
+        tables: Where to search; at least one.
+        controllers: Who searches; at least one.
+        seeds: Of the searches; at least one, all different.
+        cap: Queries at most, >= 1.
+        target: What a search has to meet to succeed, see `goal_rows`.
+        processes: Searches at the same time, >= 1.
 
     Raises:
         ValueError: A table, a controller, a number or the target is impossible; names it, a table with file, row and
