@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.networks.layer_interface import LayerInterface
 
 PACKAGE = PROJECT_ROOT / "alphaxenas"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -20,6 +21,8 @@ FLOORS = (
     {"command"},
 )
 """Rooms by floor, lowest first: a module imports from its own room and from lower floors."""
+LAYERS = set(vars(LayerInterface))
+"""Operations that the protocol documents for all its implementations."""
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -51,3 +54,23 @@ def test_module_is_short_and_imports_downwards(path):
     for module in imports(path) if own in FLOOR else ():
         other = room(module)
         assert other == own or FLOOR[other] < FLOOR[own], f"{own} imports {module}"
+
+
+def undocumented(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for holder in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")]:
+        for node in holder.body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if isinstance(holder, ast.ClassDef) and node.name in LAYERS and holder.name != "LayerInterface":
+                continue
+            text = ast.get_docstring(node) or ""
+            names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            names = [name for name in names if name not in ("self", "cls")]
+            if not text or (len(names) >= 2 and "Args:" not in text):
+                yield f"{path.name}:{node.lineno} {node.name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_public_functions_of_two_parameters_document_them(path):
+    assert list(undocumented(path)) == []

@@ -24,7 +24,7 @@ from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.outline import Shaped, outline_of
 from alphaxenas.networks.training.loop import AUXILIARY_WEIGHT, CompiledChild, cross_entropy
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.networks.vectors import vector
+from alphaxenas.networks.training.vectors import vector
 from alphaxenas.supernet.choice_array import Path
 from alphaxenas.supernet.supernetworks import Supernetwork
 from alphaxenas.supernet.switched import SwitchedLayers

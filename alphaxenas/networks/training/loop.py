@@ -24,7 +24,7 @@ from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.optimizers import adam_rate, apply_adam, apply_momentum, subtract
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.networks.training.replicas import Replicas, Share
-from alphaxenas.networks.vectors import pieces, read, total, vector
+from alphaxenas.networks.training.vectors import pieces, read, total, vector
 from alphaxenas.seeds import tensor_seed
 
 Network = Callable[[LayerInterface, Any], list[Any]]
