@@ -20,7 +20,7 @@ import time
 from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.quality import measured, scale_targets
 from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings
-from alphaxenas.controllers.nao.trajectory import ascent
+from alphaxenas.controllers.nao.trajectory import ascent_directions
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.micro import MicroSpace
 from benchmarks.record import finish, parser
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = time.process_time() - started
     quality = measured(model, everything[unseen], targets[unseen])
     encoded = model.encode(everything[unseen][:200])
-    directions = ascent(model, encoded, unit=True)
+    directions = ascent_directions(model, encoded, unit=True)
     decoded = [tokens for step in STEPS for tokens in model.decode(encoded.moved(directions, step))]
     legal = sum(
         space.legal_actions(tokens) == () and space.encode(space.decode(tokens)) == tokens for tokens in decoded

@@ -1,8 +1,8 @@
 """History of suggested architectures and their rewards, shared by all strategies.
 
 Architectures with equal keys are one architecture: suggested once, one reward. A strategy that meets a known key uses
-the known reward, which costs nothing. New architectures are drawn uniformly over the complete games whose key is new:
-by trying, and by counting out the games that are left once trying has been in vain for long.
+the known reward, which costs nothing. New architectures are drawn uniformly over the complete sequences whose key is
+new: by trying, and by counting out the sequences that are left once trying has been in vain for long.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 
 PATIENCE = 1000
-"""Draws in a row that may meet known keys before the games that are left are counted out instead."""
+"""Draws in a row that may meet known keys before the sequences that are left are counted out instead."""
 
 
 class TrialHistory:
@@ -44,7 +44,7 @@ class TrialHistory:
         return len(self._suggested)
 
     def key(self, tokens: Tokens) -> str:
-        """The key of a complete game."""
+        """The key of a complete sequence."""
         return self._space.key(self._space.decode(tokens))
 
     def suggest(self, tokens: Tokens, key: str) -> Tokens:
@@ -61,7 +61,7 @@ class TrialHistory:
         return tokens
 
     def draw(self, rng: np.random.Generator) -> Tokens | None:
-        """A suggestion drawn uniformly over the complete games whose key is new; None when there is none left."""
+        """A suggestion drawn uniformly over the complete sequences whose key is new; None when there is none left."""
         space = self._space
         for _ in range(0 if self._scarce else PATIENCE):
             architecture = space.sample(rng)
@@ -115,38 +115,38 @@ class TrialHistory:
 
 
 class _Left:
-    """The complete games of a small space whose key was not suggested yet."""
+    """The complete sequences of a small space whose key was not suggested yet."""
 
     def __init__(self, space: SearchSpace, suggested: set[str]) -> None:
         # Spaces are hashable, which a protocol cannot say.
-        self._games, self._numbers, self._number_of = _numbered(space)  # type: ignore[arg-type]
+        self._sequences, self._numbers, self._number_of = _numbered(space)  # type: ignore[arg-type]
         self._keys = list(self._number_of)
         self._spent = np.array([key in suggested for key in self._keys], bool)
-        self._left = np.arange(len(self._games))
+        self._left = np.arange(len(self._sequences))
 
     def spend(self, key: str) -> None:
         self._spent[self._number_of[key]] = True
 
     def draw(self, rng: np.random.Generator) -> tuple[Tokens, str] | None:
-        """A game, uniformly, and its key."""
+        """A sequence, uniformly, and its key."""
         self._left = self._left[~self._spent[self._numbers[self._left]]]
         if not len(self._left):
             return None
         place = self._left[rng.integers(len(self._left))]
-        return self._games[place], self._keys[self._numbers[place]]
+        return self._sequences[place], self._keys[self._numbers[place]]
 
 
 @lru_cache(maxsize=4)
 def _numbered(space: SearchSpace) -> tuple[list[Tokens], np.ndarray, dict[str, int]]:
-    """All games in ascending order, the number of each one's key, and the numbers by key."""
-    games = list(complete_games(space))
+    """All sequences in ascending order, the number of each one's key, and the numbers by key."""
+    sequences = list(complete_sequences(space))
     number_of: dict[str, int] = {}
-    numbers = [number_of.setdefault(space.key(space.decode(tokens)), len(number_of)) for tokens in games]
-    return games, np.array(numbers, np.int64), number_of
+    numbers = [number_of.setdefault(space.key(space.decode(tokens)), len(number_of)) for tokens in sequences]
+    return sequences, np.array(numbers, np.int64), number_of
 
 
-def complete_games(space: SearchSpace) -> Iterator[Tokens]:
-    """Every complete game of a (small) space, in ascending order of tokens."""
+def complete_sequences(space: SearchSpace) -> Iterator[Tokens]:
+    """Every complete sequence of a (small) space, in ascending order of tokens."""
     unfinished: list[Tokens] = [()]
     while unfinished:
         tokens = unfinished.pop()

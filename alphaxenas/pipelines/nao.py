@@ -26,8 +26,7 @@ from alphaxenas.controllers.nao.controller import settings_of
 from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
-from alphaxenas.controllers.nao.trajectory import Path as Way
-from alphaxenas.controllers.nao.trajectory import path
+from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators.trained import TrainedEvaluator
@@ -283,7 +282,9 @@ def open_folder(config: Config, stage: str) -> RunFolder:
     return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir)
 
 
-def walks(config: Config, records: Sequence[Mapping[str, Any]], count: int = 3) -> tuple[Quality, list[Way]]:
+def walks(
+    config: Config, records: Sequence[Mapping[str, Any]], count: int = 3
+) -> tuple[Quality, list[LatentTrajectory]]:
     """A network trained on measured architectures, and the ways of some of them through the continuous space.
 
     Args:
@@ -306,7 +307,7 @@ def walks(config: Config, records: Sequence[Mapping[str, Any]], count: int = 3) 
         model, keys, tokens, scale_targets(rewards, settings.targets), settings, stream(seed, "nao", "walks")
     )
     places = np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))
-    return quality, [path(model, tokens[place], settings, WAY) for place in places]
+    return quality, [latent_trajectory(model, tokens[place], settings, WAY) for place in places]
 
 
 def _own(config: Config, *names: str) -> dict[str, Any]:

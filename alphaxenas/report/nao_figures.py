@@ -13,7 +13,7 @@ from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, OTHE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from alphaxenas.controllers.nao.trajectory import Path
+    from alphaxenas.controllers.nao.trajectory import LatentTrajectory
 
 QUALITY = {
     "pairwise_accuracy": ("pairs in the right order", 0.5, (-0.04, 1.04)),
@@ -69,7 +69,7 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
     return figure
 
 
-def walk_curves(trajectories: Sequence[Path], names: Sequence[str]) -> Figure:
+def walk_curves(trajectories: Sequence[LatentTrajectory], names: Sequence[str]) -> Figure:
     """Predicted score along the gradient: of the point in the latent space, and of the architecture decoded there.
 
     Where a line of dots jumps, another architecture is decoded.
@@ -107,13 +107,13 @@ def walk_curves(trajectories: Sequence[Path], names: Sequence[str]) -> Figure:
     return figure
 
 
-def changes(trajectory: Path) -> list[int]:
+def changes(trajectory: LatentTrajectory) -> list[int]:
     """Indices of the steps at which another architecture is decoded than one step before; 0 is one of them."""
-    decoded = trajectory.games
+    decoded = trajectory.sequences
     return [step for step, tokens in enumerate(decoded) if step == 0 or tokens != decoded[step - 1]]
 
 
-def decoded_cells(trajectory: Path, space: Any, most: int = 3) -> Figure:
+def decoded_cells(trajectory: LatentTrajectory, space: Any, most: int = 3) -> Figure:
     """Drawings of architectures that are decoded along a trajectory: the first, and others at even distances.
 
     Args:
@@ -124,7 +124,7 @@ def decoded_cells(trajectory: Path, space: Any, most: int = 3) -> Figure:
     steps = changes(trajectory)
     chosen = sorted({steps[round(number)] for number in np.linspace(0, len(steps) - 1, min(most, len(steps)))})
     titles = [f"step {trajectory.steps[step]:.2f}: predicted {trajectory.read_again[step]:.3f}" for step in chosen]
-    return drawings([space.decode(trajectory.games[step]) for step in chosen], [space] * len(chosen), titles)
+    return drawings([space.decode(trajectory.sequences[step]) for step in chosen], [space] * len(chosen), titles)
 
 
 def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str, Any]]) -> Figure:

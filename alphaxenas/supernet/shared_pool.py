@@ -2,8 +2,8 @@
 worst replaced.
 
 A round: every mini-batch trains one member, drawn by a policy (`pool_sampling.py`); then all members are scored on the
-same validation images; then encoder, predictor and decoder are trained on these scores and a walk finds new members
-(`controllers/nao.py` explains it).
+same validation images; then encoder, predictor and decoder are trained on these scores and a gradient ascent finds new
+members (`controllers/nao.py` explains it).
 
 Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images
 grows, twofold at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no
@@ -33,7 +33,7 @@ from alphaxenas.controllers.nao.pool import Member, best, renewed
 from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
-from alphaxenas.controllers.nao.trajectory import walk
+from alphaxenas.controllers.nao.trajectory import gradient_ascent
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
@@ -74,7 +74,7 @@ class SharedPool:
         self._space, self._make_weights, self._training, self._validation = space, weights, training, validation
         self._folder, self._settings, self._plan, self._seed = folder, replace(settings, memory="pool"), plan, seed
         self._rng = stream(seed, "shared_pool")
-        self._games = TokenEncoder(space)
+        self._encoder = TokenEncoder(space)
         self._round = 0
         self._members: list[tuple[str, Tokens]] = []
         self._values: list[float] = []
@@ -242,15 +242,19 @@ class SharedPool:
     def _renew(self, pool: Sequence[Member]) -> dict[str, float]:
         """The next round's members, and the numbers of the network that found them."""
         settings = self._settings
-        model = NAOModel(self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._games)
+        model = NAOModel(
+            self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._encoder
+        )
         targets = scale_targets([member.reward for member in pool], settings.targets)
         quality = fit_and_measure(
             model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng
         )
-        found = walk(model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key, self._rng)
+        found = gradient_ascent(
+            model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key, self._rng
+        )
         kept = renewed(pool, [], settings.pool - settings.new - settings.random)
         self._members = [(member.key, member.tokens) for member in kept]
-        for tokens in found.games:
+        for tokens in found.sequences:
             self._enter(tokens)
         self._fill()
         if self._plan.policy == "prediction":
@@ -259,7 +263,7 @@ class SharedPool:
             known = {member.key: member.reward for member in pool}
             self._values = [known.get(key, float(np.mean(list(known.values())))) for key, _ in self._members]
         return {name: float(value) for name, value in quality_numbers(quality).items()} | {
-            "found": float(len(found.games)),
+            "found": float(len(found.sequences)),
             "step": found.step,
         }
 

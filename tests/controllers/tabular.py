@@ -55,7 +55,7 @@ class Digits:
 
 
 class Unordered(Digits):
-    """The same, but the order of the digits does not matter: many games of one key."""
+    """The same, but the order of the digits does not matter: many sequences of one key."""
 
     def key(self, architecture):
         return "".join(map(str, sorted(architecture)))

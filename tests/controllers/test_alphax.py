@@ -64,13 +64,13 @@ def _depth(tree, row):
 
 def test_evaluated_rollouts_count_with_their_true_value():
     strategy = stubbed(Digits(3, 2), values="raw", refit_every=1)
-    games = search(strategy, 5, lambda tokens: 0.75)
-    keys = [strategy._space.key(tokens) for tokens in games]
-    assert strategy._predict(games) == (keys, [0.75] * 5)
+    sequences = search(strategy, 5, lambda tokens: 0.75)
+    keys = [strategy._space.key(tokens) for tokens in sequences]
+    assert strategy._predict(sequences) == (keys, [0.75] * 5)
     unknown = next(
-        tokens for tokens in ((a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)) if tokens not in games
+        tokens for tokens in ((a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)) if tokens not in sequences
     )
-    assert strategy._predict([games[0], unknown]) == ([keys[0], strategy._space.key(unknown)], [0.75, 0.25])
+    assert strategy._predict([sequences[0], unknown]) == ([keys[0], strategy._space.key(unknown)], [0.75, 0.25])
 
 
 def test_simulations_of_which_nothing_is_evaluated_are_worth_what_is_predicted():
@@ -121,10 +121,10 @@ def test_the_best_predicted_rollout_is_evaluated():
 
 def test_it_learns_whenever_so_many_more_are_evaluated_and_predicts_them_first():
     strategy = stubbed(SPACE, refit_every=10)
-    games = search(strategy, 35)
+    sequences = search(strategy, 35)
     assert [len(features) for _, features, _ in strategy._net.fits] == [10, 20, 30]
     for number, (asked, features, _) in enumerate(strategy._net.fits[1:], 1):
-        unseen = np.stack([SPACE.features(tokens) for tokens in games[10 * number : 10 * number + 10]])
+        unseen = np.stack([SPACE.features(tokens) for tokens in sequences[10 * number : 10 * number + 10]])
         assert np.array_equal(strategy._net.asked[asked - 1], unseen)
         assert np.array_equal(features[-10:], unseen)
 

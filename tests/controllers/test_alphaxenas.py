@@ -17,7 +17,7 @@ SEARCH, FINAL = Budget(1), Budget(3)
 
 @dataclass(frozen=True)
 class Digits:
-    """TokenEncoder of `length` digits; the order of the digits does not matter (equal keys)."""
+    """Token sequences of `length` digits; the order of the digits does not matter (equal keys)."""
 
     length: int = 3
     vocabulary: tuple[str, ...] = ("0", "1", "2", "3")
@@ -62,10 +62,10 @@ def total(proposal):
 
 def test_with_a_uniform_share_only_uniform_children_train_the_shared_weights():
     outcomes = play(small(CellSpace(2), search_children=4, uniform_share=0.5), total, steps=25)
-    games = [outcomes[start : start + 5] for start in range(0, 25, 5)]
-    for game in games:
-        assert [outcome.proposal.purpose for outcome in game] == ["search"] * 4 + ["final"]
-        assert [outcome.proposal.updates_shared_weights for outcome in game] == [True, False, True, False, False]
+    sequences = [outcomes[start : start + 5] for start in range(0, 25, 5)]
+    for sequence in sequences:
+        assert [outcome.proposal.purpose for outcome in sequence] == ["search"] * 4 + ["final"]
+        assert [outcome.proposal.updates_shared_weights for outcome in sequence] == [True, False, True, False, False]
     assert all(outcome.proposal.updates_shared_weights for outcome in play(small(CellSpace(2)), total, steps=12))
 
 
@@ -118,21 +118,21 @@ def test_an_accuracy_of_exactly_zero_is_an_outcome_like_any_other():
     assert len(trained) == len(set(trained)) and sum(o.proposal.purpose == "final" for o in outcomes) == 20
 
 
-def test_a_game_ends_with_the_best_child_that_ended_none_before():
+def test_a_sequence_ends_with_the_best_child_that_ended_none_before():
     outcomes = play(small(Digits(4), refresh_after=0, seed=2), total, steps=24)
     measured, ended = {}, set()
     for outcome in outcomes:
-        game = tuple(sorted(outcome.proposal.tokens))
+        sequence = tuple(sorted(outcome.proposal.tokens))
         if outcome.proposal.purpose == "final":
             left = {key: reward for key, reward in measured.items() if key not in ended}
-            assert left[game] == max(left.values())
-            ended.add(game)
+            assert left[sequence] == max(left.values())
+            ended.add(sequence)
         else:
-            measured[game] = outcome.reward
+            measured[sequence] = outcome.reward
     assert len(ended) >= 5
 
 
-def test_policies_of_moves_that_the_finished_game_did_not_make_are_unknown():
+def test_policies_of_moves_that_the_finished_sequence_did_not_make_are_unknown():
     controller = small(seed=3)
     outcomes = play(controller, total, steps=40)
     assert any(o.proposal.purpose == "final" for o in outcomes)
@@ -168,7 +168,7 @@ def test_the_originals_configurations_play(settings):
     assert sum(o.proposal.purpose == "final" for o in outcomes) >= 3
 
 
-def test_search_children_bounds_what_a_game_costs():
+def test_search_children_bounds_what_a_sequence_costs():
     outcomes = play(small(CellSpace(blocks=2), search_children=4), lambda p: 0.5 + 0.01 * p.tokens[2], steps=25)
     assert [o.proposal.purpose for o in outcomes] == 5 * [*4 * ["search"], "final"]
 

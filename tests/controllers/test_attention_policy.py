@@ -25,7 +25,7 @@ def untrained(name):
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_every_game_is_legal_and_complete(name):
+def test_every_sequence_is_legal_and_complete(name):
     space = SPACES[name]
     for tokens in untrained(name).sample(50):
         assert space.encode(space.decode(tokens)) == tokens
@@ -34,14 +34,14 @@ def test_every_game_is_legal_and_complete(name):
 @pytest.mark.parametrize("name", SPACES)
 def test_log_probabilities_recomputed_equal_those_at_sampling(name):
     policy = untrained(name)
-    games = policy.sample(20)
-    again = policy.evaluate(games.tokens)
-    np.testing.assert_allclose(again.log_probabilities, games.log_probabilities, rtol=1e-5)
-    np.testing.assert_allclose(again.entropies, games.entropies, rtol=1e-5)
-    assert (games.log_probabilities < 0).all() and (games.entropies > 0).all()
+    sequences = policy.sample(20)
+    again = policy.evaluate(sequences.tokens)
+    np.testing.assert_allclose(again.log_probabilities, sequences.log_probabilities, rtol=1e-5)
+    np.testing.assert_allclose(again.entropies, sequences.entropies, rtol=1e-5)
+    assert (sequences.log_probabilities < 0).all() and (sequences.entropies > 0).all()
 
 
-def test_probabilities_of_all_games_sum_to_one():
+def test_probabilities_of_all_sequences_sum_to_one():
     space = MicroSpace(1, ("sep3x3", "identity"))
     policy = AttentionPolicy(space, 3, PolicySettings(units=4))
     tokens = np.stack(np.meshgrid(*space.legal_at[:-1], indexing="ij"), -1).reshape(-1, space.max_length)
@@ -64,8 +64,8 @@ def test_it_learns_which_operation_pays(name):
 
     before = np.mean([reward(tokens) for tokens in policy.sample(100)])
     for _ in range(40):
-        games = policy.sample(10)
-        found = policy.learn(games, [reward(tokens) for tokens in games])
+        sequences = policy.sample(10)
+        found = policy.learn(sequences, [reward(tokens) for tokens in sequences])
     after = np.mean([reward(tokens) for tokens in policy.sample(100)])
     assert after > before + 0.25
     assert set(found) >= {"reward", "baseline", "entropy", "log_probability", "advantage", "gradient_norm"}
@@ -82,8 +82,8 @@ def test_it_learns_which_input_pays():
 
     before = np.mean([reward(tokens) for tokens in policy.sample(100)])
     for _ in range(40):
-        games = policy.sample(10)
-        policy.learn(games, [reward(tokens) for tokens in games])
+        sequences = policy.sample(10)
+        policy.learn(sequences, [reward(tokens) for tokens in sequences])
     assert np.mean([reward(tokens) for tokens in policy.sample(100)]) > before + 0.15
 
 
@@ -91,8 +91,8 @@ def test_it_learns_which_input_pays():
 def test_the_skip_penalty_draws_the_share_of_skips_to_its_target(target):
     policy = policy_of("macro", learning_rate=0.03, skip_target=target)
     for _ in range(40):
-        games = policy.sample(4)
-        found = policy.learn(games, [0.5] * 4)
+        sequences = policy.sample(4)
+        found = policy.learn(sequences, [0.5] * 4)
     tokens = policy.sample(200).tokens
     decisions = tokens[tokens >= len(MACRO_OPERATIONS)] - len(MACRO_OPERATIONS)
     assert decisions.mean() == pytest.approx(target, abs=0.12)
@@ -135,8 +135,8 @@ def test_the_entropy_bonus_keeps_the_policy_open():
     for weight in (0.0, 1.0):
         policy = policy_of("macro", learning_rate=0.03, entropy_weight=weight, skip_weight=0.0)
         for _ in range(30):
-            games = policy.sample(6)
-            policy.learn(games, [str(SPACES["macro"].decode(tokens)).count("sep3x3") / 3 for tokens in games])
+            sequences = policy.sample(6)
+            policy.learn(sequences, [str(SPACES["macro"].decode(tokens)).count("sep3x3") / 3 for tokens in sequences])
         found[weight] = policy.sample(50).entropies.mean()
     assert found[1.0] > found[0.0]
 

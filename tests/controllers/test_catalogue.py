@@ -113,11 +113,12 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
 
 def test_controllers_on_tables_start_without_tensorflow():
     code = (
-        "import sys; from alphaxenas.contracts import Budget\n"
+        "import sys\n"
+        "from alphaxenas.contracts import Budget\n"
         "from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller\n"
         "from alphaxenas.spaces import CellSpace\n"
-        "for name in CONTROLLERS: name == 'alphaxenas' or "
-        "make_controller(name, CellSpace(blocks=1), 0, Budget(1)).ask()\n"
+        "for name in CONTROLLERS:\n"
+        "    name == 'alphaxenas' or make_controller(name, CellSpace(blocks=1), 0, Budget(1)).ask()\n"
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0

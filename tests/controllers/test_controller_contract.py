@@ -51,7 +51,7 @@ def stored(value):
 
 
 class TestControllerContract:
-    def test_proposals_are_complete_games_numbered_from_zero(self, make_controller):
+    def test_proposals_are_complete_sequences_numbered_from_zero(self, make_controller):
         proposals = play(make_controller(SPACE, 0), STEPS)
         assert [proposal.number for proposal in proposals] == list(range(STEPS))
         for proposal in proposals:

@@ -77,9 +77,9 @@ def test_guided_search_never_judges_a_prediction_by_what_it_was_fitted_to(surrog
     strategy, fitted = GuidedSearch(SPACE, 0, surrogate=surrogate, simulations=8, initial=5), set()
     fit = strategy._surrogate.fit
 
-    def watched(games, features, values):
-        fitted.update(tuple(tokens) for tokens in games)
-        return fit(games, features, values)
+    def watched(sequences, features, values):
+        fitted.update(tuple(tokens) for tokens in sequences)
+        return fit(sequences, features, values)
 
     strategy._surrogate.fit = watched
     for number in range(14):

@@ -43,7 +43,7 @@ def test_the_optimum_is_found_in_a_fraction_of_the_queries_of_random_search():
 def test_the_space_is_never_enumerated(monkeypatch):
     import alphaxenas.controllers.surrogate.guided as module
 
-    monkeypatch.setattr(module, "complete_games", lambda space: pytest.fail("the space was enumerated"))
+    monkeypatch.setattr(module, "complete_sequences", lambda space: pytest.fail("the space was enumerated"))
     search = GuidedSearch(CellSpace(), 0, simulations=32)
     for _ in range(14):
         tokens = search.suggest()
@@ -56,18 +56,13 @@ def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
         tokens = search.suggest()
         search.observe(tokens, reward(tokens))
     search._fit()
-    games = [
-        SPACE.encode(
-            SPACE.parse(
-                f"{number // 5**5 % 5}{number // 5**4 % 5}{number // 125 % 5}"
-                f"{number // 25 % 5}{number // 5 % 5}{number % 5}"
-            )
-        )
+    sequences = [
+        SPACE.encode(SPACE.parse("".join(str(number // 5**place % 5) for place in range(5, -1, -1))))
         for number in range(SPACE.size())
     ]
-    games = [tokens for tokens in games if search._history.key(tokens) not in search._history]
-    bounds = search._bounds(games, np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games]))
-    planned = games.index(search._planned())
+    sequences = [tokens for tokens in sequences if search._history.key(tokens) not in search._history]
+    bounds = search._bounds(sequences, np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in sequences]))
+    planned = sequences.index(search._planned())
     assert np.sum(bounds > bounds[planned]) <= 3
 
 
@@ -75,11 +70,11 @@ def test_without_uncertainty_and_with_it_different_architectures_are_tried():
     one, other = (GuidedSearch(SPACE, 2, uncertainty=weight) for weight in (0.0, 4.0))
     trace = []
     for search in (one, other):
-        games = []
+        sequences = []
         for _ in range(14):
-            games.append(search.suggest())
-            search.observe(games[-1], reward(games[-1]))
-        trace.append(games)
+            sequences.append(search.suggest())
+            search.observe(sequences[-1], reward(sequences[-1]))
+        trace.append(sequences)
     assert trace[0][:8] == trace[1][:8] and trace[0] != trace[1]
 
 
@@ -124,27 +119,27 @@ def test_outstanding_suggestions_do_not_move_the_surrogates_hyperparameters():
 @pytest.mark.parametrize("name", SURROGATES)
 def test_surrogates_rank_architectures_that_they_did_not_see(name):
     rng = np.random.default_rng(0)
-    games = list({SPACE.encode(SPACE.sample(rng)): None for _ in range(260)})
-    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games])
-    values = np.array([reward(tokens) for tokens in games])
+    sequences = list({SPACE.encode(SPACE.sample(rng)): None for _ in range(260)})
+    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in sequences])
+    values = np.array([reward(tokens) for tokens in sequences])
     values = (values - values.mean()) / values.std()
     surrogate = make_surrogate(name, SPACE, 0)
     for _ in range(8 if name == "lstm" else 1):
-        surrogate.fit(games[:160], features[:160], values[:160])
-    mean, deviation = surrogate.predict(games[160:], features[160:])
+        surrogate.fit(sequences[:160], features[:160], values[:160])
+    mean, deviation = surrogate.predict(sequences[160:], features[160:])
     assert np.all(deviation >= 0) and surrogate.noise() >= 0
     assert np.corrcoef(mean, values[160:])[0, 1] > {"gp": 0.95, "mlp": 0.9, "lstm": 0.5, "none": 0.15}[name]
 
 
 def test_a_gaussian_process_is_sure_of_what_it_saw_and_unsure_elsewhere():
     rng = np.random.default_rng(1)
-    games = [SPACE.encode(SPACE.sample(rng)) for _ in range(40)]
-    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games])
-    values = np.array([reward(tokens) for tokens in games])
+    sequences = [SPACE.encode(SPACE.sample(rng)) for _ in range(40)]
+    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in sequences])
+    values = np.array([reward(tokens) for tokens in sequences])
     process = GaussianProcess(SPACE)
-    process.fit(games[:20], features[:20], (values[:20] - values.mean()) / values.std())
-    _, seen = process.predict(games[:20], features[:20])
-    _, unseen = process.predict(games[20:], features[20:])
+    process.fit(sequences[:20], features[:20], (values[:20] - values.mean()) / values.std())
+    _, seen = process.predict(sequences[:20], features[:20])
+    _, unseen = process.predict(sequences[20:], features[20:])
     assert seen.max() < unseen.mean()
 
 
@@ -161,12 +156,12 @@ def test_the_gradient_of_the_posterior_is_that_of_finite_differences():
 
 def test_a_fit_finds_that_values_have_no_noise_which_the_prior_did_not_know():
     rng = np.random.default_rng(2)
-    games = [SPACE.encode(SPACE.sample(rng)) for _ in range(60)]
-    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in games])
-    values = np.array([reward(tokens) for tokens in games])
+    sequences = [SPACE.encode(SPACE.sample(rng)) for _ in range(60)]
+    features = np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in sequences])
+    values = np.array([reward(tokens) for tokens in sequences])
     process = GaussianProcess(SPACE)
     before = process.noise()
-    process.fit(games, features, (values - values.mean()) / values.std())
+    process.fit(sequences, features, (values - values.mean()) / values.std())
     assert process.noise() < 0.95 * before
 
 

@@ -20,7 +20,7 @@ SPACE = CellSpace()
 SIZE, LENGTH = len(SPACE.vocabulary), SPACE.max_length
 
 
-def games(count, seed):
+def sequences(count, seed):
     rng = np.random.default_rng(seed)
     return [SPACE.encode(SPACE.sample(rng)) for _ in range(count)]
 
@@ -33,7 +33,7 @@ def quality(tokens, effects):
 def replay_of(count, seed=0, policies=None):
     rng = np.random.default_rng(seed)
     effects, replay = rng.normal(0, 0.012, SIZE), Replay(1000, LENGTH, SIZE)
-    for tokens in games(count, seed + 1):
+    for tokens in sequences(count, seed + 1):
         replay.add(str(tokens), tokens, SEARCH, quality(tokens, effects) + rng.normal(0, 0.01), 0, policies=policies)
     return replay, effects
 
@@ -47,7 +47,7 @@ def test_sixty_architectures_teach_the_ranking_of_unseen_ones():
     network = PolicyValueLSTM(SIZE, LENGTH, seed=0)
     for _ in range(5):
         network.fit(replay.examples())
-    unseen = [tokens for tokens in games(200, 99) if str(tokens) not in replay.state()["keys"]]
+    unseen = [tokens for tokens in sequences(200, 99) if str(tokens) not in replay.state()["keys"]]
     context = np.tile(Replay.context(SEARCH, 0), (len(unseen), 1))
     _, values = network.predict(unseen, context)
     assert rank_correlation(values, [quality(tokens, effects) for tokens in unseen]) > 0.5
@@ -69,7 +69,7 @@ def test_losses_fall_on_a_fixed_replay():
 def test_step_by_step_and_batched_predictions_agree():
     network = small()
     network.fit(replay_of(10)[0].examples())
-    prefix, context = games(1, 5)[0][:7], Replay.context(FINAL, 4)
+    prefix, context = sequences(1, 5)[0][:7], Replay.context(FINAL, 4)
     memory, drive = network.begin(context)
     for token in prefix:
         siblings = network.extend(memory, (token,), drive)
@@ -105,12 +105,12 @@ def test_it_tells_budgets_apart():
         return (1 if budget == FINAL else -1) * np.mean([tokens[2::5], tokens[3::5]])
 
     replay = Replay(1000, LENGTH, SIZE)
-    for number, tokens in enumerate(games(200, 3)):
+    for number, tokens in enumerate(sequences(200, 3)):
         budget = FINAL if number % 2 else SEARCH
         replay.add(str(tokens), tokens, budget, 0.5 + 0.01 * merit(tokens, budget), 0)
     network = small(units=24, steps=400, learning_rate=0.01, batch_size=16)
     network.fit(replay.examples())
-    unseen = games(100, 4)
+    unseen = sequences(100, 4)
     for budget in (SEARCH, FINAL):
         _, values = network.predict(unseen, np.tile(Replay.context(budget, 0), (100, 1)))
         assert rank_correlation(values, [merit(tokens, budget) for tokens in unseen]) > 0.5

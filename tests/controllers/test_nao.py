@@ -1,4 +1,4 @@
-"""NAO as a player: rounds, the pool, the held-out split, the walk; and the defects of the seed that must not return."""
+"""NAO: rounds, the pool, the held-out split, the ascent; and defects of the seed that must not return."""
 
 from __future__ import annotations
 
@@ -82,13 +82,15 @@ class TestPool:
         top = best([Member(str(place), (place,), float(value)) for place, value in enumerate(rewards)], 5)
         assert [member.reward for member in top] == sorted(rewards, reverse=True)[:5]
 
-    def test_nao2_walks_start_from_the_best_members_alone(self, monkeypatch):
+    def test_nao2_gradient_ascents_start_from_the_best_members_alone(self, monkeypatch):
         import alphaxenas.controllers.nao.trajectory as module
 
         starts = []
-        walk = module.walk
+        ascend = module.gradient_ascent
         monkeypatch.setattr(
-            module, "walk", lambda model, games, *others: starts.append(list(games)) or walk(model, games, *others)
+            module,
+            "gradient_ascent",
+            lambda model, sequences, *others: starts.append(list(sequences)) or ascend(model, sequences, *others),
         )
         strategy = NAO(SPACE, 1, **QUICK)
         rated = {tokens: reward(tokens) for tokens in play(strategy, 10)}
@@ -116,14 +118,16 @@ class TestHeldOut:
         fitted, rounds = {}, []
         fit, measure = NAOModel.fit, module.measured
 
-        def watched_fit(model, games, *others):
-            fitted.setdefault(id(model), (model, set()))[1].update(SPACE.key(SPACE.decode(tokens)) for tokens in games)
-            return fit(model, games, *others)
+        def watched_fit(model, sequences, *others):
+            fitted.setdefault(id(model), (model, set()))[1].update(
+                SPACE.key(SPACE.decode(tokens)) for tokens in sequences
+            )
+            return fit(model, sequences, *others)
 
-        def watched_measure(model, games, targets):
-            held_out = {SPACE.key(SPACE.decode(tokens)) for tokens in games}
+        def watched_measure(model, sequences, targets):
+            held_out = {SPACE.key(SPACE.decode(tokens)) for tokens in sequences}
             rounds.append((len(held_out), len(fitted[id(model)][1]), held_out & fitted[id(model)][1]))
-            return measure(model, games, targets)
+            return measure(model, sequences, targets)
 
         monkeypatch.setattr(NAOModel, "fit", watched_fit)
         monkeypatch.setattr(module, "measured", watched_measure)
@@ -172,19 +176,19 @@ class TestHeldOut:
         from alphaxenas.controllers.nao.model import NAOModel
 
         space, rng = NASBench201(), np.random.default_rng(0)
-        games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(160)))[:150]
-        targets = scale_targets([sum(token == 3 for token in game) for game in games], "ranks")
+        sequences = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(160)))[:150]
+        targets = scale_targets([sum(token == 3 for token in sequence) for sequence in sequences], "ranks")
         settings = replace(PRESETS["small"], epochs=60, most_steps=0, held_out=0.3)
-        keys = [space.key(space.decode(game)) for game in games]
+        keys = [space.key(space.decode(sequence)) for sequence in sequences]
         model = NAOModel(space, settings.network)
-        quality = fit_and_measure(model, keys, games, targets, settings, np.random.default_rng(1))
+        quality = fit_and_measure(model, keys, sequences, targets, settings, np.random.default_rng(1))
         assert (
             quality.count == 45
             and quality.pairwise_accuracy > 0.8
             and quality.rank_correlation > 0.7
             and quality.hamming < 1.5
         )
-        untrained = measured(NAOModel(space, settings.network, seed=1), games, targets)
+        untrained = measured(NAOModel(space, settings.network, seed=1), sequences, targets)
         assert abs(untrained.rank_correlation) < 0.7 and untrained.hamming > 2 and untrained.exact < 0.1
 
 
@@ -197,49 +201,52 @@ class TestTargets:
         np.testing.assert_allclose(scale_targets([0.3, 0.3], "minmax"), [0.5, 0.5])
 
 
-class TestWalk:
+class TestGradientAscent:
     def test_it_ends_at_the_last_step_if_nothing_new_decodes(self):
         from alphaxenas.controllers.nao.model import NAOModel
-        from alphaxenas.controllers.nao.trajectory import walk
+        from alphaxenas.controllers.nao.trajectory import gradient_ascent
 
         model = NAOModel(SPACE, PRESETS["small"].network)
         rng = np.random.default_rng(0)
         starts = [SPACE.encode(SPACE.sample(rng)) for _ in range(4)]
-        found = walk(model, starts, PRESETS["small"], lambda tokens: None, rng)
-        assert found.games == [] and found.step == PRESETS["small"].steps[-1]
+        found = gradient_ascent(model, starts, PRESETS["small"], lambda tokens: None, rng)
+        assert found.sequences == [] and found.step == PRESETS["small"].steps[-1]
 
     def test_the_first_choice_stops_as_soon_as_enough_is_found(self):
         from alphaxenas.controllers.nao.model import NAOModel
-        from alphaxenas.controllers.nao.trajectory import walk
+        from alphaxenas.controllers.nao.trajectory import gradient_ascent
 
         model = NAOModel(SPACE, PRESETS["small"].network)
         rng = np.random.default_rng(0)
         starts = [SPACE.encode(SPACE.sample(rng)) for _ in range(8)]
         settings = replace(PRESETS["code"], new=1)
-        found = walk(model, starts, settings, lambda tokens: SPACE.key(SPACE.decode(tokens)), rng)
-        assert len(found.games) == 1 and found.step == 1.0
+        found = gradient_ascent(model, starts, settings, lambda tokens: SPACE.key(SPACE.decode(tokens)), rng)
+        assert len(found.sequences) == 1 and found.step == 1.0
 
     def test_where_too_little_decodes_the_round_is_filled_up_at_random(self, monkeypatch):
         import alphaxenas.controllers.nao.trajectory as module
 
-        monkeypatch.setattr(module, "walk", lambda *_: module.Walk([], 4.0))
+        monkeypatch.setattr(module, "gradient_ascent", lambda *_: module.AscentResult([], 4.0))
         strategy = NAO(SPACE, 0, **QUICK)
         assert len(set(play(strategy, 22))) == 22
         assert strategy.diagnostics()["nao/round"] == 2 and strategy.diagnostics()["nao/found"] == 0
 
-    def test_a_path_begins_at_the_game_itself_and_its_score_rises_at_first(self):
+    def test_a_path_begins_at_the_sequence_itself_and_its_score_rises_at_first(self):
         from alphaxenas.controllers.nao.model import NAOModel
-        from alphaxenas.controllers.nao.trajectory import path
+        from alphaxenas.controllers.nao.trajectory import latent_trajectory
 
         space, rng = NASBench201(), np.random.default_rng(0)
-        games = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(80)))
+        sequences = list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(80)))
         settings = PRESETS["small"]
         model = NAOModel(space, settings.network)
-        model.fit(games, scale_targets([sum(token == 3 for token in game) for game in games], "ranks"), 60, 32)
-        way = path(model, games[0], settings, (0.1, 0.2))
+        model.fit(
+            sequences, scale_targets([sum(token == 3 for token in sequence) for sequence in sequences], "ranks"), 60, 32
+        )
+        way = latent_trajectory(model, sequences[0], settings, (0.1, 0.2))
         assert way.steps.tolist() == [0.0, 0.1, 0.2] and np.all(np.diff(way.scores) > 0)
         assert (
-            way.scores[0] == pytest.approx(model.predict([games[0]])[0]) and len(way.games) == len(way.read_again) == 3
+            way.scores[0] == pytest.approx(model.predict([sequences[0]])[0])
+            and len(way.sequences) == len(way.read_again) == 3
         )
 
 

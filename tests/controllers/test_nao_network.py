@@ -19,13 +19,13 @@ CELLS = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"))
 ADDING = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"), combinations=("add",))
 
 
-def games_of(space, count, seed=0):
+def sequences_of(space, count, seed=0):
     rng = np.random.default_rng(seed)
     return list(dict.fromkeys(space.encode(space.sample(rng)) for _ in range(4 * count)))[:count]
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_whatever_is_decoded_is_a_game_wherever_in_the_continuous_space(name):
+def test_whatever_is_decoded_is_a_sequence_wherever_in_the_continuous_space(name):
     """Also far from everything that was ever encoded, by a network that learned nothing."""
     space = SPACES[name]
     model, rng = NAOModel(space, SMALL), np.random.default_rng(1)
@@ -37,13 +37,13 @@ def test_whatever_is_decoded_is_a_game_wherever_in_the_continuous_space(name):
             assert space.encode(space.decode(tokens)) == tokens
 
 
-def test_games_are_drawn_with_the_decoders_own_probabilities():
+def test_sequences_are_drawn_with_the_decoders_own_probabilities():
     space = CellSpace(blocks=1, operations=("conv3x3", "identity"), combinations=("add",))
     model = NAOModel(space, SMALL)
-    place = model.encode(games_of(space, 1))
+    place = model.encode(sequences_of(space, 1))
     many = Encoded(np.repeat(place.outputs, 4000, 0), np.repeat(place.lengths, 4000))
     drawn = model.decode(many, np.random.default_rng(0))
-    arrays = model._games.arrays(drawn[:1])
+    arrays = model._encoder.arrays(drawn[:1])
     formulas, tf = network._Network(len(space.vocabulary), space.max_length, SMALL), network.tf
     inside = formulas._inside(arrays.lengths)
     logits = formulas._written(
@@ -59,31 +59,31 @@ def test_games_are_drawn_with_the_decoders_own_probabilities():
     np.testing.assert_allclose(shares, expected, atol=0.03)
 
 
-def test_games_of_several_lengths_are_written_again_after_training():
+def test_sequences_of_several_lengths_are_written_again_after_training():
     space = NASBench101(5, 5)
-    games = games_of(space, 24)
-    assert len({len(game) for game in games}) > 1
+    sequences = sequences_of(space, 24)
+    assert len({len(sequence) for sequence in sequences}) > 1
     model = NAOModel(space, replace(SMALL, units=24, embedding=12, trade_off=0.1))
-    model.fit(games, np.linspace(0, 1, len(games)), 300, 24)
-    assert np.mean([one == other for one, other in zip(model.reconstruct(games), games)]) > 0.9
+    model.fit(sequences, np.linspace(0, 1, len(sequences)), 300, 24)
+    assert np.mean([one == other for one, other in zip(model.reconstruct(sequences), sequences)]) > 0.9
 
 
 def test_scores_learn_an_order_and_do_not_depend_on_the_company():
     space = NASBench201()
-    games = games_of(space, 60)
-    targets = np.array([sum(token == 3 for token in game) / 6 for game in games])
+    sequences = sequences_of(space, 60)
+    targets = np.array([sum(token == 3 for token in sequence) / 6 for sequence in sequences])
     model = NAOModel(space, replace(SMALL, units=24, embedding=12, trade_off=0.95))
-    model.fit(games[:40], targets[:40], 150, 20)
-    assert np.corrcoef(model.predict(games[40:]), targets[40:])[0, 1] > 0.7
-    np.testing.assert_allclose(model.predict(games)[:3], model.predict(games[:3]), rtol=1e-5)
+    model.fit(sequences[:40], targets[:40], 150, 20)
+    assert np.corrcoef(model.predict(sequences[40:]), targets[40:])[0, 1] > 0.7
+    np.testing.assert_allclose(model.predict(sequences)[:3], model.predict(sequences[:3]), rtol=1e-5)
 
 
-def test_a_game_of_few_moves_is_read_as_if_there_were_no_longer_ones():
-    """What stands after a game's end must not reach embeddings, scores or losses."""
+def test_a_sequence_of_few_moves_is_read_as_if_there_were_no_longer_ones():
+    """What stands after a sequence's end must not reach embeddings, scores or losses."""
     space = NASBench101(5, 5)
-    games = sorted(games_of(space, 24), key=len)
+    sequences = sorted(sequences_of(space, 24), key=len)
     model = NAOModel(space, SMALL)
-    arrays = model._games.arrays(games[:1])
+    arrays = model._encoder.arrays(sequences[:1])
     junk = arrays.tokens.copy()
     junk[0, arrays.lengths[0] :] = 3
     assert arrays.lengths[0] < space.max_length
@@ -97,11 +97,11 @@ def test_a_game_of_few_moves_is_read_as_if_there_were_no_longer_ones():
 
 
 def test_the_learning_rate_changes_evenly_from_the_first_to_the_last_step():
-    games, targets = games_of(CELLS, 12), np.linspace(0, 1, 12)
+    sequences, targets = sequences_of(CELLS, 12), np.linspace(0, 1, 12)
     start, moved = NAOModel(CELLS, SMALL).state()["weights"], {}
     for last in (0.0, 1.0, 2.0):
         model = NAOModel(CELLS, SMALL)
-        model.fit(games, targets, 2, 12, (0.0, last))  # two steps; the first has rate 0
+        model.fit(sequences, targets, 2, 12, (0.0, last))  # two steps; the first has rate 0
         moved[last] = model.state()["weights"] - start
     np.testing.assert_array_equal(moved[0.0], 0)
     assert np.abs(moved[1.0]).max() > 0
@@ -111,9 +111,9 @@ def test_the_learning_rate_changes_evenly_from_the_first_to_the_last_step():
 def test_gradients_of_scores_are_those_of_finite_differences():
     space = NASBench201()
     model = NAOModel(space, replace(SMALL, layers=(5,)))
-    games = games_of(space, 30)
-    model.fit(games, np.linspace(0, 1, 30), 5, 10)
-    encoded = model.encode(games[:2])
+    sequences = sequences_of(space, 30)
+    model.fit(sequences, np.linspace(0, 1, 30), 5, 10)
+    encoded = model.encode(sequences[:2])
     gradients = model.gradients(encoded)
     for place in ((0, 0, 0), (0, 3, 5), (1, 5, 7)):
         ends = []
@@ -127,9 +127,9 @@ def test_gradients_of_scores_are_those_of_finite_differences():
 def test_a_step_along_the_gradient_raises_the_score():
     space = NASBench201()
     model = NAOModel(space, SMALL)
-    games = games_of(space, 40)
-    model.fit(games, [sum(token == 3 for token in game) / 6 for game in games], 30, 20)
-    encoded = model.encode(games)
+    sequences = sequences_of(space, 40)
+    model.fit(sequences, [sum(token == 3 for token in sequence) / 6 for sequence in sequences], 30, 20)
+    encoded = model.encode(sequences)
     assert np.all(model.scores(encoded.moved(model.gradients(encoded), 0.5)) > model.scores(encoded))
 
 
@@ -160,24 +160,24 @@ def test_the_step_of_the_decoder_is_the_one_that_was_trained():
 
 
 def test_same_seed_same_weights_and_a_state_goes_on_with_the_same_bits():
-    games, targets = games_of(CELLS, 20), np.linspace(0, 1, 20)
+    sequences, targets = sequences_of(CELLS, 20), np.linspace(0, 1, 20)
     settings = replace(SMALL, dropout=0.2)
     one, other = (NAOModel(CELLS, settings, seed=3) for _ in range(2))
-    one.fit(games, targets, 3, 8)
-    other.fit(games, targets, 3, 8)
+    one.fit(sequences, targets, 3, 8)
+    other.fit(sequences, targets, 3, 8)
     third = NAOModel(CELLS, settings, seed=9)
     third.restore(other.state())
-    one.fit(games, targets, 2, 8)
-    third.fit(games, targets, 2, 8)
+    one.fit(sequences, targets, 2, 8)
+    third.fit(sequences, targets, 2, 8)
     np.testing.assert_array_equal(one.state()["weights"], third.state()["weights"])
 
 
 def test_functions_are_traced_once_for_all_searches_in_a_space():
-    games = games_of(CELLS, 30)
+    sequences = sequences_of(CELLS, 30)
     for seed, count in ((0, 12), (1, 30), (2, 7)):
         model = NAOModel(CELLS, SMALL, seed=seed)
-        model.fit(games[:count], np.linspace(0, 1, count), seed + 1, 4 + seed)
-        model.predict(games[:count])
+        model.fit(sequences[:count], np.linspace(0, 1, count), seed + 1, 4 + seed)
+        model.predict(sequences[:count])
     assert model._graphs.train.experimental_get_tracing_count() == 1
     assert (
         model._graphs.encode.experimental_get_tracing_count()
@@ -187,9 +187,9 @@ def test_functions_are_traced_once_for_all_searches_in_a_space():
 
 
 class TestDefectsOfTheSeed:
-    def test_nao5_symmetric_games_are_input_and_target_alike(self, monkeypatch):
-        """NAO-5: the seed swapped a node's inputs for encoder and target, not for the decoder's own input."""
-        games = games_of(CELLS, 12)
+    def test_nao5_symmetric_sequences_are_input_and_target_alike(self, monkeypatch):
+        """NAO-5: the seed swapped the inputs of a node for encoder and target, not for the decoder's own input."""
+        sequences = sequences_of(CELLS, 12)
         model = NAOModel(CELLS, SMALL, variants=6)
         seen = {}
         train = model._graphs.train
@@ -201,7 +201,7 @@ class TestDefectsOfTheSeed:
 
         model._graphs = model._graphs._replace(train=watched)
         targets = np.linspace(0, 1, 12)
-        model.fit(games, targets, 20, 12)
+        model.fit(sequences, targets, 20, 12)
         # One array of tokens is all that the network gets: encoder input, decoder input and target are cut from it.
         assert (
             sum(
@@ -211,20 +211,20 @@ class TestDefectsOfTheSeed:
             )
             == 1
         )
-        keys = {CELLS.key(CELLS.decode(game)): target for game, target in zip(games, targets)}
+        keys = {CELLS.key(CELLS.decode(sequence)): target for sequence, target in zip(sequences, targets)}
         used = {tuple(seen["tokens"][row].tolist()) for row in seen["rows"].ravel()}
-        assert len(used) > 2 * len(games), "variants are really drawn"
+        assert len(used) > 2 * len(sequences), "variants are really drawn"
         for row in set(seen["rows"].ravel().tolist()):
             tokens = tuple(seen["tokens"][row].tolist())
             assert seen["targets"][row] == pytest.approx(keys[CELLS.key(CELLS.decode(tokens))])
             assert all(seen["legal"][row, place, token] for place, token in enumerate(tokens))
 
     def test_nao5_what_the_decoder_reads_is_what_it_is_to_write_moved_by_one(self):
-        """The cross-entropy of a game does not change when tokens of another game are written after it."""
+        """The cross-entropy of a sequence does not change when tokens of another sequence are written after it."""
         tf = network.tf
         formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, SMALL)
         model = NAOModel(CELLS, SMALL)
-        arrays = model._games.arrays(games_of(CELLS, 2))
+        arrays = model._encoder.arrays(sequences_of(CELLS, 2))
         named = formulas._named(tf.constant(model._weights))
         inside = formulas._inside(arrays.lengths)
         outputs = formulas._encoded(named, arrays.tokens, inside, None)
@@ -239,10 +239,10 @@ class TestDefectsOfTheSeed:
     def test_nao6_settings_cannot_be_changed_and_are_not(self):
         settings = replace(SMALL, dropout=0.3)
         model = NAOModel(CELLS, settings)
-        games = games_of(CELLS, 12)
-        model.fit(games, np.linspace(0, 1, 12), 2, 6)
-        model.predict(games)
-        model.reconstruct(games)
+        sequences = sequences_of(CELLS, 12)
+        model.fit(sequences, np.linspace(0, 1, 12), 2, 6)
+        model.predict(sequences)
+        model.reconstruct(sequences)
         assert model.settings == replace(SMALL, dropout=0.3)
         with pytest.raises(FrozenInstanceError):
             settings.dropout = 0.0
@@ -254,16 +254,17 @@ class TestDefectsOfTheSeed:
     @pytest.mark.parametrize("layers", [(), (6,)])
     def test_nao6_dropout_acts_in_training_also_after_inference_and_never_in_inference(self, layers):
         """NAO-6: inference switched the dropout of all later trainings off; the predictor's never acted."""
-        games, targets = games_of(CELLS, 12), np.linspace(0, 1, 12)
+        sequences, targets = sequences_of(CELLS, 12), np.linspace(0, 1, 12)
         first_steps = {}
         for dropout in (0.0, 0.5):
             model = NAOModel(CELLS, replace(SMALL, dropout=dropout, layers=layers, trade_off=1.0), variants=1)
-            scores = [model.predict(games) for _ in range(2)]
+            scores = [model.predict(sequences) for _ in range(2)]
             np.testing.assert_array_equal(*scores)
-            first_steps[dropout] = model.fit(games, targets, 1, 12)[0, 0]
+            first_steps[dropout] = model.fit(sequences, targets, 1, 12)[0, 0]
             if dropout:
                 numbers = [
-                    model._graphs.train(*_arguments(model, games, targets, seed))[2].numpy()[0, 0] for seed in (1, 2)
+                    model._graphs.train(*_arguments(model, sequences, targets, seed))[2].numpy()[0, 0]
+                    for seed in (1, 2)
                 ]
                 assert numbers[0] != numbers[1], "another seed, another mask"
             else:
@@ -276,7 +277,7 @@ class TestDefectsOfTheSeed:
     def test_nao6_dropout_of_the_predictor_alone_acts(self):
         formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, replace(SMALL, dropout=0.5, layers=(6,)))
         model = NAOModel(CELLS, formulas.settings)
-        embedding = model.encode(games_of(CELLS, 8)).embeddings
+        embedding = model.encode(sequences_of(CELLS, 8)).embeddings
         named = network.unpacked(
             network.tf.constant(model._weights), formulas.vocabulary, formulas.length, formulas.settings
         )
@@ -292,17 +293,17 @@ class TestDefectsOfTheSeed:
         assert np.linalg.norm(gradient) == pytest.approx(bound) and float(norm) == pytest.approx(bound)
         gradient, norm = network.clipped(network.tf.constant([3.0, -4.0]), 10.0)
         np.testing.assert_allclose(gradient, [3.0, -4.0])
-        games = games_of(CELLS, 12)
+        sequences = sequences_of(CELLS, 12)
         free, held = (
-            NAOModel(CELLS, replace(SMALL, gradient_clip=limit)).fit(games, np.linspace(0, 1, 12), 4, 6)[:, 2]
+            NAOModel(CELLS, replace(SMALL, gradient_clip=limit)).fit(sequences, np.linspace(0, 1, 12), 4, 6)[:, 2]
             for limit in (1e9, bound)
         )
         assert free.max() > bound and held.max() <= bound * 1.001
 
 
-def _arguments(model, games, targets, seed):
-    arrays = model._games.arrays(games)
-    rows = np.arange(len(games), dtype=np.int32)[None]
+def _arguments(model, sequences, targets, seed):
+    arrays = model._encoder.arrays(sequences)
+    rows = np.arange(len(sequences), dtype=np.int32)[None]
     return (
         model._weights,
         model._moments,
@@ -319,9 +320,9 @@ def _arguments(model, games, targets, seed):
 
 class TestSymmetries:
     def test_swapping_the_inputs_of_a_node_is_found(self):
-        """F40: a game and its variants compute the same function."""
-        games = TokenEncoder(ADDING)
-        found = games.variants(games_of(ADDING, 1)[0], 8)
+        """F40: a sequence and its variants compute the same function."""
+        encoder = TokenEncoder(ADDING)
+        found = encoder.variants(sequences_of(ADDING, 1)[0], 8)
         assert len(found) > 1 and len(set(found)) == len(found)
         assert len({ADDING.key(ADDING.decode(tokens)) for tokens in found}) == 1
         assert any(
@@ -329,27 +330,27 @@ class TestSymmetries:
         )
 
     @pytest.mark.parametrize("name", SPACES)
-    def test_variants_are_complete_games_of_the_same_key_in_every_space(self, name):
+    def test_variants_are_complete_sequences_of_the_same_key_in_every_space(self, name):
         space = SPACES[name]
-        games = TokenEncoder(space)
-        for tokens in games_of(space, 5):
-            for other in games.variants(tokens, 6):
+        encoder = TokenEncoder(space)
+        for tokens in sequences_of(space, 5):
+            for other in encoder.variants(tokens, 6):
                 assert space.legal_actions(other) == () and space.key(space.decode(other)) == space.key(
                     space.decode(tokens)
                 )
 
-    def test_a_space_whose_games_all_differ_has_none(self):
-        games = TokenEncoder(NASBench201())
-        assert games.swaps() == [] and games.variants((1, 2, 3, 4, 0, 1), 8) == [(1, 2, 3, 4, 0, 1)]
+    def test_a_space_whose_sequences_all_differ_has_none(self):
+        encoder = TokenEncoder(NASBench201())
+        assert encoder.swaps() == [] and encoder.variants((1, 2, 3, 4, 0, 1), 8) == [(1, 2, 3, 4, 0, 1)]
 
     def test_a_wrong_token_is_named_with_its_place_and_what_is_legal_there(self):
-        games = TokenEncoder(CELLS)
-        tokens = list(games_of(CELLS, 1)[0])
+        encoder = TokenEncoder(CELLS)
+        tokens = list(sequences_of(CELLS, 1)[0])
         tokens[2] = 0
         with pytest.raises(ValueError, match=r"at place 2. Expected one of \(3, 4, 5\). Received: 0"):
-            games.arrays([tuple(tokens)])
-        with pytest.raises(ValueError, match="complete game"):
-            games.arrays([games_of(CELLS, 1)[0][:4]])
+            encoder.arrays([tuple(tokens)])
+        with pytest.raises(ValueError, match="complete sequence"):
+            encoder.arrays([sequences_of(CELLS, 1)[0][:4]])
 
 
 @pytest.mark.parametrize(
@@ -370,6 +371,6 @@ def test_impossible_settings_are_refused_by_name(name, value):
         NetworkSettings(**{name: value})
 
 
-def test_there_is_a_target_for_every_game():
+def test_there_is_a_target_for_every_sequence():
     with pytest.raises(ValueError, match="as many as targets"):
-        NAOModel(CELLS, SMALL).fit(games_of(CELLS, 3), [0.5], 1, 2)
+        NAOModel(CELLS, SMALL).fit(sequences_of(CELLS, 3), [0.5], 1, 2)

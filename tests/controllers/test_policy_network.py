@@ -17,7 +17,9 @@ CELL_NAMES = pytest.mark.parametrize("cell", CELLS)
 
 
 def legal_actions(tokens):
-    """TokenEncoder of up to four tokens; token 3 ends a game, the second token is 1 or 3, token 4 is never legal."""
+    """Token sequences of up to four tokens; token 3 ends a sequence, the second token is 1 or 3, token 4 is never
+    legal.
+    """
     if len(tokens) == LENGTH or (tokens and tokens[-1] == 3):
         return ()
     return (1, 3) if len(tokens) == 1 else (0, 1, 2, 3)
@@ -29,9 +31,11 @@ def network(cell="lstm", spread=0.4, **settings):
     return found
 
 
-def all_games(prefix=()):
+def all_sequences(prefix=()):
     actions = legal_actions(prefix)
-    return [prefix] if not actions else [game for action in actions for game in all_games((*prefix, action))]
+    return (
+        [prefix] if not actions else [sequence for action in actions for sequence in all_sequences((*prefix, action))]
+    )
 
 
 def test_nascell_is_the_published_cell():
@@ -79,15 +83,15 @@ def test_lstm_is_that_of_keras():
 @pytest.mark.parametrize("settings", [{}, {"tanh_constant": 2.5}], ids=["plain", "tanh"])
 def test_the_gradient_is_that_of_the_loss(cell, settings):
     policy, rng = network(cell, **settings), np.random.default_rng(2)
-    games = [drawn.tokens for drawn in policy.sample(rng, legal_actions, 6, [0, 0, 1, 0, 1, 0])]
-    assert len(set(map(len, games))) > 1
+    sequences = [drawn.tokens for drawn in policy.sample(rng, legal_actions, 6, [0, 0, 1, 0, 1, 0])]
+    assert len(set(map(len, sequences))) > 1
     weights = rng.normal(size=6)
 
     def loss():
-        found = policy.evaluate(games, legal_actions)
+        found = policy.evaluate(sequences, legal_actions)
         return -(weights * found.log_probabilities).sum() - 0.3 * found.entropies.mean()
 
-    gradient, _ = policy.gradient(games, legal_actions, weights, 0.3)
+    gradient, _ = policy.gradient(sequences, legal_actions, weights, 0.3)
     for place in rng.choice(len(gradient), 120, replace=False):
         kept, step = policy.parameters[place], 1e-6
         values = []
@@ -110,14 +114,14 @@ def test_recomputed_log_probabilities_are_those_at_sampling(cell):
 
 
 @CELL_NAMES
-def test_games_are_drawn_from_the_policy_and_not_its_most_probable_one(cell):
-    """TIT-2, WAL-3: frequencies are the probabilities, which sum to 1 over all legal games."""
-    policy, games = network(cell, spread=0.6), all_games()
-    probabilities = np.exp(policy.log_probability(games, legal_actions))
+def test_sequences_are_drawn_from_the_policy_and_not_its_most_probable_one(cell):
+    """TIT-2, WAL-3: frequencies are the probabilities, which sum to 1 over all legal sequences."""
+    policy, sequences = network(cell, spread=0.6), all_sequences()
+    probabilities = np.exp(policy.log_probability(sequences, legal_actions))
     assert probabilities.sum() == pytest.approx(1.0)
     drawn = [each.tokens for each in policy.sample(np.random.default_rng(0), legal_actions, 6000)]
-    assert set(drawn) <= set(games)
-    frequencies = np.array([drawn.count(game) for game in games]) / len(drawn)
+    assert set(drawn) <= set(sequences)
+    frequencies = np.array([drawn.count(sequence) for sequence in sequences]) / len(drawn)
     assert np.abs(frequencies - probabilities).max() < 4 * math.sqrt(0.25 / len(drawn)) and probabilities.max() < 0.9
 
 
@@ -126,9 +130,9 @@ def test_uniform_draws_take_every_legal_token_alike_and_know_both_probabilities(
     drawn = policy.sample(np.random.default_rng(0), legal_actions, 6000, [True] * 6000)
     first = np.bincount([each.tokens[0] for each in drawn], minlength=VOCABULARY) / 6000
     assert np.abs(first - [0.25, 0.25, 0.25, 0.25, 0]).max() < 0.03
-    game = next(each for each in drawn if len(each.tokens) == LENGTH)
-    assert game.log_uniform == pytest.approx(math.log(1 / 4 * 1 / 2 * 1 / 4 * 1 / 4))
-    assert game.log_policy == pytest.approx(policy.log_probability([game.tokens], legal_actions)[0])
+    sequence = next(each for each in drawn if len(each.tokens) == LENGTH)
+    assert sequence.log_uniform == pytest.approx(math.log(1 / 4 * 1 / 2 * 1 / 4 * 1 / 4))
+    assert sequence.log_policy == pytest.approx(policy.log_probability([sequence.tokens], legal_actions)[0])
 
 
 @CELL_NAMES
@@ -160,8 +164,8 @@ def test_an_untrained_policy_is_nearly_uniform():
         assert found.entropies[0] == pytest.approx(3 * math.log(4) + math.log(2), rel=0.02)
 
 
-def test_an_illegal_game_is_refused():
-    with pytest.raises(ValueError, match="`games`. Expected a legal token at place 1. Received: \\(0, 2, 1\\)"):
+def test_an_illegal_sequence_is_refused():
+    with pytest.raises(ValueError, match="`sequences`. Expected a legal token at place 1. Received: \\(0, 2, 1\\)"):
         network().log_probability([(3,), (0, 2, 1)], legal_actions)
 
 

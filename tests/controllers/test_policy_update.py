@@ -10,7 +10,7 @@ import pytest
 from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
 from alphaxenas.controllers.policy_gradient.policy_update import Baseline, Learning, PolicyLearner, clipped
 
-GAMES = [(token, other) for token in range(3) for other in range(3)]
+SEQUENCES = [(token, other) for token in range(3) for other in range(3)]
 
 
 def legal_actions(tokens):
@@ -24,19 +24,19 @@ def learner(seed=0, cell="lstm", **learning):
 
 
 def probabilities(found):
-    return np.exp(found.network.log_probability(GAMES, legal_actions))
+    return np.exp(found.network.log_probability(SEQUENCES, legal_actions))
 
 
-def test_a_game_better_than_the_baseline_gets_more_probable_and_a_worse_one_less():
+def test_a_sequence_better_than_the_baseline_gets_more_probable_and_a_worse_one_less():
     for reward, sign in ((0.9, 1), (0.1, -1)):
         found = learner()
         found.baseline.add(np.array([0.4, 0.6]))
         before = probabilities(found)[4]
-        found.update([GAMES[4]], [reward], [math.log(before)])
+        found.update([SEQUENCES[4]], [reward], [math.log(before)])
         assert sign * (probabilities(found)[4] - before) > 0
 
 
-def test_the_better_the_accuracy_the_larger_the_step_towards_a_game():
+def test_the_better_the_accuracy_the_larger_the_step_towards_a_sequence():
     """WAL-1: a jump of more than 0.01 earned 0.01."""
     baseline = Baseline(0.8)
     baseline.add(np.array([0.5, 0.6]))
@@ -57,7 +57,7 @@ def test_the_step_does_not_depend_on_the_number_of_an_option():
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_every_decision_of_a_game_is_credited_with_its_reward(place):
+def test_every_decision_of_a_sequence_is_credited_with_its_reward(place):
     """TIT-4: the discounted return of all but one decision was dropped. Accuracy comes at the end and counts for all,
     undiscounted.
     """
@@ -111,7 +111,7 @@ def test_the_optimiser_gets_the_clipped_gradient():
     def second_moments(bound):
         found = learner(gradient_clip=bound)
         found.baseline.add(np.array([0.4, 0.41]))
-        found.update([GAMES[4]], [0.9], [math.log(1 / 9)])
+        found.update([SEQUENCES[4]], [0.9], [math.log(1 / 9)])
         return found.numbers["gradient_norm"], found.state()["optimizer"]["second"][0].sum() / (1 - 0.999)
 
     norm, free = second_moments(0.0)
@@ -138,7 +138,7 @@ def test_equal_rewards_teach_nothing():
     found = learner()
     before = found.network.parameters.copy()
     for _ in range(3):
-        found.update(GAMES, [0.5] * 9, [math.log(1 / 9)] * 9)
+        found.update(SEQUENCES, [0.5] * 9, [math.log(1 / 9)] * 9)
     np.testing.assert_allclose(found.network.parameters, before, atol=1e-6)
 
 
@@ -154,7 +154,7 @@ def test_the_entropy_bonus_flattens():
                 [float(each.tokens == (2, 1)) for each in drawn],
                 [each.log_policy for each in drawn],
             )
-        entropies.append(found.network.evaluate(GAMES, legal_actions).entropies.mean())
+        entropies.append(found.network.evaluate(SEQUENCES, legal_actions).entropies.mean())
     assert entropies[0] < 0.6 * entropies[1]
 
 
@@ -164,17 +164,17 @@ def test_uniform_draws_are_weighted_so_that_they_bias_nothing():
     found.network.parameters += np.random.default_rng(1).normal(0, 0.5, found.network.parameters.shape)
     policy, advantages, epsilon = probabilities(found), np.arange(9) / 9 - 0.3, 0.4
     mixture = (1 - epsilon) * policy + epsilon / 9
-    expected = found.network.gradient(GAMES, legal_actions, policy * advantages)[0]
+    expected = found.network.gradient(SEQUENCES, legal_actions, policy * advantages)[0]
     weighted = sum(
         mixture[i]
-        * found.network.gradient([GAMES[i]], legal_actions, np.array([policy[i] / mixture[i] * advantages[i]]))[0]
+        * found.network.gradient([SEQUENCES[i]], legal_actions, np.array([policy[i] / mixture[i] * advantages[i]]))[0]
         for i in range(9)
     )
     np.testing.assert_allclose(weighted, expected, atol=1e-12)
     assert (policy / mixture).max() <= 1 / (1 - epsilon)
 
 
-def test_reinforce_finds_the_one_rewarded_game():
+def test_reinforce_finds_the_one_rewarded_sequence():
     for cell in ("lstm", "nascell"):
         found, rng = learner(cell=cell, learning_rate=0.1), np.random.default_rng(0)
         for _ in range(80):
@@ -184,14 +184,14 @@ def test_reinforce_finds_the_one_rewarded_game():
                 [float(each.tokens == (2, 1)) for each in drawn],
                 [each.log_policy for each in drawn],
             )
-        assert probabilities(found)[GAMES.index((2, 1))] > 0.7
+        assert probabilities(found)[SEQUENCES.index((2, 1))] > 0.7
 
 
 def test_imitation_makes_examples_more_probable():
     found = learner()
     before = probabilities(found)
     for _ in range(10):
-        found.update(GAMES, [0.5] * 9, [math.log(1 / 9)] * 9, [(0, 2), (2, 0)], 0.5)
+        found.update(SEQUENCES, [0.5] * 9, [math.log(1 / 9)] * 9, [(0, 2), (2, 0)], 0.5)
     assert (probabilities(found)[[2, 6]] > before[[2, 6]]).all()
 
 
@@ -201,9 +201,9 @@ def test_a_restored_learner_goes_on_bit_for_bit():
         if step == 3:
             other.restore(one.state())
         rewards = np.random.default_rng(step).uniform(size=9)
-        one.update(GAMES, rewards, [math.log(1 / 9)] * 9)
+        one.update(SEQUENCES, rewards, [math.log(1 / 9)] * 9)
         if step >= 3:
-            other.update(GAMES, rewards, [math.log(1 / 9)] * 9)
+            other.update(SEQUENCES, rewards, [math.log(1 / 9)] * 9)
             assert (one.network.parameters == other.network.parameters).all() and one.numbers == other.numbers
 
 

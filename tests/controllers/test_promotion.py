@@ -9,7 +9,7 @@ import pytest
 
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.history import complete_games
+from alphaxenas.controllers.history import complete_sequences
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.spaces import CellSpace
 
@@ -42,7 +42,7 @@ def test_without_finals_there_is_one_budget_and_nothing_twice():
     proposals = play(searcher(TINY, promote_every=0, final=None), 1000)
     assert {(proposal.purpose, proposal.budget) for proposal in proposals} == {("search", SEARCH)}
     keys = [TINY.key(TINY.decode(proposal.tokens)) for proposal in proposals]
-    assert len(set(keys)) == len(keys) == len({TINY.key(TINY.decode(tokens)) for tokens in complete_games(TINY)})
+    assert len(set(keys)) == len(keys) == len({TINY.key(TINY.decode(tokens)) for tokens in complete_sequences(TINY)})
 
 
 def test_finals_need_a_budget():

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from alphaxenas.controllers import history as history
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.history import PATIENCE, TrialHistory, complete_games
+from alphaxenas.controllers.history import PATIENCE, TrialHistory, complete_sequences
 from alphaxenas.spaces import CellSpace
 
 TINY = CellSpace(blocks=1, operations=("conv3x3", "identity"))
@@ -30,7 +30,7 @@ def test_no_key_is_drawn_twice():
 def test_every_key_of_a_small_space_is_drawn_once_and_then_nothing(space):
     strategy = RandomSearch(space, 0)
     keys = Counter(space.key(space.decode(tokens)) for tokens in suggestions(strategy, space.size()))
-    assert keys == Counter({space.key(space.decode(tokens)): 1 for tokens in complete_games(space)}.keys())
+    assert keys == Counter({space.key(space.decode(tokens)): 1 for tokens in complete_sequences(space)}.keys())
     assert strategy.suggest() is None
 
 
@@ -47,24 +47,24 @@ def test_the_end_of_a_small_space_survives_interruption(monkeypatch):
     assert found == uninterrupted
 
 
-def test_draws_are_uniform_over_games_also_when_few_are_left():
+def test_draws_are_uniform_over_sequences_also_when_few_are_left():
     first, last = Counter(), Counter()
     for seed in range(300):
         strategy = RandomSearch(TINY, seed)
         first[suggestions(strategy, 5)[0]] += 1
         strategy._history._scarce = True
         last[strategy.suggest()] += 1
-    games = list(complete_games(TINY))
-    assert chisquare([first[game] for game in games]).pvalue > 1e-3
-    assert set(last) <= set(games) and len(last) > len(games) / 2
+    sequences = list(complete_sequences(TINY))
+    assert chisquare([first[sequence] for sequence in sequences]).pvalue > 1e-3
+    assert set(last) <= set(sequences) and len(last) > len(sequences) / 2
 
 
 def test_counting_out_what_is_left_begins_only_after_many_vain_draws():
     drawer, rng = TrialHistory(TINY), np.random.default_rng(0)
-    game_of = {drawer.key(tokens): tokens for tokens in complete_games(TINY)}
-    last, *others = sorted(game_of)
+    sequence_of = {drawer.key(tokens): tokens for tokens in complete_sequences(TINY)}
+    last, *others = sorted(sequence_of)
     for key in others:
-        drawer.suggest(game_of[key], key)
+        drawer.suggest(sequence_of[key], key)
     assert drawer.key(drawer.draw(rng)) == last
     assert not drawer._scarce
     assert drawer.draw(rng) is None and drawer._scarce
@@ -74,11 +74,11 @@ def test_counting_out_what_is_left_begins_only_after_many_vain_draws():
 def test_what_is_suggested_by_other_means_is_not_drawn_from_what_is_left():
     drawer, rng = TrialHistory(SMALL), np.random.default_rng(0)
     drawer._scarce = True
-    keys = {drawer.key(tokens) for tokens in complete_games(SMALL)}
+    keys = {drawer.key(tokens) for tokens in complete_sequences(SMALL)}
     drawn = set()
     for _ in range(3):
         drawn.add(drawer.key(drawer.draw(rng)))
-        tokens = next(tokens for tokens in complete_games(SMALL) if drawer.key(tokens) not in drawer)
+        tokens = next(tokens for tokens in complete_sequences(SMALL) if drawer.key(tokens) not in drawer)
         drawer.suggest(tokens, drawer.key(tokens))
         drawn.add(drawer.key(tokens))
     while (tokens := drawer.draw(rng)) is not None:

@@ -33,12 +33,15 @@ def test_what_was_evaluated_before_is_learnt_from_again_and_never_evaluated_twic
     strategy, batches = Reinforce(Digits(3, 3), 0, **COLLAPSING), []
     learner = strategy._learners[0]
     update = learner.update
-    learner.update = lambda games, rewards, *rest: (batches.append((games, rewards)), update(games, rewards, *rest))
+    learner.update = lambda sequences, rewards, *rest: (
+        batches.append((sequences, rewards)),
+        update(sequences, rewards, *rest),
+    )
     found = search(strategy, 15)
     assert len(set(found)) == 15
-    drawn = Counter(game for games, _ in batches for game in games)
+    drawn = Counter(sequence for sequences, _ in batches for sequence in sequences)
     assert max(drawn.values()) > 3 and strategy.diagnostics()["policy/repeated"] > 0
-    assert all(each == reward(game) for games, rewards in batches for game, each in zip(games, rewards))
+    assert all(each == reward(sequence) for sequences, rewards in batches for sequence, each in zip(sequences, rewards))
 
 
 def test_a_policy_that_draws_nothing_new_gives_way_to_a_uniform_draw_after_a_bounded_number_of_batches():
@@ -90,8 +93,10 @@ def test_of_a_collapsed_pool_the_most_decided_policy_starts_anew_and_the_others_
         search(strategy, 1)
     strategy._draw()
     strategy._history.rewards |= {drawn.key: reward(drawn.tokens) for drawn in strategy._waiting}
-    restarts, games = list(strategy._restarts), [drawn.tokens for drawn in strategy._waiting]
-    entropies = [learner.network.evaluate(games, strategy._legal).entropies.mean() for learner in strategy._learners]
+    restarts, sequences = list(strategy._restarts), [drawn.tokens for drawn in strategy._waiting]
+    entropies = [
+        learner.network.evaluate(sequences, strategy._legal).entropies.mean() for learner in strategy._learners
+    ]
     before = [learner.network.parameters.copy() for learner in strategy._learners]
     strategy._since_restart.extend(["same"] * WINDOW)
     strategy._learn()
@@ -133,8 +138,8 @@ def test_draws_of_a_pool_carry_the_probability_of_the_mixture_with_its_uniform_p
         0, 0.5, len(strategy._learners[0].network.parameters)
     )
     strategy.suggest()
-    games = [drawn.tokens for drawn in strategy._waiting]
-    one, other = (np.exp(learner.network.log_probability(games, strategy._legal)) for learner in strategy._learners)
+    sequences = [drawn.tokens for drawn in strategy._waiting]
+    one, other = (np.exp(learner.network.log_probability(sequences, strategy._legal)) for learner in strategy._learners)
     np.testing.assert_allclose(
         [np.exp(drawn.log_drawn) for drawn in strategy._waiting],
         0.3 * one + 0.3 * other + 0.4 / SPACE.size(),
@@ -184,10 +189,10 @@ def test_a_failed_architecture_is_left_out_of_its_batch_and_not_suggested_again(
     strategy, batches = Reinforce(SPACE, 0), []
     learner = strategy._learners[0]
     update = learner.update
-    learner.update = lambda games, *rest: (batches.append(games), update(games, *rest))
+    learner.update = lambda sequences, *rest: (batches.append(sequences), update(sequences, *rest))
     found = search(strategy, 120, lambda tokens: None if tokens[0] == 3 else reward(tokens))
     assert len(set(found)) == 120 and batches
-    assert all(game[0] != 3 for games in batches for game in games)
+    assert all(sequence[0] != 3 for sequences in batches for sequence in sequences)
 
 
 def test_a_batch_may_be_outstanding_at_once_and_no_more():

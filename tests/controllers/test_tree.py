@@ -19,7 +19,7 @@ def Tree(legal_actions, predict, exploration=1.0):
 
 
 def toy(depth, width):
-    """TokenEncoder of `depth` moves with `width` choices each."""
+    """Token sequences of `depth` moves with `width` choices each."""
     return lambda tokens: () if len(tokens) == depth else tuple(range(width))
 
 
@@ -36,7 +36,7 @@ def hashed(tokens, actions):
 
 
 def simulate(tree, count):
-    """`count` simulations in which complete games stay open, valued by chance."""
+    """`count` simulations in which complete sequences stay open, valued by chance."""
     for _ in range(count):
         leaf = tree.select_and_expand()
         tree.backup(leaf, chance(leaf.tokens) if leaf.complete else leaf.value)
@@ -86,7 +86,7 @@ def test_visits_of_a_node_are_those_of_its_edges_plus_one(depth, width, count, e
     assert sum(tree.statistics()["visits"]) == count
 
 
-def test_every_game_is_measured_once_and_then_the_tree_is_exhausted():
+def test_every_sequence_is_measured_once_and_then_the_tree_is_exhausted():
     tree, seen = Tree(toy(3, 3), hashed, 1.0), []
     tree.search(1000, lambda tokens: seen.append(tokens) or chance(tokens))
     assert len(seen) == len(set(seen)) == 27
@@ -97,21 +97,21 @@ def test_every_game_is_measured_once_and_then_the_tree_is_exhausted():
     assert tree.prefix == max(siblings, key=chance)
 
 
-def test_a_reopened_game_is_simulated_again_and_a_corrected_value_is_as_if_it_had_always_been_so():
+def test_a_reopened_sequence_is_simulated_again_and_a_corrected_value_is_as_if_it_had_always_been_so():
     tree = Tree(toy(2, 2), constant, 1.0)
     leaves = []
     while (leaf := tree.select_and_expand()) is not None:
         leaves.append(leaf)
         tree.backup(leaf, 0.25 if leaf.complete else 0.5, solved=leaf.complete)
-    games = [leaf for leaf in leaves if leaf.complete]
+    sequences = [leaf for leaf in leaves if leaf.complete]
     before = tree.statistics()["means"]
-    tree.correct(games[0], 0.5)
-    slot = games[0].tokens[0]
+    tree.correct(sequences[0], 0.5)
+    slot = sequences[0].tokens[0]
     visits = tree.statistics()["visits"][slot]
     assert tree.statistics()["means"][slot] == pytest.approx(before[slot] + 0.5 / visits)
-    assert tree.statistics(games[0].tokens[:1])["means"][games[0].tokens[1]] == pytest.approx(0.75)
-    tree.reopen(games[0].tokens)
-    assert tree.select_and_expand().tokens == games[0].tokens
+    assert tree.statistics(sequences[0].tokens[:1])["means"][sequences[0].tokens[1]] == pytest.approx(0.75)
+    tree.reopen(sequences[0].tokens)
+    assert tree.select_and_expand().tokens == sequences[0].tokens
 
 
 def test_virtual_loss_sends_the_next_simulation_elsewhere_and_leaves_no_trace():
@@ -127,7 +127,7 @@ def test_virtual_loss_sends_the_next_simulation_elsewhere_and_leaves_no_trace():
 
 
 def test_action_values_are_scaled_by_the_range_seen():
-    # The same game in accuracies of a narrow band and of [0, 1] is searched in the same way.
+    # The same sequence in accuracies of a narrow band and of [0, 1] is searched in the same way.
     def scaled(low, width):
         tree = Tree(toy(3, 3), lambda t, a: Prediction([1 / 3] * 3, low + width * chance(t)), 1.0)
         for _ in range(60):
@@ -171,7 +171,7 @@ def test_values_found_below_a_later_root_reach_the_prefixes_above_it():
     assert after["means"][0] > before["means"][0]
 
 
-def test_a_finished_game_is_never_the_move_again():
+def test_a_finished_sequence_is_never_the_move_again():
     tree, rng, played = Tree(toy(2, 2), hashed, 1.0), np.random.default_rng(0), []
     for _ in range(4):
         tree.rewind()

@@ -35,7 +35,7 @@ def prefixes(tree):
 
 @pytest.mark.parametrize("settings", [{}, ORIGINAL], ids=["default", "original"])
 @pytest.mark.parametrize(
-    "space", [Digits(4, 3), Unordered(4, 3)], ids=["games with keys of their own", "many games of one key"]
+    "space", [Digits(4, 3), Unordered(4, 3)], ids=["sequences with keys of their own", "many sequences of one key"]
 )
 def test_visits_of_a_node_are_those_of_its_edges_and_one(space, settings):
     strategy = UCT(space, 0, **settings)
@@ -112,7 +112,7 @@ def test_known_architectures_cost_nothing():
     assert strategy.suggest() is None
 
 
-def test_a_subtree_whose_games_are_known_is_never_walked_again():
+def test_a_subtree_whose_sequences_are_known_is_never_walked_again():
     space = Digits(3, 2)
     strategy = UCT(space, 0)
     for _ in range(8):

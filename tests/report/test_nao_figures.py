@@ -12,18 +12,18 @@ from alphaxenas.spaces.micro import MicroSpace
 SPACE = MicroSpace(2)
 
 
-def games(count):
+def sequences(count):
     rng = np.random.default_rng(0)
     return [SPACE.encode(SPACE.sample(rng)) for _ in range(count)]
 
 
 def trajectory():
-    first, second, third = games(3)
+    first, second, third = sequences(3)
     written = [first, first, second, second, third]
     return SimpleNamespace(
         steps=np.array([0.0, 0.1, 0.5, 1.0, 2.0]),
         scores=np.linspace(0.3, 0.9, 5),
-        games=written,
+        sequences=written,
         read_again=np.array([0.3, 0.3, 0.6, 0.6, 0.5]),
     )
 

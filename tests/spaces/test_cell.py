@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.history import complete_games
+from alphaxenas.controllers.history import complete_sequences
 from alphaxenas.spaces import COMBINATIONS, OPERATIONS, Block, Cell, CellSpace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +101,7 @@ class TestKeys:
     )
     def test_keys_are_equal_exactly_for_equal_graphs(self, space):
         key_of, form_of = {}, {}
-        for tokens in complete_games(space):
+        for tokens in complete_sequences(space):
             cell = space.decode(tokens)
             key, form = space.key(cell), smallest_form(cell)
             assert key_of.setdefault(form, key) == key, "one graph, two keys"
@@ -264,7 +264,7 @@ class TestSpace:
     def test_lists_from_a_profile_are_as_good_as_tuples(self):
         assert CellSpace(4, list(OPERATIONS), ["add", "concat"]) == CellSpace()
 
-    def test_a_game_too_long_is_refused(self):
+    def test_a_sequence_too_long_is_refused(self):
         with pytest.raises(ValueError, match="at most 5 tokens"):
             CellSpace(blocks=1).legal_actions((0,) * 6)
 

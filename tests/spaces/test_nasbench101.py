@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alphaxenas.controllers.history import complete_games
+from alphaxenas.controllers.history import complete_sequences
 from alphaxenas.spaces import NASBench101, NASBench101Cell
 from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101
 
@@ -20,7 +20,7 @@ SEEDS = st.integers(0, 2**32)
 
 
 def cells_of(space):
-    return [space.decode(tokens) for tokens in complete_games(space)]
+    return [space.decode(tokens) for tokens in complete_sequences(space)]
 
 
 def renumbered(cell, rng):
@@ -104,9 +104,9 @@ class TestKey:
         assert FULL.key(cell) == "096f593e0f12d65f6220bf8565b764a9"
 
 
-class TestGame:
+class TestSequence:
     @pytest.mark.parametrize(("vertices", "edges"), [(3, 9), (4, 9), (4, 4), (5, 9), (5, 5), (3, 2)])
-    def test_every_labelled_cell_has_exactly_one_game(self, vertices, edges):
+    def test_every_labelled_cell_has_exactly_one_sequence(self, vertices, edges):
         space = NASBench101(vertices, edges)
         expected = {labelled for size in range(2, vertices + 1) for labelled in all_labelled(size, edges)}
         sequences = [(cell.operations, tuple(sorted(cell.edges))) for cell in cells_of(space)]
@@ -119,7 +119,7 @@ class TestGame:
 
     def test_sequences_are_counted_in_ascending_order(self):
         space = NASBench101(4)
-        assert [space.encode(cell) for cell in space.architectures()] == list(complete_games(space))
+        assert [space.encode(cell) for cell in space.architectures()] == list(complete_sequences(space))
 
     def test_moves_read_as_alphax_does(self):
         cell = FULL.parse(f"{CONV}(0) {POOL}(0,1) output(1,2)")

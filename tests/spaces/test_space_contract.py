@@ -33,7 +33,7 @@ class TestSpaceContract:
         with pytest.raises(AttributeError):
             space.max_length = 1
 
-    def test_random_play_follows_the_rules_to_a_complete_game(self, space):
+    def test_random_play_follows_the_rules_to_a_complete_sequence(self, space):
         @few
         @given(rng_seeds)
         def holds(seed):
@@ -131,7 +131,7 @@ class TestSpaceContract:
         assert np.array_equal(pictures[0], pictures[1])
         assert not np.array_equal(pictures[0], pictures[2])
 
-    def test_size_counts_every_complete_game(self, tiny_space):
+    def test_size_counts_every_complete_sequence(self, tiny_space):
         sequences = list(token_sequences(tiny_space))
         assert tiny_space.size() == len(sequences) == len(set(sequences))
 
@@ -143,7 +143,7 @@ class TestSpaceContract:
                 features = tiny_space.features(architecture)
                 assert np.array_equal(seen.setdefault(tiny_space.key(architecture), features), features)
 
-    def test_every_complete_game_is_sampled_equally_often(self, tiny_space):
+    def test_every_complete_sequence_is_sampled_equally_often(self, tiny_space):
         sequences = list(token_sequences(tiny_space))
         rng, number = np.random.default_rng(0), dict.fromkeys(sequences, 0)
         for _ in range(40_000):

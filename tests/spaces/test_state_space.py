@@ -28,7 +28,7 @@ def layer(**values) -> Layer:
 
 
 class TestSizes:
-    def test_titu1994_has_1296_networks_and_a_game_of_eight_moves(self):
+    def test_titu1994_has_1296_networks_and_a_sequence_of_eight_moves(self):
         space = convolution_chains()
         assert (space.size(), space.max_length, len(sequences_of(space))) == (1296, 8, 1296)
 

@@ -157,7 +157,7 @@ class TestTrie:
         )
         assert trie.legal_actions((3,)) == trie.legal_actions((0, 9)) == ()
 
-    def test_it_says_where_a_game_goes_wrong(self):
+    def test_it_says_where_a_sequence_goes_wrong(self):
         trie = SequenceTrie([(0, 1, 2), (3,)])
         with pytest.raises(ValueError, match=r"at place 1. Expected one of \(1,\). Received: 7"):
             trie.legal_actions((0, 7, 2))
@@ -166,7 +166,7 @@ class TestTrie:
         with pytest.raises(ValueError, match=r"complete sequence. Received: \(0,\), which goes on with one of \(1,\)"):
             trie.check((0,))
 
-    def test_it_agrees_with_looking_at_every_game(self):
+    def test_it_agrees_with_looking_at_every_sequence(self):
         sequences = [sequence for sequence in product(range(3), repeat=4) if sum(sequence) % 4 == 1]
         trie = SequenceTrie(sequences)
         for depth in range(5):
@@ -183,7 +183,7 @@ class TestSubset:
     TURNED = PARENT.parse("maxpool3x3(0) conv3x3-bn-relu(0) output(1,2)")
     CHAIN = PARENT.parse("conv3x3-bn-relu(0) maxpool3x3(1) output(2)")
 
-    def test_one_game_per_key_and_isomorphic_cells_are_found_under_it(self):
+    def test_one_sequence_per_key_and_isomorphic_cells_are_found_under_it(self):
         pool = Subset(self.PARENT, (self.TURNED, self.CHAIN))
         assert self.PARENT.key(self.ONE) == self.PARENT.key(self.TURNED) and self.ONE != self.TURNED
         assert pool.encode(self.ONE) == pool.encode(self.TURNED) == self.PARENT.encode(self.TURNED)

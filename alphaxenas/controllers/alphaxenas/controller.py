@@ -100,7 +100,7 @@ class AlphaXENAS:
         self._tree = Tree(space.legal_actions, self._predict, PUCT(chosen.exploration))
         self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, chosen.refresh_after)
         self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
-        self._game = IterationSchedule(
+        self._schedule = IterationSchedule(
             length, size, chosen.num_simulations, chosen.search_children, chosen.uniform_share
         )
         self._rng = stream(seed, "alphaxenas")
@@ -111,7 +111,7 @@ class AlphaXENAS:
         self._best: tuple[float, Tokens] | None = None
         self._over = False
 
-    # --- the game ----------------------------------------------------------------------------------------------------
+    # --- the iteration ------------------------------------------------------------------------------------------------
 
     def ask(self) -> Proposal | None:
         """The next proposal; None while a move waits for outcomes, or for good once every architecture was played."""
@@ -120,9 +120,9 @@ class AlphaXENAS:
                 return None
             if not self._tree.root_actions():
                 return self._propose(self._promoted(), self._final_budget, "final", None)
-            if not self._game.noised:
+            if not self._schedule.noised:
                 self._tree.add_noise(self._rng, *self._noise)
-                self._game.noised = True
+                self._schedule.noised = True
             proposal = self._simulate()
             if proposal is not None:
                 return proposal
@@ -133,13 +133,13 @@ class AlphaXENAS:
 
     def _simulate(self) -> Proposal | None:
         """Simulations of this move until one needs a child evaluated; None when they are done or must wait."""
-        game = self._game
-        while game.left > 0:
+        schedule = self._schedule
+        while schedule.left > 0:
             leaf = self._tree.select_and_expand()
             if leaf is None:
-                game.left = 0
+                schedule.left = 0
                 break
-            game.left -= 1
+            schedule.left -= 1
             if not leaf.complete:
                 self._tree.backup(leaf, leaf.value)
                 continue
@@ -147,7 +147,7 @@ class AlphaXENAS:
             known = key in self._evaluated
             if self._awaited(key):
                 self._tree.cancel(leaf)
-                game.left += 1
+                schedule.left += 1
                 return None
             if known and self._evaluated.stale(key, self._age):
                 return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
@@ -157,7 +157,7 @@ class AlphaXENAS:
                 self._tree.backup(leaf, self._lookahead.value(leaf.tokens), solved=key in self._bracket.promoted)
             else:
                 return self._propose(leaf.tokens, self._search_budget, "search", leaf)
-        while (kind := game.next_child(len(self._tree.prefix))) is not None:
+        while (kind := schedule.next_child(len(self._tree.prefix))) is not None:
             if kind == "uniform":
                 drawn = self._draw()
                 if drawn is not None:
@@ -172,7 +172,7 @@ class AlphaXENAS:
         return None
 
     def _draw(self) -> Tokens | None:
-        """A uniform game with a new key; None if none was found."""
+        """A uniform sequence with a new key; None if none was found."""
         for _ in range(ROLLOUT_TRIES):
             tokens = self._space.encode(self._space.sample(self._rng))
             if self._is_new(self._key(tokens)):
@@ -183,7 +183,7 @@ class AlphaXENAS:
         return key not in self._evaluated and key not in self._bracket.promoted and not self._awaited(key)
 
     def _rollout(self, prefix: Tokens) -> Tokens | None:
-        """A complete game from `prefix` with a new key, drawn along high predicted values; None if none was found."""
+        """A complete sequence from `prefix` with a new key, drawn along high predicted values; None if all are old."""
         for _ in range(ROLLOUT_TRIES):
             tokens = self._lookahead.rollout(prefix, self._rng, self._uses_policy())
             if self._is_new(self._key(tokens)):
@@ -200,9 +200,9 @@ class AlphaXENAS:
         if tree.root_fully_played():
             self._over = not tree.prefix
             tree.rewind()
-            self._game.begin_again()
+            self._schedule.begin_again()
             return
-        self._game.note_move(tree.root_actions(), tree.visit_counts())
+        self._schedule.note_move(tree.root_actions(), tree.visit_counts())
         tree.advance(tree.choose(self._rng, self._temperature))
 
     def _promoted(self) -> Tokens:
@@ -223,7 +223,7 @@ class AlphaXENAS:
     # --- outcomes ----------------------------------------------------------------------------------------------------
 
     def tell(self, outcome: Outcome) -> None:
-        """Takes an outcome; after a final one the LSTM learns and the next game begins.
+        """Takes an outcome; after a final one the LSTM learns and the next iteration begins.
 
         Raises:
             ValueError: The outcome belongs to no outstanding proposal.
@@ -239,7 +239,7 @@ class AlphaXENAS:
         if not failed and key not in self._evaluated and key not in self._bracket.promoted:
             self._lookahead.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
-        policies = self._game.policies_along(proposal.tokens, self._tree.prefix) if final else None
+        policies = self._schedule.policies_along(proposal.tokens, self._tree.prefix) if final else None
         uniform = proposal.updates_shared_weights and not self._all_update_shared_weights
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._age, failed, policies, uniform)
         self._trained += 1
@@ -259,7 +259,7 @@ class AlphaXENAS:
             self._finish(key, proposal.tokens, reward, failed)
 
     def _finish(self, key: str, tokens: Tokens, reward: float, failed: bool) -> None:
-        """Ends a game: learns, renews the tree when it is time, begins the next game."""
+        """Ends an iteration: learns, renews the tree when it is time, begins the next iteration."""
         self._bracket.promoted.add(key)
         self._tree.mark_fully_played(tokens)
         if not failed and (self._best is None or reward > self._best[0]):
@@ -270,7 +270,7 @@ class AlphaXENAS:
             self._tree.reset()
             self._evaluated.forget_paths()
         self._tree.rewind()
-        self._game.begin()
+        self._schedule.begin()
 
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
         return self._lookahead.predict(tokens, actions, self._uses_policy())
@@ -308,13 +308,13 @@ class AlphaXENAS:
         return self._tree.snapshot()
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on: tree, guide, replay, generator, the game in progress."""
+        """Everything needed to go on: tree, guide, replay, generator, the iteration in progress."""
         return {
             "tree": self._tree.state(),
             "guide": self._lookahead.state(),
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
-            "game": self._game.state(),
+            "game": self._schedule.state(),
             "counters": [self._iteration, self._trained, self._age],
             "over": self._over,
             "measured": self._evaluated.state(),
@@ -330,7 +330,7 @@ class AlphaXENAS:
         self._lookahead.restore(state["guide"])
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
-        self._game.restore(state["game"])
+        self._schedule.restore(state["game"])
         self._iteration, self._trained, self._age = map(int, state["counters"])
         self._over = bool(state["over"])
         self._evaluated.restore(state["measured"])

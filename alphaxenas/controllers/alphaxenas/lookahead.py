@@ -1,7 +1,7 @@
 """What the search is told by its LSTM: priors and values of prefixes, and rollouts, all at the search budget.
 
 The LSTM speaks of standardised rewards (`replay.py`); the guide turns them into accuracies, which is what the tree
-holds. Until the first game has been learned from, priors are uniform and every value is a placeholder.
+holds. Until the first iteration has ended, priors are uniform and every value is a placeholder.
 
 Inference remembers: the LSTM reads one token at a time, and the memory of a prefix is the start of all its
 continuations'.
@@ -35,7 +35,7 @@ class Lookahead:
     """Predictions of one LSTM for one search space.
 
     Args:
-        space: The rules of the game.
+        space: The search space.
         network: The LSTM; the guide trains it.
         search_budget: What values are about.
         final_budget: Lends its scale while nothing was measured at the search budget.
@@ -70,7 +70,7 @@ class Lookahead:
         """Priors and values of a prefix, in accuracy, for the tree.
 
         Args:
-            tokens: A prefix that is no complete game.
+            tokens: A prefix that is no complete sequence.
             actions: Its legal actions.
             with_policy: Take the LSTM's priors instead of uniform ones.
         """
@@ -83,11 +83,11 @@ class Lookahead:
         return Prediction(priors, self._accuracy(memory.total), values)
 
     def value(self, tokens: Tokens) -> float:
-        """Expected accuracy of a prefix or a complete game."""
+        """Expected accuracy of a prefix or a complete sequence."""
         return self._accuracy(self._memory(tokens).total) if self.learned else self._placeholder()
 
     def rollout(self, prefix: Tokens, rng: np.random.Generator, with_policy: bool) -> Tokens:
-        """A complete game from `prefix`, every token drawn by the values it leads to.
+        """A complete sequence from `prefix`, every token drawn by the values it leads to.
 
             P(a) proportional to exp(value(a) / ROLLOUT_TEMPERATURE) [* policy(a)];  uniform before anything was learned
 

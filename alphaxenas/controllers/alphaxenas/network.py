@@ -14,8 +14,8 @@ architecture's merit is the sum of its parts, and a few dozen evaluated architec
 teach a function of the last LSTM state.
 
 Training is one `tf.function` with one shape. Inference is NumPy: the search asks for one prefix at a time, and one LSTM
-step costs less than a call into TensorFlow. Notation: U units, V tokens, L longest game, n prefixes, b architectures of
-a mini-batch.
+step costs less than a call into TensorFlow. Notation: U units, V tokens, L longest sequence, n prefixes, b
+architectures of a mini-batch.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ class PolicyValueLSTM:
         """Unmasked policy logits `[n, V]` and standardised values `[n]` of many prefixes in one pass.
 
         Args:
-            prefixes: `n` prefixes, complete games among them if you like.
+            prefixes: `n` prefixes, complete sequences among them if you like.
             contexts: `[n, 3]`, see `Replay.context`.
         """
         count = len(prefixes)

@@ -1,7 +1,7 @@
 """What the search has measured, as training data: one record per architecture and budget, with all its prefixes.
 
-A record holds the tokens, the reward, and for games that were played the visit distribution of every move. Each prefix
-of a record is one example for the network: (prefix, budget) -> (visit distribution, reward).
+A record holds the tokens, the reward, and for sequences that were played the visit distribution of every move. Each
+prefix of a record is one example for the network: (prefix, budget) -> (visit distribution, reward).
 
 Rewards are standardised per budget before anything learns from them. Accuracies of one run live in a narrow band (say
 0.93 to 0.97) that lies elsewhere at every budget, so that raw rewards would spend the network on the budget's level and
@@ -47,7 +47,7 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """`n` records as arrays; `L` is the length of the longest game, `V` the size of the vocabulary.
+    """`n` records as arrays; `L` is the length of the longest sequence, `V` the size of the vocabulary.
 
     Attributes:
         tokens: `[n, L]` int32, padded with -1.
@@ -82,7 +82,7 @@ class Replay:
 
     Args:
         capacity: Records kept, the oldest leave first.
-        max_length: L, length of the longest game.
+        max_length: L, length of the longest sequence.
         vocabulary_size: V.
 
     Raises:
@@ -113,7 +113,7 @@ class Replay:
 
         Args:
             key: The architecture's canonical key.
-            tokens: Its complete game.
+            tokens: Its complete sequence.
             budget: What it was evaluated for.
             reward: Validation accuracy; ignored if `failed`.
             age: Children that had trained the shared weights before it, which is how far these had come.

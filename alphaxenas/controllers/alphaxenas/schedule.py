@@ -12,13 +12,13 @@ from alphaxenas.contracts import Tokens
 
 
 class IterationSchedule:
-    """One game after the other. The moves themselves are the tree's prefix.
+    """One iteration after the other. The moves themselves are the tree's prefix.
 
     Args:
-        max_length: Moves of the longest game.
+        max_length: Moves of the longest sequence.
         num_actions: V, the size of the vocabulary.
         num_simulations: Simulations per move.
-        children: Children that are trained per game, spread over its moves.
+        children: Children that are trained per iteration, spread over its moves.
         uniform_share: Share of them that is drawn uniformly.
 
     Attributes:
@@ -34,12 +34,12 @@ class IterationSchedule:
         self.begin()
 
     def begin(self) -> None:
-        """A new game."""
+        """A new iteration."""
         self._children = 0
         self.begin_again()
 
     def begin_again(self) -> None:
-        """Back to the first move of the same game: its children count, its moves do not."""
+        """Back to the first move of the same iteration: its children count, its moves do not."""
         self._policies: list[np.ndarray] = []
         self._begin_move()
 
@@ -50,11 +50,11 @@ class IterationSchedule:
     def next_child(self, move: int) -> str | None:
         """`"uniform"` or `"guided"` for the next child to be trained; None when this move has had its own.
 
-        By move i of n, from 1, ceil(i * children / n) are due. Of the first k of a game, ceil(k * uniform_share) are
-        uniform.
+        By move i of n, from 1, ceil(i * children / n) are due. Of the first k of an iteration, ceil(k * uniform_share)
+        are uniform.
 
         Args:
-            move: Counts the moves of the game from 0.
+            move: Counts the moves of the iteration from 0.
         """
         if self._children >= min(self._count, -(-(move + 1) * self._count // self._max_length)):
             return None
@@ -89,7 +89,7 @@ class IterationSchedule:
         return rows
 
     def state(self) -> dict[str, Any]:
-        """Where the game is."""
+        """Where the iteration is."""
         return {
             "children": self._children,
             "left": self.left,

@@ -1,4 +1,4 @@
-"""Random search: architectures drawn uniformly over complete games, never one twice (equal keys count as one).
+"""Random search: architectures drawn uniformly over complete sequences, never one twice (equal keys count as one).
 
 The baseline of every other controller. With two budgets it promotes by the same rule as all of them
 (`alphaxenas.controllers.promotion`). Where children share weights, one thing besides the choice differs from AlphaXENAS

@@ -5,9 +5,9 @@ along the edge with the largest
 
     Q(s,a) + 2 c sqrt(2 ln N(s) / N(s,a)),      Q = mean value of the simulations that took the edge,
 
-an untried edge before all others, ties at random; it adds one node, plays on from there at random to a complete game,
-and backs the value of that architecture's reward up the path it walked, and up no other. The tree is kept over the
-whole search.
+an untried edge before all others, ties at random; it adds one node, plays on from there at random to a complete
+sequence, and backs the value of that architecture's reward up the path it walked, and up no other. The tree is kept
+over the whole search.
 
 Source: Wang et al. 2020, "Neural Architecture Search using Deep Neural Networks and Monte Carlo Tree Search" (AlphaX),
 with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo planning". Departures from AlphaX's code:
@@ -80,7 +80,7 @@ class UCT:
         self._waiting: dict[str, list[tuple[Leaf, float | None]]] = {}
 
     def suggest(self) -> Tokens | None:
-        """The game at the end of the next simulation that needs a reward; None when every key has been suggested."""
+        """The sequence at the end of the next simulation that needs a reward; None once every key was suggested."""
         for _ in range(FREE_SIMULATIONS):
             leaf = self.reach()
             if leaf is None:

@@ -1,14 +1,14 @@
 """NAO: architectures are encoded, moved along the gradient of their predicted accuracy, and decoded again.
 
-A round trains encoder, predictor and decoder (`nao_network.py`) on what was evaluated, walks from the best members of
-the pool (`nao_walk.py`), and has what is new on the way evaluated, with a few architectures drawn uniformly. What came
-of them replaces the worst members of the pool.
+A round trains encoder, predictor and decoder (`network.py`) on what was evaluated, ascends from the best members
+of the pool (`trajectory.py`), and has what is new on the way evaluated, with a few architectures drawn uniformly.
+They replace the worst members of the pool.
 
 Source: Luo et al. 2018, "Neural architecture optimization", algorithm 1, and the published code. Presets `"paper"` and
 `"code"` have their constants; departures in all presets:
 
 - The network starts anew every round: one that is trained on keeps what it believed when it knew less.
-- A part of the known architectures is held out first and the network's quality measured on it (`nao_quality.py`).
+- A part of the known architectures is held out first and the network's quality measured on it (`quality.py`).
 - Architectures whose evaluation failed count as the lowest reward when the network is trained, and never enter the
   pool.
 - The gradient is taken of predicted accuracy, as in the paper, not of predicted error, as in the code, which is the
@@ -17,9 +17,9 @@ Source: Luo et al. 2018, "Neural architecture optimization", algorithm 1, and th
 
 Our own preset `"small"` is for some hundred evaluations: rounds of a few, ranks of rewards as targets instead of
 min-max (one failed training would squeeze all others together), the gradient scaled to one length, and of everything
-that decodes along the whole walk the best predicted is evaluated instead of the first found. A good decoder writes the
-same few games from all places near a small pool, so at every place further games are drawn from its distribution. A
-tenth of each round is drawn uniformly.
+that decodes along the whole gradient ascent the best predicted is evaluated instead of the first found. A good decoder
+writes the same few sequences from all places near a small pool, so at every place further sequences are drawn from its
+distribution. A tenth of each round is drawn uniformly.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class NAO:
         seed: The run's seed.
         preset: One of `nao_settings.PRESETS`; what follows replaces its constants, see `NAOSettings` and `settings_of`.
         pool: Members of the pool; 0 = the preset's.
-        tops: Best members that a walk starts from; 0 = the preset's.
+        tops: Best members that the gradient ascent starts from; 0 = the preset's.
         new: Architectures that a round wants to decode; 0 = the preset's.
         random: Architectures that a round draws uniformly; None = the preset's.
         epochs: Passes over the training part, per round; 0 = the preset's.
@@ -79,7 +79,7 @@ class NAO:
         self._space = space
         self._rng = stream(seed, "nao")
         self._history = TrialHistory(space)
-        self._games: dict[str, Tokens] = {}
+        self._sequences: dict[str, Tokens] = {}
         self._arrays: Any = None
         self._arrived: list[str] = []
         self._queue: list[Tokens] = []
@@ -105,7 +105,7 @@ class NAO:
             tokens = history.draw(self._rng)
             self._to_draw = max(self._to_draw - (tokens is not None), 0) if tokens is not None else 1
         if tokens is not None:
-            self._games[history.key(tokens)] = tokens
+            self._sequences[history.key(tokens)] = tokens
         return tokens
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
@@ -121,7 +121,7 @@ class NAO:
 
     def diagnostics(self) -> dict[str, float]:
         """Rounds, rewards of the pool, and of the latest round: held-out quality of the network, its losses, and what
-        the walk found.
+        the gradient ascent found.
         """
         rewards = [member.reward for member in self.pool]
         numbers = {"nao/round": float(self._round)}
@@ -147,7 +147,7 @@ class NAO:
         return {
             "generator": generator_state(self._rng),
             "history": self._history.state(),
-            "games": [[key, list(map(int, tokens))] for key, tokens in self._games.items()],
+            "games": [[key, list(map(int, tokens))] for key, tokens in self._sequences.items()],
             "pool": [[member.key, member.reward] for member in self.pool],
             "arrived": list(self._arrived),
             "queue": [list(map(int, tokens)) for tokens in self._queue],
@@ -160,8 +160,8 @@ class NAO:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
         self._history.restore(state["history"])
-        self._games = {key: tuple(tokens) for key, tokens in state["games"]}
-        self.pool = [Member(key, self._games[key], float(reward)) for key, reward in state["pool"]]
+        self._sequences = {key: tuple(tokens) for key, tokens in state["games"]}
+        self.pool = [Member(key, self._sequences[key], float(reward)) for key, reward in state["pool"]]
         self._arrived, self._queue = list(state["arrived"]), [tuple(tokens) for tokens in state["queue"]]
         self._to_draw, self._round = int(state["to_draw"]), int(state["round"])
         self._numbers = dict(state["numbers"])
@@ -170,7 +170,7 @@ class NAO:
         """Renews the pool, and plans what the next round evaluates."""
         settings, rewards = self.settings, self._history.rewards
         arrived = [
-            Member(key, self._games[key], reward) for key in self._arrived if (reward := rewards[key]) is not None
+            Member(key, self._sequences[key], reward) for key in self._arrived if (reward := rewards[key]) is not None
         ]
         # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller
         # pool.
@@ -178,7 +178,7 @@ class NAO:
         self._round += 1
         found: list[Tokens] = []
         if len(self._known()) >= 4 and len({member.reward for member in self.pool}) > 1:
-            found = self._walked()
+            found = self._ascended()
         self._queue = found
         self._to_draw = settings.random + settings.new - len(found)
 
@@ -188,12 +188,12 @@ class NAO:
             return list(self._history.rewards)
         return [member.key for member in self.pool]
 
-    def _walked(self) -> list[Tokens]:
-        """New games, best first, from a network trained on what is known."""
+    def _ascended(self) -> list[Tokens]:
+        """New sequences, best first, from a network trained on what is known."""
         from alphaxenas.controllers.nao.model import NAOModel
         from alphaxenas.controllers.nao.quality import fit_and_measure, scale_targets
         from alphaxenas.controllers.nao.token_arrays import TokenEncoder
-        from alphaxenas.controllers.nao.trajectory import walk
+        from alphaxenas.controllers.nao.trajectory import gradient_ascent
 
         settings, rewards = self.settings, self._history.rewards
         self._arrays = self._arrays or TokenEncoder(self._space)
@@ -204,8 +204,10 @@ class NAO:
         self.model = NAOModel(
             self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays
         )
-        quality = fit_and_measure(self.model, keys, [self._games[key] for key in keys], targets, settings, self._rng)
-        steps = walk(
+        quality = fit_and_measure(
+            self.model, keys, [self._sequences[key] for key in keys], targets, settings, self._rng
+        )
+        steps = gradient_ascent(
             self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng
         )
         numbers = {
@@ -214,15 +216,15 @@ class NAO:
             "rank_correlation": quality.rank_correlation,
             "hamming": quality.hamming,
             "exact": quality.exact,
-            "found": len(steps.games),
+            "found": len(steps.sequences),
             "step": steps.step,
             **self.model.losses,
         }
         self._numbers = {f"nao/{name}": float(number) for name, number in numbers.items() if np.isfinite(number)}
-        return steps.games
+        return steps.sequences
 
     def _new_key(self, tokens: Tokens) -> str | None:
-        """The key of a game that was never suggested; None if it was."""
+        """The key of a sequence that was never suggested; None if it was."""
         key = self._history.key(tokens)
         return None if key in self._history else key
 

@@ -1,13 +1,13 @@
-"""NAO's network at work in a space: trained on measured games, it scores games, writes them again, and walks to better
-ones.
+"""NAO's network at work in a space: trained on measured sequences, it scores sequences, writes them again, and moves to
+better ones.
 
-A walk changes the encoder's outputs of a game along the gradient of its score and lets the decoder write what it finds
-there:
+A gradient ascent changes the encoder's outputs of a sequence along the gradient of its score and lets the decoder write
+what it finds there:
 
     outputs' = normalised(outputs + step * d score / d outputs)        (Luo et al. 2018, eq. 2)
 
-Decoding chooses among the tokens that the space calls legal, so that whatever is decoded is a game. It runs in NumPy:
-what is legal is asked of the space at every place.
+Decoding chooses among the tokens that the space calls legal, so that whatever is decoded is a sequence. It runs in
+NumPy: what is legal is asked of the space at every place.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from alphaxenas.seeds import stream
 
 @dataclass(frozen=True)
 class Encoded:
-    """`n` games in the continuous space.
+    """`n` sequences in the continuous space.
 
     Attributes:
-        outputs: Of the encoder, `[n, L, U]`, each of length 1, 0 after a game's end.
-        lengths: Of the games, `[n]`.
+        outputs: Of the encoder, `[n, L, U]`, each of length 1, 0 after a sequence's end.
+        lengths: Of the sequences, `[n]`.
     """
 
     outputs: np.ndarray
@@ -54,14 +54,14 @@ class Encoded:
 
 
 class NAOModel:
-    """Encoder, predictor and decoder of the games of one space.
+    """Encoder, predictor and decoder of the sequences of one space.
 
     Args:
         space: Any search space.
         settings: Of the network and its training; never changed.
         seed: Of initial weights, batches and dropout.
-        variants: TokenEncoder of equal key that stand for one another while training, at most; 1 = none.
-        games: TokenEncoder of the same space as arrays, if there are some already.
+        variants: Token sequences of equal key that stand for one another while training, at most; 1 = none.
+        encoder: Of the same space, if there are some already.
 
     Attributes:
         settings: As given.
@@ -75,11 +75,11 @@ class NAOModel:
         settings: NetworkSettings,
         seed: int = 0,
         variants: int = 8,
-        games: TokenEncoder | None = None,
+        encoder: TokenEncoder | None = None,
     ) -> None:
         self.settings, self._seed, self._variants = settings, seed, variants
-        self._games = games or TokenEncoder(space)
-        sizes = self._games.vocabulary, self._games.length, settings
+        self._encoder = encoder or TokenEncoder(space)
+        sizes = self._encoder.vocabulary, self._encoder.length, settings
         self._graphs, self._sizes = network.graphs(*sizes), sizes
         self._weights = network.initial_weights(*sizes, seed)
         self._moments = np.zeros((2, len(self._weights)), np.float32)
@@ -88,7 +88,7 @@ class NAOModel:
 
     def fit(
         self,
-        games: Sequence[Tokens],
+        sequences: Sequence[Tokens],
         targets: Sequence[float] | np.ndarray,
         epochs: int,
         batch_size: int,
@@ -97,28 +97,29 @@ class NAOModel:
         """Trains on from the weights there are.
 
         Args:
-            games: `n` complete games of different keys.
+            sequences: `n` complete sequences of different keys.
             targets: Their scores, in [0, 1].
-            epochs: Passes over the games; every pass reads each game in one of its variants, which is input of the
-                encoder, input of the decoder and what it is to write, all three.
-            batch_size: TokenEncoder per step.
+            epochs: Passes over the sequences; every pass reads each sequence in one of its variants, which is input of
+                the encoder, input of the decoder and what it is to write, all three.
+            batch_size: Token sequences per step.
             rates: Learning rate of the first and of the last step, in units of the settings' rate; in between it
                 changes evenly.
 
         Returns:
             Squared error, cross-entropy per token and norm of the applied gradient of every step, `[steps, 3]`.
         """
-        if not games or len(games) != len(targets):
+        if not sequences or len(sequences) != len(targets):
             raise ValueError(
-                f"Invalid value for `games`. Expected one or more, as many as targets ({len(targets)}). "
-                f"Received: {len(games)}"
+                f"Invalid value for `sequences`. Expected one or more, as many as targets ({len(targets)}). "
+                f"Received: {len(sequences)}"
             )
         groups = [
-            self._games.variants(tuple(game), self._variants) if self._variants > 1 else [tuple(game)] for game in games
+            self._encoder.variants(tuple(sequence), self._variants) if self._variants > 1 else [tuple(sequence)]
+            for sequence in sequences
         ]
         counts = np.array([len(group) for group in groups])
-        arrays = self._games.arrays([game for group in groups for game in group])
-        rows = self._rows(counts, epochs, min(batch_size, len(games)))
+        arrays = self._encoder.arrays([sequence for group in groups for sequence in group])
+        rows = self._rows(counts, epochs, min(batch_size, len(sequences)))
         learning_rates = np.linspace(*rates, len(rows), dtype=np.float32) * np.float32(self.settings.learning_rate)
         seed = np.array([0, self._seed % 2**31], np.int32)
         repeated = np.repeat(np.asarray(targets, np.float32), counts)
@@ -140,25 +141,25 @@ class NAOModel:
         self.losses = {"squared_error": float(error), "cross_entropy": float(entropy)}
         return numbers
 
-    def encode(self, games: Sequence[Tokens]) -> Encoded:
-        """The games in the continuous space."""
-        arrays = self._games.arrays(games)
+    def encode(self, sequences: Sequence[Tokens]) -> Encoded:
+        """The sequences in the continuous space."""
+        arrays = self._encoder.arrays(sequences)
         return Encoded(self._graphs.encode(self._weights, arrays.tokens, arrays.lengths).numpy(), arrays.lengths)
 
     def scores(self, encoded: Encoded) -> np.ndarray:
         """Predicted scores `[n]`, in (0, 1)."""
         return self._graphs.score(self._weights, encoded.outputs, encoded.lengths)[0].numpy().astype(np.float64)
 
-    def predict(self, games: Sequence[Tokens]) -> np.ndarray:
-        """Predicted scores of games, `[n]`."""
-        return self.scores(self.encode(games)) if games else np.zeros(0)
+    def predict(self, sequences: Sequence[Tokens]) -> np.ndarray:
+        """Predicted scores of sequences, `[n]`."""
+        return self.scores(self.encode(sequences)) if sequences else np.zeros(0)
 
     def gradients(self, encoded: Encoded) -> np.ndarray:
         """How the scores grow with the encoder's outputs, `[n, L, U]`."""
         return self._graphs.score(self._weights, encoded.outputs, encoded.lengths)[1].numpy()
 
     def decode(self, encoded: Encoded, rng: np.random.Generator | None = None) -> list[Tokens]:
-        """The games that the decoder writes for places of the continuous space; every one is complete and legal.
+        """The sequences that the decoder writes for places of the continuous space; every one is complete and legal.
 
         Args:
             encoded: The places.
@@ -169,11 +170,11 @@ class NAOModel:
         outputs = encoded.outputs * np.float32(self.settings.units**0.5)
         far = np.where(np.arange(length) < encoded.lengths[:, None], 0.0, -1e9).astype(np.float32)
         state = cell = encoded.embeddings
-        last = np.full(count, self._games.vocabulary)
+        last = np.full(count, self._encoder.vocabulary)
         found: list[Tokens] = [()] * count
         going = np.arange(count)
         for place in range(length):
-            legal = np.stack([self._games.legal(found[row]) for row in going])
+            legal = np.stack([self._encoder.legal(found[row]) for row in going])
             unfinished = legal.any(1)
             if not unfinished.all():
                 going, legal, state, cell, last = (array[unfinished] for array in (going, legal, state, cell, last))
@@ -192,9 +193,9 @@ class NAOModel:
                 found[row] = (*found[row], token)
         return found
 
-    def reconstruct(self, games: Sequence[Tokens]) -> list[Tokens]:
-        """What the decoder writes of games as they are."""
-        return self.decode(self.encode(games))
+    def reconstruct(self, sequences: Sequence[Tokens]) -> list[Tokens]:
+        """What the decoder writes of sequences as they are."""
+        return self.decode(self.encode(sequences))
 
     def state(self) -> dict[str, Any]:
         """Weights, Adam's moments, steps."""
@@ -212,8 +213,8 @@ class NAOModel:
         self.steps, self._seed, self.losses = int(state["steps"]), int(state["seed"]), dict(state["losses"])
 
     def _rows(self, counts: np.ndarray, epochs: int, batch: int) -> np.ndarray:
-        """Which variants of which games make up every batch, `[steps, batch]`; the last batch of all is filled up from
-        the start.
+        """Which variants of which sequences make up every batch, `[steps, batch]`; the last batch of all is filled up
+        from the start.
         """
         rng = stream(self._seed, "nao", "batches", self.steps)
         order = np.concatenate([rng.permutation(len(counts)) for _ in range(epochs)])

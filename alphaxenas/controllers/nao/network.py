@@ -12,14 +12,14 @@ Source: Luo et al. 2018, "Neural architecture optimization", section 3 and eq. 1
 - Embeddings of places are added to those of tokens in encoder and decoder: the attention then finds its place in a few
   steps of training instead of thousands.
 - The decoder is masked to legal tokens while it is trained, too, so it spends nothing on learning the rules of the
-  game.
+  space.
 - Attention is a bilinear form read after the LSTM, with nothing fed back (Luong et al. 2015), so that a training step
   is two LSTM kernels and a few matrix products over all places at once; the code's is fed back (Bahdanau).
 - Every token is a step of the encoder; the code joins two or three into one.
 
 Weights are one vector that goes into the functions of `graphs` and comes out of them: a state has no hidden part, and
 the functions are traced once per process for a space and settings, whatever the number of searches. Notation: V tokens,
-L longest game, U units, E width of the token embeddings, n games, b games of a mini-batch.
+L longest sequence, U units, E width of the token embeddings, n sequences, b sequences of a mini-batch.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Graphs(NamedTuple):
         train: (weights, moments `[2, w]`, steps taken, tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L,
             V]`, rows `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error,
             cross-entropy and norm of the applied gradient `[steps, 3]`).
-        encode: (weights, tokens `[n, L]`, lengths `[n]`) -> encoder outputs `[n, L, U]`, 0 after a game's end.
+        encode: (weights, tokens `[n, L]`, lengths `[n]`) -> encoder outputs `[n, L, U]`, 0 after a sequence's end.
         score: (weights, outputs `[n, L, U]`, lengths) -> (scores `[n]`, their gradients by the outputs `[n, L, U]`).
     """
 
@@ -193,7 +193,7 @@ def _on_cpu(function: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Network:
-    """The formulas; time comes first inside, games first outside."""
+    """The formulas; time comes first inside, sequences first outside."""
 
     vocabulary: int
     length: int
@@ -266,7 +266,7 @@ class _Network:
         return unpacked(weights, self.vocabulary, self.length, self.settings)
 
     def _inside(self, lengths: Any) -> Any:
-        """1 at the places of a game, 0 after its end, `[b, L]`."""
+        """1 at the places of a sequence, 0 after its end, `[b, L]`."""
         return tf.sequence_mask(lengths, self.length, tf.float32)
 
     def _encoded(self, named: dict[str, Any], tokens: Any, inside: Any, seed: Any) -> Any:

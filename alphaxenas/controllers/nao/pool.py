@@ -17,7 +17,7 @@ class Member:
 
     Attributes:
         key: Of the architecture; a pool has each once.
-        tokens: Its game.
+        tokens: Its sequence.
         reward: What it was rated with.
     """
 

@@ -2,7 +2,7 @@
 
 The network is trained on one part of the known architectures, measured on the other, and only then trained on all. No
 key is in both parts, so that what is reported is about unseen architectures; and no measurement is thrown away, because
-the walk starts from a network that has seen all.
+the gradient ascent starts from a network that has seen all.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Quality:
         pairwise_accuracy: Share of the pairs with different targets that the scores put in the right order; NaN without
             such pairs.
         rank_correlation: Spearman's, of scores and targets; NaN for fewer than three.
-        hamming: Mean number of places in which what the decoder writes differs from the game; a place that is missing
-            differs.
-        exact: Share of the games that the decoder writes without a fault.
+        hamming: Mean number of places in which what the decoder writes differs from the sequence; a place that is
+            missing differs.
+        exact: Share of the sequences that the decoder writes without a fault.
     """
 
     count: int
@@ -85,17 +85,17 @@ def scale_targets(rewards: Sequence[float], kind: str) -> np.ndarray:
 def fit_and_measure(
     model: NAOModel,
     keys: Sequence[str],
-    games: Sequence[Tokens],
+    sequences: Sequence[Tokens],
     targets: np.ndarray,
     settings: NAOSettings,
     rng: np.random.Generator,
 ) -> Quality:
-    """Trains a new model on a part of the games, measures it on the rest, and trains it on all.
+    """Trains a new model on a part of the sequences, measures it on the rest, and trains it on all.
 
     Args:
-        model: Has seen none of the games.
-        keys: Of the games, different ones.
-        games: `n` >= 4 of them.
+        model: Has seen none of the sequences.
+        keys: Of the sequences, different ones.
+        sequences: `n` >= 4 of them.
         targets: `[n]`, in [0, 1].
         settings: `epochs`, `most_steps`, `batch_size` and `held_out`.
         rng: Draws the parts.
@@ -108,24 +108,24 @@ def fit_and_measure(
     epochs = min(
         settings.epochs, max(1, settings.most_steps * batch // len(known)) if settings.most_steps else settings.epochs
     )
-    model.fit([games[place] for place in known], targets[known], epochs, settings.batch_size)
-    quality = measured(model, [games[place] for place in held_out], targets[held_out])
-    model.fit(games, targets, max(1, epochs // 4), settings.batch_size)
+    model.fit([sequences[place] for place in known], targets[known], epochs, settings.batch_size)
+    quality = measured(model, [sequences[place] for place in held_out], targets[held_out])
+    model.fit(sequences, targets, max(1, epochs // 4), settings.batch_size)
     return quality
 
 
-def measured(model: NAOModel, games: Sequence[Tokens], targets: np.ndarray) -> Quality:
-    """The quality of a model on games and their targets.
+def measured(model: NAOModel, sequences: Sequence[Tokens], targets: np.ndarray) -> Quality:
+    """The quality of a model on sequences and their targets.
 
     Args:
         model: Trained.
-        games: `n` complete sequences.
+        sequences: `n` complete sequences.
         targets: `[n]`, in [0, 1].
     """
-    scores = model.predict(games)
-    distances = [hamming(game, written) for game, written in zip(games, model.reconstruct(games))]
+    scores = model.predict(sequences)
+    distances = [hamming(sequence, written) for sequence, written in zip(sequences, model.reconstruct(sequences))]
     return Quality(
-        len(games),
+        len(sequences),
         pairwise_accuracy(scores, targets),
         rank_correlation(scores, targets),
         float(np.mean(distances)),
@@ -153,7 +153,7 @@ def pairwise_accuracy(scores: Sequence[float] | np.ndarray, targets: Sequence[fl
 
 
 def hamming(one: Tokens, other: Tokens) -> int:
-    """Places in which two games differ; where one has ended and the other has not, they do.
+    """Places in which two sequences differ; where one has ended and the other has not, they do.
 
     Args:
         one: A token sequence.

@@ -60,22 +60,23 @@ class NAOSettings:
 
     Attributes:
         pool: Members of the pool, and architectures drawn uniformly before the first round.
-        tops: Best members that a walk starts from.
+        tops: Best members that the gradient ascent starts from.
         new: Architectures that a round wants to decode.
         random: Architectures that a round draws uniformly; with the new ones they replace the worst members.
-        steps: Step sizes of the walk, ascending; it ends with the last one even if fewer than `new` were found.
-        unit_gradient: Scale the gradient of every game to one unit per place, so that step sizes mean the same whatever
-            the predictor's slope.
-        choose: `"first"`: the first `new` that decode are evaluated; `"predicted"`: all steps are walked, and of what
+        steps: Step sizes of the gradient ascent, ascending; it ends with the last one even if fewer than `new` were
+            found.
+        unit_gradient: Scale the gradient of every sequence to one unit per place, so that step sizes mean the same
+            whatever the predictor's slope.
+        choose: `"first"`: the first `new` that decode are evaluated; `"predicted"`: all steps are taken, and of what
             decodes the `new` with the highest score are evaluated.
         memory: What the network is trained on: `"pool"`, or `"all"` that was ever evaluated.
         targets: Rewards laid between 0 and 1, `"minmax"`, or their ranks.
-        samples: At every step, how many games are drawn from the decoder's distribution beside the most likely one.
+        samples: At every step, how many sequences are drawn from the decoder's distribution beside the most likely one.
         epochs: Passes over the training part of the split, per round; a quarter as many follow over all.
         most_steps: Training steps of those passes at most; 0 = unlimited.
         batch_size: Architectures per training step.
         held_out: Share of the architectures that the network's quality is measured on before it sees them.
-        variants: TokenEncoder of equal key that stand for one another in training, at most; 1 = none.
+        variants: Token sequences of equal key that stand for one another in training, at most; 1 = none.
         network: Sizes and training of the network.
     """
 

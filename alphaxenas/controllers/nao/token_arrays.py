@@ -1,11 +1,12 @@
-"""TokenEncoder as arrays for networks that read and write tokens, and the symmetries of a space.
+"""Token sequences as arrays for networks that read and write tokens, and the symmetries of a space.
 
-A network needs every game at one length, and the tokens that were legal at every place. What a space allows may depend
-on the whole prefix, and games may differ in length: both are asked of the space once per game and remembered.
+A network needs every sequence at one length, and the tokens that were legal at every place. What a space allows may
+depend on the whole prefix, and sequences may differ in length: both are asked of the space once per sequence and
+remembered.
 
-Symmetries are found, not declared: a swap of two places, or of two groups of places, is a symmetry of a game where the
-result is a game of the same key, such as the two inputs of a node that adds them, with their operations. Which swaps
-can be is tried out on a few games of the space; for every single game the key decides.
+Symmetries are found, not declared: a swap of two places, or of two groups of places, is a symmetry of a sequence where
+the result is a sequence of the same key, such as the two inputs of a node that adds them, with their operations. Which
+swaps can be is tried out on a few sequences of the space; for every single sequence the key decides.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.seeds import stream
 
 TRIED = 24
-"""TokenEncoder on which swaps are tried out."""
+"""Token sequences on which swaps are tried out."""
 WIDEST = 6
 """Widest groups of neighbouring places that are swapped with each other."""
 
 Swap = tuple[int, ...]
-"""Where each place of a game takes its token from."""
+"""Where each place of a sequence takes its token from."""
 
 
-class GameArrays(NamedTuple):
-    """`n` games; L is the length of the longest possible game, V the size of the vocabulary.
+class SequenceArrays(NamedTuple):
+    """`n` sequences; L is the length of the longest possible sequence, V the size of the vocabulary.
 
     Attributes:
-        tokens: `[n, L]` int32, 0 after a game's end.
+        tokens: `[n, L]` int32, 0 after a sequence's end.
         lengths: `[n]` int32.
-        legal: `[n, L, V]` bool, the tokens that were legal at every place; all after a game's end.
+        legal: `[n, L, V]` bool, the tokens that were legal at every place; all after a sequence's end.
     """
 
     tokens: np.ndarray
@@ -42,7 +43,7 @@ class GameArrays(NamedTuple):
 
 
 class TokenEncoder:
-    """Turns games of a space into arrays, knows what is legal after a prefix, and finds games of equal key.
+    """Turns sequences of a space into arrays, knows what is legal after a prefix, and finds sequences of equal key.
 
     Args:
         space: Any search space.
@@ -57,7 +58,7 @@ class TokenEncoder:
         self._swaps: list[Swap] | None = None
 
     def legal(self, prefix: Tokens) -> np.ndarray:
-        """Which tokens may follow a prefix, `[V]` bool; none when the game is complete."""
+        """Which tokens may follow a prefix, `[V]` bool; none when the sequence is complete."""
         row = self._legal.get(prefix)
         if row is None:
             if len(self._legal) > 200_000:
@@ -66,63 +67,63 @@ class TokenEncoder:
             row[list(self.space.legal_actions(prefix))] = True
         return row
 
-    def arrays(self, games: Sequence[Tokens]) -> GameArrays:
-        """Complete games as arrays.
+    def arrays(self, sequences: Sequence[Tokens]) -> SequenceArrays:
+        """Complete sequences as arrays.
 
         Raises:
-            ValueError: A token that is not legal at its place, or a game that is not complete.
+            ValueError: A token that is not legal at its place, or a sequence that is not complete.
         """
-        tokens = np.zeros((len(games), self.length), np.int32)
-        legal = np.ones((len(games), self.length, self.vocabulary), bool)
-        for row, game in enumerate(games):
-            tokens[row, : len(game)] = game
-            legal[row, : len(game)] = self._rows_of(game)
-        return GameArrays(tokens, np.array([len(game) for game in games], np.int32), legal)
+        tokens = np.zeros((len(sequences), self.length), np.int32)
+        legal = np.ones((len(sequences), self.length, self.vocabulary), bool)
+        for row, sequence in enumerate(sequences):
+            tokens[row, : len(sequence)] = sequence
+            legal[row, : len(sequence)] = self._rows_of(sequence)
+        return SequenceArrays(tokens, np.array([len(sequence) for sequence in sequences], np.int32), legal)
 
-    def variants(self, game: Tokens, most: int) -> list[Tokens]:
-        """The game, and up to `most` - 1 others of the same key, by single swaps and random sequences of swaps; always
-        the same ones.
+    def variants(self, sequence: Tokens, most: int) -> list[Tokens]:
+        """The sequence, and up to `most` - 1 others of the same key, by single swaps and random sequences of swaps;
+        always the same ones.
 
         Args:
-            game: A complete sequence.
+            sequence: A complete sequence.
             most: Largest number of sequences, >= 1.
         """
-        found = self._variants.get(game)
+        found = self._variants.get(sequence)
         if found is None or len(found) > most:
-            found = self._variants[game] = self._varied(game, most)
+            found = self._variants[sequence] = self._varied(sequence, most)
         return found
 
     def swaps(self) -> list[Swap]:
-        """Swaps of places that keep the key of some of the games tried and are not alone in being allowed there."""
+        """Swaps of places that keep the key of some of the sequences tried and are not alone in being allowed there."""
         if self._swaps is None:
             self._swaps = self._found_swaps()
         return self._swaps
 
-    def _rows_of(self, game: Tokens) -> np.ndarray:
-        rows = self._rows.get(game)
+    def _rows_of(self, sequence: Tokens) -> np.ndarray:
+        rows = self._rows.get(sequence)
         if rows is None:
-            parts = [self.legal(game[:place]) for place in range(len(game))]
-            for place, (token, row) in enumerate(zip(game, parts)):
+            parts = [self.legal(sequence[:place]) for place in range(len(sequence))]
+            for place, (token, row) in enumerate(zip(sequence, parts)):
                 if not 0 <= token < self.vocabulary or not row[token]:
                     raise ValueError(
                         f"Invalid value for `tokens` at place {place}. Expected one of "
                         f"{tuple(np.flatnonzero(row).tolist())}. Received: {token!r}"
                     )
-            if self.legal(game).any():
-                raise ValueError(f"Invalid value for `tokens`. Expected a complete game. Received: {game}")
-            rows = self._rows[game] = np.stack(parts)
+            if self.legal(sequence).any():
+                raise ValueError(f"Invalid value for `tokens`. Expected a complete sequence. Received: {sequence}")
+            rows = self._rows[sequence] = np.stack(parts)
         return rows
 
-    def _varied(self, game: Tokens, most: int) -> list[Tokens]:
-        key = self.space.key(self.space.decode(game))
-        fitting = [swap for swap in self.swaps() if len(swap) == len(game)]
-        single = [swap for swap in fitting if self._swapped(game, swap, key) is not None]
-        found = dict.fromkeys([game])
-        rng = stream(0, "symmetries", game)
+    def _varied(self, sequence: Tokens, most: int) -> list[Tokens]:
+        key = self.space.key(self.space.decode(sequence))
+        fitting = [swap for swap in self.swaps() if len(swap) == len(sequence)]
+        single = [swap for swap in fitting if self._swapped(sequence, swap, key) is not None]
+        found = dict.fromkeys([sequence])
+        rng = stream(0, "symmetries", sequence)
         for attempt in range(4 * most if single else 0):
             if len(found) >= most:
                 break
-            other = game
+            other = sequence
             for swap in rng.permutation(len(single))[
                 : 1 if attempt < len(single) else int(rng.integers(1, len(single) + 1))
             ]:
@@ -130,28 +131,28 @@ class TokenEncoder:
             found[other] = None
         return list(found)
 
-    def _swapped(self, game: Tokens, swap: Swap, key: str) -> Tokens | None:
-        """The game after a swap; None where it would be the same, illegal or of another key."""
-        other = tuple([game[place] for place in swap])
-        if other == game:
+    def _swapped(self, sequence: Tokens, swap: Swap, key: str) -> Tokens | None:
+        """The sequence after a swap; None where it would be the same, illegal or of another key."""
+        other = tuple([sequence[place] for place in swap])
+        if other == sequence:
             return None
         try:
             return other if self.space.key(self.space.decode(other)) == key else None
-        except ValueError:  # no game of the space
+        except ValueError:  # no sequence of the space
             return None
 
     def _found_swaps(self) -> list[Swap]:
         space, rng = self.space, stream(0, "symmetries")
-        # Long games are tried on fewer: every place brings swaps of its own.
-        games = list(
+        # Long sequences are tried on fewer: every place brings swaps of its own.
+        sequences = list(
             dict.fromkeys(space.encode(space.sample(rng)) for _ in range(max(2, min(TRIED, 2000 // space.max_length))))
         )
-        keys = [space.key(space.decode(game)) for game in games]
+        keys = [space.key(space.decode(sequence)) for sequence in sequences]
         found: dict[Swap, None] = {}
-        for length in sorted({len(game) for game in games}):
+        for length in sorted({len(sequence) for sequence in sequences}):
             for swap in _possible_swaps(length):
-                for game, key in zip(games, keys):
-                    if len(game) == length and self._swapped(game, swap, key) is not None:
+                for sequence, key in zip(sequences, keys):
+                    if len(sequence) == length and self._swapped(sequence, swap, key) is not None:
                         found[swap] = None
                         break
         return list(found)

@@ -13,57 +13,57 @@ from alphaxenas.controllers.nao.settings import NAOSettings
 
 
 @dataclass(frozen=True)
-class Walk:
-    """What a walk found.
+class AscentResult:
+    """What a gradient ascent found.
 
     Attributes:
-        games: New ones, of different keys; the best predicted first, or in the order in which they were found, see
+        sequences: New ones, of different keys; the best predicted first, or in the order in which they were found, see
             `NAOSettings.choose`.
         step: The step size at which it ended.
     """
 
-    games: list[Tokens]
+    sequences: list[Tokens]
     step: float
 
 
 @dataclass(frozen=True)
-class Path:
+class LatentTrajectory:
     """Latent-space trajectory of one architecture; step 0 is its own encoding.
 
     Attributes:
         steps: Step sizes, `[s]`, the first one 0.
         scores: Predicted scores at the places of the continuous space, `[s]`.
-        games: What is decoded there.
+        sequences: What is decoded there.
         read_again: Predicted scores of these sequences when they are encoded again, `[s]`.
     """
 
     steps: np.ndarray
     scores: np.ndarray
-    games: list[Tokens]
+    sequences: list[Tokens]
     read_again: np.ndarray
 
 
-def walk(
+def gradient_ascent(
     model: NAOModel,
     starts: Sequence[Tokens],
     settings: NAOSettings,
     new_key: Callable[[Tokens], str | None],
     rng: np.random.Generator,
-) -> Walk:
-    """Moves games in the continuous space, with growing steps, and collects the new games that are decoded.
+) -> AscentResult:
+    """Moves sequences in the continuous space, with growing steps, and collects the new sequences that are decoded.
 
     Args:
         model: Trained.
         starts: Complete sequences, the most promising first.
         settings: `steps`, `unit_gradient`, `samples`, `new` and `choose`.
-        new_key: The key of a game that may be evaluated; None of one that is known.
+        new_key: The key of a sequence that may be evaluated; None of one that is known.
         rng: For `samples`.
 
     Returns:
-        At most `settings.new` games.
+        At most `settings.new` sequences.
     """
     encoded = model.encode(starts)
-    directions = ascent(model, encoded, settings.unit_gradient)
+    directions = ascent_directions(model, encoded, settings.unit_gradient)
     found: dict[str, Tokens] = {}
     met: set[Tokens] = set(starts)
     step = 0.0
@@ -80,15 +80,15 @@ def walk(
                     found.setdefault(key, tokens)
         if settings.choose == "first" and len(found) >= settings.new:
             break
-    games = list(found.values())
-    if settings.choose == "predicted" and games:
-        games = [games[place] for place in np.argsort(-model.predict(games), kind="stable")]
-    return Walk(games[: settings.new], float(step))
+    sequences = list(found.values())
+    if settings.choose == "predicted" and sequences:
+        sequences = [sequences[place] for place in np.argsort(-model.predict(sequences), kind="stable")]
+    return AscentResult(sequences[: settings.new], float(step))
 
 
-def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
+def ascent_directions(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
     """The directions in which predicted scores grow fastest, `[n, L, U]`; with `unit` of a mean square of one per place
-    and game.
+    and sequence.
 
     Args:
         model: Trained.
@@ -102,7 +102,9 @@ def ascent(model: NAOModel, encoded: Encoded, unit: bool) -> np.ndarray:
     return directions
 
 
-def path(model: NAOModel, start: Tokens, settings: NAOSettings, steps: Sequence[float]) -> Path:
+def latent_trajectory(
+    model: NAOModel, start: Tokens, settings: NAOSettings, steps: Sequence[float]
+) -> LatentTrajectory:
     """The trajectory of one architecture at given step sizes, for plotting.
 
     Args:
@@ -112,10 +114,10 @@ def path(model: NAOModel, start: Tokens, settings: NAOSettings, steps: Sequence[
         steps: Step sizes, `[s - 1]`.
     """
     encoded = model.encode([start])
-    directions = ascent(model, encoded, settings.unit_gradient)
-    scores, games = [], []
+    directions = ascent_directions(model, encoded, settings.unit_gradient)
+    scores, sequences = [], []
     for step in (0.0, *steps):
         place = encoded.moved(directions, step)
         scores.append(float(model.scores(place)[0]))
-        games += model.decode(place)
-    return Path(np.array([0.0, *steps]), np.array(scores), games, model.predict(games))
+        sequences += model.decode(place)
+    return LatentTrajectory(np.array([0.0, *steps]), np.array(scores), sequences, model.predict(sequences))

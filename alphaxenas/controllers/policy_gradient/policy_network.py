@@ -138,11 +138,11 @@ class PolicyNetwork:
             uniform: Those that are drawn by uniform choices among the legal tokens instead, `[count]`.
         """
         explored = np.zeros(count, bool) if uniform is None else np.asarray(uniform, bool)
-        games: list[Tokens] = [()] * count
+        sequences: list[Tokens] = [()] * count
         log_policy, log_uniform = np.zeros(count), np.zeros(count)
         memory, last = self._begin(count), np.full(count, self._tokens)
         for step in range(self._length):
-            legal = self._legal(games, legal_actions)
+            legal = self._legal(sequences, legal_actions)
             if not legal.any():
                 break
             active = legal.any(axis=1)
@@ -155,37 +155,40 @@ class PolicyNetwork:
             log_policy[rows] += np.log(probabilities[rows, chosen[rows]])
             log_uniform[rows] += np.log(flat[rows, chosen[rows]])
             for row in rows:
-                games[row] = (*games[row], int(chosen[row]))
+                sequences[row] = (*sequences[row], int(chosen[row]))
             last = np.where(active, chosen, self._tokens)
-        return [Drawn(game, float(one), float(other)) for game, one, other in zip(games, log_policy, log_uniform)]
+        return [
+            Drawn(sequence, float(one), float(other))
+            for sequence, one, other in zip(sequences, log_policy, log_uniform)
+        ]
 
-    def log_probability(self, games: Sequence[Tokens], legal_actions: LegalActions) -> np.ndarray:
+    def log_probability(self, sequences: Sequence[Tokens], legal_actions: LegalActions) -> np.ndarray:
         """Log-probabilities of complete sequences, equal to those at sampling as long as the weights are the same.
 
         Args:
-            games: `n` complete sequences.
+            sequences: `n` complete sequences.
             legal_actions: As for `sample`.
 
         Returns:
             `[n]`.
         """
-        return self.evaluate(games, legal_actions).log_probabilities
+        return self.evaluate(sequences, legal_actions).log_probabilities
 
-    def evaluate(self, games: Sequence[Tokens], legal_actions: LegalActions) -> Evaluation:
+    def evaluate(self, sequences: Sequence[Tokens], legal_actions: LegalActions) -> Evaluation:
         """Log-probabilities and entropies of complete sequences.
 
         Args:
-            games: `n` complete sequences.
+            sequences: `n` complete sequences.
             legal_actions: As for `sample`.
 
         Raises:
             ValueError: A sequence has a token that is not legal in its place.
         """
-        return self._run(games, legal_actions)[0]
+        return self._run(sequences, legal_actions)[0]
 
     def gradient(
         self,
-        games: Sequence[Tokens],
+        sequences: Sequence[Tokens],
         legal_actions: LegalActions,
         weights: Callable[[np.ndarray], np.ndarray] | np.ndarray,
         entropy_weight: float = 0.0,
@@ -193,7 +196,7 @@ class PolicyNetwork:
         """Gradient of the loss -sum_i w_i log p(sequence_i) - entropy_weight mean_i entropy_i.
 
         Args:
-            games: `n` complete sequences.
+            sequences: `n` complete sequences.
             legal_actions: As for `sample`.
             weights: w, `[n]`, or what gives w for the log-probabilities under the present policy.
             entropy_weight: Reward for undecided policies. The entropy is that of every step along the sequences given.
@@ -201,9 +204,9 @@ class PolicyNetwork:
         Returns:
             The gradient with respect to `parameters`, a vector of its length; the sequences under the present policy.
         """
-        evaluation, steps = self._run(games, legal_actions)
+        evaluation, steps = self._run(sequences, legal_actions)
         w = weights(evaluation.log_probabilities) if callable(weights) else np.asarray(weights, float)
-        count, gradient = len(games), np.zeros_like(self.parameters)
+        count, gradient = len(sequences), np.zeros_like(self.parameters)
         views, weight = self._views(gradient), self._weights
         d_output, d_memory = np.zeros((count, self._units)), np.zeros((count, self._units))
         for step in reversed(range(len(steps))):
@@ -229,19 +232,20 @@ class PolicyNetwork:
             views["place"][step] += d_below.sum(axis=0)
         return gradient, evaluation
 
-    def _run(self, games: Sequence[Tokens], legal_actions: LegalActions) -> tuple[Evaluation, list]:
+    def _run(self, sequences: Sequence[Tokens], legal_actions: LegalActions) -> tuple[Evaluation, list]:
         """All steps of sequences, with what the gradient needs of each."""
-        count, longest = len(games), max(map(len, games))
+        count, longest = len(sequences), max(map(len, sequences))
         log_probabilities, entropies, steps = np.zeros(count), np.zeros(count), []
         memory, last, rows = self._begin(count), np.full(count, self._tokens), np.arange(count)
         for step in range(longest):
-            active = np.array([len(game) > step for game in games])
-            legal = self._legal([game[:step] for game in games], legal_actions)
-            chosen = np.array([game[step] if len(game) > step else 0 for game in games])
+            active = np.array([len(sequence) > step for sequence in sequences])
+            legal = self._legal([sequence[:step] for sequence in sequences], legal_actions)
+            chosen = np.array([sequence[step] if len(sequence) > step else 0 for sequence in sequences])
             if not legal[rows, chosen][active].all():
                 wrong = int(np.flatnonzero(active & ~legal[rows, chosen])[0])
                 raise ValueError(
-                    f"Invalid value for `games`. Expected a legal token at place {step}. Received: {games[wrong]}"
+                    f"Invalid value for `sequences`. Expected a legal token at place {step}. "
+                    f"Received: {sequences[wrong]}"
                 )
             legal[~active, 0] = True  # padding: finished sequences keep a dummy legal token
             scaled, output, trace = self._step(step, last, memory)

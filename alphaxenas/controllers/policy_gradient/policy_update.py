@@ -154,7 +154,7 @@ class PolicyLearner:
 
     def update(
         self,
-        games: Sequence[Tokens],
+        sequences: Sequence[Tokens],
         rewards: Sequence[float],
         log_drawn: Sequence[float],
         examples: Sequence[Tokens] = (),
@@ -163,7 +163,7 @@ class PolicyLearner:
         """Learns from a batch.
 
         Args:
-            games: Complete token sequences, n >= 1.
+            sequences: Complete token sequences, n >= 1.
             rewards: Validation accuracies, `[n]`.
             log_drawn: log q, with which each sequence was drawn, `[n]`.
             examples: Sequences to imitate.
@@ -174,9 +174,9 @@ class PolicyLearner:
         advantages = self.baseline.advantages(received, how.advantage_clip)
 
         def weights(log_probabilities: np.ndarray) -> np.ndarray:
-            return np.exp(np.minimum(log_probabilities - drawn, 50.0)) * advantages / len(games)
+            return np.exp(np.minimum(log_probabilities - drawn, 50.0)) * advantages / len(sequences)
 
-        gradient, evaluation = self.network.gradient(games, self._legal, weights, how.entropy)
+        gradient, evaluation = self.network.gradient(sequences, self._legal, weights, how.entropy)
         if len(examples) and imitation:
             shares = np.full(len(examples), imitation / len(examples))
             gradient = gradient + self.network.gradient(examples, self._legal, shares)[0]

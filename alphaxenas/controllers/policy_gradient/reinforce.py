@@ -182,24 +182,24 @@ class Reinforce:
         """A new batch from the mixture."""
         rng, epsilon, learners = self._rng, self._epsilon_now(), self._learners
         explored, drawer = rng.random(self._batch) < epsilon, rng.integers(len(learners), size=self._batch)
-        games, log_policy, log_uniform = [], [], []
+        sequences, log_policy, log_uniform = [], [], []
         for number, learner in enumerate(learners):
             mine = explored[drawer == number]
             if len(mine):
                 drawn = learner.network.sample(rng, self._legal, len(mine), mine)
-                games += [each.tokens for each in drawn]
+                sequences += [each.tokens for each in drawn]
                 log_policy += [each.log_policy for each in drawn]
                 log_uniform += [each.log_uniform for each in drawn]
         log_drawn = np.array(log_policy)
         if len(learners) > 1:
             log_drawn = np.logaddexp.reduce(
-                [learner.network.log_probability(games, self._legal) for learner in learners], axis=0
+                [learner.network.log_probability(sequences, self._legal) for learner in learners], axis=0
             ) - np.log(len(learners))
         if epsilon:
             log_drawn = np.logaddexp(np.log1p(-epsilon) + log_drawn, np.log(epsilon) + log_uniform)
         self._asked, self._waiting = (
             0,
-            [_Draw(game, self._history.key(game), float(log)) for game, log in zip(games, log_drawn)],
+            [_Draw(sequence, self._history.key(sequence), float(log)) for sequence, log in zip(sequences, log_drawn)],
         )
         for waiting in self._waiting:
             self._recent.append(waiting.key)

@@ -95,7 +95,7 @@ class AlphaX:
         self._predicted: dict[str, float] = {}
 
     def suggest(self) -> Tokens | None:
-        """The most promising new game of the next simulations; None when every key has been suggested."""
+        """The most promising new sequence of the next simulations; None when every key has been suggested."""
         uct = self._uct
         if not self._fitted:
             return uct.suggest()
@@ -106,12 +106,12 @@ class AlphaX:
             leaf = uct.reach()
             if leaf is None:
                 break
-            games = [leaf.tokens]
+            sequences = [leaf.tokens]
             if not leaf.complete:
-                games = [uct.rollout(leaf.tokens, self._rng) for _ in range(self._rollouts + 1)]
-            keys, values = self._predict(games)
+                sequences = [uct.rollout(leaf.tokens, self._rng) for _ in range(self._rollouts + 1)]
+            keys, values = self._predict(sequences)
             if not self._planning or (leaf.complete and keys[0] in uct.history):
-                suggested = uct.end(leaf, games[0], _mean(values[1:]))
+                suggested = uct.end(leaf, sequences[0], _mean(values[1:]))
                 if suggested is not None:
                     return suggested
                 continue
@@ -123,7 +123,7 @@ class AlphaX:
             if new and (best is None or max(new)[0] > best[0]):
                 value, place = max(new)
                 self._pass_over(best)
-                best = (value, leaf, games[-place], values[:-place] + values[1 - place :])
+                best = (value, leaf, sequences[-place], values[:-place] + values[1 - place :])
             else:
                 self._pass_over((0.0, leaf, (), values))
         return uct.history.draw(self._rng) if best is None else uct.end(best[1], best[2], _mean(best[3]))
@@ -153,10 +153,10 @@ class AlphaX:
         self._fitted = len(rewards)
         self._predicted = {}
 
-    def _predict(self, games: list[Tokens]) -> tuple[list[str], list[float | None]]:
-        """Keys and values of games: the true one where it was evaluated, None where that failed."""
+    def _predict(self, sequences: list[Tokens]) -> tuple[list[str], list[float | None]]:
+        """Keys and values of sequences: the true one where it was evaluated, None where that failed."""
         space, rewards = self._space, self._uct.history.rewards
-        architectures = [space.decode(tokens) for tokens in games]
+        architectures = [space.decode(tokens) for tokens in sequences]
         keys = [space.key(architecture) for architecture in architectures]
         unknown = {
             key: architecture

@@ -23,30 +23,30 @@ MEMBERS, LAYERS, EPOCHS = 5, (64, 64), 100
 class Surrogate(Protocol):
     """Predicts standardised values of architectures, with uncertainty. Deterministic in its seed and data."""
 
-    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """Learns from everything measured so far.
 
         Args:
-            games: `n` complete token sequences.
+            sequences: `n` complete token sequences.
             features: `[n, d]`.
             values: `[n]`, standardised.
         """
 
-    def condition(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def condition(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """Conditions the predictions of this plan on more values, some of them predicted; the next `fit` knows nothing
         of it.
 
         Args:
-            games: `n` complete token sequences.
+            sequences: `n` complete token sequences.
             features: `[n, d]`.
             values: `[n]`, standardised.
         """
 
-    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Predicts values.
 
         Args:
-            games: `m` complete token sequences.
+            sequences: `m` complete token sequences.
             features: `[m, d]`.
 
         Returns:
@@ -92,11 +92,11 @@ class Ensemble:
         self._seed = seed
         self._rest = 1.0
 
-    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """See `Surrogate.fit`.
 
         Args:
-            games: Not read.
+            sequences: Not read.
             features: `[n, d]`.
             values: `[n]`, standardised.
         """
@@ -109,15 +109,15 @@ class Ensemble:
         ]
         for member in self._members:
             member.fit(features, (values - self._low) / self._span)
-        self._rest = float(np.std(values - self.predict(games, features)[0]))
+        self._rest = float(np.std(values - self.predict(sequences, features)[0]))
 
     condition = fit
 
-    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Surrogate.predict`.
 
         Args:
-            games: `m` complete token sequences.
+            sequences: `m` complete token sequences.
             features: `[m, d]`.
         """
         predicted = np.stack([self._low + self._span * member.predict(features) for member in self._members])
@@ -148,49 +148,49 @@ class LSTMSurrogate:
         )
         self._rest = 1.0
 
-    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """See `Surrogate.fit`; goes on from the weights of the fit before.
 
         Args:
-            games: `n` complete token sequences.
+            sequences: `n` complete token sequences.
             features: Not read.
             values: `[n]`, standardised.
         """
         from alphaxenas.controllers.alphaxenas.replay import Examples
 
-        count = len(games)
+        count = len(sequences)
         tokens = np.full((count, self._length), -1, np.int32)
-        for row, game in enumerate(games):
-            tokens[row, : len(game)] = game
+        for row, sequence in enumerate(sequences):
+            tokens[row, : len(sequence)] = sequence
         self._network.fit(
             Examples(
                 tokens,
-                np.array([len(game) for game in games], np.int32),
+                np.array([len(sequence) for sequence in sequences], np.int32),
                 self._contexts(count),
                 values.astype(np.float32),
                 np.zeros((count, self._length, self._size), np.float32),
             )
         )
-        self._rest = float(np.std(values - self.predict(games, features)[0]))
+        self._rest = float(np.std(values - self.predict(sequences, features)[0]))
 
-    def condition(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def condition(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """Does nothing: values at the predicted means change neither its means nor its one deviation.
 
         Args:
-            games: Not read.
+            sequences: Not read.
             features: Not read.
             values: Not read.
         """
 
-    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Surrogate.predict`.
 
         Args:
-            games: `m` complete token sequences.
+            sequences: `m` complete token sequences.
             features: `[m, d]`.
         """
-        _, means = self._network.predict(list(games), self._contexts(len(games)))
-        return np.asarray(means, np.float64), np.full(len(games), self._rest)
+        _, means = self._network.predict(list(sequences), self._contexts(len(sequences)))
+        return np.asarray(means, np.float64), np.full(len(sequences), self._rest)
 
     def noise(self) -> float:
         """Deviation of the values it was fitted to about its means."""
@@ -219,36 +219,36 @@ class Prefixes:
         self._sums: dict[Tokens, list[float]] = {}
         self._spread = 1.0
 
-    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """See `Surrogate.fit`.
 
         Args:
-            games: `n` complete token sequences.
+            sequences: `n` complete token sequences.
             features: Not read.
             values: `[n]`, standardised.
         """
         self._sums, self._spread = {}, float(np.std(values))
-        for game, value in zip(games, values):
-            for place in range(len(game) + 1):
-                row = self._sums.setdefault(game[:place], [0.0, 0.0])
+        for sequence, value in zip(sequences, values):
+            for place in range(len(sequence) + 1):
+                row = self._sums.setdefault(sequence[:place], [0.0, 0.0])
                 row[0] += float(value)
                 row[1] += 1.0
 
     condition = fit
 
-    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Surrogate.predict`.
 
         Args:
-            games: `m` complete token sequences.
+            sequences: `m` complete token sequences.
             features: `[m, d]`.
         """
-        means, deviations = np.zeros(len(games)), np.zeros(len(games))
-        for row, game in enumerate(games):
-            place = len(game)
-            while game[:place] not in self._sums:
+        means, deviations = np.zeros(len(sequences)), np.zeros(len(sequences))
+        for row, sequence in enumerate(sequences):
+            place = len(sequence)
+            while sequence[:place] not in self._sums:
                 place -= 1
-            total, count = self._sums[game[:place]]
+            total, count = self._sums[sequence[:place]]
             means[row], deviations[row] = total / count, self._spread / np.sqrt(count)
         return means, deviations
 

@@ -1,4 +1,4 @@
-"""What GuidedSearch remembers from plan to plan: games, their features, and how the surrogate values them now."""
+"""What GuidedSearch remembers from plan to plan: sequences, their features, and how the surrogate values them now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.history import TrialHistory
 
 Bounds = Callable[[list[Tokens], np.ndarray], np.ndarray]
-"""Values `[m]` of games with features `[m, d]`."""
+"""Values `[m]` of sequences with features `[m, d]`."""
 
 
 class CandidatePool:
@@ -18,7 +18,7 @@ class CandidatePool:
 
     Args:
         space: Gives keys and features.
-        history: Tells which games were suggested.
+        history: Tells which sequences were suggested.
     """
 
     def __init__(self, space: SearchSpace, history: TrialHistory) -> None:
@@ -28,32 +28,32 @@ class CandidatePool:
     def _empty(self) -> None:
         self._places: dict[str, int] = {}
         self._keys: list[str] = []
-        self._games: list[Tokens] = []
+        self._sequences: list[Tokens] = []
         self._key_of: dict[Tokens, str] = {}
         self._features = np.zeros((0, 0), np.float32)
         self._values = np.zeros(0)
 
     def __len__(self) -> int:
-        return len(self._games)
+        return len(self._sequences)
 
     def features_of(self, tokens: Tokens) -> np.ndarray:
-        """The features of a game, remembered or not."""
+        """The features of a sequence, remembered or not."""
         return self._space.features(self._space.decode(tokens))
 
     def is_new(self, tokens: Tokens) -> bool:
-        """Whether a game was never suggested."""
+        """Whether a sequence was never suggested."""
         return self._key(tokens) not in self._history
 
-    def add(self, games: Iterable[Tokens]) -> list[int]:
-        """Takes games in, unless their key is there; returns their places."""
+    def add(self, sequences: Iterable[Tokens]) -> list[int]:
+        """Takes sequences in, unless their key is there; returns their places."""
         places = []
-        for tokens in games:
+        for tokens in sequences:
             key = self._key(tokens)
             place = self._places.get(key)
             if place is None:
-                place = self._places[key] = len(self._games)
+                place = self._places[key] = len(self._sequences)
                 self._keys.append(key)
-                self._games.append(tokens)
+                self._sequences.append(tokens)
                 features = self.features_of(tokens)
                 if place >= len(self._features):
                     room = np.zeros((max(2 * place, 512), len(features)), np.float32)
@@ -67,26 +67,26 @@ class CandidatePool:
             places.append(place)
         return places
 
-    def add_valued(self, games: list[Tokens], bounds: Bounds) -> np.ndarray:
+    def add_valued(self, sequences: list[Tokens], bounds: Bounds) -> np.ndarray:
         """Adds sequences and values those that are new to this plan; returns all their values.
 
         Args:
-            games: `m` complete sequences.
+            sequences: `m` complete sequences.
             bounds: Values of sequences.
         """
-        places = self.add(games)
+        places = self.add(sequences)
         unvalued = sorted({place for place in places if self._values[place] == -np.inf})
         if unvalued:
-            self._values[unvalued] = bounds([self._games[place] for place in unvalued], self._features[unvalued])
+            self._values[unvalued] = bounds([self._sequences[place] for place in unvalued], self._features[unvalued])
         return self._values[places]
 
     def value(self, bounds: Bounds) -> None:
         """Values everything anew."""
         count = len(self)
-        self._values[:count] = bounds(self._games, self._features[:count])
+        self._values[:count] = bounds(self._sequences, self._features[:count])
 
     def value_of(self, tokens: Tokens) -> float:
-        """The latest value of a remembered game."""
+        """The latest value of a remembered sequence."""
         return float(self._values[self._places[self._key(tokens)]])
 
     def median(self) -> float:
@@ -104,27 +104,30 @@ class CandidatePool:
         found: list[Tokens] = []
         for place in order:
             if not new or self._keys[place] not in self._history:
-                found.append(self._games[place])
+                found.append(self._sequences[place])
                 if len(found) == count:
                     break
         return found
 
     def best_new(self) -> Tokens | None:
-        """The game of the largest value that was never suggested; None if there is none."""
+        """The sequence of the largest value that was never suggested; None if there is none."""
         return next(iter(self.best(1, new=True)), None)
 
     def forget(self, count: int) -> None:
-        """Keeps the `count` best games."""
+        """Keeps the `count` best sequences."""
         if len(self) > 2 * count:
             kept = np.sort(np.argsort(-self._values[: len(self)], kind="stable")[:count])
             self._features[: len(kept)], self._values[: len(kept)] = self._features[kept], self._values[kept]
-            self._games, self._keys = [self._games[place] for place in kept], [self._keys[place] for place in kept]
+            self._sequences, self._keys = (
+                [self._sequences[place] for place in kept],
+                [self._keys[place] for place in kept],
+            )
             self._places = {key: place for place, key in enumerate(self._keys)}
             self._key_of = {}
 
     def state(self) -> list[list[int]]:
-        """The games; features and keys follow from them, values from the next plan."""
-        return [list(map(int, tokens)) for tokens in self._games]
+        """The sequences; features and keys follow from them, values from the next plan."""
+        return [list(map(int, tokens)) for tokens in self._sequences]
 
     def restore(self, state: list[list[int]]) -> None:
         """Takes over a `state()`."""

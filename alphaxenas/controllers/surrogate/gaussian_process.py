@@ -64,11 +64,11 @@ class GaussianProcess:
         self._theta = self._centre.copy()
         self._fitted = 0
 
-    def fit(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """Conditions on measured values; fits the hyperparameters again once a tenth (at least 5) more are known.
 
         Args:
-            games: Not read.
+            sequences: Not read.
             features: `[n, d]`.
             values: `[n]`, standardised.
         """
@@ -76,13 +76,13 @@ class GaussianProcess:
         if count >= self._fitted + max(5, self._fitted // 10) or not self._fitted:
             distances = [_squared(part, part) for part in self._scaled(features)]
             self._theta, self._fitted = self._likeliest(distances, values), count
-        self.condition(games, features, values)
+        self.condition(sequences, features, values)
 
-    def condition(self, games: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
+    def condition(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
         """Conditions on values with the hyperparameters as they are.
 
         Args:
-            games: Not read.
+            sequences: Not read.
             features: `[n, d]`.
             values: `[n]`, standardised.
         """
@@ -94,11 +94,11 @@ class GaussianProcess:
         self._factor = cholesky(kernel, lower=True)
         self._weights = cho_solve((self._factor, True), values)
 
-    def predict(self, games: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the noiseless values.
 
         Args:
-            games: Not read.
+            sequences: Not read.
             features: `[m, d]`.
 
         Returns:

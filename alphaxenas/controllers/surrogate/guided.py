@@ -1,16 +1,16 @@
 """GuidedSearch: tree search that plans over a surrogate with uncertainty; only what it finds best is evaluated.
 
 Evaluations are expensive; surrogate predictions are almost free. Before every evaluation a whole tree search is
-therefore played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete game whose
-value is
+therefore played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete sequence
+whose value is
 
     mean + uncertainty * deviation        (upper confidence bound; Srinivas et al. 2010, "GP-UCB", with a constant
     factor)
 
-The best new game that the plan met, after climbing from it along single changes, is evaluated; then the surrogate is
-fitted again and the next plan begins. Nothing enumerates the space, whose size does not matter.
+The best new sequence that the plan met, after climbing from it along single changes, is evaluated; then the surrogate
+is fitted again and the next plan begins. Nothing enumerates the space, whose size does not matter.
 
-- Walks start from what is known: games that earlier plans met are valued anew, the best of them (`ELITE`) give the
+- Walks start from what is known: sequences that earlier plans met are valued anew, the best of them (`ELITE`) give the
   tree's priors (the share that took each action, half and half with a uniform one) and lead the rollouts, which follow
   one of them and deviate now and then.
 - Rewards are transformed before they are fitted, `-log((best - reward) / spread + 0.6)`: what separates good
@@ -31,7 +31,7 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
-from alphaxenas.controllers.history import TrialHistory, complete_games
+from alphaxenas.controllers.history import TrialHistory, complete_sequences
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
@@ -39,15 +39,15 @@ from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 ELITE = 48
-"""Best games of the memory that give the priors and lead the rollouts."""
+"""Best sequences of the memory that give the priors and lead the rollouts."""
 CANDIDATES = 1200
 """Sequences kept from plan to plan."""
 DEVIATION = 0.15
-"""Chance that a rollout leaves the game it follows, per move."""
+"""Chance that a rollout leaves the sequence it follows, per move."""
 BATCH = 32
-"""Walks whose games are predicted together."""
+"""Walks whose sequences are predicted together."""
 CLIMBS = 3
-"""Best new games from which a plan climbs to the top."""
+"""Best new sequences from which a plan climbs to the top."""
 OFFSET = 0.6
 """Of the transform of rewards, in spreads: the smaller, the more differences near the best are stretched."""
 WINDOW = 60
@@ -213,21 +213,21 @@ class GuidedSearch:
             self._surrogate.condition(*self._arrays([*known, *awaited]), np.concatenate([values, means]))
 
     def _arrays(self, keys: list[str]) -> tuple[list[Tokens], np.ndarray]:
-        games, features = zip(*(self._evaluated[key] for key in keys))
-        return list(games), np.stack(features)
+        sequences, features = zip(*(self._evaluated[key] for key in keys))
+        return list(sequences), np.stack(features)
 
-    def _bounds(self, games: list[Tokens], features: np.ndarray) -> np.ndarray:
+    def _bounds(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
         """Upper confidence bounds, `[m]`."""
-        mean, deviation = self._surrogate.predict(games, features)
+        mean, deviation = self._surrogate.predict(sequences, features)
         return mean + self._uncertainty * deviation
 
     # --- the plan ----------------------------------------------------------------------------------------------------
 
     def _planned(self) -> Tokens | None:
-        """The new game with the largest bound that the plan met; None if it met no new one."""
+        """The new sequence with the largest bound that the plan met; None if it met no new one."""
         memory = self._memory
         if self._plan == "enumerate":
-            memory.add(complete_games(self._space))
+            memory.add(complete_sequences(self._space))
             memory.value(self._bounds)
             return memory.best_new()
         memory.add(tokens for tokens, _ in self._evaluated.values())
@@ -244,7 +244,7 @@ class GuidedSearch:
         return best
 
     def _remember_elite(self) -> None:
-        """The best games of the memory, and how many of them take which action after every prefix."""
+        """The best sequences of the memory, and how many of them take which action after every prefix."""
         self._elite, self._followers = self._memory.best(ELITE), {}
         self._middle = self._memory.median()
         for tokens in self._elite if self._prior == "elite" else ():
@@ -265,8 +265,8 @@ class GuidedSearch:
                 leaves.append(leaf)
             if not leaves:
                 return
-            games = [leaf.tokens if leaf.complete else self._rollout(leaf.tokens) for leaf in leaves]
-            for leaf, value in zip(leaves, self._memory.add_valued(games, self._bounds)):
+            sequences = [leaf.tokens if leaf.complete else self._rollout(leaf.tokens) for leaf in leaves]
+            for leaf, value in zip(leaves, self._memory.add_valued(sequences, self._bounds)):
                 tree.backup(leaf, value, solved=leaf.complete)
             made += len(leaves)
 
@@ -279,7 +279,7 @@ class GuidedSearch:
         return Prediction([0.5 / count + 0.5 * row.get(action, 0) / total for action in actions], self._middle)
 
     def _rollout(self, tokens: Tokens) -> Tokens:
-        """A complete game from a prefix, along one of the elite with deviations."""
+        """A complete sequence from a prefix, along one of the elite with deviations."""
         rng, legal_actions = self._rng, self._space.legal_actions
         leader: Tokens = (
             self._elite[int(len(self._elite) * rng.random() ** 2)] if self._prior == "elite" and self._elite else ()
@@ -293,19 +293,23 @@ class GuidedSearch:
         return tokens
 
     def _climb(self) -> None:
-        """From the best new games along single changes, as long as one is better."""
+        """From the best new sequences along single changes, as long as one is better."""
         space, memory = self._space, self._memory
         for start in memory.best(CLIMBS, new=True):
             tokens, value = start, memory.value_of(start)
             while True:
-                games = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
-                if not games:
+                sequences = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
+                if not sequences:
                     break
-                values = memory.add_valued(games, self._bounds)
-                best = int(np.argmax([bound if memory.is_new(game) else -np.inf for bound, game in zip(values, games)]))
-                if values[best] <= value or not memory.is_new(games[best]):
+                values = memory.add_valued(sequences, self._bounds)
+                best = int(
+                    np.argmax(
+                        [bound if memory.is_new(sequence) else -np.inf for bound, sequence in zip(values, sequences)]
+                    )
+                )
+                if values[best] <= value or not memory.is_new(sequences[best]):
                     break
-                tokens, value = games[best], values[best]
+                tokens, value = sequences[best], values[best]
 
 
 class _Transform:
