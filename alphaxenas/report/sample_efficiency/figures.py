@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.sample_efficiency.measures import Course, best_course, efficiencies
+from alphaxenas.report.sample_efficiency.measures import Course, efficiencies
 from alphaxenas.report.style import DASHES, INK, Look, looks, new_figure, say
 
 if TYPE_CHECKING:
@@ -70,67 +70,6 @@ def query_dots(study: Study) -> Figure:
         panel.set_yticks(range(len(controllers)), [name_of(controller) for controller in controllers])
         panel.grid(axis="y", visible=False)
     _hide(axes[len(tables) :])
-    return figure
-
-
-def headline(study: Study, table: str, orders: Mapping[str, int] | None = None) -> Figure:
-    """Searches against random search and against static orders on one table, in one picture.
-
-    Left: best signal so far, as the mean over seeds with its 95 % interval. Right: share of the searches that found the
-    target. Dotted vertical lines: queries that a static order of all architectures needs, without any search.
-
-    Args:
-        study: The searches.
-        table: Name of the table that is shown.
-        orders: Name of a static order to the number of queries at which it meets the target.
-
-    Raises:
-        ValueError: The study has no search on this table.
-    """
-    course = best_course(study, table)
-    if course is None:
-        raise ValueError(f"Invalid value for `table`. Expected one of {', '.join(study.tables)}. Received: {table!r}")
-    figure, (best, found) = new_figure(1, 2, height=4.3)
-    optimum = next(iter(study.of(table, study.controllers[0]).values())).header["optimum"]
-    own = _looks(list(course.mean))
-    for controller, mean in course.mean.items():
-        colour, dashes = own[controller].colour, own[controller].dashes
-        best.plot(course.grid, mean, color=colour, linestyle=dashes, linewidth=2.0, label=name_of(controller))
-        if controller in course.low:
-            low, high = course.low[controller], course.high[controller]
-            best.fill_between(course.grid, low, np.minimum(high, optimum), color=colour, alpha=0.15, linewidth=0)
-        searches = list(study.of(table, controller).values())
-        arrived = np.array([search.queries if search.found else np.inf for search in searches])
-        share = (arrived <= course.grid[:, None]).mean(axis=1)
-        found.plot(course.grid, share, color=colour, linestyle=dashes, linewidth=2.0, drawstyle="steps-post")
-    for number, (name, queries) in enumerate((orders or {}).items()):
-        for panel in (best, found):
-            panel.axvline(queries, color=INK, linestyle=":", linewidth=1.1)
-        # Lettered inside the right panel, each order a step lower, so that near lines stay readable.
-        found.annotate(
-            f"{name}: {queries:,}",
-            (queries, 0.96 - 0.09 * (number % 6)),
-            xytext=(4, 0),
-            textcoords="offset points",
-            fontsize=8,
-            va="center",
-            color=INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
-        )
-    best.axhline(optimum, color=INK, linewidth=0.8)
-    lowest = min(float(mean[course.grid >= 3][0]) for mean in course.mean.values() if len(mean) > 3)
-    best.set_ylim(lowest - 0.02 * (optimum - lowest), optimum + 0.06 * (optimum - lowest))
-    best.set_ylabel("best signal so far, mean over seeds")
-    found.set_ylabel("share of the searches")
-    found.set_ylim(0, 1.02)
-    for panel in (best, found):
-        panel.set_xscale("log")
-        panel.set_xlim(3 if course.grid[-1] > 30 else 1, course.grid[-1])
-        panel.set_xlabel("architectures queried, logarithmic")
-        _plain_numbers(panel)
-    best.set_title(table)
-    found.set_title("searches that have found the best")
-    _one_legend(figure, [best])
     return figure
 
 

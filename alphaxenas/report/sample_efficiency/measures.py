@@ -167,27 +167,6 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
     return _mean_course(courses, cost)
 
 
-def best_course(study: Study, table: str) -> Course | None:
-    """Mean best signal so far against queries; a search that has ended keeps its best.
-
-    Args:
-        study: The searches.
-        table: Name of the table.
-
-    Returns:
-        None without any search on this table.
-    """
-    courses = {
-        controller: [
-            (np.arange(1.0, len(search.columns) + 1), search.best)
-            for search in study.of(table, controller).values()
-            if len(search.columns)
-        ]
-        for controller in study.controllers
-    }
-    return _mean_course({label: group for label, group in courses.items() if group}, "queries")
-
-
 def _mean_course(courses: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]], cost: str) -> Course | None:
     """Means with intervals on a common grid, from what every search had spent and reached."""
     if not courses:
