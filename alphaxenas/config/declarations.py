@@ -6,39 +6,64 @@ The groups stand in `alphaxenas.config.networks` and `alphaxenas.config.searches
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
-from alphaxenas.config.networks import (
-    BaselineConfig,
-    ChildConfig,
-    DataConfig,
-    ReportConfig,
-    RunConfig,
-    SpaceConfig,
-    TrainingConfig,
-)
-from alphaxenas.config.other_searches import ChainsConfig, EnasConfig, NAOConfig, StudyConfig
-from alphaxenas.config.parameter import Group, ParameterError, Role
+from alphaxenas.config import networks, other_searches, searches
+from alphaxenas.config.parameter import PROJECT_ROOT, Group, ParameterError, Role
 from alphaxenas.config.renamed import REMOVED, RENAMED
-from alphaxenas.config.searches import SearchConfig
 from alphaxenas.suggestions import did_you_mean
 
-GROUPS: dict[str, type[Group]] = {
-    "run": RunConfig,
-    "data": DataConfig,
-    "space": SpaceConfig,
-    "child": ChildConfig,
-    "search": SearchConfig,
-    "enas": EnasConfig,
-    "baseline": BaselineConfig,
-    "training": TrainingConfig,
-    "nao": NAOConfig,
-    "report": ReportConfig,
-    "study": StudyConfig,
-    "chains": ChainsConfig,
-}
+
+class Config(BaseModel):
+    """All parameters of the suite, checked; one attribute per group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: networks.RunConfig = networks.RunConfig()
+    data: networks.DataConfig = networks.DataConfig()
+    space: networks.SpaceConfig = networks.SpaceConfig()
+    child: networks.ChildConfig = networks.ChildConfig()
+    search: searches.SearchConfig = searches.SearchConfig()
+    enas: other_searches.EnasConfig = other_searches.EnasConfig()
+    baseline: networks.BaselineConfig = networks.BaselineConfig()
+    training: networks.TrainingConfig = networks.TrainingConfig()
+    nao: other_searches.NAOConfig = other_searches.NAOConfig()
+    report: networks.ReportConfig = networks.ReportConfig()
+    study: other_searches.StudyConfig = other_searches.StudyConfig()
+    chains: other_searches.ChainsConfig = other_searches.ChainsConfig()
+
+    def parameters(self, *groups: str) -> dict[str, Any]:
+        """The parameters as JSON values, for run.json.
+
+        Args:
+            *groups: Names of groups such as `"data"`, `"search"`. Then only those parameters are given that can
+                change the results of a stage built from these groups: theirs and, of `run`, seed, threads and
+                precision; never where files lie. None: every parameter.
+
+        Returns:
+            Name to JSON value; paths inside the project are relative to its root.
+        """
+        chosen = ("run", *(group for group in groups if group != "run")) if groups else tuple(GROUPS)
+        values = {}
+        for group in chosen:
+            for name, value in getattr(self, group):
+                if not groups or (schema(name)["affects_results"] and name != "run"):
+                    if schema(name).get("format") == "path" and value and Path(value).is_relative_to(PROJECT_ROOT):
+                        value = str(Path(value).relative_to(PROJECT_ROOT))
+                    values[name] = list(value) if isinstance(value, tuple) else value
+        return values
+
+    def settings_of(self, controller: str) -> dict[str, Any]:
+        """The settings of a controller that come from parameters, by the names that it has for them."""
+        return {setting: getattr(self.search, name) for setting, name in controller_settings(controller).items()}
+
+
+GROUPS: dict[str, Any] = {name: field.annotation for name, field in Config.model_fields.items()}
+"""Every group of parameters by its name."""
 FIELDS: dict[str, FieldInfo] = {name: field for group in GROUPS.values() for name, field in group.model_fields.items()}
 
 
@@ -145,7 +170,8 @@ def controller_settings(controller: str) -> dict[str, str]:
     Returns:
         Setting to parameter.
     """
-    return {schema(name)["setting"] or name: name for name in FIELDS if controller in schema(name)["controllers"]}
+    handed = [name for name in FIELDS if controller in schema(name)["controllers"]]
+    return {name.removeprefix(schema(name)["prefix"]): name for name in handed}
 
 
 def _near(name: str, value: Any) -> str:

@@ -15,67 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from alphaxenas.config import networks, other_searches, searches
-from alphaxenas.config.declarations import (
-    FIELDS,
-    GROUPS,
-    controller_settings,
-    read_text,
-    refusal,
-    schema,
-    unknown_parameter,
-)
+from alphaxenas.config.declarations import FIELDS, GROUPS, Config, read_text, refusal, unknown_parameter
 from alphaxenas.config.parameter import PROJECT_ROOT, ParameterError
 from alphaxenas.config.rules import check_together
 from alphaxenas.suggestions import did_you_mean
 
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
-
-
-class Config(BaseModel):
-    """All parameters of the suite, checked; one attribute per group."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    run: networks.RunConfig = networks.RunConfig()
-    data: networks.DataConfig = networks.DataConfig()
-    space: networks.SpaceConfig = networks.SpaceConfig()
-    child: networks.ChildConfig = networks.ChildConfig()
-    search: searches.SearchConfig = searches.SearchConfig()
-    enas: other_searches.EnasConfig = other_searches.EnasConfig()
-    baseline: networks.BaselineConfig = networks.BaselineConfig()
-    training: networks.TrainingConfig = networks.TrainingConfig()
-    nao: other_searches.NAOConfig = other_searches.NAOConfig()
-    report: networks.ReportConfig = networks.ReportConfig()
-    study: other_searches.StudyConfig = other_searches.StudyConfig()
-    chains: other_searches.ChainsConfig = other_searches.ChainsConfig()
-
-    def parameters(self, *groups: str) -> dict[str, Any]:
-        """The parameters as JSON values, for run.json.
-
-        Args:
-            *groups: Names of groups such as `"data"`, `"search"`. Then only those parameters are given that can
-                change the results of a stage built from these groups: theirs and, of `run`, seed, threads and
-                precision; never where files lie. None: every parameter.
-
-        Returns:
-            Name to JSON value; paths inside the project are relative to its root.
-        """
-        chosen = ("run", *(group for group in groups if group != "run")) if groups else tuple(GROUPS)
-        values = {}
-        for group in chosen:
-            for name, value in getattr(self, group):
-                if not groups or (schema(name)["affects_results"] and name != "run"):
-                    if schema(name).get("format") == "path" and value and Path(value).is_relative_to(PROJECT_ROOT):
-                        value = str(Path(value).relative_to(PROJECT_ROOT))
-                    values[name] = list(value) if isinstance(value, tuple) else value
-        return values
-
-    def settings_of(self, controller: str) -> dict[str, Any]:
-        """The settings of a controller that come from parameters, by the names that it has for them."""
-        return {setting: getattr(self.search, name) for setting, name in controller_settings(controller).items()}
 
 
 def configure(namespace: Mapping[str, Any]) -> Config:

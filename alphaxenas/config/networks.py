@@ -10,7 +10,21 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from alphaxenas.config.parameter import FilePath, Group, Number, OneOf, Several, Text, parameter
+from alphaxenas.config.parameter import (
+    Count,
+    FilePath,
+    Group,
+    Natural,
+    NonNegative,
+    Number,
+    OneOf,
+    PositiveNumber,
+    Rate,
+    Several,
+    Share,
+    Text,
+    parameter,
+)
 from alphaxenas.data.images import DATASETS
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
@@ -49,7 +63,7 @@ class RunConfig(Group):
         pattern=rf"^{_NAME}$",
         notebooks="01* 02* 03* 04* 05* 06* 07* 08*",
     )
-    seed: int = parameter(0, "the one seed that all randomness is derived from", ge=0, notebooks="01* 02 03 04 07 08")
+    seed: Natural = parameter(0, "the one seed that all randomness is derived from", notebooks="01* 02 03 04 07 08")
     exp_dir: FilePath = parameter("exp", "folder of the run records", notebooks="01 05* 06 07", affects_results=False)
     tensorboard_dir: FilePath = parameter(
         "tensorboard_log", "folder of the TensorBoard event files", affects_results=False
@@ -60,7 +74,7 @@ class RunConfig(Group):
         notebooks="01 02 03 04 06 07 08",
         affects_results=False,
     )
-    threads: int = parameter(0, "CPU threads; 0 = all cores", ge=0, notebooks="02 03 04 08")
+    threads: Natural = parameter(0, "CPU threads; 0 = all cores", notebooks="02 03 04 08")
     precision: Precision = parameter(
         "float32",
         "arithmetic of the children in the search; auto = bfloat16 where the machine computes it natively",
@@ -83,20 +97,16 @@ class DataConfig(Group):
     arrays_path: FilePath = parameter(
         "", "an .npz file with arrays x (images) and y (labels), for dataset arrays", notebooks="01"
     )
-    validation_size: int = parameter(0, "images for validation; 0 = the data set's standard", ge=0, notebooks="01")
-    test_size: int = parameter(
-        0, "images for test where the publisher gives none; 0 = the standard", ge=0, notebooks="01"
+    validation_size: Natural = parameter(0, "images for validation; 0 = the data set's standard", notebooks="01")
+    test_size: Natural = parameter(
+        0, "images for test where the publisher gives none; 0 = the standard", notebooks="01"
     )
-    fraction: Number = parameter(
-        1.0,
-        "share of the training images kept at all, the same for each class",
-        gt=0,
-        le=1,
-        notebooks="01* 02 03 04 07 08",
+    fraction: Share = parameter(
+        1.0, "share of the training images kept at all, the same for each class", notebooks="01* 02 03 04 07 08"
     )
     augment: bool = parameter(True, "random crop (pad 4) and mirror images while training", notebooks="01* 03 04")
-    cutout: int = parameter(
-        0, "side of the square cut out of each training image, pixels; 0 = off", ge=0, notebooks="01*"
+    cutout: Natural = parameter(
+        0, "side of the square cut out of each training image, pixels; 0 = off", notebooks="01*"
     )
 
 
@@ -134,30 +144,30 @@ class ChildConfig(Group):
 
     role = "recipe"
 
-    filters: int = parameter(8, "channels of the first cell; doubled at every reduction", ge=1, notebooks="02 08")
-    cells: int = parameter(3, "cells of a child", ge=1, notebooks="02 08")
-    reductions: int = parameter(2, "how many times the image is halved", ge=0, notebooks="02")
+    filters: Count = parameter(8, "channels of the first cell; doubled at every reduction", notebooks="02 08")
+    cells: Count = parameter(3, "cells of a child", notebooks="02 08")
+    reductions: Natural = parameter(2, "how many times the image is halved", notebooks="02")
     stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
-    batch_size: int = parameter(32, "images per training step", ge=1, notebooks="02 07 08")
+    batch_size: Count = parameter(32, "images per training step", notebooks="02 07 08")
     optimizer: OptimizerName = parameter(
         "momentum", "of the children: Nesterov momentum, or Adam (for chains with a learning rate near 0.001)"
     )
     reward: RewardRule = parameter("last", "which epoch's validation accuracy rewards a child, where it trains several")
-    learning_rate: Number = parameter(0.05, "highest learning rate of a child's schedule", gt=0, notebooks="02 08")
-    weight_decay: Number = parameter(0.0001, "decay of kernels per unit of learning rate", ge=0)
-    momentum: Number = parameter(0.9, "Nesterov momentum", ge=0, lt=1)
-    gradient_clip: Number = parameter(5.0, "bound on the global gradient norm; 0 = off", ge=0)
-    label_smoothing: Number = parameter(0.0, "probability mass spread over all classes", ge=0, lt=1)
+    learning_rate: PositiveNumber = parameter(0.05, "highest learning rate of a child's schedule", notebooks="02 08")
+    weight_decay: NonNegative = parameter(0.0001, "decay of kernels per unit of learning rate")
+    momentum: Rate = parameter(0.9, "Nesterov momentum")
+    gradient_clip: NonNegative = parameter(5.0, "bound on the global gradient norm; 0 = off")
+    label_smoothing: Rate = parameter(0.0, "probability mass spread over all classes")
 
 
 class BaselineConfig(Group):
     """DenseNet-BC, the hand-made network in the same harness."""
 
     densenet_depth: int = parameter(22, "layers: 4 + a multiple of 6 (Huang et al. 2017: 100)", ge=10, notebooks="03*")
-    densenet_growth: int = parameter(12, "channels each layer adds", ge=1, notebooks="03*")
-    densenet_compression: Number = parameter(0.5, "share of channels a transition keeps", gt=0, le=1, notebooks="03")
-    densenet_dropout: Number = parameter(0.0, "dropout after each convolution", ge=0, lt=1, notebooks="03")
-    densenet_epochs: int = parameter(15, "epochs", ge=1, notebooks="03*")
+    densenet_growth: Count = parameter(12, "channels each layer adds", notebooks="03*")
+    densenet_compression: Share = parameter(0.5, "share of channels a transition keeps", notebooks="03")
+    densenet_dropout: Rate = parameter(0.0, "dropout after each convolution", notebooks="03")
+    densenet_epochs: Count = parameter(15, "epochs", notebooks="03*")
 
 
 class TrainingConfig(Group):
@@ -168,66 +178,60 @@ class TrainingConfig(Group):
         "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search",
         notebooks="04*",
     )
-    top_k: int = parameter(
-        1, "how many of the best architectures are trained in full", ge=1, notebooks="04* 08*", defaults={"08": 5}
+    top_k: Count = parameter(
+        1, "how many of the best architectures are trained in full", notebooks="04* 08*", defaults={"08": 5}
     )
-    train_cells: int = parameter(6, "cells of the final network", ge=1, notebooks="04*")
-    train_reductions: int = parameter(2, "how many times it halves the image", ge=0, notebooks="04")
+    train_cells: Count = parameter(6, "cells of the final network", notebooks="04*")
+    train_reductions: Natural = parameter(2, "how many times it halves the image", notebooks="04")
     train_stem_stride: Stride = parameter(1, "stride of its first convolution", notebooks="04")
-    train_filters: int = parameter(24, "channels of its first cell", ge=1, notebooks="04*")
-    train_multiply_adds: Number = parameter(
-        0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off", ge=0, notebooks="04"
+    train_filters: Count = parameter(24, "channels of its first cell", notebooks="04*")
+    train_multiply_adds: NonNegative = parameter(
+        0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off", notebooks="04"
     )
-    train_epochs: int = parameter(20, "epochs", ge=1, notebooks="04*")
-    train_learning_rate: Number = parameter(
-        0.05, "highest learning rate of the cosine schedule", gt=0, notebooks="03* 04*", role="recipe"
+    train_epochs: Count = parameter(20, "epochs", notebooks="04*")
+    train_learning_rate: PositiveNumber = parameter(
+        0.05, "highest learning rate of the cosine schedule", notebooks="03* 04*", role="recipe"
     )
-    train_lowest_learning_rate: Number = parameter(0.0, "learning rate that every cosine ends at", ge=0, notebooks="04")
-    train_restart_epochs: Number = parameter(
-        0.0, "warm restarts (SGDR): epochs of the first cosine; 0 = one cosine without restarts", ge=0, notebooks="04"
+    train_lowest_learning_rate: NonNegative = parameter(0.0, "learning rate that every cosine ends at", notebooks="04")
+    train_restart_epochs: NonNegative = parameter(
+        0.0, "warm restarts (SGDR): epochs of the first cosine; 0 = one cosine without restarts", notebooks="04"
     )
     train_restart_growth: Number = parameter(
         2.0, "warm restarts: each cosine lasts so many times as long as the one before it", ge=1, notebooks="04"
     )
-    train_batch_size: int = parameter(64, "images per training step", ge=1, notebooks="03 04", role="recipe")
-    warmup_epochs: Number = parameter(
-        1.0, "epochs of rising learning rate at the start", ge=0, notebooks="03 04", role="recipe"
+    train_batch_size: Count = parameter(64, "images per training step", notebooks="03 04", role="recipe")
+    warmup_epochs: NonNegative = parameter(
+        1.0, "epochs of rising learning rate at the start", notebooks="03 04", role="recipe"
     )
-    train_label_smoothing: Number = parameter(
-        0.1, "probability mass spread over all classes", ge=0, lt=1, notebooks="03 04", role="recipe"
+    train_label_smoothing: Rate = parameter(
+        0.1, "probability mass spread over all classes", notebooks="03 04", role="recipe"
     )
-    train_weight_decay: Number = parameter(
-        0.0005, "decay of kernels per unit of learning rate", ge=0, notebooks="03 04", role="recipe"
+    train_weight_decay: NonNegative = parameter(
+        0.0005, "decay of kernels per unit of learning rate", notebooks="03 04", role="recipe"
     )
-    train_drop_path: Number = parameter(
-        0.0, "highest drop-path rate, reached at the last cell and epoch", ge=0, lt=1, notebooks="04"
-    )
-    train_dropout: Number = parameter(0.0, "dropout before the classifier", ge=0, lt=1, notebooks="04")
+    train_drop_path: Rate = parameter(0.0, "highest drop-path rate, reached at the last cell and epoch", notebooks="04")
+    train_dropout: Rate = parameter(0.0, "dropout before the classifier", notebooks="04")
     train_auxiliary: bool = parameter(
         False, "a second classifier after the last reduction, while training", notebooks="04"
     )
-    train_patience: int = parameter(
-        0, "stop after so many epochs without a better validation accuracy; 0 = never", ge=0, notebooks="03 04"
+    train_patience: Natural = parameter(
+        0, "stop after so many epochs without a better validation accuracy; 0 = never", notebooks="03 04"
     )
-    train_cutout: int = parameter(
-        0, "side of the square cut out of each training image, pixels; 0 = off", ge=0, notebooks="03 04", role="recipe"
+    train_cutout: Natural = parameter(
+        0, "side of the square cut out of each training image, pixels; 0 = off", notebooks="03 04", role="recipe"
     )
-    train_gradient_clip: Number = parameter(5.0, "bound on the global gradient norm; 0 = off", ge=0, role="recipe")
+    train_gradient_clip: NonNegative = parameter(5.0, "bound on the global gradient norm; 0 = off", role="recipe")
     train_precision: Precision = parameter(
         "float32",
         "arithmetic of the final training; auto = bfloat16 where the machine computes it natively",
         notebooks="03 04",
         role="recipe",
     )
-    train_average: Number = parameter(
-        0.0,
-        "decay of the moving average of weights that is validated and exported; 0 = off",
-        ge=0,
-        lt=1,
-        notebooks="04",
+    train_average: Rate = parameter(
+        0.0, "decay of the moving average of weights that is validated and exported; 0 = off", notebooks="04"
     )
-    train_devices: int = parameter(
-        1, "GPUs (without any: CPU devices) that share every training step", ge=1, notebooks="04"
+    train_devices: Count = parameter(
+        1, "GPUs (without any: CPU devices) that share every training step", notebooks="04"
     )
     export_formats: Several[ExportFormat] = parameter(
         ("keras",),

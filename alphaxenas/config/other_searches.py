@@ -7,7 +7,21 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
-from alphaxenas.config.parameter import PROJECT_ROOT, Group, NonBlank, Number, OneOf, Several, Text, parameter
+from alphaxenas.config.parameter import (
+    PROJECT_ROOT,
+    Count,
+    Group,
+    Natural,
+    NonBlank,
+    NonNegative,
+    Number,
+    OneOf,
+    PositiveNumber,
+    Several,
+    Share,
+    Text,
+    parameter,
+)
 from alphaxenas.spaces.zoo import zoo_names
 from alphaxenas.supernet import SAMPLE_POLICIES, SAMPLING
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_controllers, parse_table, parse_target
@@ -48,37 +62,35 @@ TableText = Annotated[NonBlank, AfterValidator(_table)]
 class EnasConfig(Group):
     """ENAS: shared weights and a policy trained in turn, over the networks of the search (`filters`, `cells` ...)."""
 
-    enas_rounds: int = parameter(10, "rounds: train the shared weights, then the policy", ge=1, notebooks="07*")
-    enas_fraction: Number = parameter(1.0, "share of the training images drawn in a round", gt=0, le=1)
+    enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="07*")
+    enas_fraction: Share = parameter(1.0, "share of the training images drawn in a round")
     enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
-    enas_policy_steps: int = parameter(10, "steps of the policy in a round", ge=0, notebooks="07")
+    enas_policy_steps: Natural = parameter(10, "steps of the policy in a round", notebooks="07")
     enas_samples: int = parameter(5, "architectures rated for each of these steps", ge=2, notebooks="07")
     enas_reward_images: int = parameter(
         1000, "validation images that each is rated on; the standard error is recorded", ge=100, notebooks="07"
     )
-    enas_learning_rate: Number = parameter(0.0035, "Adam's learning rate for the policy", gt=0)
-    enas_entropy: Number = parameter(0.0001, "weight of its entropy bonus", ge=0)
+    enas_learning_rate: PositiveNumber = parameter(0.0035, "Adam's learning rate for the policy")
+    enas_entropy: NonNegative = parameter(0.0001, "weight of its entropy bonus")
     enas_skip_target: Number = parameter(0.4, "macro: share of skip connections that it is drawn to", gt=0, lt=1)
-    enas_skip_weight: Number = parameter(0.8, "macro: how strongly", ge=0)
+    enas_skip_weight: NonNegative = parameter(0.8, "macro: how strongly")
     enas_retrain: bool = parameter(
         False,
         "notebook 07: train the best derived architectures in full, the best of them tested once",
         notebooks="07",
         affects_results=False,
     )
-    enas_derive: int = parameter(
-        20, "architectures drawn at the end and ranked on all validation images", ge=1, notebooks="07"
+    enas_derive: Count = parameter(
+        20, "architectures drawn at the end and ranked on all validation images", notebooks="07"
     )
 
 
 class NAOConfig(Group):
     """Notebook 08: NAO in the micro space, without and with shared weights; parameters of children count there, too."""
 
-    nao_rounds: int = parameter(
-        4, "with shared weights: how often the pool is scored and renewed", ge=1, notebooks="08*"
-    )
-    nao_epochs: int = parameter(
-        6, "with shared weights: passes over the training images before each scoring", ge=1, notebooks="08"
+    nao_rounds: Count = parameter(4, "with shared weights: how often the pool is scored and renewed", notebooks="08*")
+    nao_epochs: Count = parameter(
+        6, "with shared weights: passes over the training images before each scoring", notebooks="08"
     )
     nao_policy: PoolSampling = parameter(
         "uniform", "how architectures are drawn for a training step of the shared weights", notebooks="08"
@@ -89,7 +101,7 @@ class NAOConfig(Group):
         ge=2,
         notebooks="08",
     )
-    nao_best_epochs: int = parameter(8, "epochs of that", ge=1, notebooks="08")
+    nao_best_epochs: Count = parameter(8, "epochs of that", notebooks="08")
     nao_zoo: Several[ZooName] = parameter(
         ("nasnet_a", "darts_v2"),
         "known cells trained beside them, with as many filters, cells and epochs",
@@ -118,11 +130,10 @@ class StudyConfig(Group):
         "variants shown in a comparison of their own, written in the same way; empty = none",
         notebooks="06*",
     )
-    study_seeds: int = parameter(10, "seeds 0, 1, 2, ... of every controller on every table", ge=1, notebooks="06* 07")
-    cap: int = parameter(
+    study_seeds: Count = parameter(10, "seeds 0, 1, 2, ... of every controller on every table", notebooks="06* 07")
+    cap: Count = parameter(
         20_000,
         "a search that has not succeeded after so many queries ends and counts as so many",
-        ge=1,
         notebooks="06* 07",
         defaults={"07": 100},
     )
@@ -132,7 +143,7 @@ class StudyConfig(Group):
         "or a signal such as 94.0 or >=0.94",
         notebooks="06*",
     )
-    processes: int = parameter(0, "searches at the same time; 0 = as many as there are cores", ge=0, notebooks="06* 07")
+    processes: Natural = parameter(0, "searches at the same time; 0 = as many as there are cores", notebooks="06* 07")
 
 
 class ChainsConfig(Group):
@@ -144,12 +155,11 @@ class ChainsConfig(Group):
         notebooks="07*",
         affects_results=False,
     )
-    chain_seeds: int = parameter(
+    chain_seeds: Count = parameter(
         3,
         "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...",
-        ge=1,
         notebooks="07",
         affects_results=False,
     )
-    chain_final_epochs: int = parameter(6, "mnist: their epochs", ge=1, notebooks="07")
-    chain_learning_rate: Number = parameter(0.001, "Adam's learning rate for chains", gt=0, notebooks="07")
+    chain_final_epochs: Count = parameter(6, "mnist: their epochs", notebooks="07")
+    chain_learning_rate: PositiveNumber = parameter(0.001, "Adam's learning rate for chains", notebooks="07")

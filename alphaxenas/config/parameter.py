@@ -7,7 +7,7 @@ of texts from a command line, see `alphaxenas.config.describe`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -34,6 +34,19 @@ class Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
     role: ClassVar[Role] = ""
 
+    def values_for(self, kind: Any, prefix: str = "") -> dict[str, Any]:
+        """The parameters that a dataclass has fields for, so that no list of names has to be kept beside the two.
+
+        Args:
+            kind: The dataclass.
+            prefix: What the names of parameters have before those of fields, such as `train_`.
+
+        Returns:
+            Field to value.
+        """
+        found = {field.name: getattr(self, prefix + field.name, None) for field in fields(kind)}
+        return {name: value for name, value in found.items() if value is not None}
+
 
 def parameter(
     default: Any,
@@ -44,7 +57,7 @@ def parameter(
     affects_results: bool = True,
     role: Role = "",
     controllers: Sequence[str] = (),
-    setting: str = "",
+    prefix: str = "",
     **bounds: Any,
 ) -> Any:
     """Declares a parameter; the one place where it is described.
@@ -57,7 +70,7 @@ def parameter(
         affects_results: False for what changes no result of a run, such as where files lie.
         role: What it is to a comparison of searches; by default its group's, or `"method"` with `controllers`.
         controllers: Names of the controllers that it is handed to.
-        setting: What these controllers call it; by default its own name.
+        prefix: The part of its name that these controllers leave out: `policy_units` is `units` to them.
         **bounds: Of `pydantic.Field`: `ge`, `gt`, `le`, `lt`, `pattern`.
 
     Returns:
@@ -69,7 +82,7 @@ def parameter(
         "affects_results": affects_results,
         "role": role or ("method" if controllers else ""),
         "controllers": list(controllers),
-        "setting": setting,
+        "prefix": prefix,
     }
     return Field(default, description=description, json_schema_extra=about, **bounds)
 
@@ -114,6 +127,14 @@ def _resolved(value: str) -> str:
 
 Item = TypeVar("Item")
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[Number, Field(ge=0)]
+PositiveNumber = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(gt=0, le=1)]
+"""Of something that is never empty, in (0, 1]."""
+Rate = Annotated[Number, Field(ge=0, lt=1)]
+"""In [0, 1): a decay or a probability that is never certain."""
 Text = Annotated[str, AfterValidator(_plain)]
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 FilePath = Annotated[str, AfterValidator(_resolved), WithJsonSchema({"type": "string", "format": "path"})]

@@ -8,7 +8,7 @@ from alphaxenas.config.parameter import ParameterError
 from alphaxenas.spaces.from_parameters import CHAIN_SPACES
 
 if TYPE_CHECKING:
-    from alphaxenas.config.load import Config
+    from alphaxenas.config.declarations import Config
 
 
 def check_together(config: Config) -> None:
@@ -18,85 +18,43 @@ def check_together(config: Config) -> None:
         ParameterError: Names the parameter to change, what is expected and what was received.
     """
     data, child, search, training = config.data, config.child, config.search, config.training
-    depth, limits = config.baseline.densenet_depth, search.iterations or search.trials or search.max_minutes
-    rules = [
+    other_limit, depth = search.iterations or search.max_minutes, config.baseline.densenet_depth
+    budgets = {(search.search_epochs, search.search_fraction), (search.final_epochs, search.final_fraction)}
+    from_scratch = search.final_weights == "scratch" and config.space.space not in CHAIN_SPACES
+    refused: list[tuple[str, object, str]] = [
+        ("arrays_path", data.dataset == "arrays" and not data.arrays_path, "an .npz file with dataset='arrays'"),
+        ("dataset", data.dataset != "arrays" and data.arrays_path, "'arrays' when arrays_path is given"),
+        ("augment", not data.augment and (data.cutout or training.train_cutout), "true where images are cut out"),
+        ("reductions", child.reductions >= child.cells, f"fewer than cells ({child.cells})"),
+        ("trials", not (search.trials or other_limit), "iterations, trials or max_minutes: it would never end"),
         (
-            data.dataset != "arrays" or data.arrays_path,
-            "arrays_path",
-            "the path of an .npz file with dataset='arrays'",
-            "''",
-        ),
-        (
-            data.augment or not (data.cutout or training.train_cutout),
-            "augment",
-            "true where images are cut out (cutout, train_cutout)",
-            data.augment,
-        ),
-        (
-            data.dataset == "arrays" or not data.arrays_path,
-            "dataset",
-            "'arrays' when arrays_path is given",
-            repr(data.dataset),
-        ),
-        (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
-        (
-            training.train_reductions < training.train_cells,
-            "train_reductions",
-            f"fewer than train_cells ({training.train_cells})",
-            training.train_reductions,
-        ),
-        (
-            limits,
-            "trials",
-            "at least one limit among iterations, trials, max_minutes",
-            "all 0: the search would never end",
-        ),
-        (
-            search.search_epochs or search.final_epochs or search.iterations or search.max_minutes,
             "iterations",
+            not (search.search_epochs or search.final_epochs or other_limit),
             "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)",
-            search.iterations,
         ),
         (
-            search.final_weights == "shared"
-            or config.space.space in CHAIN_SPACES
-            or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
             "final_weights",
+            from_scratch and len(budgets) == 1,
             "'shared' where search and final have one budget, because rewards of one budget are compared",
-            repr(search.final_weights),
         ),
+        ("uniform_share", search.uniform_share and not search.search_children, "0 where search_children is 0"),
         (
-            search.search_children or not search.uniform_share,
-            "uniform_share",
-            "0 where search_children is 0",
-            search.uniform_share,
-        ),
-        (
-            search.promotion == "best_unpromoted" or set(search.controllers) == {"alphaxenas"},
             "promotion",
+            search.promotion != "best_unpromoted" and set(search.controllers) != {"alphaxenas"},
             "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
-            repr(search.promotion),
         ),
-        ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
-        (
-            training.warmup_epochs <= training.train_epochs,
-            "warmup_epochs",
-            f"at most train_epochs ({training.train_epochs})",
-            training.warmup_epochs,
-        ),
-        (
-            training.train_lowest_learning_rate <= training.train_learning_rate,
-            "train_lowest_learning_rate",
-            f"at most train_learning_rate ({training.train_learning_rate:g})",
-            training.train_lowest_learning_rate,
-        ),
-        (
-            training.train_devices <= training.train_batch_size,
-            "train_devices",
-            f"at most train_batch_size ({training.train_batch_size})",
-            training.train_devices,
-        ),
+        ("densenet_depth", (depth - 4) % 6, "4 + a multiple of 6, such as 22, 40, 100"),
     ]
-    for holds, name, expected, received in rules:
-        if not holds:
-            raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
+    for name, most in (
+        ("warmup_epochs", "train_epochs"),
+        ("train_lowest_learning_rate", "train_learning_rate"),
+        ("train_devices", "train_batch_size"),
+    ):
+        highest = getattr(training, most)
+        refused.append((name, getattr(training, name) > highest, f"at most {most} ({highest:g})"))
+    fewer = f"fewer than train_cells ({training.train_cells})"
+    refused.append(("train_reductions", training.train_reductions >= training.train_cells, fewer))
+    for name, wrong, expected in refused:
+        if wrong:
+            received = config.parameters()[name]
+            raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received!r}")

@@ -50,7 +50,7 @@ def test_a_new_parameter_is_one_declaration(tmp_path):
     (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
     shutil.copy(PROJECT_ROOT / "notebooks" / "02_controller_search.ipynb", tmp_path / "notebooks")
     file = tmp_path / "alphaxenas" / "config" / "networks.py"
-    place = "    filters: int = parameter("
+    place = "    filters: Count = parameter("
     declaration = '    colour_jitter: int = parameter(3, "strength of a jitter", ge=0, le=9, notebooks="02")\n'
     file.write_text(file.read_text().replace(place, declaration + place))
     (tmp_path / "mine.yaml").write_text("colour_jitter: 10\n")
