@@ -124,7 +124,7 @@ def _evaluator(space: object, options: argparse.Namespace) -> object:
     import tensorflow as tf
 
     from alphaxenas.data import load_data
-    from alphaxenas.evaluators.trained import TrainedEvaluator
+    from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
     from alphaxenas.networks.chain import convolution_chain
     from alphaxenas.networks.training.loop import Recipe
 
@@ -139,10 +139,8 @@ def _evaluator(space: object, options: argparse.Namespace) -> object:
         lambda chain: convolution_chain(chain, data.num_classes),
         data,
         recipe,
-        options.batch_size,
+        ChildTraining(options.batch_size, share_weights=False, augment=False),
         options.seed,
-        share_weights=False,
-        augment=False,
     )
 
 

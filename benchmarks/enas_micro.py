@@ -108,7 +108,7 @@ def rated(config, architectures, data) -> list[float]:
     from alphaxenas.networks.training.loop import EVALUATION_BATCH
     from alphaxenas.pipelines.enas import enas_supernetwork
     from alphaxenas.pipelines.factory import recipe_from_config
-    from alphaxenas.pipelines.search import open_stage
+    from alphaxenas.pipelines.stages import open_stage
     from alphaxenas.runs.checkpoint import Checkpoints
     from alphaxenas.supernet.enas import CALIBRATION_BATCHES
     from alphaxenas.supernet.supernet import Supernet
@@ -148,10 +148,10 @@ class Scratch:
     def accuracy(self, architecture, seed: int) -> float:
         """Validation accuracy after the epochs asked for; `seed` is that of initial weights and batches."""
         from alphaxenas.contracts import Budget, Proposal
-        from alphaxenas.evaluators.trained import TrainedEvaluator
+        from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
         from alphaxenas.pipelines.enas import enas_space, enas_supernetwork
         from alphaxenas.pipelines.factory import recipe_from_config
-        from alphaxenas.pipelines.search import open_stage
+        from alphaxenas.pipelines.stages import open_stage
 
         config, data = self._config, self._data
         parameters = {
@@ -171,10 +171,8 @@ class Scratch:
                     network.network,
                     data,
                     recipe_from_config(config),
-                    config.child.batch_size,
+                    ChildTraining(config.child.batch_size, share_weights=False, augment=config.data.augment),
                     seed,
-                    share_weights=False,
-                    augment=config.data.augment,
                 )
                 outcome = evaluator.evaluate(Proposal(0, space.encode(architecture), Budget(self._options.epochs)))
                 record = {

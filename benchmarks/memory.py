@@ -18,7 +18,7 @@ import psutil
 
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import ImageData, Part
-from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
 from alphaxenas.networks.cell import CellNetwork
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.spaces import CellSpace
@@ -50,7 +50,7 @@ def evaluator_of(
     def build(cell) -> CellNetwork:
         return CellNetwork(cell, CLASSES, filters=filters, cells=cells, reductions=min(2, cells - 1))
 
-    return TrainedEvaluator(space, build, data, Recipe(learning_rate=0.01), batch_size, seed=0)
+    return TrainedEvaluator(space, build, data, Recipe(learning_rate=0.01), ChildTraining(batch_size), seed=0)
 
 
 def resident_mib() -> float:

@@ -8,9 +8,17 @@ alphaxenas table --table FILE --signal COLUMN      a study on a table of trained
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+VERBS = {
+    "run": "alphaxenas.pipelines.run_notebooks",
+    "params": "alphaxenas.command.params",
+    "evaluate": "alphaxenas.command.evaluate",
+    "table": "alphaxenas.command.table",
+}
+"""Verb to the module whose `main` runs it."""
 USAGE = f"""usage: alphaxenas VERB ...
 
 {(__doc__ or "").strip()}
@@ -33,29 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb in ("-h", "--help"):
         print(USAGE)
         return 0
-    if verb not in ("run", "params", "evaluate", "table"):
-        print(f"{USAGE}\nalphaxenas: Expected one of run, params, evaluate, table. Received: {verb!r}", file=sys.stderr)
+    if verb not in VERBS:
+        print(f"{USAGE}\nalphaxenas: Expected one of {', '.join(VERBS)}. Received: {verb!r}", file=sys.stderr)
         return 2
-    return _verb(verb)(words[1:])
-
-
-def _verb(verb: str) -> Callable[[Sequence[str]], int]:
-    """Imported here, so that each verb loads what it needs alone."""
-    if verb == "run":
-        from alphaxenas.pipelines import run_notebooks
-
-        return run_notebooks.main
-    if verb == "params":
-        from alphaxenas.command import params
-
-        return params.main
-    if verb == "evaluate":
-        from alphaxenas.command import evaluate
-
-        return evaluate.main
-    from alphaxenas.command import table
-
-    return table.main
+    # Imported here, so that each verb loads what it needs alone.
+    return importlib.import_module(VERBS[verb]).main(words[1:])
 
 
 if __name__ == "__main__":

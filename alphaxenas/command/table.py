@@ -18,8 +18,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where
@@ -32,19 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs or continues the study; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        table = TableChoice(
-            str(Path(options.table).expanduser().resolve()),
-            options.code,
-            options.signal,
-            options.report,
-            options.cost,
-            options.space,
-            tuple(parse_where(text) for text in options.where),
-            options.repeats,
-            options.epochs,
-            options.same_signal_and_report,
-            options.name,
-        )
+        chosen = {field.name: getattr(options, field.name) for field in fields(TableChoice) if field.name in options}
+        path, where = str(Path(options.table).expanduser().resolve()), tuple(map(parse_where, options.where))
+        table = TableChoice(**{**chosen, "path": path, "where": where})
         controllers = parse_controllers(options.controllers)
         parse_target(options.target)
         return _study(options, table, controllers)
@@ -60,28 +51,20 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
     from alphaxenas.tabular.study import STAGE, check_study, run_study
 
     after = [_queries(text) for text in options.regret.split(",") if text.strip()]
-    processes = options.processes or len(os.sched_getaffinity(0))
+    processes, seeds = options.processes or len(os.sched_getaffinity(0)), range(options.seeds)
     run = options.run or f"sample-{table.name}"
-    check_study([table], controllers, range(options.seeds), options.cap, options.target)
-    with RunFolder.open(
-        run,
-        STAGE,
-        {"cap": options.cap, "target": options.target},
-        options.exp_dir,
-        options.tensorboard_dir,
-        options.overwrite,
-    ) as folder:
-        failures = run_study(folder, [table], controllers, range(options.seeds), options.cap, options.target, processes)
-        study = load_study(folder.path, [choice.label for choice in controllers], range(options.seeds), [table.name])
-        found = report.as_json(study)
+    limits: dict[str, Any] = {"cap": options.cap, "target": options.target}
+    check_study([table], controllers, seeds, **limits)
+    with RunFolder.open(run, STAGE, limits, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
+        failures = run_study(folder, [table], controllers, seeds, **limits, processes=processes)
+        study = load_study(folder.path, [choice.label for choice in controllers], seeds, [table.name])
         results = {
             "headline": report.headline(study),
             "table": table.description(),
-            "target": options.target,
+            **limits,
             "goals": study.goals.get(table.name),
-            "cap": options.cap,
             "seeds": options.seeds,
-            "controllers": found,
+            "controllers": report.as_json(study),
             "failures": failures,
         }
         if after:
@@ -115,69 +98,39 @@ def _queries(text: str) -> int:
     return int(text)
 
 
+OPTIONS = (
+    ("code", "module_hash", "COLUMN", "column that says which architecture a row is"),
+    ("report", "", "COLUMN", "column that is only reported, such as test accuracy"),
+    ("cost", "", "COLUMN", "column of seconds that a query would have taken"),
+    ("space", "auto", "NAME", "auto, table, nasbench101 or nasbench201"),
+    ("epochs", 0, "N", "budget, where the table has several"),
+    ("name", "", "NAME", "how the table is called; by default file and signal"),
+    ("controllers", "random,evolution,local,uct,guided", "LIST", "settings as in guided:plan=rollouts,surrogate=none"),
+    ("seeds", 20, "N", "seeds 0 to N-1 of every controller"),
+    ("cap", 20_000, "Q", "queries after which a search ends"),
+    ("target", "optimum", "TARGET", "optimum, first-optimum, a top share such as 0.001, or a signal: 94.0 or '>=0.94'"),
+    ("regret", "", "QUERIES", "also the mean regret after so many queries; numbers with commas"),
+    ("processes", 0, "N", "searches at the same time; 0 = as many as there are cores"),
+    ("run", "", "NAME", "the study is stored in exp/NAME/study; by default sample- and the table's name"),
+)
+"""Options with a value: name, default (which says the type), what stands for the value in the help, meaning."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alphaxenas table", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--table",
-        required=True,
-        metavar="FILE",
-        help="CSV (also .csv.gz), nasbench101_20k.npz, or NAS-Bench-101 records (.tfrecord)",
-    )
-    parser.add_argument(
-        "--code",
-        default="module_hash",
-        metavar="COLUMN",
-        help="column that says which architecture a row is [%(default)s]",
-    )
+    kinds = "CSV (also .csv.gz), nasbench101_20k.npz, or NAS-Bench-101 records (.tfrecord)"
+    parser.add_argument("--table", required=True, metavar="FILE", help=kinds)
     parser.add_argument("--signal", required=True, metavar="COLUMN", help="column that the search sees")
-    parser.add_argument(
-        "--report", default="", metavar="COLUMN", help="column that is only reported, such as test accuracy"
-    )
-    parser.add_argument("--cost", default="", metavar="COLUMN", help="column of seconds that a query would have taken")
-    parser.add_argument("--space", default="auto", help="auto, table, nasbench101 or nasbench201 [%(default)s]")
-    parser.add_argument(
-        "--where", action="append", default=[], metavar="COLUMN=VALUE", help="only rows with this value; repeatable"
-    )
-    parser.add_argument(
-        "--repeats", default="", choices=("", "mean"), help="mean: average the rows of one architecture"
-    )
-    parser.add_argument("--epochs", type=int, default=0, help="budget, where the table has several")
+    for name, default, metavar, text in OPTIONS:
+        shown = f"{text} [%(default)s]" if default else text
+        parser.add_argument(f"--{name}", default=default, type=type(default), metavar=metavar, help=shown)
+    only = "only rows with this value; repeatable"
+    parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE", help=only)
+    average = "mean: average the rows of one architecture"
+    parser.add_argument("--repeats", default="", choices=("", "mean"), help=average)
     parser.add_argument("--same-signal-and-report", action="store_true", help="allow --report to be the signal")
-    parser.add_argument("--name", default="", help="how the table is called [file and signal]")
-    parser.add_argument(
-        "--controllers",
-        default="random,evolution,local,uct,guided",
-        help="with commas; settings as in guided:plan=rollouts,surrogate=none [%(default)s]",
-    )
-    parser.add_argument(
-        "--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 of every controller [%(default)s]"
-    )
-    parser.add_argument(
-        "--cap", type=int, default=20_000, metavar="Q", help="queries after which a search ends [%(default)s]"
-    )
-    parser.add_argument(
-        "--target",
-        default="optimum",
-        help="optimum, first-optimum, a top share of the table such as 0.001, or a signal such as 94.0 or '>=0.94' "
-        "[%(default)s]",
-    )
-    parser.add_argument(
-        "--regret",
-        default="",
-        metavar="QUERIES",
-        help="also the mean regret after so many queries; numbers with commas",
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=0,
-        help="searches at the same time; 0 = as many as there are cores [%(default)s]",
-    )
-    parser.add_argument(
-        "--run", default="", metavar="NAME", help="the study is stored in exp/NAME/study [sample- and the table's name]"
-    )
     parser.add_argument("--overwrite", action="store_true", help="delete what is stored under this name and start anew")
     parser.add_argument("--exp-dir", default=str(PROJECT_ROOT / "exp"), help=argparse.SUPPRESS)
     parser.add_argument("--tensorboard-dir", default=str(PROJECT_ROOT / "tensorboard_log"), help=argparse.SUPPRESS)

@@ -57,6 +57,11 @@ class Config(BaseModel):
                     values[name] = list(value) if isinstance(value, tuple) else value
         return values
 
+    def only(self, *names: str) -> dict[str, Any]:
+        """These parameters as JSON values, for run.json."""
+        everything = self.parameters()
+        return {name: everything[name] for name in names}
+
     def settings_of(self, controller: str) -> dict[str, Any]:
         """The settings of a controller that come from parameters, by the names that it has for them."""
         return {setting: getattr(self.search, name) for setting, name in controller_settings(controller).items()}

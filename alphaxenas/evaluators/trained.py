@@ -3,8 +3,8 @@
 With shared weights a child starts from what the children before it left in the bank and returns what it learned; from
 scratch it starts from its initial values, which depend on the run's seed alone. Accuracies with shared weights rank the
 children of one search, but say how well its weights are trained as much as how good an architecture is: between
-searches they cannot be compared. The architecture that a game ends with is therefore trained from scratch, unless one
-asks otherwise. The learning rate of every evaluation follows one cosine down to zero, so that rewards of one budget are
+searches they cannot be compared. What is promoted to the final budget is therefore trained from scratch unless one asks
+otherwise. The learning rate of every evaluation follows one cosine down to zero, so that rewards of one budget are
 comparable.
 """
 
@@ -14,6 +14,7 @@ import gc
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -37,6 +38,36 @@ from alphaxenas.networks.training.recipe import Recipe
 CALIBRATION_BATCHES = 10
 
 
+@dataclass(frozen=True)
+class ChildTraining:
+    """How the children of a search are trained, besides their recipe.
+
+    Attributes:
+        batch_size: Images a training step.
+        share_weights: Whether children share one bank, or each starts from scratch.
+        augment: Crops and mirrors training images.
+        cutout: Side of the square cut out of training images, pixels; 0 for none.
+        reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
+            optimistic figure, and costs a validation after every epoch.
+        final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
+            weights. From scratch they leave no trace in the bank.
+    """
+
+    batch_size: int
+    share_weights: bool = True
+    augment: bool = True
+    cutout: int = 0
+    reward: str = "last"
+    final_weights: str = "scratch"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("reward", REWARDS), ("final_weights", FINAL_WEIGHTS)):
+            if (value := getattr(self, name)) not in allowed:
+                raise ValueError(
+                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}"
+                )
+
+
 class TrainedEvaluator:
     """Trains children for the proposal's budget; see `contracts.Evaluator`.
 
@@ -44,19 +75,9 @@ class TrainedEvaluator:
         space: Decodes the proposals' tokens.
         build: Network of an architecture.
         data: Training and validation part; the test part is never read.
-        recipe: How children are trained.
-        batch_size: Images a training step.
+        recipe: How weights are updated.
+        settings: What else is to be said of a child's training.
         seed: The run's seed.
-        share_weights: Whether children share one bank, or each starts from scratch.
-        augment: Crops and mirrors training images.
-        cutout: Side of the square cut out of training images; 0 for none.
-        reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
-            optimistic figure, and costs a validation after every epoch.
-        final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
-            weights. From scratch they leave no trace in the bank.
-
-    Raises:
-        ValueError: `reward` or `final_weights` is no value it may have.
     """
 
     def __init__(
@@ -65,30 +86,14 @@ class TrainedEvaluator:
         build: Callable[[Any], Network],
         data: ImageData,
         recipe: Recipe,
-        batch_size: int,
+        settings: ChildTraining,
         seed: int,
-        share_weights: bool = True,
-        augment: bool = True,
-        cutout: int = 0,
-        reward: str = "last",
-        final_weights: str = "scratch",
     ) -> None:
-        for name, value, allowed in (("reward", reward, REWARDS), ("final_weights", final_weights, FINAL_WEIGHTS)):
-            if value not in allowed:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}"
-                )
         freeze_loaded_modules()
         self.bank = WeightBank(seed)
-        self._space = space
-        self._build = build
-        self._image_shape = data.image_shape
-        self._recipe = recipe
-        self._seed = seed
-        self._share_weights = share_weights
-        self._reward = reward
-        self._final_weights = final_weights
-        self._training = Batches.of(data, "train", batch_size, augment, cutout)
+        self._space, self._build, self._recipe, self._seed = space, build, recipe, seed
+        self._image_shape, self._settings = data.image_shape, settings
+        self._training = Batches.of(data, "train", settings.batch_size, settings.augment, settings.cutout)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
 
     def evaluate(self, proposal: Proposal) -> Outcome:
@@ -122,16 +127,17 @@ class TrainedEvaluator:
 
     def state(self) -> dict[str, Any]:
         """The shared weights; nothing for children from scratch."""
-        return self.bank.state() if self._share_weights else {}
+        return self.bank.state() if self._settings.share_weights else {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        if self._share_weights:
+        if self._settings.share_weights:
             self.bank.restore(state)
 
     def _shares(self, proposal: Proposal) -> bool:
         """Whether the child starts from the shared weights."""
-        return self._share_weights and not (proposal.purpose == "final" and self._final_weights == "scratch")
+        alone = proposal.purpose == "final" and self._settings.final_weights == "scratch"
+        return self._settings.share_weights and not alone
 
     def _score(self, child: CompiledChild, proposal: Proposal, metrics: dict[str, float]) -> float:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
@@ -140,20 +146,12 @@ class TrainedEvaluator:
             batches = self._training.epoch(self._seed, 0, fraction, rng_stream, augment=False)
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
             return child.accuracy(self._validation.in_order())
-        history = fit(
-            child,
-            self._training,
-            self._validation,
-            epochs,
-            self._seed,
-            fraction=fraction,
-            rng_stream=rng_stream,
-            validate_every=int(self._reward == "best"),
-        )
+        every, training, validation = int(self._settings.reward == "best"), self._training, self._validation
+        how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
+        history = fit(child, training, validation, epochs, self._seed, **how)
         last = history[-1]
         metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
         if self._shares(proposal) and proposal.updates_shared_weights:
             child.store()
-        return reward_of(
-            [record["validation_accuracy"] for record in history if "validation_accuracy" in record], self._reward
-        )
+        accuracies = [record["validation_accuracy"] for record in history if "validation_accuracy" in record]
+        return reward_of(accuracies, self._settings.reward)

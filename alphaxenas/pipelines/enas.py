@@ -12,7 +12,7 @@ from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPol
 from alphaxenas.data import ImageData
 from alphaxenas.pipelines.factory import child_network, load_images, recipe_from_config
 from alphaxenas.pipelines.final import train_ranked
-from alphaxenas.pipelines.search import open_stage
+from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.supernet.enas import EnasSearch, Phases
@@ -82,21 +82,13 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
         settings = PolicySettings(
             tanh_constant=TANH_CONSTANTS[space_name],
             entropy_weight=enas.enas_entropy,
-            learning_rate=enas.enas_learning_rate,
-            skip_target=enas.enas_skip_target,
-            skip_weight=enas.enas_skip_weight,
+            **enas.values_for(PolicySettings, "enas_"),
         )
         phases = Phases(
-            rounds=enas.enas_rounds,
-            fraction=enas.enas_fraction,
-            batch_size=config.child.batch_size,
-            sampling=enas.enas_sampling,
-            policy_steps=enas.enas_policy_steps,
-            samples=enas.enas_samples,
-            reward_images=enas.enas_reward_images,
+            **enas.values_for(Phases, "enas_"),
+            **config.child.values_for(Phases),
+            **config.data.values_for(Phases) | {"fraction": enas.enas_fraction},
             derived=enas.enas_derive,
-            augment=config.data.augment,
-            cutout=config.data.cutout,
         )
         policy = AttentionPolicy(space, seed, settings)
         network = enas_supernetwork(config, space_name, data.num_classes)

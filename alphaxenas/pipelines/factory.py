@@ -6,6 +6,7 @@ a comparison differ in the parameters that they are built with and in nothing el
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
-from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
@@ -23,7 +24,7 @@ from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.spaces.from_parameters import CHAIN_SPACES, space_from_parameters
 
 ORIGINAL_SEARCH_CHILDREN = 12
-"""Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
+"""Children that the original trained per iteration; the others' round where AlphaXENAS's is not fixed."""
 
 REGULARISATION = ("drop_path", "dropout", "auxiliary")
 """Options of networks in full; the parameters are called `train_drop_path` and so on."""
@@ -31,16 +32,9 @@ REGULARISATION = ("drop_path", "dropout", "auxiliary")
 
 def load_images(config: Config) -> ImageData:
     """The configured data set, split by the run's seed."""
-    data = config.data
-    return load_data(
-        data.dataset,
-        data_dir=data.data_dir,
-        arrays_path=data.arrays_path,
-        validation_size=data.validation_size,
-        test_size=data.test_size,
-        fraction=data.fraction,
-        seed=config.run.seed,
-    )
+    values = dict(config.data)
+    used = inspect.signature(load_data).parameters
+    return load_data(**{name: values[name] for name in used if name in values}, seed=config.run.seed)
 
 
 def search_space(config: Config) -> SearchSpace:
@@ -66,15 +60,8 @@ def child_options(config: Config, num_classes: int) -> NetworkOptions:
     Returns:
         Options without regularisation.
     """
-    child = config.child
-    return NetworkOptions(
-        num_classes,
-        filters=child.filters,
-        cells=child.cells,
-        reductions=child.reductions,
-        stem_stride=child.stem_stride,
-        chain_form=config.space.chain_form,
-    )
+    sizes = config.child.values_for(NetworkOptions) | config.space.values_for(NetworkOptions)
+    return NetworkOptions(num_classes, **sizes)
 
 
 def child_network(config: Config, num_classes: int) -> Callable[[Any], Any]:
@@ -140,18 +127,8 @@ def final_network(config: Config, architecture: Any, data: ImageData) -> Network
             f"Invalid value for `train_reductions`. Expected {family.reductions}, as every network of a "
             f"{type(architecture).__name__} has. Received: {training.train_reductions}"
         )
-    options = regularised(
-        config,
-        architecture,
-        NetworkOptions(
-            data.num_classes,
-            filters=training.train_filters,
-            cells=training.train_cells,
-            reductions=training.train_reductions,
-            stem_stride=training.train_stem_stride,
-            chain_form=config.space.chain_form,
-        ),
-    )
+    sizes = training.values_for(NetworkOptions, "train_") | config.space.values_for(NetworkOptions)
+    options = regularised(config, architecture, NetworkOptions(data.num_classes, **sizes))
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
     narrower = sorted(
         {*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True
@@ -183,29 +160,15 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
     """
     child, training = config.child, config.training
     if epochs is None:
-        recipe = Recipe(
-            learning_rate=child.learning_rate,
-            momentum=child.momentum,
-            weight_decay=child.weight_decay,
-            gradient_clip=child.gradient_clip,
-            label_smoothing=child.label_smoothing,
-            precision=config.run.precision,
-            optimizer=child.optimizer,
-        )
+        recipe = Recipe(**child.values_for(Recipe), precision=config.run.precision)
         return replace(recipe, **published)
     highest = published.get("learning_rate", training.train_learning_rate)
     recipe = Recipe(
-        learning_rate=highest,
+        **training.values_for(Recipe, "train_"),
         momentum=child.momentum,
-        weight_decay=training.train_weight_decay,
-        gradient_clip=training.train_gradient_clip,
-        label_smoothing=training.train_label_smoothing,
         warmup=min(training.warmup_epochs / epochs, 0.5),
         final_learning_rate=min(training.train_lowest_learning_rate / highest, 1.0),
-        precision=training.train_precision,
         restart=training.train_restart_epochs / epochs,
-        restart_growth=training.train_restart_growth,
-        average=training.train_average,
         optimizer="momentum" if shares_weights(config) else child.optimizer,
     )
     return replace(recipe, **published)
@@ -223,11 +186,8 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int) ->
     Returns:
         The controller with its configured settings.
     """
-    search = config.search
-    children = search.search_children
-    if name != "alphaxenas":
-        children = children or ORIGINAL_SEARCH_CHILDREN
-    settings = config.settings_of(name)
+    search, settings = config.search, config.settings_of(name)
+    children = search.search_children or (0 if name == "alphaxenas" else ORIGINAL_SEARCH_CHILDREN)
     if name == "alphaxenas" and not shares_weights(config):
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
@@ -243,28 +203,31 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int) ->
     )
 
 
-def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bool | None = None) -> TrainedEvaluator:
+def make_evaluator(
+    config: Config,
+    data: ImageData,
+    seed: int,
+    space: SearchSpace | None = None,
+    recipe: Recipe | None = None,
+    **changes: Any,
+) -> TrainedEvaluator:
     """What rates the children of a search.
 
     Args:
         config: The configuration.
         data: Images to train and validate on.
         seed: Of initial weights, draws and augmentation.
-        share_weights: Whether children share weights; None: as the space has it, see `shares_weights`.
+        space: What is searched; None: the configured space.
+        recipe: How children are trained; None: as configured.
+        **changes: Attributes of `ChildTraining` that are not as configured, such as `share_weights`.
 
     Returns:
         The evaluator.
     """
+    groups = (config.child, config.data, config.search)
+    configured = {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
+    settings = ChildTraining(**{"share_weights": shares_weights(config), **configured, **changes})
+    build = child_network(config, data.num_classes)
     return TrainedEvaluator(
-        search_space(config),
-        child_network(config, data.num_classes),
-        data,
-        recipe_from_config(config),
-        batch_size=config.child.batch_size,
-        seed=seed,
-        share_weights=shares_weights(config) if share_weights is None else share_weights,
-        augment=config.data.augment,
-        cutout=config.data.cutout,
-        reward=config.child.reward,
-        final_weights=config.search.final_weights,
+        space or search_space(config), build, data, recipe or recipe_from_config(config), settings, seed
     )

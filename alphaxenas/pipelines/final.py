@@ -20,7 +20,8 @@ from alphaxenas.pipelines.full_training import (
     evaluate_checkpoint,
     train_in_full,
 )
-from alphaxenas.pipelines.search import open_stage, search_seeds
+from alphaxenas.pipelines.search import search_seeds
+from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.drawing.picture import picture

@@ -6,19 +6,18 @@ full.
 - `nao-best`: the best of both, each trained in full; validation chooses the one that is tested.
 - `nao-zoo`: known cells, trained likewise.
 
-What the walk through the continuous space shows is computed from the records of `nao-scratch` alone.
+What the trajectories through the continuous space show is computed from the records of `nao-scratch` alone.
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alphaxenas.coach import Coach
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Tokens
 from alphaxenas.controllers.catalogue import make_controller
@@ -29,14 +28,14 @@ from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
 from alphaxenas.data.pipeline import Batches
-from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.registry import build_network
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.factory import child_network, child_options, recipe_from_config, regularised
+from alphaxenas.pipelines.factory import child_network, child_options, make_evaluator, recipe_from_config, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
-from alphaxenas.runs import RunFolder
+from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.zoo import zoo_cell
@@ -44,8 +43,8 @@ from alphaxenas.supernet.shared_pool import Plan, SharedPool
 
 STAGE = "nao"
 """Stage of what notebook 08 concludes; its other stages begin with this word."""
-WAY = tuple(np.round(np.geomspace(0.05, 6.0, 40), 4).tolist())
-"""Step sizes at which a walk is looked at."""
+STEP_SIZES = tuple(np.round(np.geomspace(0.05, 6.0, 40), 4).tolist())
+"""Step sizes at which a latent trajectory is looked at."""
 OTHER_NETWORKS = (
     "architecture",
     "cutout",
@@ -101,33 +100,24 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     check_children(config)
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
     budget = Budget(stages.child_epochs(config))
-    parameters = config.parameters("data", "child") | _own(
-        config, "blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *stages.LIMITS
+    own = ("blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *stages.LIMITS)
+    controller = make_controller(
+        "nao",
+        space,
+        seed,
+        search_budget=budget,
+        final_budget=budget,
+        promote_every=settings.new + settings.random,
+        **config.settings_of("nao"),
     )
-    with stages.open_stage(config, f"{STAGE}-scratch", parameters) as folder:
-        evaluator: Any = None  # a finished search is read, not played
-        if folder.read_results() is None:
-            evaluator = TrainedEvaluator(
-                space,
-                child_network(config, data.num_classes),
-                data,
-                recipe_from_config(config),
-                batch_size=config.child.batch_size,
-                seed=seed,
-                share_weights=False,
-                augment=config.data.augment,
-                cutout=config.data.cutout,
-            )
-        player = make_controller(
-            "nao",
-            space,
-            seed,
-            search_budget=budget,
-            final_budget=budget,
-            promote_every=settings.new + settings.random,
-            **config.settings_of("nao"),
-        )
-        return Coach(space, player, evaluator, folder, **stages.limits(config)).run()
+    return stages.run_search(
+        config,
+        f"{STAGE}-scratch",
+        config.parameters("data", "child") | config.only(*own),
+        space,
+        controller,
+        lambda: make_evaluator(config, data, seed, space, share_weights=False),
+    )
 
 
 def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:
@@ -144,18 +134,12 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
 
     check_children(config)
-    chosen, child, space, seed = config.nao, config.child, micro_space(config), config.run.seed
-    plan = Plan(
-        rounds=chosen.nao_rounds,
-        epochs=chosen.nao_epochs,
-        policy=chosen.nao_policy,
-        learning_rate=child.learning_rate,
-        subset=chosen.nao_subset,
+    child, space, seed = config.child, micro_space(config), config.run.seed
+    plan = Plan(**config.nao.values_for(Plan, "nao_"), learning_rate=child.learning_rate)
+    parameters = config.parameters("data", "child") | config.only(
+        "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
     )
-    parameters = config.parameters("data", "child") | _own(
-        config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
-    )
-    with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
+    with open_stage(config, f"{STAGE}-shared", parameters) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
         return SharedPool(
@@ -204,13 +188,13 @@ def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
 
 def _train_alike(config: Config, data: ImageData, stage: str, architectures: Mapping[str, Any]) -> dict[str, Any]:
     check_children(config)
-    parameters = config.parameters("data", "training") | _own(
-        config, "filters", "cells", "stem_stride", "momentum", "nao_best_epochs"
+    parameters = config.parameters("data", "training") | config.only(
+        "filters", "cells", "stem_stride", "momentum", "nao_best_epochs"
     )
     parameters = {name: value for name, value in parameters.items() if name not in OTHER_NETWORKS}
     parameters["trained"] = [str(architecture) for architecture in architectures.values()]
     options = child_options(config, data.num_classes)
-    with stages.open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
+    with open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
         networks = [
             architecture_to_train(name, build_network(one, regularised(config, one, options)), one)
             for name, one in architectures.items()
@@ -236,19 +220,11 @@ def best_found(config: Config, scratch: Mapping[str, Any], shared: Mapping[str, 
         for where, results in (("scratch", scratch), ("shared", shared))
     }
     found: dict[str, dict[str, Any]] = {}
-    while len(found) < config.training.top_k and any(lists.values()):
-        for where, records in lists.items():
-            if records and len(found) < config.training.top_k:
-                record = records.pop(0)
-                found.setdefault(
-                    record["key"],
-                    {
-                        "where": where,
-                        "architecture": record["architecture"],
-                        "reward": record["reward"],
-                        "key": record["key"],
-                    },
-                )
+    in_turns = (each for pair in itertools.zip_longest(*lists.values()) for each in zip(lists, pair))
+    for where, record in in_turns:
+        if record is not None and len(found) < config.training.top_k:
+            kept = {name: record[name] for name in ("architecture", "reward", "key")}
+            found.setdefault(record["key"], {"where": where, **kept})
     return list(found.values())
 
 
@@ -262,58 +238,34 @@ def stored_records(config: Config, stage: str) -> list[dict[str, Any]]:
     Returns:
         Its records, in order.
     """
-    with open_folder(config, stage) as folder:
-        return folder.journal.read()
+    return Journal(Path(config.run.exp_dir) / config.run.run / stage / "trials.jsonl").read()
 
 
-def open_folder(config: Config, stage: str) -> RunFolder:
-    """The run folder of a stage that exists, or of what the notebook concludes.
-
-    Args:
-        config: The configuration.
-        stage: Name of the stage; `"nao"` for the notebook's own.
-
-    Returns:
-        The folder, to be used as a context manager.
-    """
-    file = Path(config.run.exp_dir) / config.run.run / stage / "run.json"
-    parameters = json.loads(file.read_text())["parameters"] if file.is_file() else {"seed": config.run.seed}
-    run = config.run
-    return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir)
-
-
-def walks(
+def latent_trajectories(
     config: Config, records: Sequence[Mapping[str, Any]], count: int = 3
 ) -> tuple[Quality, list[LatentTrajectory]]:
-    """A network trained on measured architectures, and the ways of some of them through the continuous space.
+    """A network trained on measured architectures, and what it decodes along the gradient from some of them.
 
     Args:
         config: The configuration.
         records: Lines of a journal, with `key`, `tokens`, `reward`.
-        count: Ways: of the worst, of the middle ones, of the best.
+        count: Trajectories: from the worst, the middle ones, the best.
 
     Returns:
-        Quality on held-out ones, and the ways.
+        Quality on held-out architectures, and the trajectories.
     """
     space, settings, seed = micro_space(config), nao_settings(config), config.run.seed
-    games: dict[str, tuple[Tokens, float]] = {}
+    measured: dict[str, tuple[Tokens, float]] = {}
     for record in records:
         if record.get("status", "ok") == "ok":
-            games.setdefault(record["key"], (tuple(record["tokens"]), record["reward"]))
-    keys = sorted(games, key=lambda key: games[key][1])
-    tokens, rewards = zip(*(games[key] for key in keys))
+            measured.setdefault(record["key"], (tuple(record["tokens"]), record["reward"]))
+    keys = sorted(measured, key=lambda key: measured[key][1])
+    tokens, rewards = zip(*(measured[key] for key in keys))
     model = NAOModel(space, settings.network, derived_seed(seed, "nao", "walks") % 2**31, settings.variants)
-    quality = fit_and_measure(
-        model, keys, tokens, scale_targets(rewards, settings.targets), settings, stream(seed, "nao", "walks")
-    )
+    targets, rng = scale_targets(rewards, settings.targets), stream(seed, "nao", "walks")
+    quality = fit_and_measure(model, keys, tokens, targets, settings, rng)
     places = np.unique(np.linspace(0, len(keys) - 1, count).round().astype(int))
-    return quality, [latent_trajectory(model, tokens[place], settings, WAY) for place in places]
-
-
-def _own(config: Config, *names: str) -> dict[str, Any]:
-    """These parameters, for run.json."""
-    everything = config.parameters()
-    return {name: everything[name] for name in names}
+    return quality, [latent_trajectory(model, tokens[place], settings, STEP_SIZES) for place in places]
 
 
 def number(value: float) -> float | None:

@@ -10,7 +10,7 @@ results.
 Children are trained with Adam and without augmentation, weight decay, clipping or label smoothing, as in both seeds; so
 are the two networks of the comparison, for which the other parameters of a training in full count: `warmup_epochs`,
 `train_lowest_learning_rate`, `train_restart_epochs`, `train_restart_growth`, `train_average`, `train_precision`,
-`train_patience`, `train_devices`, `export_formats`.
+`train_patience`, `train_devices`, `export_formats`. The other ones are refused, see `REFUSED_IN_COMPARISON`.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from alphaxenas.coach import Coach
-from alphaxenas.config import Config
+from alphaxenas.config import FIELDS, Config
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
-from alphaxenas.evaluators.trained import TrainedEvaluator
 from alphaxenas.networks.chain import mnist_chain
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.factory import child_network, recipe_from_config
+from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
-from alphaxenas.pipelines.study import study_processes, study_tables
+from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.pipelines.study import run_study_in, study_tables
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
 from alphaxenas.spaces.chains.state_space import StateSpace
 from alphaxenas.tabular.choices import parse_controllers
-from alphaxenas.tabular.study import check_study, run_study
 
 STAGE = "policy"
 """Stage of what notebook 07 concludes; its other stages begin with this word."""
 HONOURED_IN_COMPARISON = (
+    "chain_final_epochs",
+    "chain_learning_rate",
+    "batch_size",
     "warmup_epochs",
     "train_lowest_learning_rate",
     "train_restart_epochs",
@@ -49,7 +50,17 @@ HONOURED_IN_COMPARISON = (
     "train_patience",
     "train_devices",
 )
-"""Parameters of a training in full that change the results of the comparison."""
+"""Parameters that change the results of the comparison."""
+REFUSED_IN_COMPARISON = (
+    "train_label_smoothing",
+    "train_weight_decay",
+    "train_gradient_clip",
+    "train_cutout",
+    "train_dropout",
+    "train_drop_path",
+    "train_auxiliary",
+)
+"""Parameters of a training in full that both seeds fix, or that chains have no place for."""
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
@@ -77,34 +88,51 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     Returns:
         Results as of `Coach.run`.
     """
-    space = chain_space(part)
+    space, settings = chain_space(part), config.settings_of(controller)
     budget = Budget(stages.child_epochs(config))
-    settings = config.settings_of(controller)
     if part == "mnist":
+        check_comparison(config)
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
         settings |= {"uniform_share": 0.0, "tree_renewal": 0, "refresh_after": 0}
-    parameters = _chosen(config, "search_epochs", "chain_learning_rate", "batch_size", *stages.LIMITS)
+    parameters = _chosen(config, "search_epochs", "chain_learning_rate", "batch_size", "reward", *stages.LIMITS)
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
-    with stages.open_stage(config, f"{STAGE}-{part}-{controller}-{seed}", parameters) as folder:
-        evaluator: Any = None  # a finished search is read, not played
-        if folder.read_results() is None:
-            evaluator = TrainedEvaluator(
-                space,
-                child_network(config, data.num_classes),
-                data,
-                recipe_from_config(config, **published_recipe(config)),
-                batch_size=config.child.batch_size,
-                seed=seed,
-                share_weights=False,
-                augment=False,
-            )
-        player = make_controller(
+    return stages.run_search(
+        config,
+        f"{STAGE}-{part}-{controller}-{seed}",
+        parameters,
+        space,
+        make_controller(
             controller, space, seed, search_budget=budget, final_budget=budget, promote_every=1, **settings
-        )
-        return Coach(space, player, evaluator, folder, **stages.limits(config)).run()
+        ),
+        lambda: make_evaluator(
+            config,
+            data,
+            seed,
+            space,
+            recipe_from_config(config, **published_recipe(config)),
+            share_weights=False,
+            augment=False,
+            cutout=0,
+        ),
+    )
+
+
+def check_comparison(config: Config) -> None:
+    """Refuses parameters of a training in full that the comparison with the network made by hand would ignore.
+
+    Raises:
+        ValueError: One of `REFUSED_IN_COMPARISON` has another value than its default.
+    """
+    for name in REFUSED_IN_COMPARISON:
+        value, default = getattr(config.training, name), FIELDS[name].default
+        if value != default:
+            raise ValueError(
+                f"Invalid value for `{name}`. Expected {default!r} where policy_parts has mnist, because both networks "
+                f"are trained as in the original. Received: {value!r}"
+            )
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:
@@ -131,6 +159,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     Returns:
         By name (`NETWORKS`) and seed the results of `train_in_full`.
     """
+    check_comparison(config)
     chosen, space = config.chains, chain_space("mnist")
     hand = space.parse(MNIST_BY_HAND)
     networks: dict[str, tuple[str, Chain, Any]] = {
@@ -143,11 +172,9 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     answers: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in networks}
     for seed in range(chosen.chain_seeds):
         for name, (word, chain, network) in networks.items():
-            parameters = _chosen(
-                config, "chain_final_epochs", "chain_learning_rate", "batch_size", *HONOURED_IN_COMPARISON
-            )
-            parameters |= {"trained": str(chain), "form": network.form, "training_seed": seed}
-            with stages.open_stage(config, f"{STAGE}-{word}-{seed}", parameters) as folder:
+            own = {"trained": str(chain), "form": network.form, "training_seed": seed}
+            parameters = _chosen(config, *HONOURED_IN_COMPARISON) | own
+            with open_stage(config, f"{STAGE}-{word}-{seed}", parameters) as folder:
                 answers[name][seed] = train_in_full(
                     [architecture_to_train(word, network, chain)], data, recipe, settings, folder, seed
                 )
@@ -156,13 +183,9 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
 
 def search_table(config: Config) -> tuple[RunFolder, dict[str, str]]:
     """Stage `policy-table`: the study on the configured tables; its folder, and why searches failed, by journal."""
-    study, tables, run = config.study, study_tables(config), config.run
-    controllers, seeds = parse_controllers(study.study_controllers), range(study.study_seeds)
-    check_study(tables, controllers, seeds, study.cap, study.target)
-    parameters = {"cap": study.cap, "target": study.target, "tables": [table.description() for table in tables]}
-    stage = f"{STAGE}-table"
-    with RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite) as folder:
-        return folder, run_study(folder, tables, controllers, seeds, study.cap, study.target, study_processes(config))
+    tables, controllers = study_tables(config), parse_controllers(config.study.study_controllers)
+    described = [table.description() for table in tables]
+    return run_study_in(config, f"{STAGE}-table", tables, controllers, {"tables": described})
 
 
 def published_recipe(config: Config) -> dict[str, Any]:
@@ -178,8 +201,5 @@ def published_recipe(config: Config) -> dict[str, Any]:
 
 def _chosen(config: Config, *names: str) -> dict[str, Any]:
     """These parameters and those of the data that chains use, for run.json: nothing is recorded that does not count."""
-    data, everything = config.parameters("data"), config.parameters()
-    unused = ("augment", "cutout")
-    return {name: value for name, value in data.items() if name not in unused} | {
-        name: everything[name] for name in names
-    }
+    of_data = (name for name in config.parameters("data") if name not in ("augment", "cutout"))
+    return config.only(*of_data, *names)

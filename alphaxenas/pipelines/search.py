@@ -7,13 +7,15 @@ stage that is finished returns at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from alphaxenas.coach import Coach
 from alphaxenas.config import Config
+from alphaxenas.contracts import Controller, Evaluator, SearchSpace
 from alphaxenas.data import ImageData
 from alphaxenas.pipelines.factory import load_images, make_controller, make_evaluator, search_space
-from alphaxenas.runs.folder import RunFolder
+from alphaxenas.pipelines.stages import open_stage
 
 LIMITS = ("iterations", "trials", "max_minutes")
 """Parameters that end a search."""
@@ -32,23 +34,43 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         Results as of `Coach.run`.
     """
     space = search_space(config)
-    parameters = {
-        **config.parameters("data", "space", "child", "search"),
-        "controller": controller,
-        "search_seed": seed,
-    }
-    with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
-        evaluator: Any = None  # a finished search is read, not played
-        if folder.read_results() is None:
-            evaluator = make_evaluator(config, data or load_images(config), seed)
-        return Coach(space, make_controller(config, controller, space, seed), evaluator, folder, **limits(config)).run()
+    parameters = config.parameters("data", "space", "child", "search")
+    parameters |= {"controller": controller, "search_seed": seed}
+    return run_search(
+        config,
+        f"{controller}-seed{seed}",
+        parameters,
+        space,
+        make_controller(config, controller, space, seed),
+        lambda: make_evaluator(config, data or load_images(config), seed),
+    )
 
 
-def limits(config: Config) -> dict[str, Any]:
-    """When a search ends and how often it saves, as arguments of `Coach`."""
-    search = config.search
-    ends = {"iterations": search.iterations, "trials": search.trials, "max_minutes": search.max_minutes}
-    return {**ends, "checkpoint_every": search.checkpoint_every}
+def run_search(
+    config: Config,
+    stage: str,
+    parameters: dict[str, Any],
+    space: SearchSpace,
+    controller: Controller,
+    evaluator: Callable[[], Evaluator],
+) -> dict[str, Any]:
+    """Runs or continues a search in a stage of its own, until one of the configured limits.
+
+    Args:
+        config: The configuration.
+        stage: Name of the stage.
+        parameters: For run.json.
+        space: What is searched.
+        controller: Who searches.
+        evaluator: Makes what rates the children; not called where the search is finished.
+
+    Returns:
+        Results as of `Coach.run`.
+    """
+    ends = {name: getattr(config.search, name) for name in (*LIMITS, "checkpoint_every")}
+    with open_stage(config, stage, parameters) as folder:
+        rating: Any = evaluator() if folder.read_results() is None else None
+        return Coach(space, controller, rating, folder, **ends).run()
 
 
 def child_epochs(config: Config) -> int:
@@ -67,21 +89,3 @@ def child_epochs(config: Config) -> int:
 def search_seeds(config: Config) -> tuple[int, ...]:
     """Seeds of the searches: `seeds`, or the run's one."""
     return config.search.seeds or (config.run.seed,)
-
-
-def open_stage(config: Config, stage: str, parameters: dict[str, Any]) -> RunFolder:
-    """The run folder of a stage of the configured suite.
-
-    Args:
-        config: The configuration.
-        stage: Name of the folder inside the suite's.
-        parameters: What may change the stage's results, for run.json.
-
-    Returns:
-        The folder, to be used as a context manager.
-
-    Raises:
-        RunMismatch: The stage was begun with other parameters.
-    """
-    run = config.run
-    return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite)

@@ -6,13 +6,14 @@ Kept apart from the other stages, which load TensorFlow.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.config import PROJECT_ROOT, Config
+from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs import RunFolder
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import (
@@ -77,20 +78,6 @@ def study_path(config: Config) -> Path:
     return Path(config.run.exp_dir) / config.run.run / STAGE
 
 
-def open_study(config: Config, overwrite: bool = False) -> RunFolder:
-    """The study's run folder.
-
-    Args:
-        config: The configuration.
-        overwrite: Whether the folder is emptied first.
-
-    Returns:
-        The folder, to be used as a context manager.
-    """
-    run, parameters = config.run, {"cap": config.study.cap, "target": config.study.target}
-    return RunFolder.open(run.run, STAGE, parameters, run.exp_dir, run.tensorboard_dir, overwrite)
-
-
 def run_configured_study(config: Config, tables: Sequence[TableChoice]) -> dict[str, str]:
     """Runs or continues the configured study.
 
@@ -101,10 +88,33 @@ def run_configured_study(config: Config, tables: Sequence[TableChoice]) -> dict[
     Returns:
         Why searches failed, by journal; raises as `alphaxenas.tabular.study.run_study`.
     """
-    chosen, controllers, seeds = config.study, study_controllers(config), range(config.study.study_seeds)
-    check_study(tables, controllers, seeds, chosen.cap, chosen.target)
-    with open_study(config, config.run.overwrite) as folder:
-        return run_study(folder, tables, controllers, seeds, chosen.cap, chosen.target, study_processes(config))
+    return run_study_in(config, STAGE, tables, study_controllers(config))[1]
+
+
+def run_study_in(
+    config: Config,
+    stage: str,
+    tables: Sequence[TableChoice],
+    controllers: Sequence[ControllerChoice],
+    about: Mapping[str, Any] | None = None,
+) -> tuple[RunFolder, dict[str, str]]:
+    """Runs or continues a study in a stage of its own; nothing is opened or emptied for an impossible one.
+
+    Args:
+        config: The configuration: seeds, cap, target and processes.
+        stage: Name of the stage.
+        tables: What is searched.
+        controllers: Who searches.
+        about: What run.json records besides cap and target.
+
+    Returns:
+        The closed run folder, and why searches failed, by journal.
+    """
+    seeds = range(config.study.study_seeds)
+    limits: dict[str, Any] = {"cap": config.study.cap, "target": config.study.target}
+    check_study(tables, controllers, seeds, **limits)
+    with open_stage(config, stage, {**limits, **(about or {})}) as folder:
+        return folder, run_study(folder, tables, controllers, seeds, **limits, processes=study_processes(config))
 
 
 def record_tree_snapshots(

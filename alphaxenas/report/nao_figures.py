@@ -69,7 +69,7 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
     return figure
 
 
-def walk_curves(trajectories: Sequence[LatentTrajectory], names: Sequence[str]) -> Figure:
+def trajectory_curves(trajectories: Sequence[LatentTrajectory], names: Sequence[str]) -> Figure:
     """Predicted score along the gradient: of the point in the latent space, and of the architecture decoded there.
 
     Where a line of dots jumps, another architecture is decoded.

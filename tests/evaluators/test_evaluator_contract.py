@@ -17,7 +17,7 @@ from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.evaluators import trained
 from alphaxenas.evaluators.keras_model import KerasModelEvaluator
-from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
 from alphaxenas.networks.cell import CellNetwork
 from alphaxenas.networks.chain import ChainNetwork
 from alphaxenas.networks.training.loop import CompiledChild, Recipe
@@ -56,8 +56,12 @@ def build(cell) -> CellNetwork:
     return CellNetwork(cell, CLASSES, filters=2, cells=2, reductions=1, drop_path=0.1)
 
 
+def evaluator_of(space, build, data, recipe, seed, **settings) -> TrainedEvaluator:
+    return TrainedEvaluator(space, build, data, recipe, ChildTraining(**settings), seed)
+
+
 def shared_weights(**options) -> TrainedEvaluator:
-    return TrainedEvaluator(SPACE, build, **{"data": DATA, "recipe": RECIPE, "batch_size": 12, "seed": 0, **options})
+    return evaluator_of(SPACE, build, **{"data": DATA, "recipe": RECIPE, "batch_size": 12, "seed": 0, **options})
 
 
 def from_scratch(**options) -> TrainedEvaluator:
@@ -90,7 +94,7 @@ def chains(**options) -> TrainedEvaluator:
         "reward": "best",
         **options,
     }
-    return TrainedEvaluator(Translated(), lambda chain: ChainNetwork(chain, CLASSES), **settings)
+    return evaluator_of(Translated(), lambda chain: ChainNetwork(chain, CLASSES), **settings)
 
 
 def keras_model(chain) -> keras.Model:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.pipelines.study import (
-    open_study,
     record_tree_snapshots,
     run_configured_study,
     study_controllers,
@@ -51,7 +51,7 @@ def test_a_configured_study_is_played_and_kept(place):
         "uct/seed0",
         "uct/seed1",
     ]
-    with open_study(config, overwrite=True) as folder:
+    with open_stage(config, "study", {"cap": 300, "target": "optimum"}, overwrite=True) as folder:
         assert not (folder.path / "journals").exists()
     assert json.loads((folder.path / "run.json").read_text())["parameters"] == {"cap": 300, "target": "optimum"}
 

@@ -56,7 +56,7 @@ def test_quality_has_a_line_per_search_and_says_where_nothing_was_measured():
 
 def test_a_walk_marks_where_another_architecture_is_decoded():
     assert figures.changes(trajectory()) == [0, 2, 4]
-    (panel,) = figures.walk_curves([trajectory()], ["the worst"]).axes
+    (panel,) = figures.trajectory_curves([trajectory()], ["the worst"]).axes
     assert panel.get_title() == "from the worst"
     lines = {line.get_label(): line.get_ydata() for line in panel.lines if not line.get_label().startswith("_")}
     np.testing.assert_allclose(lines["at the latent point"], np.linspace(0.3, 0.9, 5)[1:])
