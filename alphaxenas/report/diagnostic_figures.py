@@ -9,7 +9,19 @@ import numpy as np
 
 from alphaxenas.report.equal_cost import cumulative_cost, is_cached
 from alphaxenas.report.runs import Groups, StoredRun
-from alphaxenas.report.style import DASHES, INK, count_on, looks, new_figure, say, single_dot
+from alphaxenas.report.style import (
+    DASHES,
+    INK,
+    Style,
+    count_on,
+    legend_above,
+    looks,
+    new_figure,
+    panels,
+    say,
+    sentence,
+    single_dot,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -25,12 +37,12 @@ def lstm_curves(groups: Groups) -> Figure:
     """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it
     had not seen.
     """
-    panels = {
+    titles = {
         "policy: cross-entropy": ("lstm/policy_loss",),
         "value: squared error": ("lstm/value_loss",),
         "held-out rank correlation": PREDICTED,
     }
-    figure = _inside(groups, panels, "None of these searches has told of predictions.", 3.5, "steps-post")
+    figure = _inside(groups, titles, "None of these searches has told of predictions.", 3.5, "steps-post")
     correlation = figure.axes[-1]
     if correlation.lines:
         correlation.axhline(0, color=INK, linewidth=0.8)
@@ -40,8 +52,8 @@ def lstm_curves(groups: Groups) -> Figure:
 
 def tree_curves(groups: Groups) -> Figure:
     """Size of the tree: nodes, and the longest prefix reached. A renewed tree starts from nothing, hence the teeth."""
-    panels = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
-    figure = _inside(groups, panels, "None of these searches has told of a tree.", 3.3)
+    titles = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
+    figure = _inside(groups, titles, "None of these searches has told of a tree.", 3.3)
     for panel in figure.axes:
         panel.set_ylim(bottom=0)
         panel.locator_params(axis="y", integer=True)
@@ -50,13 +62,13 @@ def tree_curves(groups: Groups) -> Figure:
 
 def policy_curves(groups: Groups) -> Figure:
     """What recurrent policies report: mean reward of a batch, entropy, and how many of their draws differ."""
-    panels = {
+    titles = {
         "mean reward of a batch": ("policy/reward",),
         "entropy of a sequence (nats)": ("policy/entropy",),
         "different among the last draws": ("policy/unique_share",),
     }
-    figure = _inside(groups, panels, "None of these searches has told of a policy.", 3.5, "steps-post")
-    if len(figure.axes) == len(panels):
+    figure = _inside(groups, titles, "None of these searches has told of a policy.", 3.5, "steps-post")
+    if len(figure.axes) == len(titles):
         figure.axes[1].set_ylim(bottom=0)
         figure.axes[2].set_ylim(0, 1.05)
     return figure
@@ -64,9 +76,8 @@ def policy_curves(groups: Groups) -> Figure:
 
 def operation_shares(groups: Groups) -> Figure:
     """Which operations were chosen over time: share of all choices in equal stretches of the search, seeds together."""
-    columns = min(4, max(1, len(groups)))
-    rows = -(-max(1, len(groups)) // columns)
-    figure, axes = new_figure(rows, columns, height=rows * (0.9 + 0.34 * _most_operations(groups)), sharey=True)
+    most_operations = max((len(_operations(run)) for runs in groups.values() for run in runs), default=1)
+    figure, axes = panels(len(groups), 4, 0.9 + 0.34 * most_operations, sharey=True)
     shares = {label: _shares(runs) for label, runs in groups.items()}
     top = max((float(np.nanmax(table)) for _, table in shares.values() if np.isfinite(table).any()), default=1.0)
     for panel, (label, (operations, table)) in zip(axes, shares.items()):
@@ -74,24 +85,14 @@ def operation_shares(groups: Groups) -> Figure:
         image = panel.imshow(table, cmap="cividis", vmin=0, vmax=top, aspect="auto")
         for (row, column), share in np.ndenumerate(table):
             if np.isfinite(share):
-                panel.text(
-                    column,
-                    row,
-                    f"{100 * share:.0f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if share < 0.6 * top else INK,
-                )
+                style = Style(ha="center", va="center", fontsize=8, color="white" if share < 0.6 * top else INK)
+                panel.text(column, row, f"{100 * share:.0f}", **style)
         panel.set_title(label.replace(" (", "\n("), fontsize=10)
         panel.set_yticks(range(len(operations)), operations)
         panel.set_xticks(range(WINDOWS), ["first\nsixth", *[""] * (WINDOWS - 2), "last\nsixth"])
-    for panel in axes[len(shares) :]:
-        panel.set_axis_off()
     if shares:
-        figure.colorbar(
-            image, ax=axes, label="share of the choices", pad=0.01, format=lambda share, _: f"{100 * share:.0f} %"
-        )
+        percent = Style(label="share of the choices", format=lambda share, _: f"{100 * share:.0f} %")
+        figure.colorbar(image, ax=axes, pad=0.01, **percent)
     return figure
 
 
@@ -102,33 +103,21 @@ def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     Args:
         searches: Name to the records of its rounds.
     """
-    panels = {
+    titles = {
         "accuracy with shared weights": "reward",
         "entropy of a sequence (nats)": "entropy",
         "different among a round's draws": "unique",
     }
     told = {name: [record for record in rounds if "reward" in record] for name, rounds in searches.items()}
     if not any(told.values()):
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, "No policy has learnt here.")
-        return figure
-    figure, axes = new_figure(1, len(panels), height=3.5, sharex=True)
-    for panel, (title, field) in zip(axes, panels.items()):
+        return sentence("No policy has learnt here.")
+    figure, axes = new_figure(1, len(titles), height=3.5, sharex=True)
+    for panel, (title, field) in zip(axes, titles.items()):
         for look, (name, rounds) in zip(looks(told).values(), told.items()):
             if rounds:
-                course = [record[field] for record in rounds]
-                panel.plot(
-                    [record["round"] for record in rounds],
-                    course,
-                    color=look.colour,
-                    linestyle=look.dashes,
-                    linewidth=1.6,
-                    marker=look.marker,
-                    markersize=4,
-                    label=name,
-                )
-        panel.set_title(title)
-        panel.set_xlabel("round")
+                course = [(record["round"], record[field]) for record in rounds]
+                panel.plot(*zip(*course), linewidth=1.6, marker=look.marker, markersize=4, label=name, **look.line)
+        panel.set(title=title, xlabel="round")
         count_on(panel)
     axes[2].set_ylim(0, 1.05)
     axes[0].legend(frameon=False, fontsize=9)
@@ -136,7 +125,7 @@ def round_curves(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
 
 
 def _inside(
-    groups: Groups, panels: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default"
+    groups: Groups, titles: Mapping[str, Sequence[str]], nothing: str, height: float, style: str = "default"
 ) -> Figure:
     """One panel per title, one curve per run that has one of its tags, a dot where there is one point only, or a
     sentence.
@@ -150,36 +139,28 @@ def _inside(
             for number, run in enumerate(runs)
             if (found := _points(run, tags))
         ]
-        for title, tags in panels.items()
+        for title, tags in titles.items()
     }
     met = list(dict.fromkeys(label for found in points.values() for label, *_ in found))
     if not met:
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, nothing)
-        return figure
-    figure, axes = new_figure(1, len(panels), height=height, sharex=True)
+        return sentence(nothing)
+    figure, axes = new_figure(1, len(titles), height=height, sharex=True)
     own = looks(groups)
     handles: dict[str, Artist] = {}
     for panel, (title, courses) in zip(axes, points.items()):
         for label, number, run, course in courses:
-            dashes = DASHES[number % len(DASHES)] if len(met) == 1 else own[label].dashes
-            (line,) = panel.plot(
-                *zip(*course),
-                color=own[label].colour,
-                linewidth=1.5,
-                alpha=0.8,
-                linestyle=dashes,
-                drawstyle=style,
-                marker=single_dot([y for _, y in course]),
-            )
-            handles.setdefault(f"seed {run.seed}" if len(met) == 1 else label, line)
-        panel.set_title(title)
-        panel.set_xlabel("trained children")
+            line = own[label].line
+            if len(met) == 1:
+                line["linestyle"] = DASHES[number % len(DASHES)]
+            alone = single_dot([y for _, y in course])
+            (curve,) = panel.plot(*zip(*course), linewidth=1.5, alpha=0.8, drawstyle=style, marker=alone, **line)
+            handles.setdefault(f"seed {run.seed}" if len(met) == 1 else label, curve)
+        panel.set(title=title, xlabel="trained children")
         count_on(panel)
         if not courses:
             say(panel, "not recorded")
     if len(handles) > 1 or met != ["AlphaXENAS"]:
-        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=6, frameon=False)
+        legend_above(figure, 6, handles)
     return figure
 
 
@@ -195,10 +176,6 @@ def _points(run: StoredRun, tags: Sequence[str]) -> list[tuple[float, float]]:
 
 def _operations(run: StoredRun) -> tuple[str, ...]:
     return run.space.operations  # type: ignore[attr-defined]  # spaces of this package have it, the contract has not
-
-
-def _most_operations(groups: Groups) -> int:
-    return max((len(_operations(run)) for runs in groups.values() for run in runs), default=1)
 
 
 def _shares(runs: Sequence[StoredRun]) -> tuple[tuple[str, ...], np.ndarray]:

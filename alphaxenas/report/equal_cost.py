@@ -8,12 +8,11 @@ ends. Seeds are paired, because runs of equal seed share the data and the initia
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.statistics import Comparison, compare_many, student_bounds
+from alphaxenas.report.statistics import Comparison, Course, compare_many, course
 from alphaxenas.spaces.from_parameters import CHAIN_SPACES
 
 COSTS = {
@@ -32,27 +31,6 @@ Comparisons = Mapping[str, Mapping[str, Comparison]]
 """Label of a search to its comparisons with random search by measure, see `compare_each`."""
 
 
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Best-so-far curves of several searches on one axis of cost.
-
-    Attributes:
-        cost: One of `COSTS`.
-        grid: Cost, ascending, of shape `[points]`; ends where the cheapest run ends.
-        values: Label to best reward so far, of shape `[seeds, points]`; NaN before a run's first final.
-        mean: Label to the mean over seeds `[points]`; NaN where a seed has none yet.
-        low: Label to the lower end of the 95 % interval `[points]`; labels with a single seed are missing.
-        high: The same for the upper end.
-    """
-
-    cost: str
-    grid: np.ndarray
-    values: Mapping[str, np.ndarray]
-    mean: Mapping[str, np.ndarray]
-    low: Mapping[str, np.ndarray]
-    high: Mapping[str, np.ndarray]
-
-
 def is_cached(record: Mapping) -> bool:
     """Whether the outcome was known already, so that nothing was computed."""
     return "cached" in record["metrics"]
@@ -69,17 +47,11 @@ def images_trained(run: StoredRun) -> np.ndarray:
 
     A failed child is charged its whole budget.
     """
-    measured = [record for record in run.records if "images_per_epoch" in record["metrics"]]
-    sizes = [record["metrics"]["images_per_epoch"] / record["fraction"] for record in measured]
-    whole = float(np.median(sizes)) if sizes else 0.0
-    return np.array(
-        [
-            record["epochs"] * record["metrics"].get("images_per_epoch", record["fraction"] * whole)
-            if is_trained(record)
-            else 0.0
-            for record in run.records
-        ]
-    )
+    known = [record for record in run.records if "images_per_epoch" in record["metrics"]]
+    whole = float(np.median([record["metrics"]["images_per_epoch"] / record["fraction"] for record in known] or [0.0]))
+    images = [record["metrics"].get("images_per_epoch", record["fraction"] * whole) for record in run.records]
+    epochs = [record["epochs"] * is_trained(record) for record in run.records]
+    return np.array(images) * np.array(epochs, float)
 
 
 def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
@@ -128,8 +100,8 @@ def common_end(runs: Sequence[StoredRun], cost: str) -> float:
     return min((float(cumulative_cost(run, cost)[-1]) for run in runs), default=0.0)
 
 
-def curves(groups: Mapping[str, Sequence[StoredRun]], cost: str) -> Curves:
-    """Best-so-far curves on a common grid, with intervals where there is more than one seed.
+def curves(groups: Mapping[str, Sequence[StoredRun]], cost: str) -> Course:
+    """Best-so-far curves on a common grid that ends where the cheapest run ends.
 
     Args:
         groups: Label to the runs of all seeds.
@@ -137,15 +109,8 @@ def curves(groups: Mapping[str, Sequence[StoredRun]], cost: str) -> Curves:
     """
     end = common_end([run for runs in groups.values() for run in runs], cost)
     grid = np.arange(1.0, end + 1) if cost == "trials" else np.linspace(0.0, end, _POINTS)
-    values = {label: np.stack([best_so_far(run, cost, grid) for run in runs]) for label, runs in groups.items()}
-    bounds = {label: student_bounds(rows) for label, rows in values.items() if len(rows) > 1}
-    return Curves(
-        cost,
-        grid,
-        values,
-        {label: rows.mean(axis=0) for label, rows in values.items()},
-        {label: low for label, (low, _) in bounds.items()},
-        {label: high for label, (_, high) in bounds.items()},
+    return course(
+        grid, {label: np.stack([best_so_far(run, cost, grid) for run in runs]) for label, runs in groups.items()}
     )
 
 

@@ -6,11 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from alphaxenas.report.equal_cost import COSTS, cumulative_cost, curves, is_cached
 from alphaxenas.report.runs import NAMES, Groups, StoredRun
 from alphaxenas.report.statistics import interval
-from alphaxenas.report.style import DASHES, GREY, INK, LOOKS, OTHERS, count_on, looks, new_figure, say, single_dot
+from alphaxenas.report.style import (
+    DASHES,
+    GREY,
+    INK,
+    LOOKS,
+    OTHERS,
+    Look,
+    Style,
+    count_on,
+    legend_above,
+    looks,
+    new_figure,
+    panels,
+    say,
+    sentence,
+    single_dot,
+)
 from alphaxenas.spaces.zoo import PREFIX, zoo_cell
 
 if TYPE_CHECKING:
@@ -33,49 +50,21 @@ def search_curves(groups: Groups) -> Figure:
         found = curves(groups, cost)
         for label, look in looks(groups).items():
             seeds = len(groups[label])
+            steps = Style(color=look.colour, drawstyle="steps-post")
             if seeds > 1:
-                panel.plot(
-                    found.grid,
-                    found.values[label].T,
-                    color=look.colour,
-                    linewidth=0.6,
-                    alpha=0.35,
-                    drawstyle="steps-post",
-                )
-                panel.fill_between(
-                    found.grid,
-                    found.low[label],
-                    found.high[label],
-                    color=look.colour,
-                    alpha=0.18,
-                    step="post",
-                    linewidth=0,
-                )
+                panel.plot(found.grid, found.values[label].T, linewidth=0.6, alpha=0.35, **steps)
+                band = Style(color=look.colour, alpha=0.18, step="post", linewidth=0)
+                panel.fill_between(found.grid, found.low[label], found.high[label], **band)
             name = f"{label}, mean of {seeds} seeds" if seeds > 1 else f"{label}, seed {groups[label][0].seed}"
             # The marker at the end shows where a curve arrives that rises in its last step, or has one point only.
-            panel.plot(
-                found.grid,
-                found.mean[label],
-                linewidth=2.2,
-                drawstyle="steps-post",
-                color=look.colour,
-                linestyle=look.dashes,
-                marker=look.marker,
-                markevery=[-1],
-                markersize=6,
-                clip_on=False,
-                label=name,
-            )
-        panel.set_xlabel(title.replace(" (", "\n("))
-        panel.set_xlim(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0))
+            end = Style(marker=look.marker, markevery=[-1], markersize=6, clip_on=False)
+            panel.plot(found.grid, found.mean[label], linewidth=2.2, linestyle=look.dashes, label=name, **steps, **end)
+        panel.set(xlabel=title.replace(" (", "\n("), xlim=(0, max(1.0, found.grid[-1] if len(found.grid) else 1.0)))
         panel.locator_params(axis="x", nbins=5)
         panel.xaxis.set_major_formatter(_short)
         panel.margins(y=0.08)
     axes[0].set_ylabel("best validation accuracy so far\n(final budget)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper center", ncols=2 if len(labels) < 5 else 3, frameon=False, handlelength=3.2
-    )
+    legend_above(figure, 2 if len(groups) < 5 else 3, handlelength=3.2)
     return figure
 
 
@@ -84,86 +73,57 @@ def trial_dots(groups: Groups) -> Figure:
 
     Children far below all others, such as failed ones, are triangles on the lower edge.
     """
-    from matplotlib.lines import Line2D
 
-    labels = list(groups)
-    columns = min(2, max(1, len(labels)))
-    rows = -(-max(1, len(labels)) // columns)
-    figure, axes = new_figure(rows, columns, height=3.7 * rows, sharey=True, sharex=True)
-    records = {label: _evaluated(groups[label]) for label in labels}
+    figure, axes = panels(len(groups), 2, 3.7, sharey=True, sharex=True)
+    records = {label: _evaluated(runs) for label, runs in groups.items()}
     met = {purpose for found in records.values() for _, purpose, _ in found}
     low, high = _clear_limits([reward for found in records.values() for _, _, reward in found])
-    own, shown = looks(labels), {}
-    for panel, label in zip(axes, labels):
+    shown = {}
+    for panel, (label, look) in zip(axes, looks(groups).items()):
         for purpose, (name, marker, size, opacity) in PURPOSES.items():
             if purpose not in met:
                 continue
-            found = [(x, reward) for x, kind, reward in records[label] if kind == purpose]
-            inside = np.array([(x, reward) for x, reward in found if reward >= low]).reshape(-1, 2)
-            below = [x for x, reward in found if reward < low]
-            colour = GREY if purpose == "refresh" else own[label].colour
+            points = np.array([(x, reward) for x, kind, reward in records[label] if kind == purpose]).reshape(-1, 2)
+            inside, below = points[points[:, 1] >= low], points[points[:, 1] < low, 0]
+            colour = GREY if purpose == "refresh" else look.colour
             edge: dict[str, Any] = {"edgecolors": "none" if purpose == "search" else INK} if marker != "x" else {}
             panel.scatter(
                 inside[:, 0], inside[:, 1], s=size, c=colour, marker=marker, alpha=opacity, linewidths=0.9, **edge
             )
-            if below:
+            if len(below):
                 panel.scatter(below, [low] * len(below), s=22, c=colour, alpha=opacity, marker="v", clip_on=False)
-            shown[name] = Line2D(
-                [],
-                [],
-                linestyle="",
-                marker=marker,
-                color=INK if marker != "x" else GREY,
-                alpha=opacity,
-                markersize=size**0.5,
-            )
-        panel.set_title(label)
-        panel.set_xlabel("trained children")
+            handle = Style(color=INK if marker != "x" else GREY, alpha=opacity, markersize=size**0.5)
+            shown[name] = Line2D([], [], linestyle="", marker=marker, **handle)
+        panel.set(title=label, xlabel="trained children", ylim=(low, high))
         panel.tick_params(labelbottom=True)
         count_on(panel)
-        panel.set_ylim(low, high)
-    for panel in axes[len(labels) :]:
-        panel.set_axis_off()
     axes[0].set_ylabel("validation accuracy")
-    figure.legend(shown.values(), shown, loc="outside upper center", ncols=3, frameon=False)
+    legend_above(figure, handles=shown)
     return figure
 
 
 def training_curves(trainings: Sequence[StoredRun]) -> Figure:
     """Loss and accuracy of every fully trained network, epoch by epoch."""
-    found = [
-        (model, *_look(number, model))
-        for number, model in enumerate(model for run in trainings for model in _histories(run))
-    ]
+    found = [model for run in trainings for model in _histories(run)]
     if not found:
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, "No network has been trained in full yet.")
-        return figure
+        return sentence("No network has been trained in full yet.")
     figure, (loss, accuracy) = new_figure(1, 2, height=3.9)
-    for (name, history), colour, dashes in found:
-        epochs = [record["epoch"] for record in history]
+    for number, (name, history) in enumerate(found):
+        line, epochs = _line(number, name), [record["epoch"] for record in history]
         losses, accuracies = ([record[kind] for record in history] for kind in ("loss", "train_accuracy"))
-        loss.plot(epochs, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=single_dot(losses), label=name)
-        accuracy.plot(
-            epochs,
-            accuracies,
-            color=colour,
-            linestyle=dashes,
-            linewidth=1.0,
-            alpha=0.55,
-            marker="_" if single_dot(accuracies) else None,
-        )
-        rated = [
-            (record["epoch"], record["validation_accuracy"]) for record in history if "validation_accuracy" in record
-        ]
+        loss.plot(epochs, losses, linewidth=1.8, marker=single_dot(losses), label=name, **line)
+        alone = "_" if single_dot(accuracies) else None
+        accuracy.plot(epochs, accuracies, linewidth=1.0, alpha=0.55, marker=alone, **line)
+        kind = "validation_accuracy"
+        rated = [(record["epoch"], record[kind]) for record in history if kind in record]
         if rated:
-            accuracy.plot(*zip(*rated), color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=3.5)
+            accuracy.plot(*zip(*rated), linewidth=1.8, marker="o", markersize=3.5, **line)
     loss.set_title("training loss")
     accuracy.set_title("accuracy: validation (dots), training (thin)")
     for panel in (loss, accuracy):
         panel.set_xlabel("epoch")
         count_on(panel)
-    figure.legend(*loss.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    legend_above(figure, 4)
     return figure
 
 
@@ -176,39 +136,21 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     """
     figure, (children, trained) = new_figure(1, 2, height=3.9)
     for label, look in looks(groups).items():
-        runs = groups[label]
-        finals = [
-            record
-            for run in runs
-            for record in run.records
-            if record["purpose"] == "final" and record["status"] == "ok"
-        ]
-        sizes = [record["metrics"].get("parameters", np.nan) for record in finals]
-        rewards = [record["reward"] for record in finals]
-        children.scatter(
-            sizes, rewards, s=44, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.3, label=label
-        )
+        records = [record for run in groups[label] for record in run.finals]
+        sizes = [record["metrics"].get("parameters", np.nan) for record in records]
+        rewards = [record["reward"] for record in records]
+        dots = Style(s=44, marker=look.marker, c=look.colour, edgecolors="white", linewidths=0.3)
+        children.scatter(sizes, rewards, label=label, **dots)
     children.set_title("children of the search, final budget")
     models = [model for run in trainings for model in run.models]
     for number, model in enumerate(models):
-        name = model_name(model)
-        colour, _ = _look(number, (name, []))
-        trained.scatter(
-            model["parameters"],
-            model["validation_accuracy"],
-            s=60,
-            marker="s" if name == NAMES["densenet"] else "D",
-            c=colour,
-        )
-        to_the_left = model["parameters"] > 0.5 * max(other["parameters"] for other in models)
-        trained.annotate(
-            name,
-            (model["parameters"], model["validation_accuracy"]),
-            xytext=(-8 if to_the_left else 8, -3),
-            textcoords="offset points",
-            ha="right" if to_the_left else "left",
-            fontsize=9,
-        )
+        name, place = model_name(model), (model["parameters"], model["validation_accuracy"])
+        marker = "s" if name == NAMES["densenet"] else "D"
+        trained.scatter(*place, s=60, marker=marker, c=_line(number, name)["color"])
+        # Names stand on the side where there is room.
+        left = model["parameters"] > 0.5 * max(other["parameters"] for other in models)
+        side, offset = ("right", (-8, -3)) if left else ("left", (8, -3))
+        trained.annotate(name, place, xytext=offset, textcoords="offset points", ha=side, fontsize=9)
     trained.set_title("trained in full")
     trained.margins(0.15, 0.3)
     trained.set_xlim(left=0)
@@ -219,8 +161,7 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
         panel.xaxis.set_major_formatter(_short)
     if not models:
         say(trained, "No network has been trained in full yet.")
-    if groups:
-        figure.legend(*children.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    legend_above(figure, 4)
     return figure
 
 
@@ -286,11 +227,11 @@ def _histories(run: StoredRun) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(model_name(finished.get(name, {"name": name})), records) for name, records in found.items()]
 
 
-def _look(number: int, model: tuple[str, Any]) -> tuple[str, Any]:
+def _line(number: int, name: str) -> dict[str, Any]:
     """Colour and dashes of a fully trained network: the baseline has its own, the searched ones take theirs by rank,
     none of a controller.
     """
-    if model[0] == NAMES["densenet"]:
-        return LOOKS[model[0]].colour, LOOKS[model[0]].dashes
+    if name == NAMES["densenet"]:
+        return LOOKS[name].line
     choice = (*OTHERS[1:], OTHERS[0])
-    return choice[number % len(choice)], DASHES[0] if number < len(choice) else DASHES[2]
+    return Look(choice[number % len(choice)], DASHES[0] if number < len(choice) else DASHES[2], "").line

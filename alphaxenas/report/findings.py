@@ -117,4 +117,4 @@ def _leading_first(suite: Suite, comparisons: Comparisons) -> list[tuple[str, Ma
 
 
 def _tested(suite: Suite) -> list[StoredRun]:
-    return [run for run in (suite.final, suite.densenet) if run is not None and run.results is not None]
+    return [run for run in suite.trainings if run.results is not None]

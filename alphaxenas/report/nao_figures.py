@@ -1,4 +1,4 @@
-"""Figures of NAO: quality of predictor and decoder, the walk, the pool, and the best trained in full."""
+"""Figures of NAO: quality of predictor and decoder, latent trajectories, the pool, and the best trained in full."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.report.pictures import drawings
-from alphaxenas.report.style import BLUE, DASHES, GREEN, GREY, INK, ORANGE, OTHERS, count_on, new_figure, say
+from alphaxenas.report.style import (
+    BLUE,
+    DASHES,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    OTHERS,
+    Look,
+    Style,
+    count_on,
+    legend_above,
+    new_figure,
+    say,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +36,7 @@ QUALITY = {
 }
 """Measures of a round: title, what guessing gives, limits of the axis."""
 TICKS = (0.1, 0.3, 1, 3)
-"""Step sizes written at the axis of a walk."""
+"""Step sizes written at the axis of a trajectory."""
 
 
 def rounds_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -31,9 +45,8 @@ def rounds_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     """
     found: dict[int, dict[str, float]] = {}
     for record in records:
-        numbers = {
-            tag.removeprefix("nao/"): value for tag, value in record["diagnostics"].items() if tag.startswith("nao/")
-        }
+        told = record["diagnostics"].items()
+        numbers = {tag.removeprefix("nao/"): value for tag, value in told if tag.startswith("nao/")}
         if numbers.get("round") and "held_out" in numbers:
             found.setdefault(int(numbers["round"]), numbers)
     return list(found.values())
@@ -46,26 +59,22 @@ def quality_curves(searches: Mapping[str, Sequence[Mapping[str, float]]]) -> Fig
         searches: Name to numbers of its rounds, with the names of `QUALITY`.
     """
     figure, axes = new_figure(1, len(QUALITY), height=3.3)
+    own = [Look(*each) for each in zip((BLUE, ORANGE, GREEN), DASHES, "os^")]
     for panel, (name, (title, guess, limits)) in zip(axes, QUALITY.items()):
         shown: list[float] = []
-        for (label, rounds), colour, dashes, marker in zip(searches.items(), (BLUE, ORANGE, GREEN), DASHES, "os^"):
+        for (label, rounds), look in zip(searches.items(), own):
             points = [(number["round"], number[name]) for number in rounds if name in number]
             if points:
-                panel.plot(*zip(*points), color=colour, linestyle=dashes, marker=marker, label=label)
+                panel.plot(*zip(*points), marker=look.marker, label=label, **look.line)
                 shown += [number for number, _ in points]
         if not shown:
             say(panel, "No round was measured.")
             continue
         if guess is not None:
             panel.axhline(guess, color=INK, linewidth=0.8)
-        panel.set_ylim(*limits)
-        panel.set_title(title)
-        panel.set_xlabel("round")
-        panel.set_xlim(min(shown) - 0.5, max(shown) + 0.5)
+        panel.set(title=title, xlabel="round", ylim=limits, xlim=(min(shown) - 0.5, max(shown) + 0.5))
         count_on(panel)
-    handles, labels = axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    legend_above(figure)
     return figure
 
 
@@ -81,29 +90,17 @@ def trajectory_curves(trajectories: Sequence[LatentTrajectory], names: Sequence[
     figure, axes = new_figure(1, max(1, len(trajectories)), height=3.5, sharey=True)
     for panel, trajectory, name in zip(axes, trajectories, names):
         panel.axhline(trajectory.scores[0], color=INK, linewidth=0.8, linestyle=DASHES[2], label="of the start")
-        panel.plot(
-            trajectory.steps[1:], trajectory.scores[1:], color=BLUE, linestyle=DASHES[0], label="at the latent point"
-        )
-        panel.plot(
-            trajectory.steps[1:],
-            trajectory.read_again[1:],
-            color=ORANGE,
-            linestyle="",
-            marker="o",
-            markersize=4,
-            label="of what is decoded there, encoded again",
-        )
+        panel.plot(trajectory.steps[1:], trajectory.scores[1:], color=BLUE, label="at the latent point")
+        dots = Style(color=ORANGE, linestyle="", marker="o", markersize=4)
+        decoded = "of what is decoded there, encoded again"
+        panel.plot(trajectory.steps[1:], trajectory.read_again[1:], label=decoded, **dots)
         for step in changes(trajectory)[1:]:
             panel.axvline(trajectory.steps[step], color=GREY, linewidth=0.6)
-        panel.set_xscale("log")
+        panel.set(xscale="log", ylim=(-0.03, 1.03), title=f"from {name}", xlabel="step size")
         panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
         panel.set_xticks([], minor=True)
-        panel.set_ylim(-0.03, 1.03)
-        panel.set_title(f"from {name}")
-        panel.set_xlabel("step size")
     axes[0].set_ylabel("predicted score (0 worst, 1 best)")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    legend_above(figure)
     return figure
 
 
@@ -136,54 +133,30 @@ def pool_dots(records: Sequence[Mapping[str, Any]], rounds: Sequence[Mapping[str
         rounds: Numbers of the rounds: `standard_error`, `spread`, `images`.
     """
     figure, (pool, error) = new_figure(1, 2, height=3.6)
+    kinds = ((True, BLUE, "o", -0.08, "member before"), (False, ORANGE, "D", 0.08, "new"))
     before: set[str] = set()
     for number in range(len(rounds)):
         members = [record for record in records if record["round"] == number]
-        for old, colour, marker, shift in ((True, BLUE, "o", -0.08), (False, ORANGE, "D", 0.08)):
+        for old, colour, marker, shift, _ in kinds:
             rewards = [record["reward"] for record in members if (record["key"] in before) == old]
-            if rewards:
-                pool.scatter(
-                    [number + 1 + shift] * len(rewards), rewards, s=22, c=colour, marker=marker, alpha=0.7, linewidths=0
-                )
+            places = [number + 1 + shift] * len(rewards)
+            pool.scatter(places, rewards, s=22, c=colour, marker=marker, alpha=0.7, linewidths=0)
         before |= {record["key"] for record in members}
-    pool.scatter([], [], s=22, c=BLUE, marker="o", label="member before")
-    pool.scatter([], [], s=22, c=ORANGE, marker="D", label="new")
-    pool.legend(frameon=False, fontsize=9)
+    for _, colour, marker, _, label in kinds:
+        pool.scatter([], [], s=22, c=colour, marker=marker, label=label)
     pool.set_title("accuracy with shared weights")
     numbers = [number["round"] + 1 for number in rounds]
-    error.plot(
-        numbers,
-        [number["spread"] / 2 for number in rounds],
-        color=GREEN,
-        marker="s",
-        linestyle=DASHES[1],
-        label="half of the pool's spread",
-    )
-    error.plot(
-        numbers,
-        [number["standard_error"] for number in rounds],
-        color=OTHERS[1],
-        marker="o",
-        label="standard error of a score",
-    )
-    for each in rounds:
-        error.annotate(
-            f"{each['images']}",
-            (each["round"] + 1, each["standard_error"]),
-            textcoords="offset points",
-            xytext=(0, 7),
-            ha="center",
-            fontsize=8,
-            color=INK,
-        )
+    spreads, errors = [number["spread"] / 2 for number in rounds], [number["standard_error"] for number in rounds]
+    error.plot(numbers, spreads, color=GREEN, marker="s", linestyle=DASHES[1], label="half of the pool's spread")
+    error.plot(numbers, errors, color=OTHERS[1], marker="o", label="standard error of a score")
+    above = Style(textcoords="offset points", xytext=(0, 7), ha="center", fontsize=8, color=INK)
+    for number, each in zip(numbers, rounds):
+        error.annotate(f"{each['images']}", (number, each["standard_error"]), **above)
     error.margins(y=0.25)
-    error.set_ylim(0)
-    error.legend(frameon=False, fontsize=9)
-    error.set_title("can scores tell members apart? (numbers: images)")
+    error.set(ylim=(0, None), title="can scores tell members apart? (numbers: images)")
     for panel in (pool, error):
-        panel.set_xlabel("round")
-        panel.set_xticks(numbers)
-        panel.set_xlim(0.5, len(numbers) + 0.5)
+        panel.set(xlabel="round", xticks=numbers, xlim=(0.5, len(numbers) + 0.5))
+        panel.legend(frameon=False, fontsize=9)
     return figure
 
 
@@ -198,30 +171,17 @@ def best_bars(
         results: Of `nao_stage.train_best`.
         zoo: Of `nao_stage.train_zoo`.
     """
-    known = list(zoo["models"]) if zoo else []
-    figure, (axes,) = new_figure(height=0.9 + 0.42 * (len(found) + len(known)), width=8.0)
-    places = -np.arange(len(found) + len(known))
+    known, count = list(zoo["models"]) if zoo else [], len(found)
+    figure, (axes,) = new_figure(height=0.9 + 0.42 * (count + len(known)), width=8.0)
+    places = -np.arange(count + len(known))
     colours = [BLUE if record["where"] == "scratch" else ORANGE for record in found] + [GREEN] * len(known)
-    rated, full = (
-        [record["reward"] for record in found],
-        [model["validation_accuracy"] for model in (*results["models"], *known)],
-    )
-    axes.hlines(places[: len(found)], rated, full[: len(found)], color=GREY, linewidth=1.2)
-    axes.scatter(
-        rated,
-        places[: len(found)],
-        marker="o",
-        s=34,
-        facecolors="white",
-        edgecolors=colours[: len(found)],
-        linewidths=1.5,
-        zorder=3,
-    )
+    rated = [record["reward"] for record in found]
+    full = [model["validation_accuracy"] for model in (*results["models"], *known)]
+    axes.hlines(places[:count], rated, full[:count], color=GREY, linewidth=1.2)
+    axes.scatter(rated, places[:count], s=34, facecolors="white", edgecolors=colours[:count], linewidths=1.5, zorder=3)
     axes.scatter(full, places, marker="o", s=44, c=colours, zorder=3)
-    axes.set_yticks(
-        places,
-        [f"{number}. {record['where']}" for number, record in enumerate(found, 1)] + [model["name"] for model in known],
-    )
+    names = [f"{number}. {record['where']}" for number, record in enumerate(found, 1)]
+    axes.set_yticks(places, names + [model["name"] for model in known])
     axes.set_xlabel("validation accuracy: open = rated by the search, filled = trained in full")
     axes.margins(y=0.12)
     return figure

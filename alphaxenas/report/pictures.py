@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.style import GREY, INK, WIDTH
+from alphaxenas.report.style import GREY, INK, WIDTH, Style
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def drawings(architectures: Sequence[Any], spaces: Sequence[Any], titles: Sequen
     # Narrow cells are not blown up: each takes the share of the width that it needs at a common scale.
     scale = min(1.0, *(WIDTH / width for width, _ in sizes)) if sizes else 1.0
     heights = [scale * height + _TITLE_ROOM for _, height in sizes] or [1.0]
-    figure = Figure(figsize=(WIDTH, sum(heights)), dpi=100)
-    FigureCanvasAgg(figure)
+    figure = blank(sum(heights))
     top = sum(heights)
     for architecture, space, title, (width, height) in zip(architectures, spaces, titles, sizes):
         figure.text(0.005, (top - 0.14) / sum(heights), title, ha="left", va="center", fontsize=10, color=INK)
@@ -67,31 +66,30 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
         pages: Name to uint8 `[height, width, 3]`, all of one size; see `alphaxenas.data.sheet`.
         inches_a_row: Height of a strip, if the notebook is wide enough for it.
     """
-    names_width = 1.5
+    names_width, rows = 1.5, len(pages)
     height, width = max(page.shape[0] for page in pages.values()), max(page.shape[1] for page in pages.values())
     inches = min(inches_a_row, (WIDTH - names_width) * height / width)
-    figure = Figure(figsize=(WIDTH, inches * len(pages) * 1.06), dpi=100)
-    FigureCanvasAgg(figure)
-    rows = len(pages)
+    figure = blank(inches * rows * 1.06)
     for number, (name, page) in enumerate(pages.items()):
         bottom = (rows - 1 - number) / rows
         axes = figure.add_axes((names_width / WIDTH, bottom, inches * width / height / WIDTH, 0.96 / rows))
-        _show_pixels(axes, page)
-        figure.text(
-            (names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, ha="right", va="center", fontsize=10, color=INK
-        )
+        axes.imshow(page, interpolation="nearest", aspect="auto")
+        axes.axis("off")
+        style = Style(ha="right", va="center", fontsize=10, color=INK)
+        figure.text((names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, **style)
     return figure
 
 
-def _show_pixels(axes: Axes, page: np.ndarray) -> None:
-    axes.imshow(page, interpolation="nearest", aspect="auto")
-    axes.axis("off")
+def blank(height: float) -> Figure:
+    """An empty figure as wide as a notebook; height in inches."""
+    figure = Figure(figsize=(WIDTH, height), dpi=100)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def canvas(height: float) -> tuple[Figure, Axes]:
     """A figure whose one pair of axes is measured in inches."""
-    figure = Figure(figsize=(WIDTH, height), dpi=100)
-    FigureCanvasAgg(figure)
+    figure = blank(height)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(0, height))
     axes.axis("off")
@@ -110,19 +108,24 @@ def box(axes: Axes, x: float, y: float, width: float, height: float, text: str, 
         text: What is written in it.
         fill: Colour.
     """
-    style = "round,pad=0,rounding_size=0.07"
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - width / 2, y - height / 2),
-            width,
-            height,
-            boxstyle=style,
-            facecolor=fill,
-            edgecolor=GREY,
-            linewidth=0.8,
-        )
-    )
-    axes.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK)
+    look = Style(boxstyle="round,pad=0,rounding_size=0.07", facecolor=fill, edgecolor=GREY, linewidth=0.8)
+    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, **look))
+    write(axes, x, y, text, 9.5)
+
+
+def write(axes: Axes, x: float, y: float, text: str, size: float = 9, colour: str = INK, **more: Any) -> None:
+    """A text, its middle at a place unless `ha` says otherwise.
+
+    Args:
+        axes: Measured in inches, see `canvas`.
+        x: Inches from the left.
+        y: Inches from below.
+        text: One or more lines.
+        size: Of the letters, points.
+        colour: Of the letters.
+        **more: For `Axes.text`.
+    """
+    axes.text(x, y, text, **{"ha": "center", "va": "center", "fontsize": size, "color": colour, **more})
 
 
 def arrow(
@@ -145,22 +148,8 @@ def arrow(
         side: `"left"` or `"right"`: where the text stands.
         bend: Curvature, 0 = straight.
     """
-    style = f"arc3,rad={bend}"
-    axes.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            connectionstyle=style,
-            mutation_scale=11,
-            color=colour,
-            linewidth=1.3,
-            shrinkA=0,
-            shrinkB=0,
-        )
-    )
+    look = Style(arrowstyle="-|>", mutation_scale=11, color=colour, linewidth=1.3, shrinkA=0, shrinkB=0)
+    axes.add_patch(FancyArrowPatch(start, end, connectionstyle=f"arc3,rad={bend}", **look))
     if text:
-        left = side == "left"
-        x = start[0] + (-0.08 if left else 0.08)
-        y = (start[1] + end[1]) / 2
-        axes.text(x, y, text, ha="right" if left else "left", va="center", fontsize=8, color=colour)
+        offset, alignment = (-0.08, "right") if side == "left" else (0.08, "left")
+        write(axes, start[0] + offset, (start[1] + end[1]) / 2, text, 8, colour, ha=alignment)

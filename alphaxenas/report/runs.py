@@ -70,6 +70,11 @@ class StoredRun:
         return tuple((self.results or {}).get("models", ()))
 
     @property
+    def finals(self) -> list[dict[str, Any]]:
+        """Records of the children that were rated at the final budget."""
+        return [record for record in self.records if record["purpose"] == "final" and record["status"] == "ok"]
+
+    @property
     def space(self) -> SearchSpace:
         """The search space of a search run."""
         return space_from_parameters(self.parameters)
@@ -114,35 +119,34 @@ class Suite:
         random.
         """
         trained = self.final.parameters.get("trained", ())[:1] if self.final else ()
-        met = [
-            run.controller for run in self.searches if any(record["architecture"] in trained for record in run.records)
-        ]
-        names = [run.controller for run in self.searches]
-        chosen = [*met, *(name for name in names if name != "random"), *names][:1]
-        return tuple(run for run in self.searches if run.controller in chosen)
+
+        def rank(run: StoredRun) -> tuple[bool, bool]:
+            met = any(record["architecture"] in trained for record in run.records)
+            return not met, run.controller == "random"
+
+        chosen = min(self.searches, key=rank).controller if self.searches else ""
+        return tuple(run for run in self.searches if run.controller == chosen)
+
+    @property
+    def trainings(self) -> tuple[StoredRun, ...]:
+        """The full trainings that there are."""
+        return tuple(run for run in (self.final, self.densenet) if run is not None)
 
     @property
     def runs(self) -> tuple[StoredRun, ...]:
         """Searches and trainings together."""
-        return self.searches + tuple(run for run in (self.final, self.densenet) if run is not None)
+        return self.searches + self.trainings
 
     def remarks(self) -> list[str]:
         """What a reader has to know before trusting the numbers: unfinished runs, missing parts."""
-        remarks = [
-            f"`{run.stage}` is not finished: {len(run.records)} records so far."
-            for run in self.runs
-            if run.results is None
-        ]
+        going_on = [run for run in self.runs if run.results is None]
+        remarks = [f"`{run.stage}` is not finished: {len(run.records)} records so far." for run in going_on]
         controllers = {run.controller for run in self.searches}
-        for missing, what in (
-            ("random" not in controllers, NAMES["random"]),
-            (not controllers - {"random"}, f"a search other than {NAMES['random']}"),
-        ):
-            if missing:
-                remarks.append(f"There is no run of {what}, so nothing can be said about the difference.")
-        for stage, run in (("final", self.final), ("densenet", self.densenet)):
-            if run is None:
-                remarks.append(f"There is no run `{stage}`: its numbers are missing below.")
+        missing = [] if "random" in controllers else [NAMES["random"]]
+        missing += [] if controllers - {"random"} else [f"a search other than {NAMES['random']}"]
+        remarks += [f"There is no run of {what}, so nothing can be said about the difference." for what in missing]
+        absent = {"final", "densenet"} - {run.stage for run in self.trainings}
+        remarks += [f"There is no run `{stage}`: its numbers are missing below." for stage in sorted(absent)[::-1]]
         return remarks
 
 
@@ -195,14 +199,8 @@ def load_suite(name: str, exp_dir: Path | str) -> Suite:
     runs = {path.parent.name: load_run(path.parent) for path in sorted(folder.glob("*/run.json"))}
     searches = [run for stage, run in runs.items() if _SEARCH.fullmatch(stage) and run.records]
     # In the order of NAMES; seeds as numbers, so that seed 10 follows seed 9.
-    order = list(NAMES)
-    searches.sort(
-        key=lambda run: (
-            order.index(run.controller) if run.controller in NAMES else len(order),
-            run.controller,
-            run.seed,
-        )
-    )
+    order = [*NAMES, *sorted({run.controller for run in searches} - {*NAMES})]
+    searches.sort(key=lambda run: (order.index(run.controller), run.seed))
     return Suite(name, tuple(searches), runs.get("final"), runs.get("densenet"))
 
 
@@ -248,13 +246,13 @@ def stored_searches(config: Config, part: str) -> dict[str, tuple[StoredRun, ...
     seeds, controllers = config.search.seeds or (run.seed,), config.search.controllers
     if part == "mnist":
         seeds, controllers = (run.seed,), ("reinforce",)
-    found: dict[str, tuple[StoredRun, ...]] = {}
-    for controller in controllers:
-        for seed in seeds:
-            stored = load_run(Path(run.exp_dir) / run.run / f"policy-{part}-{controller}-{seed}")
-            name = NAMES[controller]
-            found[name] = (*found.get(name, ()), replace(stored, stage=f"{controller}-seed{seed}"))
-    return found
+    suite = Path(run.exp_dir) / run.run
+    return {
+        NAMES[name]: tuple(
+            replace(load_run(suite / f"policy-{part}-{name}-{seed}"), stage=f"{name}-seed{seed}") for seed in seeds
+        )
+        for name in controllers
+    }
 
 
 def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
@@ -273,13 +271,13 @@ def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
 
 def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
     """Parameters, other than controller and seed, that are not the same in all runs, each with its different values."""
-    names = dict.fromkeys(name for run in runs for name in run.parameters if name not in ("controller", "search_seed"))
-    values: dict[str, list[Any]] = {name: [] for name in names}
-    for name in names:
-        for run in runs:
-            if name in run.parameters and run.parameters[name] not in values[name]:
-                values[name].append(run.parameters[name])
-    return {name: found for name, found in values.items() if len(found) > 1}
+    values: dict[str, list[Any]] = {}
+    for run in runs:
+        for name, value in run.parameters.items():
+            if value not in values.setdefault(name, []):
+                values[name].append(value)
+    own = ("controller", "search_seed")
+    return {name: found for name, found in values.items() if len(found) > 1 and name not in own}
 
 
 def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun, dict[str, Any]]]:
@@ -292,12 +290,7 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
     Returns:
         Pairs of a run and its record.
     """
-    finals = [
-        (run, record)
-        for run in runs
-        for record in run.records
-        if record["purpose"] == "final" and record["status"] == "ok"
-    ]
+    finals = [(run, record) for run in runs for record in run.finals]
     best: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
     for run, record in sorted(finals, key=lambda pair: -pair[1]["reward"]):
         best.setdefault(record["key"], (run, record))

@@ -36,12 +36,9 @@ class Interval:
     count: int
 
     def __str__(self) -> str:
-        seeds = "1 seed, no interval" if self.count == 1 else f"{self.count} seeds"
-        return (
-            f"{self.mean:.4f} ({seeds})"
-            if self.low is None
-            else f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}] ({seeds})"
-        )
+        if self.low is None:
+            return f"{self.mean:.4f} (1 seed, no interval)"
+        return f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}] ({self.count} seeds)"
 
 
 @dataclass(frozen=True)
@@ -111,6 +108,38 @@ def student_bounds(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows.mean(axis=0) - half, rows.mean(axis=0) + half
 
 
+@dataclass(frozen=True, eq=False)
+class Course:
+    """Curves of several searches on one axis of cost, as means over seeds.
+
+    Attributes:
+        grid: Cost, ascending, `[points]`.
+        values: Label to one curve per seed, `[seeds, points]`; NaN before a search has something to show.
+        mean: Label to the mean over seeds, `[points]`; NaN where a seed has nothing yet.
+        low: Label to the lower end of the 95 % interval, `[points]`; labels with a single seed are missing.
+        high: The same for the upper end.
+    """
+
+    grid: np.ndarray
+    values: Mapping[str, np.ndarray]
+    mean: Mapping[str, np.ndarray]
+    low: Mapping[str, np.ndarray]
+    high: Mapping[str, np.ndarray]
+
+
+def course(grid: np.ndarray, values: Mapping[str, np.ndarray]) -> Course:
+    """The course of searches whose curves were read on one grid.
+
+    Args:
+        grid: Cost, ascending, `[points]`.
+        values: Label to one curve per seed, `[seeds, points]`.
+    """
+    bounds = {label: student_bounds(rows) for label, rows in values.items() if len(rows) > 1}
+    mean = {label: rows.mean(axis=0) for label, rows in values.items()}
+    low, high = ({label: ends[place] for label, ends in bounds.items()} for place in (0, 1))
+    return Course(grid, values, mean, low, high)
+
+
 def interval(values: Sequence[float]) -> Interval:
     """Mean and Student's 95 % interval of one number per seed.
 
@@ -139,19 +168,14 @@ def compare(a_by_seed: Mapping[int, float], b_by_seed: Mapping[int, float]) -> C
     Raises:
         ValueError: There is no common seed.
     """
-    seeds = tuple(
-        seed
-        for seed in sorted(a_by_seed)
-        if seed in b_by_seed and np.isfinite(a_by_seed[seed]) and np.isfinite(b_by_seed[seed])
-    )
+    seeds = _common(a_by_seed, b_by_seed)
     if not seeds:
         raise ValueError("Invalid value for `b_by_seed`. Expected a seed that both searches have. Received: none")
     ours, theirs = (tuple(float(values[seed]) for seed in seeds) for values in (a_by_seed, b_by_seed))
     differences = np.subtract(ours, theirs)
     spread = interval(differences.tolist())
-    found = Comparison(
-        spread.mean, spread.low, spread.high, signed_rank_p(differences), len(seeds), False, seeds, ours, theirs
-    )
+    p = signed_rank_p(differences)
+    found = Comparison(spread.mean, spread.low, spread.high, p, len(seeds), False, seeds, ours, theirs)
     return replace(found, shown=_is_shown(found))
 
 
@@ -164,15 +188,17 @@ def compare_many(pairs: Mapping[Key, tuple[Mapping[int, float], Mapping[int, flo
     Returns:
         The comparisons in the same order; pairs without a common seed are left out.
     """
-    found = {}
-    for name, (ours, theirs) in pairs.items():
-        if any(seed in theirs and np.isfinite(value) and np.isfinite(theirs[seed]) for seed, value in ours.items()):
-            found[name] = compare(ours, theirs)
+    found = {name: compare(*values) for name, values in pairs.items() if _common(*values)}
     corrected = holm([each.p for each in found.values()])
     for (name, each), p in zip(list(found.items()), corrected):
         each = replace(each, p=p, family=len(found))
         found[name] = replace(each, shown=_is_shown(each))
     return found
+
+
+def _common(first: Mapping[int, float], second: Mapping[int, float]) -> tuple[int, ...]:
+    """Seeds for which both have a finite value, ascending."""
+    return tuple(seed for seed in sorted({*first} & {*second}) if np.isfinite([first[seed], second[seed]]).all())
 
 
 def signed_rank_p(differences: np.ndarray) -> float:

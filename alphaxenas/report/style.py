@@ -6,8 +6,9 @@ yellow; told apart by people with any kind of colour vision. Lines differ in das
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +23,12 @@ if TYPE_CHECKING:
     from IPython.display import Image
     from matplotlib.axes import Axes
 
+Style = dict[str, Any]
+"""Keyword arguments of a matplotlib function."""
 WIDTH = 10.0
 """Inches of a figure as wide as a notebook."""
-BLUE, ORANGE, GREEN, PINK, SKY, RED, INK, GREY = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#d55e00",
-    "#2b2f36",
-    "#9aa0a8",
-)
-PURPLE = "#aa3377"
+BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+INK, GREY = "#2b2f36", "#9aa0a8"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
 
@@ -46,14 +40,19 @@ class Look:
     dashes: Any
     marker: str
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """Colour and dashes, as `Axes.plot` takes them."""
+        return {"color": self.colour, "linestyle": self.dashes}
+
 
 LOOKS = {
     "AlphaXENAS": Look(BLUE, DASHES[0], "o"),
     "random search": Look(ORANGE, DASHES[1], "s"),
-    "UCT (ranked values)": Look(PINK, DASHES[2], "^"),
-    "AlphaX (ranked values, planning)": Look(PURPLE, DASHES[3], "v"),
+    "UCT (ranked values)": Look("#cc79a7", DASHES[2], "^"),
+    "AlphaX (ranked values, planning)": Look("#aa3377", DASHES[3], "v"),
     "regularized evolution": Look(INK, DASHES[1], "P"),
-    "local search": Look(SKY, DASHES[3], "X"),
+    "local search": Look("#56b4e9", DASHES[3], "X"),
     "GuidedSearch": Look(RED, DASHES[0], "D"),
     "REINFORCE": Look("#332288", DASHES[0], "p"),
     "pool of controllers": Look("#999933", DASHES[2], "h"),
@@ -67,15 +66,10 @@ OTHERS = (GREY, "#6a3d9a", "#8c564b", "#117733", "#004d40")
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:
     """A look per label: controllers and the baseline always have their own, others take theirs in order."""
-    found: dict[str, Look] = {}
-    others = 0
-    for label in labels:
-        if label not in LOOKS:
-            found[label] = Look(OTHERS[others % len(OTHERS)], DASHES[(others + 1) % len(DASHES)], "<>ph*"[others % 5])
-            others += 1
-        else:
-            found[label] = LOOKS[label]
-    return found
+    spare = (
+        Look(OTHERS[place % len(OTHERS)], DASHES[(place + 1) % len(DASHES)], "<>ph*"[place % 5]) for place in count()
+    )
+    return {label: LOOKS[label] if label in LOOKS else next(spare) for label in labels}
 
 
 def new_figure(
@@ -96,6 +90,50 @@ def new_figure(
     for each in axes:
         dress(each)
     return figure, axes
+
+
+def panels(number: int, most: int, height: float, extra: float = 0.0, **more: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of as many rows as some panels need; places that are left over stay empty.
+
+    Args:
+        number: How many panels.
+        most: How many beside each other, at most.
+        height: Inches of a row.
+        extra: Inches of the figure besides.
+        **more: For `new_figure`.
+    """
+    columns = min(most, max(1, number))
+    rows = max(1, -(-number // columns))
+    figure, axes = new_figure(rows, columns, height=extra + height * rows, **more)
+    for panel in axes[number:]:
+        panel.set_axis_off()
+    return figure, axes
+
+
+def sentence(text: str) -> Figure:
+    """A figure that says why there is nothing to show."""
+    figure, (panel,) = new_figure(height=1.0)
+    say(panel, text)
+    return figure
+
+
+def legend_above(figure: Figure, columns: int = 3, handles: Mapping[str, Any] | None = None, **more: Any) -> None:
+    """One legend above all panels; none where nothing has a label.
+
+    Args:
+        figure: The figure.
+        columns: Entries beside each other.
+        handles: Label to what it stands for; None: whatever has a label in some panel, each label once.
+        **more: For `Figure.legend`.
+    """
+    found = dict(handles or {})
+    if handles is None:
+        for panel in figure.axes:
+            for handle, label in zip(*panel.get_legend_handles_labels()):
+                found.setdefault(label, handle)
+    if found:
+        names = list(found)
+        figure.legend(list(found.values()), names, loc="outside upper center", ncols=columns, frameon=False, **more)
 
 
 def dress(axes: Axes) -> None:
@@ -129,7 +167,7 @@ def count_on(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1))
 
 
-def single_dot(values: Sequence[float]) -> str | None:
+def single_dot(values: Sequence[float] | np.ndarray) -> str | None:
     """The marker of a curve of one point, of which a line would show nothing."""
     return "o" if np.isfinite(values).sum() == 1 else None
 

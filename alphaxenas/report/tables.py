@@ -23,7 +23,7 @@ from alphaxenas.report.equal_cost import (
 )
 from alphaxenas.report.figures import model_name
 from alphaxenas.report.runs import NAMES, Groups, StoredRun, Suite, best_records
-from alphaxenas.report.statistics import interval
+from alphaxenas.report.statistics import Comparison, interval
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -31,34 +31,23 @@ if TYPE_CHECKING:
 BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
-    "validation": 4,
-    "mean": 4,
-    "value": 4,
-    REFERENCE: 4,
-    "low": 4,
-    "high": 4,
-    "test": 4,
-    "difference": 4,
-    "training multiply-adds (10¹²)": 3,
-    "corrected p": 4,
-    "policy loss": 3,
-    "value loss": 3,
-    "held-out rank correlation": 2,
-    "rank correlation search / final": 2,
-    "restricted mean queries": 1,
-    "median queries": 1,
-    "saved": 1,
-    "standard error": 4,
-    "spread": 4,
-    "missing": 1,
-    "CPU seconds": 1,
-    "CPU ms per query": 3,
-    "reported": 4,
-    "best of the table": 4,
-    "regret of the report": 4,
+    **dict.fromkeys(("missing", "saved", "restricted mean queries", "median queries", "CPU seconds"), 1),
+    **dict.fromkeys(("held-out rank correlation", "rank correlation search / final"), 2),
+    **dict.fromkeys(("training multiply-adds (10¹²)", "policy loss", "value loss", "CPU ms per query"), 3),
+    **dict.fromkeys(("validation", "test", "mean", "value", REFERENCE, "low", "high", "difference", "corrected p"), 4),
+    **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),
 }
+"""Decimals by column; none where a column is not named."""
 _QUERIES = ("restricted mean queries", "saved")
 """Columns whose bounds are numbers of queries, not accuracies."""
+_DIAGNOSTICS = {
+    "iterations": "search/iterations",
+    "nodes": "tree/nodes",
+    "visits": "tree/visits",
+    "policy loss": "lstm/policy_loss",
+    "value loss": "lstm/value_loss",
+}
+"""Column to the tag of the number that it shows as it was last told."""
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")
 
 
@@ -76,13 +65,14 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
     Returns:
         One row per search and per fully trained network.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     end = common_end([run for runs in groups.values() for run in runs], "trials")
     for label, runs in groups.items():
         bests = [best for run in runs if np.isfinite(best := best_so_far(run, "trials", np.array([end]))[0])]
         if not bests:
             continue
         spread, (_, best) = interval(bests), best_records(runs, 1)[0]
+        trials, seconds = ([cumulative_cost(run, cost)[-1] for run in runs] for cost in ("trials", "seconds"))
         rows.append(
             {
                 "network": f"best child, {label}",
@@ -91,35 +81,29 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
                 "validation": spread.mean,
                 "low": spread.low,
                 "high": spread.high,
-                "parameters": best["metrics"].get("parameters"),
-                "multiply-adds": best["metrics"].get("multiply_adds"),
-                "trials": np.mean([cumulative_cost(run, "trials")[-1] for run in runs]),
+                **_size(best["metrics"]),
+                "trials": np.mean(trials),
                 "images trained": np.mean([images_trained(run).sum() for run in runs]),
-                "seconds": np.mean([cumulative_cost(run, "seconds")[-1] for run in runs]),
+                "seconds": np.mean(seconds),
             }
         )
-    for run in (run for run in (suite.final, suite.densenet) if run is not None):
+    for run in suite.trainings:
         for number, model in enumerate(run.models):
-            chosen = number == run.outcome["chosen"]
             rows.append(
                 {
                     "network": model_name(model),
                     "trained for": f"{model['epochs']} epochs, in full",
                     "seeds": 1,
                     "validation": model["validation_accuracy"],
-                    "test": run.outcome["test_accuracy"] if chosen else None,
-                    "parameters": model["parameters"],
-                    "multiply-adds": model["multiply_adds"],
+                    "test": run.outcome["test_accuracy"] if number == run.outcome["chosen"] else None,
+                    **_size(model),
                     "trials": 1,
                     "images trained": sum(record["images"] for record in model["history"]),
                     "seconds": model["seconds"],
                 }
             )
-    columns = (
-        "network, trained for, seeds, validation, low, high, test, parameters, multiply-adds, trials, "
-        "images trained, seconds"
-    ).split(", ")
-    return _numbers(pandas.DataFrame(rows, columns=columns).set_index("network"), columns[2:])
+    columns = "network, trained for, seeds, validation, low, high, test, parameters, multiply-adds, trials"
+    return frame(rows, f"{columns}, images trained, seconds")
 
 
 def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
@@ -129,23 +113,20 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
         groups: Searches by label.
         count: Rows per search, at most.
     """
-    rows = []
-    for label, runs in groups.items():
-        for rank, (run, record) in enumerate(best_records(runs, count), 1):
-            rows.append(
-                {
-                    "search": label,
-                    "rank": rank,
-                    "validation": record["reward"],
-                    "parameters": record["metrics"].get("parameters"),
-                    "multiply-adds": record["metrics"].get("multiply_adds"),
-                    "seed": run.seed,
-                    "trial": record["trial"],
-                    "architecture": record["architecture"],
-                }
-            )
-    columns = ["search", "rank", "validation", "parameters", "multiply-adds", "seed", "trial", "architecture"]
-    return pandas.DataFrame(rows, columns=columns).set_index(["search", "rank"])
+    rows = [
+        {
+            "search": label,
+            "rank": rank,
+            "validation": record["reward"],
+            **_size(record["metrics"]),
+            "seed": run.seed,
+            "trial": record["trial"],
+            "architecture": record["architecture"],
+        }
+        for label, runs in groups.items()
+        for rank, (run, record) in enumerate(best_records(runs, count), 1)
+    ]
+    return frame(rows, "search, rank, validation, parameters, multiply-adds, seed, trial, architecture", 2)
 
 
 def differences(comparisons: Comparisons) -> pandas.DataFrame:
@@ -162,35 +143,24 @@ def differences(comparisons: Comparisons) -> pandas.DataFrame:
             "mean": np.mean(each.ours),
             REFERENCE: np.mean(each.theirs),
             "difference": each.mean,
-            "low": each.low,
-            "high": each.high,
-            "corrected p": each.p,
-            "verdict": f"{each.verdict}: {each.reason}",
+            **verdict_columns(each),
         }
         for label, found in comparisons.items()
         for measure, each in found.items()
     ]
-    columns = ["search", "measure", "seeds", "mean", REFERENCE, "difference", "low", "high", "corrected p", "verdict"]
-    return _numbers(pandas.DataFrame(rows, columns=columns).set_index(["search", "measure"]), columns[3:-1])
+    return frame(rows, f"search, measure, seeds, mean, {REFERENCE}, difference, low, high, corrected p, verdict", 2)
 
 
 def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
     """The numbers behind the first difference of every search."""
+    names = ("search", "measure", "seed", "value", REFERENCE, "difference")
     rows = [
-        {
-            "search": label,
-            "measure": measure,
-            "seed": seed,
-            "value": ours,
-            REFERENCE: theirs,
-            "difference": ours - theirs,
-        }
+        dict(zip(names, (label, measure, seed, ours, theirs, ours - theirs)))
         for label, found in comparisons.items()
         for measure, first in list(found.items())[:1]
         for seed, ours, theirs in zip(first.seeds, first.ours, first.theirs)
     ]
-    columns = ["search", "measure", "seed", "value", REFERENCE, "difference"]
-    return pandas.DataFrame(rows, columns=columns).set_index(columns[:3])
+    return frame(rows, ", ".join(names), 3)
 
 
 def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
@@ -228,11 +198,8 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
                 "seconds": max(seconds, (run.results or {}).get("seconds", 0.0)),
             }
         )
-    columns = (
-        "run, trained, failed, known, scored again, images trained, training multiply-adds (10¹²), seconds, "
-        "of which training"
-    ).split(", ")
-    table = _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
+    columns = "run, trained, failed, known, scored again, images trained, training multiply-adds (10¹²), seconds"
+    table = frame(rows, f"{columns}, of which training")
     if len(table) > 1:
         table.loc["all"] = table.sum()
     return table
@@ -249,23 +216,16 @@ def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
             last |= record["diagnostics"]
         correlation, pairs = fidelity_correlation(run)
         rows.append(
-            {
-                "run": f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}",
-                "iterations": last.get("search/iterations"),
-                "nodes": last.get("tree/nodes"),
-                "visits": last.get("tree/visits"),
-                "policy loss": last.get("lstm/policy_loss"),
-                "value loss": last.get("lstm/value_loss"),
+            {"run": f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}"}
+            | {name: last.get(tag) for name, tag in _DIAGNOSTICS.items()}
+            | {
                 "held-out rank correlation": next((last[tag] for tag in PREDICTED if tag in last), None),
                 "rank correlation search / final": correlation,
                 "from architectures": pairs,
             }
         )
-    columns = (
-        "run, iterations, nodes, visits, policy loss, value loss, held-out rank correlation, "
-        "rank correlation search / final, from architectures"
-    ).split(", ")
-    return _numbers(pandas.DataFrame(rows, columns=columns).set_index("run"), columns[1:])
+    last_columns = "held-out rank correlation, rank correlation search / final, from architectures"
+    return frame(rows, f"run, {', '.join(_DIAGNOSTICS)}, {last_columns}")
 
 
 def scoring_rounds(rounds: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
@@ -274,36 +234,23 @@ def scoring_rounds(rounds: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
     Args:
         rounds: Numbers of the rounds: `round`, `images`, `standard_error`, `spread`, `ranking_is_resolved`.
     """
+    columns = "round, images, standard error, spread, ranking is resolved"
     rows = [
-        {
-            "round": number["round"] + 1,
-            "images": number["images"],
-            "standard error": number["standard_error"],
-            "spread": number["spread"],
-            "ranking is resolved": "yes" if number["ranking_is_resolved"] else "no",
-        }
-        for number in rounds
+        (each["round"] + 1, each["images"], each["standard_error"], each["spread"], each["ranking_is_resolved"])
+        for each in rounds
     ]
-    columns = ["round", "images", "standard error", "spread", "ranking is resolved"]
-    return pandas.DataFrame(rows, columns=columns).set_index("round")
+    table = frame([dict(zip(columns.split(", "), row)) for row in rows], columns)
+    return table.replace({"ranking is resolved": {True: "yes", False: "no"}})
 
 
 def trained_models(models: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
-    """Networks trained in full, with accuracy and size.
+    """Networks trained in full, with accuracy, size and cost.
 
     Args:
         models: Entries of the `models` in a training's results.json.
     """
-    rows = [
-        {
-            "network": model["name"],
-            "validation": model["validation_accuracy"],
-            "parameters": model["parameters"],
-            "multiply-adds": model["multiply_adds"],
-        }
-        for model in models
-    ]
-    return pandas.DataFrame(rows, columns=["network", "validation", "parameters", "multiply-adds"]).set_index("network")
+    rows = [{"network": model["name"], "validation": model["validation_accuracy"], **_size(model)} for model in models]
+    return frame(rows, "network, validation, parameters, multiply-adds")
 
 
 def formatted(table: pandas.DataFrame) -> Styler:
@@ -331,6 +278,29 @@ def _budget(record: Mapping[str, Any]) -> str:
     return f"{record['epochs']} epoch{'s' if record['epochs'] > 1 else ''}{share}, in the search"
 
 
-def _numbers(table: pandas.DataFrame, columns: Sequence[str]) -> pandas.DataFrame:
-    """Columns as numbers, with NaN for what is missing."""
-    return table.assign(**{column: pandas.to_numeric(table[column]) for column in columns if column in table.columns})
+def _size(counted: Mapping[str, Any]) -> dict[str, Any]:
+    return {"parameters": counted.get("parameters"), "multiply-adds": counted.get("multiply_adds")}
+
+
+def verdict_columns(difference: Comparison) -> dict[str, Any]:
+    """Interval, corrected test and verdict of a paired difference, as all tables show them."""
+    return {
+        "low": difference.low,
+        "high": difference.high,
+        "corrected p": difference.p,
+        "verdict": f"{difference.verdict}: {difference.reason}",
+    }
+
+
+def frame(rows: Sequence[Mapping[str, Any]], columns: str, index: int = 1) -> pandas.DataFrame:
+    """A table; what is missing in a column of numbers is NaN.
+
+    Args:
+        rows: Column to value; a row may lack columns.
+        columns: All of them, in order, with commas between them.
+        index: How many of the first columns name a row.
+    """
+    names = columns.split(", ")
+    table = pandas.DataFrame(rows, columns=names).set_index(names[:index])
+    numeric = [name for name in table if not any(isinstance(value, (str, bool)) for value in table[name])]
+    return table.assign(**{name: pandas.to_numeric(table[name]) for name in numeric})

@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from alphaxenas.controllers.mcts.tree import Leaf
-from alphaxenas.report.pictures import arrow, box, canvas
-from alphaxenas.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, new_figure
+from alphaxenas.report.pictures import arrow, box, canvas, write
+from alphaxenas.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, Style, legend_above, new_figure
 from alphaxenas.report.tutorial_numbers import (
     ORIGINAL_ACCURACIES,
     ORIGINAL_EXPANSIONS,
@@ -53,18 +53,17 @@ def token_sequence(space: CellSpace, cell: Cell) -> Figure:
     top = strip + 0.25 + scale * tall
     width = (WIDTH - 0.6) / len(CHOICES)
     for column, name in enumerate(CHOICES):
-        axes.text(0.6 + (column + 0.5) * width, top - 0.2, name, ha="center", va="center", fontsize=9, color=GREY)
+        write(axes, 0.6 + (column + 0.5) * width, top - 0.2, name, colour=GREY)
     for move, token in enumerate(tokens):
         block, column = divmod(move, len(CHOICES))
         y = top - 0.45 - row * (block + 0.5)
         x = 0.6 + (column + 0.5) * width
         if column == 0:
-            axes.text(0.3, y, f"b{block}", ha="center", va="center", fontsize=10, color=INK, weight="bold")
+            write(axes, 0.3, y, f"b{block}", 10, weight="bold")
         box(axes, x, y, width - 0.12, row - 0.1, "", _TINTS[column])
-        axes.text(x - width / 2 + 0.14, y, f"{move + 1}", ha="left", va="center", fontsize=7, color=GREY)
-        axes.text(x, y, space.vocabulary[token], ha="center", va="center", fontsize=10, color=INK)
-        choices = len(space.legal_actions(tokens[:move]))
-        axes.text(x + width / 2 - 0.14, y, f"of {choices}", ha="right", va="center", fontsize=7, color=GREY)
+        write(axes, x - width / 2 + 0.14, y, f"{move + 1}", 7, GREY, ha="left")
+        write(axes, x, y, space.vocabulary[token], 10)
+        write(axes, x + width / 2 - 0.14, y, f"of {len(space.legal_actions(tokens[:move]))}", 7, GREY, ha="right")
     below = figure.add_axes(((WIDTH - scale * wide) / 2 / WIDTH, 0, scale * wide / WIDTH, scale * tall / top))
     draw(space, cell, below)
     return figure
@@ -73,33 +72,25 @@ def token_sequence(space: CellSpace, cell: Cell) -> Figure:
 def search_loop() -> Figure:
     """Who tells whom what: ask, evaluate, tell, record."""
     figure, axes = canvas(4.3)
-    for x, y, width, height, fill, title in (
-        (2.15, 2.55, 3.9, 3.2, PALE_BLUE, "controller"),
-        (7.85, 2.55, 3.9, 3.2, PALE_ORANGE, "evaluator"),
+    for x, fill, title in ((2.15, PALE_BLUE, "controller"), (7.85, PALE_ORANGE, "evaluator")):
+        box(axes, x, 2.55, 3.9, 3.2, "", fill)
+        write(axes, x, 3.93, title, 11, weight="bold")
+    for x, y, text in (
+        (2.15, 3.15, "tree: N, Q, P of every prefix\none token per move"),
+        (2.15, 1.6, "LSTM: which token next,\nhow good will it get"),
+        (7.85, 3.15, "child: the cell repeated,\ntrained a little, validated"),
+        (7.85, 1.6, "bank of shared weights,\none array per place and operation"),
     ):
-        box(axes, x, y, width, height, "", fill)
-        axes.text(x, y + height / 2 - 0.22, title, ha="center", va="center", fontsize=11, color=INK, weight="bold")
-    box(axes, 2.15, 3.15, 3.3, 0.75, "tree: N, Q, P of every prefix\none token per move", "white")
-    box(axes, 2.15, 1.6, 3.3, 0.75, "LSTM: which token next,\nhow good will it get", "white")
-    arrow(axes, (1.25, 2.02), (1.25, 2.73), INK, "priors, values", "left")
-    arrow(axes, (3.05, 2.73), (3.05, 2.02), INK, "visits, rewards", "right")
-    box(axes, 7.85, 3.15, 3.3, 0.75, "child: the cell repeated,\ntrained a little, validated", "white")
-    box(axes, 7.85, 1.6, 3.3, 0.75, "bank of shared weights,\none array per place and operation", "white")
-    arrow(axes, (6.95, 2.02), (6.95, 2.73), INK, "its path", "left")
-    arrow(axes, (8.75, 2.73), (8.75, 2.02), INK, "what moved", "right")
+        box(axes, x, y, 3.3, 0.75, text, "white")
+    for x, up, down in ((2.15, "priors, values", "visits, rewards"), (7.85, "its path", "what moved")):
+        arrow(axes, (x - 0.9, 2.02), (x - 0.9, 2.73), INK, up, "left")
+        arrow(axes, (x + 0.9, 2.73), (x + 0.9, 2.02), INK, down, "right")
     arrow(axes, (4.15, 3.4), (5.85, 3.4), BLUE)
-    axes.text(5.0, 3.72, "ask:\ntokens and budget", ha="center", va="center", fontsize=9, color=BLUE)
+    write(axes, 5.0, 3.72, "ask:\ntokens and budget", colour=BLUE)
     arrow(axes, (5.85, 2.35), (4.15, 2.35), ORANGE)
-    axes.text(5.0, 2.06, "tell:\nvalidation accuracy", ha="center", va="center", fontsize=9, color=INK)
-    box(
-        axes,
-        5.0,
-        0.42,
-        9.6,
-        0.62,
-        "coach: carries both ways, never trains the same child twice, writes journal, checkpoint, curves, log",
-        PALE_GREEN,
-    )
+    write(axes, 5.0, 2.06, "tell:\nvalidation accuracy")
+    coach = "coach: carries both ways, never trains the same child twice, writes journal, checkpoint, curves, log"
+    box(axes, 5.0, 0.42, 9.6, 0.62, coach, PALE_GREEN)
     arrow(axes, (5.0, 1.72), (5.0, 0.76), GREEN)
     return figure
 
@@ -132,15 +123,8 @@ def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", 
     figure, axes = canvas(3.45)
     step, left = 1.42, 1.55
     last = left + step * (len(tokens) - 1)
-    box(
-        axes,
-        (left + last) / 2,
-        0.4,
-        step * len(tokens) - 0.2,
-        0.5,
-        "at every step: log(1 + epochs), share of the data, age of the shared weights",
-        PALE_GREEN,
-    )
+    always = "at every step: log(1 + epochs), share of the data, age of the shared weights"
+    box(axes, (left + last) / 2, 0.4, step * len(tokens) - 0.2, 0.5, always, PALE_GREEN)
     for number, token in enumerate(tokens):
         x = left + step * number
         box(axes, x, 1.22, 0.74, 0.42, token, PALE_GREY)
@@ -152,18 +136,16 @@ def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", 
         if number:
             arrow(axes, (x - step + 0.53, 2.1), (x - 0.53, 2.1), INK)
             arrow(axes, (x - step + 0.22, 3.05), (x - 0.22, 3.05), ORANGE)
-    axes.text(0.45, 3.05, "value,\nsummed up", ha="center", va="center", fontsize=9, color=INK)
-    axes.text(0.45, 1.22, "tokens", ha="center", va="center", fontsize=9, color=INK)
+    write(axes, 0.45, 3.05, "value,\nsummed up")
+    write(axes, 0.45, 1.22, "tokens")
     arrow(axes, (last + 0.22, 3.05), (last + 0.75, 3.05), ORANGE)
-    axes.text(last + 0.8, 3.05, "v: expected accuracy\nat this budget", ha="left", va="center", fontsize=9, color=INK)
+    write(axes, last + 0.8, 3.05, "v: expected accuracy\nat this budget", ha="left")
     arrow(axes, (last + 0.53, 2.1), (last + 0.75, 2.1), BLUE)
-    axes.text(last + 0.8, 2.6, "P: which token next", ha="left", va="center", fontsize=9, color=INK)
-    for number, share in enumerate((0.45, 0.18)):
-        name = ("add", "concat")[number]
-        y = 2.22 - 0.3 * number
+    write(axes, last + 0.8, 2.6, "P: which token next", ha="left")
+    for name, share, y in (("add", 0.45, 2.22), ("concat", 0.18, 1.92)):
         axes.add_patch(Rectangle((last + 0.8, y - 0.1), 2.0 * share, 0.2, facecolor=BLUE, edgecolor="none"))
-        axes.text(last + 0.87 + 2.0 * share, y, name, ha="left", va="center", fontsize=8, color=INK)
-    axes.text(last + 0.8, 1.6, "illegal tokens: masked", ha="left", va="center", fontsize=8, color=GREY)
+        write(axes, last + 0.87 + 2.0 * share, y, name, 8, ha="left")
+    write(axes, last + 0.8, 1.6, "illegal tokens: masked", 8, GREY, ha="left")
     return figure
 
 
@@ -178,39 +160,28 @@ def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
     places = [f"b{block}, input {side}" for block in range(space.blocks) for side in (1, 2)]
     figure, (panel,) = new_figure(height=0.9 + 0.3 * len(places))
     used = [
-        {
-            (2 * block + side, operation)
-            for block, row in enumerate(cell.rows)
-            for side, operation in enumerate(row[2:4])
-        }
+        {(2 * block + side, kind) for block, row in enumerate(cell.rows) for side, kind in enumerate(row[2:4])}
         for cell in (first, second)
     ]
-    names = {
+    kinds = {
         (True, False): ("first child", BLUE),
         (False, True): ("second child", ORANGE),
         (True, True): ("both: the second goes on from the first", GREEN),
+        (False, False): ("untouched", PALE_GREY),
     }
     drawn: dict[str, Any] = {}
-    for row in range(len(places)):
-        for column, operation in enumerate(space.operations):
-            who = ((row, operation) in used[0], (row, operation) in used[1])
-            label, colour = names.get(who, ("untouched", PALE_GREY))
-            patch = Rectangle((column - 0.46, row - 0.42), 0.92, 0.84, facecolor=colour, edgecolor="none", label=label)
-            panel.add_patch(patch)
-            drawn.setdefault(label, patch)
-    panel.set_xlim(-0.6, len(space.operations) - 0.4)
-    panel.set_ylim(len(places) - 0.4, -0.6)
+    for row, column in np.ndindex(len(places), len(space.operations)):
+        place = (row, space.operations[column])
+        label, colour = kinds[place in used[0], place in used[1]]
+        corner = (column - 0.46, row - 0.42)
+        drawn[label] = panel.add_patch(Rectangle(corner, 0.92, 0.84, facecolor=colour, edgecolor="none", label=label))
+    panel.set(xlim=(-0.6, len(space.operations) - 0.4), ylim=(len(places) - 0.4, -0.6))
     panel.set_xticks(range(len(space.operations)), space.operations)
     panel.set_yticks(range(len(places)), places)
     panel.tick_params(length=0)
     panel.grid(False)
     panel.spines[:].set_visible(False)
-    order = [
-        name
-        for name in ("first child", "second child", "both: the second goes on from the first", "untouched")
-        if name in drawn
-    ]
-    figure.legend([drawn[name] for name in order], order, loc="outside upper center", ncols=4, frameon=False)
+    legend_above(figure, 4, {label: drawn[label] for label, _ in kinds.values() if label in drawn})
     return figure
 
 
@@ -230,15 +201,8 @@ def dense_block(layers: int = 4) -> Figure:
             arrow(axes, *ends, GREEN if bend else INK, bend=bend)
     for number, x in enumerate(places):
         inner = 0 < number <= layers
-        box(
-            axes,
-            x,
-            y,
-            1.12,
-            0.6,
-            f"layer {number}\n+ k channels" if inner else "input" if not number else "transition",
-            PALE_BLUE if inner else PALE_GREY,
-        )
+        text = f"layer {number}\n+ k channels" if inner else "transition" if number else "input"
+        box(axes, x, y, 1.12, 0.6, text, PALE_BLUE if inner else PALE_GREY)
     return figure
 
 
@@ -253,36 +217,29 @@ def original_mistakes(exploration: float = 1.0) -> Figure:
     lengths = [nesterov_step(int(count)) for count in uses]
     steps.plot(uses, lengths, color=RED, marker="o", label="one update per use (original)")
     steps.plot(uses, [lengths[0]] * len(uses), color=BLUE, marker="o", markersize=4, label="one update per step (here)")
-    steps.set(
-        xscale="log",
-        yscale="log",
-        xlabel="uses of a kernel in the network",
-        ylabel="length of the first step",
-        ylim=(0.1, 90),
-    )
+    steps.set(xscale="log", yscale="log", ylim=(0.1, 90))
+    steps.set(xlabel="uses of a kernel in the network", ylabel="length of the first step")
     steps.set_xticks(uses, map(str, uses), minor=False)
     steps.set_xticks([], minor=True)
-    steps.set_title("repeated updates", fontsize=11)
-    steps.legend(frameon=False, fontsize=8, loc="upper left")
     for (label, accuracies), colour, offset in zip(ORIGINAL_ACCURACIES.items(), (ORANGE, RED), (0.045, -0.06)):
         scales.plot(range(1, 5), accuracies, color=colour, marker="o")
-        scales.text(2.5, float(np.mean(accuracies)) + offset, label, ha="center", va="center", fontsize=8, color=INK)
-    scales.set(xlabel="quarter of the original's search", ylabel="accuracy", ylim=(0.5, 0.85), xticks=range(1, 5))
-    scales.set_title("two scales in one tree", fontsize=11)
+        write(scales, 2.5, float(np.mean(accuracies)) + offset, label, 8)
+    scales.set(ylim=(0.5, 0.85), xticks=range(1, 5))
+    scales.set(xlabel="quarter of the original's search", ylabel="accuracy")
     values = np.array([0.55, 0.57, 0.59, 0.60, 0.62, 0.64, 0.66, 0.68, 0.70, 0.75])
-    theirs, ours = (
-        mean_visits(original_visits, values),
-        mean_visits(lambda worth: our_visits(worth, exploration), values),
-    )
+    theirs = mean_visits(original_visits, values)
+    ours = mean_visits(lambda worth: our_visits(worth, exploration), values)
     for shift, counts, colour, name in ((-0.2, theirs, RED, "original"), (0.2, ours, BLUE, "here")):
         label = f"{name}: a visit is worth {counts @ values / counts.sum():.3f}"
         visits.bar(np.arange(len(values)) + shift, counts, width=0.4, color=colour, label=label)
     visits.set_xticks(range(len(values)), [f"{value:.2f}".lstrip("0") for value in values], fontsize=8)
-    visits.set(
-        xlabel="true value of the action", ylabel="visits on average", ylim=(0, 1.45 * max(theirs.max(), ours.max()))
-    )
-    visits.set_title(f"{ORIGINAL_EXPANSIONS} simulations of one move", fontsize=11)
-    visits.legend(frameon=False, fontsize=8, loc="upper left")
+    visits.set(ylim=(0, 1.45 * max(theirs.max(), ours.max())))
+    visits.set(xlabel="true value of the action", ylabel="visits on average")
+    titles = ("repeated updates", "two scales in one tree", f"{ORIGINAL_EXPANSIONS} simulations of one move")
+    for panel, title in zip((steps, scales, visits), titles):
+        panel.set_title(title, fontsize=11)
+    for panel in (steps, visits):
+        panel.legend(frameon=False, fontsize=8, loc="upper left")
     return figure
 
 
@@ -294,57 +251,25 @@ def _draw_tree(panel: Axes, nodes: dict, leaf: Leaf, scores: dict, stage: int, b
     places = tree_layout({*nodes, *rivals})
     for tokens, (x, y) in places.items():
         on_path = tokens in walked
+        colour = BLUE if on_path else GREY
         if tokens:
             x0, y0 = places[tokens[:-1]]
-            panel.plot(
-                [x0, x],
-                [y0 - 0.17, y + 0.17],
-                color=BLUE if on_path else GREY,
-                linewidth=2.2 if on_path else 0.9,
-                zorder=1,
-            )
+            panel.plot([x0, x], [y0 - 0.17, y + 0.17], color=colour, linewidth=2.2 if on_path else 0.9, zorder=1)
             label = "abc"[tokens[-1]] + (f"\n{scores[tokens]:.2f}" if tokens in rivals else "")
-            panel.text(
-                (x0 + 2 * x) / 3,
-                (y0 + 2 * y) / 3,
-                label,
-                fontsize=7.5,
-                color=RED if on_path and rivals else INK,
-                ha="center",
-                va="center",
-                zorder=2,
-                weight="bold" if on_path and rivals else "normal",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            )
+            edge: dict[str, Any] = {"weight": "bold", "colour": RED} if on_path and rivals else {"weight": "normal"}
+            paper = Style(facecolor="white", edgecolor="none", pad=0.6)
+            write(panel, (x0 + 2 * x) / 3, (y0 + 2 * y) / 3, label, 7.5, zorder=2, bbox=paper, **edge)
         if tokens in nodes:
             count, mean = nodes[tokens]
+            at_leaf = tokens == leaf.tokens
             text = f"N {count}" + ("" if np.isnan(mean) else f"\nQ {mean:.2f}".replace("0.", "."))
-            fill = PALE_GREEN if tokens == leaf.tokens and stage else PALE_BLUE if on_path else PALE_GREY
-            if stage == 1 and tokens == leaf.tokens:
+            if stage == 1 and at_leaf:
                 text = f"v {leaf.value:.2f}".replace("0.", ".")
+            fill = PALE_GREEN if at_leaf and stage else PALE_BLUE if on_path else PALE_GREY
+            paper = Style(facecolor=fill, edgecolor=colour, boxstyle="round,pad=0.25", linewidth=0.8)
             changed = stage == 2 and nodes[tokens] != before.get(tokens)
-            panel.text(
-                x,
-                y,
-                text,
-                fontsize=7.5,
-                ha="center",
-                va="center",
-                color=INK,
-                zorder=3,
-                weight="bold" if changed else "normal",
-                bbox={
-                    "facecolor": fill,
-                    "edgecolor": BLUE if on_path else GREY,
-                    "boxstyle": "round,pad=0.25",
-                    "linewidth": 0.8,
-                },
-            )
+            write(panel, x, y, text, 7.5, zorder=3, weight="bold" if changed else "normal", bbox=paper)
     panel.grid(False)
-    panel.set(
-        xlim=(-0.7, max(x for x, _ in places.values()) + 0.7),
-        ylim=(min(y for _, y in places.values()) - 0.3, 0.25),
-        xticks=[],
-        yticks=[],
-    )
+    right, below = max(x for x, _ in places.values()) + 0.7, min(y for _, y in places.values()) - 0.3
+    panel.set(xlim=(-0.7, right), ylim=(below, 0.25), xticks=[], yticks=[])
     panel.spines[:].set_visible(False)

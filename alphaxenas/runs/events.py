@@ -58,10 +58,9 @@ class Events:
         Raises:
             StorageError: It could not be written.
         """
-        summary_pb2 = _protos()[1]
-        self._summary(
-            step, [summary_pb2.Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()]
-        )
+        values_of = _protos()[1].Summary.Value
+        points = [values_of(tag=tag, simple_value=float(value)) for tag, value in values.items()]
+        self._summary(step, _protos()[1].Summary(value=points))
 
     def text(self, step: int, tag: str, text: str) -> None:
         """Adds a text.
@@ -74,12 +73,10 @@ class Events:
         Raises:
             StorageError: It could not be written.
         """
-        _, summary_pb2, tensor_pb2, types_pb2, tensor_shape_pb2 = _protos()
+        from tensorboard.plugins.text.summary_v2 import text_pb
+
         # A vector of one text: TensorBoard shows a scalar text the same way, but only vectors survive its old readers.
-        shape = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)])
-        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[text.encode()], tensor_shape=shape)
-        metadata = summary_pb2.SummaryMetadata(plugin_data=summary_pb2.SummaryMetadata.PluginData(plugin_name="text"))
-        self._summary(step, [summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
+        self._summary(step, text_pb(tag, np.array([text])))
 
     def picture(self, step: int, tag: str, picture: bytes | np.ndarray) -> None:
         """Adds a picture.
@@ -102,9 +99,9 @@ class Events:
         if picture[:8] != b"\x89PNG\r\n\x1a\n":
             raise ValueError("Invalid value for `picture`. Expected the bytes of a PNG file. Received: something else")
         width, height = struct.unpack(">II", picture[16:24])
-        summary_pb2 = _protos()[1]
-        image = summary_pb2.Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture)
-        self._summary(step, [summary_pb2.Summary.Value(tag=tag, image=image)])
+        summary = _protos()[1].Summary
+        image = summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture)
+        self._summary(step, summary(value=[summary.Value(tag=tag, image=image)]))
 
     def hparams(self, values: Mapping[str, Any], metrics: tuple[str, ...] = ()) -> None:
         """Adds the run to the HParams page, as a trial named by its folder and the one above: TensorBoard averages
@@ -118,40 +115,20 @@ class Events:
             StorageError: It could not be written.
         """
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-        infos, start = (
-            [],
-            plugin_data_pb2.SessionStartInfo(
-                start_time_secs=time.time(), group_name="/".join(self.folder.absolute().parts[-2:])
-            ),
-        )
-        for name, value in values.items():
-            info = api_pb2.HParamInfo(name=name)
-            if isinstance(value, bool):
-                start.hparams[name].bool_value, info.type = value, api_pb2.DATA_TYPE_BOOL
-            elif isinstance(value, (int, float)):
-                start.hparams[name].number_value, info.type = value, api_pb2.DATA_TYPE_FLOAT64
-            else:
-                start.hparams[name].string_value, info.type = str(value), api_pb2.DATA_TYPE_STRING
-            infos.append(info)
-        shown = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics]
-        contents = {
-            metadata.EXPERIMENT_TAG: plugin_data_pb2.HParamsPluginData(
-                experiment=api_pb2.Experiment(hparam_infos=infos, metric_infos=shown)
-            ),
-            metadata.SESSION_START_INFO_TAG: plugin_data_pb2.HParamsPluginData(session_start_info=start),
-        }
-        summary_pb2 = _protos()[1]
-        plain = summary_pb2.SummaryMetadata
-        self._summary(
-            0,
-            [
-                summary_pb2.Summary.Value(
-                    tag=tag, metadata=plain.FromString(metadata.create_summary_metadata(content).SerializeToString())
-                )
-                for tag, content in contents.items()
-            ],
-        )
+        shown = {name: value if isinstance(value, (bool, int, float)) else str(value) for name, value in values.items()}
+        kinds = {bool: api_pb2.DATA_TYPE_BOOL, str: api_pb2.DATA_TYPE_STRING}
+        infos = [
+            api_pb2.HParamInfo(name=name, type=kinds.get(type(value), api_pb2.DATA_TYPE_FLOAT64))
+            for name, value in shown.items()
+        ]
+        columns = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in metrics]
+        experiment = api_pb2.Experiment(hparam_infos=infos, metric_infos=columns)
+        about = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(experiment=experiment))
+        summary = _protos()[1].Summary
+        self._summary(0, summary(value=[summary.Value(tag=metadata.EXPERIMENT_TAG, metadata=about)]))
+        self._summary(0, hparams_pb(shown, trial_id="/".join(self.folder.absolute().parts[-2:])))
 
     def close(self) -> None:
         """Closes the file; nothing is buffered."""
@@ -159,9 +136,11 @@ class Events:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _summary(self, step: int, values: list[Any]) -> None:
-        event_pb2, summary_pb2 = _protos()[:2]
-        self._write(event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=values)))
+    def _summary(self, step: int, summary: Any) -> None:
+        event_pb2, summary_pb2 = _protos()
+        # TensorBoard's plugins may build their messages with TensorFlow's copy of these classes.
+        plain = summary_pb2.Summary.FromString(summary.SerializeToString())
+        self._write(event_pb2.Event(wall_time=time.time(), step=step, summary=plain))
 
     def _write(self, event: Any) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
@@ -179,11 +158,11 @@ class Events:
         self._size += len(buffer.getvalue())
 
 
-def _protos() -> tuple[Any, ...]:
+def _protos() -> tuple[Any, Any]:
     """TensorBoard's message modules, imported when the first event is written: they take a third of a second."""
-    from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
+    from tensorboard.compat.proto import event_pb2, summary_pb2
 
-    return event_pb2, summary_pb2, tensor_pb2, types_pb2, tensor_shape_pb2
+    return event_pb2, summary_pb2
 
 
 def _complete_size(descriptor: int) -> int:

@@ -13,14 +13,13 @@ Source: Lindauer & Hutter 2020, "Best practices for scientific research on NAS".
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.statistics import Comparison, Interval, compare_many, interval, student_bounds
+from alphaxenas.report.statistics import Comparison, Course, Interval, compare_many, course, interval
 
 _POINTS = 160
 
@@ -38,6 +37,7 @@ class Efficiency:
         failed: Searches that ended in an error; they are in no other number.
         missing: Proposals per search that the table lacks.
         seconds: CPU seconds of all searches together.
+        asked: Queries of all searches together.
         cap: What a search without success counts as.
     """
 
@@ -49,7 +49,13 @@ class Efficiency:
     failed: int
     missing: float
     seconds: float
+    asked: int
     cap: int
+
+    @property
+    def kind(self) -> str:
+        """What the mean is: restricted where a search had no success."""
+        return "mean" if self.found == 1 else "restricted mean"
 
 
 @dataclass(frozen=True)
@@ -69,23 +75,6 @@ class Contrast:
     saved: Comparison
 
 
-@dataclass(frozen=True, eq=False)
-class Course:
-    """Regret or best value of controllers on one table, as means over seeds.
-
-    Attributes:
-        grid: Queries or seconds, ascending, `[points]`.
-        mean: Label to mean, `[points]`; NaN before every search has something to show.
-        low: Label to the lower end of its 95 % interval; labels with a single seed are missing.
-        high: The same for the upper end.
-    """
-
-    grid: np.ndarray
-    mean: Mapping[str, np.ndarray]
-    low: Mapping[str, np.ndarray]
-    high: Mapping[str, np.ndarray]
-
-
 def efficiencies(study: Study) -> list[Efficiency]:
     """What every controller needed on every table."""
     found = []
@@ -93,18 +82,20 @@ def efficiencies(study: Study) -> list[Efficiency]:
         searches = list(study.of(table, controller).values())
         if not searches:
             continue
-        spread = interval([search.queries for search in searches])
+        queries = [search.queries for search in searches]
+        spread, ends = interval(queries), [search.ended for search in searches]
         found.append(
             Efficiency(
                 table,
                 controller,
-                replace(spread, low=spread.low and max(1.0, spread.low)),
-                float(np.median([search.queries for search in searches])),
-                float(np.mean([search.found for search in searches])),
-                sum(failure[:2] == (table, controller) for failure in study.failed),
-                float(np.mean([search.ended["missing"] for search in searches])),
-                sum(search.ended["cpu_seconds"] for search in searches),
-                searches[0].header["cap"],
+                queries=replace(spread, low=spread.low and max(1.0, spread.low)),
+                median=float(np.median(queries)),
+                found=float(np.mean([search.found for search in searches])),
+                failed=sum(failure[:2] == (table, controller) for failure in study.failed),
+                missing=float(np.mean([end["missing"] for end in ends])),
+                seconds=sum(end["cpu_seconds"] for end in ends),
+                asked=sum(end["queries"] for end in ends),
+                cap=searches[0].header["cap"],
             )
         )
     return found
@@ -153,42 +144,32 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
     for name, value, options in (("measure", measure, ("signal", "report")), ("cost", cost, ("queries", "seconds"))):
         if value not in options:
             raise ValueError(f"Invalid value for `{name}`. Expected one of {', '.join(options)}. Received: {value!r}")
-    courses: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    spent: dict[str, list[np.ndarray]] = {}
+    regret: dict[str, list[np.ndarray]] = {}
     for controller in study.controllers:
         for search in study.of(table, controller).values():
             if not len(search.columns):
                 continue
-            spent = np.arange(1.0, len(search.columns) + 1) if cost == "queries" else np.cumsum(search.columns[:, 3])
-            best = search.header["optimum"] if measure == "signal" else search.header["best_report"]
-            reached = search.best if measure == "signal" else search.selected_report
-            if best is None or np.isnan(spent[-1]):
+            costs = np.arange(1.0, len(search.columns) + 1) if cost == "queries" else np.cumsum(search.columns[:, 3])
+            best = search.header["optimum" if measure == "signal" else "best_report"]
+            if best is None or np.isnan(costs[-1]):
                 return None
-            courses.setdefault(controller, []).append((spent, best - reached))
-    return _mean_course(courses, cost)
-
-
-def _mean_course(courses: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]], cost: str) -> Course | None:
-    """Means with intervals on a common grid, from what every search had spent and reached."""
-    if not courses:
+            spent.setdefault(controller, []).append(costs)
+            reached = search.best if measure == "signal" else search.selected_report
+            regret.setdefault(controller, []).append(best - reached)
+    if not spent:
         return None
-    every = [spent for group in courses.values() for spent, _ in group]
-    last = max(spent[-1] for spent in every)
+    every = [costs for group in spent.values() for costs in group]
+    last = max(costs[-1] for costs in every)
     if cost == "queries":
         grid = np.unique(np.round(np.geomspace(1, max(last, 2), _POINTS)))
     else:
-        grid = np.geomspace(max(1e-9, min(spent[0] for spent in every)), last, _POINTS)
-    mean, low, high = {}, {}, {}
-    for controller, group in courses.items():
-        rows = np.stack(
-            [
-                np.concatenate([[np.nan], reached])[np.searchsorted(spent, grid * (1 + 1e-12), side="right")]
-                for spent, reached in group
-            ]
-        )
-        mean[controller] = rows.mean(axis=0)
-        if len(rows) > 1:
-            low[controller], high[controller] = student_bounds(rows)
-    return Course(grid, mean, low, high)
+        grid = np.geomspace(max(1e-9, min(costs[0] for costs in every)), last, _POINTS)
+
+    def on_grid(costs: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return np.concatenate([[np.nan], values])[np.searchsorted(costs, grid * (1 + 1e-12), side="right")]
+
+    return course(grid, {name: np.stack(list(map(on_grid, spent[name], regret[name]))) for name in spent})
 
 
 def verdict(study: Study, controller: str) -> list[str]:
@@ -207,18 +188,14 @@ def verdict(study: Study, controller: str) -> list[str]:
         here = [each for each in compared if each.table == ours.table]
         if ours.controller != controller or not here:
             continue
-        kind = "mean" if ours.found == 1 else "restricted mean"
+        fewer = [name_of(each.second) for each in here if each.first == controller and each.saved.shown]
+        others = [name_of(each.second if each.first == controller else each.first) for each in here]
+        rest = [name for name in others if name not in fewer]
+        parts = [f"**not shown** to need fewer queries than {', '.join(rest)}"] if rest else []
+        parts += [f"shown to need fewer than {', '.join(fewer)}"] if fewer else []
         spread = "" if ours.queries.low is None else f" [{ours.queries.low:,.1f}, {ours.queries.high:,.1f}]"
-        fewer = [each for each in here if each.first == controller and each.saved.shown]
-        rest = [each for each in here if each not in fewer]
-        parts = []
-        if rest:
-            names = ", ".join(name_of(each.second if each.first == controller else each.first) for each in rest)
-            parts.append(f"**not shown** to need fewer queries than {names}")
-        if fewer:
-            parts.append(f"shown to need fewer than {', '.join(name_of(each.second) for each in fewer)}")
         sentences.append(
-            f"{ours.table}: {name_of(controller)} ({kind} {ours.queries.mean:,.1f}{spread} queries, target found "
+            f"{ours.table}: {name_of(controller)} ({ours.kind} {ours.queries.mean:,.1f}{spread} queries, target found "
             f"by {ours.found:.0%} of {ours.queries.count} searches) is {'; '.join(parts)}."
         )
     return sentences
@@ -232,7 +209,7 @@ def as_json(study: Study) -> list[dict[str, Any]]:
             "controller": each.controller,
             "seeds": each.queries.count,
             "mean": each.queries.mean,
-            "kind": "mean" if each.found == 1 else "restricted mean",
+            "kind": each.kind,
             "median": each.median,
             "interval": [each.queries.low, each.queries.high],
             "found": each.found,
@@ -268,12 +245,8 @@ def as_text(study: Study) -> str:
 
 def headline(study: Study) -> str:
     """The best controller of every table in one line."""
-    everything = efficiencies(study)
-    bests = [
-        min((each for each in everything if each.table == table), key=lambda each: each.queries.mean)
-        for table in study.tables
-    ]
-    return (
-        "; ".join(f"{best.table}: {name_of(best.controller)} with {best.queries.mean:,.1f} queries" for best in bests)
-        or "no search is recorded"
-    )
+    parts = []
+    for table in study.tables:
+        best = min((each for each in efficiencies(study) if each.table == table), key=lambda each: each.queries.mean)
+        parts.append(f"{table}: {name_of(best.controller)} with {best.queries.mean:,.1f} queries")
+    return "; ".join(parts) or "no search is recorded"

@@ -9,18 +9,7 @@ import pandas
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
 from alphaxenas.report.sample_efficiency.measures import Contrast, efficiencies
-
-COLUMNS = [
-    "seeds",
-    "found %",
-    "restricted mean queries",
-    "low",
-    "high",
-    "median queries",
-    "missing",
-    "CPU seconds",
-    "CPU ms per query",
-]
+from alphaxenas.report.tables import frame, verdict_columns
 
 
 def efficiency_table(study: Study) -> pandas.DataFrame:
@@ -29,26 +18,24 @@ def efficiency_table(study: Study) -> pandas.DataFrame:
     The mean is restricted: a search without success counts as its cap. Where `found %` is below 100, the true mean is
     larger.
     """
-    rows = []
-    for each in efficiencies(study):
-        asked = sum(search.ended["queries"] for search in study.of(each.table, each.controller).values())
-        rows.append(
-            {
-                "table": each.table,
-                "controller": name_of(each.controller),
-                "seeds": each.queries.count,
-                "restricted mean queries": each.queries.mean,
-                "low": each.queries.low,
-                "high": each.queries.high,
-                "median queries": each.median,
-                "found %": 100 * each.found,
-                "missing": each.missing,
-                "CPU seconds": each.seconds,
-                "CPU ms per query": 1000 * each.seconds / max(1, asked),
-            }
-        )
-    frame = pandas.DataFrame(rows, columns=["table", "controller", *COLUMNS]).set_index(["table", "controller"])
-    return frame.apply(pandas.to_numeric)
+    rows = [
+        {
+            "table": each.table,
+            "controller": name_of(each.controller),
+            "seeds": each.queries.count,
+            "found %": 100 * each.found,
+            "restricted mean queries": each.queries.mean,
+            "low": each.queries.low,
+            "high": each.queries.high,
+            "median queries": each.median,
+            "missing": each.missing,
+            "CPU seconds": each.seconds,
+            "CPU ms per query": 1000 * each.seconds / max(1, each.asked),
+        }
+        for each in efficiencies(study)
+    ]
+    columns = "table, controller, seeds, found %, restricted mean queries, low, high, median queries"
+    return frame(rows, f"{columns}, missing, CPU seconds, CPU ms per query", 2)
 
 
 def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
@@ -61,16 +48,11 @@ def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
             "fewer queries": name_of(each.first),
             "than": name_of(each.second),
             "saved": each.saved.mean,
-            "low": each.saved.low,
-            "high": each.saved.high,
-            "corrected p": each.saved.p,
-            "verdict": f"{each.saved.verdict}: {each.saved.reason}",
+            **verdict_columns(each.saved),
         }
         for each in sorted(contrasts, key=lambda each: each.saved.shown)
     ]
-    columns = ["table", "fewer queries", "than", "saved", "low", "high", "corrected p", "verdict"]
-    frame = pandas.DataFrame(rows, columns=columns).set_index(["table", "fewer queries", "than"])
-    return frame.assign(**{name: pandas.to_numeric(frame[name]) for name in columns[3:-1]})
+    return frame(rows, "table, fewer queries, than, saved, low, high, corrected p, verdict", 3)
 
 
 def final_report_table(study: Study) -> pandas.DataFrame:
@@ -80,26 +62,11 @@ def final_report_table(study: Study) -> pandas.DataFrame:
         One row per table and controller; empty where no table has a report column.
     """
     rows = []
-    for (table, controller), group in _groups(study).items():
-        best = group[0].header["best_report"]
-        if best is not None and len(group[0].columns):
-            selected = np.array([search.selected_report[-1] for search in group])
-            rows.append(
-                {
-                    "table": table,
-                    "controller": name_of(controller),
-                    "seeds": len(group),
-                    "reported": selected.mean(),
-                    "best of the table": best,
-                    "regret of the report": best - selected.mean(),
-                }
-            )
-    columns = ["table", "controller", "seeds", "reported", "best of the table", "regret of the report"]
-    return pandas.DataFrame(rows, columns=columns).set_index(["table", "controller"])
-
-
-def _groups(study: Study) -> dict[tuple[str, str], list]:
-    found: dict[tuple[str, str], list] = {}
-    for (table, controller, _), search in study.searches.items():
-        found.setdefault((table, controller), []).append(search)
-    return found
+    for table, controller in dict.fromkeys(place[:2] for place in study.searches):
+        searches = list(study.of(table, controller).values())
+        best = searches[0].header["best_report"]
+        if best is not None and len(searches[0].columns):
+            selected = float(np.mean([search.selected_report[-1] for search in searches]))
+            rows.append((table, name_of(controller), len(searches), selected, best, best - selected))
+    columns = "table, controller, seeds, reported, best of the table, regret of the report"
+    return frame([dict(zip(columns.split(", "), row)) for row in rows], columns, 2)

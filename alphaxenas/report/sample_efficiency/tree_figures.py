@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alphaxenas.report.style import INK, new_figure, say
+from alphaxenas.report.style import INK, Style, panels, sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,53 +27,28 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
         value: What the colours mean.
     """
     if not snapshots:
-        figure, (panel,) = new_figure(height=1.0)
-        say(panel, "This controller shows no tree.")
-        return figure
+        return sentence("This controller shows no tree.")
     from matplotlib.collections import LineCollection
 
-    trees = [_prefixes(tree) for _, tree in snapshots]
-    places = _radial(trees[-1])
-    means = [
-        np.divide(
-            tree["total"],
-            tree["visits"],
-            out=np.full(len(tree["visits"]), np.nan),
-            where=np.asarray(tree["visits"]) > 0,
-        )
-        for _, tree in snapshots
-    ]
+    trees = [{name: np.asarray(values) for name, values in tree.items()} for _, tree in snapshots]
+    prefixes = [_prefixes(tree) for tree in trees]
+    places = _radial(prefixes[-1])
+    means = [np.where(tree["visits"] > 0, tree["total"] / np.maximum(tree["visits"], 1), np.nan) for tree in trees]
     known = np.concatenate([each[np.isfinite(each)] for each in means])
     low, high = np.quantile(known, (0.1, 1.0)) if len(known) else (0.0, 1.0)
-    columns = min(3, len(snapshots))
-    rows = -(-len(snapshots) // columns)
-    figure, axes = new_figure(rows, columns, height=0.3 + 3.4 * rows)
+    figure, axes = panels(len(trees), 3, 3.4, 0.3)
     reach = 1.04 * max(float(np.hypot(*place)) for place in places.values()) or 1.0
-    most = max(float(np.max(tree["visits"])) for _, tree in snapshots)
-    for panel, (queries, tree), prefixes, mean in zip(axes, snapshots, trees, means):
-        points = np.array([places.get(prefix, (np.nan, np.nan)) for prefix in prefixes])
+    most = max(1.0, *(float(np.max(tree["visits"])) for tree in trees))
+    for panel, (queries, _), tree, names, mean in zip(axes, snapshots, trees, prefixes, means):
+        points = np.array([places.get(prefix, (np.nan, np.nan)) for prefix in names])
         lines = [points[[parent, node]] for node, parent in enumerate(tree["parent"]) if parent >= 0]
         panel.add_collection(LineCollection(lines, colors="#c9cdd3", linewidths=0.5, zorder=1))
-        sizes = 5 + 110 * np.sqrt(np.asarray(tree["visits"]) / max(1.0, most))
         order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
-        dots = panel.scatter(
-            points[order, 0],
-            points[order, 1],
-            s=sizes[order],
-            c=mean[order],
-            cmap="viridis",
-            vmin=low,
-            vmax=high,
-            linewidths=0.25,
-            edgecolors=INK,
-            zorder=2,
-        )
-        panel.set_title(f"{queries:,} queries, {len(prefixes):,} nodes")
+        sizes = 5 + 110 * np.sqrt(tree["visits"][order] / most)
+        colours = Style(c=mean[order], cmap="viridis", vmin=low, vmax=high, edgecolors=INK)
+        dots = panel.scatter(points[order, 0], points[order, 1], s=sizes, linewidths=0.25, zorder=2, **colours)
+        panel.set(title=f"{queries:,} queries, {len(names):,} nodes", xlim=(-reach, reach), ylim=(-reach, reach))
         panel.set_aspect("equal")
-        panel.set_xlim(-reach, reach)
-        panel.set_ylim(-reach, reach)
-        panel.set_axis_off()
-    for panel in axes[len(snapshots) :]:
         panel.set_axis_off()
     figure.colorbar(dots, ax=list(axes), label=value, shrink=0.75, pad=0.01, extend="min")
     return figure
@@ -82,7 +57,7 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
 def _prefixes(tree: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:
     """The prefix of every node."""
     prefixes: list[tuple[int, ...]] = []
-    for parent, action in zip(np.asarray(tree["parent"]).tolist(), np.asarray(tree["action"]).tolist()):
+    for parent, action in zip(tree["parent"].tolist(), tree["action"].tolist()):
         prefixes.append((*prefixes[parent], action) if parent >= 0 else ())
     return prefixes
 
