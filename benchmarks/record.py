@@ -15,6 +15,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -53,12 +56,13 @@ CODE: dict[str, tuple[str, ...]] = {
 
 
 def parser(text: str | None, results: str = "") -> argparse.ArgumentParser:
-    """An argument parser that shows a benchmark's module text and knows `--record`.
+    """An argument parser that shows a benchmark's module text and knows `--record`; from here on SIGTERM is a failure.
 
     Args:
         text: The text of the benchmark's module.
         results: What is recorded, where a benchmark has several results.
     """
+    signal.signal(signal.SIGTERM, _ended)
     made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
         "--record", action="store_true", help=f"write {results or 'the result'} to benchmarks/results/ [print it only]"
@@ -141,6 +145,14 @@ def changed_since(result: Mapping[str, Any]) -> list[str]:
     """The files that were changed, added or removed since a result was recorded; empty when it is up to date."""
     then, now = result["code"], code_state(result["benchmark"])
     return sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+
+
+def _ended(number: int, frame: object) -> None:
+    """Ends a benchmark and its processes at once, with the exit code of its signal and not that of a success."""
+    for process in multiprocessing.active_children():
+        process.kill()
+    print("Ended by SIGTERM before there was a result: nothing was recorded.", file=sys.stderr, flush=True)
+    os._exit(128 + number)
 
 
 def _without_folder(word: str) -> str:

@@ -112,7 +112,7 @@ HEADLINES = (
     ),
     ("AlphaXENAS or random search? NAS-Bench-201, CIFAR-10", "nasbench201_cifar10", "alphaxenas", "random"),
 )
-"""Question, result and two methods of each row of the README's table, the uncomfortable ones first."""
+"""Question, result and two methods of each row of the README's table; what is not shown is moved to the top."""
 
 
 def readme_table(results: Mapping[str, Result]) -> str:
@@ -126,7 +126,7 @@ def readme_table(results: Mapping[str, Result]) -> str:
     if not pairs:
         return "Not measured yet."
     rows = []
-    for (question, _, *methods), one in compare_many(pairs).items():
+    for (question, _, *methods), one in sorted(compare_many(pairs).items(), key=lambda pair: pair[1].shown):
         means = ", ".join(f"{name(m)} {number(fmean(side))}" for m, side in zip(methods, (one.ours, one.theirs)))
         better = f"**{name(methods[one.mean > 0])}**" if one.shown else "not shown"
         rows.append([question, means, better])

@@ -63,6 +63,9 @@ class RunConfig(Group):
         pattern=rf"^{_NAME}$",
         notebooks="01* 02* 03* 04* 05* 06* 07* 08*",
     )
+    only: Text = parameter(
+        "", "notebooks that run_all.sh runs: beginnings of names, with commas; empty = all", affects_results=False
+    )
     seed: Natural = parameter(0, "the one seed that all randomness is derived from", notebooks="01* 02 03 04 07 08")
     exp_dir: FilePath = parameter("exp", "folder of the run records", notebooks="01 05* 06 07", affects_results=False)
     tensorboard_dir: FilePath = parameter(

@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
     options = _parser().parse_args(arguments)
     try:
         parameters = _parameters(options)
-        chosen = _chosen(sorted(notebooks.glob(SUITE)), options.only)
+        chosen = _chosen(sorted(notebooks.glob(SUITE)), parameters.get("only", ""))
     except ParameterError as error:
         print(f"run_all: {error}", file=sys.stderr)
         return 2
@@ -251,10 +251,8 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     parameters.setdefault("run", re.sub(r"[^A-Za-z0-9_-]", "-", Path(options.profile).stem))
     for name, value in options.parameter:
         parameters[name] = parse_value(name, value)
-    if options.run is not None:
-        parameters["run"] = options.run
-    if options.overwrite:
-        parameters["overwrite"] = True
+    given = {"run": options.run, "only": options.only, "overwrite": options.overwrite or None}
+    parameters |= {name: value for name, value in given.items() if value is not None}
     from_values(parameters)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
 
@@ -264,7 +262,7 @@ def _chosen(paths: list[Path], only: str) -> list[Path]:
     wanted = [word.strip() for word in only.split(",") if word.strip()]
     for word in wanted:
         if not any(path.stem.startswith(word) for path in paths):
-            raise ParameterError(f"Unknown notebook {word!r} in --only. Expected beginnings of: {known}")
+            raise ParameterError(f"Unknown notebook {word!r} in `only`. Expected beginnings of: {known}")
     chosen = [path for path in paths if not wanted or any(path.stem.startswith(word) for word in wanted)]
     if not chosen:
         raise ParameterError(f"There are no notebooks {SUITE} to run.")
@@ -293,7 +291,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"one of {profiles}, or a YAML file of parameters; default quick",
     )
     parser.add_argument("--run", metavar="NAME", help="name of the run; default: the profile's")
-    parser.add_argument("--only", default="", metavar="02,04", help="only the notebooks whose names begin so")
+    parser.add_argument(
+        "--only", metavar="02,04", help="only the notebooks whose names begin so; default: the profile's"
+    )
     parser.add_argument(
         "-p",
         dest="parameter",

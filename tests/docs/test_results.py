@@ -1,6 +1,8 @@
 """Results of benchmarks: their code is declared, stale ones are found, and the generated pages say what they say."""
 
+import signal
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -102,3 +104,29 @@ def test_a_static_order_has_the_largest_first_and_every_row_once(cells):
 def test_a_search_of_a_study_counts_its_queries():
     found = search("chains", "", "random", 0)
     assert found["queries"] <= STUDIES["chains"].cap and found["best_20"] <= found["best_100"]
+
+
+def test_a_benchmark_that_is_ended_by_a_signal_fails_and_says_so():
+    code = "import time; from benchmarks.record import parser; parser('x'); print('ready', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM and "nothing was recorded" in said
+
+
+def test_what_is_not_shown_stands_at_the_top_of_the_readme():
+    def result(first, second):
+        sides = {"guided": first, "alphaxenas": first}
+        sides |= dict.fromkeys(("guided:plan=rollouts", "random", "static:parameters"), second)
+        values = {method: {"queries": side, "found": [True] * len(side)} for method, side in sides.items()}
+        return {"benchmark": "tables", "values": values, "code": record.code_state("tables")}
+
+    fewer, more = [float(seed) for seed in range(10)], [100.0 + seed for seed in range(10)]
+    table = results.readme_table(
+        {"nasbench201_cifar10": result(fewer, more), "nasbench201_cifar100": result(fewer, fewer)}
+    )
+    verdicts = [line.endswith("not shown |") for line in table.splitlines()[2:]]
+    assert verdicts == sorted(verdicts, reverse=True) and len(set(verdicts)) == 2

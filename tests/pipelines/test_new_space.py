@@ -63,12 +63,13 @@ values = {"exp_dir": sys.argv[1], "tensorboard_dir": sys.argv[1], "space": "towe
 config = from_values({**values, **small, **limits})
 data = load_images(config)
 found, trained = search(config, "random", 0, data), train_best(config, data)
-refused = ""
-try:
-    train_best(from_values({**values, **small, **limits, "run": "other", "train_dropout": 0.5,
-                            "architecture": trained["models"][0]["architecture"]}), data)
-except ValueError as error:
-    refused = str(error)
+refused = []
+for name, value in (("train_dropout", 0.5), ("train_drop_path", 0.5), ("train_auxiliary", True)):
+    try:
+        train_best(from_values({**values, **small, **limits, "run": "other", name: value,
+                                "architecture": trained["models"][0]["architecture"]}), data)
+    except ValueError as error:
+        refused.append(str(error))
 print(json.dumps([found["trained"], found["best"][0]["reward"], trained["test_accuracy"], refused]))
 """
 
@@ -87,4 +88,8 @@ def test_a_new_space_is_searched_and_its_best_architecture_trained(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     searched, reward, accuracy, refused = json.loads(done.stdout.splitlines()[-1])
     assert searched == 2 and 0 < reward < 1 and 0 < accuracy < 1
-    assert "`train_dropout`. Expected 0.0, because the network of a Tower has no place for it" in refused
+    for message, name in zip(
+        refused, ("dropout`. Expected 0.0", "drop_path`. Expected 0.0", "auxiliary`. Expected False")
+    ):
+        assert f"`train_{name}, because the network of a Tower has no place for it" in message
+    assert len(refused) == 3

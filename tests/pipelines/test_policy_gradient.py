@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.pipelines import enas as enas_stage
 from alphaxenas.pipelines import policy_gradient as policy_stage
 from alphaxenas.pipelines.factory import load_images
 from alphaxenas.report.runs import stored_searches
 from alphaxenas.report.sample_efficiency.journals import load_study
+from alphaxenas.supernet.enas import EnasSearch
 from tests.tabular.test_study import write_table
 
 
@@ -101,6 +105,37 @@ def test_both_networks_are_trained_alike_and_tested_once_each(config, monkeypatc
     assert policy_stage.compare_with_hand_made(config, found, data) == json.loads(
         json.dumps(answers), object_hook=_with_numbers
     )
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("train_label_smoothing", 0.0),
+        ("train_weight_decay", 0.1),
+        ("train_gradient_clip", 0.0),
+        ("train_cutout", 2),
+        ("train_dropout", 0.5),
+        ("train_drop_path", 0.5),
+        ("train_auxiliary", True),
+    ],
+)
+def test_what_the_comparison_would_ignore_is_refused_before_any_work(config, name, value):
+    changed = from_values({**config.parameters(), name: value})
+    with pytest.raises(ValueError, match=f"`{name}`. Expected .*mnist.* Received: {value}"):
+        policy_stage.search_mnist(changed, None)
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        policy_stage.compare_with_hand_made(changed, None, None)
+    assert not os.path.exists(config.run.exp_dir)
+
+
+@pytest.mark.parametrize("augment, cutout", [(True, 3), (False, 0)])
+def test_enas_trains_on_images_that_are_cut_out_and_augmented_as_asked(config, monkeypatch, augment, cutout):
+    seen, original = [], Batches.of
+    monkeypatch.setattr(Batches, "of", lambda *given: seen.append(given[1:]) or original(*given))
+    monkeypatch.setattr(EnasSearch, "run", lambda search: {})
+    values = {"augment": augment, "cutout": cutout, "blocks": 1, "filters": 2, "enas_reward_images": 100}
+    enas_stage.search(from_values({**config.parameters(), **values}), "micro", data=load_images(config))
+    assert ("train", config.child.batch_size, augment, cutout) in seen
 
 
 def test_controllers_are_compared_on_a_table(config):
