@@ -108,7 +108,7 @@ class SpaceConfig(Group):
     space: SpaceName = parameter(
         "cell",
         "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
-        "ENAS's micro or macro",
+        "ENAS's micro or macro, cells of NAS-Bench-201",
     )
     layers: int = parameter(
         4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="07", defaults={"07": 12}
@@ -135,7 +135,7 @@ class ChildConfig(Group):
     role = "recipe"
 
     filters: int = parameter(8, "channels of the first cell; doubled at every reduction", ge=1, notebooks="02 08")
-    cells: int = parameter(3, "cells of a child", ge=1, notebooks="02 08")
+    cells: int = parameter(3, "cells of a child, of all its stages together", ge=1, notebooks="02 08")
     reductions: int = parameter(2, "how many times the image is halved", ge=0, notebooks="02")
     stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
     batch_size: int = parameter(32, "images per training step", ge=1, notebooks="02 07 08")

@@ -120,6 +120,16 @@ class LayerInterface(Protocol):
             `[B, h, w, c]`.
         """
 
+    def zeros(self, x: Any) -> Any:
+        """Nothing, in the shape of a tensor.
+
+        Args:
+            x: Any shape `[B, ...]`.
+
+        Returns:
+            The shape of `x`.
+        """
+
     def relu(self, x: Any) -> Any:
         """Rectifier.
 

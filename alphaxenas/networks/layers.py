@@ -168,6 +168,10 @@ class Layers:
         """As `LayerInterface.shifted`."""
         return tf.slice(tf.pad(x, [[0, 0], [0, 1], [0, 1], [0, 0]]), [0, 1, 1, 0], [-1, *x.shape[1:]])
 
+    def zeros(self, x: tf.Tensor) -> tf.Tensor:
+        """As `LayerInterface.zeros`."""
+        return tf.zeros_like(x)
+
     def relu(self, x: tf.Tensor) -> tf.Tensor:
         """As `LayerInterface.relu`, computed once for a tensor that several operations rectify."""
         return self._once("relu", x, lambda: tf.raw_ops.Relu(features=x))

@@ -124,6 +124,7 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "dense": lambda x, name, units: _dense_of_parts({"": x}, name, units),
     "dense_of_parts": _dense_of_parts,
     "shifted": _same,
+    "zeros": _same,
     "relu": _same,
     "add": lambda parts: Needs(parts[0].shape),
     "concat": lambda parts: Needs((*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))),

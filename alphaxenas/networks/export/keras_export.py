@@ -80,6 +80,9 @@ class _KerasLayers:
     def shifted(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.Cropping2D(((1, 0), (1, 0)))(keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
 
+    def zeros(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Rescaling(0.0)(x)
+
     def relu(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.ReLU()(x)
 
