@@ -7,7 +7,7 @@ network is walked once over an outline to learn which arrays it wants, and once 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,15 @@ from alphaxenas.networks.layer_interface import LayerInterface
 
 @dataclass(frozen=True)
 class Shaped:
-    """Stands for a tensor; `shape[0]` is the batch dimension, None, and all others are numbers."""
+    """Stands for a tensor.
+
+    Attributes:
+        shape: Its first entry is the batch dimension, None, and all others are numbers.
+        depth: Convolutions on the longest path that leads to it.
+    """
 
     shape: tuple[Any, ...]
+    depth: int = 0
 
 
 class Outline:
@@ -31,6 +37,8 @@ class Outline:
         vectors: Scales, offsets and biases: float32, without weight decay.
         statistics: Moving means and variances.
         multiply_adds: Of one image's forward pass.
+        depth: Convolutions on the longest path of the whole network.
+        operations: (operation, name of its weights or empty) of every call, in order.
         training: Whether parts that exist in training only (the auxiliary head) are walked.
     """
 
@@ -40,7 +48,8 @@ class Outline:
         self.matrices: dict[str, ArraySpec] = {}
         self.vectors: dict[str, ArraySpec] = {}
         self.statistics: dict[str, ArraySpec] = {}
-        self.multiply_adds = 0
+        self.multiply_adds = self.depth = 0
+        self.operations: list[tuple[str, str]] = []
 
     @property
     def weights(self) -> dict[str, ArraySpec]:
@@ -137,6 +146,18 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "drop_path": _same,
 }
 """Operation of `LayerInterface` to what it gives and needs, from the same arguments."""
+CONVOLUTIONS = ("conv", "depthwise")
+"""Operations that count as depth."""
+
+
+def _depths(values: Iterable[Any]) -> Iterator[int]:
+    """0, and the depths of all shapes among some arguments and in lists and mappings among them."""
+    yield 0
+    for value in values:
+        if isinstance(value, Shaped):
+            yield value.depth
+        elif isinstance(value, (Mapping, Sequence)) and not isinstance(value, str):
+            yield from _depths(value.values() if isinstance(value, Mapping) else value)
 
 
 def _recorded(name: str, needs_of: Callable[..., Needs]) -> Callable[..., Shaped]:
@@ -148,7 +169,12 @@ def _recorded(name: str, needs_of: Callable[..., Needs]) -> Callable[..., Shaped
         for group in ("kernels", "matrices", "vectors", "statistics"):
             getattr(self, group).update(getattr(needs, group))
         self.multiply_adds += needs.multiply_adds
-        return Shaped(needs.shape)
+        self.operations.append(
+            (name, next((each for each in arguments if isinstance(each, str)), named.get("name", "")))
+        )
+        depth = max(_depths((*arguments, *named.values()))) + (name in CONVOLUTIONS)
+        self.depth = max(self.depth, depth)
+        return Shaped(needs.shape, depth)
 
     return operation
 
