@@ -17,7 +17,6 @@ class Outlined(Protocol):
     Attributes:
         kernels: Convolution kernels by name.
         matrices: Kernels of dense layers by name.
-        parameters: Number of trainable values.
         multiply_adds: Of one image's forward pass.
         depth: Convolutions on the longest path from the image to the output.
         operations: (operation of the layer interface, name of its weights or empty), in the order of the network.
@@ -30,22 +29,20 @@ class Outlined(Protocol):
     operations: Sequence[tuple[str, str]]
 
     @property
-    def parameters(self) -> int: ...
+    def parameters(self) -> int:
+        """Number of trainable values."""
 
 
 class InitialNetwork(Protocol):
-    """A network before its training, and a batch.
-
-    Attributes:
-        outline: What it needs and costs.
-        seed: Of its initial weights, and of what a proxy draws.
-    """
+    """A network before its training, and a batch."""
 
     @property
-    def outline(self) -> Outlined: ...
+    def outline(self) -> Outlined:
+        """What it needs and costs."""
 
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Of its initial weights, and of what a proxy draws."""
 
     def batch(self) -> tuple[Any, Any]:
         """Normalised images `[B, h, w, c]`, float32, and their classes `[B]`, int32."""
