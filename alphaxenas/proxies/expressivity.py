@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.proxies.network import InitialNetwork, View
+from alphaxenas.proxies.network import InitialNetwork, View, walked
 from alphaxenas.seeds import tensor_seed
 
 STEP = 1e-2
@@ -50,10 +50,9 @@ def zen(network: InitialNetwork) -> float:
     import tensorflow as tf
 
     shape = network.batch()[0].shape
-    weights, seen = network.weights(), list[_Features]()
+    weights = network.weights()
     x, e = (tf.random.stateless_normal(shape, tensor_seed(network.seed, "zen", part)) for part in ("image", "change"))
-    for images in (x, x + STEP * e):
-        network.logits(weights, images, lambda layers: seen.append(_Features(layers)) or seen[-1])
-    change = float(tf.reduce_mean(tf.abs(seen[0].features - seen[1].features)))
+    first, second = (walked(network, weights, images, _Features)[1] for images in (x, x + STEP * e))
+    change = float(tf.reduce_mean(tf.abs(first.features - second.features)))
     with np.errstate(divide="ignore"):
-        return float(np.log(change) + np.sum(np.log(seen[0].deviations)))
+        return float(np.log(change) + np.sum(np.log(first.deviations)))

@@ -8,7 +8,7 @@ network and its layers; nothing is patched.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 
 class Outlined(Protocol):
@@ -90,3 +90,27 @@ class View:
     def drop_path(self, x: Any, rate: float, depth: float) -> Any:
         """Nothing is dropped."""
         return x
+
+
+Kind = TypeVar("Kind", bound=View)
+
+
+def walked(network: InitialNetwork, weights: Mapping[str, Any], images: Any, kind: type[Kind]) -> tuple[Any, Kind]:
+    """A forward pass and what was seen of it.
+
+    Args:
+        network: What is walked.
+        weights: As of `InitialNetwork.weights`.
+        images: `[B, h, w, c]`.
+        kind: Class of the view.
+
+    Returns:
+        Logits `[B, classes]`, and the view.
+    """
+    made: list[Kind] = []
+
+    def view(layers: Any) -> Kind:
+        made.append(kind(layers))
+        return made[0]
+
+    return network.logits(weights, images, view), made[0]

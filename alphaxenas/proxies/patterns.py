@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.proxies.network import InitialNetwork, View
+from alphaxenas.proxies.network import InitialNetwork, View, walked
 
 SMALL = 1e-5
 """k of jacov."""
@@ -39,11 +39,10 @@ def naswot(network: InitialNetwork) -> float:
     """
     import tensorflow as tf
 
-    seen: list[_Rectified] = []
     images, _ = network.batch()
-    network.logits(network.weights(), images, lambda layers: seen.append(_Rectified(layers)) or seen[0])
+    _, seen = walked(network, network.weights(), images, _Rectified)
     kernel = np.zeros((int(images.shape[0]),) * 2)
-    for output in seen[0].outputs:
+    for output in seen.outputs:
         # With signs instead of bits: N - d = (N + <s_i, s_j>) / 2; whole numbers, exact in float32.
         signs = tf.reshape(tf.where(output > 0, 1.0, -1.0), [output.shape[0], -1])
         kernel += 0.5 * (signs.shape[1] + tf.linalg.matmul(signs, signs, transpose_b=True).numpy())

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.proxies.network import InitialNetwork, View
+from alphaxenas.proxies.network import InitialNetwork, View, walked
 
 
 def grad_norm(network: InitialNetwork) -> float:
@@ -70,12 +70,12 @@ def fisher(network: InitialNetwork) -> float:
     import tensorflow as tf
 
     weights, _, images, labels = _parts(network)
-    seen: list[_Outputs] = []
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        loss = _loss(network.logits(weights, images, lambda layers: seen.append(_Outputs(layers)) or seen[0]), labels)
+        logits, seen = walked(network, weights, images, _Outputs)
+        loss = _loss(logits, labels)
     total = 0.0
-    for output, gradient in zip(seen[0].outputs, tape.gradient(loss, seen[0].outputs)):
+    for output, gradient in zip(seen.outputs, tape.gradient(loss, seen.outputs)):
         if gradient is not None:
             pixels = tf.reduce_sum(output * gradient, list(range(1, len(output.shape) - 1)))
             total += float(tf.reduce_sum(tf.reduce_mean(tf.square(pixels), 0))) / 2.0
