@@ -108,7 +108,7 @@ class SpaceConfig(Group):
     space: SpaceName = parameter(
         "cell",
         "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
-        "ENAS's micro or macro, cells of NAS-Bench-201",
+        "ENAS's micro or macro, cells of NAS-Bench-101 or 201",
     )
     layers: int = parameter(
         4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="07", defaults={"07": 12}

@@ -160,6 +160,17 @@ class LayerInterface(Protocol):
             `[B, h, w, sum of c_i]`.
         """
 
+    def first_channels(self, x: Any, channels: int) -> Any:
+        """The first channels of an image; the others are left out.
+
+        Args:
+            x: `[B, h, w, c]`.
+            channels: How many, at most c.
+
+        Returns:
+            `[B, h, w, channels]`.
+        """
+
     def max_pool(self, x: Any, size: int, stride: int = 1) -> Any:
         """Maximum over windows; padding never wins.
 

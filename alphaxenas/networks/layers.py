@@ -184,6 +184,10 @@ class Layers:
         """As `LayerInterface.concat`."""
         return parts[0] if len(parts) == 1 else tf.concat(list(parts), -1)
 
+    def first_channels(self, x: tf.Tensor, channels: int) -> tf.Tensor:
+        """As `LayerInterface.first_channels`."""
+        return x if x.shape[-1] == channels else x[..., :channels]
+
     def max_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
         """As `LayerInterface.max_pool`."""
         return self._pool(tf.nn.max_pool2d, x, size, stride)

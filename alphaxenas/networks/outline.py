@@ -137,6 +137,7 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "relu": _same,
     "add": lambda parts: Needs(parts[0].shape),
     "concat": lambda parts: Needs((*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))),
+    "first_channels": lambda x, channels: Needs((*x.shape[:-1], channels)),
     "max_pool": _pool,
     "min_pool": _pool,
     "average_pool": _pool,

@@ -14,6 +14,7 @@ from alphaxenas.spaces.chains.presets import convolution_chains, mnist_chains
 from alphaxenas.spaces.checks import check_name
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 
 SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
@@ -22,6 +23,7 @@ SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
     "mnist_chain": lambda p: mnist_chains(p["layers"], skips=p["chain_skips"]),
     "micro": lambda p: MicroSpace(p["blocks"]),
     "macro": lambda p: MacroSpace(p["layers"]),
+    "nasbench101": lambda p: NASBench101(),
     "nasbench201": lambda p: NASBench201(),
 }
 """Name to builder; a builder reads the parameters that it needs from a mapping."""

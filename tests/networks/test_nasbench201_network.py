@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network, first_cells
+from alphaxenas.networks.export.keras_export import _KerasLayers
+from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
+from alphaxenas.networks.nasbench.stages import first_cells
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network
@@ -103,8 +105,6 @@ def test_the_registry_builds_it_with_its_options():
 
 
 def test_an_exported_network_gives_the_childs_probabilities():
-    from alphaxenas.networks.export.keras_export import _KerasLayers
-
     network = network_of("342104")
     child, (images, labels) = child_of(network), batch_of()
     child.train_step(images, labels, 0.1)

@@ -92,6 +92,15 @@ class _KerasLayers:
     def concat(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(list(parts))
 
+    def first_channels(self, x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+        if x.shape[-1] == channels:
+            return x
+        # A fixed convolution, because a slice is no layer and would not be known to other programs.
+        layer = keras.layers.Conv2D(channels, 1, use_bias=False, trainable=False)
+        y = layer(x)
+        layer.set_weights([np.eye(x.shape[-1], channels, dtype=np.float32)[None, None]])
+        return y
+
     def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
 

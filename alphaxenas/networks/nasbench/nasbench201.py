@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alphaxenas.networks.nasbench.stages import first_cells
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.nasbench.nasbench201 import EDGES, NASBench201Cell
 
@@ -25,20 +26,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from alphaxenas.networks.layer_interface import LayerInterface
-
-STAGES = 3
-"""Of equal length, each with half the resolution and twice the channels of the one before it."""
-
-
-def first_cells(cells: int) -> tuple[int, ...]:
-    """Numbers of the cells that begin the second and the third stage, evenly spaced.
-
-    Raises:
-        ValueError: There are fewer cells than stages.
-    """
-    if cells < STAGES:
-        raise ValueError(f"Invalid value for `cells`. Expected a whole number >= {STAGES}. Received: {cells}")
-    return tuple(cells * stage // STAGES for stage in range(1, STAGES))
 
 
 @dataclass(frozen=True)
