@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from alphaxenas.evaluators.trained import TrainedEvaluator
 
 SPACE = NASBench201()
-BUDGETS = {"low": (1, 0.125), "high": (2, 0.25)}
+BUDGETS = {"low": (1, 0.2), "high": (3, 0.25)}
 """Epochs, and the share of the 46,000 training images drawn for each."""
 SETTINGS = {
     "format": 1,
@@ -49,7 +49,7 @@ SETTINGS = {
     "budgets": {name: list(budget) for name, budget in BUDGETS.items()},
     "seed": 0,
 }
-"""Chosen by a pilot on other cells, see docs/extending.md; part of every journal."""
+"""Of every training: what a pilot on other cells could pay for. The first line of every journal."""
 CELLS_PER_PROCESS = 100
 POOL_CELLS = 600
 
