@@ -16,6 +16,7 @@ from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201, NASBench201Cell
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 from alphaxenas.spaces.parse_any import parse_architecture
+from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.zoo import ZooCell, zoo_cell, zoo_names
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "NASBench101Cell",
     "NASBench201",
     "NASBench201Cell",
+    "RecurrentCell",
+    "RecurrentSpace",
     "StateSpace",
     "Subset",
     "Table",

@@ -12,7 +12,7 @@ from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.drawing.cell import cell_size, draw_cell, draw_cell_pair
 from alphaxenas.spaces.drawing.chain import chain_size, draw_chain
-from alphaxenas.spaces.drawing.graph import draw_code, draw_edge_graph, draw_vertex_graph
+from alphaxenas.spaces.drawing.graph import draw_code, draw_edge_graph, draw_recurrent_cell, draw_vertex_graph
 from alphaxenas.spaces.drawing.macro import draw_macro, macro_size
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.listed.table import Code
@@ -20,6 +20,7 @@ from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201Cell
+from alphaxenas.spaces.recurrent import RecurrentCell
 from alphaxenas.spaces.zoo import ZooCell
 
 Size = tuple[float, float]
@@ -52,6 +53,7 @@ DRAWINGS: dict[type, Drawing] = {
     Code: Drawing(draw_code),
     NASBench101Cell: Drawing(lambda space, cell, axes: draw_vertex_graph(cell, axes)),
     NASBench201Cell: Drawing(lambda space, cell, axes: draw_edge_graph(cell, axes)),
+    RecurrentCell: Drawing(lambda space, cell, axes: draw_recurrent_cell(cell, axes)),
 }
 
 
