@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphaxenas.config.parameter import ParameterError
-from alphaxenas.spaces.from_parameters import CHAIN_SPACES
+from alphaxenas.networks.nasbench.stages import STAGES
+from alphaxenas.spaces.from_parameters import CHAIN_SPACES, STAGED_SPACES
 
 if TYPE_CHECKING:
     from alphaxenas.config.load import Config
@@ -37,6 +38,12 @@ def check_together(config: Config) -> None:
             "dataset",
             "'arrays' when arrays_path is given",
             repr(data.dataset),
+        ),
+        (
+            config.space.space not in STAGED_SPACES or min(child.cells, training.train_cells) >= STAGES,
+            "cells",
+            f"at least {STAGES}, and train_cells too, because networks of {config.space.space} have {STAGES} stages",
+            min(child.cells, training.train_cells),
         ),
         (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
         (

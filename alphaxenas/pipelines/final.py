@@ -145,11 +145,7 @@ def chosen_architectures(config: Config) -> list[Any]:
     """
     space, controller = search_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [
-            parse_architecture(config.training.architecture)
-            if config.space.space in ("cell", "micro")
-            else space.parse(config.training.architecture)
-        ]
+        return [_parsed(config, config.training.architecture)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -189,12 +185,12 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
 
     def network(text: str) -> Network:
         expected = config.training.architecture
-        if expected and str(parse_architecture(expected)) != text:
+        if expected and str(_parsed(config, expected)) != text:
             raise ValueError(
                 f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. "
                 f"Received: {text!r}"
             )
-        return final_network(config, parse_architecture(text), data)
+        return final_network(config, _parsed(config, text), data)
 
     accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
     return {
@@ -202,3 +198,8 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
         "test_accuracy": accuracy,
         "test_images": len(data.test),
     }
+
+
+def _parsed(config: Config, text: str) -> Any:
+    """An architecture in any form that cells and pairs of cells have, in other spaces in one of theirs."""
+    return parse_architecture(text) if config.space.space in ("cell", "micro") else search_space(config).parse(text)

@@ -30,6 +30,9 @@ SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
 CHAIN_SPACES = ("chain", "mnist_chain")
 """Spaces of layer chains, whose children are all trained from scratch; in the others children share weights."""
 
+STAGED_SPACES = ("nasbench101", "nasbench201")
+"""Spaces of published benchmarks whose networks have three stages."""
+
 
 def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:
     """Builds a search space.
