@@ -127,8 +127,11 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
         batch_size=training.train_batch_size,
         augment=config.data.augment,
         cutout=training.train_cutout,
+        pad=config.data.crop_pad or None,
+        alternating=config.data.alternating_flip,
         patience=training.train_patience,
         devices=training.train_devices,
+        test_views=training.test_views,
         formats=training.export_formats,
     )
 
