@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from alphaxenas.config.parameter import FilePath, Group, Number, OneOf, Several, Text, parameter
+from alphaxenas.data.formats import LAYOUTS
 from alphaxenas.data.images import DATASETS
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
@@ -30,6 +31,7 @@ def _native(precision: str) -> str:
 
 Precision = Annotated[str, OneOf((*PRECISIONS, "auto")), AfterValidator(_native)]
 Dataset = Annotated[str, OneOf(DATASETS)]
+ImageLayout = Annotated[str, OneOf(LAYOUTS)]
 SpaceName = Annotated[str, OneOf(tuple(SPACES))]
 ChainForm = Annotated[str, OneOf(FORMS)]
 Operation = Annotated[str, OneOf(OPERATIONS)]
@@ -82,7 +84,15 @@ class DataConfig(Group):
         "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08", affects_results=False
     )
     arrays_path: FilePath = parameter(
-        "", "an .npz file with arrays x (images) and y (labels), for dataset arrays", notebooks="01"
+        "",
+        "an .npz file with arrays x (images) and y (labels), for dataset arrays",
+        notebooks="01",
+        affects_results=False,
+    )
+    image_layout: ImageLayout = parameter(
+        "auto",
+        "axes of x in that file; auto = channels last, and what looks like channels first is refused",
+        notebooks="01",
     )
     validation_size: int = parameter(0, "images for validation; 0 = the data set's standard", ge=0, notebooks="01")
     test_size: int = parameter(

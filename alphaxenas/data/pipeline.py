@@ -37,7 +37,7 @@ class Batches:
         cutout: Side in pixels of the square set to the mean colour at a random place, clipped at the image's border;
             0 for none.
         pad: Pixels a crop may reach beyond the image on each side; None for one per eight of the shorter side (4 for
-            32x32, 1 for 8x8).
+            32x32, 1 for 8x8; none where it is one pixel).
         flip: Whether augmentation mirrors half of the images.
         alternating: Whether every image is mirrored in every second epoch, instead of by chance. Which images begin is
             drawn once. Source: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", section 3.6.
@@ -60,7 +60,7 @@ class Batches:
     ) -> None:
         height, width, channels = part.images.shape[1:]
         shorter = min(height, width)
-        pad = max(1, shorter // PIXELS_PER_PAD) if pad is None else pad
+        pad = min(max(1, shorter // PIXELS_PER_PAD), shorter - 1) if pad is None else pad
         _require("batch_size", batch_size, 1, None)
         _require("pad", pad, 0, shorter - 1)
         _require("cutout", cutout, 0, shorter)

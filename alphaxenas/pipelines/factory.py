@@ -40,6 +40,7 @@ def load_images(config: Config) -> ImageData:
         test_size=data.test_size,
         fraction=data.fraction,
         seed=config.run.seed,
+        image_layout=data.image_layout,
     )
 
 

@@ -37,9 +37,8 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
     Returns:
         Results as of `train_in_full`.
     """
-    base = config.baseline
-    with open_stage(config, "densenet", config.parameters("data", "baseline", "training")) as folder:
-        data = data or load_images(config)
+    base, data = config.baseline, data or load_images(config)
+    with open_stage(config, "densenet", config.parameters("data", "baseline", "training"), data) as folder:
         network = DenseNet(
             data.num_classes,
             depth=base.densenet_depth,
@@ -63,8 +62,8 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """
     architectures = chosen_architectures(config)
     trained = [str(architecture) for architecture in architectures]
-    with open_stage(config, "final", {**config.parameters("data", "space", "training"), "trained": trained}) as folder:
-        data = data or load_images(config)
+    parameters, data = config.parameters("data", "space", "training"), data or load_images(config)
+    with open_stage(config, "final", {**parameters, "trained": trained}, data) as folder:
         results = train_ranked(config, architectures, data, folder)
         chosen = architectures[results["chosen"]]
         write_atomically(folder.figures / "architecture.png", picture(search_space(config), chosen))

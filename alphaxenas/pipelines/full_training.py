@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from alphaxenas.data.images import ImageData
@@ -23,6 +22,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
 from alphaxenas.networks.export.onnx_export import require_onnx
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.training.fit import fit
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
 from alphaxenas.networks.training.recipe import Recipe

@@ -205,8 +205,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        str(path),
-        str(running),
+        *(str(file).replace("{", "{{").replace("}", "}}") for file in (path, running)),  # papermill fills braces
         parameters=parameters,
         kernel_name="python3",
         language="python",

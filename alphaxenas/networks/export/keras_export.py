@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import views
 from alphaxenas.networks.export.onnx_export import save_onnx
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.layers import EPSILON, dilated
 from alphaxenas.networks.training.loop import CompiledChild, Network

@@ -12,8 +12,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
+
+from alphaxenas.networks.export.plain_keras import keras
 
 OPSET, IR_VERSION = 17, 8
 """Of 2022: runtimes since then read them."""
