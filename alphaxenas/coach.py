@@ -246,7 +246,7 @@ class Coach:
         }
 
 
-def reaches(results: Mapping[str, Any], iterations: int = 0, trials: int = 0, max_minutes: float = 0.0) -> bool:
+def reaches(results: Mapping[str, Any], iterations: float = 0, trials: float = 0, max_minutes: float = 0) -> bool:
     """Whether a search that has ended is at its end with these limits too, or goes on.
 
     Args:

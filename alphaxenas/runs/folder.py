@@ -160,7 +160,7 @@ class RunFolder:
     def go_on(self) -> None:
         """Notes in run.json with which limits the run goes on, and forgets the results of an earlier end."""
         record = self.path / "run.json"
-        stored = read_json(record)
+        stored: dict[str, Any] = read_json(record) or {}
         known = stored["parameters"]
         changed = {name for name in self.limits if name in known and known[name] != self.parameters[name]}
         if changed:
