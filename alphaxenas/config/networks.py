@@ -277,3 +277,12 @@ class ReportConfig(Group):
         pattern=rf"^({_NAME}(, *{_NAME})*)?$",
         notebooks="05*",
     )
+    truth_table: FilePath = parameter(
+        "",
+        "a table with published accuracies of the searched architectures; no search reads it",
+        notebooks="05",
+        affects_results=False,
+    )
+    truth_column: Text = parameter(
+        "", "the column of truth_table that says how good an architecture is", notebooks="05", affects_results=False
+    )

@@ -110,6 +110,12 @@ def check_together(config: Config) -> None:
             "true where images are cropped or mirrored (crop_pad, alternating_flip)",
             data.augment,
         ),
+        (
+            bool(config.report.truth_table) == bool(config.report.truth_column),
+            "truth_column",
+            "the name of a column with truth_table, and nothing without",
+            repr(config.report.truth_column),
+        ),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (
             training.warmup_epochs <= training.train_epochs,
