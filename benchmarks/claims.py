@@ -4,122 +4,24 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from alphaxenas.report.sample_efficiency.journals import name_of
-from alphaxenas.report.statistics import Comparison, compare_many, interval
+from alphaxenas.report.statistics import compare_many
+from benchmarks.layout import (
+    TABLES,
+    Claim,
+    Result,
+    best_static,
+    by_seed,
+    differences,
+    mean_queries,
+    name,
+    number,
+    queries,
+    table,
+    verdicts,
+    with_interval,
+)
 from benchmarks.tables import STATIC
-
-Result = Mapping[str, Any]
-TABLES = {
-    "nasbench201_cifar10": "NAS-Bench-201, CIFAR-10",
-    "nasbench201_cifar100": "NAS-Bench-201, CIFAR-100",
-    "nasbench101_sample": "NAS-Bench-101, sample",
-    "ecnas_5v": "EC-NAS, 5 vertices",
-}
-"""The studies that every search method is compared on."""
-_NAMES = {
-    "static:parameters": "static order: parameters",
-    "static:depth,parameters": "static order: depth, then parameters",
-    "alphaxenas:prior=uniform": "AlphaXENAS, uniform prior",
-    "guided:plan=rollouts": "GuidedSearch, rollouts",
-}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A section of the page.
-
-    Attributes:
-        question: Its heading.
-        text: What was compared and how to read it.
-        body: Table and verdict as Markdown, from its results by name; those that are not recorded are missing.
-        results: Names of the results it needs.
-    """
-
-    question: str
-    text: str
-    body: Callable[[Mapping[str, Result]], str]
-    results: tuple[str, ...] = tuple(TABLES)
-
-
-def name(method: str) -> str:
-    """How a method is called in tables."""
-    return _NAMES.get(method) or name_of(method)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def queries(result: Result, method: str) -> list[float]:
-    """Queries of every seed; a search that did not meet its goal counts as the cap."""
-    found = result["values"][method]
-    return [q if met else result["figures"]["cap"] for q, met in zip(found["queries"], found["found"])]
-
-
-def number(value: float) -> str:
-    """Three digits, more where the number has them before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def with_interval(values: Sequence[float], shown: Callable[[float], str] = number) -> str:
-    """`mean [low, high]`, the 95 % interval over seeds."""
-    found = interval(values)
-    return f"{shown(found.mean)} [{shown(found.low)}, {shown(found.high)}]"
-
-
-def differences(others: Mapping[str, Sequence[float]], reference: Sequence[float]) -> dict[str, Comparison]:
-    """Every other method minus a reference, paired by seed and corrected for their number.
-
-    Args:
-        others: Values by method, one per seed from 0.
-        reference: Those of the method that the others are compared with.
-    """
-    theirs = by_seed(reference)
-    return compare_many({method: (by_seed(values), theirs) for method, values in others.items()})
-
-
-def by_seed(values: Sequence[float]) -> dict[int, float]:
-    """Values of seeds 0, 1, 2 ... by seed."""
-    return dict(enumerate(values))
-
-
-def verdicts(found: Mapping[tuple[str, str, str], Comparison], unit: str = "queries", fewer: bool = True) -> str:
-    """The differences as a table.
-
-    Args:
-        found: Comparisons, first minus second, by what they are of and the two methods.
-        unit: What is counted.
-        fewer: Whether less of it is better.
-    """
-    rows = []
-    for (title, first, second), one in found.items():
-        better = first if (one.mean < 0) == fewer else second
-        rows.append(
-            [
-                title,
-                f"{name(first)} minus {name(second)}",
-                f"{one.mean:+,.1f} [{one.low:+,.1f}, {one.high:+,.1f}]",
-                p(one),
-                str(one.n),
-                f"**{name(better)}** is better" if one.shown else "not shown",
-            ]
-        )
-    return "Verdict:\n\n" + table(["", "difference", unit, "p", "seeds", "shown?"], rows)
-
-
-def p(difference: Comparison) -> str:
-    """The p-value, not smaller than is worth reading."""
-    return "< 0.001" if difference.p < 0.001 else f"{difference.p:.3f}"
-
-
-def best_static(result: Result) -> str:
-    """The static order with the fewest queries on average."""
-    return min((method for method in STATIC if method in result["values"]), key=lambda one: sum(queries(result, one)))
 
 
 def pair(first: str, second: str) -> Callable[[Mapping[str, Result]], str]:
@@ -127,8 +29,7 @@ def pair(first: str, second: str) -> Callable[[Mapping[str, Result]], str]:
 
     def body(results: Mapping[str, Result]) -> str:
         rows = [
-            [TABLES[key], *(with_interval(queries(result, one)) for one in (first, second))]
-            for key, result in results.items()
+            [TABLES[key], *(mean_queries(result, one) for one in (first, second))] for key, result in results.items()
         ]
         sides = [{key: by_seed(queries(result, one)) for key, result in results.items()} for one in (first, second)]
         found = compare_many({(TABLES[key], first, second): (sides[0][key], sides[1][key]) for key in results})
@@ -141,7 +42,7 @@ def static_orders(results: Mapping[str, Result]) -> str:
     """Static orders and the two controllers of this project, corrected for all comparisons with the better order."""
     methods, rows, pairs = [*STATIC, "alphaxenas", "guided"], [], {}
     for key, result in results.items():
-        rows.append([TABLES[key], *(with_interval(queries(result, method)) for method in methods)])
+        rows.append([TABLES[key], *(mean_queries(result, method) for method in methods)])
         best = best_static(result)
         for method in ("alphaxenas", "guided"):
             sides = (by_seed(queries(result, one)) for one in (method, best))
@@ -153,7 +54,7 @@ def all_methods(results: Mapping[str, Result]) -> str:
     """Queries of every method on every table, and GuidedSearch against each of them."""
     methods = list(next(iter(results.values()))["values"])
     rows = [
-        [name(method), *(with_interval(queries(r, method)) if method in r["values"] else "-" for r in results.values())]
+        [name(method), *(mean_queries(r, method) if method in r["values"] else "-" for r in results.values())]
         for method in methods
     ]
     goals = ["architectures that end a search"]
@@ -202,7 +103,7 @@ def good_cell(results: Mapping[str, Result]) -> str:
     """Queries to any good cell, policy gradients against random search."""
     (result,) = results.values()
     rows = [
-        [name(method), with_interval(queries(result, method)), number(statistics.median(queries(result, method)))]
+        [name(method), mean_queries(result, method), number(statistics.median(queries(result, method)))]
         for method in result["values"]
     ]
     others = [method for method in result["values"] if method != "reinforce"]
@@ -303,8 +204,8 @@ CLAIMS = (
         "Mean number of evaluated architectures, the last one included, with its 95 % interval over seeds. The "
         "goal is the architecture of the best accuracy; on NAS-Bench-101 it is the best 0.1 % of a sample. On "
         "NAS-Bench-201 the searches see mean test accuracy, as in the publications that count queries; the next "
-        "section uses a realistic signal. One configuration of each method for all tables; searches that fail "
-        "count as the cap. The constants of GuidedSearch were chosen while looking at these tables.",
+        "section uses a realistic signal. One configuration of each method for all tables; a search that fails "
+        "counts as the cap. The constants of GuidedSearch were chosen while looking at these tables.",
         all_methods,
     ),
     Claim(

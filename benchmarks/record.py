@@ -6,8 +6,10 @@ A result holds what was run, when, on which machine and with which code, the fig
      "seconds": ..., "code": {path: hash}, "figures": {...}, "values": {...}}
 
 `docs/results.md` and the table in the README are generated from these files by `benchmarks.results`. A result is stale
-when a file that it depends on has changed since. Files are compared by the hash that git gives their content, which
-needs neither git nor its history, so a shallow clone or a downloaded archive tells the same.
+when a file that it depends on has changed since. A benchmark of several methods may measure some of them alone: the
+others are kept, and `earlier` says when, with which command and with which code they were measured. Files are compared
+by the hash that git gives their content, which needs neither git nor its history, so a shallow clone or a downloaded
+archive tells the same.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "chain_table": (*_IMAGES, "alphaxenas/spaces/chains"),
     "enas_micro": (*_IMAGES, "alphaxenas/supernet", "alphaxenas/controllers/policy_gradient"),
     "fresh_architecture": (*_CHILDREN, "alphaxenas/supernet"),
+    "image_truth": (*_IMAGES, "alphaxenas/spaces/nasbench", "alphaxenas/supernet"),
     "import_time": ("alphaxenas/__init__.py", "alphaxenas/spaces/__init__.py", "alphaxenas/runs/__init__.py"),
     "input_pipeline": ("alphaxenas/data",),
     "memory": _IMAGES,
@@ -53,6 +56,10 @@ CODE: dict[str, tuple[str, ...]] = {
     "tree_speed": ("alphaxenas/controllers/mcts", "alphaxenas/spaces/cell.py"),
 }
 """By benchmark: the files and folders of Python code whose change makes its results stale, with its own module."""
+
+
+_ORIGIN = ("command", "date", "revision", "machine", "versions", "seconds", "code")
+"""What says where numbers come from."""
 
 
 def parser(text: str | None, results: str = "") -> argparse.ArgumentParser:
@@ -78,6 +85,7 @@ def finish(
     values: Mapping[str, Any] | None = None,
     name: str | None = None,
     arguments: Sequence[str] | None = None,
+    keep: bool = False,
 ) -> dict[str, Any]:
     """Prints the result of a benchmark as the last line and, if asked to, writes its file.
 
@@ -89,6 +97,8 @@ def finish(
         values: The value of every seed, repetition or network, as JSON values.
         name: Of the result; by default that of the benchmark.
         arguments: Of the command that repeats it; by default those of this process.
+        keep: Whether methods of the recorded result that were not measured now stay in it. Then `values` and
+            `figures["methods"]` are by method.
 
     Returns:
         The result.
@@ -115,9 +125,48 @@ def finish(
     }
     if record:
         RESULTS.mkdir(exist_ok=True)
+        old = load(RESULTS).get(result["name"]) if keep else None
+        result = result if old is None else merged(result, old)
         write_json(RESULTS / f"{result['name']}.json", result)
     print(json.dumps(figures), flush=True)
     return result
+
+
+def merged(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """A result with the methods of an earlier one that it does not measure, and where those come from.
+
+    Args:
+        new: `values` and `figures["methods"]` are by method.
+        old: A result of the same name.
+
+    Raises:
+        ValueError: The rest of the figures (goal, cap, table) differs, so the methods cannot stand together.
+    """
+    rest = [{key: value for key, value in one["figures"].items() if key != "methods"} for one in (new, old)]
+    if rest[0] != rest[1]:
+        raise ValueError(f"The recorded {old['name']} was measured otherwise: {rest[1]}. Now: {rest[0]}")
+    earlier = []
+    for part in origins(old):
+        kept = [method for method in part["methods"] if method not in new["values"]]
+        if kept:
+            earlier.append({**{key: part[key] for key in _ORIGIN}, "methods": kept})
+    order = [*old["values"], *(method for method in new["values"] if method not in old["values"])]
+    values = {**old["values"], **new["values"]}
+    methods = {**old["figures"]["methods"], **new["figures"]["methods"]}
+    return {
+        **new,
+        "figures": {**new["figures"], "methods": {method: methods[method] for method in order}},
+        "values": {method: values[method] for method in order},
+        "earlier": earlier,
+    }
+
+
+def origins(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The measurements that a result consists of, the latest first, each with the `methods` it measured."""
+    earlier = list(result.get("earlier", []))
+    before = {method for part in earlier for method in part["methods"]}
+    methods = [method for method in result.get("values") or {} if method not in before]
+    return [{**{key: result[key] for key in _ORIGIN if key in result}, "methods": methods}, *earlier]
 
 
 def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
@@ -143,8 +192,11 @@ def blob_hash(content: bytes) -> str:
 
 def changed_since(result: Mapping[str, Any]) -> list[str]:
     """The files that were changed, added or removed since a result was recorded; empty when it is up to date."""
-    then, now = result["code"], code_state(result["benchmark"])
-    return sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
+    now, changed = code_state(result["benchmark"]), set()
+    for part in origins(result):
+        then = part["code"]
+        changed |= {path for path in then.keys() | now.keys() if then.get(path) != now.get(path)}
+    return sorted(changed)
 
 
 def _ended(number: int, frame: object) -> None:

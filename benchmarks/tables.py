@@ -1,6 +1,9 @@
 """Sample efficiency on tables of trained architectures: queries until the goal is met, for every search method.
 
     python -m benchmarks.tables nasbench201_cifar10 nasbench201_cifar100 --tables FOLDER [--seeds 20] [--record]
+    python -m benchmarks.tables ecnas_5v --tables FOLDER --methods guided random --seeds 40 --record
+
+With `--methods` only these are measured; what is recorded of other methods stays, with its own date and revision.
 
 A query is an architecture that a search asks for, counted once. A search ends at its goal or at the cap; then it counts
 as the cap. The controls are random search and the static orders, which learn nothing: all architectures by falling
@@ -202,8 +205,8 @@ def measure(name: str, options: argparse.Namespace) -> None:
     study, started = STUDIES[name], time.perf_counter()
     jobs = [
         (method, seed)
-        for method in study.methods
-        for seed in range(min(options.seeds, study.fewer.get(method, options.seeds)))
+        for method in options.methods or study.methods
+        for seed in range(options.seeds if options.methods else min(options.seeds, study.fewer.get(method, 10**9)))
     ]
     with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         futures = [pool.submit(search, name, options.tables, *job) for job in jobs]
@@ -233,7 +236,9 @@ def measure(name: str, options: argparse.Namespace) -> None:
         },
     }
     arguments = [name, "--tables", "FOLDER", "--seeds", str(options.seeds), "--record"]
-    finish("tables", options.record, started, figures, values, name, arguments)
+    if options.methods:
+        arguments[3:3] = ["--methods", *options.methods]
+    finish("tables", options.record, started, figures, values, name, arguments, keep=bool(options.methods))
 
 
 def main() -> None:
@@ -241,6 +246,7 @@ def main() -> None:
     words = parser(__doc__, "the results of the studies")
     words.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY", help=", ".join(STUDIES))
     words.add_argument("--tables", default="data", metavar="FOLDER", help="folder of the tables [%(default)s]")
+    words.add_argument("--methods", nargs="+", metavar="METHOD", help="measure these alone [those of the study]")
     words.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
     words.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     options = words.parse_args()

@@ -21,8 +21,9 @@ FLOORS = (
     {"command"},
 )
 """Rooms by floor, lowest first: a module imports from its own room and from lower floors."""
-LAYERS = set(vars(LayerInterface))
-"""Operations that the protocol documents for all its implementations."""
+PROTOCOLS = {"LayerInterface": set(vars(LayerInterface)), "Core": {"run"}}
+"""Operations that a protocol documents for all its implementations."""
+DOCUMENTED = set().union(*PROTOCOLS.values())
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -62,7 +63,7 @@ def undocumented(path):
         for node in holder.body:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
                 continue
-            if isinstance(holder, ast.ClassDef) and node.name in LAYERS and holder.name != "LayerInterface":
+            if isinstance(holder, ast.ClassDef) and node.name in DOCUMENTED and holder.name not in PROTOCOLS:
                 continue
             text = ast.get_docstring(node) or ""
             names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphaxenas.config.parameter import ParameterError
-from alphaxenas.spaces.from_parameters import CHAIN_SPACES
+from alphaxenas.networks.nasbench.stages import STAGES
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES
 
 if TYPE_CHECKING:
     from alphaxenas.config.declarations import Config
@@ -19,12 +20,18 @@ def check_together(config: Config) -> None:
     """
     data, child, search, training = config.data, config.child, config.search, config.training
     other_limit, depth = search.iterations or search.max_minutes, config.baseline.densenet_depth
+    scratch = config.space.space in SCRATCH_SPACES
     budgets = {(search.search_epochs, search.search_fraction), (search.final_epochs, search.final_fraction)}
-    from_scratch = search.final_weights == "scratch" and config.space.space not in CHAIN_SPACES
+    from_scratch = search.final_weights == "scratch" and not scratch
     refused: list[tuple[str, object, str]] = [
         ("arrays_path", data.dataset == "arrays" and not data.arrays_path, "an .npz file with dataset='arrays'"),
         ("dataset", data.dataset != "arrays" and data.arrays_path, "'arrays' when arrays_path is given"),
         ("augment", not data.augment and (data.cutout or training.train_cutout), "true where images are cut out"),
+        (
+            "cells",
+            config.space.space in STAGED_SPACES and min(child.cells, training.train_cells) < STAGES,
+            f"at least {STAGES}, and train_cells too, because networks of {config.space.space} have {STAGES} stages",
+        ),
         ("reductions", child.reductions >= child.cells, f"fewer than cells ({child.cells})"),
         ("trials", not (search.trials or other_limit), "iterations, trials or max_minutes: it would never end"),
         (
@@ -42,6 +49,23 @@ def check_together(config: Config) -> None:
             "promotion",
             search.promotion != "best_unpromoted" and set(search.controllers) != {"alphaxenas"},
             "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
+        ),
+        (
+            "optimizer",
+            not scratch and child.optimizer not in ("momentum", "adam"),
+            f"'momentum' or 'adam' where children share weights; others go with {', '.join(SCRATCH_SPACES)}",
+        ),
+        *(
+            (name, not scratch and getattr(child, name) != usual, f"{usual!r} where children share weights")
+            for name, usual in (("schedule", "cosine"), ("lookahead", False), ("offset_rate", 1.0))
+        ),
+        ("train_average", child.lookahead and training.train_average, "0 with lookahead, which averages itself"),
+        ("augment", not data.augment and data.crop_pad, "true where images are cropped (crop_pad)"),
+        ("augment", not data.augment and data.alternating_flip, "true where images are mirrored (alternating_flip)"),
+        (
+            "truth_column",
+            bool(config.report.truth_table) != bool(config.report.truth_column),
+            "the name of a column with truth_table, and nothing without",
         ),
         ("densenet_depth", (depth - 4) % 6, "4 + a multiple of 6, such as 22, 40, 100"),
     ]

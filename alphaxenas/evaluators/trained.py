@@ -47,6 +47,8 @@ class ChildTraining:
         share_weights: Whether children share one bank, or each starts from scratch.
         augment: Crops and mirrors training images.
         cutout: Side of the square cut out of training images, pixels; 0 for none.
+        pad: Pixels a crop may reach beyond the image; None as for `Batches`.
+        alternating: Whether images are mirrored in every second epoch instead of by chance.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -57,6 +59,8 @@ class ChildTraining:
     share_weights: bool = True
     augment: bool = True
     cutout: int = 0
+    pad: int | None = None
+    alternating: bool = False
     reward: str = "last"
     final_weights: str = "scratch"
 
@@ -93,7 +97,8 @@ class TrainedEvaluator:
         self.bank = WeightBank(seed)
         self._space, self._build, self._recipe, self._seed = space, build, recipe, seed
         self._image_shape, self._settings = data.image_shape, settings
-        self._training = Batches.of(data, "train", settings.batch_size, settings.augment, settings.cutout)
+        images = (settings.augment, settings.cutout, settings.pad, settings.alternating)
+        self._training = Batches.of(data, "train", settings.batch_size, *images)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
 
     def evaluate(self, proposal: Proposal) -> Outcome:

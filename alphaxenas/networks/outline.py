@@ -7,7 +7,7 @@ network is walked once over an outline to learn which arrays it wants, and once 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,15 @@ from alphaxenas.networks.layer_interface import LayerInterface
 
 @dataclass(frozen=True)
 class Shaped:
-    """Stands for a tensor; `shape[0]` is the batch dimension, None, and all others are numbers."""
+    """Stands for a tensor.
+
+    Attributes:
+        shape: Its first entry is the batch dimension, None, and all others are numbers.
+        depth: Convolutions on the longest path that leads to it.
+    """
 
     shape: tuple[Any, ...]
+    depth: int = 0
 
 
 class Outline:
@@ -31,6 +37,8 @@ class Outline:
         vectors: Scales, offsets and biases: float32, without weight decay.
         statistics: Moving means and variances.
         multiply_adds: Of one image's forward pass.
+        depth: Convolutions on the longest path of the whole network.
+        operations: (operation, name of its weights or empty) of every call, in order.
         training: Whether parts that exist in training only (the auxiliary head) are walked.
     """
 
@@ -40,7 +48,8 @@ class Outline:
         self.matrices: dict[str, ArraySpec] = {}
         self.vectors: dict[str, ArraySpec] = {}
         self.statistics: dict[str, ArraySpec] = {}
-        self.multiply_adds = 0
+        self.multiply_adds = self.depth = 0
+        self.operations: list[tuple[str, str]] = []
 
     @property
     def weights(self) -> dict[str, ArraySpec]:
@@ -71,11 +80,13 @@ def _strided(x: Shaped, stride: int, channels: int | None = None) -> tuple[Any, 
     return None, -(-height // stride), -(-width // stride), own if channels is None else channels
 
 
-def _conv(x, name, filters, size, stride=1, bias=False, xavier=False) -> Needs:
+def _conv(x, name, filters, size, stride=1, bias=False, initial="he") -> Needs:
     channels, shape = x.shape[3], _strided(x, stride, filters)
     high, wide = size if isinstance(size, tuple) else (1 if x.shape[1] == 1 else size, size)
     # Xavier's variance is that of "he" with the fan-out counted in.
-    kernel = ArraySpec((high, wide, channels, filters), "he", high * wide * (channels + filters * xavier))
+    inputs = channels + filters if initial == "xavier" else channels
+    kind = "dirac" if initial == "dirac" else "he"
+    kernel = ArraySpec((high, wide, channels, filters), kind, high * wide * inputs)
     vectors = {f"{name}/bias": ArraySpec((filters,), "zeros")} if bias else {}
     return Needs(shape, {f"{name}/kernel": kernel}, vectors=vectors, multiply_adds=kernel.size * shape[1] * shape[2])
 
@@ -85,11 +96,22 @@ def _depthwise(x, name, size, stride=1, dilation=1) -> Needs:
     return Needs(shape, {f"{name}/depthwise": kernel}, multiply_adds=kernel.size * shape[1] * shape[2])
 
 
-def _batch_norm(x, name) -> Needs:
+def _whiten(x, name) -> Needs:
+    _, height, width, channels = x.shape
+    kernel = ArraySpec((2, 2, channels, 8 * channels), "whitening")
+    return Needs(
+        (None, height - 1, width - 1, 8 * channels),
+        vectors={f"{name}/bias": ArraySpec((8 * channels,), "zeros")},
+        statistics={f"{name}/kernel": kernel},
+        multiply_adds=kernel.size * (height - 1) * (width - 1),
+    )
+
+
+def _batch_norm(x, name, scale=True) -> Needs:
     ones, zeros = (ArraySpec(x.shape[-1:], initial) for initial in ("ones", "zeros"))
     return Needs(
         x.shape,
-        vectors={f"{name}/scale": ones, f"{name}/offset": zeros},
+        vectors={**({f"{name}/scale": ones} if scale else {}), f"{name}/offset": zeros},
         statistics={f"{name}/mean": zeros, f"{name}/variance": ones},
     )
 
@@ -111,7 +133,10 @@ def _same(x, *_, **__) -> Needs:
     return Needs(x.shape)
 
 
-def _pool(x, size, stride=1) -> Needs:
+def _pool(x, size, stride=1, whole=False) -> Needs:
+    if whole:
+        _, height, width, channels = x.shape
+        return Needs((None, *((side - size) // stride + 1 for side in (height, width)), channels))
     return Needs(_strided(x, stride))
 
 
@@ -120,22 +145,39 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "line": lambda x: Needs((None, 1, x.shape[1] * x.shape[2], x.shape[3])),
     "conv": _conv,
     "depthwise": _depthwise,
+    "whiten": _whiten,
     "batch_norm": _batch_norm,
-    "dense": lambda x, name, units: _dense_of_parts({"": x}, name, units),
+    "dense": lambda x, name, units, divisor=1.0: _dense_of_parts({"": x}, name, units),
     "dense_of_parts": _dense_of_parts,
     "shifted": _same,
+    "zeros": _same,
     "relu": _same,
+    "activation": _same,
     "add": lambda parts: Needs(parts[0].shape),
     "concat": lambda parts: Needs((*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))),
+    "first_channels": lambda x, channels: Needs((*x.shape[:-1], channels)),
     "max_pool": _pool,
     "min_pool": _pool,
     "average_pool": _pool,
     "global_average": lambda x: Needs((None, x.shape[3])),
+    "global_max": lambda x: Needs((None, x.shape[3])),
     "flatten": lambda x: Needs((None, x.shape[1] * x.shape[2] * x.shape[3])),
     "dropout": _same,
     "drop_path": _same,
 }
 """Operation of `LayerInterface` to what it gives and needs, from the same arguments."""
+CONVOLUTIONS = ("conv", "depthwise")
+"""Operations that count as depth."""
+
+
+def _depths(values: Iterable[Any]) -> Iterator[int]:
+    """0, and the depths of all shapes among some arguments and in lists and mappings among them."""
+    yield 0
+    for value in values:
+        if isinstance(value, Shaped):
+            yield value.depth
+        elif isinstance(value, (Mapping, Sequence)) and not isinstance(value, str):
+            yield from _depths(value.values() if isinstance(value, Mapping) else value)
 
 
 def _recorded(name: str, needs_of: Callable[..., Needs]) -> Callable[..., Shaped]:
@@ -147,7 +189,12 @@ def _recorded(name: str, needs_of: Callable[..., Needs]) -> Callable[..., Shaped
         for group in ("kernels", "matrices", "vectors", "statistics"):
             getattr(self, group).update(getattr(needs, group))
         self.multiply_adds += needs.multiply_adds
-        return Shaped(needs.shape)
+        self.operations.append(
+            (name, next((each for each in arguments if isinstance(each, str)), named.get("name", "")))
+        )
+        depth = max(_depths((*arguments, *named.values()))) + (name in CONVOLUTIONS)
+        self.depth = max(self.depth, depth)
+        return Shaped(needs.shape, depth)
 
     return operation
 

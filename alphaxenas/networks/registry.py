@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.cell import cell_network
 from alphaxenas.networks.chain import chain_network
+from alphaxenas.networks.convnet.network import convnet_network
 from alphaxenas.networks.macro import macro_network
 from alphaxenas.networks.micro import micro_network, zoo_network
+from alphaxenas.networks.nasbench.nasbench101 import nasbench101_network
+from alphaxenas.networks.nasbench.nasbench201 import nasbench201_network
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.chain import Chain
+from alphaxenas.spaces.convnet import ConvNet
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MicroArchitecture
+from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201Cell
 from alphaxenas.spaces.zoo import ZooCell
 
 if TYPE_CHECKING:
@@ -48,7 +54,10 @@ NETWORKS: dict[type, NetworkFamily] = {
     MicroArchitecture: NetworkFamily(micro_network, (*_SIZES, "cells", *_NOISE, "auxiliary"), reductions=2),
     ZooCell: NetworkFamily(zoo_network, (*_SIZES, "cells", *_NOISE, "auxiliary"), reductions=2),
     MacroArchitecture: NetworkFamily(macro_network, (*_SIZES, *_NOISE), reductions=2),
+    NASBench101Cell: NetworkFamily(nasbench101_network, (*_SIZES, "cells", "dropout"), reductions=2),
+    NASBench201Cell: NetworkFamily(nasbench201_network, (*_SIZES, "cells", "dropout"), reductions=2),
     Chain: NetworkFamily(chain_network, ("chain_form",)),
+    ConvNet: NetworkFamily(convnet_network, ()),
 }
 
 

@@ -21,7 +21,7 @@ from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
 from alphaxenas.networks.training.loop import Network
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.spaces.from_parameters import CHAIN_SPACES, space_from_parameters
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
 
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per iteration; the others' round where AlphaXENAS's is not fixed."""
@@ -43,11 +43,11 @@ def search_space(config: Config) -> SearchSpace:
 
 
 def shares_weights(config: Config) -> bool:
-    """Whether the children of the search share weights: all but chains of declared layers.
+    """Whether the children of the search share weights: all but chains and plain convolution nets.
 
     Those are trained from scratch: they are small, and kernels of different sizes have no values in common.
     """
-    return config.space.space not in CHAIN_SPACES
+    return config.space.space not in SCRATCH_SPACES
 
 
 def child_options(config: Config, num_classes: int) -> NetworkOptions:
@@ -159,8 +159,12 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         The recipe.
     """
     child, training = config.child, config.training
+    from_scratch: dict[str, Any] = {}
+    if not shares_weights(config):
+        from_scratch = {name: getattr(child, name) for name in ("schedule", "lookahead", "offset_rate")}
+        from_scratch["whitening"] = child.whitening_share
     if epochs is None:
-        recipe = Recipe(**child.values_for(Recipe), precision=config.run.precision)
+        recipe = Recipe(**{**child.values_for(Recipe), **from_scratch}, precision=config.run.precision)
         return replace(recipe, **published)
     highest = published.get("learning_rate", training.train_learning_rate)
     recipe = Recipe(
@@ -170,6 +174,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         final_learning_rate=min(training.train_lowest_learning_rate / highest, 1.0),
         restart=training.train_restart_epochs / epochs,
         optimizer="momentum" if shares_weights(config) else child.optimizer,
+        **from_scratch,
     )
     return replace(recipe, **published)
 
@@ -225,8 +230,10 @@ def make_evaluator(
         The evaluator.
     """
     groups = (config.child, config.data, config.search)
-    configured = {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
-    settings = ChildTraining(**{"share_weights": shares_weights(config), **configured, **changes})
+    configured: dict[str, Any] = {"share_weights": shares_weights(config), "pad": config.data.crop_pad or None}
+    configured |= {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
+    configured["alternating"] = config.data.alternating_flip
+    settings = ChildTraining(**{**configured, **changes})
     build = child_network(config, data.num_classes)
     return TrainedEvaluator(
         space or search_space(config), build, data, recipe or recipe_from_config(config), settings, seed

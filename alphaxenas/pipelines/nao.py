@@ -34,7 +34,7 @@ from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import child_network, child_options, make_evaluator, recipe_from_config, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
-from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
@@ -100,7 +100,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     check_children(config)
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
     budget = Budget(stages.child_epochs(config))
-    own = ("blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *stages.LIMITS)
+    own = ("blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *LIMITS)
     controller = make_controller(
         "nao",
         space,
@@ -115,6 +115,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         f"{STAGE}-scratch",
         config.parameters("data", "child") | config.only(*own),
         space,
+        data,
         controller,
         lambda: make_evaluator(config, data, seed, space, share_weights=False),
     )
@@ -139,7 +140,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     parameters = config.parameters("data", "child") | config.only(
         "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
     )
-    with open_stage(config, f"{STAGE}-shared", parameters) as folder:
+    with open_stage(config, f"{STAGE}-shared", parameters, data) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
         return SharedPool(
@@ -194,7 +195,7 @@ def _train_alike(config: Config, data: ImageData, stage: str, architectures: Map
     parameters = {name: value for name, value in parameters.items() if name not in OTHER_NETWORKS}
     parameters["trained"] = [str(architecture) for architecture in architectures.values()]
     options = child_options(config, data.num_classes)
-    with open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
+    with open_stage(config, f"{STAGE}-{stage}", parameters, data) as folder:
         networks = [
             architecture_to_train(name, build_network(one, regularised(config, one, options)), one)
             for name, one in architectures.items()

@@ -27,7 +27,7 @@ from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
-from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.pipelines.study import run_study_in, study_tables
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.chains.chain import Chain
@@ -95,7 +95,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
         settings |= {"uniform_share": 0.0, "tree_renewal": 0, "refresh_after": 0}
-    parameters = _chosen(config, "search_epochs", "chain_learning_rate", "batch_size", "reward", *stages.LIMITS)
+    parameters = _chosen(config, "search_epochs", "chain_learning_rate", "batch_size", "reward", *LIMITS)
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
@@ -104,6 +104,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         f"{STAGE}-{part}-{controller}-{seed}",
         parameters,
         space,
+        data,
         make_controller(
             controller, space, seed, search_budget=budget, final_budget=budget, promote_every=1, **settings
         ),
@@ -174,7 +175,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
         for name, (word, chain, network) in networks.items():
             own = {"trained": str(chain), "form": network.form, "training_seed": seed}
             parameters = _chosen(config, *HONOURED_IN_COMPARISON) | own
-            with open_stage(config, f"{STAGE}-{word}-{seed}", parameters) as folder:
+            with open_stage(config, f"{STAGE}-{word}-{seed}", parameters, data) as folder:
                 answers[name][seed] = train_in_full(
                     [architecture_to_train(word, network, chain)], data, recipe, settings, folder, seed
                 )

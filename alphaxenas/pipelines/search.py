@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from alphaxenas.coach import Coach
+from alphaxenas.coach import Coach, reaches
 from alphaxenas.config import Config
 from alphaxenas.contracts import Controller, Evaluator, SearchSpace
 from alphaxenas.data import ImageData
 from alphaxenas.pipelines.factory import load_images, make_controller, make_evaluator, search_space
-from alphaxenas.pipelines.stages import open_stage
-
-LIMITS = ("iterations", "trials", "max_minutes")
-"""Parameters that end a search."""
+from alphaxenas.pipelines.stages import LIMITS, open_stage
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
@@ -36,13 +33,15 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     space = search_space(config)
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
+    data = data or load_images(config)
     return run_search(
         config,
         f"{controller}-seed{seed}",
         parameters,
         space,
+        data,
         make_controller(config, controller, space, seed),
-        lambda: make_evaluator(config, data or load_images(config), seed),
+        lambda: make_evaluator(config, data, seed),
     )
 
 
@@ -51,6 +50,7 @@ def run_search(
     stage: str,
     parameters: dict[str, Any],
     space: SearchSpace,
+    data: ImageData,
     controller: Controller,
     evaluator: Callable[[], Evaluator],
 ) -> dict[str, Any]:
@@ -61,16 +61,18 @@ def run_search(
         stage: Name of the stage.
         parameters: For run.json.
         space: What is searched.
+        data: The configured images.
         controller: Who searches.
-        evaluator: Makes what rates the children; not called where the search is finished.
+        evaluator: Makes what rates the children; not called where the search has ended and limits ask for no more.
 
     Returns:
         Results as of `Coach.run`.
     """
-    ends = {name: getattr(config.search, name) for name in (*LIMITS, "checkpoint_every")}
-    with open_stage(config, stage, parameters) as folder:
-        rating: Any = evaluator() if folder.read_results() is None else None
-        return Coach(space, controller, rating, folder, **ends).run()
+    ends = {name: getattr(config.search, name) for name in LIMITS}
+    with open_stage(config, stage, parameters, data) as folder:
+        results = folder.read_results()
+        rating: Any = None if results is not None and reaches(results, **ends) else evaluator()
+        return Coach(space, controller, rating, folder, **ends, checkpoint_every=config.search.checkpoint_every).run()
 
 
 def child_epochs(config: Config) -> int:

@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.textpath import TextPath
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.style import GREY, INK, WIDTH, Style
+from alphaxenas.spaces.drawing.lettering import short_names
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
@@ -70,12 +72,14 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
     height, width = max(page.shape[0] for page in pages.values()), max(page.shape[1] for page in pages.values())
     inches = min(inches_a_row, (WIDTH - names_width) * height / width)
     figure = blank(inches * rows * 1.06)
-    for number, (name, page) in enumerate(pages.items()):
+    for number, (name, page) in enumerate(zip(short_names(tuple(pages)), pages.values())):
         bottom = (rows - 1 - number) / rows
         axes = figure.add_axes((names_width / WIDTH, bottom, inches * width / height / WIDTH, 0.96 / rows))
         axes.imshow(page, interpolation="nearest", aspect="auto")
         axes.axis("off")
-        style = Style(ha="right", va="center", fontsize=10, color=INK)
+        inches_long = TextPath((0, 0), name, size=10).get_extents().width / 72
+        size = 10 * min(1.0, (names_width - 0.2) / max(inches_long, 0.1))
+        style = Style(ha="right", va="center", fontsize=size, color=INK)
         figure.text((names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, **style)
     return figure
 

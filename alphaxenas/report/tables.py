@@ -36,6 +36,8 @@ _DECIMALS = {
     **dict.fromkeys(("training multiply-adds (10¹²)", "policy loss", "value loss", "CPU ms per query"), 3),
     **dict.fromkeys(("validation", "test", "mean", "value", REFERENCE, "low", "high", "difference", "corrected p"), 4),
     **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),
+    **dict.fromkeys(("published", "regret"), 3),
+    **{"mean rank": 1, "Kendall's tau": 2},
 }
 """Decimals by column; none where a column is not named."""
 _QUERIES = ("restricted mean queries", "saved")

@@ -6,6 +6,7 @@ Nothing here imports TensorFlow; matplotlib is imported when something is drawn.
 from alphaxenas.spaces.cell import Block, Cell, CellSpace
 from alphaxenas.spaces.chains.chain import Chain, Layer
 from alphaxenas.spaces.chains.state_space import StateSpace
+from alphaxenas.spaces.convnet import ConvNet, ConvNetSpace
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.listed.table import Code, Table
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroArchitecture, MacroLayer, MacroSpace
@@ -16,6 +17,7 @@ from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201, NASBench201Cell
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 from alphaxenas.spaces.parse_any import parse_architecture
+from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.zoo import ZooCell, zoo_cell, zoo_names
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "CellSpace",
     "Chain",
     "Code",
+    "ConvNet",
+    "ConvNetSpace",
     "Layer",
     "MacroArchitecture",
     "MacroLayer",
@@ -40,6 +44,8 @@ __all__ = [
     "NASBench101Cell",
     "NASBench201",
     "NASBench201Cell",
+    "RecurrentCell",
+    "RecurrentSpace",
     "StateSpace",
     "Subset",
     "Table",

@@ -12,8 +12,11 @@ from alphaxenas.contracts import SearchSpace
 from alphaxenas.spaces.cell import CellSpace
 from alphaxenas.spaces.chains.presets import convolution_chains, mnist_chains
 from alphaxenas.spaces.checks import check_name
+from alphaxenas.spaces.convnet import ConvNetSpace
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 
 SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
     "cell": lambda p: CellSpace(p["blocks"], tuple(p["operations"]), tuple(p["combinations"])),
@@ -21,10 +24,18 @@ SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
     "mnist_chain": lambda p: mnist_chains(p["layers"], skips=p["chain_skips"]),
     "micro": lambda p: MicroSpace(p["blocks"]),
     "macro": lambda p: MacroSpace(p["layers"]),
+    "nasbench101": lambda p: NASBench101(),
+    "nasbench201": lambda p: NASBench201(),
+    "convnet": lambda p: ConvNetSpace(),
 }
 """Name to builder; a builder reads the parameters that it needs from a mapping."""
 CHAIN_SPACES = ("chain", "mnist_chain")
-"""Spaces of layer chains, whose children are all trained from scratch; in the others children share weights."""
+"""Spaces of layer chains."""
+SCRATCH_SPACES = (*CHAIN_SPACES, "convnet")
+"""Spaces whose children are all trained from scratch; in the others children share weights."""
+
+STAGED_SPACES = ("nasbench101", "nasbench201")
+"""Spaces of published benchmarks whose networks have three stages."""
 
 
 def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:

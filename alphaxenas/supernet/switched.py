@@ -131,18 +131,11 @@ class SwitchedLayers(Layers):
         return y
 
     def conv(
-        self,
-        x: tf.Tensor,
-        name: str,
-        filters: int,
-        size: Any,
-        stride: int = 1,
-        bias: bool = False,
-        xavier: bool = False,
+        self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1, bias: bool = False, initial: str = "he"
     ) -> tf.Tensor:
         """As `LayerInterface.conv`; one that may be left out has no bias."""
         if not self._optional:
-            return super().conv(x, name, filters, size, stride, bias, xavier)
+            return super().conv(x, name, filters, size, stride, bias, initial)
         shape, place = (
             self._outline.kernels[f"{name}/kernel"].shape,
             self._outline.place_of["kernels"][f"{name}/kernel"],
@@ -162,10 +155,10 @@ class SwitchedLayers(Layers):
         y.set_shape([x.shape[0], height, width, filters])
         return y
 
-    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """As `LayerInterface.batch_norm`."""
+    def batch_norm(self, x: tf.Tensor, name: str, scale: bool = True) -> tf.Tensor:
+        """As `LayerInterface.batch_norm`; one that may be left out has a scale."""
         if not self._optional:
-            return super().batch_norm(x, name)
+            return super().batch_norm(x, name, scale)
         channels, places = [x.shape[-1]], self._outline.place_of
         pieces = {kind: self._pieces["vectors"][places["vectors"][f"{name}/{kind}"]] for kind in ("scale", "offset")}
         if not self.training:

@@ -11,6 +11,7 @@ from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.tabular.choices import TableChoice
 from benchmarks import record, results
 from benchmarks.claims import CLAIMS
+from benchmarks.layout import mean_queries, with_interval
 from benchmarks.tables import STUDIES, search, static_order
 
 RECORDED = record.load()
@@ -54,6 +55,33 @@ def test_a_recorded_command_names_no_folder_of_the_machine(tmp_path, monkeypatch
     assert capsys.readouterr().out == '{"rate": 1}\n'
 
 
+def test_methods_that_are_not_measured_again_are_kept_with_their_origin(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+
+    def measured(seconds, cap, **values):
+        figures = {"cap": cap, "methods": {method: {"mean": sum(found)} for method, found in values.items()}}
+        return record.finish("tree_speed", True, 0.0, figures, values, "study", ["x", str(seconds)], keep=True)
+
+    measured(1, 9, random=[5, 6], evolution=[3], guided=[2])
+    measured(2, 9, guided=[1], local=[4])
+    measured(3, 9, local=[3])
+    result = record.load(tmp_path)["study"]
+    assert result["values"] == {"random": [5, 6], "evolution": [3], "guided": [1], "local": [3]}
+    assert {method: row["mean"] for method, row in result["figures"]["methods"].items()} == {
+        "random": 11,
+        "evolution": 3,
+        "guided": 1,
+        "local": 3,
+    }
+    parts = [(part["command"].split()[-1], part["methods"]) for part in record.origins(result)]
+    assert parts == [("3", ["local"]), ("2", ["guided"]), ("1", ["random", "evolution"])]
+    assert record.changed_since(result) == []
+    result["earlier"][1]["code"]["gone.py"] = "0" * 12
+    assert record.changed_since(result) == ["gone.py"]
+    with pytest.raises(ValueError, match="measured otherwise"):
+        measured(4, 8, local=[3])
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_results_are_whole_and_used(name):
     result = RECORDED[name]
@@ -80,6 +108,13 @@ def test_a_page_without_results_says_so_and_a_stale_one_is_marked():
     assert "| simulations per second, tree alone | 1,000 |" in page
     assert "**Stale**: code has changed since these were measured: `tree_speed`" in page
     assert "**Stale**" not in results.page({"tree_speed": {**result, "code": record.code_state("tree_speed")}})
+
+
+def test_a_restricted_mean_has_the_share_found_beside_it():
+    result = {"figures": {"cap": 90}, "values": {"one": {"queries": [10, 20, 40], "found": [True, True, False]}}}
+    assert mean_queries(result, "one") == f"{with_interval([10, 20, 90])} (67% found)"
+    result["values"]["one"]["found"] = [True] * 3
+    assert mean_queries(result, "one") == with_interval([10, 20, 40])
 
 
 @pytest.fixture

@@ -13,10 +13,13 @@ import tensorflow as tf
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.macro import MacroNetwork
 from alphaxenas.networks.micro import MicroNetwork
+from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from alphaxenas.supernet.nasbench import NASBench201Supernetwork
 from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork
 from tests.networks.tiny import CLASSES, SHAPE, batch_of
@@ -44,6 +47,10 @@ def supernetwork(space, **options):
             space,
             lambda one: MicroNetwork(one, CLASSES, **{"filters": 2, "cells": 3, "auxiliary_filters": 2, **options}),
         )
+    if isinstance(space, NASBench201):
+        return NASBench201Supernetwork(
+            lambda one: NASBench201Network(one, CLASSES, **{"filters": 2, "cells": 3, **options})
+        )
     return MacroSupernetwork(space, lambda one: MacroNetwork(one, CLASSES, **{"filters": 2, **options}))
 
 
@@ -54,13 +61,18 @@ def supernet(space, seed=0, recipe=RECIPE, **options):
 @functools.cache
 def shared(name):
     """One supernet a space for the tests that only look, because tracing takes seconds."""
-    options = {"micro": {}, "joined": {"joined": True}, "macro": {}}[name]
+    options = {"joined": {"joined": True}}.get(name, {})
     return supernet(SPACES[name], **options)
 
 
-SPACES = {"micro": MICRO, "joined": MICRO, "macro": MACRO}
+SPACES = {"micro": MICRO, "joined": MICRO, "macro": MACRO, "nasbench201": NASBench201()}
+NB201_CODES = ("342124", "003301")
+"""Every operation; a node without inputs whose convolution gives its offset."""
 CASES = (
-    [("micro", text) for text in MICRO_TEXTS] + [("macro", text) for text in MACRO_TEXTS] + [("joined", MICRO_TEXTS[1])]
+    [("micro", text) for text in MICRO_TEXTS]
+    + [("macro", text) for text in MACRO_TEXTS]
+    + [("joined", MICRO_TEXTS[1])]
+    + [("nasbench201", code) for code in NB201_CODES]
 )
 
 
@@ -90,7 +102,7 @@ def test_a_step_moves_what_a_step_of_the_own_network_moves_and_nothing_else(name
             np.testing.assert_array_equal(after["slots"][key], before["slots"][key], err_msg=key)
 
 
-@pytest.mark.parametrize("name, text", CASES[:2] + CASES[3:5] + CASES[-1:])
+@pytest.mark.parametrize("name, text", CASES[:2] + CASES[3:5] + CASES[-3:])
 def test_prediction_with_measured_statistics_is_that_of_the_calibrated_own_network(name, text):
     net, one = shared(name), SPACES[name].parse(text)
     net.take(WeightBank(2))
@@ -102,7 +114,7 @@ def test_prediction_with_measured_statistics_is_that_of_the_calibrated_own_netwo
     assert net.accuracy(one, batches, batches) == child.accuracy(batches)
 
 
-@pytest.mark.parametrize("name", ["micro", "joined", "macro"])
+@pytest.mark.parametrize("name", SPACES)
 def test_gradients_of_random_architectures_equal_those_of_their_own_networks(name):
     net, space, (images, labels) = shared(name), SPACES[name], batch_of()
     net.take(WeightBank(3))

@@ -10,16 +10,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from alphaxenas.data.images import ImageData
+from alphaxenas.data.pipeline import views
 from alphaxenas.networks.export.onnx_export import save_onnx
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.layers import EPSILON, dilated
 from alphaxenas.networks.training.loop import CompiledChild, Network
 
-PREDICTION_BATCH = 250
+PREDICTION_BATCH, LEAST_PROBABILITY = 250, 1e-30
 
 
 class _KerasLayers:
@@ -30,6 +31,7 @@ class _KerasLayers:
     def __init__(self) -> None:
         self.arrays: list[tuple[keras.layers.Layer, list[str]]] = []
         self._dilations: dict[str, int] = {}
+        self._divisors: dict[str, float] = {}
         self._names: set[str] = set()
 
     def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
@@ -46,7 +48,7 @@ class _KerasLayers:
         size: Size,
         stride: int = 1,
         bias: bool = False,
-        xavier: bool = False,
+        initial: str = "he",
     ) -> keras.KerasTensor:
         window, strides = (_along(x, length) for length in (size, stride))
         layer = keras.layers.Conv2D(
@@ -64,11 +66,17 @@ class _KerasLayers:
         self._dilations[f"{name}/depthwise"] = dilation
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
 
-    def batch_norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        layer = keras.layers.BatchNormalization(epsilon=EPSILON, name=self._name(name, "norm"))
-        return self._with_arrays(layer, x, [f"{name}/{kind}" for kind in ("scale", "offset", "mean", "variance")])
+    def whiten(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        layer = keras.layers.Conv2D(8 * x.shape[-1], 2, name=self._name(name, "whiten"))
+        return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
 
-    def dense(self, x: keras.KerasTensor, name: str, units: int) -> keras.KerasTensor:
+    def batch_norm(self, x: keras.KerasTensor, name: str, scale: bool = True) -> keras.KerasTensor:
+        layer = keras.layers.BatchNormalization(epsilon=EPSILON, scale=scale, name=self._name(name, "norm"))
+        kinds = (*["scale"] * scale, "offset", "mean", "variance")
+        return self._with_arrays(layer, x, [f"{name}/{kind}" for kind in kinds])
+
+    def dense(self, x: keras.KerasTensor, name: str, units: int, divisor: float = 1.0) -> keras.KerasTensor:
+        self._divisors |= {f"{name}/{kind}": divisor for kind in ("kernel", "bias")}
         layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
         return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
 
@@ -80,8 +88,16 @@ class _KerasLayers:
     def shifted(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.Cropping2D(((1, 0), (1, 0)))(keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
 
+    def zeros(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.Rescaling(0.0)(x)
+
     def relu(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.ReLU()(x)
+
+    def activation(self, x: keras.KerasTensor, kind: str) -> keras.KerasTensor:
+        if kind == "gelu":
+            return keras.ops.gelu(x, approximate=True)
+        return self.relu(x) if kind == "relu" else keras.layers.Activation(kind)(x)
 
     def add(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         return parts[0] if len(parts) == 1 else keras.layers.Add()(list(parts))
@@ -89,8 +105,18 @@ class _KerasLayers:
     def concat(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(list(parts))
 
-    def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+    def first_channels(self, x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+        if x.shape[-1] == channels:
+            return x
+        # A fixed convolution, because a slice is no layer and would not be known to other programs.
+        layer = keras.layers.Conv2D(channels, 1, use_bias=False, trainable=False)
+        y = layer(x)
+        layer.set_weights([np.eye(x.shape[-1], channels, dtype=np.float32)[None, None]])
+        return y
+
+    def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1, whole: bool = False) -> keras.KerasTensor:
+        padding = "valid" if whole else "same"
+        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding=padding)(x)
 
     def min_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         turned = keras.layers.Rescaling(-1.0)
@@ -102,6 +128,9 @@ class _KerasLayers:
     def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.GlobalAveragePooling2D()(x)
 
+    def global_max(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.GlobalMaxPooling2D()(x)
+
     def flatten(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.Flatten()(x)
 
@@ -112,8 +141,10 @@ class _KerasLayers:
         return x
 
     def values(self, names: list[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The arrays of one layer as Keras wants them: kernels of parts joined, dilated kernels with their zeros."""
-        found = [dilated(arrays[name], self._dilations.get(name, 1)) for name in names]
+        """The arrays of one layer as Keras wants them: kernels of parts joined, dilated kernels with their zeros,
+        what is divided afterwards divided before.
+        """
+        found = [dilated(arrays[name], self._dilations.get(name, 1)) / self._divisors.get(name, 1.0) for name in names]
         return [np.concatenate(found[:-1]), found[-1]] if names[-1].endswith("/bias") else found
 
     def _with_arrays(self, layer: keras.layers.Layer, x: keras.KerasTensor, names: list[str]) -> keras.KerasTensor:
@@ -204,12 +235,13 @@ def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
     return missing
 
 
-def test_accuracy(model: keras.Model, data: ImageData) -> float:
+def test_accuracy(model: keras.Model, data: ImageData, with_views: bool = False) -> float:
     """Share of the test images that a stored or exported model classifies correctly.
 
     Args:
         model: From pixels `[B, h, w, c]` in 0..255 to probabilities `[B, num_classes]`.
         data: Its test part is used.
+        with_views: Whether the logits of six views of an image are averaged, see `data.pipeline.views`.
 
     Returns:
         Accuracy in [0, 1].
@@ -223,12 +255,16 @@ def test_accuracy(model: keras.Model, data: ImageData) -> float:
             f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. "
             f"Received: {received}"
         )
-    images, labels = data.test.images, data.test.labels
-    hits = [
-        model.predict_on_batch(images[start : start + PREDICTION_BATCH].astype(np.float32)).argmax(1)
-        == labels[start : start + PREDICTION_BATCH]
-        for start in range(0, len(labels), PREDICTION_BATCH)
-    ]
+    hits = []
+    for start in range(0, len(data.test), PREDICTION_BATCH):
+        pixels, labels = (one[start : start + PREDICTION_BATCH] for one in (data.test.images, data.test.labels))
+        seen = views(pixels, data.flip) if with_views else [(1.0, pixels)]
+        # Logarithms of probabilities are logits but for a constant of each view, which changes no maximum.
+        scores = sum(
+            weight * np.log(np.maximum(model.predict_on_batch(view.astype(np.float32)), LEAST_PROBABILITY))
+            for weight, view in seen
+        )
+        hits.append(np.argmax(scores, axis=1) == labels)
     return float(np.mean(np.concatenate(hits)))
 
 

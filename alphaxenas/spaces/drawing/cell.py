@@ -36,6 +36,9 @@ FAMILIES = {
     "avgpool": ("#f2c14e", "#222222"),
     "dilsep": ("#5b4b9a", "white"),
     "minpool": ("#a34a3a", "white"),
+    "tanh": ("#2f6db5", "white"),
+    "relu": ("#d9722b", "white"),
+    "sigmoid": ("#1d8a7a", "white"),
 }
 """Fill and lettering colour per family of operations."""
 INK, PAPER, FRAME = "#2b2f36", "#f6f7f9", "#c3c8d0"

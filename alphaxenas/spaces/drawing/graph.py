@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.path import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from alphaxenas.spaces.listed.table import Code, Table
     from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
     from alphaxenas.spaces.nasbench.nasbench201 import NASBench201Cell
+    from alphaxenas.spaces.recurrent import RecurrentCell
 
 NODE_WIDTH, GAP = 1.1, 1.1
 """Width of a box without operation, and the space between columns."""
@@ -76,6 +77,20 @@ def draw_edge_graph(cell: NASBench201Cell, axes: Axes) -> None:
     _draw(labels, columns, lines, axes)
 
 
+def draw_recurrent_cell(cell: RecurrentCell, axes: Axes) -> None:
+    """Draws the tree of a recurrent cell, its nodes by depth; the nodes that enter the new hidden state are underlined.
+
+    Args:
+        cell: Any cell.
+        axes: As for `draw_vertex_graph`.
+    """
+    depths = cell.depths
+    labels = {"input": "input"} | {f"s{n}": name for n, name in enumerate(cell.activations)}
+    columns = {"input": 0} | {f"s{n}": depth + 1 for n, depth in enumerate(depths)}
+    lines = [("input", "s0"), *((f"s{source}", f"s{n}") for n, source in enumerate(cell.inputs, 1))]
+    _draw(labels, columns, lines, axes, underlined={f"s{n}" for n in cell.output_nodes})
+
+
 def draw_code(space: Table, code: Code, axes: Axes) -> None:
     """Draws a code as boxes side by side, at most 16 a row: the position above, the value inside.
 
@@ -97,7 +112,13 @@ def draw_code(space: Table, code: Code, axes: Axes) -> None:
         pen.box(left, middle, width, 0.8, value, SHADES[rank % len(SHADES)], INK, edge=BETWEEN)
 
 
-def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence[tuple[str, str]], axes: Axes) -> None:
+def _draw(
+    labels: Mapping[str, str],
+    columns: Mapping[str, int],
+    lines: Sequence[tuple[str, str]],
+    axes: Axes,
+    underlined: Collection[str] = (),
+) -> None:
     """Boxes in their columns, empty ones closed up, and curves between them."""
     used = sorted(set(columns.values()))
     columns = {name: used.index(column) for name, column in columns.items()}
@@ -150,6 +171,9 @@ def _draw(labels: Mapping[str, str], columns: Mapping[str, int], lines: Sequence
             ink,
             outline,
         )
+        if name in underlined:
+            x, y = left[column] + (widths[column] - width) / 2, layout.y[name, column] - BOX_HEIGHT / 2 - 0.08
+            pen.line(Path([(x, y), (x + width, y)]), INK, 2.0, order=3)
 
 
 def _width(label: str) -> float:

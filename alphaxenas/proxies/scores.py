@@ -1,0 +1,119 @@
+"""Scores of architectures by several proxies: each computed once, with its cost in seconds.
+
+This is what searches use. A controller gets it in one of two ways, and needs no other:
+
+- As features: the space that it is given is a `SpaceWithProxies`, whose `features` end with a column for each proxy
+  (`feature_groups()["proxies"]`), and which has the scores as its attribute `proxies`.
+- As an order: `space.proxies.scores(architectures)` is an array `[n, p]`, `rank_sum` makes one number of a row.
+
+`getattr(space, "proxies", None)` is None where no proxies are configured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.proxies.catalogue import PROXIES, check_defined, check_names, undefined
+from alphaxenas.proxies.network import InitialNetwork
+
+
+class ProxyScores:
+    """Scores by key, kept for the whole search and in its checkpoints.
+
+    Args:
+        names: Keys of `PROXIES`, each once.
+        key: Of an architecture, such as `space.key`; architectures of equal keys have the scores of the first of them.
+        network_of: The initial network of an architecture.
+
+    Raises:
+        ValueError: There is no such proxy; names the nearest.
+    """
+
+    def __init__(
+        self, names: Sequence[str], key: Callable[[Any], str], network_of: Callable[[Any], InitialNetwork]
+    ) -> None:
+        check_names(names)
+        self.names = tuple(names)
+        self._key, self._network_of = key, network_of
+        self._known: dict[str, np.ndarray] = {}
+        self._seconds = dict.fromkeys(self.names, 0.0)
+        self._taken = 0.0
+
+    def __len__(self) -> int:
+        """Architectures scored so far."""
+        return len(self._known)
+
+    def check(self, architecture: Any) -> None:
+        """Refuses, before any work, proxies that cannot score such an architecture's network.
+
+        Raises:
+            ValueError: Names the proxy and the layer that it cannot score.
+        """
+        network = self._network_of(architecture)
+        check_defined(self.names, network.outline, f"the network of a {type(architecture).__name__}")
+
+    def scores(self, architectures: Sequence[Any]) -> np.ndarray:
+        """Scores, computed for the architectures that are new.
+
+        Args:
+            architectures: `n` architectures of one space.
+
+        Returns:
+            Float64 `[n, p]` in the order of `names`, larger is better; NaN where a score is not finite or not defined,
+            which `ranks` and `rank_sum` count as the worst.
+        """
+        keys = [self._key(architecture) for architecture in architectures]
+        for key, architecture in zip(keys, architectures):
+            if key not in self._known:
+                self._known[key] = self._computed(architecture)
+        return np.stack([self._known[key] for key in keys]) if keys else np.zeros((0, len(self.names)))
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds that every proxy took so far, those of earlier processes of the run included."""
+        return dict(self._seconds)
+
+    def take_seconds(self) -> float:
+        """Seconds since the last call: what the records add to the trial that the scores led to."""
+        total = sum(self._seconds.values())
+        taken, self._taken = total - self._taken, total
+        return taken
+
+    def not_finite(self) -> dict[str, int]:
+        """How many architectures have no finite score, by proxy."""
+        return {name: sum(bool(np.isnan(row[i])) for row in self._known.values()) for i, name in enumerate(self.names)}
+
+    def state(self) -> dict[str, Any]:
+        """All scores and seconds, as arrays and JSON values."""
+        scores = np.stack(list(self._known.values())) if self._known else np.zeros((0, len(self.names)))
+        return {"names": list(self.names), "keys": list(self._known), "scores": scores, "seconds": self.seconds()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`.
+
+        Raises:
+            ValueError: It is that of other proxies.
+        """
+        if tuple(state["names"]) != self.names:
+            raise ValueError(
+                f"The stored scores are of other proxies. Expected {', '.join(self.names)}. "
+                f"Received: {', '.join(state['names'])}"
+            )
+        self._known = dict(zip(state["keys"], np.asarray(state["scores"], np.float64)))
+        self._seconds = {name: float(seconds) for name, seconds in state["seconds"].items()}
+        self._taken = sum(self._seconds.values())
+
+    def _computed(self, architecture: Any) -> np.ndarray:
+        row = np.full(len(self.names), np.nan)
+        begin = time.perf_counter()
+        network = self._network_of(architecture)
+        for place, name in enumerate(self.names):
+            score = np.nan if undefined(name, network.outline) else PROXIES[name](network)
+            row[place] = score if np.isfinite(score) else np.nan
+            # What the network costs to describe is charged to the first proxy.
+            self._seconds[name] += time.perf_counter() - begin
+            begin = time.perf_counter()
+        return row

@@ -1,0 +1,83 @@
+"""A search space whose features end with the scores of proxies: whatever reads features uses proxies."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import SearchSpace
+from alphaxenas.proxies.scores import ProxyScores
+from alphaxenas.seeds import stream
+
+REFERENCE = 32
+"""Random architectures whose lowest score stands for scores that are not finite."""
+
+
+class SpaceWithProxies:
+    """Another space with a feature for each proxy (`alphaxenas.contracts.SearchSpace`); all else is that space's.
+
+    Args:
+        space: Any search space.
+        proxies: Scores of its architectures.
+
+    Attributes:
+        proxies: As given.
+    """
+
+    def __init__(self, space: SearchSpace, proxies: ProxyScores) -> None:
+        self._space, self.proxies = space, proxies
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_space":
+            raise AttributeError(name)
+        return getattr(self._space, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpaceWithProxies) and (self._space, self.proxies.names) == (
+            other._space,
+            other.proxies.names,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._space, self.proxies.names))
+
+    def features(self, architecture: Any) -> np.ndarray:
+        """The features of the space, then one for each proxy: `arcsinh` of its score.
+
+        That is the logarithm of large scores of either sign, and changes no order. A score that is not finite is
+        replaced by the lowest of `REFERENCE` random architectures, the same in every run.
+
+        Returns:
+            Float32 `[d + p]`.
+        """
+        scores = self.proxies.scores([architecture])[0]
+        if np.isnan(scores).any():
+            scores = np.where(np.isnan(scores), self._lowest, scores)
+        return np.concatenate([self._space.features(architecture), np.arcsinh(scores)]).astype(np.float32)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+        return (*self._space.feature_names(), *self.proxies.names)  # type: ignore[attr-defined]
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """The groups of the space, or one group of numbers where it has none, and `"proxies"`."""
+        own = len(self._space.features(self._example))
+        groups = getattr(self._space, "feature_groups", None)
+        return {
+            **(groups() if groups else {"features": (slice(0, own), "numbers")}),
+            "proxies": (slice(own, own + len(self.proxies.names)), "numbers"),
+        }
+
+    @cached_property
+    def _example(self) -> Any:
+        return self._space.sample(stream(0, "proxies", "example"))
+
+    @cached_property
+    def _lowest(self) -> np.ndarray:
+        """The lowest finite score by each proxy; 0 where there is none."""
+        rng = stream(0, "proxies", "reference")
+        scores = self.proxies.scores([self._space.sample(rng) for _ in range(REFERENCE)])
+        lowest = np.where(np.isnan(scores), np.inf, scores).min(0)
+        return np.where(np.isfinite(lowest), lowest, 0.0)

@@ -1,0 +1,80 @@
+"""The evaluator of recurrent cells keeps the contract, from scratch and with shared weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.data.text import TextData, load_text
+from alphaxenas.evaluators.language import LanguageEvaluator
+from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.runs.checkpoint import pack, unpack
+from alphaxenas.spaces.recurrent import RecurrentSpace
+
+SPACE = RecurrentSpace(2)
+RECIPE = LanguageRecipe(batch_size=16, window=20, learning_rate=5.0)
+
+
+class Untouchable:
+    def __getattr__(self, name):
+        raise AssertionError(f"the test part was asked for `{name}`")
+
+
+@pytest.fixture(scope="module")
+def data():
+    text = load_text("grammar")
+    return TextData("grammar", text.vocabulary, text.train[:4000], text.validation[:500], Untouchable())
+
+
+def proposal(number, cell, **further):
+    return Proposal(number, SPACE.encode(SPACE.parse(cell)), Budget(1, 0.4), **further)
+
+
+def numbers(outcome):
+    return replace(outcome, seconds=0.0)
+
+
+ASKED = (proposal(0, "tanh(0); relu(1)"), proposal(1, "sigmoid(0); identity(0)"), proposal(2, "tanh(0); relu(0)"))
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["from scratch", "shared weights"])
+def test_outcomes_repeat_and_continue_bit_for_bit(data, shared):
+    def make():
+        return LanguageEvaluator(SPACE, data, RECIPE, 12, 0, shared, warmup_epochs=0.4)
+
+    whole, first = make(), make()
+    expected = [numbers(whole.evaluate(each)) for each in ASKED]
+    assert all(outcome.status == "ok" and 0.0 < outcome.reward < 1.0 for outcome in expected)
+    assert [numbers(first.evaluate(each)) for each in ASKED[:2]] == expected[:2]
+    second = make()
+    second.restore(unpack(pack(first.state())))
+    assert numbers(second.evaluate(ASKED[2])) == expected[2]
+    assert pack(second.state()) == pack(whole.state())
+
+
+def test_what_must_not_move_the_shared_weights_does_not(data):
+    evaluator = LanguageEvaluator(SPACE, data, RECIPE, 12, 0, True, warmup_epochs=0.4)
+    evaluator.evaluate(ASKED[0])
+    before = pack(evaluator.state())
+    evaluator.evaluate(proposal(1, "tanh(0); relu(0)", updates_shared_weights=False))
+    final = evaluator.evaluate(proposal(2, "tanh(0); relu(0)", purpose="final"))
+    assert pack(evaluator.state()) == before
+    scratch = LanguageEvaluator(SPACE, data, RECIPE, 12, 0)
+    assert final.reward == scratch.evaluate(proposal(0, "tanh(0); relu(0)")).reward
+
+
+def test_a_child_that_diverges_fails_and_leaves_the_shared_weights(data):
+    wild = replace(RECIPE, learning_rate=1e30, clip=0.0)
+    evaluator = LanguageEvaluator(SPACE, data, wild, 12, 0, True, warmup_epochs=0.0)
+    before = pack(evaluator.state())
+    outcome = evaluator.evaluate(ASKED[0])
+    assert (
+        (outcome.status, outcome.reward) == ("failed", 0.0)
+        and "not finite" in outcome.reason
+        or "became" in outcome.reason
+    )
+    assert pack(evaluator.state()) == before
+    assert np.isfinite(evaluator.state()["weights"]["weights"]["nodes"]).all()
