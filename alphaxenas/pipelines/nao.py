@@ -269,6 +269,41 @@ def latent_trajectories(
     return quality, [latent_trajectory(model, tokens[place], settings, STEP_SIZES) for place in places]
 
 
-def number(value: float) -> float | None:
-    """A number for results.json; None for NaN."""
-    return float(value) if np.isfinite(value) else None
+def conclusions(
+    scratch: Mapping[str, Any],
+    shared: Mapping[str, Any],
+    rounds: Sequence[Mapping[str, float]],
+    quality: Quality,
+    found: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    zoo: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The content of results.json of notebook 08.
+
+    Args:
+        scratch: Results of `search_from_scratch`.
+        shared: Results of `search_with_shared_weights`.
+        rounds: Numbers of the rounds of `scratch`.
+        quality: Of `latent_trajectories`.
+        found: Of `best_found`.
+        best: Results of `train_best`.
+        zoo: Results of `train_zoo`.
+    """
+    pairs = float(quality.pairwise_accuracy)
+    kept = ("name", "validation_accuracy")
+    return {
+        "headline": f"NAO: {best['headline']}; shared weights: {shared['headline']}",
+        "scratch": {"headline": scratch["headline"], "trained": scratch["trained"], "rounds": list(rounds)},
+        "shared": {name: shared[name] for name in ("headline", "rounds", "ranking_is_resolved")},
+        "walk": {
+            "held_out": quality.count,
+            "pairwise_accuracy": pairs if np.isfinite(pairs) else None,
+            "hamming": quality.hamming,
+        },
+        "best": [
+            {**record, "validation_accuracy": model["validation_accuracy"]}
+            for record, model in zip(found, best["models"])
+        ],
+        "test_accuracy": best["test_accuracy"],
+        "zoo": [{name: model[name] for name in kept} for model in zoo["models"]] if zoo else [],
+    }

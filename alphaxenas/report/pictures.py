@@ -19,6 +19,9 @@ from alphaxenas.spaces.drawing.registry import draw, natural_size
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from alphaxenas.config import Config
+    from alphaxenas.data import ImageData
+
 _TITLE_ROOM = 0.35
 
 
@@ -82,6 +85,34 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
         style = Style(ha="right", va="center", fontsize=size, color=INK)
         figure.text((names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, **style)
     return figure
+
+
+def augmented_pages(data: ImageData, config: Config, classes: int = 5, copies: int = 15) -> dict[str, np.ndarray]:
+    """Images as stored and, beside each, what training makes of it.
+
+    Args:
+        data: The configured images.
+        config: Augmentation as configured, drawn by the run's seed.
+        classes: One image of so many classes.
+        copies: How often each is augmented.
+
+    Returns:
+        Class to a strip of images, for `image_rows`.
+    """
+    from alphaxenas.data import Part, sheet, to_pixels
+    from alphaxenas.data.pipeline import Batches
+
+    rows, how = min(classes, data.num_classes), config.data
+    first = np.stack([data.train.images[data.train.labels == label][0] for label in range(rows)])
+    part = Part(np.repeat(first, copies, axis=0), np.repeat(np.arange(rows, dtype=np.int32), copies))
+    changes = (how.augment, how.cutout, how.crop_pad or None, data.flip, how.alternating_flip)
+    batches = Batches(part, data.mean, data.std, len(part), *changes)
+    pixels, labels = map(np.asarray, next(batches.epoch(config.run.seed, epoch=0)))
+    drawn = to_pixels(pixels, data.mean, data.std)
+    return {
+        data.class_names[row]: sheet(np.concatenate([first[row : row + 1], drawn[labels == row]]), columns=copies + 1)
+        for row in range(rows)
+    }
 
 
 def blank(height: float) -> Figure:

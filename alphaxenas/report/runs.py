@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alphaxenas.config.renamed import under_new_names
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
 from alphaxenas.runs import Journal, read_json
@@ -55,6 +54,9 @@ class StoredRun:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that its results depend on, under today's names."""
+        # Imported here: the declarations of parameters take longer to load than all of the report.
+        from alphaxenas.config.renamed import under_new_names
+
         return under_new_names(self.description["parameters"])
 
     @property

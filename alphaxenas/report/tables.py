@@ -28,6 +28,8 @@ from alphaxenas.report.statistics import Comparison, interval
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
+    from alphaxenas.data import ImageData
+
 BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
@@ -253,6 +255,18 @@ def trained_models(models: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
     """
     rows = [{"network": model["name"], "validation": model["validation_accuracy"], **_size(model)} for model in models]
     return frame(rows, "network, validation, parameters, multiply-adds")
+
+
+def channel_statistics(data: ImageData) -> pandas.DataFrame:
+    """Mean and deviation of every channel, and what the first 5,000 images of a part have after normalisation."""
+    from alphaxenas.data import channel_names
+
+    columns = {"mean": data.mean, "standard deviation": data.std}
+    for name, part in {"training": data.train, "validation": data.validation}.items():
+        scaled = (part.images[:5000] / 255 - data.mean) / data.std
+        columns[f"{name}, normalised: mean"] = scaled.mean(axis=(0, 1, 2))
+        columns[f"{name}, normalised: deviation"] = scaled.std(axis=(0, 1, 2))
+    return pandas.DataFrame(columns, index=pandas.Index(channel_names(len(data.mean)), name="channel"))
 
 
 def formatted(table: pandas.DataFrame) -> Styler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,7 +56,18 @@ def test_an_unknown_cell_of_the_zoo_is_refused_with_what_is_known():
 
 
 def test_results_hold_no_nan():
-    assert nao_stage.number(float("nan")) is None and nao_stage.number(0.5) == 0.5
+    told = {
+        "headline": "h",
+        "trained": 1,
+        "rounds": [],
+        "ranking_is_resolved": True,
+        "test_accuracy": 0.5,
+        "models": [],
+    }
+    for pairs, stored in ((float("nan"), None), (0.5, 0.5)):
+        quality = SimpleNamespace(count=3, pairwise_accuracy=pairs, hamming=1.0)
+        results = nao_stage.conclusions(told, told, [], quality, [], told, None)
+        assert results["walk"]["pairwise_accuracy"] == stored and json.dumps(results, allow_nan=False)
 
 
 def configured(folder, **values):

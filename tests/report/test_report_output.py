@@ -423,3 +423,10 @@ def test_report_needs_no_tensorflow():
 def test_every_setting_of_a_controller_may_be_what_an_ablation_changes():
     settings = {parameter for name in CONTROLLERS for parameter in controller_settings(name).values()}
     assert set(checklist._METHOD) == settings | {"search_children", "promotion"}
+
+
+def test_importing_the_report_loads_neither_declarations_of_parameters_nor_scipy():
+    code = (
+        "import sys, alphaxenas.report; sys.exit(any(name in sys.modules for name in ('pydantic', 'scipy', 'pandas')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
-from alphaxenas.report.sample_efficiency.measures import Contrast, efficiencies
-from alphaxenas.report.tables import frame, verdict_columns
+from alphaxenas.report.sample_efficiency.measures import Contrast, as_json, contrasts, efficiencies, headline, verdict
+from alphaxenas.report.tables import frame, records, verdict_columns
 
 
 def efficiency_table(study: Study) -> pandas.DataFrame:
@@ -38,7 +39,7 @@ def efficiency_table(study: Study) -> pandas.DataFrame:
     return frame(rows, f"{columns}, missing, CPU seconds, CPU ms per query", 2)
 
 
-def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
+def contrast_table(compared: Sequence[Contrast]) -> pandas.DataFrame:
     """Paired comparisons: queries that the better one saves, 95 % interval, exact test after Holm's correction, and
     verdict; what is not shown comes first.
     """
@@ -50,7 +51,7 @@ def contrast_table(contrasts: Sequence[Contrast]) -> pandas.DataFrame:
             "saved": each.saved.mean,
             **verdict_columns(each.saved),
         }
-        for each in sorted(contrasts, key=lambda each: each.saved.shown)
+        for each in sorted(compared, key=lambda each: each.saved.shown)
     ]
     return frame(rows, "table, fewer queries, than, saved, low, high, corrected p, verdict", 3)
 
@@ -70,3 +71,22 @@ def final_report_table(study: Study) -> pandas.DataFrame:
             rows.append((table, name_of(controller), len(searches), selected, best, best - selected))
     columns = "table, controller, seeds, reported, best of the table, regret of the report"
     return frame([dict(zip(columns.split(", "), row)) for row in rows], columns, 2)
+
+
+def conclusions(study: Study, parts: Study, leader: str, failures: Mapping[str, str]) -> dict[str, Any]:
+    """The content of results.json of a study.
+
+    Args:
+        study: The searches.
+        parts: Those of the ablation.
+        leader: Label of the controller that the verdicts are about.
+        failures: Why searches failed, by journal.
+    """
+    return {
+        "headline": headline(study),
+        "queries": as_json(study),
+        "verdicts": verdict(study, leader),
+        "contrasts": records(contrast_table(contrasts(study))),
+        "ablation": as_json(parts),
+        "failures": dict(failures),
+    }
