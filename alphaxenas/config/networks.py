@@ -6,6 +6,7 @@ the function that uses it. To declare one, add it to its group; see `alphaxenas.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -55,6 +56,12 @@ ScheduleName = Annotated[str, OneOf(SCHEDULES)]
 OptimizerName = Annotated[str, OneOf(OPTIMIZERS)]
 RewardRule = Annotated[str, OneOf(REWARDS)]
 ExportFormat = Annotated[str, OneOf(EXPORT_FORMATS)]
+
+
+_recipe = partial(parameter, role="recipe", notebooks="03 04")
+_final = partial(parameter, notebooks="04")
+_first_final = partial(parameter, notebooks="04*")
+_baseline = partial(parameter, notebooks="03*")
 
 
 class RunConfig(Group):
@@ -192,86 +199,63 @@ class ChildConfig(Group):
 class BaselineConfig(Group):
     """DenseNet-BC, the hand-made network in the same harness."""
 
-    densenet_depth: int = parameter(22, "layers: 4 + a multiple of 6 (Huang et al. 2017: 100)", ge=10, notebooks="03*")
-    densenet_growth: Count = parameter(12, "channels each layer adds", notebooks="03*")
+    densenet_depth: int = _baseline(22, "layers: 4 + a multiple of 6 (Huang et al. 2017: 100)", ge=10)
+    densenet_growth: Count = _baseline(12, "channels each layer adds")
     densenet_compression: Share = parameter(0.5, "share of channels a transition keeps", notebooks="03")
     densenet_dropout: Rate = parameter(0.0, "dropout after each convolution", notebooks="03")
-    densenet_epochs: Count = parameter(15, "epochs", notebooks="03*")
+    densenet_epochs: Count = _baseline(15, "epochs")
 
 
 class TrainingConfig(Group):
     """Training the found architectures in full."""
 
-    architecture: Text = parameter(
+    architecture: Text = _first_final(
         "",
         "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search",
-        notebooks="04*",
     )
     top_k: Count = parameter(
         1, "how many of the best architectures are trained in full", notebooks="04* 08*", defaults={"08": 5}
     )
-    train_cells: Count = parameter(6, "cells of the final network", notebooks="04*")
-    train_reductions: Natural = parameter(2, "how many times it halves the image", notebooks="04")
-    train_stem_stride: Stride = parameter(1, "stride of its first convolution", notebooks="04")
-    train_filters: Count = parameter(24, "channels of its first cell", notebooks="04*")
-    train_multiply_adds: NonNegative = parameter(
-        0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off", notebooks="04"
+    train_cells: Count = _first_final(6, "cells of the final network")
+    train_reductions: Natural = _final(2, "how many times it halves the image")
+    train_stem_stride: Stride = _final(1, "stride of its first convolution")
+    train_filters: Count = _first_final(24, "channels of its first cell")
+    train_multiply_adds: NonNegative = _final(
+        0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off"
     )
-    train_epochs: Count = parameter(20, "epochs", notebooks="04*")
+    train_epochs: Count = _first_final(20, "epochs")
     train_learning_rate: PositiveNumber = parameter(
         0.05, "highest learning rate of the cosine schedule", notebooks="03* 04*", role="recipe"
     )
-    train_lowest_learning_rate: NonNegative = parameter(0.0, "learning rate that every cosine ends at", notebooks="04")
-    train_restart_epochs: NonNegative = parameter(
-        0.0, "warm restarts (SGDR): epochs of the first cosine; 0 = one cosine without restarts", notebooks="04"
+    train_lowest_learning_rate: NonNegative = _final(0.0, "learning rate that every cosine ends at")
+    train_restart_epochs: NonNegative = _final(
+        0.0, "warm restarts (SGDR): epochs of the first cosine; 0 = one cosine without restarts"
     )
-    train_restart_growth: Number = parameter(
-        2.0, "warm restarts: each cosine lasts so many times as long as the one before it", ge=1, notebooks="04"
+    train_restart_growth: Number = _final(
+        2.0, "warm restarts: each cosine lasts so many times as long as the one before it", ge=1
     )
-    train_batch_size: Count = parameter(64, "images per training step", notebooks="03 04", role="recipe")
-    warmup_epochs: NonNegative = parameter(
-        1.0, "epochs of rising learning rate at the start", notebooks="03 04", role="recipe"
-    )
-    train_label_smoothing: Rate = parameter(
-        0.1, "probability mass spread over all classes", notebooks="03 04", role="recipe"
-    )
-    train_weight_decay: NonNegative = parameter(
-        0.0005, "decay of kernels per unit of learning rate", notebooks="03 04", role="recipe"
-    )
-    train_drop_path: Rate = parameter(0.0, "highest drop-path rate, reached at the last cell and epoch", notebooks="04")
-    train_dropout: Rate = parameter(0.0, "dropout before the classifier", notebooks="04")
-    train_auxiliary: bool = parameter(
-        False, "a second classifier after the last reduction, while training", notebooks="04"
-    )
+    train_batch_size: Count = _recipe(64, "images per training step")
+    warmup_epochs: NonNegative = _recipe(1.0, "epochs of rising learning rate at the start")
+    train_label_smoothing: Rate = _recipe(0.1, "probability mass spread over all classes")
+    train_weight_decay: NonNegative = _recipe(0.0005, "decay of kernels per unit of learning rate")
+    train_drop_path: Rate = _final(0.0, "highest drop-path rate, reached at the last cell and epoch")
+    train_dropout: Rate = _final(0.0, "dropout before the classifier")
+    train_auxiliary: bool = _final(False, "a second classifier after the last reduction, while training")
     train_patience: Natural = parameter(
         0, "stop after so many epochs without a better validation accuracy; 0 = never", notebooks="03 04"
     )
-    train_cutout: Natural = parameter(
-        0, "side of the square cut out of each training image, pixels; 0 = off", notebooks="03 04", role="recipe"
-    )
+    train_cutout: Natural = _recipe(0, "side of the square cut out of each training image, pixels; 0 = off")
     train_gradient_clip: NonNegative = parameter(5.0, "bound on the global gradient norm; 0 = off", role="recipe")
-    train_precision: Precision = parameter(
-        "float32",
-        "arithmetic of the final training; auto = bfloat16 where the machine computes it natively",
-        notebooks="03 04",
-        role="recipe",
+    train_precision: Precision = _recipe(
+        "float32", "arithmetic of the final training; auto = bfloat16 where the machine computes it natively"
     )
-    train_average: Rate = parameter(
-        0.0, "decay of the moving average of weights that is validated and exported; 0 = off", notebooks="04"
+    train_average: Rate = _final(0.0, "decay of the moving average of weights that is validated and exported; 0 = off")
+    train_devices: Count = _final(1, "GPUs (without any: CPU devices) that share every training step")
+    test_views: bool = _final(
+        False, "test the network also with the mean over six views of every image: moved by a pixel, mirrored"
     )
-    train_devices: Count = parameter(
-        1, "GPUs (without any: CPU devices) that share every training step", notebooks="04"
-    )
-    test_views: bool = parameter(
-        False,
-        "test the network also with the mean over six views of every image: moved by a pixel, mirrored",
-        notebooks="04",
-    )
-    export_formats: Several[ExportFormat] = parameter(
-        ("keras",),
-        "how the trained networks are stored beside their .keras file",
-        notebooks="04",
-        affects_results=False,
+    export_formats: Several[ExportFormat] = _final(
+        ("keras",), "how the trained networks are stored beside their .keras file", affects_results=False
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -59,49 +60,43 @@ TableText = Annotated[NonBlank, AfterValidator(_table)]
 """A table, see `parse_table`."""
 
 
+_enas = partial(parameter, notebooks="07")
+_nao = partial(parameter, notebooks="08")
+
+
 class EnasConfig(Group):
     """ENAS: shared weights and a policy trained in turn, over the networks of the search (`filters`, `cells` ...)."""
 
     enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="07*")
     enas_fraction: Share = parameter(1.0, "share of the training images drawn in a round")
     enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
-    enas_policy_steps: Natural = parameter(10, "steps of the policy in a round", notebooks="07")
-    enas_samples: int = parameter(5, "architectures rated for each of these steps", ge=2, notebooks="07")
-    enas_reward_images: int = parameter(
-        1000, "validation images that each is rated on; the standard error is recorded", ge=100, notebooks="07"
+    enas_policy_steps: Natural = _enas(10, "steps of the policy in a round")
+    enas_samples: int = _enas(5, "architectures rated for each of these steps", ge=2)
+    enas_reward_images: int = _enas(
+        1000, "validation images that each is rated on; the standard error is recorded", ge=100
     )
     enas_learning_rate: PositiveNumber = parameter(0.0035, "Adam's learning rate for the policy")
     enas_entropy: NonNegative = parameter(0.0001, "weight of its entropy bonus")
     enas_skip_target: Number = parameter(0.4, "macro: share of skip connections that it is drawn to", gt=0, lt=1)
     enas_skip_weight: NonNegative = parameter(0.8, "macro: how strongly")
-    enas_retrain: bool = parameter(
+    enas_retrain: bool = _enas(
         False,
         "notebook 07: train the best derived architectures in full, the best of them tested once",
-        notebooks="07",
         affects_results=False,
     )
-    enas_derive: Count = parameter(
-        20, "architectures drawn at the end and ranked on all validation images", notebooks="07"
-    )
+    enas_derive: Count = _enas(20, "architectures drawn at the end and ranked on all validation images")
 
 
 class NAOConfig(Group):
     """Notebook 08: NAO in the micro space, without and with shared weights; parameters of children count there, too."""
 
     nao_rounds: Count = parameter(4, "with shared weights: how often the pool is scored and renewed", notebooks="08*")
-    nao_epochs: Count = parameter(
-        6, "with shared weights: passes over the training images before each scoring", notebooks="08"
+    nao_epochs: Count = _nao(6, "with shared weights: passes over the training images before each scoring")
+    nao_policy: PoolSampling = _nao("uniform", "how architectures are drawn for a training step of the shared weights")
+    nao_subset: int = _nao(
+        100, "validation images of the first scoring; more are taken until scores tell members apart", ge=2
     )
-    nao_policy: PoolSampling = parameter(
-        "uniform", "how architectures are drawn for a training step of the shared weights", notebooks="08"
-    )
-    nao_subset: int = parameter(
-        100,
-        "validation images of the first scoring; more are taken until scores tell members apart",
-        ge=2,
-        notebooks="08",
-    )
-    nao_best_epochs: Count = parameter(8, "epochs of that", notebooks="08")
+    nao_best_epochs: Count = _nao(8, "epochs of that")
     nao_zoo: Several[ZooName] = parameter(
         ("nasnet_a", "darts_v2"),
         "known cells trained beside them, with as many filters, cells and epochs",
@@ -155,11 +150,8 @@ class ChainsConfig(Group):
         notebooks="07*",
         affects_results=False,
     )
-    chain_seeds: Count = parameter(
-        3,
-        "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...",
-        notebooks="07",
-        affects_results=False,
+    chain_seeds: Count = _enas(
+        3, "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...", affects_results=False
     )
-    chain_final_epochs: Count = parameter(6, "mnist: their epochs", notebooks="07")
-    chain_learning_rate: PositiveNumber = parameter(0.001, "Adam's learning rate for chains", notebooks="07")
+    chain_final_epochs: Count = _enas(6, "mnist: their epochs")
+    chain_learning_rate: PositiveNumber = _enas(0.001, "Adam's learning rate for chains")

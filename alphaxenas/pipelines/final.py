@@ -121,18 +121,14 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
     Returns:
         The settings.
     """
-    training = config.training
     return TrainingSettings(
-        epochs=epochs,
-        batch_size=training.train_batch_size,
+        epochs,
+        **config.training.values_for(TrainingSettings, "train_"),
         augment=config.data.augment,
-        cutout=training.train_cutout,
         pad=config.data.crop_pad or None,
         alternating=config.data.alternating_flip,
-        patience=training.train_patience,
-        devices=training.train_devices,
-        test_views=training.test_views,
-        formats=training.export_formats,
+        formats=config.training.export_formats,
+        test_views=config.training.test_views,
     )
 
 

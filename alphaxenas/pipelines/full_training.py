@@ -178,56 +178,47 @@ def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, form
             write_model_card(model_card(model, results, data, folder), file.parent)
 
 
+@dataclass(eq=False)
 class _Trainer:
     """The networks in turn, their records and checkpoints; arguments as of `train_in_full`."""
 
-    def __init__(
-        self,
-        networks: Sequence[NetworkToTrain],
-        data: ImageData,
-        recipe: Recipe,
-        settings: TrainingSettings,
-        folder: RunFolder,
-        seed: int,
-    ) -> None:
-        self._networks, self._data, self._recipe, self._settings = networks, data, recipe, settings
-        self._folder, self._seed = folder, seed
+    networks: Sequence[NetworkToTrain]
+    data: ImageData
+    recipe: Recipe
+    settings: TrainingSettings
+    folder: RunFolder
+    seed: int
+
+    def __post_init__(self) -> None:
         self._models: list[dict[str, Any]] = []
         self._current: Any = None
-        self.loop = ResumableLoop(folder, self._state, self._restore, "epoch")
+        self.loop = ResumableLoop(self.folder, self._state, self._restore, "epoch")
 
     def train(self) -> dict[str, Any]:
         """Trains the networks that are left; the content of results.json."""
-        settings, models, folder = self._settings, self._models, self._folder
-        training = Batches.of(
-            self._data,
-            "train",
-            settings.batch_size,
-            settings.augment,
-            settings.cutout,
-            settings.pad,
-            settings.alternating,
-        )
-        validation = Batches.of(self._data, "validation", EVALUATION_BATCH)
-        for network in self._networks[len(models) :]:
+        settings, models, folder = self.settings, self._models, self.folder
+        images = (settings.augment, settings.cutout, settings.pad, settings.alternating)
+        training = Batches.of(self.data, "train", settings.batch_size, *images)
+        validation = Batches.of(self.data, "validation", EVALUATION_BATCH)
+        for network in self.networks[len(models) :]:
             models.append(self._train_network(network, training, validation))
             self._current = None
             self.loop.checkpoint()
         chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
         stored = keras.saving.load_model(folder.path / models[chosen]["file"], compile=False)
-        accuracy, seconds = test_accuracy(stored, self._data), sum(model["seconds"] for model in models)
+        accuracy, seconds = test_accuracy(stored, self.data), sum(model["seconds"] for model in models)
         folder.events.scalars(len(self.loop.records), {"accuracy/test": accuracy})
         validated, seen = models[chosen]["validation_accuracy"], ""
         tested = {"test_accuracy": accuracy}
         if settings.test_views:
-            tested["test_accuracy_of_views"] = test_accuracy(stored, self._data, with_views=True)
+            tested["test_accuracy_of_views"] = test_accuracy(stored, self.data, with_views=True)
             seen = f", {tested['test_accuracy_of_views']:.4f} with six views"
         return {
             "headline": f"test accuracy {accuracy:.4f}{seen} (validation {validated:.4f}), {seconds / 60:.1f} min",
             "models": models,
             "chosen": chosen,
             **tested,
-            "test_images": len(self._data.test),
+            "test_images": len(self.data.test),
             "seconds": seconds,
         }
 
@@ -237,12 +228,12 @@ class _Trainer:
     def _restore(self, state: dict[str, Any]) -> None:
         self._models, self._current = state["models"], state["current"]
         # Events are numbered from 1, as epochs are.
-        self._folder.event_start = len(self.loop.records) + 1
+        self.folder.event_start = len(self.loop.records) + 1
 
     def _train_network(self, network: NetworkToTrain, training: Batches, validation: Batches) -> dict[str, Any]:
         """Trains from the start or from a checkpoint to the end; the network's record for results.json."""
-        folder, settings, bank = self._folder, self._settings, WeightBank(self._seed)
-        child = CompiledChild(network.network, bank, self._data.image_shape, self._recipe, settings.devices)
+        folder, settings, bank = self.folder, self.settings, WeightBank(self.seed)
+        child = CompiledChild(network.network, bank, self.data.image_shape, self.recipe, settings.devices)
         history: list[dict[str, float]] = []
         best: Any = None  # of the best epoch: its accuracy, its number and the state of the child
         seconds, since = 0.0, time.monotonic()
@@ -268,17 +259,9 @@ class _Trainer:
             }
             self._record_epoch(network.name, record)
 
-        history = fit(
-            child,
-            training,
-            validation,
-            settings.epochs,
-            self._seed,
-            validate_every=1,
-            patience=settings.patience,
-            history=history,
-            after_epoch=after_epoch,
-        )
+        how: dict[str, Any] = {"validate_every": 1, "patience": settings.patience}
+        how |= {"history": history, "after_epoch": after_epoch}
+        history = fit(child, training, validation, settings.epochs, self.seed, **how)
         child.restore(best["child"])
         file = f"models/{network.name}.keras"
         self._export(child, network.network, folder.path / file)
@@ -304,10 +287,10 @@ class _Trainer:
         line = {"rank": len(self._models), "name": name, **record}
         loop.append({**line, "seconds": round(current["seconds"], 3), "finished_at": finished_at})
         curves = ("loss", "train_accuracy", "validation_accuracy", "learning_rate")
-        self._folder.events.scalars(len(loop.records), {f"{name}/{kind}": record[kind] for kind in curves})
+        self.folder.events.scalars(len(loop.records), {f"{name}/{kind}": record[kind] for kind in curves})
         loop.checkpoint()
-        self._folder.log(
-            f"{name} epoch {record['epoch']} of {self._settings.epochs}: loss {record['loss']:.4f}, "
+        self.folder.log(
+            f"{name} epoch {record['epoch']} of {self.settings.epochs}: loss {record['loss']:.4f}, "
             f"training {record['train_accuracy']:.4f}, validation {record['validation_accuracy']:.4f} "
             f"(best {current['best']['accuracy']:.4f}), {current['seconds'] / len(current['history']):.1f} s an epoch"
         )
@@ -315,9 +298,9 @@ class _Trainer:
 
     def _export(self, child: CompiledChild, network: Network, path: Path) -> None:
         """Writes the Keras model, after checking on validation images that it is the same function."""
-        model = export_keras(child, network, self._data)
-        pixels = self._data.validation.images[:EVALUATION_BATCH]
-        images = Batches.of(self._data, "validation", len(pixels)).in_order()
+        model = export_keras(child, network, self.data)
+        pixels = self.data.validation.images[:EVALUATION_BATCH]
+        images = Batches.of(self.data, "validation", len(pixels)).in_order()
         logits, _ = next(self._exact(child, network).predict(images))
         ours = np.exp(logits - logits.max(1, keepdims=True))
         ours /= ours.sum(1, keepdims=True)
@@ -331,8 +314,8 @@ class _Trainer:
 
     def _exact(self, child: CompiledChild, network: Network) -> CompiledChild:
         """The child itself, or what it predicts with in float32 arithmetic where it was trained in another."""
-        if self._recipe.precision == "float32":
+        if self.recipe.precision == "float32":
             return child
-        bank = WeightBank(self._seed)
+        bank = WeightBank(self.seed)
         child.store(bank)
-        return CompiledChild(network, bank, self._data.image_shape, Recipe(precision="float32"))
+        return CompiledChild(network, bank, self.data.image_shape, Recipe(precision="float32"))

@@ -102,56 +102,42 @@ def markdown(card: Mapping[str, Any]) -> str:
             f"**{numbers['test_accuracy']:.4f}** on {data['images']['test']:,} images "
             f"(95 % interval from their number alone: {low:.4f} to {high:.4f})"
         )
-    machine = ", ".join(
-        str(part)
-        for part in (card["machine"]["processor"], f"{card['machine']['cores']} cores", *card["machine"]["gpus"])
+    machine = (card["machine"]["processor"], f"{card['machine']['cores']} cores", *card["machine"]["gpus"])
+    height, width, channels = data["image_shape"]
+    sizes, classes, size = data["images"], data["classes"], card["network"]
+    text = f"""# {card["name"]} of run {card["run"]}
+
+Classifies images of {height}x{width} pixels, {channels} channel(s), into {len(classes)} classes: {", ".join(classes)}.
+
+- Architecture: `{card["architecture"]["text"]}`
+- Size: {size["parameters"]:,} parameters, {size["multiply_adds"] / 1e6:.1f} million multiply-adds an image
+- Input: {card["input"]}
+- Output: {card["output"]}
+
+## How good it is
+
+- Test accuracy: {tested}
+- Validation accuracy: {numbers["validation_accuracy"]:.4f}, the best of {cost["epochs"]} epochs \
+(epoch {numbers["best_epoch"]}), which chose it: a little too high for that
+- One training with one seed: says nothing of the spread over trainings.
+
+## What it was trained on
+
+- Data: {data["name"]}, {sizes["training"]:,} images for training, {sizes["validation"]:,} for validation, \
+{sizes["test"]:,} for test
+- Cost: {cost["seconds"] / 60:.1f} minutes for {cost["epochs"]} epochs, {cost["images"]:,} images shown, on \
+{", ".join(map(str, machine))}
+- Seed: {card["seed"]}
+"""
+    files = {name: f"SHA-256 {digest}" for name, digest in card["files"].items()}
+    versions = {**card["versions"], "revision": card["revision"]}
+    recipe = {name: json.dumps(value) for name, value in training.items()}
+    for heading, values in (("Recipe", recipe), ("Versions", versions), ("Files", files)):
+        text += f"\n## {heading}\n\n" + "".join(f"- {name}: {value}\n" for name, value in values.items())
+    return (
+        f"{text}\nIt knows the classes above and nothing else: an image of something else gets one of them too. "
+        "Accuracy on other images than the data set's was not measured.\n"
     )
-    lines = [
-        f"# {card['name']} of run {card['run']}",
-        "",
-        f"Classifies images of {data['image_shape'][0]}x{data['image_shape'][1]} pixels, "
-        f"{data['image_shape'][2]} channel(s), into "
-        f"{len(data['classes'])} classes: {', '.join(data['classes'])}.",
-        "",
-        f"- Architecture: `{card['architecture']['text']}`",
-        f"- Size: {card['network']['parameters']:,} parameters, "
-        f"{card['network']['multiply_adds'] / 1e6:.1f} million multiply-adds an image",
-        f"- Input: {card['input']}",
-        f"- Output: {card['output']}",
-        "",
-        "## How good it is",
-        "",
-        f"- Test accuracy: {tested}",
-        f"- Validation accuracy: {numbers['validation_accuracy']:.4f}, the best of {cost['epochs']} epochs "
-        f"(epoch {numbers['best_epoch']}), which chose it: a little too high for that",
-        "- One training with one seed: says nothing of the spread over trainings.",
-        "",
-        "## What it was trained on",
-        "",
-        f"- Data: {data['name']}, {data['images']['training']:,} images for training, "
-        f"{data['images']['validation']:,} for validation, "
-        f"{data['images']['test']:,} for test",
-        f"- Cost: {cost['seconds'] / 60:.1f} minutes for {cost['epochs']} epochs, "
-        f"{cost['images']:,} images shown, on {machine}",
-        f"- Seed: {card['seed']}",
-        "",
-        "## Recipe",
-        "",
-        *(f"- {name}: {json.dumps(value)}" for name, value in training.items()),
-        "",
-        "## Versions",
-        "",
-        *(f"- {name}: {version}" for name, version in card["versions"].items()),
-        f"- revision: {card['revision']}",
-        "",
-        "## Files",
-        "",
-        *(f"- {name}: SHA-256 {digest}" for name, digest in card["files"].items()),
-        "",
-        "It knows the classes above and nothing else: an image of something else gets one of them too. Accuracy on "
-        "other images than the data set's was not measured.",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def _interval(accuracy: float, images: int) -> list[float]:

@@ -31,17 +31,10 @@ from alphaxenas.tabular.truth import read_truth
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
-STAGES = {
-    "01": ("data",),
-    "02": ("*-seed*",),
-    "03": ("densenet",),
-    "04": ("final",),
-    "05": ("results",),
-    "06": ("study",),
-    "07": ("policy",),
-    "08": ("nao",),
-}
-"""Which run folders a notebook writes; their headlines are shown in the summary."""
+STAGES = dict(
+    zip((f"0{number}" for number in range(1, 9)), "data *-seed* densenet final results study policy nao".split())
+)
+"""Number of a notebook to the run folders that it writes; their headlines are shown in the summary."""
 PATIENCE_SECONDS = 40.0
 """After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed.
 """
@@ -207,14 +200,14 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        *(str(file).replace("{", "{{").replace("}", "}}") for file in (path, running)),  # papermill fills braces
-        parameters=parameters,
+        str(path),
+        str(running),
+        parameters,
         kernel_name="python3",
         language="python",
         kernel_manager_class=Manager,
         cwd=str(PROJECT_ROOT),
         progress_bar=False,
-        log_output=False,
         autosave_cell_every=30,
         start_timeout=300,
         on_cell_start=progress.cell_starts,
@@ -227,22 +220,17 @@ def _summary(executions: list[Execution], folder: Path) -> None:
     for execution in executions:
         headlines = _headlines(execution.name, folder) if execution.status == "done" else [""]
         for row, headline in enumerate(headlines or ["-"]):
-            first = (
-                f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}"
-                if row == 0
-                else " " * (width + 22)
-            )
-            rows.append(f"{first}  {headline}".rstrip())
+            first = f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}"
+            rows.append(f"{first if row == 0 else ' ' * len(first)}  {headline}".rstrip())
     say("\n".join(rows))
 
 
 def _headlines(name: str, folder: Path) -> list[str]:
     """`stage: headline` of every results.json that this notebook's stages have."""
     found = []
-    for pattern in STAGES.get(name[:2], ()):
-        for path in sorted(folder.glob(f"{pattern}/results.json")):
-            results = json.loads(path.read_text(encoding="utf-8"))
-            found.append(f"{path.parent.name}: {results.get('headline', '-')}")
+    for path in sorted(folder.glob(f"{STAGES.get(name[:2], '')}/results.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        found.append(f"{path.parent.name}: {results.get('headline', '-')}")
     return found
 
 
@@ -269,15 +257,12 @@ def _check_truth(config: Config) -> None:
 
 
 def _chosen(paths: list[Path], only: str) -> list[Path]:
-    known = ", ".join(path.stem for path in paths)
-    wanted = [word.strip() for word in only.split(",") if word.strip()]
+    wanted = [word.strip() for word in only.split(",") if word.strip()] or [""]
     for word in wanted:
         if not any(path.stem.startswith(word) for path in paths):
+            known = ", ".join(path.stem for path in paths) or "none"
             raise ParameterError(f"Unknown notebook {word!r} in `only`. Expected beginnings of: {known}")
-    chosen = [path for path in paths if not wanted or any(path.stem.startswith(word) for word in wanted)]
-    if not chosen:
-        raise ParameterError(f"There are no notebooks {SUITE} to run.")
-    return chosen
+    return [path for path in paths if path.stem.startswith(tuple(wanted))]
 
 
 def _suite() -> str:
