@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from alphaxenas.config import language as recurrent
 from alphaxenas.config import networks, other_searches, searches
 from alphaxenas.config.parameter import PROJECT_ROOT, Group, ParameterError, Role
 from alphaxenas.config.renamed import REMOVED, RENAMED
@@ -35,6 +36,7 @@ class Config(BaseModel):
     report: networks.ReportConfig = networks.ReportConfig()
     study: other_searches.StudyConfig = other_searches.StudyConfig()
     chains: other_searches.ChainsConfig = other_searches.ChainsConfig()
+    language: recurrent.LanguageConfig = recurrent.LanguageConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.

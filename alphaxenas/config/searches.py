@@ -47,26 +47,31 @@ class SearchConfig(Group):
     controllers: Several[Controller] = parameter(
         ("alphaxenas", "random"),
         "who searches, one run each and seed",
-        notebooks="02* 04 07*",
+        notebooks="02* 04 07* 09*",
         defaults={"07": ("reinforce", "random", "alphaxenas")},
         affects_results=False,
     )
     seeds: Different[Natural] = parameter(
-        (), "seeds of the search runs; empty = only `seed`", notebooks="02* 04 07*", affects_results=False
+        (), "seeds of the search runs; empty = only `seed`", notebooks="02* 04 07* 09", affects_results=False
     )
     iterations: Natural = _limit(0, "stop after so many finished architectures; 0 = unlimited")
     trials: Natural = _limit(
-        56, "stop after so many trained children; 0 = unlimited", notebooks="02* 07* 08*", defaults={"07": 20, "08": 24}
+        56,
+        "stop after so many trained children; 0 = unlimited",
+        notebooks="02* 07* 08* 09*",
+        defaults={"07": 20, "08": 24, "09": 8},
     )
     max_minutes: NonNegative = _limit(
-        0.0, "stop after so many minutes, restarts included; 0 = unlimited", notebooks="02*"
+        0.0, "stop after so many minutes, restarts included; 0 = unlimited", notebooks="02* 09"
     )
     search_epochs: Natural = _budget(
-        1, "epochs of a child at the search budget", notebooks="02 07* 08*", defaults={"07": 3, "08": 3}
+        1, "epochs of a child at the search budget", notebooks="02 07* 08* 09", defaults={"07": 3, "08": 3, "09": 1}
     )
-    search_fraction: Share = _budget(0.5, "share of the training images drawn for those epochs")
-    final_epochs: Natural = _budget(6, "epochs of the architecture that ends an iteration", notebooks="02*")
-    final_fraction: Share = _budget(1.0, "share of the training images drawn for those epochs")
+    search_fraction: Share = _budget(0.5, "share of the training images drawn for those epochs", notebooks="02 09")
+    final_epochs: Natural = _budget(
+        6, "epochs of the architecture that ends an iteration", notebooks="02* 09", defaults={"09": 2}
+    )
+    final_fraction: Share = _budget(1.0, "share of the training images drawn for those epochs", notebooks="02 09")
     final_weights: FinalWeights = _budget(
         "scratch", "what it starts from: scratch can be compared between searches, shared weights cannot"
     )

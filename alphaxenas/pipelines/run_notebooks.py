@@ -30,9 +30,12 @@ from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
-SUITE = "0[1-8]_*.ipynb"
+SUITE = "0[1-9]_*.ipynb"
 STAGES = dict(
-    zip((f"0{number}" for number in range(1, 9)), "data *-seed* densenet final results study policy nao".split())
+    zip(
+        (f"0{number}" for number in range(1, 10)),
+        "data *-seed* densenet final results study policy nao recurrent".split(),
+    )
 )
 """Number of a notebook to the run folders that it writes; their headlines are shown in the summary."""
 PATIENCE_SECONDS = 40.0

@@ -50,7 +50,7 @@ def run_search(
     stage: str,
     parameters: dict[str, Any],
     space: SearchSpace,
-    data: ImageData,
+    data: ImageData | None,
     controller: Controller,
     evaluator: Callable[[], Evaluator],
 ) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def run_search(
         stage: Name of the stage.
         parameters: For run.json.
         space: What is searched.
-        data: The configured images.
+        data: The configured images; None where the search is about something else.
         controller: Who searches.
         evaluator: Makes what rates the children; not called where the search has ended and limits ask for no more.
 
