@@ -29,7 +29,7 @@ Style = dict[str, Any]
 WIDTH = 10.0
 """Inches of a figure as wide as a notebook."""
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
-INK, GREY = "#2b2f36", "#9aa0a8"
+PINK, SKY, PURPLE, INK, GREY = "#cc79a7", "#56b4e9", "#aa3377", "#2b2f36", "#9aa0a8"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
 
@@ -50,10 +50,10 @@ class Look:
 LOOKS = {
     "AlphaXENAS": Look(BLUE, DASHES[0], "o"),
     "random search": Look(ORANGE, DASHES[1], "s"),
-    "UCT (ranked values)": Look("#cc79a7", DASHES[2], "^"),
-    "AlphaX (ranked values, planning)": Look("#aa3377", DASHES[3], "v"),
+    "UCT (ranked values)": Look(PINK, DASHES[2], "^"),
+    "AlphaX (ranked values, planning)": Look(PURPLE, DASHES[3], "v"),
     "regularized evolution": Look(INK, DASHES[1], "P"),
-    "local search": Look("#56b4e9", DASHES[3], "X"),
+    "local search": Look(SKY, DASHES[3], "X"),
     "GuidedSearch": Look(RED, DASHES[0], "D"),
     "REINFORCE": Look("#332288", DASHES[0], "p"),
     "pool of controllers": Look("#999933", DASHES[2], "h"),
