@@ -38,6 +38,6 @@ def open_stage(
     Raises:
         RunMismatch: The stage was begun with other parameters or other images.
     """
-    run, identity = config.run, data.identity if data else None
+    run, identity = config.run, getattr(data, "identity", None)
     emptied = run.overwrite if overwrite is None else overwrite
     return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, emptied, LIMITS, identity)
