@@ -84,12 +84,8 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
             entropy_weight=enas.enas_entropy,
             **enas.values_for(PolicySettings, "enas_"),
         )
-        phases = Phases(
-            **enas.values_for(Phases, "enas_"),
-            **config.child.values_for(Phases),
-            **config.data.values_for(Phases) | {"fraction": enas.enas_fraction},
-            derived=enas.enas_derive,
-        )
+        shared = config.data.values_for(Phases) | config.child.values_for(Phases)
+        phases = Phases(**{**shared, **enas.values_for(Phases, "enas_"), "derived": enas.enas_derive})
         policy = AttentionPolicy(space, seed, settings)
         network = enas_supernetwork(config, space_name, data.num_classes)
         return EnasSearch(space, network, policy, data, recipe_from_config(config), phases, folder, seed).run()

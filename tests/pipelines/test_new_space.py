@@ -66,7 +66,7 @@ found, trained = search(config, "random", 0, data), train_best(config, data)
 refused = []
 for name, value in (("train_dropout", 0.5), ("train_drop_path", 0.5), ("train_auxiliary", True)):
     try:
-        train_best(from_values({**values, **small, **limits, "run": "other", name: value,
+        train_best(from_values({**values, **small, **limits, "run": name, name: value,
                                 "architecture": trained["models"][0]["architecture"]}), data)
     except ValueError as error:
         refused.append(str(error))
