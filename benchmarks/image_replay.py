@@ -32,7 +32,6 @@ from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.tabular.truth import read_truth
 from alphaxenas.tabular.workers import JobError, run_jobs
-from benchmarks.record import finish
 
 LOW, HIGH = Budget(1), Budget(2)
 """Stand for the pool's budgets; what they buy is in its table."""
@@ -282,9 +281,9 @@ class Job:
         return replay(read_pool(*self.pool), *job, self.marks, self.promote_every)
 
 
-def search(options: argparse.Namespace) -> int:
-    """The verb `replay` of `benchmarks.image_truth`: prints regrets, JSON last; returns the exit code."""
-    started, where = time.perf_counter(), (options.pool, options.published, options.column)
+def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All searches of the verb `replay` of `benchmarks.image_truth`: figures, and regrets by method and seed."""
+    where = (options.pool, options.published, options.column)
     pool = read_pool(*where)
     best = float(pool.published.max())
     regrets: dict[str, dict[int, list[float]]] = {}
@@ -330,8 +329,7 @@ def search(options: argparse.Namespace) -> int:
     values = {
         method: {str(seed): each for seed, each in sorted(by_seed.items())} for method, by_seed in regrets.items()
     }
-    finish("image_truth", options.record, started, figures, values, "image_truth_replay")
-    return 0
+    return figures, values
 
 
 def _bounds(values: Sequence[float]) -> list[float | None]:

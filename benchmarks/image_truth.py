@@ -43,6 +43,7 @@ from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
 from benchmarks.image_replay import METHODS, read_pool, search
+from benchmarks.record import finish
 
 if TYPE_CHECKING:
     from alphaxenas.data.images import ImageData
@@ -280,6 +281,14 @@ def table(options: argparse.Namespace) -> int:
     return 0
 
 
+def replay(options: argparse.Namespace) -> int:
+    """Lets controllers search the pool; returns the exit code."""
+    started = time.perf_counter()
+    figures, values = search(options)
+    finish("image_truth", options.record, started, figures, values, "image_truth_replay")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = words.add_subparsers(dest="verb", required=True)
@@ -316,7 +325,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb; returns the exit code."""
     options = _parser().parse_args(arguments)
-    return {"train": train, "score": score, "share": share, "table": table, "replay": search}[options.verb](options)
+    return {"train": train, "score": score, "share": share, "table": table, "replay": replay}[options.verb](options)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import json
 
 import numpy as np
 import pytest
 
+from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from benchmarks import image_replay, image_truth
 from benchmarks.image_replay import MARKS, made, read_pool, replay, search
@@ -75,9 +75,16 @@ def test_the_controllers_own_seconds_and_those_of_its_proxies_are_spent(files):
 
 
 def test_a_cell_asked_for_again_costs_nothing_and_an_idle_search_ends(files, monkeypatch):
-    monkeypatch.setattr(image_replay, "MAX_REPEATS", 3)
-    found = replay(read_pool(*files), "alphaxenas:prior=uniform", 0, (1e6,), 4, clock=lambda: 0.0)
-    assert found["low"] <= 12 and found["high"] <= 12
+    class Stubborn:
+        def ask(self):
+            return Proposal(0, SPACE.encode(SPACE.parse(image_truth.drawn_cells(1)[0])), Budget(1))
+
+        def tell(self, outcome):
+            assert outcome.reward == 0.9
+
+    monkeypatch.setattr(image_replay, "made", lambda *arguments: (Stubborn(), None))
+    found = replay(read_pool(*files), "any", 0, (0.5, 1.5), 4, clock=lambda: 0.0)
+    assert (found["low"], found["high"], found["published"][1]) == (1, 0, 90.0)
 
 
 def test_every_proxy_of_the_pool_is_an_order(files):
@@ -87,20 +94,14 @@ def test_every_proxy_of_the_pool_is_an_order(files):
         assert pool.rows[controller.ask().tokens] == first
 
 
-def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(files, capsys):
+def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(files):
     options = argparse.Namespace(
-        pool=files[0],
-        published=files[1],
-        column=files[2],
-        methods=["random", "static:naswot"],
-        seeds=2,
-        promote_every=4,
-        processes=1,
-        record=False,
+        **dict(zip(("pool", "published", "column"), files)),
+        **{"methods": ["random", "static:naswot"], "seeds": 2, "promote_every": 4, "processes": 1},
     )
-    assert search(options) == 0
-    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    figures, values = search(options)
     row = figures["methods"]["static:naswot"]
     assert len(row["regret"]) == len(MARKS) and row["regret"][-1] == [0.3, 0.3, 0.3]
     assert row["better_than_random"] == ["not shown"] * len(MARKS)
     assert figures["best"] == pytest.approx(91.1) and np.isfinite(row["own"])
+    assert set(values) == {"random", "static:naswot"} and set(values["random"]) == {"0", "1"}
