@@ -67,9 +67,8 @@ SETTINGS = {
     "seed": 0,
 }
 """Of every training: what a pilot on other cells could pay for. The first line of every journal."""
-SHARED = {**SETTINGS, "epochs": 60, "calibration": 10}
-"""Of the supernet: passes over all training images, so many that a rating costs what the low budget does; and batches
-that statistics are measured on before a rating."""
+SHARED = {**SETTINGS, "epochs": 20, "calibration": 10}
+"""Of the supernet: passes over all training images, and batches that statistics are measured on before a rating."""
 SCORED = {**SETTINGS, "images": 64}
 """Of proxies: images of the batch."""
 POOL = PROJECT_ROOT / "benchmarks" / "results" / "image_truth_pool.csv.gz"
