@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         output = folder / "notebooks"
         lock = _lock(output, config.run.run)
     except (ValueError, OSError) as error:
-        print(f"run_all: {error}", file=sys.stderr)
+        print(f"run_all: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
     say(
