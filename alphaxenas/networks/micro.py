@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Block, Cell
-from alphaxenas.spaces.genotype import Genotype
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.zoo import ZooCell
 

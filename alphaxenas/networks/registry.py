@@ -23,7 +23,7 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.convnet import ConvNet
-from alphaxenas.spaces.genotype import Genotype
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.convnet import ConvNet, is_convnet_text
-from alphaxenas.spaces.genotype import Genotype, is_genotype, read_genotype
+from alphaxenas.spaces.forms.genotype import Genotype, is_genotype, read_genotype
+from alphaxenas.spaces.forms.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao_graph, from_nao_tokens
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
-from alphaxenas.spaces.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao_graph, from_nao_tokens
 from alphaxenas.spaces.notation import input_name
 from alphaxenas.spaces.zoo import PREFIX, ZooCell, zoo_cell
 

@@ -9,7 +9,7 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network
 from alphaxenas.spaces import MicroArchitecture, zoo_cell
-from alphaxenas.spaces.genotype import Genotype
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.parse_any import FORMS, parse_architecture
 
 DARTS_V2 = (

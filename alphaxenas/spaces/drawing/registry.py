@@ -16,7 +16,7 @@ from alphaxenas.spaces.drawing.chain import chain_size, draw_chain
 from alphaxenas.spaces.drawing.convnet import convnet_size, draw_convnet
 from alphaxenas.spaces.drawing.graph import draw_code, draw_edge_graph, draw_recurrent_cell, draw_vertex_graph
 from alphaxenas.spaces.drawing.macro import draw_macro, macro_size
-from alphaxenas.spaces.genotype import Genotype
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.listed.table import Code
 from alphaxenas.spaces.macro import MacroArchitecture
