@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Block, Cell
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.zoo import ZooCell
 
@@ -327,7 +328,7 @@ def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> M
     )
 
 
-def zoo_network(cell: ZooCell, options: NetworkOptions) -> MicroNetwork:
+def zoo_network(cell: ZooCell | Genotype, options: NetworkOptions) -> MicroNetwork:
     """The network of a published pair of cells, not joined.
 
     Args:

@@ -9,19 +9,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
-from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
+from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
-from alphaxenas.networks.training.loop import Network
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
+
+if TYPE_CHECKING:
+    from alphaxenas.evaluators.trained import TrainedEvaluator
+    from alphaxenas.networks.training.loop import Network
 
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per iteration; the others' round where AlphaXENAS's is not fixed."""
@@ -30,11 +33,53 @@ REGULARISATION = ("drop_path", "dropout", "auxiliary")
 """Options of networks in full; the parameters are called `train_drop_path` and so on."""
 
 
+class ImageShape(NamedTuple):
+    """What networks need to know of images.
+
+    Attributes:
+        image_shape: Height, width, channels.
+        num_classes: Number of classes.
+    """
+
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
 def load_images(config: Config) -> ImageData:
-    """The configured data set, split by the run's seed."""
+    """The configured data set, split by the run's seed.
+
+    Raises:
+        ValueError: It cannot be had, or a parameter does not suit the size of the images.
+    """
     values = dict(config.data)
     used = inspect.signature(load_data).parameters
-    return load_data(**{name: values[name] for name in used if name in values}, seed=config.run.seed)
+    images = load_data(**{name: values[name] for name in used if name in values}, seed=config.run.seed)
+    check_sizes(config, images)
+    return images
+
+
+def check_sizes(config: Config, data: ImageShape | ImageData) -> None:
+    """Refuses parameters that are too large for the images.
+
+    Args:
+        config: The configuration.
+        data: Its image shape counts.
+
+    Raises:
+        ValueError: Names the parameter.
+    """
+    height, width, _ = data.image_shape
+    shorter = min(height, width)
+    for name, value, most in (
+        ("cutout", config.data.cutout, shorter),
+        ("train_cutout", config.training.train_cutout, shorter),
+        ("crop_pad", config.data.crop_pad, shorter - 1),
+    ):
+        if value > most:
+            raise ValueError(
+                f"Invalid value for `{name}`. Expected at most {most} for images of {height} x {width} pixels. "
+                f"Received: {value}"
+            )
 
 
 def search_space(config: Config) -> SearchSpace:
@@ -103,7 +148,7 @@ def regularised(config: Config, architecture: Any, options: NetworkOptions) -> N
     return replace(options, **values)
 
 
-def final_network(config: Config, architecture: Any, data: ImageData) -> Network:
+def final_network(config: Config, architecture: Any, data: ImageShape | ImageData) -> Network:
     """The network that the final training builds around an architecture.
 
     It has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
@@ -143,6 +188,23 @@ def final_network(config: Config, architecture: Any, data: ImageData) -> Network
     raise ValueError(
         f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs "
         f"with {filters} filters. Received: {training.train_multiply_adds:g}"
+    )
+
+
+def baseline_network(config: Config, num_classes: int) -> DenseNet:
+    """The configured DenseNet.
+
+    Args:
+        config: The configuration.
+        num_classes: Number of classes of the data.
+    """
+    base = config.baseline
+    return DenseNet(
+        num_classes,
+        depth=base.densenet_depth,
+        growth=base.densenet_growth,
+        compression=base.densenet_compression,
+        dropout=base.densenet_dropout,
     )
 
 
@@ -230,6 +292,8 @@ def make_evaluator(
     Returns:
         The evaluator.
     """
+    from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
+
     groups = (config.child, config.data, config.search)
     configured: dict[str, Any] = {"share_weights": shares_weights(config), "pad": config.data.crop_pad or None}
     configured |= {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}

@@ -10,7 +10,7 @@ results.
 Children are trained with Adam and without augmentation, weight decay, clipping or label smoothing, as in both seeds; so
 are the two networks of the comparison, for which the other parameters of a training in full count: `warmup_epochs`,
 `train_lowest_learning_rate`, `train_restart_epochs`, `train_restart_growth`, `train_average`, `train_precision`,
-`train_patience`, `train_devices`, `export_formats`. The other ones are refused, see `REFUSED_IN_COMPARISON`.
+`train_patience`, `train_devices`, `export_formats`. Others are refused: `early_checks.REFUSED_IN_COMPARISON`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from alphaxenas.config import FIELDS, Config
+from alphaxenas.config import Config
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
 from alphaxenas.networks.chain import mnist_chain
 from alphaxenas.pipelines import search as stages
+from alphaxenas.pipelines.early_checks import check_comparison
 from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
@@ -51,16 +52,6 @@ HONOURED_IN_COMPARISON = (
     "train_devices",
 )
 """Parameters that change the results of the comparison."""
-REFUSED_IN_COMPARISON = (
-    "train_label_smoothing",
-    "train_weight_decay",
-    "train_gradient_clip",
-    "train_cutout",
-    "train_dropout",
-    "train_drop_path",
-    "train_auxiliary",
-)
-"""Parameters of a training in full that both seeds fix, or that chains have no place for."""
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
@@ -119,21 +110,6 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
             cutout=0,
         ),
     )
-
-
-def check_comparison(config: Config) -> None:
-    """Refuses parameters of a training in full that the comparison with the network made by hand would ignore.
-
-    Raises:
-        ValueError: One of `REFUSED_IN_COMPARISON` has another value than its default.
-    """
-    for name in REFUSED_IN_COMPARISON:
-        value, default = getattr(config.training, name), FIELDS[name].default
-        if value != default:
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected {default!r} where policy_parts has mnist, because both networks "
-                f"are trained as in the original. Received: {value!r}"
-            )
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:

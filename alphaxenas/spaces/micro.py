@@ -138,7 +138,7 @@ class MicroArchitecture:
                 if not 0 <= numbers[start + place] < limit:
                     what = "operation" if place % 2 else "input"
                     raise ValueError(
-                        f"Invalid value for `architecture` at position {start + place} "
+                        f"Invalid value for `architecture`, {len(numbers)} integers, at position {start + place} "
                         f"({what} of node {node} of the {PARTS[part]} cell). "
                         f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
                     )
