@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from alphaxenas.config.parameter import FilePath, Group, Number, OneOf, Several, parameter
+from alphaxenas.config.parameter import (
+    Count,
+    FilePath,
+    Group,
+    NonNegative,
+    OneOf,
+    PositiveNumber,
+    Rate,
+    Several,
+    parameter,
+)
 from alphaxenas.data.text import TEXTS
 from alphaxenas.spaces.recurrent import OUTPUTS
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
@@ -17,58 +28,50 @@ Schedule = Annotated[str, OneOf(SCHEDULES)]
 ModelName = Annotated[str, OneOf((FOUND, RANDOM, LSTM, *RECURRENT_ZOO))]
 
 
+_shown = partial(parameter, notebooks="09")
+_shown_first = partial(parameter, notebooks="09*")
+
+
 class LanguageConfig(Group):
     """Notebook 09: recurrent cells for language models (`blocks` nodes, `batch_size` streams, `learning_rate`)."""
 
-    text: TextName = parameter(
-        "grammar",
-        "grammar = made sentences of known entropy; text = a file of your own, see text_path",
-        notebooks="09*",
+    text: TextName = _shown_first(
+        "grammar", "grammar = made sentences of known entropy; text = a file of your own, see text_path"
     )
-    text_path: FilePath = parameter("", "a UTF-8 text, words between blanks, for text", notebooks="09")
-    vocabulary_size: int = parameter(10_000, "words kept of a text of your own; others are <unk>", ge=3, notebooks="09")
-    cell_output: CellOutput = parameter("all", "nodes whose mean is the hidden state", notebooks="09")
-    choose_first: bool = parameter(False, "the activation of s0 is searched, too (ENAS)", notebooks="09")
-    units: int = parameter(48, "numbers in a state, and in the embedding of a word", ge=1, notebooks="09*")
-    window: int = parameter(35, "words through which gradients flow", ge=2, notebooks="09")
-    clip: Number = parameter(0.25, "largest norm of all gradients together; 0 = any", ge=0, notebooks="09")
-    decay: Number = parameter(0.0, "weight decay of language models", ge=0, notebooks="09")
-    language_schedule: Schedule = parameter(
-        "linear", "learning rate: falls to 0 with the last step, or stays", notebooks="09"
+    text_path: FilePath = _shown("", "a UTF-8 text, words between blanks, for text")
+    vocabulary_size: int = _shown(10_000, "words kept of a text of your own; others are <unk>", ge=3)
+    cell_output: CellOutput = _shown("all", "nodes whose mean is the hidden state")
+    choose_first: bool = _shown(False, "the activation of s0 is searched, too (ENAS)")
+    units: Count = _shown_first(48, "numbers in a state, and in the embedding of a word")
+    window: int = _shown(35, "words through which gradients flow", ge=2)
+    clip: NonNegative = _shown(0.25, "largest norm of all gradients together; 0 = any")
+    decay: NonNegative = _shown(0.0, "weight decay of language models")
+    language_schedule: Schedule = _shown("linear", "learning rate: falls to 0 with the last step, or stays")
+    averaged_sgd: bool = _shown(
+        False, "average the weights from when the validation loss no longer falls (final training)"
     )
-    averaged_sgd: bool = parameter(
-        False, "average the weights from when the validation loss no longer falls (final training)", notebooks="09"
+    embedding_dropout: Rate = _shown(0.0, "words left out of a window")
+    input_dropout: Rate = _shown(0.0, "dropout of embeddings, one mask a window")
+    state_dropout: Rate = _shown(0.0, "dropout of states within the cell, one mask a window")
+    weight_dropout: Rate = _shown(0.0, "dropout of recurrent weights, LSTMs only")
+    output_dropout: Rate = _shown(0.0, "dropout of hidden states before the softmax")
+    activation_penalty: NonNegative = _shown(0.0, "weight of the mean square of hidden states")
+    temporal_penalty: NonNegative = _shown(0.0, "weight of the mean square of their changes")
+    shared_cells: bool = _shown(False, "children share weights, one matrix for each node, input, activation")
+    shared_warmup: NonNegative = _shown(
+        1.0, "passes over the text that train the shared weights before the first child"
     )
-    embedding_dropout: Number = parameter(0.0, "words left out of a window", notebooks="09", ge=0, lt=1)
-    input_dropout: Number = parameter(0.0, "dropout of embeddings, one mask a window", notebooks="09", ge=0, lt=1)
-    state_dropout: Number = parameter(
-        0.0, "dropout of states within the cell, one mask a window", notebooks="09", ge=0, lt=1
-    )
-    weight_dropout: Number = parameter(0.0, "dropout of recurrent weights, LSTMs only", notebooks="09", ge=0, lt=1)
-    output_dropout: Number = parameter(0.0, "dropout of hidden states before the softmax", notebooks="09", ge=0, lt=1)
-    activation_penalty: Number = parameter(0.0, "weight of the mean square of hidden states", ge=0, notebooks="09")
-    temporal_penalty: Number = parameter(0.0, "weight of the mean square of their changes", ge=0, notebooks="09")
-    shared_cells: bool = parameter(
-        False, "children share weights, one matrix for each node, input, activation", notebooks="09"
-    )
-    shared_warmup: Number = parameter(
-        1.0, "passes over the text that train the shared weights before the first child", ge=0, notebooks="09"
-    )
-    language_models: Several[ModelName] = parameter(
+    language_models: Several[ModelName] = _shown_first(
         (FOUND, LSTM, RANDOM),
         "what is trained in full, at equal parameters: the best cell of each search, LSTMs, drawn or published cells",
-        notebooks="09*",
         affects_results=False,
     )
-    language_epochs: Number = parameter(
-        3.0, "passes over the text of the final training, where language_minutes is 0", gt=0, notebooks="09*"
+    language_epochs: PositiveNumber = _shown_first(
+        3.0, "passes over the text of the final training, where language_minutes is 0"
     )
-    language_minutes: Number = parameter(
-        0.0,
-        "minutes of each final training instead: as many windows as fit at the speed measured first",
-        ge=0,
-        notebooks="09",
+    language_minutes: NonNegative = _shown(
+        0.0, "minutes of each final training instead: as many windows as fit at the speed measured first"
     )
-    language_seeds: int = parameter(1, "final trainings of every model, seeds 0, 1, 2 ...", ge=1, notebooks="09")
-    random_cells: int = parameter(2, "drawn cells among the final trainings", ge=1, notebooks="09")
-    lstm_layers: int = parameter(2, "layers of the LSTM", ge=1, notebooks="09")
+    language_seeds: Count = _shown(1, "final trainings of every model, seeds 0, 1, 2 ...")
+    random_cells: Count = _shown(2, "drawn cells among the final trainings")
+    lstm_layers: Count = _shown(2, "layers of the LSTM")

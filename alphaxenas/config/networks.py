@@ -184,8 +184,8 @@ class ChildConfig(Group):
         "of the learning rate, where networks are trained from scratch: cosine, or triangle (up 23 %, then down)",
     )
     lookahead: bool = parameter(False, "slow weights that follow the trained ones (from scratch); they are validated")
-    offset_rate: Number = parameter(
-        1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)", gt=0
+    offset_rate: PositiveNumber = parameter(
+        1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)"
     )
     whitening_share: Number = parameter(
         1.0, "plain convolution nets: share of a training in which the whitening's bias is trained", ge=0, le=1

@@ -48,18 +48,11 @@ def language_recipe(config: Config) -> LanguageRecipe:
     """How the configured models are trained, in the search and in full."""
     language = config.language
     return LanguageRecipe(
+        **language.values_for(LanguageRecipe),
         batch_size=config.child.batch_size,
-        window=language.window,
         learning_rate=config.child.learning_rate,
         schedule=language.language_schedule,
-        clip=language.clip,
-        decay=language.decay,
         average=language.averaged_sgd,
-        embedding_dropout=language.embedding_dropout,
-        input_dropout=language.input_dropout,
-        state_dropout=language.state_dropout,
-        weight_dropout=language.weight_dropout,
-        output_dropout=language.output_dropout,
         activation=language.activation_penalty,
         temporal=language.temporal_penalty,
     )
