@@ -116,9 +116,9 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
     Returns:
         The settings.
     """
+    chosen = config.training.values_for(TrainingSettings, "train_") | {"epochs": epochs}
     return TrainingSettings(
-        epochs,
-        **config.training.values_for(TrainingSettings, "train_"),
+        **chosen,
         augment=config.data.augment,
         pad=config.data.crop_pad or None,
         alternating=config.data.alternating_flip,
