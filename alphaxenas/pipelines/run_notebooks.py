@@ -108,18 +108,6 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
     except (ValueError, OSError) as error:
         print(f"run_all: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
-    config = from_values(parameters)
-    folder = Path(config.run.exp_dir) / config.run.run
-    output = folder / "notebooks"
-    output.mkdir(parents=True, exist_ok=True)
-    lock = os.open(output / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        message = f"run_all: the run {config.run.run} is going on in another process."
-        print(f"{message} Wait for it, or choose another name with --run.", file=sys.stderr)
-        os.close(lock)
-        return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
     say(
         f"Run {config.run.run}: {len(chosen)} notebooks\n  records and results  {folder}\n"
