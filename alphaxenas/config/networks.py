@@ -179,13 +179,16 @@ class ChildConfig(Group):
         "of networks trained from scratch: Nesterov momentum, Adam (for chains with a learning rate near 0.001); for "
         "plain convolution nets decoupled (momentum with rates per 1,024 images, near 10) or muon (for their kernels)",
     )
-    schedule: ScheduleName = parameter(
+    rate_schedule: ScheduleName = parameter(
         "cosine",
         "of the learning rate, where networks are trained from scratch: cosine, or triangle (up 23 %, then down)",
     )
     lookahead: bool = parameter(False, "slow weights that follow the trained ones (from scratch); they are validated")
     offset_rate: PositiveNumber = parameter(
         1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)"
+    )
+    child_teraflops: Number = parameter(
+        0.0, "10^12 operations of a child's epoch: large children see fewer images; 0 = all see the same", ge=0
     )
     whitening_share: Number = parameter(
         1.0, "plain convolution nets: share of a training in which the whitening's bias is trained", ge=0, le=1
@@ -220,6 +223,7 @@ class TrainingConfig(Group):
     top_k: Count = parameter(
         1, "how many of the best architectures are trained in full", notebooks="04* 08*", defaults={"08": 5}
     )
+    hand_made: Text = _final("", "train this architecture too, to compare with: it is tested, but never chosen")
     train_cells: Count = _first_final(6, "cells of the final network")
     train_reductions: Natural = _final(2, "how many times it halves the image")
     train_stem_stride: Stride = _final(1, "stride of its first convolution")
@@ -255,6 +259,15 @@ class TrainingConfig(Group):
     )
     train_average: Rate = _final(0.0, "decay of the moving average of weights that is validated and exported; 0 = off")
     train_devices: Count = _final(1, "GPUs (without any: CPU devices) that share every training step")
+    train_teraflops: NonNegative = parameter(
+        0.0,
+        "10^12 operations of the training: large networks train fewer epochs, at most train_epochs; 0 = train_epochs",
+        notebooks="04",
+        role="recipe",
+    )
+    train_minutes: NonNegative = _final(
+        0.0, "refuse a training that would take more minutes, as its first steps tell; 0 = any"
+    )
     test_views: bool = _final(
         False, "test the network also with the mean over six views of every image: moved by a pixel, mirrored"
     )

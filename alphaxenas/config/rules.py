@@ -58,7 +58,7 @@ def check_together(config: Config) -> None:
         ),
         *(
             (name, not scratch and getattr(child, name) != usual, f"{usual!r} where children share weights")
-            for name, usual in (("schedule", "cosine"), ("lookahead", False), ("offset_rate", 1.0))
+            for name, usual in (("rate_schedule", "cosine"), ("lookahead", False), ("offset_rate", 1.0))
         ),
         ("train_average", child.lookahead and training.train_average, "0 with lookahead, which averages itself"),
         ("augment", not data.augment and data.crop_pad, "true where images are cropped (crop_pad)"),

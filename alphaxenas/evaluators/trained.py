@@ -25,7 +25,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators import FINAL_WEIGHTS, REWARDS
 from alphaxenas.evaluators.rewards import reward_of
 from alphaxenas.networks.bank import WeightBank
-from alphaxenas.networks.training.fit import fit
+from alphaxenas.networks.training.fit import affordable, fit
 from alphaxenas.networks.training.loop import (
     EVALUATION_BATCH,
     CompiledChild,
@@ -36,6 +36,8 @@ from alphaxenas.networks.training.loop import (
 from alphaxenas.networks.training.recipe import Recipe
 
 CALIBRATION_BATCHES = 10
+MOST_EPOCHS = 100
+"""Of a small child that is trained for an amount of work."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class ChildTraining:
         cutout: Side of the square cut out of training images, pixels; 0 for none.
         pad: Pixels a crop may reach beyond the image; None as for `Batches`.
         alternating: Whether images are mirrored in every second epoch instead of by chance.
+        teraflops: Work of one epoch of a budget in 10^12 operations, see `fit.affordable`: large networks then see
+            fewer images; 0: all see the same.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -61,6 +65,7 @@ class ChildTraining:
     cutout: int = 0
     pad: int | None = None
     alternating: bool = False
+    teraflops: float = 0.0
     reward: str = "last"
     final_weights: str = "scratch"
 
@@ -151,6 +156,9 @@ class TrainedEvaluator:
             batches = self._training.epoch(self._seed, 0, fraction, rng_stream, augment=False)
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
             return child.accuracy(self._validation.in_order())
+        if self._settings.teraflops:
+            work = self._settings.teraflops * epochs * fraction
+            epochs, fraction = affordable(work, child.multiply_adds, len(self._training), MOST_EPOCHS)
         every, training, validation = int(self._settings.reward == "best"), self._training, self._validation
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)

@@ -102,27 +102,34 @@ def trial_dots(groups: Groups) -> Figure:
     return figure
 
 
-def training_curves(trainings: Sequence[StoredRun]) -> Figure:
-    """Loss and accuracy of every fully trained network, epoch by epoch."""
+def training_curves(trainings: Sequence[StoredRun], against: str = "epoch") -> Figure:
+    """Loss and accuracy of every fully trained network.
+
+    Args:
+        trainings: Finished or not.
+        against: `"epoch"`, or `"minutes"` of training and validation, which networks of different sizes share.
+    """
     found = [model for run in trainings for model in _histories(run)]
     if not found:
         return sentence("No network has been trained in full yet.")
     figure, (loss, accuracy) = new_figure(1, 2, height=3.9)
     for number, (name, history) in enumerate(found):
-        line, epochs = _line(number, name), [record["epoch"] for record in history]
+        line = _line(number, name)
+        places = [record["epoch"] if against == "epoch" else record["seconds"] / 60 for record in history]
         losses, accuracies = ([record[kind] for record in history] for kind in ("loss", "train_accuracy"))
-        loss.plot(epochs, losses, linewidth=1.8, marker=single_dot(losses), label=name, **line)
+        loss.plot(places, losses, linewidth=1.8, marker=single_dot(losses), label=name, **line)
         alone = "_" if single_dot(accuracies) else None
-        accuracy.plot(epochs, accuracies, linewidth=1.0, alpha=0.55, marker=alone, **line)
+        accuracy.plot(places, accuracies, linewidth=1.0, alpha=0.55, marker=alone, **line)
         kind = "validation_accuracy"
-        rated = [(record["epoch"], record[kind]) for record in history if kind in record]
+        rated = [(place, record[kind]) for place, record in zip(places, history) if kind in record]
         if rated:
             accuracy.plot(*zip(*rated), linewidth=1.8, marker="o", markersize=3.5, **line)
     loss.set_title("training loss")
     accuracy.set_title("accuracy: validation (dots), training (thin)")
     for panel in (loss, accuracy):
-        panel.set_xlabel("epoch")
-        count_on(panel)
+        panel.set_xlabel(against)
+        if against == "epoch":
+            count_on(panel)
     legend_above(figure, 4)
     return figure
 
@@ -190,6 +197,8 @@ def model_name(model: Mapping[str, Any]) -> str:
     name, architecture = model["name"], model.get("architecture", "")
     if architecture.startswith(PREFIX):
         return zoo_cell(architecture).title
+    if name == "hand_made":
+        return "hand-made"
     return NAMES.get(name, f"searched, {name.replace('rank', 'rank ')}" if name.startswith("rank") else name)
 
 

@@ -72,6 +72,11 @@ class NASBench101:
         object.__setattr__(self, "vocabulary", rules.vocabulary)
         object.__setattr__(self, "max_length", rules.max_length)
 
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The tokens that add a vertex, one for each operation."""
+        return self.vocabulary[: len(OPERATIONS_101)]
+
     def legal_actions(self, tokens: Tokens) -> Tokens:
         """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete.
 
