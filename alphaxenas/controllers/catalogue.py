@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers.promotion import SuccessiveHalving
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import did_you_mean, invalid
 
 
 class Entry(NamedTuple):
@@ -74,10 +74,7 @@ def make_controller(
     """
     known = ("alphaxenas", *STRATEGIES)
     if name not in known:
-        raise ValueError(
-            f"Invalid value for `name`. Expected one of {', '.join(known)}. "
-            f"Received: {name!r}{did_you_mean(name, known)}"
-        )
+        raise invalid("name", f"one of {', '.join(known)}", f"{name!r}{did_you_mean(name, known)}")
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
         from alphaxenas.controllers.alphaxenas.settings import Settings
@@ -86,10 +83,8 @@ def make_controller(
         _check(name, Settings, settings)
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
     if promotion != "best_unpromoted":
-        raise ValueError(
-            f"Invalid value for `promotion` of the controller {name}. Expected 'best_unpromoted': only alphaxenas has "
-            f"another rule. Received: {promotion!r}"
-        )
+        expected = "'best_unpromoted': only alphaxenas has another rule"
+        raise invalid("promotion", expected, repr(promotion), f"of the controller {name}")
     strategy = _imported(STRATEGIES[name].place)
     settings = {**STRATEGIES[name].settings, **settings}
     _check(name, strategy, settings)

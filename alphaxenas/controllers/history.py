@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.suggestions import invalid
 
 PATIENCE = 1000
 """Draws in a row that may meet known keys before the sequences that are left are counted out instead."""
@@ -87,10 +88,7 @@ class TrialHistory:
         """
         key = self.outstanding.pop(tokens, None)
         if key is None:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected one of the {len(self.outstanding)} outstanding suggestions. "
-                f"Received: {tokens}"
-            )
+            raise invalid("tokens", f"one of the {len(self.outstanding)} outstanding suggestions", tokens)
         self.rewards[key] = reward
         return key
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, Tokens
+from alphaxenas.suggestions import invalid
 
 
 class PendingTrials:
@@ -45,9 +46,10 @@ class PendingTrials:
         """
         number = outcome.proposal.number
         if self._proposals.get(number) != outcome.proposal:
-            raise ValueError(
-                f"Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals "
-                f"{sorted(self._proposals)}. Received: proposal {number}, tokens {outcome.proposal.tokens}"
+            raise invalid(
+                "outcome",
+                f"the outcome of one of the outstanding proposals {sorted(self._proposals)}",
+                f"proposal {number}, tokens {outcome.proposal.tokens}",
             )
         return self._proposals.pop(number)
 

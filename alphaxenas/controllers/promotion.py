@@ -23,6 +23,7 @@ import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
 from alphaxenas.controllers.pending import PendingTrials
+from alphaxenas.suggestions import check_whole, invalid
 
 PROMOTION_RULES = ("best_unpromoted", "rollout")
 
@@ -151,15 +152,9 @@ class SuccessiveHalving:
         Raises:
             ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
         """
-        if isinstance(promote_every, bool) or not isinstance(promote_every, int) or promote_every < 0:
-            raise ValueError(
-                f"Invalid value for `promote_every`. Expected a whole number >= 0. Received: {promote_every!r}"
-            )
+        check_whole("promote_every", promote_every, 0)
         if promote_every and final_budget is None:
-            raise ValueError(
-                "Invalid value for `final_budget`. Expected a budget, because `promote_every` is above 0. "
-                "Received: None"
-            )
+            raise invalid("final_budget", "a budget, because `promote_every` is above 0", "None")
         self.strategy = strategy
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget

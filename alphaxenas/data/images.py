@@ -13,7 +13,7 @@ from alphaxenas.data.download import DataError
 from alphaxenas.data.published import PUBLISHED, Examples, read_digits, read_user_arrays
 from alphaxenas.data.split import stratified_draw, take_out
 from alphaxenas.seeds import stream
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import did_you_mean, invalid
 
 if TYPE_CHECKING:
     import pandas
@@ -212,23 +212,19 @@ def _check_parameters(
     dataset: object, arrays_path: object, validation_size: object, test_size: object, fraction: object, seed: object
 ) -> None:
     if dataset not in DATASETS:
-        raise ValueError(
-            f"Invalid value for `dataset`. Expected one of {', '.join(DATASETS)}. Received: "
-            f"{dataset!r}{did_you_mean(dataset, DATASETS) or '.'}"
+        raise invalid(
+            "dataset", f"one of {', '.join(DATASETS)}", f"{dataset!r}{did_you_mean(dataset, DATASETS) or '.'}"
         )
     for name, value in (("validation_size", validation_size), ("test_size", test_size), ("seed", seed)):
         if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
-            raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 0. Received: {value!r}")
+            raise invalid(name, "a whole number >= 0", repr(value))
     if not isinstance(fraction, Real) or isinstance(fraction, bool) or not 0 < float(fraction) <= 1:
-        raise ValueError(f"Invalid value for `fraction`. Expected a number in (0, 1]. Received: {fraction!r}")
+        raise invalid("fraction", "a number in (0, 1]", repr(fraction))
     if test_size and dataset in PUBLISHED:
-        raise ValueError(
-            f"Invalid value for `test_size`. Expected 0, because {dataset} comes with its own test part. "
-            f"Received: {test_size}"
-        )
+        raise invalid("test_size", f"0, because {dataset} comes with its own test part", test_size)
     if (dataset == "arrays") != bool(str(arrays_path)):
         expected = "the path of an .npz file" if dataset == "arrays" else "nothing, unless `dataset` is 'arrays'"
-        raise ValueError(f"Invalid value for `arrays_path`. Expected {expected}. Received: {str(arrays_path)!r}")
+        raise invalid("arrays_path", expected, repr(str(arrays_path)))
 
 
 def _check_labels(examples: Examples, name: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from alphaxenas.suggestions import invalid
+
 
 def to_pixels(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """Turns normalised images back into pixels.
@@ -32,7 +34,7 @@ def sheet(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """
     count, height, width, channels = images.shape
     if channels not in (1, 3):
-        raise ValueError(f"Invalid value for `images`. Expected 1 or 3 channels. Received: {channels}")
+        raise invalid("images", "1 or 3 channels", channels)
     rows = -(-count // columns)
     page = np.full((rows * (height + gap), columns * (width + gap), 3), 255, np.uint8)
     for number, image in enumerate(images):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Block, Cell
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -52,10 +53,7 @@ class CellNetwork:
 
     def __post_init__(self) -> None:
         if not 0 <= self.reductions < max(self.cells, 1) or self.cells < 1:
-            raise ValueError(
-                f"Invalid value for `reductions`. Expected 0 to {self.cells - 1}, fewer than cells. "
-                f"Received: {self.reductions}"
-            )
+            raise invalid("reductions", f"0 to {self.cells - 1}, fewer than cells", self.reductions)
 
     def reduction_cells(self) -> tuple[int, ...]:
         """Indices of the cells that work at half the resolution of the cell before them."""
@@ -187,7 +185,4 @@ def apply_operation(layers: LayerInterface, operation: str, x: tf.Tensor, name: 
         return layers.average_pool(x, int(size))
     if kind == "identity":
         return x
-    raise ValueError(
-        "Invalid value for `operation`. Expected convKxK, sepKxK, maxpoolKxK, avgpoolKxK or identity. "
-        f"Received: {operation!r}"
-    )
+    raise invalid("operation", "convKxK, sepKxK, maxpoolKxK, avgpoolKxK or identity", repr(operation))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.chains.chain import Chain
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -57,22 +58,15 @@ class ChainNetwork:
     def __post_init__(self) -> None:
         for name, value, allowed in (("form", self.form, FORMS), ("head", self.head, HEADS)):
             if value not in allowed:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}"
-                )
+                raise invalid(name, f"one of {', '.join(allowed)}", repr(value))
         for number, layer in enumerate(self.chain.layers):
             for name, default in (("kernel", None), ("filters", None), ("pool", 1)):
                 value = layer.get(name, default)
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise ValueError(
-                        f"Invalid value for `{name}` in layer {number}. Expected a whole number >= 1. "
-                        f"Received: {value!r}"
-                    )
+                    raise invalid(name, "a whole number >= 1", repr(value), f"in layer {number}")
             rate = layer.get("dropout", 0.0)
             if isinstance(rate, (bool, str)) or not 0.0 <= rate < 1.0:
-                raise ValueError(
-                    f"Invalid value for `dropout` in layer {number}. Expected a rate in [0, 1). Received: {rate!r}"
-                )
+                raise invalid("dropout", "a rate in [0, 1)", repr(rate), f"in layer {number}")
 
     def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""

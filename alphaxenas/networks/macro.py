@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.macro import MacroArchitecture
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -56,9 +57,7 @@ class MacroNetwork:
     def __post_init__(self) -> None:
         for name, low in (("filters", 2), ("widening", 1)):
             if getattr(self, name) < low:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
-                )
+                raise invalid(name, f"a whole number >= {low}", getattr(self, name))
 
     @property
     def depth(self) -> int:

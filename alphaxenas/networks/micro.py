@@ -28,6 +28,7 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.zoo import ZooCell
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -77,9 +78,7 @@ class MicroNetwork:
     def __post_init__(self) -> None:
         for name, low in (("cells", FEWEST_CELLS), ("filters", 2), ("sep_repeats", 1)):
             if getattr(self, name) < low:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
-                )
+                raise invalid(name, f"a whole number >= {low}", getattr(self, name))
 
     def reduction_cells(self) -> tuple[int, int]:
         """Indices of the reduction cells: a third and two thirds of all."""

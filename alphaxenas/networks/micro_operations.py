@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from alphaxenas.suggestions import invalid
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -100,9 +102,9 @@ def _parts(operation: str) -> tuple[str, tuple[int, int]]:
     size = (int(found[2]), int(found[3])) if found else (0, 0)
     mirrored = f"-{size[1]}x{size[0]}" if found and found[1] == "conv" and size[0] != size[1] else None
     if not found or found[4] != mirrored or (size[0] != size[1] and not mirrored):
-        raise ValueError(
-            "Invalid value for `operation`. Expected convKxK, convAxB-BxA, sepKxK, dilsepKxK, maxpoolKxK, avgpoolKxK, "
-            "minpoolKxK or identity. "
-            f"Received: {operation!r}"
+        raise invalid(
+            "operation",
+            "convKxK, convAxB-BxA, sepKxK, dilsepKxK, maxpoolKxK, avgpoolKxK, minpoolKxK or identity",
+            repr(operation),
         )
     return found[1], size

@@ -19,7 +19,7 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
-from alphaxenas.spaces.checks import check_count, check_name, check_names
+from alphaxenas.spaces.checks import check_name, check_names
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import (
@@ -31,6 +31,7 @@ from alphaxenas.spaces.notation import (
     write_json,
     write_text,
 )
+from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_BLOCK = 5
 
@@ -73,15 +74,13 @@ class Cell:
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         if not self.blocks:
-            raise ValueError("Invalid value for `blocks`. Expected at least one block. Received: none")
+            raise invalid("blocks", "at least one block", "none")
         for number, block in enumerate(self.blocks):
             for source in (block.input1, block.input2):
                 if not isinstance(source, int) or not 0 <= source < number + 2:
-                    raise ValueError(
-                        f"Invalid value for `input` in block b{number}. Expected a whole number from 0 to "
-                        f"{number + 1}: 0 previous cell, 1 the one before, 2 + j an earlier block j. "
-                        f"Received: {source!r}"
-                    )
+                    names = "0 previous cell, 1 the one before, 2 + j an earlier block j"
+                    expected = f"a whole number from 0 to {number + 1}: {names}"
+                    raise invalid("input", expected, repr(source), f"in block b{number}")
 
     def __str__(self) -> str:
         return self.to_text()
@@ -181,7 +180,7 @@ class CellSpace(FixedLengthSpace):
     combinations: tuple[str, ...] = COMBINATIONS
 
     def __post_init__(self) -> None:
-        check_count("blocks", self.blocks)
+        check_whole("blocks", self.blocks)
         operations = check_names("operations", self.operations, OPERATIONS)
         combinations = check_names("combinations", self.combinations, COMBINATIONS)
         inputs = tuple(input_name(index) for index in range(self.blocks + 1))
@@ -245,9 +244,7 @@ class CellSpace(FixedLengthSpace):
     def _check(self, cell: Cell) -> None:
         """ValueError unless the cell belongs to this space."""
         if len(cell.blocks) != self.blocks:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.blocks} blocks. Received: {len(cell.blocks)}"
-            )
+            raise invalid("architecture", f"{self.blocks} blocks", len(cell.blocks))
         for number, (_, _, operation1, operation2, combination) in enumerate(cell.rows):
             for operation in (operation1, operation2):
                 check_name("operation", operation, self.operations, f"block b{number}")

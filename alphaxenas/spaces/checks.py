@@ -7,32 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import check_name, invalid
 
 NUMBERS = r"[\s\d\[\],-]+"
 """Pattern of a text of whole numbers."""
-
-
-def check_name(parameter: str, name: object, allowed: Iterable[str], place: str = "") -> str:
-    """Returns `name` if it is allowed.
-
-    Args:
-        parameter: What the name stands for, as the user knows it, e.g. `"operation"`.
-        name: The name received.
-        allowed: The names that would be right.
-        place: Where it was found, e.g. `"block b1"`; empty when there is only one place.
-
-    Raises:
-        ValueError: Names the value, everything that is allowed, and the nearest of it.
-    """
-    allowed = tuple(allowed)
-    if isinstance(name, str) and name in allowed:
-        return name
-    where = f" in {place}" if place else ""
-    raise ValueError(
-        f"Invalid value for `{parameter}`{where}. Expected one of {', '.join(allowed)}. "
-        f"Received: {name!r}{did_you_mean(name, allowed) or '.'}"
-    )
 
 
 def check_names(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
@@ -47,31 +25,13 @@ def check_names(parameter: str, names: Sequence[str], known: Sequence[str]) -> t
         ValueError: Names what is wrong and what is allowed.
     """
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        raise ValueError(
-            f"Invalid value for `{parameter}`. Expected a list of names from {', '.join(known)}. Received: {names!r}"
-        )
+        raise invalid(parameter, f"a list of names from {', '.join(known)}", repr(names))
     for name in names:
         check_name(parameter, name, known)
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(
-            f"Invalid value for `{parameter}`. Expected every name once. Received: {twice!r} more than once"
-        )
+        raise invalid(parameter, "every name once", f"{twice!r} more than once")
     return tuple(names)
-
-
-def check_count(parameter: str, value: object) -> None:
-    """Refuses what is not a whole number of at least 1.
-
-    Args:
-        parameter: What the number stands for.
-        value: The value received.
-
-    Raises:
-        ValueError: Names the value and the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"Invalid value for `{parameter}`. Expected a whole number >= 1. Received: {value!r}")
 
 
 def read_fields(text: str, example: str, **kinds: type) -> dict[str, Any]:
@@ -96,7 +56,7 @@ def read_fields(text: str, example: str, **kinds: type) -> dict[str, Any]:
         or set(content) != set(kinds)
         or not all(isinstance(content[name], kind) for name, kind in kinds.items())
     ):
-        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text.strip()[:80]!r}")
+        raise invalid("architecture", example, repr(text.strip()[:80]))
     return content
 
 
@@ -113,8 +73,5 @@ def read_integers(text: str, lengths: Iterable[int], expected: str) -> list[int]
     """
     words = re.sub(r"[\[\],]", " ", text).split()
     if len(words) not in lengths or not all(re.fullmatch(r"-?\d+", word) for word in words):
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected whole numbers, {expected}. "
-            f"Received: {len(words)} words, {text.strip()[:80]!r}"
-        )
+        raise invalid("architecture", f"whole numbers, {expected}", f"{len(words)} words, {text.strip()[:80]!r}")
     return list(map(int, words))

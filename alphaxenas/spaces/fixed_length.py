@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.suggestions import invalid
 
 
 class FixedLengthSpace:
@@ -33,9 +34,7 @@ class FixedLengthSpace:
         try:
             return self.legal_at[len(tokens)]
         except IndexError:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
-            ) from None
+            raise invalid("tokens", f"at most {self.max_length} tokens", len(tokens)) from None
 
     def decode(self, tokens: Tokens) -> Any:
         """The architecture of a complete token sequence.
@@ -44,12 +43,10 @@ class FixedLengthSpace:
             ValueError: The sequence is not complete, or names the first illegal token and what is legal there.
         """
         if len(tokens) != self.max_length:
-            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
+            raise invalid("tokens", f"{self.max_length} tokens", len(tokens))
         for place, (token, legal) in enumerate(zip(tokens, self.legal_at)):
             if token not in legal:
-                raise ValueError(
-                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
-                )
+                raise invalid("tokens", f"one of {legal}", repr(token), f"at place {place}")
         return self._build(tokens)
 
     def size(self) -> int:

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import NUMBERS, check_name, read_fields, read_integers
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
+from alphaxenas.suggestions import check_whole, invalid
 
 MACRO_OPERATIONS = ("conv3x3", "sep3x3", "conv5x5", "sep5x5", "avgpool3x3", "maxpool3x3")
 """In the order of ENAS's codes 0..5."""
@@ -68,14 +69,16 @@ class MacroArchitecture:
         layers = tuple(MacroLayer(layer.operation, tuple(sorted(layer.skips))) for layer in self.layers)
         object.__setattr__(self, "layers", layers)
         if not layers:
-            raise ValueError("Invalid value for `layers`. Expected at least one layer. Received: none")
+            raise invalid("layers", "at least one layer", "none")
         for number, layer in enumerate(layers):
             check_name("operation", layer.operation, MACRO_OPERATIONS, f"layer l{number}")
             if len(set(layer.skips)) < len(layer.skips) or not all(0 <= source < number for source in layer.skips):
                 allowed = ", ".join(map(source_name, range(number))) or "none"
-                raise ValueError(
-                    f"Invalid value for `skips` in layer l{number}. Expected each at most once among: {allowed}. "
-                    f"Received: {', '.join(map(source_name, layer.skips))}"
+                raise invalid(
+                    "skips",
+                    f"each at most once among: {allowed}",
+                    ", ".join(map(source_name, layer.skips)),
+                    f"in layer l{number}",
                 )
 
     def __str__(self) -> str:
@@ -123,9 +126,11 @@ class MacroArchitecture:
                 limit = 2 if place else len(operations)
                 if not 0 <= numbers[start + place] < limit:
                     what = f"skip from {source_name(place - 1)} to" if place else "operation of"
-                    raise ValueError(
-                        f"Invalid value for `architecture` at position {start + place} ({what} layer {layer}). "
-                        f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
+                    raise invalid(
+                        "architecture",
+                        f"0 to {limit - 1}",
+                        numbers[start + place],
+                        f"at position {start + place} ({what} layer {layer})",
                     )
             skips = tuple(source for source in range(layer) if numbers[start + 1 + source])
             found.append(MacroLayer(operations[numbers[start]], skips))
@@ -165,7 +170,7 @@ class MacroSpace(FixedLengthSpace):
     layers: int = 12
 
     def __post_init__(self) -> None:
-        check_count("layers", self.layers)
+        check_whole("layers", self.layers)
         first = len(MACRO_OPERATIONS)
         legal = [
             tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)
@@ -234,9 +239,7 @@ class MacroSpace(FixedLengthSpace):
     def _check(self, architecture: MacroArchitecture) -> None:
         """ValueError unless the architecture belongs to this space."""
         if len(architecture.layers) != self.layers:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(architecture.layers)}"
-            )
+            raise invalid("architecture", f"{self.layers} layers", len(architecture.layers))
 
 
 def _length(layers: int) -> int:
@@ -247,10 +250,7 @@ def _read_layer(text: str, number: int) -> MacroLayer:
     """Layer `number` from `operation` or `operation(source,source)`."""
     found = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not found:
-        raise ValueError(
-            f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. "
-            f"Received: {text.strip()!r}"
-        )
+        raise invalid("architecture", f"text such as {_EXAMPLE!r}", repr(text.strip()), f"in layer l{number}")
     return _layer(found[1], [name.strip() for name in (found[2] or "").split(",") if name.strip()], number)
 
 
@@ -258,9 +258,7 @@ def _layer(operation: object, names: Sequence[object], number: int) -> MacroLaye
     place, allowed = f"layer l{number}", [source_name(index) for index in range(number)]
     checked = check_name("operation", operation, MACRO_OPERATIONS, place)
     if names and not allowed:
-        raise ValueError(
-            f"Invalid value for `skips` in {place}. Expected none: there is no earlier output. Received: {list(names)}"
-        )
+        raise invalid("skips", "none: there is no earlier output", list(names), f"in {place}")
     return MacroLayer(checked, tuple(allowed.index(check_name("skips", name, allowed, place)) for name in names))
 
 
@@ -268,8 +266,5 @@ def _read_json(text: str) -> list[MacroLayer]:
     layers = read_fields(text, '{"layers": [...]}', layers=list)["layers"]
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
-            raise ValueError(
-                f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. "
-                f"Received: {layer!r}"
-            )
+            raise invalid("layers", "an object with operation and skips", repr(layer), f"in layer l{number}")
     return [_layer(layer["operation"], layer["skips"], number) for number, layer in enumerate(layers)]

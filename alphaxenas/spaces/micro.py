@@ -31,10 +31,11 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
-from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, check_names, read_fields, read_integers
+from alphaxenas.spaces.checks import NUMBERS, check_name, check_names, read_fields, read_integers
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
+from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_NODE = 4
 ADD = ("add",)
@@ -137,10 +138,11 @@ class MicroArchitecture:
             for place, limit in enumerate(limits):
                 if not 0 <= numbers[start + place] < limit:
                     what = "operation" if place % 2 else "input"
-                    raise ValueError(
-                        f"Invalid value for `architecture` at position {start + place} "
-                        f"({what} of node {node} of the {PARTS[part]} cell). "
-                        f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
+                    raise invalid(
+                        "architecture",
+                        f"0 to {limit - 1}",
+                        numbers[start + place],
+                        f"at position {start + place} ({what} of node {node} of the {PARTS[part]} cell)",
                     )
             input1, first, input2, second = numbers[start : start + TOKENS_PER_NODE]
             cells[part].append(
@@ -169,10 +171,9 @@ class MicroArchitecture:
             return cls.from_integers(text, codes)
         halves = text.split("/")
         if len(halves) != 2:
-            raise ValueError(
-                "Invalid value for `architecture`. Expected a normal cell, a slash and a reduction cell, such as "
-                f"'prev:sep3x3 + prev2:identity / prev:maxpool3x3 + prev2:sep5x5'. Received: {text.strip()[:80]!r}"
-            )
+            example = "prev:sep3x3 + prev2:identity / prev:maxpool3x3 + prev2:sep5x5"
+            expected = f"a normal cell, a slash and a reduction cell, such as {example!r}"
+            raise invalid("architecture", expected, repr(text.strip()[:80]))
         cells = []
         for part, half in zip(PARTS, halves):
             try:
@@ -202,7 +203,7 @@ class MicroSpace(FixedLengthSpace):
     operations: tuple[str, ...] = ENAS_OPERATIONS
 
     def __post_init__(self) -> None:
-        check_count("blocks", self.blocks)
+        check_whole("blocks", self.blocks)
         operations = check_names("operations", self.operations, MICRO_OPERATIONS)
         inputs = tuple(input_name(index) for index in range(self.blocks + 1))
         codes = tuple(range(len(inputs), len(inputs) + len(operations)))
@@ -269,10 +270,7 @@ class MicroSpace(FixedLengthSpace):
         """ValueError unless the architecture belongs to this space."""
         for part, cell in zip(PARTS, architecture.cells):
             if len(cell.blocks) != self.blocks:
-                raise ValueError(
-                    f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. "
-                    f"Received: {len(cell.blocks)}"
-                )
+                raise invalid("architecture", f"{self.blocks} blocks in the {part} cell", len(cell.blocks))
             for number, row in enumerate(cell.rows):
                 for operation in row[2:4]:
                     check_name("operation", operation, self.operations, f"block b{number} of the {part} cell")

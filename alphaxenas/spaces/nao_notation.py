@@ -20,6 +20,7 @@ from typing import Any
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import check_name, read_fields, read_integers
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
+from alphaxenas.suggestions import invalid
 
 KINDS = {
     "identity": "identity",
@@ -95,18 +96,12 @@ def from_nao_tokens(text: str) -> MicroArchitecture:
 def _read_graph(nodes: Any, graph: str) -> Cell:
     names = [f"node_{number}" for number in range(1, len(nodes) + 1)] if isinstance(nodes, Mapping) else []
     if len(names) < 3 or set(nodes) - {"loose_ends"} != set(names[: len(set(nodes) - {"loose_ends"})]):
-        raise ValueError(
-            f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. "
-            f"Received: {str(nodes)[:80]}"
-        )
+        raise invalid(graph, "an object with node_1, node_2, node_3 and so on", str(nodes)[:80])
     blocks = []
     for number, name in enumerate(names[2 : len(set(nodes) - {"loose_ends"})]):
         written, legal = nodes[name], names[: number + 2]
         if not isinstance(written, list) or len(written) != 5 or written[0] != name:
-            raise ValueError(
-                f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. "
-                f"Received: {written!r}"
-            )
+            raise invalid(name, f"[{name!r}, input, input, operation, operation]", repr(written), f"of {graph}")
         sources = [
             _source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_")))
             for source in written[1:3]
@@ -121,9 +116,7 @@ def _read_graph(nodes: Any, graph: str) -> Cell:
 def _legal(numbers: list[int], at: int, what: str, legal: Any) -> int:
     if numbers[at] not in legal:
         expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
-        raise ValueError(
-            f"Invalid value for `architecture` at position {at} ({what}). Expected {expected}. Received: {numbers[at]}"
-        )
+        raise invalid("architecture", expected, numbers[at], f"at position {at} ({what})")
     return numbers[at]
 
 

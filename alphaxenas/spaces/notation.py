@@ -23,6 +23,7 @@ import re
 from collections.abc import Sequence
 
 from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.suggestions import invalid
 
 OPERATIONS = (
     "conv1x1",
@@ -72,7 +73,7 @@ def read_text(
     """
     pieces = text.strip().removesuffix(";").split(";")
     if pieces == [""]:
-        raise ValueError(f"Invalid value for `architecture`. Expected text such as {EXAMPLE!r}. Received: {text!r}")
+        raise invalid("architecture", f"text such as {EXAMPLE!r}", repr(text))
     return [_read_block(piece, number, operations, combinations) for number, piece in enumerate(pieces)]
 
 
@@ -82,9 +83,11 @@ def _read_block(text: str, number: int, operations: Sequence[str], combinations:
     symbols = re.findall(r"[+|]", text)
     halves = [half.split(":") for half in re.split(r"[+|]", text)]
     if len(symbols) != 1 or any(len(half) != 2 for half in halves):
-        raise ValueError(
-            f"Invalid value for `architecture` in {place}. Expected two `input:operation` with + (add) or | (concat) "
-            f"between them, such as 'prev:conv3x3 + prev2:identity'. Received: {text.strip()!r}"
+        raise invalid(
+            "architecture",
+            "two `input:operation` with + (add) or | (concat) between them, such as 'prev:conv3x3 + prev2:identity'",
+            repr(text.strip()),
+            f"in {place}",
         )
     combination = next(name for name, symbol in SYMBOLS.items() if symbol == symbols[0])
     check_name("combination", combination, combinations, place)
@@ -129,19 +132,15 @@ def _read_json_block(block: object, number: int, operations: Sequence[str], comb
     place = f"block b{number}"
     fields = ("inputs", "operations", "combination")
     if not isinstance(block, dict):
-        raise ValueError(
-            f"Invalid value for `blocks` in {place}. Expected an object with {', '.join(fields)}. Received: {block!r}"
-        )
+        raise invalid("blocks", f"an object with {', '.join(fields)}", repr(block), f"in {place}")
     for name in block:
         check_name("field", name, fields, place)
     for name in fields:
         if name not in block:
-            raise ValueError(f"Invalid value for `blocks` in {place}. Expected the field {name!r}. Received: {block!r}")
+            raise invalid("blocks", f"the field {name!r}", repr(block), f"in {place}")
     for name in ("inputs", "operations"):
         if not isinstance(block[name], list) or len(block[name]) != 2:
-            raise ValueError(
-                f"Invalid value for `{name}` in {place}. Expected a list of two names. Received: {block[name]!r}"
-            )
+            raise invalid(name, "a list of two names", repr(block[name]), f"in {place}")
     combination = check_name("combination", block["combination"], combinations, place)
     return _row(block["inputs"], block["operations"], combination, number, operations)
 

@@ -10,6 +10,7 @@ from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 from alphaxenas.spaces.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao_graph, from_nao_tokens
 from alphaxenas.spaces.notation import input_name
 from alphaxenas.spaces.zoo import PREFIX, ZooCell, zoo_cell
+from alphaxenas.suggestions import invalid
 
 ParsedArchitecture = Cell | MicroArchitecture | ZooCell
 
@@ -71,8 +72,6 @@ def _check_inputs_are_read(architecture: MicroArchitecture) -> None:
             read = "; ".join(
                 f"b{number} reads {', '.join(map(input_name, row[:2]))}" for number, row in enumerate(cell.rows)
             )
-            raise ValueError(
-                "Invalid value for `architecture`. "
-                f"Expected at least one block of the {part} cell that reads the previous cell (prev; 1 in "
-                f"ENAS's integers, 2 in NAO's tokens). Received: a cell that ignores it, {read}"
-            )
+            names = "prev; 1 in ENAS's integers, 2 in NAO's tokens"
+            expected = f"at least one block of the {part} cell that reads the previous cell ({names})"
+            raise invalid("architecture", expected, f"a cell that ignores it, {read}")

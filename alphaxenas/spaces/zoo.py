@@ -17,7 +17,7 @@ from pathlib import Path
 
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import did_you_mean, invalid
 
 PREFIX = "zoo:"
 _FOLDER = Path(__file__).with_name("zoo")
@@ -85,9 +85,8 @@ def zoo_cell(name: str) -> ZooCell:
     name = name.removeprefix(PREFIX)
     if name not in zoo_names():
         known = zoo_names()
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(known)}. "
-            f"Received: {name!r}{did_you_mean(name, known) or '.'}"
+        raise invalid(
+            "architecture", f"one of the zoo: {', '.join(known)}", f"{name!r}{did_you_mean(name, known) or '.'}"
         )
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     published = content["published"]

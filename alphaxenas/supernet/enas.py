@@ -40,6 +40,7 @@ from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.drawing.picture import picture
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet import SAMPLING
 from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import Supernetwork
@@ -80,14 +81,10 @@ class Phases:
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLING:
-            raise ValueError(
-                f"Invalid value for `sampling`. Expected one of {', '.join(SAMPLING)}. Received: {self.sampling!r}"
-            )
+            raise invalid("sampling", f"one of {', '.join(SAMPLING)}", repr(self.sampling))
         for name, low in (("rounds", 1), ("policy_steps", 0), ("samples", 2), ("reward_images", 1), ("derived", 1)):
             if getattr(self, name) < low:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
-                )
+                raise invalid(name, f"a whole number >= {low}", getattr(self, name))
 
 
 class EnasSearch:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet import SAMPLE_POLICIES
 
 
@@ -42,7 +43,7 @@ class Plan:
             ("subset", self.subset >= 2, "a whole number >= 2"),
         ):
             if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+                raise invalid(name, expected, repr(getattr(self, name)))
 
 
 def draw_probabilities(
@@ -65,21 +66,16 @@ def draw_probabilities(
         ValueError: The policy is unknown, or what it needs is missing, of another length or not finite.
     """
     if policy not in SAMPLE_POLICIES:
-        raise ValueError(
-            f"Invalid value for `policy`. Expected one of {', '.join(SAMPLE_POLICIES)}. Received: {policy!r}"
-        )
+        raise invalid("policy", f"one of {', '.join(SAMPLE_POLICIES)}", repr(policy))
     if count < 1:
-        raise ValueError(f"Invalid value for `count`. Expected a whole number >= 1. Received: {count}")
+        raise invalid("count", "a whole number >= 1", count)
     if policy == "uniform":
         return np.full(count, 1.0 / count)
     name = {"parameters": "parameters", "accuracy": "accuracies", "prediction": "predictions"}[policy]
     given = {"parameters": parameters, "accuracies": accuracies, "predictions": predictions}[name]
     values = np.asarray(() if given is None else given, float)
     if values.shape != (count,) or not np.isfinite(values).all() or (policy != "prediction" and (values < 0).any()):
-        raise ValueError(
-            f"Invalid value for `{name}`. Expected {count} finite numbers, as the policy {policy!r} needs. "
-            f"Received: {given!r}"
-        )
+        raise invalid(name, f"{count} finite numbers, as the policy {policy!r} needs", repr(given))
     values = np.maximum(values, 0.0)
     # A pool of which nothing good is known is drawn from uniformly.
     return values / values.sum() if values.sum() > 0 else np.full(count, 1.0 / count)

@@ -38,6 +38,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.pool_sampling import Plan, draw_probabilities
 from alphaxenas.supernet.pool_scores import Scores
 from alphaxenas.supernet.shared_weights import SharedWeights
@@ -274,10 +275,7 @@ class SharedPool:
             self._enter(self._space.encode(self._space.sample(self._rng)))
             tries -= 1
         if len(self._members) < size:
-            raise ValueError(
-                f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} "
-                f"architectures. Received: {size}"
-            )
+            raise invalid("pool", f"far fewer than the space's {self._space.size():,} architectures", size)
 
     def _enter(self, tokens: Tokens) -> None:
         """Takes an architecture in, unless it was a member before."""

@@ -25,6 +25,7 @@ from alphaxenas.networks.outline import Shaped, outline_of
 from alphaxenas.networks.training.loop import AUXILIARY_WEIGHT, CompiledChild, cross_entropy
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.networks.training.vectors import vector
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.choice_array import Path
 from alphaxenas.supernet.supernetworks import Supernetwork
 from alphaxenas.supernet.switched import SwitchedLayers
@@ -49,10 +50,7 @@ class Supernet:
     def __init__(self, network: Supernetwork, image_shape: tuple[int, int, int], recipe: Recipe, seed: int) -> None:
         if recipe.optimizer != "momentum" or recipe.average:
             received = f"{recipe.optimizer!r} and {recipe.average}"
-            raise ValueError(
-                "Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. "
-                f"Received: {received}"
-            )
+            raise invalid("optimizer", "'momentum' and 0 for shared weights", received, "or `average`")
         self.recipe, self.seed = recipe, seed
         self._network, self._image_shape = network, image_shape
         self._outline = SwitchedOutline()

@@ -22,6 +22,7 @@ from typing import Any
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.suggestions import check_whole
 
 FREE_CYCLES = 1000
 """Children in a row that may be known before a new architecture is drawn uniformly instead."""
@@ -41,9 +42,8 @@ class RegularizedEvolution:
     """
 
     def __init__(self, space: SearchSpace, seed: int, population: int = 20, sample: int = 10) -> None:
-        for name, value in (("population", population), ("sample", sample)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
+        check_whole("population", population)
+        check_whole("sample", sample)
         self._space, self._size, self._sample = space, population, sample
         self._rng = stream(seed, "evolution")
         self._history = TrialHistory(space)

@@ -35,6 +35,7 @@ from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.nao.pool import Member, best, renewed
 from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
 from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.suggestions import invalid
 
 
 class NAO:
@@ -249,7 +250,7 @@ def settings_of(
         ValueError: An unknown preset, or a value out of its range.
     """
     if preset not in PRESETS:
-        raise ValueError(f"Invalid value for `preset`. Expected one of {', '.join(PRESETS)}. Received: {preset!r}")
+        raise invalid("preset", f"one of {', '.join(PRESETS)}", repr(preset))
     settings = PRESETS[preset]
     size = pool or settings.pool
     tops, new = tops or min(settings.tops, size), new or min(settings.new, max(1, size // 2))

@@ -23,6 +23,7 @@ from alphaxenas.controllers.nao import network
 from alphaxenas.controllers.nao.settings import NetworkSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,7 @@ class NAOModel:
             Squared error, cross-entropy per token and norm of the applied gradient of every step, `[steps, 3]`.
         """
         if not sequences or len(sequences) != len(targets):
-            raise ValueError(
-                f"Invalid value for `sequences`. Expected one or more, as many as targets ({len(targets)}). "
-                f"Received: {len(sequences)}"
-            )
+            raise invalid("sequences", f"one or more, as many as targets ({len(targets)})", len(sequences))
         groups = [
             self._encoder.variants(tuple(sequence), self._variants) if self._variants > 1 else [tuple(sequence)]
             for sequence in sequences

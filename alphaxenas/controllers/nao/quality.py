@@ -16,6 +16,7 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
 from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
         ValueError: Too few keys, or one of them twice: parts of different places would then share it.
     """
     if len(keys) < 4 or len(set(keys)) < len(keys):
-        raise ValueError(
-            f"Invalid value for `keys`. Expected four or more different ones. "
-            f"Received: {len(keys)}, {len(set(keys))} of them different"
-        )
+        raise invalid("keys", "four or more different ones", f"{len(keys)}, {len(set(keys))} of them different")
     count = min(max(3 if len(keys) >= 8 else 2, round(share * len(keys))), len(keys) - 2)
     order = rng.permutation(len(keys))
     return np.sort(order[count:]), np.sort(order[:count])

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from alphaxenas.suggestions import invalid
+
 MEMORIES = ("pool", "all")
 TARGETS = ("minmax", "ranks")
 CHOICES = ("first", "predicted")
@@ -51,7 +53,7 @@ class NetworkSettings:
             ("gradient_clip", self.gradient_clip > 0, "a number > 0"),
         ):
             if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+                raise invalid(name, expected, repr(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class NAOSettings:
             ("variants", self.variants >= 1, "a whole number >= 1"),
         ):
             if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+                raise invalid(name, expected, repr(getattr(self, name)))
 
 
 PRESETS: Mapping[str, NAOSettings] = MappingProxyType(

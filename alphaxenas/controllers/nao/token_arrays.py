@@ -18,6 +18,7 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import invalid
 
 TRIED = 24
 """Token sequences on which swaps are tried out."""
@@ -105,12 +106,11 @@ class TokenEncoder:
             parts = [self.legal(sequence[:place]) for place in range(len(sequence))]
             for place, (token, row) in enumerate(zip(sequence, parts)):
                 if not 0 <= token < self.vocabulary or not row[token]:
-                    raise ValueError(
-                        f"Invalid value for `tokens` at place {place}. Expected one of "
-                        f"{tuple(np.flatnonzero(row).tolist())}. Received: {token!r}"
+                    raise invalid(
+                        "tokens", f"one of {tuple(np.flatnonzero(row).tolist())}", repr(token), f"at place {place}"
                     )
             if self.legal(sequence).any():
-                raise ValueError(f"Invalid value for `tokens`. Expected a complete sequence. Received: {sequence}")
+                raise invalid("tokens", "a complete sequence", sequence)
             rows = self._rows[sequence] = np.stack(parts)
         return rows
 

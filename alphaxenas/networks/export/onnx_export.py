@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from alphaxenas.suggestions import invalid
+
 OPSET, IR_VERSION = 17, 8
 """Of 2022: runtimes since then read them."""
 
@@ -22,9 +24,8 @@ OPSET, IR_VERSION = 17, 8
 def require_onnx() -> None:
     """Raises ValueError where the package `onnx` is missing, before anything is trained for it."""
     if importlib.util.find_spec("onnx") is None:
-        raise ValueError(
-            "Invalid value for `export_formats`. Expected the package onnx to be installed for 'onnx': "
-            "pip install onnx. Received: no such package"
+        raise invalid(
+            "export_formats", "the package onnx to be installed for 'onnx': pip install onnx", "no such package"
         )
 
 

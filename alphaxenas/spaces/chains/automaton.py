@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.suggestions import invalid
 
 MOST_STATES = 200_000
 """A rule that needs more states than this is refused: it would take minutes and gigabytes."""
@@ -97,10 +98,7 @@ class SequenceAutomaton:
     def check(self, tokens: Tokens) -> None:
         """ValueError unless `tokens` is a complete sequence: names the first token that is wrong."""
         if legal := self.legal_actions(tokens):
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected a complete sequence. Received: {tokens}, "
-                f"which goes on with one of {legal}"
-            )
+            raise invalid("tokens", "a complete sequence", f"{tokens}, which goes on with one of {legal}")
 
     def sample(self, rng: np.random.Generator) -> Tokens:
         """A sequence drawn uniformly."""
@@ -131,4 +129,4 @@ class SequenceAutomaton:
             state = self._transitions[state][token]
         legal = self._legal[state]
         expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
-        return ValueError(f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {token!r}")
+        return invalid("tokens", expected, repr(token), f"at place {place}")

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alphaxenas.spaces.checks import read_fields
+from alphaxenas.suggestions import invalid
 
 Value = int | float | str | bool
 SKIPS = "skips"
@@ -70,16 +71,10 @@ class Chain:
 
     def __post_init__(self) -> None:
         if self.skips and len(self.skips) != len(self.layers):
-            raise ValueError(
-                f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. "
-                f"Received: {self.skips}"
-            )
+            raise invalid("skips", f"one entry for each of {len(self.layers)} layers", self.skips)
         for number, sources in enumerate(self.skips):
             if list(sources) != sorted(set(sources)) or not all(0 <= source < number for source in sources):
-                raise ValueError(
-                    f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. "
-                    f"Received: {sources}"
-                )
+                raise invalid("skips", "earlier layers, ascending", sources, f"of layer {number}")
 
     def __str__(self) -> str:
         return "; ".join(
@@ -125,7 +120,7 @@ def read_chain(text: str) -> list[dict[str, Any]]:
         example = '{"layers": [{"NAME": VALUE}, ...]}'
         layers = read_fields(text, example, layers=list)["layers"]
         if not all(isinstance(layer, dict) for layer in layers):
-            raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
+            raise invalid("architecture", example, repr(text[:80]))
         return layers
     layers = []
     for number, piece in enumerate(text.removesuffix(";").split(";")):
@@ -134,10 +129,7 @@ def read_chain(text: str) -> list[dict[str, Any]]:
             name, mark, value = (part.strip() for part in entry.partition("="))
             if not mark or name in layer:
                 expected = "every choice once" if mark else "`NAME=VALUE` with commas between"
-                raise ValueError(
-                    f"Invalid value for `architecture` in layer {number}. Expected {expected}. "
-                    f"Received: {piece.strip()!r}"
-                )
+                raise invalid("architecture", expected, repr(piece.strip()), f"in layer {number}")
             layer[name] = value
         if SKIPS in layer:
             sources = [] if layer[SKIPS] == "none" else layer[SKIPS].split("+")

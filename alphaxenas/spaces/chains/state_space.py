@@ -32,7 +32,8 @@ from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, format_va
 from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
 from alphaxenas.spaces.chains.features import ChainFeatures
 from alphaxenas.spaces.chains.transitions import Transitions
-from alphaxenas.spaces.checks import check_count, check_name
+from alphaxenas.spaces.checks import check_name
+from alphaxenas.suggestions import check_whole, invalid
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class StateSpace:
     _features: ChainFeatures = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_count("layers", self.layers)
+        check_whole("layers", self.layers)
         vocabulary: list[str] = []
         tokens: dict[str, dict[str, int]] = {}
         for choice in self.choices:
@@ -114,12 +115,9 @@ class StateSpace:
             or any(mark in name for mark in FORBIDDEN)
             or name == SKIPS
         ):
-            raise ValueError(
-                f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. "
-                f"Received: {name!r}"
-            )
+            raise invalid("name", f"a word without any of {FORBIDDEN!r} that is not {SKIPS!r}", repr(name))
         if name in (choice.name for choice in self.choices):
-            raise ValueError(f"Invalid value for `name`. Expected every choice once. Received: {name!r} a second time")
+            raise invalid("name", "every choice once", f"{name!r} a second time")
         values = checked_values(values, f"`values` of {place}")
         conditions = []
         for other, wanted in (when or {}).items():
@@ -190,10 +188,7 @@ class StateSpace:
         try:
             self._automaton.check(tokens)
         except ValueError as error:
-            raise ValueError(
-                "Invalid value for `architecture`. Expected one that the constraints allow. "
-                f"Received: {architecture} ({error})"
-            ) from None
+            raise invalid("architecture", "one that the constraints allow", f"{architecture} ({error})") from None
         return tokens
 
     def key(self, architecture: Chain) -> str:
@@ -251,17 +246,13 @@ class StateSpace:
         """
         entries = read_chain(text)
         if len(entries) != self.layers:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(entries)}"
-            )
+            raise invalid("architecture", f"{self.layers} layers", len(entries))
         layers, skips = [], []
         for number, entry in enumerate(entries):
             sources = entry.pop(SKIPS, None)
             if sources is not None and not (self.skips and isinstance(sources, list)):
                 expected = "a list of earlier layers" if self.skips else "nothing: this space has no skip connections"
-                raise ValueError(
-                    f"Invalid value for `{SKIPS}` in layer {number}. Expected {expected}. Received: {sources!r}"
-                )
+                raise invalid(SKIPS, expected, repr(sources), f"in layer {number}")
             allowed = [str(source) for source in range(number)] or ("nothing: no layer is earlier",)
             skips.append(
                 tuple(
@@ -288,24 +279,18 @@ class StateSpace:
     @property
     def _automaton(self) -> SequenceAutomaton:
         if not self.choices:
-            raise ValueError("Invalid value for `choices`. Expected at least one; add it with `add`. Received: none")
+            raise invalid("choices", "at least one; add it with `add`", "none")
         return self._graph
 
     def _written_as_tokens(self, architecture: Chain) -> Tokens:
         if len(architecture.layers) != self.layers or bool(architecture.skips) != self.skips:
             kind = "with" if self.skips else "without"
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. "
-                f"Received: {architecture}"
-            )
+            raise invalid("architecture", f"{self.layers} layers {kind} skip connections", architecture)
         tokens: list[int] = []
         for number, layer in enumerate(architecture.layers):
             expected = [choice.name for choice in self.choices if choice.exists(layer)]
             if list(layer) != expected:
-                raise ValueError(
-                    f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. "
-                    f"Received: {layer}"
-                )
+                raise invalid("architecture", f"the choices {', '.join(expected)}", layer, f"in layer {number}")
             for name, value in layer.pairs:
                 known = self._tokens[name]
                 tokens.append(known[check_name(name, format_value(value), known, f"layer {number}")])

@@ -9,6 +9,7 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.listed.trie import SequenceTrie
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,15 +45,12 @@ class Subset:
     def __post_init__(self) -> None:
         architectures = tuple(self.architectures)
         if not architectures:
-            raise ValueError("Invalid value for `architectures`. Expected at least one. Received: none")
+            raise invalid("architectures", "at least one", "none")
         members: dict[str, tuple[Any, Tokens]] = {}
         for architecture in architectures:
             key = self.space.key(architecture)
             if key in members:
-                raise ValueError(
-                    "Invalid value for `architectures`. Expected different keys. "
-                    f"Received: {members[key][0]} and {architecture}, both {key}"
-                )
+                raise invalid("architectures", "different keys", f"{members[key][0]} and {architecture}, both {key}")
             members[key] = architecture, self.space.encode(architecture)
         cells = {tokens: architecture for architecture, tokens in members.values()}
         for name, value in (
@@ -137,7 +135,4 @@ class Subset:
         try:
             return self._members[self.space.key(architecture)]
         except KeyError:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected one of the {len(self.architectures):,} members. "
-                f"Received: {architecture}"
-            ) from None
+            raise invalid("architecture", f"one of the {len(self.architectures):,} members", architecture) from None

@@ -17,6 +17,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import read_fields
 from alphaxenas.spaces.listed.trie import SequenceTrie
+from alphaxenas.suggestions import invalid
 
 SEPARATORS = ",;|:-/ _"
 """What may stand between the values of a code, in the order in which they are tried."""
@@ -115,19 +116,15 @@ class Table:
     def __post_init__(self) -> None:
         codes = tuple(tuple(code) for code in self.codes)
         if not codes:
-            raise ValueError("Invalid value for `codes`. Expected at least one code. Received: none")
+            raise invalid("codes", "at least one code", "none")
         length = len(codes[0])
         for place, code in enumerate(codes):
             if len(code) != length or not length:
                 expected = length or "one or more"
-                raise ValueError(
-                    f"Invalid value for `codes` at place {place}. Expected {expected} values. Received: {code!r}"
-                )
+                raise invalid("codes", f"{expected} values", repr(code), f"at place {place}")
         positions = tuple(self.positions) or tuple(map(str, range(length)))
         if len(positions) != length or len(set(positions)) < length:
-            raise ValueError(
-                f"Invalid value for `positions`. Expected {length} different names. Received: {positions!r}"
-            )
+            raise invalid("positions", f"{length} different names", repr(positions))
         if not self.separator and any(len(value) != 1 for code in codes for value in code):
             object.__setattr__(self, "separator", ",")
         # Numbers in their own order, so that 10 comes after 9.
@@ -143,7 +140,7 @@ class Table:
         }
         if len(cells) < len(codes):
             twice = next(code for code, number in Counter(codes).items() if number > 1)
-            raise ValueError(f"Invalid value for `codes`. Expected every code once. Received: {twice!r} more than once")
+            raise invalid("codes", "every code once", f"{twice!r} more than once")
         for name, value in (
             ("codes", codes),
             ("positions", positions),
@@ -254,20 +251,11 @@ class Table:
         text = self.separator.join(map(str, values))
         if len(values) != self.max_length:
             example = self.separator.join(self.codes[0])
-            return ValueError(
-                f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. "
-                f"Received: {text!r}"
-            )
+            return invalid("architecture", f"{self.max_length} values, as in {example!r}", repr(text))
         for position, numbers, value in zip(self.positions, self.value_tokens, values):
             if value not in numbers:
-                return ValueError(
-                    f"Invalid value for `architecture` at position {position}. Expected one of {', '.join(numbers)}. "
-                    f"Received: {value!r}"
-                )
-        return ValueError(
-            f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. "
-            f"Received: {text!r}, which it lacks"
-        )
+                return invalid("architecture", f"one of {', '.join(numbers)}", repr(value), f"at position {position}")
+        return invalid("architecture", f"one of the table's {len(self.codes):,} codes", f"{text!r}, which it lacks")
 
 
 @dataclass(frozen=True)
@@ -339,5 +327,5 @@ def _read_json(text: str) -> tuple[str, ...]:
     example = '{"code": [values as text]}'
     values = read_fields(text, example, code=list)["code"]
     if not all(isinstance(value, str) for value in values):
-        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
+        raise invalid("architecture", example, repr(text[:80]))
     return tuple(values)

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.suggestions import invalid
 
 
 class SequenceTrie:
@@ -33,10 +34,8 @@ class SequenceTrie:
     def check(self, tokens: Tokens) -> None:
         """ValueError unless `tokens` is a complete sequence: names the first token that is wrong."""
         if self.legal_actions(tokens):
-            raise ValueError(
-                "Invalid value for `tokens`. Expected a complete sequence. "
-                f"Received: {tokens}, which goes on with one of "
-                f"{self.legal_actions(tokens)}"
+            raise invalid(
+                "tokens", "a complete sequence", f"{tokens}, which goes on with one of {self.legal_actions(tokens)}"
             )
 
     def _found(self, tokens: Tokens) -> Tokens:
@@ -47,9 +46,7 @@ class SequenceTrie:
             place = self._first_wrong(tokens)
             legal = self.legal_actions(tokens[:place])
             expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
-            raise ValueError(
-                f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {tokens[place]!r}"
-            )
+            raise invalid("tokens", expected, repr(tokens[place]), f"at place {place}")
         following: list[int] = []
         while low < high and len(sequences[low]) > depth:
             following.append(sequences[low][depth])

@@ -27,6 +27,7 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101, NASBench101Cell, read_cell
 from alphaxenas.spaces.nasbench.features101 import BINS, FLOW, PAIRS, structure
 from alphaxenas.spaces.nasbench.mutations101 import changed
+from alphaxenas.suggestions import check_whole
 
 VERTEX_LIMITS = (3, 7)
 MOST_EDGES = 9
@@ -62,11 +63,7 @@ class NASBench101:
 
     def __post_init__(self) -> None:
         for name, (low, high) in (("max_vertices", VERTEX_LIMITS), ("max_edges", (2, MOST_EDGES))):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number from {low} to {high}. Received: {value!r}"
-                )
+            check_whole(name, getattr(self, name), low, high)
         rules = _rules_of(self.max_vertices, self.max_edges)
         object.__setattr__(self, "_rules", rules)
         object.__setattr__(self, "vocabulary", rules.vocabulary)
