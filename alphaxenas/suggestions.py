@@ -69,7 +69,8 @@ def check_whole(name: str, value: object, low: int = 1, high: int | None = None)
     Raises:
         ValueError: Names the value and the range.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < low or (high is not None and value > high):
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < low or (high is not None and int(value) > high):  # type: ignore[call-overload]
         limits = f">= {low}" if high is None else f"from {low} to {high}"
         raise invalid(name, f"a whole number {limits}", repr(value))
 

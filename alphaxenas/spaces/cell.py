@@ -22,15 +22,7 @@ from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.checks import check_name, check_names
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
-from alphaxenas.spaces.notation import (
-    COMBINATIONS,
-    OPERATIONS,
-    input_name,
-    read_json,
-    read_text,
-    write_json,
-    write_text,
-)
+from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS, input_name, read_rows, write_json, write_text
 from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_BLOCK = 5
@@ -103,58 +95,25 @@ class Cell:
         """One line, e.g. `prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3` (+ adds, | concatenates)."""
         return write_text(self.rows)
 
+    def to_json(self) -> str:
+        """JSON text with a line per block; see `alphaxenas.spaces.notation`."""
+        return write_json(self.rows)
+
     @classmethod
-    def from_text(
+    def parse(
         cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
     ) -> Cell:
-        """The cell of a one-line text.
+        """The cell of a text or JSON form.
 
         Args:
-            text: As `to_text` writes it.
+            text: As `to_text` or `to_json` writes it.
             operations: Names that may occur.
             combinations: Names that may occur.
 
         Raises:
             ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
         """
-        return cls(tuple(Block(*row) for row in read_text(text, operations, combinations)))
-
-    def to_json(self) -> str:
-        """JSON text with a line per block; see `alphaxenas.spaces.notation`."""
-        return write_json(self.rows)
-
-    @classmethod
-    def from_json(
-        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
-    ) -> Cell:
-        """The cell of a JSON text.
-
-        Args:
-            text: As `to_json` writes it.
-            operations: Names that may occur.
-            combinations: Names that may occur.
-
-        Raises:
-            ValueError: As for `from_text`.
-        """
-        return cls(tuple(Block(*row) for row in read_json(text, operations, combinations)))
-
-    @classmethod
-    def parse(
-        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
-    ) -> Cell:
-        """The cell of either form.
-
-        Args:
-            text: One line or JSON.
-            operations: Names that may occur.
-            combinations: Names that may occur.
-
-        Raises:
-            ValueError: As for `from_text`.
-        """
-        read = cls.from_json if text.lstrip().startswith(("{", "[")) else cls.from_text
-        return read(text, operations, combinations)
+        return cls(tuple(Block(*row) for row in read_rows(text, operations, combinations)))
 
 
 @dataclass(frozen=True)
@@ -209,13 +168,8 @@ class CellSpace(FixedLengthSpace):
         first_operation, first_combination = self.blocks + 1, self.blocks + 1 + len(self.operations)
         tokens: list[int] = []
         for input1, input2, operation1, operation2, combination in architecture.rows:
-            tokens += [
-                input1,
-                input2,
-                first_operation + self.operations.index(operation1),
-                first_operation + self.operations.index(operation2),
-                first_combination + self.combinations.index(combination),
-            ]
+            operations = (first_operation + self.operations.index(each) for each in (operation1, operation2))
+            tokens += [input1, input2, *operations, first_combination + self.combinations.index(combination)]
         return tuple(tokens)
 
     def key(self, architecture: Cell) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from alphaxenas.contracts import Tokens
 from alphaxenas.suggestions import check_name, invalid
 
 NUMBERS = r"[\s\d\[\],-]+"
@@ -75,3 +76,49 @@ def read_integers(text: str, lengths: Iterable[int], expected: str) -> list[int]
     if len(words) not in lengths or not all(re.fullmatch(r"-?\d+", word) for word in words):
         raise invalid("architecture", f"whole numbers, {expected}", f"{len(words)} words, {text.strip()[:80]!r}")
     return list(map(int, words))
+
+
+def check_code(numbers: Sequence[int], place: int, what: str, legal: Sequence[int]) -> int:
+    """The number at a place of what ENAS or NAO prints, if it is legal there.
+
+    Args:
+        numbers: As of `read_integers`.
+        place: Position among them, counted from 0.
+        what: What the number stands for, for the message.
+        legal: The numbers that would be right, ascending.
+
+    Raises:
+        ValueError: Names the position and what is legal there.
+    """
+    if numbers[place] not in legal:
+        expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
+        raise invalid("architecture", expected, numbers[place], f"at position {place} ({what})")
+    return numbers[place]
+
+
+def illegal(tokens: Tokens, legal_actions: Callable[[Tokens], Tokens]) -> ValueError:
+    """The error of tokens that are no complete sequence, for the caller to raise.
+
+    Args:
+        tokens: Illegal, or legal but unfinished.
+        legal_actions: As of a space.
+
+    Returns:
+        Names the first token that is wrong, or that tokens are missing, and what would be legal there.
+    """
+    for place, token in enumerate(tokens):
+        if token not in (legal := legal_actions(tokens[:place])):
+            expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
+            return invalid("tokens", expected, repr(token), f"at place {place}")
+    return invalid("tokens", "a complete sequence", f"{tokens}, which goes on with one of {legal_actions(tokens)}")
+
+
+def set_fields(instance: Any, **values: Any) -> None:
+    """Sets fields of a frozen dataclass in its `__post_init__`.
+
+    Args:
+        instance: The object.
+        values: By the name of the field.
+    """
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)

@@ -6,7 +6,7 @@ numbered, and a surrogate need not learn that symmetry (the ordinal codes of Alp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -24,6 +24,21 @@ _SHAPE = (
     "paths",
     "mean path length",
 )
+
+
+def columns_of(blocks: Mapping[str, tuple[str, Sequence[str]]]) -> tuple[tuple[str, ...], dict[str, tuple[slice, str]]]:
+    """Names and groups of features that consist of blocks, see `contracts.SearchSpace.features`.
+
+    Args:
+        blocks: Name of a group to its kind and the names of its features; a block of none is left out.
+    """
+    names: list[str] = []
+    groups = {}
+    for group, (kind, columns) in blocks.items():
+        if columns:
+            groups[group] = slice(len(names), len(names) + len(columns)), kind
+            names += columns
+    return tuple(names), groups
 
 
 def feature_names(operations: Sequence[str], combinations: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.checks import illegal, set_fields
 from alphaxenas.suggestions import invalid
 
 
@@ -44,9 +45,8 @@ class FixedLengthSpace:
         """
         if len(tokens) != self.max_length:
             raise invalid("tokens", f"{self.max_length} tokens", len(tokens))
-        for place, (token, legal) in enumerate(zip(tokens, self.legal_at)):
-            if token not in legal:
-                raise invalid("tokens", f"one of {legal}", repr(token), f"at place {place}")
+        if any(token not in legal for token, legal in zip(tokens, self.legal_at)):
+            raise illegal(tokens, self.legal_actions)
         return self._build(tokens)
 
     def size(self) -> int:
@@ -76,6 +76,4 @@ class FixedLengthSpace:
 
     def _define(self, legal: Sequence[Tokens], vocabulary: tuple[str, ...], **fields: Any) -> None:
         """Sets what follows from the parameters of a frozen dataclass."""
-        derived = {"vocabulary": vocabulary, "max_length": len(legal), "legal_at": (*legal, ())}
-        for name, value in (derived | fields).items():
-            object.__setattr__(self, name, value)
+        set_fields(self, vocabulary=vocabulary, max_length=len(legal), legal_at=(*legal, ()), **fields)

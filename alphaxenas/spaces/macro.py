@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, read_fields, read_integers
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import check_whole, invalid
 
@@ -74,12 +74,8 @@ class MacroArchitecture:
             check_name("operation", layer.operation, MACRO_OPERATIONS, f"layer l{number}")
             if len(set(layer.skips)) < len(layer.skips) or not all(0 <= source < number for source in layer.skips):
                 allowed = ", ".join(map(source_name, range(number))) or "none"
-                raise invalid(
-                    "skips",
-                    f"each at most once among: {allowed}",
-                    ", ".join(map(source_name, layer.skips)),
-                    f"in layer l{number}",
-                )
+                received = ", ".join(map(source_name, layer.skips))
+                raise invalid("skips", f"each at most once among: {allowed}", received, f"in layer l{number}")
 
     def __str__(self) -> str:
         return self.to_text()
@@ -101,10 +97,8 @@ class MacroArchitecture:
         numbers: list[int] = []
         for number, layer in enumerate(self.layers):
             check_name("operation", layer.operation, operations, f"layer l{number}")
-            numbers += [
-                tuple(operations).index(layer.operation),
-                *(int(source in layer.skips) for source in range(number)),
-            ]
+            numbers.append(tuple(operations).index(layer.operation))
+            numbers += (int(source in layer.skips) for source in range(number))
         return " ".join(map(str, numbers))
 
     @classmethod
@@ -122,18 +116,11 @@ class MacroArchitecture:
         numbers = read_integers(text, lengths, "1 + l for layer l: 1, 3, 6, ..., 78 for twelve layers")
         layers, found, start = lengths[len(numbers)], [], 0
         for layer in range(layers):
-            for place in range(layer + 1):
-                limit = 2 if place else len(operations)
-                if not 0 <= numbers[start + place] < limit:
-                    what = f"skip from {source_name(place - 1)} to" if place else "operation of"
-                    raise invalid(
-                        "architecture",
-                        f"0 to {limit - 1}",
-                        numbers[start + place],
-                        f"at position {start + place} ({what} layer {layer})",
-                    )
+            code = check_code(numbers, start, f"operation of layer {layer}", range(len(operations)))
+            for source in range(layer):
+                check_code(numbers, start + 1 + source, f"skip from {source_name(source)} to layer {layer}", range(2))
             skips = tuple(source for source in range(layer) if numbers[start + 1 + source])
-            found.append(MacroLayer(operations[numbers[start]], skips))
+            found.append(MacroLayer(operations[code], skips))
             start += layer + 1
         return cls(tuple(found))
 
@@ -172,9 +159,9 @@ class MacroSpace(FixedLengthSpace):
     def __post_init__(self) -> None:
         check_whole("layers", self.layers)
         first = len(MACRO_OPERATIONS)
-        legal = [
-            tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)
-        ]
+        legal: list[Tokens] = []
+        for layer in range(self.layers):
+            legal += [tuple(range(first)), *[(first, first + 1)] * layer]
         self._define(legal, (*MACRO_OPERATIONS, *SKIPS))
 
     @property
@@ -196,10 +183,8 @@ class MacroSpace(FixedLengthSpace):
         self._check(architecture)
         first, tokens = len(MACRO_OPERATIONS), []
         for number, layer in enumerate(architecture.layers):
-            tokens += [
-                MACRO_OPERATIONS.index(layer.operation),
-                *(first + (source in layer.skips) for source in range(number)),
-            ]
+            tokens.append(MACRO_OPERATIONS.index(layer.operation))
+            tokens += (first + (source in layer.skips) for source in range(number))
         return tuple(tokens)
 
     def key(self, architecture: MacroArchitecture) -> str:

@@ -31,7 +31,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
-from alphaxenas.spaces.checks import NUMBERS, check_name, check_names, read_fields, read_integers
+from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, check_names, read_fields, read_integers
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
@@ -134,20 +134,12 @@ class MicroArchitecture:
         cells: list[list[Block]] = [[], []]
         for start in range(0, len(numbers), TOKENS_PER_NODE):
             part, node = divmod(start // TOKENS_PER_NODE, nodes)
-            limits = (node + 2, len(operations), node + 2, len(operations))
-            for place, limit in enumerate(limits):
-                if not 0 <= numbers[start + place] < limit:
-                    what = "operation" if place % 2 else "input"
-                    raise invalid(
-                        "architecture",
-                        f"0 to {limit - 1}",
-                        numbers[start + place],
-                        f"at position {start + place} ({what} of node {node} of the {PARTS[part]} cell)",
-                    )
+            kinds = (("input", node + 2), ("operation", len(operations))) * 2
+            for place, (kind, limit) in enumerate(kinds, start):
+                check_code(numbers, place, f"{kind} of node {node} of the {PARTS[part]} cell", range(limit))
             input1, first, input2, second = numbers[start : start + TOKENS_PER_NODE]
-            cells[part].append(
-                Block(_exchanged(input1), _exchanged(input2), operations[first], operations[second], "add")
-            )
+            sources = _exchanged(input1), _exchanged(input2)
+            cells[part].append(Block(*sources, operations[first], operations[second], "add"))
         return cls(*(Cell(tuple(blocks)) for blocks in cells))
 
     @classmethod
@@ -166,7 +158,7 @@ class MicroArchitecture:
         """
         if text.lstrip().startswith("{"):
             parts = read_fields(text, '{"normal": ..., "reduction": ...}', normal=object, reduction=object)
-            return cls(*(Cell.from_json(json.dumps(parts[part]), operations, ADD) for part in PARTS))
+            return cls(*(Cell.parse(json.dumps(parts[part]), operations, ADD) for part in PARTS))
         if re.fullmatch(NUMBERS, text):
             return cls.from_integers(text, codes)
         halves = text.split("/")
@@ -177,7 +169,7 @@ class MicroArchitecture:
         cells = []
         for part, half in zip(PARTS, halves):
             try:
-                cells.append(Cell.from_text(half, operations, ADD))
+                cells.append(Cell.parse(half, operations, ADD))
             except ValueError as error:
                 raise ValueError(f"In the {part} cell: {error}") from None
         return cls(*cells)
@@ -211,14 +203,12 @@ class MicroSpace(FixedLengthSpace):
         self._define([*cell, *cell], (*inputs, *operations), operations=operations)
 
     def _build(self, tokens: Tokens) -> MicroArchitecture:
-        names, half = self.vocabulary, self.max_length // 2
+        names = self.vocabulary
         blocks = [
             Block(int(tokens[at]), int(tokens[at + 2]), names[tokens[at + 1]], names[tokens[at + 3]], "add")
             for at in range(0, self.max_length, TOKENS_PER_NODE)
         ]
-        return MicroArchitecture(
-            Cell(tuple(blocks[: half // TOKENS_PER_NODE])), Cell(tuple(blocks[half // TOKENS_PER_NODE :]))
-        )
+        return MicroArchitecture(Cell(tuple(blocks[: self.blocks])), Cell(tuple(blocks[self.blocks :])))
 
     def encode(self, architecture: MicroArchitecture) -> Tokens:
         """The tokens of an architecture; `decode(encode(a)) == a`.
@@ -230,12 +220,8 @@ class MicroSpace(FixedLengthSpace):
         first, tokens = self.blocks + 1, []
         for cell in architecture.cells:
             for input1, input2, operation1, operation2, _ in cell.rows:
-                tokens += [
-                    input1,
-                    first + self.operations.index(operation1),
-                    input2,
-                    first + self.operations.index(operation2),
-                ]
+                for source, operation in ((input1, operation1), (input2, operation2)):
+                    tokens += [source, first + self.operations.index(operation)]
         return tuple(tokens)
 
     def key(self, architecture: MicroArchitecture) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.spaces.cell import Block, Cell
-from alphaxenas.spaces.checks import check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import check_code, check_name, read_fields, read_integers
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 from alphaxenas.suggestions import invalid
 
@@ -83,10 +83,12 @@ def from_nao_tokens(text: str) -> MicroArchitecture:
         sides = []
         for at in (start, start + TOKENS_PER_NODE // 2):
             place = f"node_{node + 3} of the {PARTS[part]} cell"
-            source = _legal(numbers, at, f"input of {place}", range(1, node + 3))
-            kind = tuple(KINDS)[_legal(numbers, at + 1, f"kind of {place}", range(FIRST_KIND, FIRST_SIZE)) - FIRST_KIND]
+            source = check_code(numbers, at, f"input of {place}", range(1, node + 3))
+            kind = tuple(KINDS)[
+                check_code(numbers, at + 1, f"kind of {place}", range(FIRST_KIND, FIRST_SIZE)) - FIRST_KIND
+            ]
             sizes = [FIRST_SIZE + SIZES.index(size) for size in NAO_NAMES[kind]]
-            size = SIZES[_legal(numbers, at + 2, f"size of {place}, {kind}", sizes) - FIRST_SIZE]
+            size = SIZES[check_code(numbers, at + 2, f"size of {place}, {kind}", sizes) - FIRST_SIZE]
             sides.append((_source(source), _READ["identity" if kind == "identity" else f"{kind} {size}"]))
         (input1, operation1), (input2, operation2) = sides
         cells[part].append(Block(input1, input2, operation1, operation2, "add"))
@@ -102,22 +104,12 @@ def _read_graph(nodes: Any, graph: str) -> Cell:
         written, legal = nodes[name], names[: number + 2]
         if not isinstance(written, list) or len(written) != 5 or written[0] != name:
             raise invalid(name, f"[{name!r}, input, input, operation, operation]", repr(written), f"of {graph}")
-        sources = [
-            _source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_")))
-            for source in written[1:3]
-        ]
-        operations = [
-            _READ[check_name("operation", operation, _READ, f"{name} of {graph}")] for operation in written[3:]
-        ]
-        blocks.append(Block(sources[0], sources[1], operations[0], operations[1], "add"))
+        place = f"{name} of {graph}"
+        read = [check_name("input", source, legal, place) for source in written[1:3]]
+        operations = [_READ[check_name("operation", operation, _READ, place)] for operation in written[3:]]
+        input1, input2 = (_source(int(node.removeprefix("node_"))) for node in read)
+        blocks.append(Block(input1, input2, operations[0], operations[1], "add"))
     return Cell(tuple(blocks))
-
-
-def _legal(numbers: list[int], at: int, what: str, legal: Any) -> int:
-    if numbers[at] not in legal:
-        expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
-        raise invalid("architecture", expected, numbers[at], f"at position {at} ({what})")
-    return numbers[at]
 
 
 def _source(node: int) -> int:

@@ -58,19 +58,22 @@ def write_text(rows: Sequence[Row]) -> str:
     )
 
 
-def read_text(
+def read_rows(
     text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
 ) -> list[Row]:
-    """Blocks from their one-line text form; spaces do not matter, and a closing `;` is allowed.
+    """Blocks from their one-line text or their JSON form; in text, spaces do not matter, and a closing `;` is allowed.
 
     Args:
-        text: As `write_text` writes it.
+        text: As `write_text` or `write_json` writes it.
         operations: Names that may occur.
-        combinations: Names that may occur; written as their symbols.
+        combinations: Names that may occur; in text they are written as their symbols.
 
     Raises:
         ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
     """
+    if text.lstrip().startswith(("{", "[")):
+        blocks = read_fields(text, 'a JSON object {"blocks": [...]} with at least one block', blocks=list)["blocks"]
+        return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
     pieces = text.strip().removesuffix(";").split(";")
     if pieces == [""]:
         raise invalid("architecture", f"text such as {EXAMPLE!r}", repr(text))
@@ -108,23 +111,6 @@ def write_json(rows: Sequence[Row]) -> str:
         for input1, input2, operation1, operation2, combination in rows
     ]
     return '{\n  "blocks": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
-
-
-def read_json(
-    text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
-) -> list[Row]:
-    """Blocks from their JSON form.
-
-    Args:
-        text: As `write_json` writes it.
-        operations: Names that may occur.
-        combinations: Names that may occur.
-
-    Raises:
-        ValueError: As for `read_text`.
-    """
-    blocks = read_fields(text, 'a JSON object {"blocks": [...]} with at least one block', blocks=list)["blocks"]
-    return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
 
 
 def _read_json_block(block: object, number: int, operations: Sequence[str], combinations: Sequence[str]) -> Row:

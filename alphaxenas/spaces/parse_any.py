@@ -6,6 +6,7 @@ import json
 import re
 
 from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.checks import NUMBERS
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 from alphaxenas.spaces.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao_graph, from_nao_tokens
 from alphaxenas.spaces.notation import input_name
@@ -14,7 +15,6 @@ from alphaxenas.suggestions import invalid
 
 ParsedArchitecture = Cell | MicroArchitecture | ZooCell
 
-_NUMBERS = r"[\s\d\[\],-]+"
 _NAME = r"[A-Za-z][\w-]*"
 
 
@@ -35,9 +35,9 @@ def parse_architecture(text: str) -> ParsedArchitecture:
     written = text.strip()
     if written.startswith(PREFIX) or re.fullmatch(_NAME, written):
         return zoo_cell(written)
-    if written.startswith(("{", "[")) and not re.fullmatch(_NUMBERS, written):
+    if written.startswith(("{", "[")) and not re.fullmatch(NUMBERS, written):
         architecture = _from_json(written)
-    elif re.fullmatch(_NUMBERS, written):
+    elif re.fullmatch(NUMBERS, written):
         numbers = list(map(int, re.findall(r"\d+", written)))
         # A size token is in every sequence of NAO's, and no number of the shorter form is as large for up to twelve
         # nodes.
@@ -46,7 +46,7 @@ def parse_architecture(text: str) -> ParsedArchitecture:
     elif "/" in written:
         architecture = MicroArchitecture.parse(written)
     else:
-        architecture = Cell.from_text(written)
+        architecture = Cell.parse(written)
     if isinstance(architecture, MicroArchitecture):
         _check_inputs_are_read(architecture)
     return architecture
@@ -60,7 +60,7 @@ def _from_json(written: str) -> Cell | MicroArchitecture:
     fields = set(content) if isinstance(content, dict) else set()
     if fields & {"conv_dag", "reduc_dag"}:
         return from_nao_graph(written)
-    return MicroArchitecture.parse(written) if fields & set(PARTS) else Cell.from_json(written)
+    return MicroArchitecture.parse(written) if fields & set(PARTS) else Cell.parse(written)
 
 
 def _check_inputs_are_read(architecture: MicroArchitecture) -> None:

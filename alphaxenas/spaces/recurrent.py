@@ -25,8 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import NUMBERS, check_name, read_fields, read_integers
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
+from alphaxenas.suggestions import check_whole
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 """In the order of the codes 0..3 of ENAS and NAO."""
@@ -203,7 +204,7 @@ class RecurrentSpace(FixedLengthSpace):
     output: str = "all"
 
     def __post_init__(self) -> None:
-        check_count("nodes", self.nodes)
+        check_whole("nodes", self.nodes)
         check_name("output", self.output, OUTPUTS)
         activations = tuple(range(self.nodes, self.nodes + len(ACTIVATIONS)))
         legal = [activations] * self.choose_first

@@ -29,7 +29,7 @@ from tests.networks.tiny import (
     weights_of,
 )
 
-OTHER = Cell.from_text("prev2:sep3x3 + prev:conv5x5")
+OTHER = Cell.parse("prev2:sep3x3 + prev:conv5x5")
 
 
 def linear(times: int = 1):

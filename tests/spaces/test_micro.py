@@ -116,7 +116,7 @@ def test_an_architecture_may_have_any_known_operation_and_any_number_of_nodes_bu
     with pytest.raises(ValueError, match="operation.*block b0 of the normal cell"):
         MicroSpace(1).encode(MicroArchitecture(known.normal, known.normal))
     with pytest.raises(ValueError, match="`combination`"):
-        MicroArchitecture(known.normal, Cell.from_text("prev:sep3x3 | prev:sep3x3"))
+        MicroArchitecture(known.normal, Cell.parse("prev:sep3x3 | prev:sep3x3"))
 
 
 @pytest.mark.parametrize("wrong", [{"blocks": 0}, {"operations": ("sep3x3", "sep3x3")}, {"operations": ("wavelet",)}])

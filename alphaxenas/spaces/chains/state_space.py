@@ -29,10 +29,10 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.chains.automaton import SequenceAutomaton
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, format_value, read_chain
-from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
+from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values, is_word
 from alphaxenas.spaces.chains.features import ChainFeatures
 from alphaxenas.spaces.chains.transitions import Transitions
-from alphaxenas.spaces.checks import check_name
+from alphaxenas.spaces.checks import check_name, set_fields
 from alphaxenas.suggestions import check_whole, invalid
 
 
@@ -84,16 +84,16 @@ class StateSpace:
             vocabulary += [f"{SKIPS}={answer}" for answer in tokens[SKIPS]]
         graph = Transitions(self.layers, tuple(self.choices), tuple(self.rules), self.skips, tokens).automaton()
         declared = [(choice.name, choice.values) for choice in self.choices]
-        for name, value in (
-            ("choices", tuple(self.choices)),
-            ("rules", tuple(self.rules)),
-            ("vocabulary", tuple(vocabulary)),
-            ("max_length", graph.longest if self.choices else 0),
-            ("_tokens", tokens),
-            ("_graph", graph),
-            ("_features", ChainFeatures.of(self.layers, declared, self.skips)),
-        ):
-            object.__setattr__(self, name, value)
+        set_fields(
+            self,
+            choices=tuple(self.choices),
+            rules=tuple(self.rules),
+            vocabulary=tuple(vocabulary),
+            max_length=graph.longest if self.choices else 0,
+            _tokens=tokens,
+            _graph=graph,
+            _features=ChainFeatures.of(self.layers, declared, self.skips),
+        )
 
     def add(self, name: str, values: Sequence[Value], when: Mapping[str, Any] | None = None) -> StateSpace:
         """This space with a further choice in every layer.
@@ -108,13 +108,7 @@ class StateSpace:
             ValueError: See the class.
         """
         place = f"choice {name!r}"
-        if (
-            not isinstance(name, str)
-            or not name.strip()
-            or name != name.strip()
-            or any(mark in name for mark in FORBIDDEN)
-            or name == SKIPS
-        ):
+        if not isinstance(name, str) or not is_word(name) or name == SKIPS:
             raise invalid("name", f"a word without any of {FORBIDDEN!r} that is not {SKIPS!r}", repr(name))
         if name in (choice.name for choice in self.choices):
             raise invalid("name", "every choice once", f"{name!r} a second time")
@@ -125,12 +119,8 @@ class StateSpace:
             check_name("when", other, earlier or ("a choice that was added before",), place)
             wanted = checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
             known = {format_value(value): value for value in earlier[other].values}
-            conditions.append(
-                (
-                    other,
-                    tuple(known[check_name(f"when of {other}", format_value(value), known, place)] for value in wanted),
-                )
-            )
+            texts = [check_name(f"when of {other}", format_value(value), known, place) for value in wanted]
+            conditions.append((other, tuple(known[text] for text in texts)))
         return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
 
     def constrain(self, name: str, allows: Callable[..., bool], over: str = "layer") -> StateSpace:
@@ -169,9 +159,8 @@ class StateSpace:
             layer: dict[str, Value] = {}
             for choice in self.choices:
                 if choice.exists(layer):
-                    layer[choice.name] = choice.values[
-                        next(remaining) - self._tokens[choice.name][format_value(choice.values[0])]
-                    ]
+                    first = self._tokens[choice.name][format_value(choice.values[0])]
+                    layer[choice.name] = choice.values[next(remaining) - first]
             layers.append(Layer(tuple(layer.items())))
             if self.skips:
                 yes = self._tokens[SKIPS]["yes"]
@@ -254,24 +243,12 @@ class StateSpace:
                 expected = "a list of earlier layers" if self.skips else "nothing: this space has no skip connections"
                 raise invalid(SKIPS, expected, repr(sources), f"in layer {number}")
             allowed = [str(source) for source in range(number)] or ("nothing: no layer is earlier",)
-            skips.append(
-                tuple(
-                    sorted(
-                        {int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()}
-                    )
-                )
-            )
+            known = {int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()}
+            skips.append(tuple(sorted(known)))
             for name in entry:
                 check_name("choice", name, self._tokens.keys() - {SKIPS}, f"layer {number}")
-            layers.append(
-                Layer(
-                    tuple(
-                        (choice.name, self._read(choice, entry[choice.name], number))
-                        for choice in self.choices
-                        if choice.name in entry
-                    )
-                )
-            )
+            chosen = [choice for choice in self.choices if choice.name in entry]
+            layers.append(Layer(tuple((one.name, self._read(one, entry[one.name], number)) for one in chosen)))
         architecture = Chain(tuple(layers), tuple(skips) if self.skips else ())
         self.encode(architecture)
         return architecture
@@ -295,10 +272,8 @@ class StateSpace:
                 known = self._tokens[name]
                 tokens.append(known[check_name(name, format_value(value), known, f"layer {number}")])
             if self.skips:
-                tokens += [
-                    self._tokens[SKIPS]["yes" if source in architecture.skips[number] else "no"]
-                    for source in range(number)
-                ]
+                fed = (source in architecture.skips[number] for source in range(number))
+                tokens += [self._tokens[SKIPS]["yes" if feeds else "no"] for feeds in fed]
         return tuple(tokens)
 
     def _is_legal(self, architecture: Chain) -> bool:
@@ -311,16 +286,11 @@ class StateSpace:
         """The layer with another value of one choice."""
         partial: list[tuple] = [()]
         for choice in self.choices:
+            kept = (layer[choice.name],) if choice.name in layer else choice.values
+            values = (value,) if choice.name == name else kept
             grown = []
             for pairs in partial:
-                kept = (
-                    (value,)
-                    if choice.name == name
-                    else (layer[choice.name],)
-                    if choice.name in layer
-                    else choice.values
-                )
-                grown += [(*pairs, (choice.name, new)) for new in kept] if choice.exists(dict(pairs)) else [pairs]
+                grown += [(*pairs, (choice.name, new)) for new in values] if choice.exists(dict(pairs)) else [pairs]
             partial = grown
         return list(map(Layer, partial))
 
