@@ -44,10 +44,10 @@ def test_sequences_are_drawn_with_the_decoders_own_probabilities():
     many = Encoded(np.repeat(place.outputs, 4000, 0), np.repeat(place.lengths, 4000))
     drawn = model.decode(many, np.random.default_rng(0))
     arrays = model._encoder.arrays(drawn[:1])
-    formulas, tf = network._Network(len(space.vocabulary), space.max_length, SMALL), network.tf
+    formulas, tf = network.Network(len(space.vocabulary), space.max_length, SMALL), network.tf
     inside = formulas._inside(arrays.lengths)
     logits = formulas._written(
-        formulas._named(tf.constant(model._weights)),
+        formulas.unpacked(tf.constant(model._weights)),
         arrays.tokens,
         tf.constant(place.outputs),
         inside,
@@ -195,8 +195,8 @@ class TestDefectsOfTheSeed:
         train = model._graphs.train
 
         def watched(*arguments):
-            names = ("weights", "moments", "taken", "tokens", "lengths", "targets", "legal", "rows", "rates", "seed")
-            seen.update(zip(names, arguments))
+            seen.update(zip(("weights", "moments", "taken", "data", "rows", "rates", "seed"), arguments))
+            seen.update(zip(("tokens", "lengths", "targets", "legal"), seen.pop("data")))
             return train(*arguments)
 
         model._graphs = model._graphs._replace(train=watched)
@@ -222,10 +222,10 @@ class TestDefectsOfTheSeed:
     def test_nao5_what_the_decoder_reads_is_what_it_is_to_write_moved_by_one(self):
         """The cross-entropy of a sequence does not change when tokens of another sequence are written after it."""
         tf = network.tf
-        formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, SMALL)
+        formulas = network.Network(len(CELLS.vocabulary), CELLS.max_length, SMALL)
         model = NAOModel(CELLS, SMALL)
         arrays = model._encoder.arrays(sequences_of(CELLS, 2))
-        named = formulas._named(tf.constant(model._weights))
+        named = formulas.unpacked(tf.constant(model._weights))
         inside = formulas._inside(arrays.lengths)
         outputs = formulas._encoded(named, arrays.tokens, inside, None)
         embedding = formulas._embedded(outputs, inside)
@@ -275,12 +275,10 @@ class TestDefectsOfTheSeed:
         assert first_steps[0.0] != first_steps[0.5]
 
     def test_nao6_dropout_of_the_predictor_alone_acts(self):
-        formulas = network._Network(len(CELLS.vocabulary), CELLS.max_length, replace(SMALL, dropout=0.5, layers=(6,)))
+        formulas = network.Network(len(CELLS.vocabulary), CELLS.max_length, replace(SMALL, dropout=0.5, layers=(6,)))
         model = NAOModel(CELLS, formulas.settings)
         embedding = model.encode(sequences_of(CELLS, 8)).embeddings
-        named = network.unpacked(
-            network.tf.constant(model._weights), formulas.vocabulary, formulas.length, formulas.settings
-        )
+        named = formulas.unpacked(network.tf.constant(model._weights))
         still, dropped = (
             formulas._predicted(named, embedding, seed).numpy() for seed in (None, network.tf.constant([1, 2]))
         )
@@ -308,10 +306,7 @@ def _arguments(model, sequences, targets, seed):
         model._weights,
         model._moments,
         np.int32(0),
-        arrays.tokens,
-        arrays.lengths,
-        np.asarray(targets, np.float32),
-        arrays.legal,
+        (arrays.tokens, arrays.lengths, np.asarray(targets, np.float32), arrays.legal),
         rows,
         np.float32([model.settings.learning_rate]),
         np.array([0, seed], np.int32),

@@ -81,7 +81,7 @@ class NAO:
         self._rng = stream(seed, "nao")
         self._history = TrialHistory(space)
         self._sequences: dict[str, Tokens] = {}
-        self._arrays: Any = None
+        self._encoder: Any = None
         self._arrived: list[str] = []
         self._queue: list[Tokens] = []
         self._to_draw = self.settings.pool
@@ -127,11 +127,8 @@ class NAO:
         rewards = [member.reward for member in self.pool]
         numbers = {"nao/round": float(self._round)}
         if rewards:
-            numbers |= {
-                "nao/pool_mean": float(np.mean(rewards)),
-                "nao/pool_best": rewards[0],
-                "nao/pool_worst": rewards[-1],
-            }
+            mean = float(np.mean(rewards))
+            numbers |= {"nao/pool_mean": mean, "nao/pool_best": rewards[0], "nao/pool_worst": rewards[-1]}
         return numbers | self._numbers
 
     def status_line(self) -> str:
@@ -170,9 +167,8 @@ class NAO:
     def _next_round(self) -> None:
         """Renews the pool, and plans what the next round evaluates."""
         settings, rewards = self.settings, self._history.rewards
-        arrived = [
-            Member(key, self._sequences[key], reward) for key in self._arrived if (reward := rewards[key]) is not None
-        ]
+        rated = [(key, reward) for key in self._arrived if (reward := rewards[key]) is not None]
+        arrived = [Member(key, self._sequences[key], reward) for key, reward in rated]
         # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller
         # pool.
         self.pool, self._arrived = renewed(self.pool, best(arrived, settings.pool), settings.pool), []
@@ -191,38 +187,18 @@ class NAO:
 
     def _ascended(self) -> list[Tokens]:
         """New sequences, best first, from a network trained on what is known."""
-        from alphaxenas.controllers.nao.model import NAOModel
-        from alphaxenas.controllers.nao.quality import fit_and_measure, scale_targets
         from alphaxenas.controllers.nao.token_arrays import TokenEncoder
-        from alphaxenas.controllers.nao.trajectory import gradient_ascent
+        from alphaxenas.controllers.nao.trajectory import search_round
 
         settings, rewards = self.settings, self._history.rewards
-        self._arrays = self._arrays or TokenEncoder(self._space)
-        keys = self._known()
+        self._encoder = self._encoder or TokenEncoder(self._space)
         lowest = min(reward for reward in rewards.values() if reward is not None)
-        received = [lowest if (reward := rewards[key]) is None else reward for key in keys]
-        targets = scale_targets(received, settings.targets)
-        self.model = NAOModel(
-            self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays
-        )
-        quality = fit_and_measure(
-            self.model, keys, [self._sequences[key] for key in keys], targets, settings, self._rng
-        )
-        steps = gradient_ascent(
-            self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng
-        )
-        numbers = {
-            "held_out": quality.count,
-            "pairwise_accuracy": quality.pairwise_accuracy,
-            "rank_correlation": quality.rank_correlation,
-            "hamming": quality.hamming,
-            "exact": quality.exact,
-            "found": len(steps.sequences),
-            "step": steps.step,
-            **self.model.losses,
-        }
-        self._numbers = {f"nao/{name}": float(number) for name, number in numbers.items() if np.isfinite(number)}
-        return steps.sequences
+        rated = {key: lowest if (reward := rewards[key]) is None else reward for key in self._known()}
+        known = [Member(key, self._sequences[key], reward) for key, reward in rated.items()]
+        starts = best(self.pool, settings.tops)
+        self.model, found, numbers = search_round(self._encoder, known, starts, settings, self._new_key, self._rng)
+        self._numbers = {f"nao/{name}": number for name, number in numbers.items()}
+        return found
 
     def _new_key(self, tokens: Tokens) -> str | None:
         """The key of a sequence that was never suggested; None if it was."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.nao import network
+from alphaxenas.controllers.nao.network import Network, graphs
 from alphaxenas.controllers.nao.settings import NetworkSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.seeds import stream
@@ -80,9 +80,8 @@ class NAOModel:
     ) -> None:
         self.settings, self._seed, self._variants = settings, seed, variants
         self._encoder = encoder or TokenEncoder(space)
-        sizes = self._encoder.vocabulary, self._encoder.length, settings
-        self._graphs, self._sizes = network.graphs(*sizes), sizes
-        self._weights = network.initial_weights(*sizes, seed)
+        self._network = Network(self._encoder.vocabulary, self._encoder.length, settings)
+        self._graphs, self._weights = graphs(self._network), self._network.initial_weights(seed)
         self._moments = np.zeros((2, len(self._weights)), np.float32)
         self.steps = 0
         self.losses: dict[str, float] = {}
@@ -121,17 +120,9 @@ class NAOModel:
         learning_rates = np.linspace(*rates, len(rows), dtype=np.float32) * np.float32(self.settings.learning_rate)
         seed = np.array([0, self._seed % 2**31], np.int32)
         repeated = np.repeat(np.asarray(targets, np.float32), counts)
+        data = arrays.tokens, arrays.lengths, repeated, arrays.legal
         weights, moments, numbers = self._graphs.train(
-            self._weights,
-            self._moments,
-            np.int32(self.steps),
-            arrays.tokens,
-            arrays.lengths,
-            repeated,
-            arrays.legal,
-            rows,
-            learning_rates,
-            seed,
+            self._weights, self._moments, np.int32(self.steps), data, rows, learning_rates, seed
         )
         self._weights, self._moments, numbers = weights.numpy(), moments.numpy(), numbers.numpy()
         self.steps += len(rows)
@@ -163,7 +154,7 @@ class NAOModel:
             encoded: The places.
             rng: Draws every token with the decoder's probability; None: the most likely token.
         """
-        named = network.unpacked(self._weights, *self._sizes)
+        named = self._network.unpacked(self._weights)
         count, length = encoded.outputs.shape[:2]
         outputs = encoded.outputs * np.float32(self.settings.units**0.5)
         far = np.where(np.arange(length) < encoded.lengths[:, None], 0.0, -1e9).astype(np.float32)
@@ -181,9 +172,8 @@ class NAOModel:
             inputs = named["decoder_tokens"][last] + named["decoder_places"][place]
             state, cell = _lstm_step(inputs, state, cell, named["decoder_kernel"], named["decoder_bias"])
             weights = _softmax(np.einsum("nu,nlu->nl", state @ named["attention"], outputs[going]) + far[going])
-            joined = np.tanh(
-                np.concatenate([np.einsum("nl,nlu->nu", weights, outputs[going]), state], axis=1) @ named["joined"]
-            )
+            read = np.einsum("nl,nlu->nu", weights, outputs[going])
+            joined = np.tanh(np.concatenate([read, state], axis=1) @ named["joined"])
             logits = np.where(legal, joined @ named["output"] + named["output_bias"], -np.inf)
             # The largest of logits with Gumbel noise is a draw from their softmax.
             last = (logits if rng is None else logits + rng.gumbel(size=logits.shape)).argmax(1)

@@ -24,7 +24,7 @@ class Quality:
     """Of a network on architectures that it was not trained on.
 
     Attributes:
-        count: Architectures.
+        held_out: Number of these architectures.
         pairwise_accuracy: Share of the pairs with different targets that the scores put in the right order; NaN without
             such pairs.
         rank_correlation: Spearman's, of scores and targets; NaN for fewer than three.
@@ -33,7 +33,7 @@ class Quality:
         exact: Share of the sequences that the decoder writes without a fault.
     """
 
-    count: int
+    held_out: int
     pairwise_accuracy: float
     rank_correlation: float
     hamming: float
