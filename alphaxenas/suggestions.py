@@ -57,7 +57,7 @@ def check_name(name: str, value: object, allowed: Iterable[str], place: str = ""
     raise invalid(name, f"one of {', '.join(allowed)}", received, f"in {place}" if place else "")
 
 
-def check_whole(name: str, value: object, low: int = 1, high: int | None = None) -> None:
+def check_whole(name: str, value: object, low: int = 1, high: int | None = None, where: str = "") -> None:
     """Refuses what is not a whole number in a range.
 
     Args:
@@ -65,6 +65,7 @@ def check_whole(name: str, value: object, low: int = 1, high: int | None = None)
         value: The value received.
         low: The smallest number allowed.
         high: The largest; None for no limit.
+        where: As for `invalid`.
 
     Raises:
         ValueError: Names the value and the range.
@@ -72,7 +73,7 @@ def check_whole(name: str, value: object, low: int = 1, high: int | None = None)
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or int(value) < low or (high is not None and int(value) > high):  # type: ignore[call-overload]
         limits = f">= {low}" if high is None else f"from {low} to {high}"
-        raise invalid(name, f"a whole number {limits}", repr(value))
+        raise invalid(name, f"a whole number {limits}", repr(value), where)
 
 
 def check_fields(owner: Any, **checks: tuple[Any, str]) -> None:

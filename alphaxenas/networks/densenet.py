@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alphaxenas.suggestions import invalid
+from alphaxenas.suggestions import check_whole, invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -45,8 +45,7 @@ class DenseNet:
         step = 2 * DENSE_BLOCKS
         if self.depth < 4 + step or (self.depth - 4) % step:
             raise invalid("depth", f"4 + a positive multiple of {step}", self.depth)
-        if self.growth < 1:
-            raise invalid("growth", "a whole number >= 1", self.growth)
+        check_whole("growth", self.growth)
         if not 0.0 < self.compression <= 1.0:
             raise invalid("compression", "a number in (0, 1]", self.compression)
 

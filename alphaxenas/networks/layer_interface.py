@@ -42,9 +42,7 @@ class LayerInterface(Protocol):
             `[B, 1, h * w, c]`.
         """
 
-    def conv(
-        self, x: Any, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, xavier: bool = False
-    ) -> Any:
+    def conv(self, x: Any, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False) -> Any:
         """Convolution.
 
         Args:
@@ -54,8 +52,8 @@ class LayerInterface(Protocol):
             size: Of the kernel, one number or (height, width); of one number, a kernel on an image of height 1
                 has height 1 too.
             stride: Distance of windows.
-            bias: Whether a trained number per channel is added, at first 0.
-            xavier: Whether the kernel starts with variance 2 / (fan-in + fan-out) instead of 2 / fan-in.
+            bias: Whether a trained number per channel is added, at first 0, as where no normalisation follows; the
+                kernel then starts with variance 2 / (fan-in + fan-out) (Xavier's) instead of 2 / fan-in.
 
         Returns:
             `[B, h / stride, w / stride, filters]`.

@@ -94,16 +94,7 @@ class Layers:
         """As `LayerInterface.line`."""
         return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
 
-    def conv(
-        self,
-        x: tf.Tensor,
-        name: str,
-        filters: int,
-        size: Size,
-        stride: int = 1,
-        bias: bool = False,
-        xavier: bool = False,
-    ) -> tf.Tensor:
+    def conv(self, x: tf.Tensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False) -> tf.Tensor:
         """As `LayerInterface.conv`."""
         kernel = self._weights[f"{name}/kernel"]
         if kernel.shape[:2] == (1, 1) and large(x, PIXELS, stride):

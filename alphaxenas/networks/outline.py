@@ -80,11 +80,11 @@ def _strided(x: Shaped, stride: int, channels: int | None = None) -> tuple[Any, 
     return None, -(-height // stride), -(-width // stride), own if channels is None else channels
 
 
-def _conv(x, name, filters, size, stride=1, bias=False, xavier=False) -> Needs:
+def _conv(x, name, filters, size, stride=1, bias=False) -> Needs:
     channels, shape = x.shape[3], _strided(x, stride, filters)
     high, wide = size if isinstance(size, tuple) else (1 if x.shape[1] == 1 else size, size)
     # Xavier's variance is that of "he" with the fan-out counted in.
-    kernel = ArraySpec((high, wide, channels, filters), "he", high * wide * (channels + filters * xavier))
+    kernel = ArraySpec((high, wide, channels, filters), "he", high * wide * (channels + filters * bias))
     vectors = {f"{name}/bias": ArraySpec((filters,), "zeros")} if bias else {}
     return Needs(shape, {f"{name}/kernel": kernel}, vectors=vectors, multiply_adds=kernel.size * shape[1] * shape[2])
 

@@ -130,19 +130,10 @@ class SwitchedLayers(Layers):
             self._evaluated[place] = measured
         return y
 
-    def conv(
-        self,
-        x: tf.Tensor,
-        name: str,
-        filters: int,
-        size: Any,
-        stride: int = 1,
-        bias: bool = False,
-        xavier: bool = False,
-    ) -> tf.Tensor:
+    def conv(self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1, bias: bool = False) -> tf.Tensor:
         """As `LayerInterface.conv`; one that may be left out has no bias."""
         if not self._optional:
-            return super().conv(x, name, filters, size, stride, bias, xavier)
+            return super().conv(x, name, filters, size, stride, bias)
         shape, place = (
             self._outline.kernels[f"{name}/kernel"].shape,
             self._outline.place_of["kernels"][f"{name}/kernel"],

@@ -132,7 +132,7 @@ def test_only_output_blocks_reach_the_next_cell():
 def test_a_concatenation_is_a_1x1_convolution_over_both_sides():
     network = network_of(Cell.parse("prev:identity | prev:maxpool3x3"), cells=1, reductions=0)
     layers, x = layers_of(network, training=True), batch_of(4, (8, 8, 2))[0]
-    blocks = network._block(layers, network.cell.blocks[0], [x, x], "cell0/block0", 2, 1.0)
+    blocks = network.block(layers, network.cell.blocks[0], [x, x], 0, 0)
     kernel = tf.concat([layers._weights[f"cell0/block0/concat/{slot}/kernel"] for slot in ("first", "second")], 2)
     joined = tf.nn.conv2d(tf.nn.relu(tf.concat([x, tf.nn.max_pool2d(x, 3, 1, "SAME")], 3)), kernel, 1, "SAME")
     mean, variance = tf.nn.moments(joined, [0, 1, 2])

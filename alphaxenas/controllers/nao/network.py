@@ -155,7 +155,7 @@ class Network:
             dropout = tf.stack([seed[0] + time, seed[1]])
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                error, entropy = self._losses(weights, *batch, dropout)
+                error, entropy = self._losses(weights, batch, dropout)
                 decay = settings.weight_decay * tf.reduce_sum(tf.square(weights)) / 2
                 loss = settings.trade_off * error + (1 - settings.trade_off) * entropy + decay
             gradient, norm = clipped(tape.gradient(loss, weights), settings.gradient_clip)
@@ -169,8 +169,9 @@ class Network:
         )
         return weights, tf.stack(moments), numbers.stack()
 
-    def _losses(self, weights: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, seed: Any) -> tuple[Any, Any]:
+    def _losses(self, weights: Any, batch: Any, seed: Any) -> tuple[Any, Any]:
         """Mean squared error of the scores, and mean cross-entropy per token."""
+        tokens, lengths, targets, legal = batch
         named, inside = self.unpacked(weights), self._inside(lengths)
         outputs = self._encoded(named, tokens, inside, seed)
         embedding = self._embedded(outputs, inside)

@@ -39,14 +39,7 @@ class _KerasLayers:
         return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
 
     def conv(
-        self,
-        x: keras.KerasTensor,
-        name: str,
-        filters: int,
-        size: Size,
-        stride: int = 1,
-        bias: bool = False,
-        xavier: bool = False,
+        self, x: keras.KerasTensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False
     ) -> keras.KerasTensor:
         window, strides = (_along(x, length) for length in (size, stride))
         layer = keras.layers.Conv2D(
