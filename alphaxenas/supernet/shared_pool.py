@@ -184,12 +184,12 @@ class SharedPool:
         """How often each member is to be drawn. New members have a predicted score, but no accuracy yet: theirs is the
         mean.
         """
-        policy, count = self._plan.policy, len(architectures)
+        policy = self._plan.policy
         if policy == "parameters":
-            return draw_probabilities(policy, count, parameters=list(map(self._weights.parameters_of, architectures)))
+            return draw_probabilities(policy, list(map(self._weights.parameters_of, architectures)))
         if policy == "uniform" or not self._values:
-            return draw_probabilities("uniform", count)
-        return draw_probabilities(policy, count, accuracies=self._values, predictions=self._values)
+            return draw_probabilities("uniform", [1.0] * len(architectures))
+        return draw_probabilities(policy, self._values)
 
     def _score(self) -> Scores:
         """All members on the same images, as many as it takes."""
