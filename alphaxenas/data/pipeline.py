@@ -17,7 +17,7 @@ import tensorflow as tf
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.data.split import stratified_draw
 from alphaxenas.seeds import stream, tensor_seed
-from alphaxenas.suggestions import invalid
+from alphaxenas.suggestions import check_whole, invalid
 
 PIXELS_PER_PAD = 8
 
@@ -59,9 +59,9 @@ class Batches:
         height, width, channels = part.images.shape[1:]
         shorter = min(height, width)
         pad = max(1, shorter // PIXELS_PER_PAD) if pad is None else pad
-        _require("batch_size", batch_size, 1, None)
-        _require("pad", pad, 0, shorter - 1)
-        _require("cutout", cutout, 0, shorter)
+        check_whole("batch_size", batch_size)
+        check_whole("pad", pad, 0, shorter - 1)
+        check_whole("cutout", cutout, 0, shorter)
         if len(part) == 0:
             raise invalid("part", "at least one image", "none")
         if np.shape(mean) != (channels,) or np.shape(std) != (channels,) or not np.all(np.asarray(std) > 0):
@@ -214,9 +214,3 @@ def _near(centres: tf.Tensor, size: int, side: int) -> tf.Tensor:
     first = centres[:, None] - side // 2
     positions = tf.range(size, dtype=tf.int64)
     return tf.cast((positions >= first) & (positions < first + side), tf.float32)
-
-
-def _require(name: str, value: int, low: int, high: int | None) -> None:
-    if value < low or (high is not None and value > high):
-        limits = f">= {low}" if high is None else f"in {low}..{high}"
-        raise invalid(name, f"a whole number {limits}", value)

@@ -29,18 +29,18 @@ class Examples:
     Attributes:
         images: uint8 `[n, h, w, c]`.
         labels: int32 `[n]`.
-        test_images: The publisher's test part, `[m, h, w, c]`; None where the publisher gives none.
-        test_labels: int32 `[m]`, or None.
         class_names: One per class.
         flip: Whether a mirrored image still shows its class.
+        test_images: The publisher's test part, `[m, h, w, c]`; None where the publisher gives none.
+        test_labels: int32 `[m]`, or None.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    test_images: np.ndarray | None
-    test_labels: np.ndarray | None
     class_names: tuple[str, ...]
     flip: bool
+    test_images: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,8 @@ class Cifar:
         parts = [read_cifar(folder / name, self.records, self.label_bytes) for name in self.train_files]
         test_images, test_labels = read_cifar(folder / self.test_file, self.test_records, self.label_bytes)
         names = read_names(folder / self.names_file)
-        return Examples(
-            images=np.concatenate([images for images, _ in parts]),
-            labels=np.concatenate([labels for _, labels in parts]),
-            test_images=test_images,
-            test_labels=test_labels,
-            class_names=names,
-            flip=True,
-        )
+        images, labels = (np.concatenate(arrays) for arrays in zip(*parts))
+        return Examples(images, labels, names, True, test_images, test_labels)
 
     def _make_folder(self, data_dir: Path, fetch: Fetch | None) -> None:
         """Unpacks under a temporary name and renames, so that the folder is whole or absent."""
@@ -144,15 +138,9 @@ class Idx:
             path = download(file, data_dir / self.folder, fetch)
             count = self.records[number // 2]
             arrays.append(read_idx(path, (count,) if number % 2 else (count, 28, 28)))
-        images, labels, test_images, test_labels = arrays
-        return Examples(
-            images=images[..., None],
-            labels=labels.astype(np.int32),
-            test_images=test_images[..., None],
-            test_labels=test_labels.astype(np.int32),
-            class_names=self.class_names,
-            flip=self.flip,
-        )
+        images, test_images = (each[..., None] for each in arrays[::2])
+        labels, test_labels = (each.astype(np.int32) for each in arrays[1::2])
+        return Examples(images, labels, self.class_names, self.flip, test_images, test_labels)
 
 
 def read_digits() -> Examples:
@@ -160,28 +148,16 @@ def read_digits() -> Examples:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    return Examples(
-        images=np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1),
-        labels=labels.astype(np.int32),
-        test_images=None,
-        test_labels=None,
-        class_names=tuple("0123456789"),
-        flip=False,
-    )
+    pixels = np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    return Examples(pixels, labels.astype(np.int32), tuple("0123456789"), flip=False)
 
 
 def read_user_arrays(path: Path) -> Examples:
     """A user's own images; see `read_arrays`. Mirrored only if the file says `flip=True`: they may show writing."""
     found = read_arrays(path)
     names = tuple(map(str, found["class_names"])) if "class_names" in found else ()
-    return Examples(
-        images=found["x"],
-        labels=found["y"],
-        test_images=None,
-        test_labels=None,
-        class_names=names or tuple(map(str, range(int(found["y"].max()) + 1))),
-        flip=bool(found.get("flip", False)),
-    )
+    names = names or tuple(map(str, range(int(found["y"].max()) + 1)))
+    return Examples(found["x"], found["y"], names, flip=bool(found.get("flip", False)))
 
 
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz/"
