@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.pending import PendingTrials
+from alphaxenas.controllers.pending import PendingTrials, plain
 from alphaxenas.suggestions import check_whole, invalid
 
 PROMOTION_RULES = ("best_unpromoted", "rollout")
@@ -75,7 +75,7 @@ class Bracket:
     def state(self) -> dict[str, Any]:
         """Children and promotions."""
         return {
-            "children": [[key, c.number, _plain(c.tokens), c.reward] for key, c in self._children.items()],
+            "children": [[key, c.number, plain(c.tokens), c.reward] for key, c in self._children.items()],
             "promoted": sorted(self.promoted),
         }
 
@@ -211,11 +211,8 @@ class SuccessiveHalving:
             "search/children": float(self._count["search"] + self._count["final"]),
             "search/failed": float(self._count["failed"]),
         }
-        return (
-            numbers
-            | {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()}
-            | self.strategy.diagnostics()
-        )
+        best = {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()}
+        return numbers | best | self.strategy.diagnostics()
 
     def status_line(self) -> str:
         """One line: the best so far at the higher budget seen, and the strategy's summary."""
@@ -241,7 +238,7 @@ class SuccessiveHalving:
             "asked": self._asked,
             "outstanding": self._pending.state(),
             "bracket": self._bracket.state(),
-            "best": {purpose: [reward, _plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
+            "best": {purpose: [reward, plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
             "count": dict(self._count),
         }
 
@@ -253,8 +250,3 @@ class SuccessiveHalving:
         self._bracket.restore(state["bracket"])
         self._best = {purpose: (reward, tuple(tokens)) for purpose, (reward, tokens) in state["best"].items()}
         self._count = dict(state["count"])
-
-
-def _plain(tokens: Tokens) -> list[int]:
-    """Tokens as JSON values."""
-    return [int(token) for token in tokens]

@@ -9,45 +9,9 @@ from alphaxenas.spaces.chains.state_space import StateSpace
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.listed.table import Code, Table
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroArchitecture, MacroLayer, MacroSpace
-from alphaxenas.spaces.micro import ENAS_OPERATIONS, MICRO_OPERATIONS, MicroArchitecture, MicroSpace
-from alphaxenas.spaces.nao_notation import NAO_OPERATIONS
+from alphaxenas.spaces.micro import ENAS_OPERATIONS, MicroArchitecture, MicroSpace
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
 from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201, NASBench201Cell
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
-from alphaxenas.spaces.parse_any import parse_architecture
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
-from alphaxenas.spaces.zoo import ZooCell, zoo_cell, zoo_names
-
-__all__ = [
-    "COMBINATIONS",
-    "ENAS_OPERATIONS",
-    "MACRO_OPERATIONS",
-    "MICRO_OPERATIONS",
-    "OPERATIONS",
-    "Block",
-    "Cell",
-    "CellSpace",
-    "Chain",
-    "Code",
-    "Layer",
-    "MacroArchitecture",
-    "MacroLayer",
-    "MacroSpace",
-    "MicroArchitecture",
-    "MicroSpace",
-    "NAO_OPERATIONS",
-    "NASBench101",
-    "NASBench101Cell",
-    "NASBench201",
-    "NASBench201Cell",
-    "RecurrentCell",
-    "RecurrentSpace",
-    "StateSpace",
-    "Subset",
-    "Table",
-    "ZooCell",
-    "parse_architecture",
-    "zoo_cell",
-    "zoo_names",
-]
