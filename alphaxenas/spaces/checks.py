@@ -61,6 +61,34 @@ def read_fields(text: str, example: str, **kinds: type) -> dict[str, Any]:
     return content
 
 
+def check_object(value: Any, name: str, where: str, **kinds: type) -> Any:
+    """Returns a JSON value if it is an object that has exactly the given fields.
+
+    Args:
+        value: The value received.
+        name: What it is one of.
+        where: Which one it is.
+        kinds: The class of each field's value.
+
+    Raises:
+        ValueError: Names the fields and the value.
+    """
+    fits = isinstance(value, dict) and set(value) == set(kinds)
+    if not fits or not all(isinstance(value[field], kind) for field, kind in kinds.items()):
+        raise invalid(name, f"an object with {' and '.join(kinds)}", repr(value), where)
+    return value
+
+
+def write_lines(name: str, rows: Iterable[Any]) -> str:
+    """A JSON object of one list, with a line for each of its elements.
+
+    Args:
+        name: The field that holds the list.
+        rows: JSON values.
+    """
+    return f'{{\n  "{name}": [\n    ' + ",\n    ".join(map(json.dumps, rows)) + "\n  ]\n}"
+
+
 def read_integers(text: str, lengths: Iterable[int], expected: str) -> list[int]:
     """Reads whole numbers; brackets, commas and line breaks do not matter.
 

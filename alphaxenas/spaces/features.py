@@ -32,13 +32,19 @@ def columns_of(blocks: Mapping[str, tuple[str, Sequence[str]]]) -> tuple[tuple[s
     Args:
         blocks: Name of a group to its kind and the names of its features; a block of none is left out.
     """
-    names: list[str] = []
-    groups = {}
-    for group, (kind, columns) in blocks.items():
-        if columns:
-            groups[group] = slice(len(names), len(names) + len(columns)), kind
-            names += columns
-    return tuple(names), groups
+    names = tuple(name for _, columns in blocks.values() for name in columns)
+    lengths = {group: (len(columns), kind) for group, (kind, columns) in blocks.items() if columns}
+    return names, groups_of(**lengths)
+
+
+def groups_of(**blocks: tuple[int, str]) -> dict[str, tuple[slice, str]]:
+    """Groups of features that stand one after another, see `contracts.SearchSpace.features`.
+
+    Args:
+        blocks: Name of a group to its length and kind.
+    """
+    ends = np.cumsum([0, *(length for length, _ in blocks.values())]).tolist()
+    return {name: (slice(*ends[at : at + 2]), kind) for at, (name, (_, kind)) in enumerate(blocks.items())}
 
 
 def feature_names(operations: Sequence[str], combinations: Sequence[str]) -> tuple[str, ...]:

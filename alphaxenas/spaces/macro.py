@@ -16,7 +16,6 @@ published code.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import (
+    NUMBERS,
+    check_code,
+    check_name,
+    check_object,
+    read_fields,
+    read_integers,
+    write_lines,
+)
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import check_whole, invalid
 
@@ -86,11 +94,8 @@ class MacroArchitecture:
 
     def to_json(self) -> str:
         """JSON text with a line per layer."""
-        lines = (
-            json.dumps({"operation": layer.operation, "skips": list(map(source_name, layer.skips))})
-            for layer in self.layers
-        )
-        return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+        names = [(layer.operation, list(map(source_name, layer.skips))) for layer in self.layers]
+        return write_lines("layers", ({"operation": operation, "skips": skips} for operation, skips in names))
 
     def to_integers(self, operations: Sequence[str] = MACRO_OPERATIONS) -> str:
         """As ENAS prints it: per layer the operation's code, then 0 or 1 for every source."""
@@ -205,13 +210,10 @@ class MacroSpace(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        operations = self.layers * len(MACRO_OPERATIONS)
-        skips = operations + self.layers * (self.layers - 1) // 2
-        return {
-            "operations": (slice(0, operations), "one-hot"),
-            "skips": (slice(operations, skips), "numbers"),
-            "counts": (slice(skips, skips + len(MACRO_OPERATIONS) + 2), "counts"),
-        }
+        kinds, skips = len(MACRO_OPERATIONS), self.layers * (self.layers - 1) // 2
+        return groups_of(
+            operations=(self.layers * kinds, "one-hot"), skips=(skips, "numbers"), counts=(kinds + 2, "counts")
+        )
 
     def parse(self, text: str) -> MacroArchitecture:
         """An architecture of this space from its JSON, one-line or integer form; ValueError as
@@ -250,6 +252,5 @@ def _layer(operation: object, names: Sequence[object], number: int) -> MacroLaye
 def _read_json(text: str) -> list[MacroLayer]:
     layers = read_fields(text, '{"layers": [...]}', layers=list)["layers"]
     for number, layer in enumerate(layers):
-        if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
-            raise invalid("layers", "an object with operation and skips", repr(layer), f"in layer l{number}")
+        check_object(layer, "layers", f"in layer l{number}", operation=object, skips=list)
     return [_layer(layer["operation"], layer["skips"], number) for number, layer in enumerate(layers)]

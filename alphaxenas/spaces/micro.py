@@ -32,7 +32,7 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, check_names, read_fields, read_integers
-from alphaxenas.spaces.features import cell_features, feature_names
+from alphaxenas.spaces.features import cell_features, feature_names, groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
 from alphaxenas.suggestions import check_whole, invalid
@@ -239,8 +239,7 @@ class MicroSpace(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together: all of a cell are counts."""
-        length = len(feature_names(self.operations, ADD))
-        return {part: (slice(number * length, (number + 1) * length), "counts") for number, part in enumerate(PARTS)}
+        return groups_of(**dict.fromkeys(PARTS, (len(feature_names(self.operations, ADD)), "counts")))
 
     def parse(self, text: str) -> MicroArchitecture:
         """An architecture of this space from its JSON, one-line or integer form.

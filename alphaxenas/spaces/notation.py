@@ -18,11 +18,10 @@ JSON, one line per block:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
-from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.checks import check_name, read_fields, write_lines
 from alphaxenas.suggestions import invalid
 
 OPERATIONS = (
@@ -86,12 +85,9 @@ def _read_block(text: str, number: int, operations: Sequence[str], combinations:
     symbols = re.findall(r"[+|]", text)
     halves = [half.split(":") for half in re.split(r"[+|]", text)]
     if len(symbols) != 1 or any(len(half) != 2 for half in halves):
-        raise invalid(
-            "architecture",
-            "two `input:operation` with + (add) or | (concat) between them, such as 'prev:conv3x3 + prev2:identity'",
-            repr(text.strip()),
-            f"in {place}",
-        )
+        form = "two `input:operation` with + (add) or | (concat) between them"
+        expected = f"{form}, such as 'prev:conv3x3 + prev2:identity'"
+        raise invalid("architecture", expected, repr(text.strip()), f"in {place}")
     combination = next(name for name, symbol in SYMBOLS.items() if symbol == symbols[0])
     check_name("combination", combination, combinations, place)
     names, chosen = zip(*([part.strip() for part in half] for half in halves))
@@ -100,17 +96,11 @@ def _read_block(text: str, number: int, operations: Sequence[str], combinations:
 
 def write_json(rows: Sequence[Row]) -> str:
     """The JSON form of blocks, laid out for people; see the module text."""
-    lines = [
-        json.dumps(
-            {
-                "inputs": [input_name(input1), input_name(input2)],
-                "operations": [operation1, operation2],
-                "combination": combination,
-            }
-        )
-        for input1, input2, operation1, operation2, combination in rows
-    ]
-    return '{\n  "blocks": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+    blocks = []
+    for input1, input2, *operations, combination in rows:
+        inputs = [input_name(input1), input_name(input2)]
+        blocks.append({"inputs": inputs, "operations": operations, "combination": combination})
+    return write_lines("blocks", blocks)
 
 
 def _read_json_block(block: object, number: int, operations: Sequence[str], combinations: Sequence[str]) -> Row:

@@ -83,11 +83,9 @@ def zoo_cell(name: str) -> ZooCell:
         ValueError: There is none; names them all and the nearest.
     """
     name = name.removeprefix(PREFIX)
-    if name not in zoo_names():
-        known = zoo_names()
-        raise invalid(
-            "architecture", f"one of the zoo: {', '.join(known)}", f"{name!r}{did_you_mean(name, known) or '.'}"
-        )
+    if name not in (known := zoo_names()):
+        received = f"{name!r}{did_you_mean(name, known) or '.'}"
+        raise invalid("architecture", f"one of the zoo: {', '.join(known)}", received)
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     published = content["published"]
     architecture = MicroArchitecture.parse(json.dumps({part: content[part] for part in PARTS}))

@@ -21,6 +21,7 @@ from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.pending import plain
 from alphaxenas.seeds import generator_state, restore_generator, stream
 from alphaxenas.suggestions import check_whole
 
@@ -110,18 +111,16 @@ class RegularizedEvolution:
     def status_line(self) -> str:
         """Mean and best reward of the population."""
         rewards = [reward for _, reward in self._population]
-        return (
-            f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}"
-            if rewards
-            else ""
-        )
+        if not rewards:
+            return ""
+        return f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}"
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
         return {
             "generator": generator_state(self._rng),
             "history": self._history.state(),
-            "population": [[[int(token) for token in tokens], reward] for tokens, reward in self._population],
+            "population": [[plain(tokens), reward] for tokens, reward in self._population],
             "free": self._free,
         }
 

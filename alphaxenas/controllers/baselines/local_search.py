@@ -12,6 +12,7 @@ from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.pending import plain
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 
@@ -100,7 +101,7 @@ class LocalSearch:
             "history": self._history.state(),
             "centre": _plain(self._centre),
             "better": _plain(self._better),
-            "neighbours": [[int(token) for token in tokens] for tokens in self._neighbours],
+            "neighbours": list(map(plain, self._neighbours)),
             "counters": [self._moves, self._optima],
         }
 
@@ -108,12 +109,11 @@ class LocalSearch:
         """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
         self._history.restore(state["history"])
-        self._centre, self._better = (
-            None if pair is None else (tuple(pair[0]), pair[1]) for pair in (state["centre"], state["better"])
-        )
+        pairs = (state["centre"], state["better"])
+        self._centre, self._better = (None if pair is None else (tuple(pair[0]), pair[1]) for pair in pairs)
         self._neighbours = [tuple(tokens) for tokens in state["neighbours"]]
         self._moves, self._optima = map(int, state["counters"])
 
 
 def _plain(pair: tuple[Tokens, float] | None) -> list | None:
-    return None if pair is None else [[int(token) for token in pair[0]], pair[1]]
+    return None if pair is None else [plain(pair[0]), pair[1]]

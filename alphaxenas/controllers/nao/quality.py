@@ -102,10 +102,9 @@ def fit_and_measure(
         The quality on the held-out part, before the model saw it.
     """
     known, held_out = split(keys, settings.held_out, rng)
-    batch = min(settings.batch_size, len(known))
-    epochs = min(
-        settings.epochs, max(1, settings.most_steps * batch // len(known)) if settings.most_steps else settings.epochs
-    )
+    batch, epochs = min(settings.batch_size, len(known)), settings.epochs
+    if settings.most_steps:
+        epochs = min(epochs, max(1, settings.most_steps * batch // len(known)))
     model.fit([sequences[place] for place in known], targets[known], epochs, settings.batch_size)
     quality = measured(model, [sequences[place] for place in held_out], targets[held_out])
     model.fit(sequences, targets, max(1, epochs // 4), settings.batch_size)
@@ -122,13 +121,9 @@ def measured(model: NAOModel, sequences: Sequence[Tokens], targets: np.ndarray) 
     """
     scores = model.predict(sequences)
     distances = [hamming(sequence, written) for sequence, written in zip(sequences, model.reconstruct(sequences))]
-    return Quality(
-        len(sequences),
-        pairwise_accuracy(scores, targets),
-        rank_correlation(scores, targets),
-        float(np.mean(distances)),
-        float(np.mean([distance == 0 for distance in distances])),
-    )
+    ranks = pairwise_accuracy(scores, targets), rank_correlation(scores, targets)
+    exact = float(np.mean([distance == 0 for distance in distances]))
+    return Quality(len(sequences), *ranks, float(np.mean(distances)), exact)
 
 
 def pairwise_accuracy(scores: Sequence[float] | np.ndarray, targets: Sequence[float] | np.ndarray) -> float:

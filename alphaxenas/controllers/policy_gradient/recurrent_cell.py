@@ -120,18 +120,9 @@ def nas_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tupl
     d0, d1 = d_injected * (1 - b0**2), d_memory * injected * (1 - b1**2)
     d2, d3 = d_right * (1 - b2**2), d_right * b3 * (1 - b3)
     d_product = d1 * (a[3] > 0)
-    d_z = [
-        d0 * a[1] * a[0] * (1 - a[0]),
-        d0 * a[0] * (a[1] > 0),
-        d1 * a[2] * (1 - a[2]),
-        None,
-        d2 * a[5] * (1 - a[4] ** 2),
-        d2 * a[4] * a[5] * (1 - a[5]),
-        d3 * (1 - a[6] ** 2),
-        d3 * a[7] * (1 - a[7]),
-    ]
-    d_x, d_m = list(d_z), list(d_z)
-    d_x[3], d_m[3] = d_product * m3, d_product * x3
+    d_z = [d0 * a[1] * a[0] * (1 - a[0]), d0 * a[0] * (a[1] > 0), d1 * a[2] * (1 - a[2])]
+    rest = [d2 * a[5] * (1 - a[4] ** 2), d2 * a[4] * a[5] * (1 - a[5]), d3 * (1 - a[6] ** 2), d3 * a[7] * (1 - a[7])]
+    d_x, d_m = ([*d_z, d_product * other, *rest] for other in (m3, x3))
     return np.concatenate(d_x, axis=-1), np.concatenate(d_m, axis=-1), d_injected
 
 

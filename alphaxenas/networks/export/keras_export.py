@@ -17,6 +17,7 @@ from alphaxenas.data.images import ImageData
 from alphaxenas.networks.export.onnx_export import save_onnx
 from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.layers import EPSILON, dilated
+from alphaxenas.networks.pixels import along
 from alphaxenas.networks.training.loop import CompiledChild, Network
 
 PREDICTION_BATCH = 250
@@ -41,19 +42,16 @@ class _KerasLayers:
     def conv(
         self, x: keras.KerasTensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False
     ) -> keras.KerasTensor:
-        window, strides = (_along(x, length) for length in (size, stride))
-        layer = keras.layers.Conv2D(
-            filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv")
-        )
+        window, strides = (along(x, length) for length in (size, stride))
+        named = {"padding": "same", "use_bias": bias, "name": self._name(name, "conv")}
+        layer = keras.layers.Conv2D(filters, window, strides, **named)
         return self._with_arrays(layer, x, [f"{name}/kernel", *[f"{name}/bias"] * bias])
 
     def depthwise(
         self, x: keras.KerasTensor, name: str, size: int, stride: int = 1, dilation: int = 1
     ) -> keras.KerasTensor:
-        side = (size - 1) * dilation + 1
-        layer = keras.layers.DepthwiseConv2D(
-            side, stride, padding="same", use_bias=False, name=self._name(name, "depthwise")
-        )
+        named = {"padding": "same", "use_bias": False, "name": self._name(name, "depthwise")}
+        layer = keras.layers.DepthwiseConv2D((size - 1) * dilation + 1, stride, **named)
         self._dilations[f"{name}/depthwise"] = dilation
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
 
@@ -95,14 +93,14 @@ class _KerasLayers:
         return y
 
     def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+        return keras.layers.MaxPooling2D(along(x, size), along(x, stride), padding="same")(x)
 
     def min_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         turned = keras.layers.Rescaling(-1.0)
         return keras.layers.Rescaling(-1.0)(self.max_pool(turned(x), size, stride))
 
     def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.AveragePooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+        return keras.layers.AveragePooling2D(along(x, size), along(x, stride), padding="same")(x)
 
     def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.GlobalAveragePooling2D()(x)
@@ -131,11 +129,6 @@ class _KerasLayers:
             raise ValueError(f"Cannot export: `{name}` is used twice, and a Keras layer cannot be.")
         self._names.add(unique)
         return unique
-
-
-def _along(x: keras.KerasTensor, size: Size) -> tuple[int, int]:
-    """As in `layers`; two numbers stay what they are."""
-    return size if isinstance(size, tuple) else ((1 if x.shape[1] == 1 else size), size)
 
 
 def export_keras(child: CompiledChild, network: Network, data: ImageData) -> keras.Model:
@@ -229,12 +222,9 @@ def test_accuracy(model: keras.Model, data: ImageData) -> float:
             f"Received: {received}"
         )
     images, labels = data.test.images, data.test.labels
-    hits = [
-        model.predict_on_batch(images[start : start + PREDICTION_BATCH].astype(np.float32)).argmax(1)
-        == labels[start : start + PREDICTION_BATCH]
-        for start in range(0, len(labels), PREDICTION_BATCH)
-    ]
-    return float(np.mean(np.concatenate(hits)))
+    batches = (images[start : start + PREDICTION_BATCH] for start in range(0, len(labels), PREDICTION_BATCH))
+    found = [model.predict_on_batch(batch.astype(np.float32)).argmax(1) for batch in batches]
+    return float(np.mean(np.concatenate(found) == labels))
 
 
 def evaluate_stored_model(path: str | Path, data: ImageData) -> float:

@@ -17,12 +17,11 @@ JSON, one line per layer:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alphaxenas.spaces.checks import read_fields
+from alphaxenas.spaces.checks import read_fields, write_lines
 from alphaxenas.suggestions import invalid
 
 Value = int | float | str | bool
@@ -77,20 +76,17 @@ class Chain:
                 raise invalid("skips", "earlier layers, ascending", sources, f"of layer {number}")
 
     def __str__(self) -> str:
-        return "; ".join(
-            f"{layer}, {SKIPS}={'+'.join(map(str, self.skips[number])) or 'none'}"
-            if self.skips and number
-            else str(layer)
-            for number, layer in enumerate(self.layers)
-        )
+        texts = list(map(str, self.layers))
+        for number, sources in enumerate(self.skips[1:], 1):
+            texts[number] += f", {SKIPS}={'+'.join(map(str, sources)) or 'none'}"
+        return "; ".join(texts)
 
     def to_json(self) -> str:
         """JSON text with a line per layer."""
-        lines = [
-            json.dumps({**layer, SKIPS: list(self.skips[number])} if self.skips and number else dict(layer))
-            for number, layer in enumerate(self.layers)
-        ]
-        return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+        rows = [dict[str, Any](layer) for layer in self.layers]
+        for row, sources in zip(rows[1:], self.skips[1:]):
+            row[SKIPS] = list(sources)
+        return write_lines("layers", rows)
 
     def inputs(self, number: int) -> tuple[int, ...]:
         """The layers that feed layer `number`; empty where it reads the network's input."""

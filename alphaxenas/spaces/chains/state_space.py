@@ -201,14 +201,11 @@ class StateSpace:
         found = []
         for number, layer in enumerate(architecture.layers):
             for choice in self.choices:
-                if choice.name in layer:
-                    others = [value for value in choice.values if value != layer[choice.name]]
-                    before, after = architecture.layers[:number], architecture.layers[number + 1 :]
-                    found += [
-                        Chain((*before, new, *after), architecture.skips)
-                        for value in others
-                        for new in self._changed(layer, choice.name, value)
-                    ]
+                before, after = architecture.layers[:number], architecture.layers[number + 1 :]
+                for value in choice.values if choice.name in layer else ():
+                    if value != layer[choice.name]:
+                        changed = self._changed(layer, choice.name, value)
+                        found += [Chain((*before, new, *after), architecture.skips) for new in changed]
             for source in range(number if self.skips else 0):
                 skips = list(architecture.skips)
                 skips[number] = tuple(sorted(set(skips[number]) ^ {source}))

@@ -17,14 +17,13 @@ JSON, one line per vertex:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.checks import check_name, check_object, read_fields, write_lines
 from alphaxenas.suggestions import invalid
 
 OPERATIONS_101 = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
@@ -70,8 +69,8 @@ class NASBench101Cell:
 
     def to_json(self) -> str:
         """JSON text with a line per vertex; see the module text."""
-        lines = [json.dumps({"operation": operation, "inputs": inputs}) for operation, inputs in self._vertices()]
-        return '{\n  "vertices": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+        rows = ({"operation": operation, "inputs": inputs} for operation, inputs in self._vertices())
+        return write_lines("vertices", rows)
 
     def matrix(self) -> np.ndarray:
         """Adjacency, uint8 `[vertices, vertices]`: row is source, column is target."""
@@ -166,12 +165,7 @@ def _read_text(text: str) -> list[tuple[str, list[int]]]:
 def _read_json(text: str) -> list[tuple[str, list[int]]]:
     vertices = read_fields(text, '{"vertices": [...]}', vertices=list)["vertices"]
     for number, vertex in enumerate(vertices, start=1):
-        if (
-            not isinstance(vertex, dict)
-            or set(vertex) != {"operation", "inputs"}
-            or not isinstance(vertex["inputs"], list)
-        ):
-            raise invalid("vertices", "an object with operation and inputs", repr(vertex), f"in vertex {number}")
+        check_object(vertex, "vertices", f"in vertex {number}", operation=object, inputs=list)
         if not all(isinstance(source, int) and not isinstance(source, bool) for source in vertex["inputs"]):
             raise invalid("inputs", "whole numbers", repr(vertex["inputs"]), f"in vertex {number}")
     return [(vertex["operation"], vertex["inputs"]) for vertex in vertices]

@@ -26,6 +26,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.chains.automaton import SequenceAutomaton
 from alphaxenas.spaces.checks import set_fields
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101, NASBench101Cell, read_cell
 from alphaxenas.spaces.nasbench.features101 import BINS, FLOW, PAIRS, structure
 from alphaxenas.spaces.nasbench.mutations101 import changed
@@ -136,12 +137,7 @@ class NASBench101:
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        flow, pairs = len(FLOW), len(FLOW) + len(PAIRS)
-        return {
-            "flow": (slice(0, flow), "numbers"),
-            "pairs": (slice(flow, pairs), "numbers"),
-            "subtrees": (slice(pairs, pairs + BINS), "counts"),
-        }
+        return groups_of(flow=(len(FLOW), "numbers"), pairs=(len(PAIRS), "numbers"), subtrees=(BINS, "counts"))
 
     def parse(self, text: str) -> NASBench101Cell:
         """A cell of this space from its one-line text or JSON form.

@@ -19,6 +19,7 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.nasbench.paths201 import extended, path_name, path_numbers
 from alphaxenas.suggestions import invalid
@@ -151,11 +152,8 @@ class NASBench201(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        return {
-            "paths": (slice(0, _SEQUENCES), "sequences"),
-            "edges": (slice(_SEQUENCES, _PLACES), "one-hot"),
-            "flow": (slice(_PLACES, _PLACES + len(FLOW_201)), "numbers"),
-        }
+        edges = (_PLACES - _SEQUENCES, "one-hot")
+        return groups_of(paths=(_SEQUENCES, "sequences"), edges=edges, flow=(len(FLOW_201), "numbers"))
 
     def parse(self, text: str) -> NASBench201Cell:
         """A cell from the benchmark's string, its six-digit code, or its JSON form.
