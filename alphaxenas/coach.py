@@ -69,7 +69,7 @@ class Coach:
         self._forget()
 
     def run(self) -> dict[str, Any]:
-        """Runs trials until a limit is reached, or continues an interrupted run; a finished run returns at once.
+        """Runs trials until a limit is reached; continues a run that was interrupted, or ended at lower limits.
 
         Returns:
             The content of results.json: `headline`, `reason` (why it ended), `best` (the journal records of the best
@@ -80,7 +80,7 @@ class Coach:
             KeyboardInterrupt: The same for Ctrl-C, or the stop button of JupyterLab.
             StorageError: The records could not be written or read; what was written before is intact.
         """
-        return self._loop.run(self._run_trials)
+        return self._loop.run(self._run_trials, lambda results: reaches(results, **self._limits))
 
     def _run_trials(self) -> dict[str, Any]:
         loop = self._loop
@@ -244,6 +244,23 @@ class Coach:
             "failed": sum(record["status"] == "failed" for record in self._loop.records),
             "seconds": round(self._loop.elapsed(), 1),
         }
+
+
+def reaches(results: Mapping[str, Any], iterations: float = 0, trials: float = 0, max_minutes: float = 0) -> bool:
+    """Whether a search that has ended is at its end with these limits too, or goes on.
+
+    Args:
+        results: Content of its results.json.
+        iterations: As of `Coach`, and so are the next two.
+        trials: 0 = unlimited.
+        max_minutes: 0 = unlimited.
+
+    Returns:
+        False where none of the limits is reached.
+    """
+    minutes = (results["seconds"] + 0.05) / 60  # seconds are stored with one decimal
+    counts = ((results["iterations"], iterations), (results["trained"], trials), (minutes, max_minutes))
+    return results["reason"] == "space exhausted" or any(limit and count >= limit for count, limit in counts)
 
 
 def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:

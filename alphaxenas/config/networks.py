@@ -11,12 +11,13 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from alphaxenas.config.parameter import FilePath, Group, Number, OneOf, Several, Text, parameter
+from alphaxenas.data.formats import LAYOUTS
 from alphaxenas.data.images import DATASETS
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
 from alphaxenas.networks.devices import computes_bfloat16
 from alphaxenas.networks.export import EXPORT_FORMATS
-from alphaxenas.networks.training.recipe import OPTIMIZERS, PRECISIONS
+from alphaxenas.networks.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
 from alphaxenas.spaces.from_parameters import SPACES
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 
@@ -30,11 +31,13 @@ def _native(precision: str) -> str:
 
 Precision = Annotated[str, OneOf((*PRECISIONS, "auto")), AfterValidator(_native)]
 Dataset = Annotated[str, OneOf(DATASETS)]
+ImageLayout = Annotated[str, OneOf(LAYOUTS)]
 SpaceName = Annotated[str, OneOf(tuple(SPACES))]
 ChainForm = Annotated[str, OneOf(FORMS)]
 Operation = Annotated[str, OneOf(OPERATIONS)]
 Combination = Annotated[str, OneOf(COMBINATIONS)]
 Stride = Annotated[int, OneOf((1, 2))]
+ScheduleName = Annotated[str, OneOf(SCHEDULES)]
 OptimizerName = Annotated[str, OneOf(OPTIMIZERS)]
 RewardRule = Annotated[str, OneOf(REWARDS)]
 ExportFormat = Annotated[str, OneOf(EXPORT_FORMATS)]
@@ -81,7 +84,15 @@ class DataConfig(Group):
         "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08", affects_results=False
     )
     arrays_path: FilePath = parameter(
-        "", "an .npz file with arrays x (images) and y (labels), for dataset arrays", notebooks="01"
+        "",
+        "an .npz file with arrays x (images) and y (labels), for dataset arrays",
+        notebooks="01",
+        affects_results=False,
+    )
+    image_layout: ImageLayout = parameter(
+        "auto",
+        "axes of x in that file; auto = channels last, and what looks like channels first is refused",
+        notebooks="01",
     )
     validation_size: int = parameter(0, "images for validation; 0 = the data set's standard", ge=0, notebooks="01")
     test_size: int = parameter(
@@ -98,6 +109,8 @@ class DataConfig(Group):
     cutout: int = parameter(
         0, "side of the square cut out of each training image, pixels; 0 = off", ge=0, notebooks="01*"
     )
+    crop_pad: int = parameter(0, "pixels a crop may reach beyond the image; 0 = an eighth of its side", ge=0)
+    alternating_flip: bool = parameter(False, "mirror every image in every second epoch, instead of by chance")
 
 
 class SpaceConfig(Group):
@@ -108,7 +121,7 @@ class SpaceConfig(Group):
     space: SpaceName = parameter(
         "cell",
         "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
-        "ENAS's micro or macro, cells of NAS-Bench-101 or 201",
+        "plain convolution nets (convnet), ENAS's micro or macro, cells of NAS-Bench-101 or 201",
     )
     layers: int = parameter(
         4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="07", defaults={"07": 12}
@@ -140,7 +153,20 @@ class ChildConfig(Group):
     stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
     batch_size: int = parameter(32, "images per training step", ge=1, notebooks="02 07 08")
     optimizer: OptimizerName = parameter(
-        "momentum", "of the children: Nesterov momentum, or Adam (for chains with a learning rate near 0.001)"
+        "momentum",
+        "of networks trained from scratch: Nesterov momentum, Adam (for chains with a learning rate near 0.001); for "
+        "plain convolution nets decoupled (momentum with rates per 1,024 images, near 10) or muon (for their kernels)",
+    )
+    schedule: ScheduleName = parameter(
+        "cosine",
+        "of the learning rate, where networks are trained from scratch: cosine, or triangle (up 23 %, then down)",
+    )
+    lookahead: bool = parameter(False, "slow weights that follow the trained ones (from scratch); they are validated")
+    offset_rate: Number = parameter(
+        1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)", gt=0
+    )
+    whitening_share: Number = parameter(
+        1.0, "plain convolution nets: share of a training in which the whitening's bias is trained", ge=0, le=1
     )
     reward: RewardRule = parameter("last", "which epoch's validation accuracy rewards a child, where it trains several")
     learning_rate: Number = parameter(0.05, "highest learning rate of a child's schedule", gt=0, notebooks="02 08")
@@ -229,6 +255,11 @@ class TrainingConfig(Group):
     train_devices: int = parameter(
         1, "GPUs (without any: CPU devices) that share every training step", ge=1, notebooks="04"
     )
+    test_views: bool = parameter(
+        False,
+        "test the network also with the mean over six views of every image: moved by a pixel, mirrored",
+        notebooks="04",
+    )
     export_formats: Several[ExportFormat] = parameter(
         ("keras",),
         "how the trained networks are stored beside their .keras file",
@@ -245,4 +276,13 @@ class ReportConfig(Group):
         "other suites to show beside this one, with commas, e.g. an ablation",
         pattern=rf"^({_NAME}(, *{_NAME})*)?$",
         notebooks="05*",
+    )
+    truth_table: FilePath = parameter(
+        "",
+        "a table with published accuracies of the searched architectures; no search reads it",
+        notebooks="05",
+        affects_results=False,
+    )
+    truth_column: Text = parameter(
+        "", "the column of truth_table that says how good an architecture is", notebooks="05", affects_results=False
     )

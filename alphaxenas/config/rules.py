@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alphaxenas.config.parameter import ParameterError
-from alphaxenas.spaces.from_parameters import CHAIN_SPACES
+from alphaxenas.networks.nasbench.stages import STAGES
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES
 
 if TYPE_CHECKING:
     from alphaxenas.config.load import Config
@@ -38,6 +39,12 @@ def check_together(config: Config) -> None:
             "'arrays' when arrays_path is given",
             repr(data.dataset),
         ),
+        (
+            config.space.space not in STAGED_SPACES or min(child.cells, training.train_cells) >= STAGES,
+            "cells",
+            f"at least {STAGES}, and train_cells too, because networks of {config.space.space} have {STAGES} stages",
+            min(child.cells, training.train_cells),
+        ),
         (child.reductions < child.cells, "reductions", f"fewer than cells ({child.cells})", child.reductions),
         (
             training.train_reductions < training.train_cells,
@@ -59,7 +66,7 @@ def check_together(config: Config) -> None:
         ),
         (
             search.final_weights == "shared"
-            or config.space.space in CHAIN_SPACES
+            or config.space.space in SCRATCH_SPACES
             or (search.search_epochs, search.search_fraction) != (search.final_epochs, search.final_fraction),
             "final_weights",
             "'shared' where search and final have one budget, because rewards of one budget are compared",
@@ -76,6 +83,38 @@ def check_together(config: Config) -> None:
             "promotion",
             "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
             repr(search.promotion),
+        ),
+        (
+            config.space.space in SCRATCH_SPACES or child.optimizer in ("momentum", "adam"),
+            "optimizer",
+            f"'momentum' or 'adam' where children share weights; others go with {', '.join(SCRATCH_SPACES)}",
+            repr(child.optimizer),
+        ),
+        (
+            config.space.space in SCRATCH_SPACES
+            or (child.schedule, child.lookahead, child.offset_rate) == ("cosine", False, 1.0),
+            "schedule",
+            f"'cosine', lookahead off and offset_rate 1 where children share weights; others go with "
+            f"{', '.join(SCRATCH_SPACES)}",
+            f"{child.schedule!r}, {child.lookahead} and {child.offset_rate:g}",
+        ),
+        (
+            not (child.lookahead and training.train_average),
+            "train_average",
+            "0 with lookahead, which averages the weights itself",
+            training.train_average,
+        ),
+        (
+            data.augment or not (data.crop_pad or data.alternating_flip),
+            "augment",
+            "true where images are cropped or mirrored (crop_pad, alternating_flip)",
+            data.augment,
+        ),
+        (
+            bool(config.report.truth_table) == bool(config.report.truth_column),
+            "truth_column",
+            "the name of a column with truth_table, and nothing without",
+            repr(config.report.truth_column),
         ),
         ((depth - 4) % 6 == 0, "densenet_depth", "4 + a multiple of 6, such as 22, 40, 100", depth),
         (

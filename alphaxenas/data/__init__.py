@@ -2,4 +2,4 @@
 
 from alphaxenas.data.download import DataError
 from alphaxenas.data.images import DATASETS, ImageData, Part, describe, load_data
-from alphaxenas.data.preview import sheet, to_pixels
+from alphaxenas.data.preview import channel_names, sheet, to_pixels

@@ -13,8 +13,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from alphaxenas.data.download import DataError
+from alphaxenas.data.labels import Labels, number_classes
 
 CIFAR_PIXELS = (3, 32, 32)
+LAYOUTS = ("auto", "channels_last", "channels_first")
+MOST_COLOURS = 4
+"""Channels of photographs; more of them in the last axis, and no more in the second, look like channels first."""
 _IDX_UINT8 = 0x08
 
 
@@ -87,15 +91,16 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, layout: str = "auto") -> tuple[np.ndarray, Labels, bool]:
     """Reads a user's own images: an `.npz` with `x`, `y` and, if wanted, `class_names` and `flip`.
 
     Args:
         path: File with `x` `[n, h, w]` or `[n, h, w, c]`, whole numbers 0..255 or fractions in [0, 1], and `y` `[n]` or
-            `[n, 1]`, whole numbers from 0.
+            `[n, 1]`, see `number_classes`.
+        layout: One of `LAYOUTS`, how the axes of `x` are meant; `auto`: channels last, unless that looks wrong.
 
     Returns:
-        `x` uint8 `[n, h, w, c]`, `y` int32 `[n]`, and `class_names` and `flip` where the file has them.
+        Images uint8 `[n, h, w, c]`, labels, and whether a mirrored image still shows its class.
 
     Raises:
         DataError: The file is missing or its content is not of that form.
@@ -117,9 +122,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             f"{path} cannot be read as an .npz of plain arrays (Python objects are never loaded): {error}"
         ) from error
-    found["x"] = _as_images(found["x"], path)
-    found["y"] = _as_labels(found["y"], len(found["x"]), path)
-    return found
+    x, y = found["x"], found["y"]
+    if x.ndim == 4 and y.ndim and len(x) != len(y) == x.shape[3]:
+        raise DataError(
+            f"{path}: the images lie along the last axis of `x`, {list(x.shape)}. Expected [n, h, w, c]: save it with "
+            "np.moveaxis(x, -1, 0)."
+        )
+    images = _as_images(x, layout, path)
+    return images, number_classes(y, len(images), found.get("class_names"), path), _switch(found.get("flip"), path)
 
 
 def unpack(archive: Path, destination: Path, names: Collection[str]) -> None:
@@ -163,12 +173,29 @@ def _check_member(member: tarfile.TarInfo, archive: Path, destination: Path) -> 
         tarfile.data_filter(member, str(destination))
 
 
-def _as_images(x: np.ndarray, path: Path) -> np.ndarray:
+def _switch(flip: np.ndarray | None, path: Path) -> bool:
+    """A truth value, or 0 or 1; nothing is False."""
+    if flip is None:
+        return False
+    if flip.size != 1 or flip.dtype.kind not in "biu" or flip.item() not in (0, 1):
+        raise DataError(f"{path}: invalid `flip`. Expected True or False. Received: {flip.dtype} {str(flip)[:40]!r}")
+    return bool(flip.item())
+
+
+def _as_images(x: np.ndarray, layout: str, path: Path) -> np.ndarray:
     """uint8 `[n, h, w, c]` of images given as bytes, whole numbers or fractions."""
     if x.ndim == 3:
         x = x[..., None]
+    elif x.ndim == 4 and layout == "channels_first":
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
     if x.ndim != 4 or 0 in x.shape:
         raise DataError(f"{path}: invalid shape of `x`. Expected [n, h, w] or [n, h, w, c]. Received: {list(x.shape)}")
+    if layout == "auto" and x.shape[1] <= MOST_COLOURS < x.shape[3]:
+        raise DataError(
+            f"{path}: `x` of shape {list(x.shape)} looks like channels first, as PyTorch has it. Expected "
+            "[n, h, w, c]: save it with x.transpose(0, 2, 3, 1), or set `image_layout` to 'channels_first'. "
+            f"If images really are {x.shape[1]} pixels high with {x.shape[3]} channels, set it to 'channels_last'."
+        )
     if x.dtype == np.uint8:
         return x
     whole = np.issubdtype(x.dtype, np.integer)
@@ -181,16 +208,3 @@ def _as_images(x: np.ndarray, path: Path) -> np.ndarray:
             f"Received: {x.dtype} from {low} to {high}"
         )
     return x.astype(np.uint8) if whole else np.rint(x * 255).astype(np.uint8)
-
-
-def _as_labels(y: np.ndarray, count: int, path: Path) -> np.ndarray:
-    """int32 `[n]` of labels given as whole numbers."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
-        raise DataError(
-            f"{path}: invalid `y`. Expected {count:,} whole numbers. Received: {y.dtype} of shape {list(y.shape)}"
-        )
-    if y.min() < 0 or y.max() > np.iinfo(np.int32).max:
-        raise DataError(f"{path}: labels out of range. Expected 0 or more. Received: {y.min()} to {y.max()}")
-    return y.astype(np.int32)

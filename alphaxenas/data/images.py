@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,6 +60,9 @@ class ImageData:
         std: float32 `[c]`, standard deviation on the same scale; 1 for a channel that never changes.
         class_names: One per class.
         flip: Whether augmentation may mirror the images; false where a mirrored image no longer shows its class.
+        labels_in_file: What stands in the user's file for each class; empty where that is its number or its name.
+        source: The user's file, or the data set's name.
+        fingerprint: Of all images and labels, before the split; empty for data made in memory.
     """
 
     name: str
@@ -70,6 +73,15 @@ class ImageData:
     std: np.ndarray
     class_names: tuple[str, ...]
     flip: bool
+    labels_in_file: tuple[str, ...] = ()
+    source: str = ""
+    fingerprint: str = ""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run keeps of its data, to be told when they change; empty for data made in memory."""
+        known = {"source": self.source, "fingerprint": self.fingerprint}
+        return known | {"labels_in_file": list(self.labels_in_file)} if self.fingerprint else {}
 
     @property
     def num_classes(self) -> int:
@@ -90,6 +102,7 @@ def load_data(
     test_size: int = 0,
     fraction: float = 1.0,
     seed: int = 0,
+    image_layout: str = "auto",
 ) -> ImageData:
     """Reads a data set, fetching it first if need be, and splits it.
 
@@ -105,6 +118,7 @@ def load_data(
         test_size: Number of test images, where the publisher gives no test part; 0 for the default.
         fraction: Share of the training images kept at all, stratified, in (0, 1].
         seed: The run's seed.
+        image_layout: How the axes of a user's `x` are meant, one of `LAYOUTS`.
 
     Returns:
         The three parts, with mean and deviation of the training images that are kept.
@@ -118,10 +132,11 @@ def load_data(
     if dataset == "digits":
         examples = read_digits()
     elif dataset == "arrays":
-        examples = read_user_arrays(Path(arrays_path))
+        examples = read_user_arrays(Path(arrays_path), image_layout)
     else:
         examples = PUBLISHED[dataset].read(Path(data_dir))
-    return split_examples(examples, dataset, validation_size, test_size, fraction, seed)
+    data = split_examples(examples, dataset, validation_size, test_size, fraction, seed)
+    return replace(data, source=str(arrays_path) or dataset, fingerprint=examples.fingerprint())
 
 
 def split_examples(
@@ -168,7 +183,9 @@ def split_examples(
     for part_name, part in (("training", train), ("validation", validation), ("test", test)):
         _check_classes(part, part_name, name, examples.class_names)
     mean, std = channel_statistics(train.images)
-    return ImageData(name, train, validation, test, mean, std, examples.class_names, examples.flip)
+    return ImageData(
+        name, train, validation, test, mean, std, examples.class_names, examples.flip, examples.labels_in_file
+    )
 
 
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -237,6 +254,7 @@ def _check_classes(part: Part, part_name: str, name: str, class_names: tuple[str
     if not counts.all():
         empty = class_names[int(np.argmin(counts))]
         raise DataError(
-            f"{name}: too few examples of class {empty!r} for the split: none of them is among the {len(part):,} "
-            f"{part_name} images. Add examples, or choose another `validation_size`, `test_size` or `fraction`."
+            f"{name}: too few examples of class {empty!r} (of {len(class_names):,}) for the split: none of them is "
+            f"among the {len(part):,} {part_name} images. Add examples, or choose another `validation_size`, "
+            "`test_size` or `fraction`."
         )

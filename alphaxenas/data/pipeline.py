@@ -38,8 +38,10 @@ class Batches:
         cutout: Side in pixels of the square set to the mean colour at a random place, clipped at the image's border;
             0 for none.
         pad: Pixels a crop may reach beyond the image on each side; None for one per eight of the shorter side (4 for
-            32x32, 1 for 8x8).
+            32x32, 1 for 8x8; none where it is one pixel).
         flip: Whether augmentation mirrors half of the images.
+        alternating: Whether every image is mirrored in every second epoch, instead of by chance. Which images begin is
+            drawn once. Source: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", section 3.6.
 
     Raises:
         ValueError: A parameter is impossible.
@@ -55,10 +57,11 @@ class Batches:
         cutout: int = 0,
         pad: int | None = None,
         flip: bool = True,
+        alternating: bool = False,
     ) -> None:
         height, width, channels = part.images.shape[1:]
         shorter = min(height, width)
-        pad = max(1, shorter // PIXELS_PER_PAD) if pad is None else pad
+        pad = min(max(1, shorter // PIXELS_PER_PAD), shorter - 1) if pad is None else pad
         check_whole("batch_size", batch_size)
         check_whole("pad", pad, 0, shorter - 1)
         check_whole("cutout", cutout, 0, shorter)
@@ -70,7 +73,7 @@ class Batches:
         self.augment = augment
         self.image_shape = (height, width, channels)
         self._labels_host = part.labels
-        self._cutout, self._pad, self._flip = cutout, pad, flip
+        self._cutout, self._pad, self._flip, self._alternating = cutout, pad, flip, alternating
         self._pixels = tf.reshape(tf.constant(part.images), [-1, channels])
         self._labels = tf.constant(part.labels)
         # (x / 255 - mean) / std as one multiplication and one addition, laid out along the image: broadcasting over
@@ -79,13 +82,24 @@ class Batches:
         offset = -np.asarray(mean, np.float64) / np.asarray(std, np.float64)
         self._scale = tf.constant(np.tile(scale, height * width), tf.float32)
         self._offset = tf.constant(np.tile(offset, height * width), tf.float32)
-        indices, seed = tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int32)
+        indices, seed, turned = (
+            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([2], tf.int32),
+            tf.TensorSpec([None], tf.bool),
+        )
         self._plain = tf.function(self._plain_batch, input_signature=[indices], autograph=False)
-        self._augmented = tf.function(self._augmented_batch, input_signature=[indices, seed], autograph=False)
+        self._augmented = tf.function(self._augmented_batch, input_signature=[indices, seed, turned], autograph=False)
 
     @classmethod
     def of(
-        cls, data: ImageData, part: str, batch_size: int, augment: bool = False, cutout: int = 0, pad: int | None = None
+        cls,
+        data: ImageData,
+        part: str,
+        batch_size: int,
+        augment: bool = False,
+        cutout: int = 0,
+        pad: int | None = None,
+        alternating: bool = False,
     ) -> Batches:
         """Batches with the data set's own statistics and flip rule.
 
@@ -96,6 +110,7 @@ class Batches:
             augment: Whether `epoch` crops, flips and cuts out.
             cutout: Side in pixels of the square cut out; 0 for none.
             pad: Pixels a crop may reach beyond the image; None as for `Batches`.
+            alternating: Whether images are mirrored in every second epoch instead of by chance.
 
         Returns:
             Batches of that part.
@@ -106,7 +121,7 @@ class Batches:
         parts = {"train": data.train, "validation": data.validation, "test": data.test}
         if part not in parts:
             raise invalid("part", f"one of {', '.join(parts)}", repr(part))
-        return cls(parts[part], data.mean, data.std, batch_size, augment, cutout, pad, data.flip)
+        return cls(parts[part], data.mean, data.std, batch_size, augment, cutout, pad, data.flip, alternating)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -148,11 +163,17 @@ class Batches:
         order = stratified_draw(self._labels_host, count, stream(seed, "draw", *rng_stream, epoch))
         chunks = np.array_split(order, self.steps(fraction))
         augment = self.augment if augment is None else augment
+        # By number of the image: whether it is mirrored in this epoch.
+        turned = np.zeros(len(self), bool)
+        if self._alternating:
+            turned = (stream(seed, "mirror", *rng_stream).integers(2, size=len(self)) + epoch) % 2 == 1
 
         def batches() -> Iterator[Batch]:
             for number, indices in enumerate(chunks):
                 if augment:
-                    yield self._augmented(indices, tensor_seed(seed, "augment", *rng_stream, epoch, number))
+                    yield self._augmented(
+                        indices, tensor_seed(seed, "augment", *rng_stream, epoch, number), turned[indices]
+                    )
                 else:
                     yield self._plain(indices)
 
@@ -168,7 +189,7 @@ class Batches:
         images = tf.gather(tf.reshape(self._pixels, [-1, height * width * channels]), indices)
         return self._normalise(images), tf.gather(self._labels, indices)
 
-    def _augmented_batch(self, indices: tf.Tensor, seed: tf.Tensor) -> Batch:
+    def _augmented_batch(self, indices: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor) -> Batch:
         height, width, _ = self.image_shape
         # int64 throughout: TensorFlow computes int32 indices on the host even when a GPU is there.
         random = tf.random.stateless_uniform([5, tf.shape(indices)[0]], seed)
@@ -177,7 +198,8 @@ class Batches:
         columns = tf.range(width, dtype=tf.int64) + shift_columns[:, None]
         rows, columns = _mirror(rows, height), _mirror(columns, width)
         if self._flip:
-            columns = tf.where(random[2][:, None] < 0.5, tf.reverse(columns, [1]), columns)
+            turned = turned if self._alternating else random[2] < 0.5
+            columns = tf.where(turned[:, None], tf.reverse(columns, [1]), columns)
         sources = ((indices[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
         images = self._normalise(tf.gather(self._pixels, sources))
         if self._cutout:
@@ -202,6 +224,31 @@ class Batches:
     def _whole(uniform: tf.Tensor, limit: int) -> tf.Tensor:
         """Whole numbers 0..limit-1 from uniform numbers in [0, 1)."""
         return tf.cast(tf.floor(uniform * limit), tf.int64)
+
+
+def views(images: np.ndarray, flip: bool = True) -> Iterator[tuple[float, np.ndarray]]:
+    """What a network is shown of images when it is tested, to average its logits: six views with their weights.
+
+    The image as it is, moved up and left by a pixel, moved down and right by a pixel, with the border mirrored; and the
+    mirror images of all three.
+
+    Args:
+        images: `[B, h, w, c]`.
+        flip: Whether mirror images are among them.
+
+    Yields:
+        Weight and images of a view; the weights of the unmoved ones add up to 1/2, those of the others too.
+
+    Source: Jordan 2024, published evaluation of `airbench94`.
+    """
+    height, width = images.shape[1:3]
+    wide = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
+    share = 0.5 if flip else 1.0
+    for weight, start in ((0.5, 1), (0.25, 0), (0.25, 2)):
+        moved = wide[:, start : start + height, start : start + width]
+        yield weight * share, moved
+        if flip:
+            yield weight * share, moved[:, :, ::-1]
 
 
 def _mirror(positions: tf.Tensor, size: int) -> tf.Tensor:

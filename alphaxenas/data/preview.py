@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from alphaxenas.suggestions import invalid
-
 
 def to_pixels(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
     """Turns normalised images back into pixels.
@@ -21,23 +19,42 @@ def to_pixels(images: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarr
     return np.clip(np.rint((np.asarray(images) * std + mean) * 255), 0, 255).astype(np.uint8)
 
 
+def colours(images: np.ndarray) -> np.ndarray:
+    """Images of any number of channels as pictures: the first three are red, green and blue; of two, blue is missing.
+
+    Args:
+        images: uint8 `[n, h, w, c]`.
+
+    Returns:
+        uint8 `[n, h, w, 3]`, or `[n, h, w, 1]` for one channel.
+    """
+    channels = images.shape[-1]
+    if channels == 2:
+        images = np.concatenate([images, np.zeros_like(images[..., :1])], axis=-1)
+    return images[..., :3]
+
+
+def channel_names(channels: int) -> list[str]:
+    """What the channels of an image are called."""
+    names = {1: ["grey"], 3: ["red", "green", "blue"], 4: ["red", "green", "blue", "opacity"]}
+    return names.get(channels, [f"channel {number}" for number in range(1, channels + 1)])
+
+
 def sheet(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Lays images out in rows on white.
 
     Args:
-        images: uint8 `[n, h, w, c]` with 1 or 3 channels.
+        images: uint8 `[n, h, w, c]`; see `colours`.
         columns: Images a row.
         gap: Pixels between them.
 
     Returns:
         uint8 `[rows * (h + gap) - gap, columns * (w + gap) - gap, 3]`, for `imshow`.
     """
-    count, height, width, channels = images.shape
-    if channels not in (1, 3):
-        raise invalid("images", "1 or 3 channels", channels)
+    count, height, width, _ = images.shape
     rows = -(-count // columns)
     page = np.full((rows * (height + gap), columns * (width + gap), 3), 255, np.uint8)
-    for number, image in enumerate(images):
+    for number, image in enumerate(colours(images)):
         top, left = number // columns * (height + gap), number % columns * (width + gap)
         page[top : top + height, left : left + width] = image
     return page[: rows * (height + gap) - gap, : columns * (width + gap) - gap]

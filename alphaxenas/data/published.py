@@ -8,6 +8,8 @@ https://github.com/zalandoresearch/fashion-mnist.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 import shutil
@@ -33,6 +35,7 @@ class Examples:
         flip: Whether a mirrored image still shows its class.
         test_images: The publisher's test part, `[m, h, w, c]`; None where the publisher gives none.
         test_labels: int32 `[m]`, or None.
+        labels_in_file: See `Labels.in_file`.
     """
 
     images: np.ndarray
@@ -41,6 +44,16 @@ class Examples:
     flip: bool
     test_images: np.ndarray | None = None
     test_labels: np.ndarray | None = None
+    labels_in_file: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """A text of 16 digits that differs where images, labels, their names or `flip` do."""
+        digest = hashlib.sha256(json.dumps([self.class_names, self.flip]).encode())
+        for array in (self.images, self.labels, self.test_images, self.test_labels):
+            if array is not None:
+                digest.update(f"{array.shape} {array.dtype.str}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -152,12 +165,15 @@ def read_digits() -> Examples:
     return Examples(pixels, labels.astype(np.int32), tuple("0123456789"), flip=False)
 
 
-def read_user_arrays(path: Path) -> Examples:
-    """A user's own images; see `read_arrays`. Mirrored only if the file says `flip=True`: they may show writing."""
-    found = read_arrays(path)
-    names = tuple(map(str, found["class_names"])) if "class_names" in found else ()
-    names = names or tuple(map(str, range(int(found["y"].max()) + 1)))
-    return Examples(found["x"], found["y"], names, flip=bool(found.get("flip", False)))
+def read_user_arrays(path: Path, layout: str = "auto") -> Examples:
+    """A user's own images. Mirrored only if the file says `flip=True`: they may show writing.
+
+    Args:
+        path: See `read_arrays`, and so is the next.
+        layout: How the axes of `x` are meant.
+    """
+    images, labels, flip = read_arrays(path, layout)
+    return Examples(images, labels.numbers, labels.class_names, flip, labels_in_file=labels.in_file)
 
 
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz/"

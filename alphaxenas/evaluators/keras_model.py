@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
@@ -26,6 +25,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.data.split import stratified_draw
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.evaluators.rewards import reward_of
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, DivergedError, freeze_loaded_modules
 from alphaxenas.seeds import derived_seed, stream
 

@@ -50,6 +50,8 @@ class TrainedEvaluator:
         share_weights: Whether children share one bank, or each starts from scratch.
         augment: Crops and mirrors training images.
         cutout: Side of the square cut out of training images; 0 for none.
+        pad: Pixels a crop may reach beyond the image; None as for `Batches`.
+        alternating: Whether images are mirrored in every second epoch instead of by chance.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -70,6 +72,8 @@ class TrainedEvaluator:
         share_weights: bool = True,
         augment: bool = True,
         cutout: int = 0,
+        pad: int | None = None,
+        alternating: bool = False,
         reward: str = "last",
         final_weights: str = "scratch",
     ) -> None:
@@ -88,7 +92,7 @@ class TrainedEvaluator:
         self._share_weights = share_weights
         self._reward = reward
         self._final_weights = final_weights
-        self._training = Batches.of(data, "train", batch_size, augment, cutout)
+        self._training = Batches.of(data, "train", batch_size, augment, cutout, pad, alternating)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
 
     def evaluate(self, proposal: Proposal) -> Outcome:

@@ -26,8 +26,10 @@ class ArraySpec:
 
     Attributes:
         shape: Its shape.
-        initial: `"he"` (normal, variance 2 / fan-in), `"ones"` or `"zeros"`.
-        fan_in: Number of inputs of one output; for `"he"`.
+        initial: `"he"` (normal, variance 2 / fan-in), `"dirac"` (the first outputs copy an input each, others are
+            normal with variance 1 / (3 fan-in)), `"ones"`, `"zeros"`, or `"whitening"` (zeros until the images are
+            known, see `CompiledChild.prepare`).
+        fan_in: Number of inputs of one output; for `"he"` and `"dirac"`.
     """
 
     shape: tuple[int, ...]
@@ -103,7 +105,13 @@ class WeightBank:
         return array
 
     def _initial(self, name: str, spec: ArraySpec) -> np.ndarray:
-        if spec.initial != "he":
+        if spec.initial not in ("he", "dirac"):
             return np.full(spec.shape, float(spec.initial == "ones"), np.float32)
         draws = stream(self.seed, "weights", name).standard_normal(spec.shape, np.float32)
-        return draws * np.float32(np.sqrt(2.0 / spec.fan_in))
+        if spec.initial == "he":
+            return draws * np.float32(np.sqrt(2.0 / spec.fan_in))
+        # Zagoruyko & Komodakis 2017, "DiracNets", as used with pooling by Jordan 2024, section 3.2.
+        kernel, copied = draws * np.float32(np.sqrt(1 / (3.0 * spec.fan_in))), np.arange(min(spec.shape[2:]))
+        kernel[..., copied] = 0.0
+        kernel[spec.shape[0] // 2, spec.shape[1] // 2, copied, copied] = 1.0
+        return kernel

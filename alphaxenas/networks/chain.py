@@ -91,7 +91,7 @@ class ChainNetwork:
         name = f"layer{number}"
         layer: Mapping[str, Any] = self.chain.layers[number]  # checked in __post_init__
         stride, pool = self.strides[number % len(self.strides)], layer.get("pool", 1)
-        x = layers.relu(layers.conv(x, name, layer["filters"], layer["kernel"], stride, bias=True))
+        x = layers.relu(layers.conv(x, name, layer["filters"], layer["kernel"], stride, bias=True, initial="xavier"))
         if pool > 1:
             x = layers.max_pool(x, pool, pool)
         return layers.dropout(x, layer.get("dropout", 0.0))

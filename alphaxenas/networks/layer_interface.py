@@ -42,7 +42,9 @@ class LayerInterface(Protocol):
             `[B, 1, h * w, c]`.
         """
 
-    def conv(self, x: Any, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False) -> Any:
+    def conv(
+        self, x: Any, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False, initial: str = "he"
+    ) -> Any:
         """Convolution.
 
         Args:
@@ -52,8 +54,9 @@ class LayerInterface(Protocol):
             size: Of the kernel, one number or (height, width); of one number, a kernel on an image of height 1
                 has height 1 too.
             stride: Distance of windows.
-            bias: Whether a trained number per channel is added, at first 0, as where no normalisation follows; the
-                kernel then starts with variance 2 / (fan-in + fan-out) (Xavier's) instead of 2 / fan-in.
+            bias: Whether a trained number per channel is added, at first 0.
+            initial: How the kernel starts: `"he"`, normal with variance 2 / fan-in; `"xavier"`, 2 / (fan-in + fan-out);
+                `"dirac"`, the first filters copy a channel each, others are normal with variance 1 / (3 fan-in).
 
         Returns:
             `[B, h / stride, w / stride, filters]`.
@@ -73,24 +76,37 @@ class LayerInterface(Protocol):
             `[B, h / stride, w / stride, c]`.
         """
 
-    def batch_norm(self, x: Any, name: str) -> Any:
-        """Batch normalisation over all axes but the last, with trained scale and offset.
+    def whiten(self, x: Any, name: str) -> Any:
+        """Convolution of 2x2 patches, without padding, with a kernel that whitens them and is not trained.
+
+        Args:
+            x: Images `[B, h, w, c]`.
+            name: Prefix of the names of its kernel, which `CompiledChild.prepare` sets, and of its trained bias.
+
+        Returns:
+            `[B, h - 1, w - 1, 8 * c]`.
+        """
+
+    def batch_norm(self, x: Any, name: str, scale: bool = True) -> Any:
+        """Batch normalisation over all axes but the last, with trained offset.
 
         Args:
             x: `[B, h, w, c]`.
             name: Prefix of the names of its weights and statistics.
+            scale: Whether there is a trained scale.
 
         Returns:
             `[B, h, w, c]`.
         """
 
-    def dense(self, x: Any, name: str, units: int) -> Any:
+    def dense(self, x: Any, name: str, units: int, divisor: float = 1.0) -> Any:
         """Affine map in float32, the last of a network.
 
         Args:
             x: `[B, n]`.
             name: Prefix of the names of its weights.
             units: Number of outputs.
+            divisor: Of the outputs.
 
         Returns:
             `[B, units]`.
@@ -138,6 +154,20 @@ class LayerInterface(Protocol):
             The shape of `x`.
         """
 
+    def activation(self, x: Any, kind: str) -> Any:
+        """Activation function, element by element.
+
+        Args:
+            x: Any shape `[B, ...]`.
+            kind: `"relu"`; `"gelu"` in its tanh form, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2; or `"silu"`,
+                x times the logistic function of x.
+
+        Returns:
+            The shape of `x`.
+
+        Source: Hendrycks & Gimpel 2016, "Gaussian error linear units", section 2, for both.
+        """
+
     def add(self, parts: Sequence[Any]) -> Any:
         """Sum of tensors of one shape.
 
@@ -169,16 +199,17 @@ class LayerInterface(Protocol):
             `[B, h, w, channels]`.
         """
 
-    def max_pool(self, x: Any, size: int, stride: int = 1) -> Any:
+    def max_pool(self, x: Any, size: int, stride: int = 1, whole: bool = False) -> Any:
         """Maximum over windows; padding never wins.
 
         Args:
             x: `[B, h, w, c]`.
             size: Side of the window; with an image height of 1, its length.
             stride: Distance of windows.
+            whole: Whether only windows that lie within the image count, so that pixels may be left over.
 
         Returns:
-            `[B, h / stride, w / stride, c]`.
+            `[B, h / stride, w / stride, c]`, rounded up; for whole windows of the stride's size, down.
         """
 
     def min_pool(self, x: Any, size: int, stride: int = 1) -> Any:
@@ -207,6 +238,16 @@ class LayerInterface(Protocol):
 
     def global_average(self, x: Any) -> Any:
         """Mean over the image in float32.
+
+        Args:
+            x: `[B, h, w, c]`.
+
+        Returns:
+            `[B, c]`.
+        """
+
+    def global_max(self, x: Any) -> Any:
+        """Maximum over the image, in float32.
 
         Args:
             x: `[B, h, w, c]`.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from alphaxenas.networks.convnet.activations import fused
 from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.normalised_product import normalised_product
 from alphaxenas.networks.pixels import along, every, large
@@ -59,6 +60,7 @@ class Layers:
         seed: Int32 tensor `[2]` of this step's randomness; needed for dropout and drop-path.
         progress: Float scalar in [0, 1]: how much of the training is over; scales drop-path.
         share: Where several devices share a batch in training: this one's part of it.
+        frozen: Whether the bias of a whitening is trained no more, so that no gradient need reach it.
 
     Attributes:
         measured: Batch means and variances by the names of the moving statistics, when training.
@@ -73,6 +75,7 @@ class Layers:
         seed: tf.Tensor | None = None,
         progress: tf.Tensor | float = 0.0,
         share: Share | None = None,
+        frozen: bool = False,
     ) -> None:
         self.training = training
         self.measured: dict[str, tf.Tensor] = {}
@@ -82,6 +85,7 @@ class Layers:
         self._seed = seed
         self._progress = progress
         self._share = share
+        self._frozen = frozen
         self._draws = 0
         self._known: dict[tuple, tuple[tf.Tensor, tf.Tensor]] = {}
         self._products: dict[int, tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = {}
@@ -94,7 +98,16 @@ class Layers:
         """As `LayerInterface.line`."""
         return tf.reshape(x, [-1, 1, x.shape[1] * x.shape[2], x.shape[3]])
 
-    def conv(self, x: tf.Tensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False) -> tf.Tensor:
+    def conv(
+        self,
+        x: tf.Tensor,
+        name: str,
+        filters: int,
+        size: Size,
+        stride: int = 1,
+        bias: bool = False,
+        initial: str = "he",
+    ) -> tf.Tensor:
         """As `LayerInterface.conv`."""
         kernel = self._weights[f"{name}/kernel"]
         if kernel.shape[:2] == (1, 1) and large(x, PIXELS, stride):
@@ -118,9 +131,20 @@ class Layers:
             input=x, filter=dilated(kernel, dilation), strides=[1, stride, stride, 1], padding="SAME"
         )
 
-    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
+    def whiten(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """As `LayerInterface.whiten`."""
+        kernel, bias = self._statistics[f"{name}/kernel"], self._weights[f"{name}/bias"]
+        self.measured[f"{name}/kernel"] = tf.reshape(kernel, [-1])
+        y = tf.raw_ops.Conv2D(input=x, filter=tf.cast(kernel, self._dtype), strides=[1] * 4, padding="VALID")
+        y = tf.raw_ops.BiasAdd(value=y, bias=tf.cast(bias, self._dtype))
+        return tf.stop_gradient(y) if self._frozen else y
+
+    def batch_norm(self, x: tf.Tensor, name: str, scale: bool = True) -> tf.Tensor:
         """As `LayerInterface.batch_norm`."""
-        scale, offset = self._weights[f"{name}/scale"], self._weights[f"{name}/offset"]
+        offset = self._weights[f"{name}/offset"]
+        return self._normalised(x, name, self._weights[f"{name}/scale"] if scale else tf.ones_like(offset), offset)
+
+    def _normalised(self, x: tf.Tensor, name: str, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
         if not self.training:
             moving = {kind: self._statistics[f"{name}/{kind}"] for kind in ("mean", "variance")}
             return tf.raw_ops.FusedBatchNormV3(
@@ -141,9 +165,10 @@ class Layers:
         self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = result.batch_mean, result.batch_variance
         return result.y
 
-    def dense(self, x: tf.Tensor, name: str, units: int) -> tf.Tensor:
+    def dense(self, x: tf.Tensor, name: str, units: int, divisor: float = 1.0) -> tf.Tensor:
         """As `LayerInterface.dense`."""
-        return tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
+        y = tf.linalg.matmul(x, self._weights[f"{name}/kernel"]) + self._weights[f"{name}/bias"]
+        return y if divisor == 1.0 else y / divisor
 
     def dense_of_parts(self, parts: Mapping[str, tf.Tensor], name: str, units: int) -> tf.Tensor:
         """As `LayerInterface.dense_of_parts`."""
@@ -162,6 +187,10 @@ class Layers:
         """As `LayerInterface.relu`, computed once for a tensor that several operations rectify."""
         return self._once("relu", x, lambda: tf.raw_ops.Relu(features=x))
 
+    def activation(self, x: tf.Tensor, kind: str) -> tf.Tensor:
+        """As `LayerInterface.activation`."""
+        return self.relu(x) if kind == "relu" else fused(x, kind)
+
     def add(self, parts: Sequence[tf.Tensor]) -> tf.Tensor:
         """As `LayerInterface.add`."""
         return parts[0] if len(parts) == 1 else tf.raw_ops.AddN(inputs=list(parts))
@@ -174,8 +203,10 @@ class Layers:
         """As `LayerInterface.first_channels`."""
         return x if x.shape[-1] == channels else x[..., :channels]
 
-    def max_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
+    def max_pool(self, x: tf.Tensor, size: int, stride: int = 1, whole: bool = False) -> tf.Tensor:
         """As `LayerInterface.max_pool`."""
+        if whole:
+            return tf.nn.max_pool2d(x, along(x, size), along(x, stride), "VALID")
         return self._pool(tf.nn.max_pool2d, x, size, stride)
 
     def min_pool(self, x: tf.Tensor, size: int, stride: int = 1) -> tf.Tensor:
@@ -189,6 +220,10 @@ class Layers:
     def global_average(self, x: tf.Tensor) -> tf.Tensor:
         """As `LayerInterface.global_average`."""
         return tf.reduce_mean(tf.cast(x, tf.float32), [1, 2])
+
+    def global_max(self, x: tf.Tensor) -> tf.Tensor:
+        """As `LayerInterface.global_max`."""
+        return tf.reduce_max(tf.cast(x, tf.float32), [1, 2])
 
     def flatten(self, x: tf.Tensor) -> tf.Tensor:
         """As `LayerInterface.flatten`."""

@@ -80,11 +80,13 @@ def _strided(x: Shaped, stride: int, channels: int | None = None) -> tuple[Any, 
     return None, -(-height // stride), -(-width // stride), own if channels is None else channels
 
 
-def _conv(x, name, filters, size, stride=1, bias=False) -> Needs:
+def _conv(x, name, filters, size, stride=1, bias=False, initial="he") -> Needs:
     channels, shape = x.shape[3], _strided(x, stride, filters)
     high, wide = size if isinstance(size, tuple) else (1 if x.shape[1] == 1 else size, size)
     # Xavier's variance is that of "he" with the fan-out counted in.
-    kernel = ArraySpec((high, wide, channels, filters), "he", high * wide * (channels + filters * bias))
+    inputs = channels + filters if initial == "xavier" else channels
+    kind = "dirac" if initial == "dirac" else "he"
+    kernel = ArraySpec((high, wide, channels, filters), kind, high * wide * inputs)
     vectors = {f"{name}/bias": ArraySpec((filters,), "zeros")} if bias else {}
     return Needs(shape, {f"{name}/kernel": kernel}, vectors=vectors, multiply_adds=kernel.size * shape[1] * shape[2])
 
@@ -94,9 +96,20 @@ def _depthwise(x, name, size, stride=1, dilation=1) -> Needs:
     return Needs(shape, {f"{name}/depthwise": kernel}, multiply_adds=kernel.size * shape[1] * shape[2])
 
 
-def _batch_norm(x, name) -> Needs:
+def _whiten(x, name) -> Needs:
+    _, height, width, channels = x.shape
+    kernel = ArraySpec((2, 2, channels, 8 * channels), "whitening")
+    return Needs(
+        (None, height - 1, width - 1, 8 * channels),
+        vectors={f"{name}/bias": ArraySpec((8 * channels,), "zeros")},
+        statistics={f"{name}/kernel": kernel},
+        multiply_adds=kernel.size * (height - 1) * (width - 1),
+    )
+
+
+def _batch_norm(x, name, scale=True) -> Needs:
     ones, zeros = (ArraySpec(x.shape[-1:], initial) for initial in ("ones", "zeros"))
-    vectors = {f"{name}/scale": ones, f"{name}/offset": zeros}
+    vectors = {**({f"{name}/scale": ones} if scale else {}), f"{name}/offset": zeros}
     return Needs(x.shape, vectors=vectors, statistics={f"{name}/mean": zeros, f"{name}/variance": ones})
 
 
@@ -113,7 +126,10 @@ def _same(x, *_, **__) -> Needs:
     return Needs(x.shape)
 
 
-def _pool(x, size, stride=1) -> Needs:
+def _pool(x, size, stride=1, whole=False) -> Needs:
+    if whole:
+        _, height, width, channels = x.shape
+        return Needs((None, *((side - size) // stride + 1 for side in (height, width)), channels))
     return Needs(_strided(x, stride))
 
 
@@ -122,12 +138,14 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "line": lambda x: Needs((None, 1, x.shape[1] * x.shape[2], x.shape[3])),
     "conv": _conv,
     "depthwise": _depthwise,
+    "whiten": _whiten,
     "batch_norm": _batch_norm,
-    "dense": lambda x, name, units: _dense_of_parts({"": x}, name, units),
+    "dense": lambda x, name, units, divisor=1.0: _dense_of_parts({"": x}, name, units),
     "dense_of_parts": _dense_of_parts,
     "shifted": _same,
     "zeros": _same,
     "relu": _same,
+    "activation": _same,
     "add": lambda parts: Needs(parts[0].shape),
     "concat": lambda parts: Needs((*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))),
     "first_channels": lambda x, channels: Needs((*x.shape[:-1], channels)),
@@ -135,6 +153,7 @@ OPERATIONS: dict[str, Callable[..., Needs]] = {
     "min_pool": _pool,
     "average_pool": _pool,
     "global_average": lambda x: Needs((None, x.shape[3])),
+    "global_max": lambda x: Needs((None, x.shape[3])),
     "flatten": lambda x: Needs((None, x.shape[1] * x.shape[2] * x.shape[3])),
     "dropout": _same,
     "drop_path": _same,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.cell import cell_network
 from alphaxenas.networks.chain import chain_network
+from alphaxenas.networks.convnet.network import convnet_network
 from alphaxenas.networks.macro import macro_network
 from alphaxenas.networks.micro import micro_network, zoo_network
 from alphaxenas.networks.nasbench.nasbench101 import nasbench101_network
@@ -21,6 +22,7 @@ from alphaxenas.networks.nasbench.nasbench201 import nasbench201_network
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.chain import Chain
+from alphaxenas.spaces.convnet import ConvNet
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
@@ -55,6 +57,7 @@ NETWORKS: dict[type, NetworkFamily] = {
     NASBench101Cell: NetworkFamily(nasbench101_network, (*_SIZES, "cells", "dropout"), reductions=2),
     NASBench201Cell: NetworkFamily(nasbench201_network, (*_SIZES, "cells", "dropout"), reductions=2),
     Chain: NetworkFamily(chain_network, ("chain_form",)),
+    ConvNet: NetworkFamily(convnet_network, ()),
 }
 
 

@@ -74,11 +74,11 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
     space, enas = enas_space(config, space_name), config.enas
     size = {"blocks": config.space.blocks} if space_name == "micro" else {"layers": config.space.layers}
     parameters = {**config.parameters("data", "child", "enas"), **size, "space_name": space_name, "search_seed": seed}
-    with open_stage(config, _stage(space_name, seed), parameters) as folder:
+    data = data or load_images(config)
+    with open_stage(config, _stage(space_name, seed), parameters, data) as folder:
         stored = folder.read_results()
         if stored is not None:
             return stored
-        data = data or load_images(config)
         settings = PolicySettings(
             tanh_constant=TANH_CONSTANTS[space_name],
             entropy_weight=enas.enas_entropy,
@@ -136,8 +136,8 @@ def train_derived(
     seed = config.run.seed if seed is None else seed
     chosen = derive(config, space_name, seed, data)[: config.training.top_k]
     parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
-    with open_stage(config, f"{_stage(space_name, seed)}-final", parameters) as folder:
-        data = data or load_images(config)
+    data = data or load_images(config)
+    with open_stage(config, f"{_stage(space_name, seed)}-final", parameters, data) as folder:
         return train_ranked(config, chosen, data, folder)
 
 

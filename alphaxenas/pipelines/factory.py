@@ -20,7 +20,7 @@ from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
 from alphaxenas.networks.training.loop import Network
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.spaces.from_parameters import CHAIN_SPACES, space_from_parameters
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
 
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
@@ -40,6 +40,7 @@ def load_images(config: Config) -> ImageData:
         test_size=data.test_size,
         fraction=data.fraction,
         seed=config.run.seed,
+        image_layout=data.image_layout,
     )
 
 
@@ -49,11 +50,11 @@ def search_space(config: Config) -> SearchSpace:
 
 
 def shares_weights(config: Config) -> bool:
-    """Whether the children of the search share weights: all but chains of declared layers.
+    """Whether the children of the search share weights: all but chains and plain convolution nets.
 
     Those are trained from scratch: they are small, and kernels of different sizes have no values in common.
     """
-    return config.space.space not in CHAIN_SPACES
+    return config.space.space not in SCRATCH_SPACES
 
 
 def child_options(config: Config, num_classes: int) -> NetworkOptions:
@@ -182,6 +183,14 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         The recipe.
     """
     child, training = config.child, config.training
+    from_scratch: dict[str, Any] = {}
+    if not shares_weights(config):
+        from_scratch = {
+            "schedule": child.schedule,
+            "lookahead": child.lookahead,
+            "offset_rate": child.offset_rate,
+            "whitening": child.whitening_share,
+        }
     if epochs is None:
         recipe = Recipe(
             learning_rate=child.learning_rate,
@@ -191,6 +200,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
             label_smoothing=child.label_smoothing,
             precision=config.run.precision,
             optimizer=child.optimizer,
+            **from_scratch,
         )
         return replace(recipe, **published)
     highest = published.get("learning_rate", training.train_learning_rate)
@@ -207,6 +217,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         restart_growth=training.train_restart_growth,
         average=training.train_average,
         optimizer="momentum" if shares_weights(config) else child.optimizer,
+        **from_scratch,
     )
     return replace(recipe, **published)
 
@@ -265,6 +276,8 @@ def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bo
         share_weights=shares_weights(config) if share_weights is None else share_weights,
         augment=config.data.augment,
         cutout=config.data.cutout,
+        pad=config.data.crop_pad or None,
+        alternating=config.data.alternating_flip,
         reward=config.child.reward,
         final_weights=config.search.final_weights,
     )

@@ -37,9 +37,8 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
     Returns:
         Results as of `train_in_full`.
     """
-    base = config.baseline
-    with open_stage(config, "densenet", config.parameters("data", "baseline", "training")) as folder:
-        data = data or load_images(config)
+    base, data = config.baseline, data or load_images(config)
+    with open_stage(config, "densenet", config.parameters("data", "baseline", "training"), data) as folder:
         network = DenseNet(
             data.num_classes,
             depth=base.densenet_depth,
@@ -63,8 +62,8 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """
     architectures = chosen_architectures(config)
     trained = [str(architecture) for architecture in architectures]
-    with open_stage(config, "final", {**config.parameters("data", "space", "training"), "trained": trained}) as folder:
-        data = data or load_images(config)
+    parameters, data = config.parameters("data", "space", "training"), data or load_images(config)
+    with open_stage(config, "final", {**parameters, "trained": trained}, data) as folder:
         results = train_ranked(config, architectures, data, folder)
         chosen = architectures[results["chosen"]]
         write_atomically(folder.figures / "architecture.png", picture(search_space(config), chosen))
@@ -127,8 +126,11 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
         batch_size=training.train_batch_size,
         augment=config.data.augment,
         cutout=training.train_cutout,
+        pad=config.data.crop_pad or None,
+        alternating=config.data.alternating_flip,
         patience=training.train_patience,
         devices=training.train_devices,
+        test_views=training.test_views,
         formats=training.export_formats,
     )
 
@@ -145,11 +147,7 @@ def chosen_architectures(config: Config) -> list[Any]:
     """
     space, controller = search_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [
-            parse_architecture(config.training.architecture)
-            if config.space.space in ("cell", "micro")
-            else space.parse(config.training.architecture)
-        ]
+        return [_parsed(config, config.training.architecture)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -189,12 +187,12 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
 
     def network(text: str) -> Network:
         expected = config.training.architecture
-        if expected and str(parse_architecture(expected)) != text:
+        if expected and str(_parsed(config, expected)) != text:
             raise ValueError(
                 f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. "
                 f"Received: {text!r}"
             )
-        return final_network(config, parse_architecture(text), data)
+        return final_network(config, _parsed(config, text), data)
 
     accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
     return {
@@ -202,3 +200,8 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
         "test_accuracy": accuracy,
         "test_images": len(data.test),
     }
+
+
+def _parsed(config: Config, text: str) -> Any:
+    """An architecture in any form that cells and pairs of cells have, in other spaces in one of theirs."""
+    return parse_architecture(text) if config.space.space in ("cell", "micro") else search_space(config).parse(text)

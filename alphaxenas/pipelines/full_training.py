@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from alphaxenas.data.images import ImageData
@@ -23,6 +22,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
 from alphaxenas.networks.export.onnx_export import require_onnx
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.training.fit import fit
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
 from alphaxenas.networks.training.recipe import Recipe
@@ -75,8 +75,11 @@ class TrainingSettings:
         batch_size: Images a training step.
         augment: Crops and mirrors training images.
         cutout: Side of the square cut out of training images, pixels; 0 for none.
+        pad: Pixels a crop may reach beyond the image; None as for `Batches`.
+        alternating: Whether images are mirrored in every second epoch instead of by chance.
         patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
         devices: How many devices share a training step; see `networks.training.replicas`.
+        test_views: Whether the network is also tested with six views of every image.
         formats: How the networks are stored, `"keras"` in any case; others also of a training that is finished.
     """
 
@@ -84,8 +87,11 @@ class TrainingSettings:
     batch_size: int
     augment: bool = True
     cutout: int = 0
+    pad: int | None = None
+    alternating: bool = False
     patience: int = 0
     devices: int = 1
+    test_views: bool = False
     formats: tuple[str, ...] = ("keras",)
 
 
@@ -109,7 +115,7 @@ def train_in_full(
 
     Returns:
         The content of results.json: `headline`, `models` (one record each: accuracy, costs, history, file), `chosen`,
-        `test_accuracy`, `test_images`, `seconds`.
+        `test_accuracy`, with `test_views` `test_accuracy_of_views`, `test_images`, `seconds`.
 
     Raises:
         DivergedError: A loss is not finite; the last checkpoint is kept.
@@ -152,7 +158,7 @@ def evaluate_checkpoint(
             f"training. Received: one of something else, or of a training that is over (models stored then: {finished})"
         )
     state = current["best"]["child"]
-    recipe = Recipe(precision=precision, average=0.5 if "average" in state else 0.0)
+    recipe = Recipe(precision=precision, lookahead="average" in state)
     child = CompiledChild(build(current["architecture"]), WeightBank(0), data.image_shape, recipe)
     try:
         child.restore(state)
@@ -193,7 +199,15 @@ class _Trainer:
     def train(self) -> dict[str, Any]:
         """Trains the networks that are left; the content of results.json."""
         settings, models, folder = self._settings, self._models, self._folder
-        training = Batches.of(self._data, "train", settings.batch_size, settings.augment, settings.cutout)
+        training = Batches.of(
+            self._data,
+            "train",
+            settings.batch_size,
+            settings.augment,
+            settings.cutout,
+            settings.pad,
+            settings.alternating,
+        )
         validation = Batches.of(self._data, "validation", EVALUATION_BATCH)
         for network in self._networks[len(models) :]:
             models.append(self._train_network(network, training, validation))
@@ -203,12 +217,16 @@ class _Trainer:
         stored = keras.saving.load_model(folder.path / models[chosen]["file"], compile=False)
         accuracy, seconds = test_accuracy(stored, self._data), sum(model["seconds"] for model in models)
         folder.events.scalars(len(self.loop.records), {"accuracy/test": accuracy})
-        validated = models[chosen]["validation_accuracy"]
+        validated, seen = models[chosen]["validation_accuracy"], ""
+        tested = {"test_accuracy": accuracy}
+        if settings.test_views:
+            tested["test_accuracy_of_views"] = test_accuracy(stored, self._data, with_views=True)
+            seen = f", {tested['test_accuracy_of_views']:.4f} with six views"
         return {
-            "headline": f"test accuracy {accuracy:.4f} (validation {validated:.4f}), {seconds / 60:.1f} min",
+            "headline": f"test accuracy {accuracy:.4f}{seen} (validation {validated:.4f}), {seconds / 60:.1f} min",
             "models": models,
             "chosen": chosen,
-            "test_accuracy": accuracy,
+            **tested,
             "test_images": len(self._data.test),
             "seconds": seconds,
         }

@@ -104,9 +104,9 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     parameters = config.parameters("data", "child") | _own(
         config, "blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *stages.LIMITS
     )
-    with stages.open_stage(config, f"{STAGE}-scratch", parameters) as folder:
+    with stages.open_stage(config, f"{STAGE}-scratch", parameters, data) as folder:
         evaluator: Any = None  # a finished search is read, not played
-        if folder.read_results() is None:
+        if not stages.is_finished(config, folder):
             evaluator = TrainedEvaluator(
                 space,
                 child_network(config, data.num_classes),
@@ -155,7 +155,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     parameters = config.parameters("data", "child") | _own(
         config, "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
     )
-    with stages.open_stage(config, f"{STAGE}-shared", parameters) as folder:
+    with stages.open_stage(config, f"{STAGE}-shared", parameters, data) as folder:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
         training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
         return SharedPool(
@@ -210,7 +210,7 @@ def _train_alike(config: Config, data: ImageData, stage: str, architectures: Map
     parameters = {name: value for name, value in parameters.items() if name not in OTHER_NETWORKS}
     parameters["trained"] = [str(architecture) for architecture in architectures.values()]
     options = child_options(config, data.num_classes)
-    with stages.open_stage(config, f"{STAGE}-{stage}", parameters) as folder:
+    with stages.open_stage(config, f"{STAGE}-{stage}", parameters, data) as folder:
         networks = [
             architecture_to_train(name, build_network(one, regularised(config, one, options)), one)
             for name, one in architectures.items()

@@ -89,9 +89,9 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
-    with stages.open_stage(config, f"{STAGE}-{part}-{controller}-{seed}", parameters) as folder:
+    with stages.open_stage(config, f"{STAGE}-{part}-{controller}-{seed}", parameters, data) as folder:
         evaluator: Any = None  # a finished search is read, not played
-        if folder.read_results() is None:
+        if not stages.is_finished(config, folder):
             evaluator = TrainedEvaluator(
                 space,
                 child_network(config, data.num_classes),
@@ -148,7 +148,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
                 config, "chain_final_epochs", "chain_learning_rate", "batch_size", *HONOURED_IN_COMPARISON
             )
             parameters |= {"trained": str(chain), "form": network.form, "training_seed": seed}
-            with stages.open_stage(config, f"{STAGE}-{word}-{seed}", parameters) as folder:
+            with stages.open_stage(config, f"{STAGE}-{word}-{seed}", parameters, data) as folder:
                 answers[name][seed] = train_in_full(
                     [architecture_to_train(word, network, chain)], data, recipe, settings, folder, seed
                 )

@@ -23,9 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alphaxenas.config import PROFILES, PROJECT_ROOT, ParameterError, from_values, load_profile, parse_value
+from alphaxenas.config import PROFILES, PROJECT_ROOT, Config, ParameterError, from_values, load_profile, parse_value
 from alphaxenas.config.render import help_text
 from alphaxenas.pipelines.notebook_progress import Progress, explanation, say
+from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.tabular.truth import read_truth
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SUITE = "0[1-8]_*.ipynb"
@@ -205,8 +207,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        str(path),
-        str(running),
+        *(str(file).replace("{", "{{").replace("}", "}}") for file in (path, running)),  # papermill fills braces
         parameters=parameters,
         kernel_name="python3",
         language="python",
@@ -255,8 +256,18 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
         parameters["run"] = options.run
     if options.overwrite:
         parameters["overwrite"] = True
-    from_values(parameters)
+    _check_truth(from_values(parameters))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+
+
+def _check_truth(config: Config) -> None:
+    """ParameterError where notebook 05 could not read the table of published accuracies when all is over."""
+    if config.report.truth_table:
+        space = space_from_parameters(config.parameters("space"))
+        try:
+            read_truth(config.report.truth_table, config.report.truth_column, space)
+        except ValueError as error:
+            raise ParameterError(str(error)) from error
 
 
 def _chosen(paths: list[Path], only: str) -> list[Path]:

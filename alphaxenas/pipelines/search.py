@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alphaxenas.coach import Coach
+from alphaxenas.coach import Coach, reaches
 from alphaxenas.config import Config
 from alphaxenas.data import ImageData
 from alphaxenas.pipelines.factory import load_images, make_controller, make_evaluator, search_space
@@ -37,18 +37,27 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         "controller": controller,
         "search_seed": seed,
     }
-    with open_stage(config, f"{controller}-seed{seed}", parameters) as folder:
-        evaluator: Any = None  # a finished search is read, not played
-        if folder.read_results() is None:
-            evaluator = make_evaluator(config, data or load_images(config), seed)
+    data = data or load_images(config)
+    with open_stage(config, f"{controller}-seed{seed}", parameters, data) as folder:
+        # A finished search is read, not played.
+        evaluator: Any = None if is_finished(config, folder) else make_evaluator(config, data, seed)
         return Coach(space, make_controller(config, controller, space, seed), evaluator, folder, **limits(config)).run()
 
 
 def limits(config: Config) -> dict[str, Any]:
     """When a search ends and how often it saves, as arguments of `Coach`."""
-    search = config.search
-    ends = {"iterations": search.iterations, "trials": search.trials, "max_minutes": search.max_minutes}
-    return {**ends, "checkpoint_every": search.checkpoint_every}
+    return {name: getattr(config.search, name) for name in (*LIMITS, "checkpoint_every")}
+
+
+def is_finished(config: Config, folder: RunFolder) -> bool:
+    """Whether a search has ended and today's limits ask for no more.
+
+    Args:
+        config: The configuration.
+        folder: Of the search.
+    """
+    ends = {name: getattr(config.search, name) for name in LIMITS}
+    return (results := folder.read_results()) is not None and reaches(results, **ends)
 
 
 def child_epochs(config: Config) -> int:
@@ -69,19 +78,20 @@ def search_seeds(config: Config) -> tuple[int, ...]:
     return config.search.seeds or (config.run.seed,)
 
 
-def open_stage(config: Config, stage: str, parameters: dict[str, Any]) -> RunFolder:
+def open_stage(config: Config, stage: str, parameters: dict[str, Any], data: ImageData | None = None) -> RunFolder:
     """The run folder of a stage of the configured suite.
 
     Args:
         config: The configuration.
         stage: Name of the folder inside the suite's.
         parameters: What may change the stage's results, for run.json.
+        data: The images that it is about.
 
     Returns:
         The folder, to be used as a context manager.
 
     Raises:
-        RunMismatch: The stage was begun with other parameters.
+        RunMismatch: The stage was begun with other parameters or other images.
     """
-    run = config.run
-    return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite)
+    run, identity = config.run, data.identity if data else None
+    return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite, LIMITS, identity)

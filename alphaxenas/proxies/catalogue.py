@@ -17,7 +17,7 @@ COSTS = ("free", "batch")
 _CONVOLUTIONS = ("conv", "depthwise")
 HOMOGENEOUS = frozenset(
     "input line conv depthwise batch_norm dense dense_of_parts shifted relu add concat max_pool min_pool average_pool "
-    "global_average flatten dropout drop_path".split()
+    "global_average flatten dropout drop_path zeros first_channels".split()
 )
 """Operations of the layer interface that commute with positive factors once batch normalisation is left out."""
 

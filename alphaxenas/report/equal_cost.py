@@ -14,7 +14,7 @@ import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.statistics import Comparison, compare_many, student_bounds
-from alphaxenas.spaces.from_parameters import CHAIN_SPACES
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES
 
 COSTS = {
     "trials": "trained children",
@@ -193,7 +193,7 @@ def measures(
         found[f"best final at equal {name}"] = ours, theirs
     last = common_end(both, "trials")
     shared = any(
-        run.parameters.get("final_weights") == "scratch" and run.parameters.get("space") not in CHAIN_SPACES
+        run.parameters.get("final_weights") == "scratch" and run.parameters.get("space") not in SCRATCH_SPACES
         for run in both
     )
     for purpose in ("final",) if shared else ("search", "final"):

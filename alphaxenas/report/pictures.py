@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.textpath import TextPath
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.style import GREY, INK, WIDTH
+from alphaxenas.spaces.drawing.lettering import short_names
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
 if TYPE_CHECKING:
@@ -73,12 +75,20 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
     figure = Figure(figsize=(WIDTH, inches * len(pages) * 1.06), dpi=100)
     FigureCanvasAgg(figure)
     rows = len(pages)
-    for number, (name, page) in enumerate(pages.items()):
+    names = short_names(tuple(pages))
+    for number, (name, page) in enumerate(zip(names, pages.values())):
         bottom = (rows - 1 - number) / rows
         axes = figure.add_axes((names_width / WIDTH, bottom, inches * width / height / WIDTH, 0.96 / rows))
         _show_pixels(axes, page)
+        inches_long = TextPath((0, 0), name, size=10).get_extents().width / 72
         figure.text(
-            (names_width - 0.12) / WIDTH, bottom + 0.48 / rows, name, ha="right", va="center", fontsize=10, color=INK
+            (names_width - 0.12) / WIDTH,
+            bottom + 0.48 / rows,
+            name,
+            ha="right",
+            va="center",
+            fontsize=10 * min(1.0, (names_width - 0.2) / max(inches_long, 0.1)),
+            color=INK,
         )
     return figure
 

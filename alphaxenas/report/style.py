@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+import alphaxenas.spaces.drawing.lettering  # noqa: F401  (our figures do not depend on the user's settings)
 from alphaxenas.runs import write_atomically
 from alphaxenas.spaces.drawing.picture import as_png
 

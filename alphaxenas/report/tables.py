@@ -56,6 +56,10 @@ _DECIMALS = {
     "reported": 4,
     "best of the table": 4,
     "regret of the report": 4,
+    "published": 3,
+    "regret": 3,
+    "mean rank": 1,
+    "Kendall's tau": 2,
 }
 _QUERIES = ("restricted mean queries", "saved")
 """Columns whose bounds are numbers of queries, not accuracies."""

@@ -3,9 +3,10 @@
 from alphaxenas.runs.checkpoint import Checkpoints
 from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import StorageError, read_json, write_atomically, write_json
-from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch, git_revision, provenance
+from alphaxenas.runs.folder import RunFolder, RunInUse, RunMismatch
 from alphaxenas.runs.interruption import Interruption, Stopped
 from alphaxenas.runs.journal import Journal, first_and_last, same_record
+from alphaxenas.runs.machine import git_revision, provenance
 from alphaxenas.runs.resume import ResumableLoop
 
 __all__ = [

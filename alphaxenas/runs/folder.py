@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import importlib.metadata
 import json
 import logging
 import os
 import platform
 import re
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,11 +19,11 @@ from alphaxenas.runs.checkpoint import Checkpoints
 from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import read_json, storage_error, write_all, write_json
 from alphaxenas.runs.journal import Journal
+from alphaxenas.runs.machine import git_revision, provenance
 
 _log = logging.getLogger(__name__)
 LOCK_PATIENCE = 5.0
 """Seconds to wait for a run in use: the kernel of a killed runner notices within a second or two that it is alone."""
-_PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "matplotlib", "papermill", "tensorboard")
 
 
 class RunMismatch(ValueError):
@@ -49,11 +46,20 @@ class RunFolder:
         checkpoints: The last two states.
         figures: A folder for pictures, there from the start.
         parameters: As given, in JSON values.
+        limits: Names of those that only end the run.
     """
 
     def __init__(
-        self, run: str, stage: str, parameters: dict[str, Any], exp_dir: Path, tensorboard_dir: Path, lock: int
+        self,
+        run: str,
+        stage: str,
+        parameters: dict[str, Any],
+        exp_dir: Path,
+        tensorboard_dir: Path,
+        lock: int,
+        limits: Collection[str],
     ) -> None:
+        self.limits = frozenset(limits) & parameters.keys()
         self.name, self.stage, self.parameters = f"{run}/{stage}", stage, parameters
         self.path, self.tensorboard_path = exp_dir / run / stage, tensorboard_dir / run / stage
         self.figures = self.path / "figures"
@@ -73,6 +79,8 @@ class RunFolder:
         exp_dir: Path | str = "exp",
         tensorboard_dir: Path | str = "tensorboard_log",
         overwrite: bool = False,
+        limits: Collection[str] = (),
+        data: Mapping[str, Any] | None = None,
     ) -> RunFolder:
         """Opens the run `<run>/<stage>`, making it when it is new.
 
@@ -83,11 +91,13 @@ class RunFolder:
             exp_dir: Folder of all runs.
             tensorboard_dir: Folder of all event files.
             overwrite: Delete what is stored of this run, event file included, and start anew.
+            limits: Names of parameters that only end the run: they may differ from the stored ones.
+            data: What the run learns from: `source` (a file, or a name) and `fingerprint`, see `ImageData.identity`.
 
         Raises:
             ValueError: A name that is no plain folder name.
             RunInUse: Another process has it open.
-            RunMismatch: It is stored with other parameters.
+            RunMismatch: It is stored with other parameters, or was made of other data.
             StorageError: It cannot be written.
         """
         for name, value in (("run", run), ("stage", stage)):
@@ -108,12 +118,13 @@ class RunFolder:
             record = path / "run.json"
             stored = read_json(record)
             if stored is None:
-                write_json(record, _description(run, stage, parameters))
+                write_json(record, _description(run, stage, parameters) | ({"data": dict(data)} if data else {}))
             else:
-                _compare(f"{run}/{stage}", stored["parameters"], parameters)
+                identity = {name: value for name, value in parameters.items() if name not in limits}
+                compare_stored(f"{run}/{stage}", stored, identity, data)
                 if not (path / "results.json").exists():
                     _record_other_code(f"{run}/{stage}", record, stored, parameters)
-            return cls(run, stage, dict(parameters), exp_dir, tensorboard_dir, lock)
+            return cls(run, stage, dict(parameters), exp_dir, tensorboard_dir, lock, limits)
         except BaseException:
             os.close(lock)
             raise
@@ -145,6 +156,21 @@ class RunFolder:
     def read_results(self) -> dict[str, Any] | None:
         """What `write_results` stored; None when the run has not come that far."""
         return read_json(self.path / "results.json")
+
+    def go_on(self) -> None:
+        """Notes in run.json with which limits the run goes on, and forgets the results of an earlier end."""
+        record = self.path / "run.json"
+        stored: dict[str, Any] = read_json(record) or {}
+        known = stored["parameters"]
+        changed = {name for name in self.limits if name in known and known[name] != self.parameters[name]}
+        if changed:
+            before = {name: known[name] for name in sorted(changed)}
+            stored["limits_before"] = [*stored.get("limits_before", []), before]
+            known |= {name: self.parameters[name] for name in changed}
+            write_json(record, stored)
+        if (self.path / "results.json").exists():
+            _record_other_code(self.name, record, stored, self.parameters)
+            (self.path / "results.json").unlink()
 
     def close(self) -> None:
         """Closes all files and lets other processes in."""
@@ -209,8 +235,28 @@ def _empty(path: Path, events: Path) -> None:
         shutil.rmtree(events)
 
 
-def _compare(name: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuses other parameters; one that only a newer or older version of the project knows is no difference."""
+def compare_stored(
+    name: str, description: Mapping[str, Any], given: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> None:
+    """Refuses other parameters and other data; what only one of the two records is no difference.
+
+    Args:
+        name: Of the run, for the message.
+        description: Content of its run.json.
+        given: Today's parameters, JSON values.
+        data: Today's data, as for `RunFolder.open`.
+
+    Raises:
+        RunMismatch: Names each parameter with both values, or the changed file, and the way out.
+    """
+    stored, made_of = description["parameters"], description.get("data")
+    if data and made_of and made_of["fingerprint"] != data["fingerprint"]:
+        raise RunMismatch(
+            f"The run {name} was made of other images or labels than {data['source']} holds now (fingerprint "
+            f"{made_of['fingerprint']} of {made_of['source']} then, {data['fingerprint']} now). Put the former file "
+            "back to continue, choose another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to "
+            "replace the run."
+        )
     differing = [key for key in given if key in stored and stored[key] != given[key]]
     if differing:
         lines = "; ".join(f"`{key}` is stored as {stored[key]!r}, now {given[key]!r}" for key in differing)
@@ -256,56 +302,3 @@ def _description(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[st
         "parameters": dict(parameters),
         **provenance(),
     }
-
-
-def provenance() -> dict[str, Any]:
-    """What a result depends on besides its parameters: package versions, machine and git revision, as JSON values."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    from alphaxenas import __version__
-
-    versions["alphaxenas"] = __version__
-    return {"versions": versions, "machine": _machine(), "revision": git_revision()}
-
-
-def _machine() -> dict[str, Any]:
-    model = re.search(r"model name\s*:\s*(.+)", _read("/proc/cpuinfo"))
-    memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
-    gpus = [
-        re.search(r"Model:\s*(.+)", _read(str(file))) for file in Path("/proc/driver/nvidia/gpus").glob("*/information")
-    ]
-    return {
-        "host": platform.node(),
-        "system": platform.platform(),
-        "processor": model[1] if model else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "memory_gib": round(int(memory[1]) / 2**20, 1) if memory else None,
-        "gpus": [gpu[1] for gpu in gpus if gpu],
-    }
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def git_revision() -> str | None:
-    """The git revision of the project, with `+` when files differ from it; None outside git."""
-    root = str(Path(__file__).resolve().parents[2])
-    try:
-        answers = [
-            subprocess.run(
-                ["git", "-C", root, *words], capture_output=True, text=True, timeout=10, check=True
-            ).stdout.strip()
-            for words in (("rev-parse", "--show-toplevel", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-        ]
-    except (OSError, subprocess.SubprocessError):
-        return None
-    top, revision = answers[0].splitlines()
-    return revision + ("+" if answers[1] else "") if Path(top) == Path(root) else None

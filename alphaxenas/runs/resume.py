@@ -52,12 +52,15 @@ class ResumableLoop:
         self._saved = 0
         self._elapsed_before, self._started = 0.0, time.monotonic()
 
-    def run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def run(
+        self, work: Callable[[], dict[str, Any]], is_enough: Callable[[Mapping[str, Any]], bool] = lambda results: True
+    ) -> dict[str, Any]:
         """Does the work, or the rest of it; a finished run returns its results at once.
 
         Args:
             work: Goes on from the restored state, calls `append`, `checkpoint` and `leave_if_requested`, and returns
                 the content of results.json with `headline`, and `reason` where there are several reasons to end.
+            is_enough: Whether stored results reach today's limits; if not, the run goes on where it ended.
 
         Returns:
             The content of results.json.
@@ -68,11 +71,12 @@ class ResumableLoop:
             StorageError: The records could not be written or read; what was written before is intact.
         """
         results = self.folder.read_results()
-        if results is not None:
+        if results is not None and is_enough(results):
             self.folder.log(f"finished earlier: {results['headline']}")
             return results
         with self._interruption:
             self._continue()
+            self.folder.go_on()
             try:
                 results = work()
             except StorageError:
@@ -83,6 +87,7 @@ class ResumableLoop:
                 raise
             if self._saved < len(self.records):
                 self.checkpoint()
+            self.folder.journal.keep(len(self.records))  # a run that was cut short ends before what it had to repeat
             self.folder.write_results(results)
         reason = f" ({results['reason']})" if "reason" in results else ""
         self.folder.log(f"finished{reason}: {results['headline']}, {self.elapsed():.0f} s")

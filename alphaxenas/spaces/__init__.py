@@ -6,6 +6,7 @@ Nothing here imports TensorFlow; matplotlib is imported when something is drawn.
 from alphaxenas.spaces.cell import Block, Cell, CellSpace
 from alphaxenas.spaces.chains.chain import Chain, Layer
 from alphaxenas.spaces.chains.state_space import StateSpace
+from alphaxenas.spaces.convnet import ConvNet, ConvNetSpace
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.listed.table import Code, Table
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroArchitecture, MacroLayer, MacroSpace

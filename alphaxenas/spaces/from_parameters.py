@@ -12,6 +12,7 @@ from alphaxenas.contracts import SearchSpace
 from alphaxenas.spaces.cell import CellSpace
 from alphaxenas.spaces.chains.presets import convolution_chains, mnist_chains
 from alphaxenas.spaces.checks import check_name
+from alphaxenas.spaces.convnet import ConvNetSpace
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
@@ -25,10 +26,16 @@ SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
     "macro": lambda p: MacroSpace(p["layers"]),
     "nasbench101": lambda p: NASBench101(),
     "nasbench201": lambda p: NASBench201(),
+    "convnet": lambda p: ConvNetSpace(),
 }
 """Name to builder; a builder reads the parameters that it needs from a mapping."""
 CHAIN_SPACES = ("chain", "mnist_chain")
-"""Spaces of layer chains, whose children are all trained from scratch; in the others children share weights."""
+"""Spaces of layer chains."""
+SCRATCH_SPACES = (*CHAIN_SPACES, "convnet")
+"""Spaces whose children are all trained from scratch; in the others children share weights."""
+
+STAGED_SPACES = ("nasbench101", "nasbench201")
+"""Spaces of published benchmarks whose networks have three stages."""
 
 
 def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:

@@ -7,13 +7,14 @@ import re
 
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.checks import NUMBERS
+from alphaxenas.spaces.convnet import ConvNet, is_convnet_text
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 from alphaxenas.spaces.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao_graph, from_nao_tokens
 from alphaxenas.spaces.notation import input_name
 from alphaxenas.spaces.zoo import PREFIX, ZooCell, zoo_cell
 from alphaxenas.suggestions import invalid
 
-ParsedArchitecture = Cell | MicroArchitecture | ZooCell
+ParsedArchitecture = Cell | MicroArchitecture | ZooCell | ConvNet
 
 _NAME = r"[A-Za-z][\w-]*"
 
@@ -24,15 +25,18 @@ def parse_architecture(text: str) -> ParsedArchitecture:
     Args:
         text: A cell (`prev:conv3x3 + prev2:identity; ...` or JSON), a normal and a reduction cell (the same with a
             slash, or JSON), the name of a zoo cell (`zoo:darts_v2` or `darts_v2`), ENAS's and NAO's integers (eight for
-            every node: 40 for five), NAO's tokens (twelve: 60), or NAO's graph in JSON.
+            every node: 40 for five), NAO's tokens (twelve: 60), NAO's graph in JSON, or a plain convolution net
+            (`64 conv pool conv; ...`, JSON, or `airbench93`).
 
     Returns:
-        A `Cell`, a `MicroArchitecture` or a `ZooCell`.
+        A `Cell`, a `MicroArchitecture`, a `ZooCell` or a `ConvNet`.
 
     Raises:
         ValueError: Says where what is wrong and what is legal there.
     """
     written = text.strip()
+    if is_convnet_text(written):
+        return ConvNet.parse(written)
     if written.startswith(PREFIX) or re.fullmatch(_NAME, written):
         return zoo_cell(written)
     if written.startswith(("{", "[")) and not re.fullmatch(NUMBERS, written):

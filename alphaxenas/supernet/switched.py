@@ -129,10 +129,12 @@ class SwitchedLayers(Layers):
             self._evaluated[place] = measured
         return y
 
-    def conv(self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1, bias: bool = False) -> tf.Tensor:
+    def conv(
+        self, x: tf.Tensor, name: str, filters: int, size: Any, stride: int = 1, bias: bool = False, initial: str = "he"
+    ) -> tf.Tensor:
         """As `LayerInterface.conv`; one that may be left out has no bias."""
         if not self._optional:
-            return super().conv(x, name, filters, size, stride, bias)
+            return super().conv(x, name, filters, size, stride, bias, initial)
         kernel = f"{name}/kernel"
         shape, place = self._outline.kernels[kernel].shape, self._outline.place_of["kernels"][kernel]
         height, width = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
@@ -149,10 +151,10 @@ class SwitchedLayers(Layers):
         y.set_shape([x.shape[0], height, width, filters])
         return y
 
-    def batch_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """As `LayerInterface.batch_norm`."""
+    def batch_norm(self, x: tf.Tensor, name: str, scale: bool = True) -> tf.Tensor:
+        """As `LayerInterface.batch_norm`; one that may be left out has a scale."""
         if not self._optional:
-            return super().batch_norm(x, name)
+            return super().batch_norm(x, name, scale)
         channels, places = [x.shape[-1]], self._outline.place_of
         needed = {"scale": "vectors", "offset": "vectors"}
         if not self.training:

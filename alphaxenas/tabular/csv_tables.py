@@ -50,7 +50,7 @@ def read_csv(
     Raises:
         DataError: Something is wrong with the file; names file, row and column. Rows count from 1 after the header.
     """
-    header, lines = _read_lines(path)
+    header, lines = read_lines(path)
     place = {name: header.index(name) for name in header}
     kept = [
         row
@@ -88,11 +88,22 @@ def read_csv(
 
 def csv_header(path: Path) -> list[str]:
     """The columns of a CSV file; DataError as for `read_csv`."""
-    return _read_lines(path, most=1)[0]
+    return read_lines(path, most=1)[0]
 
 
-def _read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV file, all rows as long as the header."""
+def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file, all rows as long as the header.
+
+    Args:
+        path: `.csv` or `.csv.gz`.
+        most: Rows to read at most; None for all.
+
+    Returns:
+        The names of the columns, and the rows as texts.
+
+    Raises:
+        DataError: As for `read_csv`.
+    """
     opener = gzip.open if path.name.endswith(".gz") else open
     lines = []
     try:

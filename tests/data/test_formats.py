@@ -78,10 +78,10 @@ def test_a_damaged_idx_file_is_named(tmp_path, spoil):
 @pytest.mark.parametrize("pixels", [np.arange(48) * 5, np.arange(48) * 5 / 255, np.arange(48, dtype=np.uint8) * 5])
 def test_whole_numbers_fractions_and_bytes_are_the_same_pixels(tmp_path, pixels):
     np.savez(tmp_path / "own.npz", x=pixels.reshape(3, 4, 4), y=np.array([[0], [1], [1]]))
-    found = read_arrays(tmp_path / "own.npz")
-    np.testing.assert_array_equal(found["x"].reshape(-1), np.arange(48) * 5)
-    assert found["x"].shape == (3, 4, 4, 1) and found["x"].dtype == np.uint8
-    assert found["y"].tolist() == [0, 1, 1] and found["y"].dtype == np.int32
+    images, labels, _ = read_arrays(tmp_path / "own.npz")
+    np.testing.assert_array_equal(images.reshape(-1), np.arange(48) * 5)
+    assert images.shape == (3, 4, 4, 1) and images.dtype == np.uint8
+    assert labels.numbers.tolist() == [0, 1, 1] and labels.numbers.dtype == np.int32
 
 
 IMAGES, LABELS = np.zeros((3, 4, 4), np.uint8), np.array([0, 1, 1])

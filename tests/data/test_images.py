@@ -150,7 +150,7 @@ def test_a_split_that_leaves_nothing_for_training_is_refused(own):
 
 @pytest.mark.parametrize("counts", [(60, 60, 1), (60, 0, 60), (2, 200)])
 def test_too_few_examples_of_a_class_are_named(tmp_path, counts):
-    save(tmp_path / "own.npz", counts)
+    save(tmp_path / "own.npz", counts, class_names=np.arange(len(counts)).astype(str))
     scarce = int(np.argmin(counts))
     with pytest.raises(DataError, match=f"too few examples of class '{scarce}'"):
         load_data("arrays", arrays_path=tmp_path / "own.npz")
@@ -163,7 +163,7 @@ def test_a_fraction_too_small_for_every_class_is_refused(own):
 
 def test_labels_beyond_the_class_names_are_refused(tmp_path):
     save(tmp_path / "own.npz", class_names=["cat", "dog"])
-    with pytest.raises(DataError, match=r"labels out of range. Expected 0\.\.1 for 2 classes. Received: 0 to 2"):
+    with pytest.raises(DataError, match=r"labels out of range. Expected 0\.\.1 for 2 classes.*Received: 0 to 2"):
         load_data("arrays", arrays_path=tmp_path / "own.npz")
 
 

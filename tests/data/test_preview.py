@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alphaxenas.data import sheet, to_pixels
+from alphaxenas.data import channel_names, sheet, to_pixels
 
 
 def test_pixels_survive_normalising_and_back():
@@ -20,6 +20,10 @@ def test_a_sheet_shows_every_image_in_its_place():
     assert (page[:, 3] == 255).all() and (page[3:, 8:] == 255).all()
 
 
-def test_a_sheet_of_two_channels_is_refused():
-    with pytest.raises(ValueError, match="1 or 3 channels"):
-        sheet(np.zeros((1, 2, 2, 2), np.uint8), 1)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_images_of_any_number_of_channels_have_a_picture_and_names(channels):
+    images = np.arange(4 * channels, dtype=np.uint8).reshape(1, 2, 2, channels)
+    page = sheet(images, 1)
+    assert page.shape == (2, 2, 3) and (page[..., 0] == images[0, ..., 0]).all()
+    assert channels < 2 or (page[..., 1] == images[0, ..., 1]).all()
+    assert len(set(channel_names(channels))) == channels

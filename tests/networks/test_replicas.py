@@ -39,7 +39,7 @@ for devices in (1, 2):
     state = child.state()
     found[devices] = {"history": history, "state": {part: array.tolist() for part, array in state.items()}}
     if devices == 2:
-        variables = [child._values, child._slots, child._moving, child._ema_values, child._ema_moving]
+        variables = [child.vectors.weights, child.vectors.slots, child.vectors.moving, *child.vectors.averaged]
         found["copies"] = [len(variable.values) for variable in variables]
         found["equal"] = all(np.array_equal(*(copy.numpy() for copy in variable.values)) for variable in variables)
         again = CompiledChild(network, WeightBank(1), SHAPE, recipe, devices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,14 @@ from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.layers import EPSILON
+from alphaxenas.networks.nasbench.nasbench101 import NASBench101Network
+from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.fit import fit
 from alphaxenas.networks.training.loop import AUXILIARY_WEIGHT, DivergedError, Recipe
 from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.nasbench.cell101 import read_cell
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from tests.networks.tiny import (
     CLASSES,
     MIXED,
@@ -29,6 +34,10 @@ from tests.networks.tiny import (
     weights_of,
 )
 
+nasbench201 = functools.partial(NASBench201Network, NASBench201().parse("342104"), CLASSES, 2, 3)
+nasbench101 = functools.partial(
+    NASBench101Network, read_cell("conv3x3-bn-relu(0) maxpool3x3(0,1) conv1x1-bn-relu(1) output(0,2,3)"), CLASSES, 3, 3
+)
 OTHER = Cell.parse("prev2:sep3x3 + prev:conv5x5")
 
 
@@ -273,13 +282,14 @@ def logits_of(child, images):
 class TestOneFunction:
     """The searched child, the final child and a continued child are the same function of the same weights."""
 
-    def test_weights_moved_by_name_give_the_same_logits(self):
+    @pytest.mark.parametrize("build", [functools.partial(network_of, MIXED), nasbench201, nasbench101])
+    def test_weights_moved_by_name_give_the_same_logits(self, build):
         images, labels = batch_of()
-        searched = child_of(network_of(MIXED))
+        searched = child_of(build())
         searched.train_step(images, labels, 0.1)
         bank = WeightBank(99)
         searched.store(bank)
-        final = child_of(network_of(MIXED, drop_path=0.3, dropout=0.3), bank, Recipe(warmup=0.1, label_smoothing=0.1))
+        final = child_of(build(dropout=0.3), bank, Recipe(warmup=0.1, label_smoothing=0.1))
         np.testing.assert_array_equal(logits_of(final, images), logits_of(searched, images))
 
     def test_bfloat16_is_close_to_float32(self):

@@ -181,6 +181,7 @@ def test_kill_9_of_the_runner_leaves_no_kernel(place, start):
         (["--run", "a/b"], "`run`"),
         (["--only", "07"], "Unknown notebook '07'"),
         (["-p", "trials", "0"], "never end"),
+        (["-p", "truth_table", "none.csv", "-p", "truth_column", "test"], "`truth_table`"),
     ],
 )
 def test_wrong_arguments_end_before_any_work(place, capsys, words, part):

@@ -19,6 +19,11 @@ def opened(tmp_path, parameters=None, **more):
     )
 
 
+def of_revision(monkeypatch, revision):
+    for module in ("folder", "machine"):
+        monkeypatch.setattr(f"alphaxenas.runs.{module}.git_revision", lambda: revision)
+
+
 def test_run_json_says_what_is_needed_to_repeat_the_run(tmp_path):
     with opened(tmp_path) as run:
         record = json.loads((run.path / "run.json").read_text())
@@ -60,11 +65,11 @@ def test_a_parameter_of_a_newer_version_does_not_lock_out_older_runs(tmp_path):
 
 
 def test_a_run_continued_by_other_code_warns_and_records_it(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(folder_module, "git_revision", lambda: "aaa")
+    of_revision(monkeypatch, "aaa")
     opened(tmp_path, {"seed": 0}).close()
     opened(tmp_path, {"seed": 0}).close()
     assert not caplog.records
-    monkeypatch.setattr(folder_module, "git_revision", lambda: "bbb")
+    of_revision(monkeypatch, "bbb")
     for _ in range(2):
         opened(tmp_path, {"seed": 0, "invented_later": 1}).close()
     (warning,) = caplog.records
@@ -76,7 +81,7 @@ def test_a_run_continued_by_other_code_warns_and_records_it(tmp_path, monkeypatc
         (note,) = json.loads((run.path / "run.json").read_text())["continued"]
         assert note["revision"] == "bbb" and note["new_parameters"] == {"invented_later": 1}
         run.write_results({"headline": "done"})
-    monkeypatch.setattr(folder_module, "git_revision", lambda: "ccc")
+    of_revision(monkeypatch, "ccc")
     opened(tmp_path, {"seed": 0}).close()
     assert len(caplog.records) == 1, "a finished run is not continued"
 

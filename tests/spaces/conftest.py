@@ -6,6 +6,7 @@ import pytest
 
 from alphaxenas.spaces import (
     CellSpace,
+    ConvNetSpace,
     MacroSpace,
     MicroSpace,
     NASBench101,
@@ -79,6 +80,7 @@ SPACES = {
     "macro of one layer": MacroSpace(1),
     "recurrent": RecurrentSpace(),
     "recurrent as enas": RecurrentSpace(4, choose_first=True, output="unused"),
+    "convnet": ConvNetSpace(),
     "nasbench201": NASBench201(),
     "nasbench101": NASBench101(),
     "nasbench101 of few edges": NASBench101(6, 5),

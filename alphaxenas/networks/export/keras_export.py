@@ -10,17 +10,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from alphaxenas.data.images import ImageData
+from alphaxenas.data.pipeline import views
 from alphaxenas.networks.export.onnx_export import save_onnx
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.layers import EPSILON, dilated
 from alphaxenas.networks.pixels import along
 from alphaxenas.networks.training.loop import CompiledChild, Network
 
-PREDICTION_BATCH = 250
+PREDICTION_BATCH, LEAST_PROBABILITY = 250, 1e-30
 
 
 class _KerasLayers:
@@ -31,6 +32,7 @@ class _KerasLayers:
     def __init__(self) -> None:
         self.arrays: list[tuple[keras.layers.Layer, list[str]]] = []
         self._dilations: dict[str, int] = {}
+        self._divisors: dict[str, float] = {}
         self._names: set[str] = set()
 
     def input(self, images: keras.KerasTensor) -> keras.KerasTensor:
@@ -40,7 +42,14 @@ class _KerasLayers:
         return keras.layers.Reshape((1, x.shape[1] * x.shape[2], x.shape[3]))(x)
 
     def conv(
-        self, x: keras.KerasTensor, name: str, filters: int, size: Size, stride: int = 1, bias: bool = False
+        self,
+        x: keras.KerasTensor,
+        name: str,
+        filters: int,
+        size: Size,
+        stride: int = 1,
+        bias: bool = False,
+        initial: str = "he",
     ) -> keras.KerasTensor:
         window, strides = (along(x, length) for length in (size, stride))
         named = {"padding": "same", "use_bias": bias, "name": self._name(name, "conv")}
@@ -55,11 +64,17 @@ class _KerasLayers:
         self._dilations[f"{name}/depthwise"] = dilation
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
 
-    def batch_norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        layer = keras.layers.BatchNormalization(epsilon=EPSILON, name=self._name(name, "norm"))
-        return self._with_arrays(layer, x, [f"{name}/{kind}" for kind in ("scale", "offset", "mean", "variance")])
+    def whiten(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        layer = keras.layers.Conv2D(8 * x.shape[-1], 2, name=self._name(name, "whiten"))
+        return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
 
-    def dense(self, x: keras.KerasTensor, name: str, units: int) -> keras.KerasTensor:
+    def batch_norm(self, x: keras.KerasTensor, name: str, scale: bool = True) -> keras.KerasTensor:
+        layer = keras.layers.BatchNormalization(epsilon=EPSILON, scale=scale, name=self._name(name, "norm"))
+        kinds = (*["scale"] * scale, "offset", "mean", "variance")
+        return self._with_arrays(layer, x, [f"{name}/{kind}" for kind in kinds])
+
+    def dense(self, x: keras.KerasTensor, name: str, units: int, divisor: float = 1.0) -> keras.KerasTensor:
+        self._divisors |= {f"{name}/{kind}": divisor for kind in ("kernel", "bias")}
         layer = keras.layers.Dense(units, activation="softmax", name=self._name(name, "dense"))
         return self._with_arrays(layer, x, [f"{name}/kernel", f"{name}/bias"])
 
@@ -77,6 +92,11 @@ class _KerasLayers:
     def relu(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.ReLU()(x)
 
+    def activation(self, x: keras.KerasTensor, kind: str) -> keras.KerasTensor:
+        if kind == "gelu":
+            return keras.ops.gelu(x, approximate=True)
+        return self.relu(x) if kind == "relu" else keras.layers.Activation(kind)(x)
+
     def add(self, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
         return parts[0] if len(parts) == 1 else keras.layers.Add()(list(parts))
 
@@ -92,8 +112,9 @@ class _KerasLayers:
         layer.set_weights([np.eye(x.shape[-1], channels, dtype=np.float32)[None, None]])
         return y
 
-    def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.MaxPooling2D(along(x, size), along(x, stride), padding="same")(x)
+    def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1, whole: bool = False) -> keras.KerasTensor:
+        padding = "valid" if whole else "same"
+        return keras.layers.MaxPooling2D(along(x, size), along(x, stride), padding=padding)(x)
 
     def min_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         turned = keras.layers.Rescaling(-1.0)
@@ -105,6 +126,9 @@ class _KerasLayers:
     def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.GlobalAveragePooling2D()(x)
 
+    def global_max(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.layers.GlobalMaxPooling2D()(x)
+
     def flatten(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.Flatten()(x)
 
@@ -115,8 +139,10 @@ class _KerasLayers:
         return x
 
     def values(self, names: list[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The arrays of one layer as Keras wants them: kernels of parts joined, dilated kernels with their zeros."""
-        found = [dilated(arrays[name], self._dilations.get(name, 1)) for name in names]
+        """The arrays of one layer as Keras wants them: kernels of parts joined, dilated kernels with their zeros,
+        what is divided afterwards divided before.
+        """
+        found = [dilated(arrays[name], self._dilations.get(name, 1)) / self._divisors.get(name, 1.0) for name in names]
         return [np.concatenate(found[:-1]), found[-1]] if names[-1].endswith("/bias") else found
 
     def _with_arrays(self, layer: keras.layers.Layer, x: keras.KerasTensor, names: list[str]) -> keras.KerasTensor:
@@ -202,12 +228,13 @@ def hand_over(file: Path, formats: Sequence[str]) -> list[Path]:
     return missing
 
 
-def test_accuracy(model: keras.Model, data: ImageData) -> float:
+def test_accuracy(model: keras.Model, data: ImageData, with_views: bool = False) -> float:
     """Share of the test images that a stored or exported model classifies correctly.
 
     Args:
         model: From pixels `[B, h, w, c]` in 0..255 to probabilities `[B, num_classes]`.
         data: Its test part is used.
+        with_views: Whether the logits of six views of an image are averaged, see `data.pipeline.views`.
 
     Returns:
         Accuracy in [0, 1].
@@ -221,10 +248,17 @@ def test_accuracy(model: keras.Model, data: ImageData) -> float:
             f"The model does not fit the data set {data.name}. Expected (image shape, classes) {expected}. "
             f"Received: {received}"
         )
-    images, labels = data.test.images, data.test.labels
-    batches = (images[start : start + PREDICTION_BATCH] for start in range(0, len(labels), PREDICTION_BATCH))
-    found = [model.predict_on_batch(batch.astype(np.float32)).argmax(1) for batch in batches]
-    return float(np.mean(np.concatenate(found) == labels))
+    hits = []
+    for start in range(0, len(data.test), PREDICTION_BATCH):
+        pixels, labels = (one[start : start + PREDICTION_BATCH] for one in (data.test.images, data.test.labels))
+        seen = views(pixels, data.flip) if with_views else [(1.0, pixels)]
+        # Logarithms of probabilities are logits but for a constant of each view, which changes no maximum.
+        scores = sum(
+            weight * np.log(np.maximum(model.predict_on_batch(view.astype(np.float32)), LEAST_PROBABILITY))
+            for weight, view in seen
+        )
+        hits.append(np.argmax(scores, axis=1) == labels)
+    return float(np.mean(np.concatenate(hits)))
 
 
 def evaluate_stored_model(path: str | Path, data: ImageData) -> float:

@@ -12,9 +12,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.suggestions import invalid
 
 OPSET, IR_VERSION = 17, 8
@@ -119,12 +119,17 @@ class _Graph:
         return self._convolution(layer, inputs, shape, layer.get_weights()[0].transpose(2, 3, 0, 1), shape[-1])
 
     def _convolution(self, layer: Any, inputs: list[str], shape: Any, kernel: np.ndarray, group: int) -> str:
-        constant = self._constant(f"{layer.name}/kernel", kernel)
-        window = _window(shape, layer.kernel_size, layer.strides)
-        return self._node("Conv", [*inputs, constant], layer.name, **window, group=group)
+        constants = [self._constant(f"{layer.name}/kernel", kernel)]
+        if layer.use_bias:
+            constants.append(self._constant(f"{layer.name}/bias", layer.get_weights()[1]))
+        window = _window(shape, layer, layer.kernel_size)
+        return self._node("Conv", [*inputs, *constants], layer.name, **window, group=group)
 
     def _batchnormalization(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        return self._node("BatchNormalization", inputs + self._weights(layer), layer.name, epsilon=layer.epsilon)
+        values = layer.get_weights()
+        values = values if layer.scale else [np.ones_like(values[0]), *values]
+        constants = [self._constant(f"{layer.name}/{number}", array) for number, array in enumerate(values)]
+        return self._node("BatchNormalization", [*inputs, *constants], layer.name, epsilon=layer.epsilon)
 
     def _dense(self, layer: Any, inputs: list[str], shape: Any) -> str:
         logits = self._node("Gemm", inputs + self._weights(layer), f"{layer.name}/logits")
@@ -132,6 +137,25 @@ class _Graph:
 
     def _relu(self, layer: Any, inputs: list[str], shape: Any) -> str:
         return self._node("Relu", inputs, layer.name)
+
+    def _gelu(self, layer: Any, inputs: list[str], shape: Any) -> str:
+        """x times the logistic function of 2 sqrt(2 / pi) (x + 0.044715 x^3), which is the tanh form."""
+        root = 2.0 * math.sqrt(2.0 / math.pi)
+        numbers = [
+            self._constant(f"{layer.name}/{name}", np.float32(value))
+            for name, value in (("cubic", 0.044715 * root), ("linear", root))
+        ]
+        squared = self._node("Mul", [*inputs, *inputs], f"{layer.name}/squared")
+        scaled = self._node("Mul", [squared, numbers[0]], f"{layer.name}/scaled")
+        slope = self._node("Add", [scaled, numbers[1]], f"{layer.name}/slope")
+        return self._gated(layer.name, inputs, self._node("Mul", [*inputs, slope], f"{layer.name}/argument"))
+
+    def _activation(self, layer: Any, inputs: list[str], shape: Any) -> str:
+        """SiLU, the only function that `keras_export` writes as such a layer."""
+        return self._gated(layer.name, inputs, inputs[0])
+
+    def _gated(self, name: str, inputs: list[str], argument: str) -> str:
+        return self._node("Mul", [*inputs, self._node("Sigmoid", [argument], f"{name}/share")], name)
 
     def _add(self, layer: Any, inputs: list[str], shape: Any) -> str:
         return self._node("Sum", inputs, layer.name)
@@ -141,14 +165,17 @@ class _Graph:
         return self._node("Concat", inputs, layer.name, axis=1)
 
     def _maxpooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        return self._node("MaxPool", inputs, layer.name, **_window(shape, layer.pool_size, layer.strides))
+        return self._node("MaxPool", inputs, layer.name, **_window(shape, layer, layer.pool_size))
 
     def _averagepooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        window = _window(shape, layer.pool_size, layer.strides)
+        window = _window(shape, layer, layer.pool_size)
         return self._node("AveragePool", inputs, layer.name, **window, count_include_pad=0)
 
     def _globalaveragepooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         return self._node("Flatten", [self._node("GlobalAveragePool", inputs, f"{layer.name}/mean")], layer.name)
+
+    def _globalmaxpooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
+        return self._node("Flatten", [self._node("GlobalMaxPool", inputs, f"{layer.name}/max")], layer.name)
 
     def _rescaling(self, layer: Any, inputs: list[str], shape: Any) -> str:
         scale, offset = (
@@ -168,11 +195,13 @@ class _Graph:
         return self._node("Slice", inputs + constants, layer.name)
 
 
-def _window(shape: Any, size: tuple[int, int], strides: tuple[int, int]) -> dict[str, list[int]]:
-    """Attributes of a convolution or pooling padded as TensorFlow's `"SAME"`: what is missing, the odd pixel at the
-    end.
+def _window(shape: Any, layer: Any, size: tuple[int, int]) -> dict[str, list[int]]:
+    """Attributes of a convolution or pooling; padded as TensorFlow's `"SAME"`, what is missing, the odd pixel at the
+    end, or not at all.
     """
-    windows = zip(shape[1:3], size, strides)
+    strides, windows = layer.strides, zip(shape[1:3], size, layer.strides)
     missing = [max((math.ceil(side / stride) - 1) * stride + width - side, 0) for side, width, stride in windows]
+    if layer.padding == "valid":
+        missing = [0, 0]
     pads = [pixels // 2 for pixels in missing] + [pixels - pixels // 2 for pixels in missing]
     return {"kernel_shape": list(size), "strides": list(strides), "pads": pads}

@@ -46,6 +46,8 @@ def fit(
         DivergedError: The loss is not finite.
     """
     history = list(history or [])
+    if not history:
+        child.prepare(training.in_order())
     while len(history) < epochs and not _out_of_patience(history, patience):
         epoch = len(history)
         result = child.train_epoch(

@@ -18,22 +18,19 @@ import numpy as np
 import tensorflow as tf
 
 from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.convnet.whitening import whitening_kernel
 from alphaxenas.networks.layer_interface import LayerInterface
 from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.networks.training.optimizers import adam_rate, apply_adam, apply_momentum, subtract
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.networks.training.replicas import Replicas, Share
-from alphaxenas.networks.training.vectors import pieces, read, total, vector
+from alphaxenas.networks.training.vectors import ChildVectors, pieces, read, total
 from alphaxenas.seeds import tensor_seed
 
 Network = Callable[[LayerInterface, Any], list[Any]]
 
 EVALUATION_BATCH = 250
 """Images a batch where nothing is trained."""
-
-DECAY = 0.9
-"""Of the moving statistics: short, because a child under search sees a few hundred steps only."""
 
 AUXILIARY_WEIGHT = 0.4
 """Of the second classifier's loss (Zoph et al. 2018)."""
@@ -86,27 +83,13 @@ class CompiledChild:
         self._network = network
         self._image_shape = image_shape
         self._replicas = Replicas(devices) if devices > 1 else None
-        self._adam = recipe.optimizer == "adam"
+        self._whitened = [name for name, spec in self.statistics.items() if spec.initial == "whitening"]
         with self._replicas.scope() if self._replicas else nullcontext():
-            self._values = vector(bank.take("weights", self.weights))
-            self._slots = vector(
-                np.zeros(outline.parameters, np.float32) if self._adam else bank.take("slots", self.weights)
-            )
-            self._squares: Any = vector(np.zeros(outline.parameters, np.float32)) if self._adam else None
-            self._moving = vector(bank.take("statistics", self.statistics))
-            # What predictions are made with: the moving averages, or the weights and statistics themselves.
-            self._ema_values = vector(self._values.numpy()) if recipe.average else self._values
-            self._ema_moving = vector(self._moving.numpy()) if recipe.average else self._moving
-        self._steps = 0
+            self.vectors = ChildVectors(outline, bank, recipe)
 
     def state(self) -> dict[str, np.ndarray]:
         """Flat weights, slots, statistics and moving averages if any, for a checkpoint of this child alone."""
-        state = {"values": self._values.numpy(), "slots": self._slots.numpy(), "moving": self._moving.numpy()}
-        if self._adam:
-            state["squares"] = self._squares.numpy()
-        if self.recipe.average:
-            state |= {"average": self._ema_values.numpy(), "average_moving": self._ema_moving.numpy()}
-        return state | {"steps": np.array(self._steps)} if self._adam or self.recipe.average else state
+        return self.vectors.state()
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Takes over a `state()` of the same network.
@@ -114,23 +97,21 @@ class CompiledChild:
         Raises:
             ValueError: It is the state of another network, or of another recipe.
         """
-        present = self.state()
-        for part, array in present.items():
-            if part not in state or np.shape(state[part]) != array.shape:
-                received = f"{np.size(state[part]):,}" if part in state else "none"
-                raise ValueError(
-                    f"The stored state is of another architecture or recipe. Expected {array.size:,} numbers as "
-                    f"`{part}`. Received: {received}"
-                )
-        self._values.assign(state["values"])
-        self._slots.assign(state["slots"])
-        self._moving.assign(state["moving"])
-        if self._adam:
-            self._squares.assign(state["squares"])
-        if self.recipe.average:
-            self._ema_values.assign(state["average"])
-            self._ema_moving.assign(state["average_moving"])
-        self._steps = int(state.get("steps", 0))
+        self.vectors.restore(state)
+
+    def prepare(self, batches: Iterable) -> None:
+        """Sets what depends on the training images alone: the kernels of whitenings. Other networks read no image.
+
+        Args:
+            batches: Pairs of normalised images `[B, h, w, c]`, not augmented, and labels.
+
+        Raises:
+            ValueError: The images are constant.
+        """
+        if self._whitened:
+            kernel = whitening_kernel(np.asarray(images) for images, _ in batches)
+            for name in self._whitened:
+                self.vectors.set_statistic(name, kernel)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights and moving statistics by name, as copies; what predictions are made with."""
@@ -142,11 +123,7 @@ class CompiledChild:
         """Puts weights (averaged, if the recipe averages), slots and statistics of the path back into its bank, or into
         another one.
         """
-        bank = bank or self._bank
-        bank.put("weights", self.weights, self._ema_values.numpy())
-        if not self._adam:
-            bank.put("slots", self.weights, self._slots.numpy())
-        bank.put("statistics", self.statistics, self._ema_moving.numpy())
+        self.vectors.store(bank or self._bank)
 
     def train_epoch(self, batches: Iterable, steps: int, first: float, last: float, seed: int) -> EpochResult:
         """Trains on every batch once.
@@ -198,12 +175,11 @@ class CompiledChild:
         Returns:
             The loss, and how many of the images were classified correctly.
         """
-        draws, decay = np.array(seed, np.uint32).view(np.int32), self.recipe.decay_at(self._steps)
-        self._steps += 1
-        if self._adam:
-            rate = adam_rate(rate, self._steps)
-        numbers = map(tf.constant, (np.float32(rate), np.float32(progress), np.float32(decay), draws))
-        loss, hits = self._step(images, labels, *numbers)
+        draws = np.array(seed, np.uint32).view(np.int32)
+        decay = self.recipe.decay_at(self.vectors.steps, progress)
+        numbers = (np.float32(self.vectors.rate(rate)), np.float32(progress), np.float32(decay), draws)
+        frozen = bool(self._whitened) and progress >= self.recipe.whitening
+        loss, hits = (self._frozen_step if frozen else self._step)(images, labels, *map(tf.constant, numbers))
         return float(loss), int(hits)
 
     def predict(self, batches: Iterable) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -234,8 +210,16 @@ class CompiledChild:
 
     @functools.cached_property
     def _step(self) -> Callable:
+        return self._traced_step(frozen=False)
+
+    @functools.cached_property
+    def _frozen_step(self) -> Callable:
+        return self._traced_step(frozen=True)
+
+    def _traced_step(self, frozen: bool) -> Callable:
         numbers = [*[tf.TensorSpec([], tf.float32)] * 3, tf.TensorSpec([2], tf.int32)]
-        step = functools.partial(self._replicas.run, self._training) if self._replicas else self._training
+        step = functools.partial(self._training, frozen)
+        step = functools.partial(self._replicas.run, step) if self._replicas else step
         return self._traced(step, tf.TensorSpec([None], tf.int32), *numbers)
 
     @functools.cached_property
@@ -252,15 +236,15 @@ class CompiledChild:
         signature = [tf.TensorSpec([None, *self._image_shape], tf.float32), *further]
         return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
 
-    def _training(self, images, labels, rate, progress, decay, seed):
-        recipe, share = self.recipe, None
+    def _training(self, frozen, images, labels, rate, progress, decay, seed):
+        recipe, share, batch = self.recipe, None, tf.shape(labels)[0]
         if self._replicas:
-            share = Share(tf.shape(labels)[0])
+            share = Share(batch)
             images, labels = share.of(images), share.of(labels)
-        values = read(self._values, self.weights)
+        values = read(self.vectors.weights, self.weights)
         with tf.GradientTape() as tape:
             tape.watch(values)
-            layers = self._layers(values, None, seed, progress, share)
+            layers = self._layers(values, self._kernels(), True, seed, progress, share, frozen)
             logits, *auxiliary = self._network(layers, images)
             targets = tf.one_hot(labels, logits.shape[1])
             loss = cross_entropy(logits, targets, recipe.label_smoothing, share)
@@ -269,52 +253,43 @@ class CompiledChild:
         gradient = tape.gradient(objective, values)
         if share:
             [gradient] = share.sum([gradient])
-        if recipe.weight_decay:
-            decayed = total(self._outline.kernels) + total(self._outline.matrices)
-            gradient += recipe.weight_decay * tf.pad(values[:decayed], [[0, values.shape[0] - decayed]])
-        if recipe.gradient_clip:
-            gradient = tf.clip_by_norm(gradient, recipe.gradient_clip)
-        if self._adam:
-            apply_adam(self._values, self._slots, self._squares, gradient, rate)
-        else:
-            apply_momentum(self._values, self._slots, gradient, rate, recipe.momentum)
-        if self.statistics:
-            subtract(self._moving, (1.0 - DECAY) * (read(self._moving, self.statistics) - self._evaluated(layers)))
-        if recipe.average:
-            for averaged, present, specs in (
-                (self._ema_values, self._values, self.weights),
-                (self._ema_moving, self._moving, self.statistics),
-            ):
-                subtract(averaged, (1.0 - decay) * (read(averaged, specs) - read(present, specs)))
+        measured = self._evaluated(layers) if self.statistics else None
+        self.vectors.step(gradient, batch, rate, decay, measured, frozen)
         return loss, tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.int32))
 
     def _prediction(self, images):
-        return self._network(
-            self._layers(read(self._ema_values, self.weights), read(self._ema_moving, self.statistics)), images
-        )[0]
+        weights, moving = self.vectors.averaged
+        return self._network(self._layers(read(weights, self.weights), read(moving, self.statistics), False), images)[0]
 
     def _calibration(self, images, share):
-        layers = self._layers(read(self._ema_values, self.weights), None, tf.zeros([2], tf.int32))
+        weights, moving = self.vectors.averaged
+        layers = self._layers(read(weights, self.weights), self._kernels(), True, tf.zeros([2], tf.int32))
         self._network(layers, images)
         if self.statistics:
             # Outside a device's step: every copy is updated.
-            self._ema_moving.assign_sub(share * (read(self._ema_moving, self.statistics) - self._evaluated(layers)))
+            moving.assign_sub(share * (read(moving, self.statistics) - self._evaluated(layers)))
+
+    def _kernels(self) -> tf.Tensor | None:
+        """The statistics that a training step reads: those with the kernels of whitenings."""
+        return read(self.vectors.moving, self.statistics) if self._whitened else None
 
     def _layers(
         self,
         values: tf.Tensor,
         moving: tf.Tensor | None,
+        training: bool,
         seed: tf.Tensor | None = None,
         progress: tf.Tensor | float = 0.0,
         share: Share | None = None,
+        frozen: bool = False,
     ) -> Layers:
-        """Layers over flat weights and moving statistics; without the latter, for training."""
+        """Layers over flat weights and moving statistics."""
         kernels = self._outline.kernels
         border = total(kernels)
         weights = pieces(tf.cast(values[:border], self.recipe.precision), kernels)
         weights |= pieces(values[border:], {**self._outline.matrices, **self._outline.vectors})
         statistics = {} if moving is None else pieces(moving, self.statistics)
-        return Layers(weights, statistics, moving is None, self.recipe.precision, seed, progress, share)
+        return Layers(weights, statistics, training, self.recipe.precision, seed, progress, share, frozen)
 
     def _evaluated(self, layers: Layers) -> tf.Tensor:
         return tf.concat([layers.measured[name] for name in self.statistics], 0)

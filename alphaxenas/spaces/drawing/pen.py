@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import matplotlib
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
+
+from alphaxenas.spaces.drawing.lettering import FONT, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -192,7 +195,8 @@ class Pen:
             size: Em height in data units.
             upright: Turned by 90 degrees, to be read from below.
         """
-        font = FontProperties(family="DejaVu Sans")
+        text = plain(text)
+        font = FontProperties(family=[FONT, *matplotlib.rcParams["font.family"][1:]])
         shape = TextPath((0, 0), text, size=size, prop=font)
         extent = shape.get_extents()
         small = TextPath((0, 0), "x", size=size, prop=font).get_extents()

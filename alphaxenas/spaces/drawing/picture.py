@@ -45,6 +45,8 @@ def as_png(figure: Figure, photographs: bool = False) -> bytes:
     """
     from PIL import Image
 
+    import alphaxenas.spaces.drawing.lettering  # noqa: F401  (matplotlib's own defaults, for figures of any origin)
+
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
     image = Image.open(buffer).convert("RGB")

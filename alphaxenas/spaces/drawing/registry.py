@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.chain import Chain
+from alphaxenas.spaces.convnet import ConvNet
 from alphaxenas.spaces.drawing.cell import cell_size, draw_cell, draw_cell_pair
 from alphaxenas.spaces.drawing.chain import chain_size, draw_chain
+from alphaxenas.spaces.drawing.convnet import convnet_size, draw_convnet
 from alphaxenas.spaces.drawing.graph import draw_code, draw_edge_graph, draw_recurrent_cell, draw_vertex_graph
 from alphaxenas.spaces.drawing.macro import draw_macro, macro_size
 from alphaxenas.spaces.listed.subset import Subset
@@ -50,6 +52,7 @@ DRAWINGS: dict[type, Drawing] = {
     ZooCell: _PAIR,
     MacroArchitecture: Drawing(lambda space, architecture, axes: draw_macro(architecture, axes), macro_size),
     Chain: Drawing(draw_chain, chain_size),
+    ConvNet: Drawing(lambda space, net, axes: draw_convnet(net, axes), convnet_size),
     Code: Drawing(draw_code),
     NASBench101Cell: Drawing(lambda space, cell, axes: draw_vertex_graph(cell, axes)),
     NASBench201Cell: Drawing(lambda space, cell, axes: draw_edge_graph(cell, axes)),

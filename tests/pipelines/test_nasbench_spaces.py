@@ -1,0 +1,62 @@
+"""The spaces of the published benchmarks are searched and trained like every other one, with and without shared
+weights.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from alphaxenas.config import ParameterError, from_values
+from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
+from alphaxenas.pipelines.final import evaluate_again, train_best
+from alphaxenas.pipelines.search import search
+
+TINY = {
+    "filters": 5,
+    "cells": 3,
+    "fraction": 0.1,
+    "trials": 3,
+    "iterations": 1,
+    "search_children": 2,
+    "num_simulations": 2,
+    "lstm_steps": 1,
+    "train_filters": 5,
+    "train_cells": 3,
+    "train_epochs": 2,
+    "warmup_epochs": 0,
+}
+
+
+def configured(tmp_path, **values):
+    places = {"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events")}
+    return from_values({**TINY, **places, **values})
+
+
+@pytest.mark.parametrize("space", ["nasbench101", "nasbench201"])
+def test_alphaxenas_searches_with_shared_weights(tmp_path, space):
+    results = search(configured(tmp_path, space=space), "alphaxenas", 0)
+    assert (results["trained"], results["failed"]) == (3, 0)
+
+
+def test_a_given_cell_is_trained_and_its_checkpoint_evaluated_again(tmp_path):
+    config = configured(tmp_path, space="nasbench201", architecture="310102")
+    assert train_best(config)["models"][0]["architecture"] == str(search_space(config).parse("310102"))
+    folder = tmp_path / "exp" / "quick" / "final"
+    # The checkpoint of the first epoch; that of the second says that all is over.
+    first = sorted((folder / "checkpoints").glob("step-*.npz"))[0]
+    assert 0 < evaluate_again(config, first)["test_accuracy"] < 1
+
+
+def test_children_share_what_they_have_in_common(tmp_path):
+    config = configured(tmp_path, space="nasbench201")
+    evaluator, space = make_evaluator(config, load_images(config), 0), search_space(config)
+    for code in ("300100", "310100"):
+        evaluator.evaluate(Proposal(0, space.encode(space.parse(code)), Budget(1)))
+    assert {name.split("/")[1] for name in evaluator.bank["weights"] if name.startswith("cell")} == {"edge0-1"}
+
+
+def test_too_few_cells_for_three_stages_are_refused_before_any_work(tmp_path):
+    for name in ("cells", "train_cells"):
+        with pytest.raises(ParameterError, match="`cells`. Expected at least 3, and train_cells too.*Received: 2"):
+            configured(tmp_path, space="nasbench201", reductions=1, train_reductions=1, **{name: 2})
