@@ -87,10 +87,6 @@ class Cell:
         used = {source for block in self.blocks for source in (block.input1, block.input2)}
         return tuple(number for number in range(len(self.blocks)) if number + 2 not in used)
 
-    def canonical(self) -> Cell:
-        """The same graph with standard numbering and order of inputs; equal for equal graphs, and only for them."""
-        return Cell(tuple(Block(*row) for row in canonical_form(self.rows)))
-
     def to_text(self) -> str:
         """One line, e.g. `prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3` (+ adds, | concatenates)."""
         return write_text(self.rows)

@@ -89,10 +89,6 @@ class MicroArchitecture:
         """The normal and the reduction cell."""
         return self.normal, self.reduction
 
-    def canonical(self) -> MicroArchitecture:
-        """The same two graphs with standard numbering and order of inputs."""
-        return MicroArchitecture(*(cell.canonical() for cell in self.cells))
-
     def to_text(self) -> str:
         """One line: the normal cell, a slash, the reduction cell."""
         return " / ".join(write_text(cell.rows) for cell in self.cells)

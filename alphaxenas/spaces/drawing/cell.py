@@ -73,19 +73,16 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
     pen.box(left[last], y, OUTPUT_WIDTH, height, "output", INK, "white", note=note)
 
 
-def draw_cell_pair(
-    left: Cell, right: Cell, axes: Axes, names: tuple[str, str] = ("normal cell", "reduction cell")
-) -> None:
+def draw_cell_pair(left: Cell, right: Cell, axes: Axes) -> None:
     """Draws two cells side by side, each with its name above it.
 
     Args:
         left: As for `draw_cell`.
         right: As for `draw_cell`.
         axes: matplotlib axes of any size, best about four times as wide as high; they lose their frame.
-        names: What is written above the cells.
     """
     axes.axis("off")
-    for number, (cell, name) in enumerate(zip((left, right), names)):
+    for number, (cell, name) in enumerate(zip((left, right), ("normal cell", "reduction cell"))):
         part = axes.inset_axes((0.51 * number, 0.0, 0.49, 1.0))
         draw_cell(cell, part)
         low, high = part.get_ylim()
