@@ -134,18 +134,40 @@ class Network:
         return {name: reshape(part, shape) for (name, shape), part in zip(named.items(), parts)}
 
     def encode(self, weights: Any, tokens: Any, lengths: Any) -> Any:
-        """See `Graphs.encode`."""
+        """See `Graphs.encode`.
+
+        Args:
+            weights: `[w]`.
+            tokens: `[n, L]`.
+            lengths: `[n]`.
+        """
         return self._encoded(self.unpacked(weights), tokens, self._inside(lengths), None)
 
     def score(self, weights: Any, outputs: Any, lengths: Any) -> Any:
-        """See `Graphs.score`."""
+        """See `Graphs.score`.
+
+        Args:
+            weights: `[w]`.
+            outputs: Of the encoder, `[n, L, U]`.
+            lengths: `[n]`.
+        """
         with tf.GradientTape() as tape:
             tape.watch(outputs)
             scores = self._predicted(self.unpacked(weights), self._embedded(outputs, self._inside(lengths)), None)
         return scores, tape.gradient(scores, outputs)
 
     def train(self, weights: Any, moments: Any, taken: Any, data: Any, rows: Any, rates: Any, seed: Any) -> Any:
-        """See `Graphs.train`."""
+        """See `Graphs.train`.
+
+        Args:
+            weights: `[w]`.
+            moments: Of Adam, `[2, w]`.
+            taken: Steps taken before.
+            data: Tokens, lengths, targets and legal tokens of all sequences.
+            rows: Sequences of every step, `[steps, b]`.
+            rates: Learning rates, `[steps]`.
+            seed: Of dropout, `[2]`.
+        """
         settings, steps = self.settings, tf.shape(rows)[0]
 
         def step(number, weights, first, second, numbers):
