@@ -180,7 +180,7 @@ def read_user_arrays(path: Path, layout: str = "auto") -> Examples:
 
 def _published(entry: dict[str, Any]) -> Cifar | Idx:
     """A data set from its entry in `published.json`."""
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
     if fields.pop("format") == "cifar":
         return Cifar(RemoteFile(**fields.pop("archive")), **fields)
     return Idx(files=tuple(RemoteFile(**file) for file in fields.pop("files")), **fields)
