@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from alphaxenas.config.language import LanguageConfig
 from alphaxenas.config.networks import (
     BaselineConfig,
     ChildConfig,
@@ -38,6 +39,7 @@ GROUPS: dict[str, type[Group]] = {
     "report": ReportConfig,
     "study": StudyConfig,
     "chains": ChainsConfig,
+    "language": LanguageConfig,
 }
 FIELDS: dict[str, FieldInfo] = {name: field for group in GROUPS.values() for name, field in group.model_fields.items()}
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from alphaxenas.config import language as recurrent
 from alphaxenas.config import networks, other_searches, searches
 from alphaxenas.config.declarations import (
     FIELDS,
@@ -51,6 +52,7 @@ class Config(BaseModel):
     report: networks.ReportConfig = networks.ReportConfig()
     study: other_searches.StudyConfig = other_searches.StudyConfig()
     chains: other_searches.ChainsConfig = other_searches.ChainsConfig()
+    language: recurrent.LanguageConfig = recurrent.LanguageConfig()
 
     def parameters(self, *groups: str) -> dict[str, Any]:
         """The parameters as JSON values, for run.json.

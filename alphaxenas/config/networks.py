@@ -50,9 +50,11 @@ class RunConfig(Group):
         "quick",
         "name of the suite; its records lie in exp/<run>/",
         pattern=rf"^{_NAME}$",
-        notebooks="01* 02* 03* 04* 05* 06* 07* 08*",
+        notebooks="01* 02* 03* 04* 05* 06* 07* 08* 09*",
     )
-    seed: int = parameter(0, "the one seed that all randomness is derived from", ge=0, notebooks="01* 02 03 04 07 08")
+    seed: int = parameter(
+        0, "the one seed that all randomness is derived from", ge=0, notebooks="01* 02 03 04 07 08 09"
+    )
     exp_dir: FilePath = parameter("exp", "folder of the run records", notebooks="01 05* 06 07", affects_results=False)
     tensorboard_dir: FilePath = parameter(
         "tensorboard_log", "folder of the TensorBoard event files", affects_results=False
@@ -60,10 +62,10 @@ class RunConfig(Group):
     overwrite: bool = parameter(
         False,
         "delete the stored runs that are met and start them anew",
-        notebooks="01 02 03 04 06 07 08",
+        notebooks="01 02 03 04 06 07 08 09",
         affects_results=False,
     )
-    threads: int = parameter(0, "CPU threads; 0 = all cores", ge=0, notebooks="02 03 04 08")
+    threads: int = parameter(0, "CPU threads; 0 = all cores", ge=0, notebooks="02 03 04 08 09")
     precision: Precision = parameter(
         "float32",
         "arithmetic of the children in the search; auto = bfloat16 where the machine computes it natively",
@@ -81,7 +83,7 @@ class DataConfig(Group):
         "digits", "the data set; arrays = a file of your own, see arrays_path", notebooks="01* 02* 03* 04* 07* 08*"
     )
     data_dir: FilePath = parameter(
-        "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08", affects_results=False
+        "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08 09", affects_results=False
     )
     arrays_path: FilePath = parameter(
         "",
@@ -135,8 +137,8 @@ class SpaceConfig(Group):
         "blocks of a cell, or of both cells of a pair (in papers: nodes)",
         ge=1,
         le=12,
-        notebooks="02* 04 07 08*",
-        defaults={"07": 5},
+        notebooks="02* 04 07 08* 09*",
+        defaults={"07": 5, "09": 5},
     )
     operations: Several[Operation] = parameter(OPERATIONS, "operations a block may choose from")
     combinations: Several[Combination] = parameter(COMBINATIONS, "ways a block may combine its two branches")
@@ -151,7 +153,9 @@ class ChildConfig(Group):
     cells: int = parameter(3, "cells of a child, of all its stages together", ge=1, notebooks="02 08")
     reductions: int = parameter(2, "how many times the image is halved", ge=0, notebooks="02")
     stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
-    batch_size: int = parameter(32, "images per training step", ge=1, notebooks="02 07 08")
+    batch_size: int = parameter(
+        32, "images, or streams of text, per training step", ge=1, notebooks="02 07 08 09", defaults={"09": 20}
+    )
     optimizer: OptimizerName = parameter(
         "momentum",
         "of networks trained from scratch: Nesterov momentum, Adam (for chains with a learning rate near 0.001); for "
@@ -169,7 +173,9 @@ class ChildConfig(Group):
         1.0, "plain convolution nets: share of a training in which the whitening's bias is trained", ge=0, le=1
     )
     reward: RewardRule = parameter("last", "which epoch's validation accuracy rewards a child, where it trains several")
-    learning_rate: Number = parameter(0.05, "highest learning rate of a child's schedule", gt=0, notebooks="02 08")
+    learning_rate: Number = parameter(
+        0.05, "highest learning rate of a child's schedule", gt=0, notebooks="02 08 09", defaults={"09": 10.0}
+    )
     weight_decay: Number = parameter(0.0001, "decay of kernels per unit of learning rate", ge=0)
     momentum: Number = parameter(0.9, "Nesterov momentum", ge=0, lt=1)
     gradient_clip: Number = parameter(5.0, "bound on the global gradient norm; 0 = off", ge=0)

@@ -29,12 +29,12 @@ class SearchConfig(Group):
     controllers: Several[Controller] = parameter(
         ("alphaxenas", "random"),
         "who searches, one run each and seed",
-        notebooks="02* 04 07*",
+        notebooks="02* 04 07* 09*",
         defaults={"07": ("reinforce", "random", "alphaxenas")},
         affects_results=False,
     )
     seeds: Different[Seed] = parameter(
-        (), "seeds of the search runs; empty = only `seed`", notebooks="02* 04 07*", affects_results=False
+        (), "seeds of the search runs; empty = only `seed`", notebooks="02* 04 07* 09", affects_results=False
     )
     iterations: int = parameter(
         0, "stop after so many finished architectures; 0 = unlimited", ge=0, notebooks="02", role="limit"
@@ -43,29 +43,34 @@ class SearchConfig(Group):
         56,
         "stop after so many trained children; 0 = unlimited",
         ge=0,
-        notebooks="02* 07* 08*",
-        defaults={"07": 20, "08": 24},
+        notebooks="02* 07* 08* 09*",
+        defaults={"07": 20, "08": 24, "09": 8},
         role="limit",
     )
     max_minutes: Number = parameter(
-        0.0, "stop after so many minutes, restarts included; 0 = unlimited", ge=0, notebooks="02*", role="limit"
+        0.0, "stop after so many minutes, restarts included; 0 = unlimited", ge=0, notebooks="02* 09", role="limit"
     )
     search_epochs: int = parameter(
         1,
         "epochs of a child at the search budget",
         ge=0,
-        notebooks="02 07* 08*",
-        defaults={"07": 3, "08": 3},
+        notebooks="02 07* 08* 09",
+        defaults={"07": 3, "08": 3, "09": 1},
         role="budget",
     )
     search_fraction: Number = parameter(
-        0.5, "share of the training images drawn for those epochs", gt=0, le=1, notebooks="02", role="budget"
+        0.5, "share of the training images drawn for those epochs", gt=0, le=1, notebooks="02 09", role="budget"
     )
     final_epochs: int = parameter(
-        6, "epochs of the architecture that ends an iteration", ge=0, notebooks="02*", role="budget"
+        6,
+        "epochs of the architecture that ends an iteration",
+        ge=0,
+        notebooks="02* 09",
+        defaults={"09": 2},
+        role="budget",
     )
     final_fraction: Number = parameter(
-        1.0, "share of the training images drawn for those epochs", gt=0, le=1, notebooks="02", role="budget"
+        1.0, "share of the training images drawn for those epochs", gt=0, le=1, notebooks="02 09", role="budget"
     )
     final_weights: FinalWeights = parameter(
         "scratch",

@@ -222,7 +222,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
     return replace(recipe, **published)
 
 
-def make_controller(config: Config, name: str, space: SearchSpace, seed: int) -> Controller:
+def make_controller(config: Config, name: str, space: SearchSpace, seed: int, shared: bool | None = None) -> Controller:
     """A controller with both budgets, which are the same for all controllers.
 
     Args:
@@ -230,16 +230,18 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int) ->
         name: One of `alphaxenas.controllers.CONTROLLERS`.
         space: What it searches.
         seed: Of its random choices.
+        shared: Whether children share weights; None: as the space has it, see `shares_weights`.
 
     Returns:
         The controller with its configured settings.
     """
+    shared = shares_weights(config) if shared is None else shared
     search = config.search
     children = search.search_children
     if name != "alphaxenas":
         children = children or ORIGINAL_SEARCH_CHILDREN
     settings = config.settings_of(name)
-    if name == "alphaxenas" and not shares_weights(config):
+    if name == "alphaxenas" and not shared:
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
     return catalogue.make_controller(

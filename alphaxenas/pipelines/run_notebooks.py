@@ -30,7 +30,7 @@ from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
-SUITE = "0[1-8]_*.ipynb"
+SUITE = "0[1-9]_*.ipynb"
 STAGES = {
     "01": ("data",),
     "02": ("*-seed*",),
@@ -40,6 +40,7 @@ STAGES = {
     "06": ("study",),
     "07": ("policy",),
     "08": ("nao",),
+    "09": ("recurrent",),
 }
 """Which run folders a notebook writes; their headlines are shown in the summary."""
 PATIENCE_SECONDS = 40.0

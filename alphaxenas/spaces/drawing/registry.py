@@ -56,7 +56,7 @@ DRAWINGS: dict[type, Drawing] = {
     Code: Drawing(draw_code),
     NASBench101Cell: Drawing(lambda space, cell, axes: draw_vertex_graph(cell, axes)),
     NASBench201Cell: Drawing(lambda space, cell, axes: draw_edge_graph(cell, axes)),
-    RecurrentCell: Drawing(lambda space, cell, axes: draw_recurrent_cell(cell, axes)),
+    RecurrentCell: Drawing(lambda space, cell, axes: draw_recurrent_cell(cell, axes), lambda cell: (9.0, 2.6)),
 }
 
 

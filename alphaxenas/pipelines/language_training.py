@@ -1,0 +1,214 @@
+"""Training language models in full: all alike, for equal time, and continued where they stopped.
+
+Every model is trained with every seed. The validation text is scored ten times on the way; the last score counts, and
+the test text is scored once, at the end. Where minutes are given, the first windows are timed, and the training gets as
+many windows as fit: from then on their number is fixed, so a continued training is the uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from alphaxenas.data.text import TextData, streams
+from alphaxenas.networks.language.cores import CellCore, Core
+from alphaxenas.networks.language.export import export_step_model
+from alphaxenas.networks.language.fit import TextReader, train_windows
+from alphaxenas.networks.language.generate import generate
+from alphaxenas.networks.language.model import LanguageModel, perplexity
+from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.resume import ResumableLoop
+
+VALIDATIONS = 10
+TIMED_WINDOWS = 20
+WRITTEN_WORDS = 60
+
+
+@dataclass(frozen=True)
+class LanguageModelToTrain:
+    """One model to train.
+
+    Attributes:
+        name: Names its curves and files.
+        core: Its recurrent part.
+        description: The cell as one line of text, or the name.
+    """
+
+    name: str
+    core: Core
+    description: str
+
+
+def train_language_models(
+    models: Sequence[LanguageModelToTrain],
+    data: TextData,
+    recipe: LanguageRecipe,
+    folder: RunFolder,
+    seeds: Sequence[int] = (0,),
+    epochs: float = 1.0,
+    minutes: float = 0.0,
+) -> dict[str, Any]:
+    """Trains every model with every seed, or what is left of that.
+
+    Args:
+        models: What to train, in order.
+        data: All three parts.
+        recipe: How the weights are updated.
+        folder: An open run folder; a finished one is not trained again.
+        seeds: Of initial weights and dropout.
+        epochs: Passes over the text, where `minutes` is 0.
+        minutes: Time of each training without validation; see the module text.
+
+    Returns:
+        The content of results.json: `headline`, `models` (one record for every training: name, seed, architecture,
+        parameters, units, windows, validation and test perplexity, history, seconds, file, text written) and `seconds`.
+
+    Raises:
+        DivergedError: A loss is not finite; the last checkpoint is kept.
+        Stopped, KeyboardInterrupt: After a signal, with the state of the last validation saved.
+    """
+    return _Trainer(models, data, recipe, folder, seeds, epochs, minutes).run()
+
+
+class _Trainer:
+    """The trainings in turn, their records and checkpoints; arguments as of `train_language_models`."""
+
+    def __init__(
+        self,
+        models: Sequence[LanguageModelToTrain],
+        data: TextData,
+        recipe: LanguageRecipe,
+        folder: RunFolder,
+        seeds: Sequence[int],
+        epochs: float,
+        minutes: float,
+    ) -> None:
+        self._turns = [(model, seed) for model in models for seed in seeds]
+        self._data, self._recipe, self._folder = data, recipe, folder
+        self._epochs, self._minutes = epochs, minutes
+        self._reader = TextReader(streams(data.train, recipe.batch_size), recipe.window)
+        self._done: list[dict[str, Any]] = []
+        self._current: dict[str, Any] | None = None
+        self._loop = ResumableLoop(folder, self._state, self._restore, "validation")
+
+    def run(self) -> dict[str, Any]:
+        return self._loop.run(self._train_all)
+
+    def _state(self) -> dict[str, Any]:
+        return {"done": self._done, "current": self._current}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._done, self._current = state["done"], state["current"]
+        self._folder.event_start = len(self._loop.records) + 1
+
+    def _train_all(self) -> dict[str, Any]:
+        for model, seed in self._turns[len(self._done) :]:
+            self._done.append(self._train(model, seed))
+            self._current = None
+            self._loop.checkpoint()
+        best = min(self._done, key=lambda record: record["validation_perplexity"])
+        return {
+            "headline": f"best validation perplexity {best['validation_perplexity']:.2f} (test "
+            f"{best['test_perplexity']:.2f}): {best['name']}",
+            "models": self._done,
+            "entropy": self._data.entropy,
+            "seconds": sum(record["seconds"] for record in self._done),
+        }
+
+    def _train(self, wanted: LanguageModelToTrain, seed: int) -> dict[str, Any]:
+        """One training, from the start or from a checkpoint, to its end; its record for results.json."""
+        model = LanguageModel(wanted.core, len(self._data.vocabulary), self._recipe, seed)
+        hidden: Any = None
+        if self._current is None:
+            self._current = {"windows": self._windows(wanted.core, seed), "history": [], "seconds": 0.0}
+        else:
+            model.restore(self._current["model"])
+            hidden = tuple(map(tf.constant, self._current["hidden"])) or None
+        current, history = self._current, self._current["history"]
+        total = current["windows"]
+        ends = np.unique(np.linspace(0, total, VALIDATIONS + 1).round().astype(int)).tolist()
+
+        def rate(number: int) -> float:
+            return self._recipe.rate_at(number / total)
+
+        for begin, end in zip(ends[len(history) :], ends[len(history) + 1 :]):
+            since = time.monotonic()
+            loss, hidden = train_windows(model, self._reader, begin, end, rate, hidden)
+            current["seconds"] += time.monotonic() - since
+            validated = model.loss(self._data.validation)
+            losses = [record["validation_loss"] for record in history]
+            if self._recipe.average and len(losses) >= self._recipe.patience:
+                if validated > min(losses[: len(losses) - self._recipe.patience + 1]):
+                    model.start_averaging()
+            record = {"windows": end, "loss": loss, "validation_loss": validated, "learning_rate": rate(end - 1)}
+            history.append(record)
+            current |= {"model": model.state(), "hidden": [part.numpy() for part in hidden]}
+            self._record(f"{wanted.name}, seed {seed}", record, current["seconds"])
+        tested = model.loss(self._data.test)
+        file = f"models/{_file_name(wanted.name)}-seed{seed}"
+        self._export(model, wanted, self._folder.path / file)
+        return {
+            "name": wanted.name,
+            "seed": seed,
+            "architecture": wanted.description,
+            "parameters": model.parameters,
+            "units": wanted.core.units,
+            "windows": total,
+            "epochs": total / self._reader.windows,
+            "validation_perplexity": perplexity(history[-1]["validation_loss"]),
+            "test_perplexity": perplexity(tested),
+            "history": history,
+            "seconds": round(current["seconds"], 1),
+            "file": file,
+            "written": generate(model, self._data.vocabulary, WRITTEN_WORDS, seed=seed),
+        }
+
+    def _windows(self, core: Core, seed: int) -> int:
+        """Windows of a training: of so many passes over the text, or as many as fit into the minutes."""
+        if not self._minutes:
+            return max(1, round(self._epochs * self._reader.windows))
+        model = LanguageModel(core, len(self._data.vocabulary), self._recipe, seed)
+        _, hidden = train_windows(model, self._reader, 0, 2, lambda _: 0.0)
+        since = time.monotonic()
+        train_windows(model, self._reader, 2, 2 + TIMED_WINDOWS, lambda _: 0.0, hidden)
+        return max(1, round(60.0 * self._minutes * TIMED_WINDOWS / (time.monotonic() - since)))
+
+    def _record(self, name: str, record: dict[str, Any], seconds: float) -> None:
+        """Journal line, curves, checkpoint and log line of a validation."""
+        finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._loop.append({"name": name, **record, "seconds": round(seconds, 3), "finished_at": finished_at})
+        curves = {
+            "loss": record["loss"],
+            "validation_perplexity": perplexity(record["validation_loss"]),
+            "learning_rate": record["learning_rate"],
+        }
+        self._folder.events.scalars(
+            len(self._loop.records), {f"{name}/{kind}": value for kind, value in curves.items()}
+        )
+        self._loop.checkpoint()
+        self._folder.log(
+            f"{name}: {record['windows']} windows, training perplexity {perplexity(record['loss']):.2f}, validation "
+            f"{perplexity(record['validation_loss']):.2f}, {seconds:.0f} s"
+        )
+        self._loop.leave_if_requested()
+
+    def _export(self, model: LanguageModel, wanted: LanguageModelToTrain, path: Any) -> None:
+        """Writes the weights with what is needed to use them, and a cell's model as a plain Keras model of one step."""
+        path.parent.mkdir(exist_ok=True)
+        np.savez(path.with_suffix(".npz"), allow_pickle=False, **model.arrays())
+        card = {"name": wanted.name, "architecture": wanted.description, "vocabulary": list(self._data.vocabulary)}
+        path.with_suffix(".json").write_text(json.dumps(card, ensure_ascii=False))
+        if isinstance(wanted.core, CellCore):
+            export_step_model(model, wanted.core.cell).save(path.with_suffix(".keras"))
+
+
+def _file_name(name: str) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in name).strip("-").replace("--", "-")

@@ -1,0 +1,228 @@
+"""The stages of notebook 09: recurrent cells for language models.
+
+- `recurrent-<controller>-seed<s>`: a search; any controller, children from scratch or with shared weights.
+- `recurrent-final`: the best cell of each search, LSTMs, drawn and published cells, all trained with the same recipe at
+  equal parameters and for equal time; see `alphaxenas.pipelines.language_training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from alphaxenas.coach import Coach
+from alphaxenas.config import Config
+from alphaxenas.config.language import FOUND, LSTM, RANDOM
+from alphaxenas.data.text import TextData, load_text
+from alphaxenas.evaluators.language import LanguageEvaluator
+from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
+from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.pipelines import search as stages
+from alphaxenas.pipelines.factory import make_controller
+from alphaxenas.pipelines.language_training import LanguageModelToTrain, train_language_models
+from alphaxenas.runs.journal import Journal
+from alphaxenas.seeds import stream
+from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
+from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
+
+STAGE = "recurrent"
+"""Stage of what notebook 09 concludes; its other stages begin with this word."""
+
+
+def load_configured_text(config: Config) -> TextData:
+    """The configured text; of its training part only the share `fraction`, from the start."""
+    language = config.language
+    data = load_text(language.text, config.data.data_dir, language.text_path, language.vocabulary_size, config.run.seed)
+    return replace(data, train=data.train[: round(config.data.fraction * len(data.train))])
+
+
+def recurrent_space(config: Config) -> RecurrentSpace:
+    """Cells of `blocks` nodes."""
+    return RecurrentSpace(config.space.blocks, config.language.choose_first, config.language.cell_output)
+
+
+def language_recipe(config: Config) -> LanguageRecipe:
+    """How the configured models are trained, in the search and in full."""
+    language = config.language
+    return LanguageRecipe(
+        batch_size=config.child.batch_size,
+        window=language.window,
+        learning_rate=config.child.learning_rate,
+        schedule=language.schedule,
+        clip=language.clip,
+        decay=language.decay,
+        average=language.averaged_sgd,
+        embedding_dropout=language.embedding_dropout,
+        input_dropout=language.input_dropout,
+        state_dropout=language.state_dropout,
+        weight_dropout=language.weight_dropout,
+        output_dropout=language.output_dropout,
+        activation=language.activation_penalty,
+        temporal=language.temporal_penalty,
+    )
+
+
+def search(config: Config, controller: str, seed: int, data: TextData) -> dict[str, Any]:
+    """Stage `recurrent-<controller>-seed<seed>`.
+
+    Args:
+        config: The configuration.
+        controller: Name of the controller.
+        seed: Of the search.
+        data: The configured text.
+
+    Returns:
+        Results as of `Coach.run`.
+    """
+    space, language = recurrent_space(config), config.language
+    parameters = {
+        **_text_parameters(config),
+        **config.parameters("search"),
+        "shared_cells": language.shared_cells,
+        "shared_warmup": language.shared_warmup,
+        "controller": controller,
+        "search_seed": seed,
+    }
+    with stages.open_stage(config, f"{STAGE}-{controller}-seed{seed}", parameters) as folder:
+        evaluator: Any = None  # a finished search is read, not continued
+        if folder.read_results() is None:
+            evaluator = LanguageEvaluator(
+                space,
+                data,
+                language_recipe(config),
+                language.units,
+                seed,
+                language.shared_cells,
+                language.shared_warmup,
+            )
+        player = make_controller(config, controller, space, seed, language.shared_cells)
+        return Coach(space, player, evaluator, folder, **stages.limits(config)).run()
+
+
+def train_in_full(config: Config, data: TextData, searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Stage `recurrent-final`: every chosen model at equal parameters, for equal time, with every seed.
+
+    Args:
+        config: The configuration.
+        data: The configured text.
+        searches: Results of the searches by name.
+
+    Returns:
+        Results as of `train_language_models`.
+    """
+    models = models_to_train(config, data, searches)
+    language = config.language
+    parameters = {
+        **_text_parameters(config),
+        "models": {model.name: model.description for model in models},
+        "language_epochs": language.language_epochs,
+        "language_minutes": language.language_minutes,
+        "language_seeds": language.language_seeds,
+        "averaged_sgd": language.averaged_sgd,
+        "weight_dropout": language.weight_dropout,
+    }
+    with stages.open_stage(config, f"{STAGE}-final", parameters) as folder:
+        return train_language_models(
+            models,
+            data,
+            language_recipe(config),
+            folder,
+            seeds=tuple(range(language.language_seeds)),
+            epochs=language.language_epochs,
+            minutes=language.language_minutes,
+        )
+
+
+def models_to_train(
+    config: Config, data: TextData, searches: Mapping[str, Mapping[str, Any]]
+) -> list[LanguageModelToTrain]:
+    """The chosen models, each with as many units as give it the parameters of a searched cell of `units` units.
+
+    Args:
+        config: The configuration.
+        data: The configured text.
+        searches: Results of the searches by name.
+
+    Returns:
+        Models with different names.
+    """
+    space, language, words = recurrent_space(config), config.language, len(data.vocabulary)
+    size = _parameters(CellCore(space.sample(stream(0, "any")), language.units), words)
+    cells: dict[str, RecurrentCell] = {}
+    for choice in language.language_models:
+        if choice == FOUND:
+            cells |= {
+                f"found by {name}": space.parse(results["best"][0]["architecture"])
+                for name, results in searches.items()
+            }
+        elif choice == RANDOM:
+            rng = stream(config.run.seed, "recurrent", "drawn cells")
+            cells |= {f"drawn {number}": space.sample(rng) for number in range(1, language.random_cells + 1)}
+        elif choice != LSTM:
+            cells[choice] = RECURRENT_ZOO[choice].cell
+    cores: dict[str, Core] = {
+        name: CellCore(cell, _units(lambda units, cell=cell: CellCore(cell, units), words, size))
+        for name, cell in cells.items()
+    }
+    if LSTM in language.language_models:
+        layers = language.lstm_layers
+        cores[f"LSTM, {layers} layers"] = LSTMCore(layers, _units(lambda units: LSTMCore(layers, units), words, size))
+    return [LanguageModelToTrain(name, core, str(cells.get(name, name))) for name, core in cores.items()]
+
+
+def found_cells(space: RecurrentSpace, searches: Mapping[str, Mapping[str, Any]]) -> list[RecurrentCell]:
+    """The best cell of each search.
+
+    Args:
+        space: What was searched.
+        searches: Results of the searches by name.
+
+    Returns:
+        Cells, in the order of the searches.
+    """
+    return [space.parse(results["best"][0]["architecture"]) for results in searches.values()]
+
+
+def journals(config: Config, searches: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The records of the searches.
+
+    Args:
+        config: The configuration.
+        searches: Anything by the names of the searches.
+
+    Returns:
+        Records by name, in order.
+    """
+    found = {}
+    for name in searches:
+        path = Path(config.run.exp_dir) / config.run.run / f"{STAGE}-{name}" / "trials.jsonl"
+        found[name] = Journal(path).read()
+    return found
+
+
+def _parameters(core: Core, words: int) -> int:
+    return words * core.units + words + sum(map(prod, core.shapes.values()))
+
+
+def _units(make: Any, words: int, parameters: int) -> int:
+    """The number of units whose model comes nearest to a number of parameters."""
+    units = 1
+    while _parameters(make(units + 1), words) <= parameters:
+        units += 1
+    lower, upper = (abs(_parameters(make(n), words) - parameters) for n in (units, units + 1))
+    return units if lower <= upper else units + 1
+
+
+def _text_parameters(config: Config) -> dict[str, Any]:
+    """What decides what a model learns, for run.json."""
+    everything = config.parameters()
+    names = (
+        "seed", "threads", "fraction", "text", "text_path", "vocabulary_size", "blocks", "cell_output", "choose_first",
+        "units",
+        "batch_size", "window", "learning_rate", "clip", "decay", "schedule", "embedding_dropout", "input_dropout",
+        "state_dropout", "output_dropout", "activation_penalty", "temporal_penalty",
+    )  # fmt: skip
+    return {name: everything[name] for name in names}
