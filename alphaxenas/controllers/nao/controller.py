@@ -31,14 +31,14 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import HistoryStrategy
 from alphaxenas.controllers.nao.pool import Member, best, renewed
 from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
-from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.seeds import stream
 from alphaxenas.suggestions import invalid
 
 
-class NAO:
+class NAO(HistoryStrategy):
     """Gradient steps in a continuous space of architectures (`alphaxenas.controllers.promotion.Strategy`).
 
     Rounds wait for their outcomes: within a round everything may be outstanding at once.
@@ -74,12 +74,10 @@ class NAO:
         random: int | None = None,
         epochs: int = 0,
     ) -> None:
+        super().__init__(space, stream(seed, "nao"))
         self.settings = settings_of(preset, pool, tops, new, random, epochs)
         self.pool: list[Member] = []
         self.model: Any = None
-        self._space = space
-        self._rng = stream(seed, "nao")
-        self._history = TrialHistory(space)
         self._sequences: dict[str, Tokens] = {}
         self._encoder: Any = None
         self._arrived: list[str] = []
@@ -142,9 +140,7 @@ class NAO:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; the next round's network starts anew, so none is stored."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
+        return super().state() | {
             "games": [[key, list(map(int, tokens))] for key, tokens in self._sequences.items()],
             "pool": [[member.key, member.reward] for member in self.pool],
             "arrived": list(self._arrived),
@@ -156,8 +152,7 @@ class NAO:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
+        super().restore(state)
         self._sequences = {key: tuple(tokens) for key, tokens in state["games"]}
         self.pool = [Member(key, self._sequences[key], float(reward)) for key, reward in state["pool"]]
         self._arrived, self._queue = list(state["arrived"]), [tuple(tokens) for tokens in state["queue"]]

@@ -40,10 +40,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import HistoryStrategy
 from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
 from alphaxenas.controllers.policy_gradient.policy_update import Learning, PolicyLearner
-from alphaxenas.seeds import derived_seed, generator_state, restore_generator, stream
+from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.suggestions import check_whole, invalid
 
 FREE_BATCHES = 5
@@ -67,7 +67,7 @@ class _Draw(NamedTuple):
     log_drawn: float
 
 
-class Reinforce:
+class Reinforce(HistoryStrategy):
     """Search by policy gradient, with one policy or a pool of them (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
@@ -110,10 +110,9 @@ class Reinforce:
                 raise invalid(name, "a number in [0, 1)", share)
         if imitation < 0:
             raise invalid("imitation", "a number >= 0", imitation)
-        self._space, self._seed, self._batch = space, seed, batch
+        super().__init__(space, stream(seed, "reinforce"))
+        self._seed, self._batch = seed, batch
         self._epsilon, self._imitation, self._restart_below = epsilon, imitation, restart_below
-        self._rng = stream(seed, "reinforce")
-        self._history = TrialHistory(space)
         self._legal_actions: dict[Tokens, Tokens] = {}
         learning = Learning(learning_rate, entropy)
         self._learners = []
@@ -158,7 +157,7 @@ class Reinforce:
             tokens: An outstanding suggestion.
             reward: None if the evaluation failed.
         """
-        self._history.observe(tokens, reward)
+        super().observe(tokens, reward)
         if reward is not None:
             self._elite = sorted([*self._elite, (reward, tokens)], key=lambda pair: -pair[0])[:ELITE]
 
@@ -254,9 +253,7 @@ class Reinforce:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
+        return super().state() | {
             "learners": {str(number): learner.state() for number, learner in enumerate(self._learners)},
             "batch": [[list(map(int, drawn.tokens)), drawn.key, drawn.log_drawn] for drawn in self._waiting],
             "counters": [self._asked, self._batches, self._uniform, self._repeated, self._fewest],
@@ -268,8 +265,7 @@ class Reinforce:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
+        super().restore(state)
         for number, learner in enumerate(self._learners):
             learner.restore(state["learners"][str(number)])
         self._waiting = [_Draw(tuple(tokens), key, float(log_drawn)) for tokens, key, log_drawn in state["batch"]]
