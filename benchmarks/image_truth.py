@@ -1,36 +1,52 @@
 """A pool of NAS-Bench-201 cells, each really trained on CIFAR-10 at two small budgets, to replay searches on.
 
     python -m benchmarks.image_truth train --out exp/image_truth --data-dir data [--cells 600] [--seconds S]
+    python -m benchmarks.image_truth score --out exp/image_truth --data-dir data
+    python -m benchmarks.image_truth share --out exp/image_truth --data-dir data
+    python -m benchmarks.image_truth table --out exp/image_truth --published nasbench201_cifar.csv.gz
+    python -m benchmarks.image_truth replay --published nasbench201_cifar.csv.gz [--methods M ...] [--seeds 20]
 
 Cells are drawn uniformly by the seed, all different as strings; those in which no path leads from input to output are
-left out (341 of 15,625: they classify no image and no search should be praised for avoiding them). Each is trained
+left out (341 of 15,625: they classify no image, and no search should be praised for avoiding them). `train` trains each
 from scratch on images halved to 16x16 by averaging, with 8 channels and one cell a stage, once for every budget of
-`BUDGETS` with a learning rate that falls to 0 along a cosine, and scored on validation images that no training sees.
-Test images are not read.
+`BUDGETS` with a learning rate that falls to 0 along a cosine, and scores it on validation images that no training sees.
+Test images are not read. `score` computes every zero-cost proxy of the cell's initial network. `share` trains one
+supernet, a random cell at every step, and rates each cell with its weights. `table` joins all of them to one file,
+`POOL`, without published accuracies, and prints their rank correlations with those. `replay` lets controllers search
+the pool, see `benchmarks.image_replay`.
 
-`seconds` is the processor time of one thread, graph building and validation included. Every cell is appended to a
-journal in OUT at once, and the same command goes on where it was stopped. The order is random, so that a part of the
-pool is a sample of all; `--part 1/2` and `--part 2/2` share the work between two processes. TensorFlow keeps some MiB
-for every network it has ever traced, so the process replaces itself by a fresh one after `CELLS_PER_PROCESS` cells.
+Seconds are processor time of one thread: graph building and validation included, and of shared weights an equal part of
+the supernet's training. Everything is appended to a journal in OUT at once, and the same command goes on where it was
+stopped. The order is random, so that a part of the pool is a sample of all; `--part 1/2` and `--part 2/2` share the
+work between two processes. TensorFlow keeps some MiB for every network that it has ever traced, so a process replaces
+itself by a fresh one after `CELLS_PER_PROCESS` cells.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
+import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.runs import Journal
+from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
+from benchmarks.image_replay import METHODS, read_pool, search
+from benchmarks.record import finish
 
 if TYPE_CHECKING:
     from alphaxenas.data.images import ImageData
-    from alphaxenas.evaluators.trained import TrainedEvaluator
 
 SPACE = NASBench201()
 BUDGETS = {"low": (1, 0.2), "high": (3, 0.25)}
@@ -50,6 +66,13 @@ SETTINGS = {
     "seed": 0,
 }
 """Of every training: what a pilot on other cells could pay for. The first line of every journal."""
+SHARED = {**SETTINGS, "epochs": 60, "calibration": 10}
+"""Of the supernet: passes over all training images, so many that a rating costs what the low budget does; and batches
+that statistics are measured on before a rating."""
+SCORED = {**SETTINGS, "images": 64}
+"""Of proxies: images of the batch."""
+POOL = PROJECT_ROOT / "benchmarks" / "results" / "image_truth_pool.csv.gz"
+PUBLISHED = "cifar10_test_200ep_mean"
 CELLS_PER_PROCESS = 100
 POOL_CELLS = 600
 
@@ -73,14 +96,31 @@ def drawn_cells(count: int, seed: int = SETTINGS["seed"]) -> list[str]:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Trains the cells of a part that its journal lacks; returns the exit code."""
+    """Trains the cells of a part that the journals lack; returns the exit code."""
+    return _each_cell(options, "trained", SETTINGS, lambda: _trainer(options.data_dir))
+
+
+def score(options: argparse.Namespace) -> int:
+    """Scores the cells of a part that the journals lack by every proxy; returns the exit code."""
+    return _each_cell(options, "scored", SCORED, lambda: _scorer(options.data_dir))
+
+
+def share(options: argparse.Namespace) -> int:
+    """Trains the supernet and rates the cells of a part that the journals lack; returns the exit code."""
+    from benchmarks.image_shared import rater
+
+    return _each_cell(options, "shared", SHARED, lambda: rater(options, SHARED))
+
+
+def _each_cell(options: argparse.Namespace, name: str, settings: dict, worker: Callable[[], Callable]) -> int:
+    """Appends what a worker tells of every cell of a part to its journal, and begins no cell after the time limit."""
     part, parts = map(int, options.part.split("/"))
     folder, until = Path(options.out), options.until or (time.time() + options.seconds if options.seconds else 0.0)
     folder.mkdir(parents=True, exist_ok=True)
-    journal = opened(folder / f"trained-{part}-of-{parts}.jsonl", SETTINGS)
-    done = {record["code"] for path in folder.glob("trained-*.jsonl") for record in Journal(path).read()[1:]}
+    journal = opened(folder / f"{name}-{part}-of-{parts}.jsonl", settings)
+    done = stored(folder, name)
     missing = [code for code in drawn_cells(options.cells)[part - 1 :: parts] if code not in done]
-    evaluator = _evaluator(options.data_dir) if missing else None
+    work = worker() if missing else None
     for number, code in enumerate(missing):
         if until and time.time() > until:
             break
@@ -88,10 +128,16 @@ def train(options: argparse.Namespace) -> int:
             journal.close()
             words = [*sys.argv[1:], "--until", str(until)]
             os.execv(sys.executable, [sys.executable, "-m", "benchmarks.image_truth", *words])
-        assert evaluator is not None
-        journal.append(_trained(evaluator, code))
+        assert work is not None
+        journal.append({"code": code, **work(code)})
     journal.close()
     return 0
+
+
+def stored(folder: Path, name: str) -> dict[str, dict]:
+    """The records of all journals of a name, by code."""
+    journals = sorted(folder.glob(f"{name}-*-of-*.jsonl"))
+    return {record["code"]: record for path in journals for record in Journal(path).read()[1:]}
 
 
 def opened(path: Path, settings: dict) -> Journal:
@@ -123,19 +169,31 @@ def pool_data(data_dir: str) -> ImageData:
     )
 
 
-def _evaluator(data_dir: str) -> TrainedEvaluator:
+def one_thread() -> None:
+    """TensorFlow on one thread, without its greetings."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from alphaxenas.networks.devices import prepare_tensorflow
 
     prepare_tensorflow(1, True)
-    from alphaxenas.evaluators.trained import TrainedEvaluator
+
+
+def network_of(cell: object, num_classes: int) -> Callable:
+    """The network of a cell as the pool trains it."""
     from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
+
+    return NASBench201Network(cell, num_classes, SETTINGS["filters"], SETTINGS["cells"])
+
+
+def _trainer(data_dir: str) -> Callable[[str], dict]:
+    one_thread()
+    from alphaxenas.contracts import Budget, Proposal
+    from alphaxenas.evaluators.trained import TrainedEvaluator
     from alphaxenas.networks.training.recipe import Recipe
 
     data = pool_data(data_dir)
-    return TrainedEvaluator(
+    evaluator = TrainedEvaluator(
         SPACE,
-        lambda cell: NASBench201Network(cell, data.num_classes, SETTINGS["filters"], SETTINGS["cells"]),
+        lambda cell: network_of(cell, data.num_classes),
         data,
         Recipe(SETTINGS["learning_rate"], weight_decay=SETTINGS["weight_decay"]),
         SETTINGS["batch_size"],
@@ -144,41 +202,130 @@ def _evaluator(data_dir: str) -> TrainedEvaluator:
         augment=SETTINGS["augment"],
     )
 
+    def trained(code: str) -> dict:
+        record = {}
+        for name, budget in BUDGETS.items():
+            begin = time.process_time()
+            outcome = evaluator.evaluate(Proposal(0, tuple(map(int, code)), Budget(*budget)))
+            record[name] = {
+                "reward": round(outcome.reward, 6),
+                "train_accuracy": round(outcome.metrics.get("train_accuracy", 0.0), 5),
+                "seconds": round(time.process_time() - begin, 3),
+                "status": outcome.status,
+            }
+        return record
 
-def _trained(evaluator: TrainedEvaluator, code: str) -> dict:
-    """The record of a cell: reward, loss and seconds of every budget, 0 where a training failed."""
-    from alphaxenas.contracts import Budget, Proposal
+    return trained
 
-    record: dict = {"code": code}
-    for name, budget in BUDGETS.items():
-        begin = time.process_time()
-        outcome = evaluator.evaluate(Proposal(0, tuple(map(int, code)), Budget(*budget)))
-        record[name] = {
-            "reward": round(outcome.reward, 6),
-            "train_accuracy": round(outcome.metrics.get("train_accuracy", 0.0), 5),
-            "seconds": round(time.process_time() - begin, 3),
-            "status": outcome.status,
-        }
-    return record
+
+def _scorer(data_dir: str) -> Callable[[str], dict]:
+    one_thread()
+    from alphaxenas.data.pipeline import Batches
+    from alphaxenas.networks.training.initial import NetworkWithBatch
+    from alphaxenas.proxies.catalogue import PROXIES, undefined
+
+    data = pool_data(data_dir)
+    batch = next(iter(Batches.of(data, "train", SCORED["images"]).epoch(SETTINGS["seed"], 0)))
+
+    def scored(code: str) -> dict:
+        cell, record = SPACE.parse(code), {}
+        network = NetworkWithBatch(
+            network_of(cell, data.num_classes), data.image_shape, lambda: batch, SETTINGS["seed"]
+        )
+        for name, proxy in PROXIES.items():
+            begin = time.process_time()
+            value = float("nan") if undefined(name, network.outline) else float(proxy(network))
+            record[name] = {
+                "score": value if np.isfinite(value) else None,
+                "seconds": round(time.process_time() - begin, 4),
+            }
+        return record
+
+    return scored
+
+
+def table(options: argparse.Namespace) -> int:
+    """Writes the pool and prints the rank correlation of every column with the published accuracies."""
+    from scipy.stats import kendalltau
+
+    folder = Path(options.out)
+    trained, scored, shared = (stored(folder, name) for name in ("trained", "scored", "shared"))
+    rows = []
+    for code in drawn_cells(options.cells):
+        if code not in trained:
+            continue
+        row = {"code": code}
+        for name in BUDGETS:
+            row |= {name: trained[code][name]["reward"], f"{name}_seconds": trained[code][name]["seconds"]}
+        if shared:
+            found = shared.get(code, {"reward": "", "seconds": ""})
+            row |= {"shared": found["reward"], "shared_seconds": found["seconds"]}
+        for name in next(iter(scored.values()), {}).keys() - {"code"}:
+            found = scored.get(code, {}).get(name, {"score": None, "seconds": ""})
+            value = "" if found["score"] is None else float(f"{found['score']:.6g}")
+            row |= {name: value, f"{name}_seconds": found["seconds"]}
+        rows.append(row)
+    names = ["code", *sorted({name for row in rows for name in row} - {"code"})]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(Path(options.to), gzip.compress(text.getvalue().encode(), mtime=0))
+    pool = read_pool(options.to, options.published, options.column)
+    print(f"{len(rows)} cells, Kendall's tau with {options.column}:")
+    for name in [name for name in names if name != "code" and not name.endswith("_seconds")]:
+        known = np.isfinite(pool.columns[name])
+        tau = kendalltau(pool.columns[name][known], pool.published[known]).statistic
+        seconds = np.nanmean(pool.columns.get(f"{name}_seconds", np.array([np.nan])))
+        print(f"{name:15} {tau:6.3f}  {seconds:7.3f} s  {known.sum()} cells")
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Lets controllers search the pool; returns the exit code."""
+    started = time.perf_counter()
+    figures, values = search(options)
+    finish("image_truth", options.record, started, figures, values, "image_truth_replay")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = words.add_subparsers(dest="verb", required=True)
-    trained = verbs.add_parser("train", help="train the cells of the pool")
-    trained.add_argument("--out", required=True, metavar="FOLDER", help="where the journals are written")
-    trained.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of CIFAR-10 [%(default)s]")
-    trained.add_argument("--cells", type=int, default=POOL_CELLS, help="size of the pool [%(default)s]")
-    trained.add_argument("--seconds", type=float, default=0.0, help="begin no cell after so long; 0 = no limit")
-    trained.add_argument("--part", default="1/1", metavar="K/N", help="the K-th of N parts of the work [%(default)s]")
-    trained.add_argument("--until", type=float, default=0.0, help=argparse.SUPPRESS)
+    for name, text in (
+        ("train", "train the cells of the pool"),
+        ("score", "compute their proxies"),
+        ("share", "rate them with shared weights"),
+        ("table", "write the pool as a table"),
+        ("replay", "search in it"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        if name != "replay":
+            verb.add_argument("--out", required=True, metavar="FOLDER", help="folder of the journals")
+            verb.add_argument("--cells", type=int, default=POOL_CELLS, help="size of the pool [%(default)s]")
+        if name in ("train", "score", "share"):
+            verb.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of CIFAR-10 [%(default)s]")
+            verb.add_argument("--seconds", type=float, default=0.0, help="begin no cell after so long; 0 = no limit")
+            verb.add_argument("--part", default="1/1", metavar="K/N", help="the K-th of N parts [%(default)s]")
+            verb.add_argument("--until", type=float, default=0.0, help=argparse.SUPPRESS)
+        else:
+            verb.add_argument("--published", required=True, metavar="TABLE", help="table of published accuracies")
+            verb.add_argument("--column", default=PUBLISHED, help="its column [%(default)s]")
+    verbs.choices["table"].add_argument("--to", default=str(POOL), metavar="FILE", help="[%(default)s]")
+    replayed = verbs.choices["replay"]
+    replayed.add_argument("--pool", default=str(POOL), metavar="FILE", help="the table of the pool [%(default)s]")
+    replayed.add_argument("--methods", nargs="+", default=METHODS, metavar="METHOD", help=f"[{' '.join(METHODS)}]")
+    replayed.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
+    replayed.add_argument("--promote-every", type=int, default=4, metavar="N", help="low budgets a high one [4]")
+    replayed.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
+    replayed.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")
     return words
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb; returns the exit code."""
     options = _parser().parse_args(arguments)
-    return {"train": train}[options.verb](options)
+    return {"train": train, "score": score, "share": share, "table": table, "replay": replay}[options.verb](options)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "chain_table": (*_IMAGES, "alphaxenas/spaces/chains"),
     "enas_micro": (*_IMAGES, "alphaxenas/supernet", "alphaxenas/controllers/policy_gradient"),
     "fresh_architecture": (*_CHILDREN, "alphaxenas/supernet"),
-    "image_truth": (*_IMAGES, "alphaxenas/spaces/nasbench", "alphaxenas/supernet"),
+    "image_truth": ("benchmarks/image_replay.py", *_IMAGES, *_TABLES, "alphaxenas/proxies", "alphaxenas/supernet"),
     "import_time": ("alphaxenas/__init__.py", "alphaxenas/spaces/__init__.py", "alphaxenas/runs/__init__.py"),
     "input_pipeline": ("alphaxenas/data",),
     "memory": _IMAGES,

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from alphaxenas.data.text import TextData, streams
-from alphaxenas.networks.language.cores import CellCore, Core
+from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
 from alphaxenas.networks.language.export import export_step_model
 from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
@@ -26,6 +28,7 @@ from alphaxenas.networks.language.model import LanguageModel, perplexity
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
+from alphaxenas.spaces.recurrent import RecurrentCell
 
 VALIDATIONS = 10
 TIMED_WINDOWS = 20
@@ -200,14 +203,52 @@ class _Trainer:
         )
         self._loop.leave_if_requested()
 
-    def _export(self, model: LanguageModel, wanted: LanguageModelToTrain, path: Any) -> None:
+    def _export(self, model: LanguageModel, wanted: LanguageModelToTrain, path: Path) -> None:
         """Writes the weights with what is needed to use them, and a cell's model as a plain Keras model of one step."""
         path.parent.mkdir(exist_ok=True)
         np.savez(path.with_suffix(".npz"), allow_pickle=False, **model.arrays())
         card = {"name": wanted.name, "architecture": wanted.description, "vocabulary": list(self._data.vocabulary)}
-        path.with_suffix(".json").write_text(json.dumps(card, ensure_ascii=False))
+        path.with_suffix(".json").write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
         if isinstance(wanted.core, CellCore):
             export_step_model(model, wanted.core.cell).save(path.with_suffix(".keras"))
+
+
+def evaluate_language_model(path: Path, data: TextData) -> dict[str, Any]:
+    """Test perplexity of a model that `train_language_models` stored; nothing is trained or stored.
+
+    Args:
+        path: Its `.npz` file; the `.json` file of the same name lies beside it.
+        data: Its test part is used.
+
+    Returns:
+        `headline`, `test_perplexity` and `test_words`.
+
+    Raises:
+        ValueError: The files are damaged, or the model is of another vocabulary.
+    """
+    card_file = path.with_suffix(".json")
+    try:
+        card = json.loads(card_file.read_text(encoding="utf-8"))
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+        words, units = arrays["embedding"].shape
+        core: Core = (
+            CellCore(RecurrentCell.parse(card["architecture"]), units)
+            if "nodes" in arrays
+            else LSTMCore(sum(name.startswith("input") for name in arrays), units)
+        )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"The language model {path} cannot be read: {error}") from error
+    if tuple(card["vocabulary"]) != data.vocabulary:
+        raise ValueError(
+            f"The language model {path} knows another vocabulary. Expected the {len(data.vocabulary):,} words of "
+            f"`text` {data.name!r}. Received: {words:,} words"
+        )
+    model = LanguageModel(core, words, LanguageRecipe(), 0)
+    model.restore({"weights": arrays, "averages": {}, "averaged": 0})
+    reached = perplexity(model.loss(data.test))
+    headline = f"test perplexity {reached:.2f} of {card['name']}: {card['architecture']}"
+    return {"headline": headline, "test_perplexity": reached, "test_words": len(data.test)}
 
 
 def _file_name(name: str) -> str:

@@ -17,7 +17,7 @@ from alphaxenas.networks.language.export import export_step_model
 from alphaxenas.networks.language.model import LanguageModel
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.pipelines import language_training
-from alphaxenas.pipelines.language_training import LanguageModelToTrain, train_language_models
+from alphaxenas.pipelines.language_training import LanguageModelToTrain, evaluate_language_model, train_language_models
 from alphaxenas.pipelines.recurrent import models_to_train
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.recurrent import RecurrentCell
@@ -108,3 +108,16 @@ def test_published_cells_are_found_by_name():
             assert round((entry.cell.parameters(entry.units) + 10_000 * entry.units) / 1e6) == entry.parameters
     with pytest.raises(ValueError, match="darts_rnn_v1"):
         recurrent_zoo_cell("darts_rnn_v3")
+
+
+def test_a_stored_model_is_evaluated_again_and_only_on_its_own_vocabulary(tmp_path, data):
+    results = train(tmp_path, data)["models"][0]
+    stored = tmp_path / "exp/suite/final" / f"{results['file']}.npz"
+    again = evaluate_language_model(stored, data)
+    assert again["test_perplexity"] == pytest.approx(results["test_perplexity"], rel=1e-6)
+    other = TextData("other", data.vocabulary[::-1], data.train, data.validation, data.test)
+    with pytest.raises(ValueError, match="another vocabulary"):
+        evaluate_language_model(stored, other)
+    stored.write_bytes(stored.read_bytes()[:100])
+    with pytest.raises(ValueError, match="cannot be read"):
+        evaluate_language_model(stored, data)

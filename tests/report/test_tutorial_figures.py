@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from alphaxenas.report import tutorial_figures, tutorial_numbers
+from alphaxenas.report.tutorial import figures as tutorial_figures
+from alphaxenas.report.tutorial import numbers as tutorial_numbers
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=2)
@@ -111,7 +112,7 @@ def test_ours_visits_better_actions_more_often_than_the_original():
 
 def test_drawings_need_no_tensorflow():
     code = (
-        "import sys; from alphaxenas.report import tutorial_figures; "
+        "import sys; from alphaxenas.report.tutorial import figures as tutorial_figures; "
         "tutorial_figures.one_simulation(); sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

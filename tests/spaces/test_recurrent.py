@@ -107,3 +107,11 @@ def _all(space, tokens=()):
         yield tokens
     for action in actions:
         yield from _all(space, (*tokens, action))
+
+
+def test_all_four_activations_and_all_earlier_states_are_drawn():
+    # ENAS's published controller was built with two of its four activations.
+    space, rng = RecurrentSpace(4), np.random.default_rng(0)
+    cells = [space.sample(rng) for _ in range(300)]
+    assert {name for cell in cells for name in cell.activations[1:]} == set(ACTIVATIONS)
+    assert {cell.inputs[3] for cell in cells} == {0, 1, 2, 3}

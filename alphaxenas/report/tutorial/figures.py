@@ -1,6 +1,6 @@
 """Drawings that explain the method, for notebook 02: token sequences, the tree, the LSTM, shared weights, the loop.
 
-Nothing here reads a run; numbers come from `tutorial_numbers`.
+Nothing here reads a run; numbers come from `tutorial.numbers`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from alphaxenas.controllers.mcts.tree import Leaf
 from alphaxenas.report.pictures import arrow, box, canvas
 from alphaxenas.report.style import BLUE, GREEN, GREY, INK, ORANGE, RED, WIDTH, new_figure
-from alphaxenas.report.tutorial_numbers import (
+from alphaxenas.report.tutorial.numbers import (
     ORIGINAL_ACCURACIES,
     ORIGINAL_EXPANSIONS,
     mean_visits,

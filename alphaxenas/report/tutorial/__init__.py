@@ -1,0 +1,1 @@
+"""Drawings that explain a search, and the numbers in them."""

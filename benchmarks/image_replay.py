@@ -1,0 +1,338 @@
+"""Searches replayed on the pool of `benchmarks.image_truth`: real rewards and seconds, judged by published accuracy.
+
+A controller asks for cells of the pool at two budgets and gets the stored rewards; the stored seconds, those of its
+proxies and its own processor time are what it spends. Its choice is the cell of the highest reward at the high budget
+(before the first: at the low one), and is judged by the published accuracy, which it never sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Budget, Controller, Outcome, Proposal, Tokens
+from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.controllers.promotion import SuccessiveHalving
+from alphaxenas.proxies.catalogue import PROXIES
+from alphaxenas.proxies.ranks import rank_sum
+from alphaxenas.proxies.space import SpaceWithProxies
+from alphaxenas.report.statistics import compare_many, interval
+from alphaxenas.seeds import stream
+from alphaxenas.spaces.listed.subset import Subset
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from alphaxenas.tabular.choices import parse_controllers
+from alphaxenas.tabular.truth import read_truth
+from alphaxenas.tabular.workers import JobError, run_jobs
+
+LOW, HIGH = Budget(1), Budget(2)
+"""Stand for the pool's budgets; what they buy is in its table."""
+PARENT = NASBench201()
+MAX_REPEATS = 200
+"""So many proposals in a row that cost nothing, and the search is taken to have exhausted the pool."""
+FROM_SCRATCH = {"refresh_after": 0, "uniform_share": 0.0}
+"""Of AlphaXENAS where children share no weights: both settings are about weights that move under known children."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Cells with what is known of them.
+
+    Attributes:
+        space: The cells.
+        rows: Row by tokens.
+        columns: Reward and seconds of both budgets, scores of proxies, by name; float64 `[cells]`.
+        published: What a choice is judged by, `[cells]`.
+    """
+
+    space: Subset
+    rows: Mapping[Tokens, int]
+    columns: Mapping[str, np.ndarray]
+    published: np.ndarray
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Proxies that were scored."""
+        return tuple(name for name in PROXIES if name in self.columns)
+
+
+@lru_cache(maxsize=2)
+def read_pool(path: str, published: str, column: str) -> Pool:
+    """The pool with its published accuracies.
+
+    Args:
+        path: Of the table that `benchmarks.image_truth table` writes.
+        published: A table of published accuracies, see `read_truth`.
+        column: Its column.
+
+    Returns:
+        The pool.
+    """
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    cells = tuple(PARENT.parse(line["code"]) for line in lines)
+    truth = read_truth(published, column, PARENT)
+    columns = {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0] if name != "code"}
+    return Pool(
+        Subset(PARENT, cells),
+        {PARENT.encode(cell): row for row, cell in enumerate(cells)},
+        columns,
+        np.array([truth.values[PARENT.key(cell)] for cell in cells]),
+    )
+
+
+class StoredScores:
+    """The scores of a pool as `alphaxenas.proxies.scores.ProxyScores` gives them, with their stored seconds.
+
+    Args:
+        pool: The pool.
+        names: Proxies of the pool.
+    """
+
+    def __init__(self, pool: Pool, names: Sequence[str]) -> None:
+        self.names, self.spent = tuple(names), 0.0
+        self._pool, self._known = pool, set[int]()
+
+    def scores(self, architectures: Sequence[Any]) -> np.ndarray:
+        """As `ProxyScores.scores`."""
+        rows = [self._pool.rows[PARENT.encode(architecture)] for architecture in architectures]
+        for row in set(rows) - self._known:
+            self.spent += sum(self._pool.columns[f"{name}_seconds"][row] for name in self.names)
+        self._known.update(rows)
+        return np.stack([self._pool.columns[name][rows] for name in self.names], 1)
+
+    def take_seconds(self) -> float:
+        """As `ProxyScores.take_seconds`; here seconds are counted by the replay."""
+        return 0.0
+
+
+class FixedOrder:
+    """A control that learns nothing: cells by falling values (`alphaxenas.controllers.promotion.Strategy`).
+
+    Args:
+        pool: The pool.
+        columns: Features or proxies, the most important first; `"rank sum"` for the sum of the ranks of all proxies.
+        seed: Decides between equals.
+    """
+
+    def __init__(self, pool: Pool, columns: Sequence[str], seed: int) -> None:
+        noise = stream(seed, "static order").random(len(pool.published))
+        order = np.lexsort([noise, *(-_values(pool, column) for column in reversed(columns))])
+        self._waiting = iter([PARENT.encode(pool.space.architectures[row]) for row in order])
+
+    def suggest(self) -> Tokens | None:
+        """The next cell; None behind the last."""
+        return next(self._waiting, None)
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Nothing: it believes nothing.
+
+        Args:
+            tokens: A suggestion.
+            reward: Its reward.
+        """
+
+    def diagnostics(self) -> dict[str, float]:
+        """Nothing."""
+        return {}
+
+    def status_line(self) -> str:
+        """Nothing."""
+        return ""
+
+
+def _values(pool: Pool, column: str) -> np.ndarray:
+    """One number per cell: a score of the pool, a feature of the space, or the sum of the ranks of all proxies."""
+    if column in pool.columns:
+        return pool.columns[column]
+    if column == "rank sum":
+        return rank_sum(np.stack([pool.columns[name] for name in pool.proxies], 1))
+    place = PARENT.feature_names().index(column)
+    return np.array([PARENT.features(cell)[place] for cell in pool.space.architectures])
+
+
+STATIC = {
+    "static:parameters": ("log parameters",),
+    "static:depth,parameters": ("longest path by convolution", "log parameters"),
+    "static:rank sum": ("rank sum",),
+}
+"""Orders by falling values; every proxy of the pool is one more, as `static:naswot`."""
+METHODS = ("random", "evolution", "local", "guided", "alphaxenas", "static:parameters", "static:depth,parameters")
+MARKS = (60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0)
+"""Seconds of one core after which a choice is judged; the last are 30 minutes of two cores."""
+
+
+def made(pool: Pool, method: str, seed: int, promote_every: int) -> tuple[Controller, StoredScores | None]:
+    """A searcher of the pool.
+
+    Args:
+        pool: The pool.
+        method: A controller with settings, such as `guided:plan=rollouts`, after a `+` the proxies that it may read,
+            such as `random+naswot,synflow`; or an order such as `static:parameters`.
+        seed: Of the search.
+        promote_every: Cells at the low budget for one at the high budget, the same for all.
+
+    Returns:
+        The controller, and the scores that it reads if any.
+    """
+    if method.startswith("static:"):
+        columns = STATIC.get(method, (method.partition(":")[2],))
+        return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, LOW, HIGH, promote_every), None
+    words, _, names = method.partition("+")
+    (choice,) = parse_controllers(words)
+    scores = StoredScores(pool, names.split(",")) if names else None
+    space = pool.space if scores is None else SpaceWithProxies(pool.space, scores)  # type: ignore[arg-type]
+    settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
+    return make_controller(choice.name, space, seed, LOW, HIGH, promote_every, **settings), scores
+
+
+def replay(
+    pool: Pool,
+    method: str,
+    seed: int,
+    marks: Sequence[float],
+    promote_every: int = 4,
+    clock: Callable[[], float] = time.process_time,
+) -> dict[str, Any]:
+    """One search.
+
+    Args:
+        pool: The pool.
+        method: See `made`.
+        seed: Of the search.
+        marks: Ascending seconds after which the choice is judged; what is not over by then does not count.
+        promote_every: See `made`.
+        clock: Gives the seconds that the controller itself takes.
+
+    Returns:
+        `published`: of the choice at every mark (of a random cell where nothing is over yet: the mean); `low` and
+        `high`: cells trained at either budget until the end; `own`: seconds of the controller, `proxies`: of scores.
+    """
+    begin = clock()
+    controller, scores = made(pool, method, seed, promote_every)
+    trained, known, idle = 0.0, {"low": set[int](), "high": set[int]()}, 0
+    best: dict[str, tuple[float, int]] = {}
+    judged: list[float] = []
+
+    def choice() -> float:
+        for fidelity in ("high", "low"):
+            if fidelity in best:
+                return float(pool.published[best[fidelity][1]])
+        return float(pool.published.mean())
+
+    own = clock() - begin
+    while len(judged) < len(marks) and idle <= MAX_REPEATS:
+        begin = clock()
+        proposal = controller.ask()
+        own += clock() - begin
+        if proposal is None:
+            break
+        row, fidelity = pool.rows[proposal.tokens], "high" if proposal.purpose == "final" else "low"
+        new = row not in known[fidelity]
+        idle = 0 if new else idle + 1
+        trained += float(pool.columns[f"{fidelity}_seconds"][row]) if new else 0.0
+        spent = trained + own + (scores.spent if scores else 0.0)
+        while len(judged) < len(marks) and spent > marks[len(judged)]:
+            judged.append(choice())
+        known[fidelity].add(row)
+        reward = float(pool.columns[fidelity][row])
+        best[fidelity] = max(best.get(fidelity, (-1.0, row)), (reward, row), key=lambda pair: pair[0])
+        begin = clock()
+        controller.tell(_outcome(proposal, reward))
+        own += clock() - begin
+    judged += [choice()] * (len(marks) - len(judged))
+    return {
+        "published": [round(value, 4) for value in judged],
+        "low": len(known["low"]),
+        "high": len(known["high"]),
+        "own": round(own, 2),
+        "proxies": round(scores.spent, 2) if scores else 0.0,
+    }
+
+
+def _outcome(proposal: Proposal, reward: float) -> Outcome:
+    return Outcome(proposal, reward, metrics={"parameters": 1.0})
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `alphaxenas.tabular.workers.run_jobs` does: one search, by (method, seed).
+
+    Attributes:
+        pool: The arguments of `read_pool`.
+        marks: See `replay`.
+        promote_every: See `replay`.
+    """
+
+    pool: tuple[str, str, str]
+    marks: tuple[float, ...]
+    promote_every: int
+
+    def __call__(self, job: tuple[str, int]) -> dict[str, Any]:
+        """The result of `replay`."""
+        return replay(read_pool(*self.pool), *job, self.marks, self.promote_every)
+
+
+def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All searches of the verb `replay` of `benchmarks.image_truth`: figures, and regrets by method and seed."""
+    where = (options.pool, options.published, options.column)
+    pool = read_pool(*where)
+    best = float(pool.published.max())
+    regrets: dict[str, dict[int, list[float]]] = {}
+    details: dict[str, list[dict]] = {}
+    jobs = [(method, seed) for method in options.methods for seed in range(options.seeds)]
+    for (method, seed), answer in run_jobs(Job(where, MARKS, options.promote_every), jobs, options.processes):
+        if isinstance(answer, JobError):
+            sys.exit(f"image_truth: {method}, seed {seed}: {answer.reason}")
+        regrets.setdefault(method, {})[seed] = [round(best - value, 4) for value in answer["published"]]
+        details.setdefault(method, []).append(answer)
+        print(f"{method}, seed {seed}: regret {regrets[method][seed]}", file=sys.stderr, flush=True)
+    pairs = {
+        (method, place): tuple(
+            {seed: -each[place] for seed, each in regrets[one].items()} for one in (method, "random")
+        )
+        for method in options.methods
+        for place in range(len(MARKS))
+        if method != "random" and "random" in regrets
+    }
+    compared = compare_many(pairs)
+    figures = {
+        "cells": len(pool.published),
+        "best": best,
+        "column": options.column,
+        "marks": list(MARKS),
+        "promote_every": options.promote_every,
+        "methods": {
+            method: {
+                "seeds": len(by_seed),
+                "regret": [_bounds([each[place] for each in by_seed.values()]) for place in range(len(MARKS))],
+                "better_than_random": [
+                    compared[method, place].verdict if (method, place) in compared else ""
+                    for place in range(len(MARKS))
+                ],
+                **{
+                    name: round(float(np.mean([each[name] for each in details[method]])), 2)
+                    for name in ("low", "high", "own", "proxies")
+                },
+            }
+            for method, by_seed in regrets.items()
+        },
+    }
+    values = {
+        method: {str(seed): each for seed, each in sorted(by_seed.items())} for method, by_seed in regrets.items()
+    }
+    return figures, values
+
+
+def _bounds(values: Sequence[float]) -> list[float | None]:
+    """Mean and 95 % interval."""
+    found = interval(values)
+    return [None if number is None else round(number, 4) for number in (found.mean, found.low, found.high)]

@@ -1,0 +1,107 @@
+"""The replay bench: which cells are drawn, journals that go on, and searches that spend what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+
+import numpy as np
+import pytest
+
+from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from benchmarks import image_replay, image_truth
+from benchmarks.image_replay import MARKS, made, read_pool, replay, search
+
+SPACE = NASBench201()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Twelve cells whose rewards at the high budget rise with the published accuracy, and at the low one fall."""
+    codes = image_truth.drawn_cells(12)
+    with gzip.open(tmp_path / "pool.csv.gz", "wt") as file:
+        writer = csv.writer(file)
+        writer.writerow(["code", "low", "low_seconds", "high", "high_seconds", "naswot", "naswot_seconds"])
+        for place, code in enumerate(codes):
+            writer.writerow([code, 0.9 - place / 100, 1, 0.5 + place / 100, 10, place, 0.25])
+    lines = [f"{code},{90 + place / 10}" for place, code in enumerate(codes)]
+    (tmp_path / "published.csv").write_text("\n".join(["op_code,test", *lines]))
+    return str(tmp_path / "pool.csv.gz"), str(tmp_path / "published.csv"), "test"
+
+
+def test_cells_are_different_join_input_and_output_and_fewer_are_the_first():
+    codes = image_truth.drawn_cells(200)
+    assert len(set(codes)) == 200 and image_truth.drawn_cells(7) == codes[:7]
+    lengths = SPACE.feature_names().index("paths")
+    assert all(SPACE.features(SPACE.parse(code))[lengths] > 0 for code in codes)
+
+
+def test_a_journal_goes_on_and_parts_share_the_work(tmp_path):
+    options = argparse.Namespace(out=str(tmp_path), part="1/2", cells=6, seconds=0, until=0)
+    met = []
+
+    def worker():
+        return lambda code: met.append(code) or {"reward": 0.5}
+
+    for part, cells in (("1/2", 4), ("1/2", 6), ("2/2", 6), ("2/2", 6)):
+        options.part, options.cells = part, cells
+        image_truth._each_cell(options, "trained", {"format": 1}, worker)
+    assert sorted(met) == sorted(image_truth.drawn_cells(6)) and len(set(met)) == 6
+    assert set(image_truth.stored(tmp_path, "trained")) == set(met)
+    with pytest.raises(SystemExit, match="other settings"):
+        image_truth.opened(tmp_path / "trained-1-of-2.jsonl", {"format": 2})
+
+
+def test_time_spent_is_measured_time_and_what_is_not_over_does_not_count(files):
+    pool = read_pool(*files)
+    # Four cells at the low budget, then the best of them at the high one: 4 + 10 seconds, and so on.
+    found = replay(pool, "static:naswot", 0, (0.5, 1.5, 13.5, 14.5, 28.5, 1e6), 4, clock=lambda: 0.0)
+    mean = float(pool.published.mean())
+    # By falling score: cells 11, 10, 9, 8, of which the low budget likes 8 best; then 7 to 4 and 3 to 0.
+    assert found["published"] == pytest.approx([mean, 91.1, 90.8, 90.8, 90.8, 90.8])
+    assert (found["low"], found["high"], found["own"], found["proxies"]) == (12, 3, 0.0, 0.0)
+
+
+def test_the_controllers_own_seconds_and_those_of_its_proxies_are_spent(files):
+    pool = read_pool(*files)
+    ticks = iter(range(10**6))
+    slow = replay(pool, "random", 0, (40.0,), 4, clock=lambda: float(next(ticks)))
+    quick = replay(pool, "random", 0, (40.0,), 4, clock=lambda: 0.0)
+    assert slow["own"] > 0 and slow["low"] < quick["low"]
+    scored = replay(pool, "guided+naswot", 0, (1e6,), 4, clock=lambda: 0.0)
+    assert 0 < scored["proxies"] <= 12 * 0.25
+
+
+def test_a_cell_asked_for_again_costs_nothing_and_an_idle_search_ends(files, monkeypatch):
+    class Stubborn:
+        def ask(self):
+            return Proposal(0, SPACE.encode(SPACE.parse(image_truth.drawn_cells(1)[0])), Budget(1))
+
+        def tell(self, outcome):
+            assert outcome.reward == 0.9
+
+    monkeypatch.setattr(image_replay, "made", lambda *arguments: (Stubborn(), None))
+    found = replay(read_pool(*files), "any", 0, (0.5, 1.5), 4, clock=lambda: 0.0)
+    assert (found["low"], found["high"], found["published"][1]) == (1, 0, 90.0)
+
+
+def test_every_proxy_of_the_pool_is_an_order(files):
+    pool = read_pool(*files)
+    for method, first in (("static:naswot", 11), ("static:rank sum", 11)):
+        controller, _ = made(pool, method, 0, 4)
+        assert pool.rows[controller.ask().tokens] == first
+
+
+def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(files):
+    options = argparse.Namespace(
+        **dict(zip(("pool", "published", "column"), files)),
+        **{"methods": ["random", "static:naswot"], "seeds": 2, "promote_every": 4, "processes": 1},
+    )
+    figures, values = search(options)
+    row = figures["methods"]["static:naswot"]
+    assert len(row["regret"]) == len(MARKS) and row["regret"][-1] == [0.3, 0.3, 0.3]
+    assert row["better_than_random"] == ["not shown"] * len(MARKS)
+    assert figures["best"] == pytest.approx(91.1) and np.isfinite(row["own"])
+    assert set(values) == {"random", "static:naswot"} and set(values["random"]) == {"0", "1"}
