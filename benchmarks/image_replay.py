@@ -8,13 +8,10 @@ proxies and its own processor time are what it spends. Its choice is the cell of
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,71 +19,18 @@ import numpy as np
 from alphaxenas.contracts import Budget, Controller, Outcome, Proposal, Tokens
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.promotion import SuccessiveHalving
-from alphaxenas.proxies.catalogue import PROXIES
-from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.proxies.space import SpaceWithProxies
 from alphaxenas.report.statistics import compare_many, interval
-from alphaxenas.seeds import stream
-from alphaxenas.spaces.listed.subset import Subset
-from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from alphaxenas.tabular.choices import parse_controllers
-from alphaxenas.tabular.truth import read_truth
 from alphaxenas.tabular.workers import JobError, run_jobs
+from benchmarks.image_pool import PARENT, STATIC, Pool, ranking, read_pool, static_order
 
 LOW, HIGH = Budget(1), Budget(2)
 """Stand for the pool's budgets; what they buy is in its table."""
-PARENT = NASBench201()
 MAX_REPEATS = 200
 """So many proposals in a row that cost nothing, and the search is taken to have exhausted the pool."""
 FROM_SCRATCH = {"refresh_after": 0, "uniform_share": 0.0}
 """Of AlphaXENAS where children share no weights: both settings are about weights that move under known children."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """Cells with what is known of them.
-
-    Attributes:
-        space: The cells.
-        rows: Row by tokens.
-        columns: Reward and seconds of both budgets, scores of proxies, by name; float64 `[cells]`.
-        published: What a choice is judged by, `[cells]`.
-    """
-
-    space: Subset
-    rows: Mapping[Tokens, int]
-    columns: Mapping[str, np.ndarray]
-    published: np.ndarray
-
-    @property
-    def proxies(self) -> tuple[str, ...]:
-        """Proxies that were scored."""
-        return tuple(name for name in PROXIES if name in self.columns)
-
-
-@lru_cache(maxsize=2)
-def read_pool(path: str, published: str, column: str) -> Pool:
-    """The pool with its published accuracies.
-
-    Args:
-        path: Of the table that `benchmarks.image_truth table` writes.
-        published: A table of published accuracies, see `read_truth`.
-        column: Its column.
-
-    Returns:
-        The pool.
-    """
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    cells = tuple(PARENT.parse(line["code"]) for line in lines)
-    truth = read_truth(published, column, PARENT)
-    columns = {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0] if name != "code"}
-    return Pool(
-        Subset(PARENT, cells),
-        {PARENT.encode(cell): row for row, cell in enumerate(cells)},
-        columns,
-        np.array([truth.values[PARENT.key(cell)] for cell in cells]),
-    )
 
 
 class StoredScores:
@@ -124,8 +68,7 @@ class FixedOrder:
     """
 
     def __init__(self, pool: Pool, columns: Sequence[str], seed: int) -> None:
-        noise = stream(seed, "static order").random(len(pool.published))
-        order = np.lexsort([noise, *(-_values(pool, column) for column in reversed(columns))])
+        order = static_order(pool, columns, seed)
         self._waiting = iter([PARENT.encode(pool.space.architectures[row]) for row in order])
 
     def suggest(self) -> Tokens | None:
@@ -149,22 +92,6 @@ class FixedOrder:
         return ""
 
 
-def _values(pool: Pool, column: str) -> np.ndarray:
-    """One number per cell: a score of the pool, a feature of the space, or the sum of the ranks of all proxies."""
-    if column in pool.columns:
-        return pool.columns[column]
-    if column == "rank sum":
-        return rank_sum(np.stack([pool.columns[name] for name in pool.proxies], 1))
-    place = PARENT.feature_names().index(column)
-    return np.array([PARENT.features(cell)[place] for cell in pool.space.architectures])
-
-
-STATIC = {
-    "static:parameters": ("log parameters",),
-    "static:depth,parameters": ("longest path by convolution", "log parameters"),
-    "static:rank sum": ("rank sum",),
-}
-"""Orders by falling values; every proxy of the pool is one more, as `static:naswot`."""
 METHODS = ("random", "evolution", "local", "guided", "alphaxenas", "static:parameters", "static:depth,parameters")
 MARKS = (60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0)
 """Seconds of one core after which a choice is judged; the last are 30 minutes of two cores."""
@@ -310,6 +237,7 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
         "column": options.column,
         "marks": list(MARKS),
         "promote_every": options.promote_every,
+        "ranking": ranking(pool),
         "methods": {
             method: {
                 "seeds": len(by_seed),

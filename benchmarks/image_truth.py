@@ -42,7 +42,8 @@ from alphaxenas.runs import Journal
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
-from benchmarks.image_replay import METHODS, read_pool, search
+from benchmarks.image_pool import ranking, read_pool
+from benchmarks.image_replay import METHODS, search
 from benchmarks.record import finish
 
 if TYPE_CHECKING:
@@ -66,9 +67,8 @@ SETTINGS = {
     "seed": 0,
 }
 """Of every training: what a pilot on other cells could pay for. The first line of every journal."""
-SHARED = {**SETTINGS, "epochs": 60, "calibration": 10}
-"""Of the supernet: passes over all training images, so many that a rating costs what the low budget does; and batches
-that statistics are measured on before a rating."""
+SHARED = {**SETTINGS, "epochs": 20, "calibration": 10}
+"""Of the supernet: passes over all training images, and batches that statistics are measured on before a rating."""
 SCORED = {**SETTINGS, "images": 64}
 """Of proxies: images of the batch."""
 POOL = PROJECT_ROOT / "benchmarks" / "results" / "image_truth_pool.csv.gz"
@@ -246,8 +246,6 @@ def _scorer(data_dir: str) -> Callable[[str], dict]:
 
 def table(options: argparse.Namespace) -> int:
     """Writes the pool and prints the rank correlation of every column with the published accuracies."""
-    from scipy.stats import kendalltau
-
     folder = Path(options.out)
     trained, scored, shared = (stored(folder, name) for name in ("trained", "scored", "shared"))
     rows = []
@@ -271,13 +269,9 @@ def table(options: argparse.Namespace) -> int:
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(Path(options.to), gzip.compress(text.getvalue().encode(), mtime=0))
-    pool = read_pool(options.to, options.published, options.column)
     print(f"{len(rows)} cells, Kendall's tau with {options.column}:")
-    for name in [name for name in names if name != "code" and not name.endswith("_seconds")]:
-        known = np.isfinite(pool.columns[name])
-        tau = kendalltau(pool.columns[name][known], pool.published[known]).statistic
-        seconds = np.nanmean(pool.columns.get(f"{name}_seconds", np.array([np.nan])))
-        print(f"{name:15} {tau:6.3f}  {seconds:7.3f} s  {known.sum()} cells")
+    for name, found in ranking(read_pool(options.to, options.published, options.column)).items():
+        print(f"{name:25} {found['tau']:6.3f}  {found['seconds']:7.3f} s  {found['cells']} cells")
     return 0
 
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 python=.venv/bin/python tables=${1:?folder of the tables, see data/README.md} seeds=${2:-20}
-for benchmark in import_time tree_speed step_time "memory --children 300" input_pipeline; do
+for benchmark in import_time tree_speed step_time language_step "memory --children 300" input_pipeline; do
   "$python" -m benchmarks.$benchmark --record || echo "$benchmark missed its target" >&2
 done
 for study in chains nasbench201_cifar10 nasbench201_cifar100 nasbench201_validation nasbench201_good_cell \

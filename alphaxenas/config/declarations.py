@@ -5,6 +5,7 @@ The groups stand in `alphaxenas.config.networks` and `alphaxenas.config.searches
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -151,20 +152,38 @@ def controller_settings(controller: str) -> dict[str, str]:
 
 
 def _near(name: str, value: Any) -> str:
-    """Names the nearest option, or what went wrong on the way from YAML."""
+    """Names the nearest option."""
     rule = schema(name)
     options = [str(option) for option in rule.get("enum") or rule.get("items", {}).get("enum", ())]
     for item in value if isinstance(value, (list, tuple)) else [value]:
         hint = "" if str(item) in options else did_you_mean(item, options)
         if hint:
             return hint
-    if isinstance(value, str) and rule["type"] in ("integer", "number") and not isinstance(_number(float, value), str):
-        return " (text). In YAML write 1.0e-3 for 1e-3, and no quotes."
     return ""
 
 
-def _number(kind: type, written: str) -> Any:
+def in_its_type(name: str, value: Any) -> Any:
+    """Numbers in any common spelling, such as 1e3, 1_000 or 1000.0, in the type of the parameter; others as they are.
+
+    Args:
+        name: The parameter.
+        value: As given: by YAML, which takes 1e3 for a text, by a notebook's cell, or on a command line.
+    """
+    rule = schema(name)
+    if rule["type"] == "array" and isinstance(value, (list, tuple)) and rule["items"]["type"] == "integer":
+        return type(value)(_number(int, item) for item in value)
+    kinds = {"integer": int, "number": float}
+    return _number(kinds[rule["type"]], value) if rule["type"] in kinds else value
+
+
+def _number(kind: type, written: Any) -> Any:
+    """A text or a float as a number of this kind where it is one, unchanged otherwise."""
+    if not isinstance(written, (str, float)) or isinstance(written, kind):
+        return written
     try:
-        return kind(written)
+        if kind is int and isinstance(written, str) and re.fullmatch(r"\s*[+-]?[\d_]+\s*", written):
+            return int(written)
+        number = float(written)
+        return kind(number) if kind is float or (number.is_integer() and abs(number) < 2**53) else written
     except ValueError:
         return written

@@ -23,6 +23,7 @@ from alphaxenas.config.declarations import (
     FIELDS,
     GROUPS,
     controller_settings,
+    in_its_type,
     read_text,
     refusal,
     schema,
@@ -101,11 +102,12 @@ def configure(namespace: Mapping[str, Any]) -> Config:
         unknown = _constants_assigned(cells[namespace["_configured_after"] :]) - set(FIELDS)
     else:
         plain = (bool, int, float, str, list, tuple, dict, type(None))
-        ipython = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+        # What IPython and a user's start-up files define stands in no cell.
+        named = _assigned(cells) if isinstance(cells, list) else set(namespace)
         unknown = {
             name
             for name, value in namespace.items()
-            if isinstance(value, plain) and not name.startswith("_") and name not in ipython
+            if isinstance(value, plain) and not name.startswith("_") and name in named
         } - set(FIELDS)
     for name in sorted(unknown):
         raise unknown_parameter(name)
@@ -124,6 +126,7 @@ def from_values(values: Mapping[str, Any]) -> Config:
     for name in values:
         if name not in FIELDS:
             raise unknown_parameter(str(name))
+    values = {name: in_its_type(name, value) for name, value in values.items()}
     try:
         groups: dict[str, Any] = {
             group: kind(**{name: values[name] for name in kind.model_fields if name in values})
@@ -180,7 +183,16 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
         raise ParameterError(
             f"Unknown profile {name_or_path!r}. Expected one of {expected}{did_you_mean(name_or_path, known)}"
         )
-    written = path.read_text(encoding="utf-8")
+    try:
+        written = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ParameterError(
+            f"Profile {path}, line {line}, is not UTF-8 text. Save it in the encoding UTF-8: "
+            f"iconv -f UTF-16 -t UTF-8 {path}, or whatever it is in now."
+        ) from error
+    except OSError as error:
+        raise ParameterError(f"Profile {path} cannot be read: {error.strerror}") from error
     try:
         node = yaml.compose(written, Loader=yaml.SafeLoader)
         values = yaml.safe_load(written) or {}
@@ -194,11 +206,15 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
     for key in keys:
         if keys.count(key) > 1:
             raise ParameterError(f"Profile {path} gives the parameter `{key}` twice.")
+    for key, value in node.value if node is not None else ():
+        # `run: 2026-11-29` and `run: 007` are meant as they are written, not as YAML's date and number.
+        if key.value in FIELDS and schema(key.value)["type"] == "string" and isinstance(value, yaml.ScalarNode):
+            values[key.value] = value.value
     try:
         from_values(values)
     except ParameterError as error:
         raise ParameterError(f"In profile {path}: {error}") from error
-    return values
+    return {name: in_its_type(name, value) for name, value in values.items()}
 
 
 def _refuse(error: ValidationError, values: Mapping[str, Any]) -> NoReturn:
@@ -207,6 +223,22 @@ def _refuse(error: ValidationError, values: Mapping[str, Any]) -> NoReturn:
     name, own = str(first["loc"][0]), first.get("ctx", {}).get("error")
     # A validator of the declarations says itself what it expects; an assertion leaves that to the schema.
     raise (ParameterError(str(own)) if isinstance(own, ValueError) else refusal(name, values[name])) from None
+
+
+def _assigned(cells: list[str]) -> set[str]:
+    """Names that cells assign on their top level."""
+    names: set[str] = set()
+    for cell in cells:
+        try:
+            body = ast.parse(cell).body
+        except SyntaxError:  # IPython's own commands
+            continue
+        for statement in body:
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            names |= {
+                node.id for target in targets if target for node in ast.walk(target) if isinstance(node, ast.Name)
+            }
+    return names
 
 
 def _constants_assigned(cells: list[str]) -> set[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config.parameter import ParameterError
 from alphaxenas.networks.nasbench.stages import STAGES
-from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, space_from_parameters
+from alphaxenas.spaces.parse_any import parse_architecture
 
 if TYPE_CHECKING:
     from alphaxenas.config.load import Config
@@ -139,3 +140,26 @@ def check_together(config: Config) -> None:
     for holds, name, expected, received in rules:
         if not holds:
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
+    given_architecture(config)
+
+
+def given_architecture(config: Config, text: str = "") -> Any:
+    """An architecture in any form that cells and pairs of cells have, in other spaces in one of theirs.
+
+    Args:
+        config: Says which space.
+        text: The architecture; by default the parameter `architecture`.
+
+    Returns:
+        The architecture; None where the parameter is empty too.
+
+    Raises:
+        ParameterError: The text is none.
+    """
+    text, space = text or config.training.architecture, config.space.space
+    try:
+        if space in ("cell", "micro") and text:
+            return parse_architecture(text)
+        return space_from_parameters(config.parameters("space")).parse(text) if text else None
+    except ValueError as error:
+        raise ParameterError(str(error)) from None

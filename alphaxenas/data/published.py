@@ -187,3 +187,11 @@ def _published(entry: dict[str, Any]) -> Cifar | Idx:
 
 
 PUBLISHED = {name: _published(entry) for name, entry in json.loads(_ENTRIES.read_text(encoding="utf-8")).items()}
+KNOWN_SHAPES = {
+    "digits": ((8, 8, 1), 10),
+    "cifar10": ((32, 32, 3), 10),
+    "cifar100": ((32, 32, 3), 100),
+    "mnist": ((28, 28, 1), 10),
+    "fashion_mnist": ((28, 28, 1), 10),
+}
+"""Image shape and number of classes of the data sets that never change."""

@@ -27,6 +27,7 @@ from alphaxenas.networks.cell import CellStack, Ends
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.zoo import ZooCell
 from alphaxenas.suggestions import check_whole
@@ -227,7 +228,7 @@ def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> M
     return MicroNetwork(architecture, auxiliary_filters=auxiliary_filters, joined=True, **own)
 
 
-def zoo_network(cell: ZooCell, options: NetworkOptions) -> MicroNetwork:
+def zoo_network(cell: ZooCell | Genotype, options: NetworkOptions) -> MicroNetwork:
     """The network of a published pair of cells, not joined.
 
     Args:

@@ -23,6 +23,7 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.chain import Chain
 from alphaxenas.spaces.convnet import ConvNet
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
@@ -53,6 +54,7 @@ NETWORKS: dict[type, NetworkFamily] = {
     Cell: NetworkFamily(cell_network, (*_SIZES, "cells", "reductions", *_NOISE, "auxiliary")),
     MicroArchitecture: NetworkFamily(micro_network, (*_SIZES, "cells", *_NOISE, "auxiliary"), reductions=2),
     ZooCell: NetworkFamily(zoo_network, (*_SIZES, "cells", *_NOISE, "auxiliary"), reductions=2),
+    Genotype: NetworkFamily(zoo_network, (*_SIZES, "cells", *_NOISE, "auxiliary"), reductions=2),
     MacroArchitecture: NetworkFamily(macro_network, (*_SIZES, *_NOISE), reductions=2),
     NASBench101Cell: NetworkFamily(nasbench101_network, (*_SIZES, "cells", "dropout"), reductions=2),
     NASBench201Cell: NetworkFamily(nasbench201_network, (*_SIZES, "cells", "dropout"), reductions=2),

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
-from alphaxenas.evaluators.trained import TrainedEvaluator
+from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
-from alphaxenas.networks.training.loop import Network
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
+
+if TYPE_CHECKING:
+    from alphaxenas.evaluators.trained import TrainedEvaluator
+    from alphaxenas.networks.training.loop import Network
 
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per game; the others' round where AlphaXENAS's is not fixed."""
@@ -29,10 +32,26 @@ REGULARISATION = ("drop_path", "dropout", "auxiliary")
 """Options of networks in full; the parameters are called `train_drop_path` and so on."""
 
 
+class ImageShape(NamedTuple):
+    """What networks need to know of images.
+
+    Attributes:
+        image_shape: Height, width, channels.
+        num_classes: Number of classes.
+    """
+
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
 def load_images(config: Config) -> ImageData:
-    """The configured data set, split by the run's seed."""
+    """The configured data set, split by the run's seed.
+
+    Raises:
+        ValueError: It cannot be had, or a parameter does not suit the size of the images.
+    """
     data = config.data
-    return load_data(
+    images = load_data(
         data.dataset,
         data_dir=data.data_dir,
         arrays_path=data.arrays_path,
@@ -42,6 +61,32 @@ def load_images(config: Config) -> ImageData:
         seed=config.run.seed,
         image_layout=data.image_layout,
     )
+    check_sizes(config, images)
+    return images
+
+
+def check_sizes(config: Config, data: ImageShape | ImageData) -> None:
+    """Refuses parameters that are too large for the images.
+
+    Args:
+        config: The configuration.
+        data: Its image shape counts.
+
+    Raises:
+        ValueError: Names the parameter.
+    """
+    height, width, _ = data.image_shape
+    shorter = min(height, width)
+    for name, value, most in (
+        ("cutout", config.data.cutout, shorter),
+        ("train_cutout", config.training.train_cutout, shorter),
+        ("crop_pad", config.data.crop_pad, shorter - 1),
+    ):
+        if value > most:
+            raise ValueError(
+                f"Invalid value for `{name}`. Expected at most {most} for images of {height} x {width} pixels. "
+                f"Received: {value}"
+            )
 
 
 def search_space(config: Config) -> SearchSpace:
@@ -117,7 +162,7 @@ def regularised(config: Config, architecture: Any, options: NetworkOptions) -> N
     return replace(options, **values)
 
 
-def final_network(config: Config, architecture: Any, data: ImageData) -> Network:
+def final_network(config: Config, architecture: Any, data: ImageShape | ImageData) -> Network:
     """The network that the final training builds around an architecture.
 
     It has `train_filters` filters, or, where that would cost more than `train_multiply_adds` million multiply-adds an
@@ -167,6 +212,23 @@ def final_network(config: Config, architecture: Any, data: ImageData) -> Network
     raise ValueError(
         f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs "
         f"with {filters} filters. Received: {training.train_multiply_adds:g}"
+    )
+
+
+def baseline_network(config: Config, num_classes: int) -> DenseNet:
+    """The configured DenseNet.
+
+    Args:
+        config: The configuration.
+        num_classes: Number of classes of the data.
+    """
+    base = config.baseline
+    return DenseNet(
+        num_classes,
+        depth=base.densenet_depth,
+        growth=base.densenet_growth,
+        compression=base.densenet_compression,
+        dropout=base.densenet_dropout,
     )
 
 
@@ -268,6 +330,8 @@ def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bo
     Returns:
         The evaluator.
     """
+    from alphaxenas.evaluators.trained import TrainedEvaluator
+
     return TrainedEvaluator(
         search_space(config),
         child_network(config, data.num_classes),

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.config import Config
+from alphaxenas.config.rules import given_architecture
 from alphaxenas.data import ImageData
-from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
 from alphaxenas.networks.training.loop import Network
-from alphaxenas.pipelines.factory import final_network, load_images, recipe_from_config, search_space
+from alphaxenas.pipelines.factory import baseline_network, final_network, load_images, recipe_from_config, search_space
 from alphaxenas.pipelines.full_training import (
     NetworkToTrain,
     TrainingSettings,
@@ -21,10 +21,9 @@ from alphaxenas.pipelines.full_training import (
     train_in_full,
 )
 from alphaxenas.pipelines.search import open_stage, search_seeds
-from alphaxenas.runs.files import write_atomically
+from alphaxenas.runs.files import write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.drawing.picture import picture
-from alphaxenas.spaces.parse_any import parse_architecture
 
 
 def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, Any]:
@@ -37,17 +36,13 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
     Returns:
         Results as of `train_in_full`.
     """
-    base, data = config.baseline, data or load_images(config)
+    data = data or load_images(config)
     with open_stage(config, "densenet", config.parameters("data", "baseline", "training"), data) as folder:
-        network = DenseNet(
-            data.num_classes,
-            depth=base.densenet_depth,
-            growth=base.densenet_growth,
-            compression=base.densenet_compression,
-            dropout=base.densenet_dropout,
-        )
+        network = baseline_network(config, data.num_classes)
         text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
-        return train_networks(config, [NetworkToTrain("densenet", network, text)], data, folder, base.densenet_epochs)
+        return train_networks(
+            config, [NetworkToTrain("densenet", network, text)], data, folder, config.baseline.densenet_epochs
+        )
 
 
 def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
@@ -67,7 +62,7 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
         results = train_ranked(config, architectures, data, folder)
         chosen = architectures[results["chosen"]]
         write_atomically(folder.figures / "architecture.png", picture(search_space(config), chosen))
-        write_atomically(folder.path / "architecture.json", f"{chosen.to_json()}\n".encode())
+        write_json(folder.path / "architecture.json", {"text": str(chosen), **json.loads(chosen.to_json())})
         return results
 
 
@@ -147,7 +142,7 @@ def chosen_architectures(config: Config) -> list[Any]:
     """
     space, controller = search_space(config), config.search.controllers[0]
     if config.training.architecture:
-        return [_parsed(config, config.training.architecture)]
+        return [given_architecture(config)]
     suite = Path(config.run.exp_dir) / config.run.run
     records: dict[str, dict[str, Any]] = {}
     for seed in search_seeds(config):
@@ -187,12 +182,12 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
 
     def network(text: str) -> Network:
         expected = config.training.architecture
-        if expected and str(_parsed(config, expected)) != text:
+        if expected and str(given_architecture(config, expected)) != text:
             raise ValueError(
                 f"The checkpoint {path} is of another architecture. Expected `architecture`, {expected!r}. "
                 f"Received: {text!r}"
             )
-        return final_network(config, _parsed(config, text), data)
+        return final_network(config, given_architecture(config, text), data)
 
     accuracy, text = evaluate_checkpoint(path, network, data, config.training.train_precision)
     return {
@@ -200,8 +195,3 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
         "test_accuracy": accuracy,
         "test_images": len(data.test),
     }
-
-
-def _parsed(config: Config, text: str) -> Any:
-    """An architecture in any form that cells and pairs of cells have, in other spaces in one of theirs."""
-    return parse_architecture(text) if config.space.space in ("cell", "micro") else search_space(config).parse(text)

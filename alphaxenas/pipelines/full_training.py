@@ -20,8 +20,8 @@ import numpy as np
 from alphaxenas.data.images import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
-from alphaxenas.networks.export.onnx_export import require_onnx
 from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.training.fit import fit
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
@@ -122,8 +122,7 @@ def train_in_full(
         Stopped, KeyboardInterrupt: After a signal, with the last epoch saved.
         ValueError: A device or the package for a format is missing.
     """
-    if "onnx" in settings.formats:
-        require_onnx()
+    require_formats(settings.formats)
     trainer = _Trainer(networks, data, recipe, settings, folder, seed)
     results = trainer.loop.run(trainer.train)
     _hand_over(results, data, folder, settings.formats)

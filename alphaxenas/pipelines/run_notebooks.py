@@ -25,7 +25,9 @@ from typing import Any
 
 from alphaxenas.config import PROFILES, PROJECT_ROOT, Config, ParameterError, from_values, load_profile, parse_value
 from alphaxenas.config.render import help_text
+from alphaxenas.pipelines.early_checks import check_before_work
 from alphaxenas.pipelines.notebook_progress import Progress, explanation, say
+from alphaxenas.runs.files import EXP_DIR_HINT, storage_error
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
 
@@ -103,20 +105,13 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
     try:
         parameters = _parameters(options)
         chosen = _chosen(sorted(notebooks.glob(SUITE)), options.only)
-    except ParameterError as error:
-        print(f"run_all: {error}", file=sys.stderr)
-        return 2
-    config = from_values(parameters)
-    folder = Path(config.run.exp_dir) / config.run.run
-    output = folder / "notebooks"
-    output.mkdir(parents=True, exist_ok=True)
-    lock = os.open(output / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        message = f"run_all: the run {config.run.run} is going on in another process."
-        print(f"{message} Wait for it, or choose another name with --run.", file=sys.stderr)
-        os.close(lock)
+        config = from_values(parameters)
+        check_before_work(parameters, [path.name[:2] for path in chosen])
+        folder = Path(config.run.exp_dir) / config.run.run
+        output = folder / "notebooks"
+        lock = _lock(output, config.run.run)
+    except (ValueError, OSError) as error:
+        print(f"run_all: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
     say(
@@ -142,6 +137,29 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         say("Stopped. The same command continues.")
         return 128 + _Kernel.received
     return 0 if all(execution.status == "done" for execution in executions) else 1
+
+
+def _lock(output: Path, run: str) -> int:
+    """An exclusive lock on the run, which ends with this process.
+
+    Raises:
+        ParameterError: Another process has it, or the file system has no locks.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        lock = os.open(output / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise storage_error(error, output, EXP_DIR_HINT) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock
+    except BlockingIOError:
+        message = f"the run {run} is going on in another process. Wait for it, or choose another name with --run."
+        reason: Exception = ParameterError(message)
+    except OSError as error:
+        reason = storage_error(error, output / ".lock", EXP_DIR_HINT)
+    os.close(lock)
+    raise reason
 
 
 def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Execution, place: str, log: Path) -> None:
@@ -189,7 +207,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     from jupyter_client import AsyncKernelManager
 
     class Manager(AsyncKernelManager):
-        """Makes the kernel's process known to the signal handler, and encrypts what it sends."""
+        """Makes the kernel's process known to the signal handler, encrypts what it sends, and ends it quietly."""
 
         async def start_kernel(self, **more: Any) -> None:  # type: ignore[override]
             if zmq.has("curve"):
@@ -198,6 +216,13 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
             _Kernel.pid = getattr(self.provisioner, "pid", None)
             if _Kernel.received:
                 _Kernel.send(signal.SIGTERM)
+
+        async def _async_interrupt_kernel(self) -> None:
+            # A shutdown begins with an interrupt, which a kernel that is done reports as an error.
+            if not self.shutting_down:
+                await super()._async_interrupt_kernel()
+
+        interrupt_kernel = _async_interrupt_kernel  # type: ignore[assignment]
 
     # Parameters that this notebook does not show in its cell are meant for others, not unknown: they were checked
     # above.

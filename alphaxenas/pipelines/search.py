@@ -93,5 +93,5 @@ def open_stage(config: Config, stage: str, parameters: dict[str, Any], data: Ima
     Raises:
         RunMismatch: The stage was begun with other parameters or other images.
     """
-    run, identity = config.run, data.identity if data else None
+    run, identity = config.run, getattr(data, "identity", None)  # data made in memory have none
     return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, run.overwrite, LIMITS, identity)

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+EXP_DIR_HINT = "Nothing was changed; the parameter `exp_dir` chooses another folder."
+
 
 class StorageError(OSError):
     """A record could not be written or read; the message says which, why, and what is still there."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from alphaxenas.runs.checkpoint import Checkpoints
 from alphaxenas.runs.events import Events
-from alphaxenas.runs.files import read_json, storage_error, write_all, write_json
+from alphaxenas.runs.files import EXP_DIR_HINT, read_json, storage_error, write_all, write_json
 from alphaxenas.runs.journal import Journal
 from alphaxenas.runs.machine import git_revision, provenance
 
@@ -111,7 +111,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             lock = _take_lock(path)
         except OSError as error:
-            raise storage_error(error, path, "Nothing was changed.") from error
+            raise storage_error(error, path, EXP_DIR_HINT) from error
         try:
             if overwrite:
                 _empty(path, tensorboard_dir / run / stage)

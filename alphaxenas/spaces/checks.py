@@ -120,7 +120,8 @@ def check_code(numbers: Sequence[int], place: int, what: str, legal: Sequence[in
     """
     if numbers[place] not in legal:
         expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
-        raise invalid("architecture", expected, numbers[place], f"at position {place} ({what})")
+        where = f"of {len(numbers)} integers, at position {place} ({what})"
+        raise invalid("architecture", expected, numbers[place], where)
     return numbers[place]
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from alphaxenas.data.images import ImageData, Part
+from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras
-from alphaxenas.networks.export.onnx_export import require_onnx, save_onnx
+from alphaxenas.networks.export.onnx_export import save_onnx
 from tests.networks.tiny import CLASSES, EVERYTHING, batch_of, child_of, network_of
 
 SHAPE = (9, 7, 3)
@@ -90,7 +91,7 @@ class TestWithOnnx:
 def test_without_onnx_the_parameter_is_refused_before_anything_is_trained(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="`export_formats`.*pip install onnx"):
-        require_onnx()
+        require_formats(["keras", "onnx"])
 
 
 class TestSavedModel:

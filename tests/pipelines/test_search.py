@@ -96,7 +96,7 @@ def test_a_zoo_cell_is_trained_exported_drawn_and_evaluated_again(tmp_path, caps
     results = train_best(configured(tmp_path, architecture="darts_v2", **small))
     folder = tmp_path / "exp" / "quick" / "final"
     assert results["models"][0]["architecture"] == "zoo:darts_v2"
-    assert set(json.loads((folder / "architecture.json").read_text())) == {"normal", "reduction"}
+    assert set(json.loads((folder / "architecture.json").read_text())) == {"text", "normal", "reduction"}
     assert (folder / "figures" / "architecture.png").stat().st_size > 5000
     again = evaluate_again(configured(tmp_path, **small), folder / "models" / "rank1.keras")
     assert again["test_accuracy"] == results["test_accuracy"]

@@ -16,7 +16,7 @@ from alphaxenas.spaces import (
     Subset,
     Table,
 )
-from alphaxenas.spaces.nao_notation import NAO_OPERATIONS
+from alphaxenas.spaces.forms.nao_notation import NAO_OPERATIONS
 
 WITH_GAPS = (
     (a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16)

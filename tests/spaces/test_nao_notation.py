@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaxenas.spaces.canonical import canonical_form
-from alphaxenas.spaces.micro import MicroArchitecture, MicroSpace
-from alphaxenas.spaces.nao_notation import (
+from alphaxenas.spaces.forms.nao_notation import (
     FIRST_KIND,
     FIRST_SIZE,
     KINDS,
@@ -18,6 +17,7 @@ from alphaxenas.spaces.nao_notation import (
     from_nao_graph,
     from_nao_tokens,
 )
+from alphaxenas.spaces.micro import MicroArchitecture, MicroSpace
 from alphaxenas.spaces.parse_any import parse_architecture
 from alphaxenas.spaces.zoo import zoo_cell
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from alphaxenas.networks.micro import MicroNetwork
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.spaces.drawing.registry import draw
+from alphaxenas.spaces.forms.nao_notation import NAO_OPERATIONS
 from alphaxenas.spaces.micro import MICRO_OPERATIONS, MicroArchitecture, MicroSpace
-from alphaxenas.spaces.nao_notation import NAO_OPERATIONS
 from alphaxenas.spaces.zoo import zoo_cell, zoo_names
 
 CIFAR = (32, 32, 3)

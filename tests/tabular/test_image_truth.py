@@ -12,7 +12,8 @@ import pytest
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from benchmarks import image_replay, image_truth
-from benchmarks.image_replay import MARKS, made, read_pool, replay, search
+from benchmarks.image_pool import ranking, read_pool
+from benchmarks.image_replay import MARKS, made, replay, search
 
 SPACE = NASBench201()
 
@@ -92,6 +93,12 @@ def test_every_proxy_of_the_pool_is_an_order(files):
     for method, first in (("static:naswot", 11), ("static:rank sum", 11)):
         controller, _ = made(pool, method, 0, 4)
         assert pool.rows[controller.ask().tokens] == first
+
+
+def test_columns_and_free_orders_are_ranked_against_the_published_accuracy(files):
+    found = ranking(read_pool(*files))
+    assert found["high"] == {"tau": 1.0, "seconds": 10.0, "cells": 12} and found["low"]["tau"] == -1.0
+    assert -1 < found["static:parameters"]["tau"] < 1 and found["naswot"]["seconds"] == 0.25
 
 
 def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(files):

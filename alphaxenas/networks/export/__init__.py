@@ -1,3 +1,15 @@
 """Trained networks as Keras, SavedModel and ONNX files."""
 
+import importlib.util
+from collections.abc import Collection
+
 EXPORT_FORMATS = ("keras", "savedmodel", "onnx")
+
+
+def require_formats(formats: Collection[str]) -> None:
+    """Raises ValueError where the package for a format is missing, before anything is trained for it."""
+    if "onnx" in formats and importlib.util.find_spec("onnx") is None:
+        raise ValueError(
+            "Invalid value for `export_formats`. Expected the package onnx to be installed for 'onnx': "
+            "pip install onnx. Received: no such package"
+        )

@@ -7,26 +7,17 @@ of a dozen kinds of layers, which are quickly written. As the Keras model, the f
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.export.plain_keras import keras
-from alphaxenas.suggestions import invalid
 
 OPSET, IR_VERSION = 17, 8
 """Of 2022: runtimes since then read them."""
-
-
-def require_onnx() -> None:
-    """Raises ValueError where the package `onnx` is missing, before anything is trained for it."""
-    if importlib.util.find_spec("onnx") is None:
-        raise invalid(
-            "export_formats", "the package onnx to be installed for 'onnx': pip install onnx", "no such package"
-        )
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -39,7 +30,7 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     Raises:
         ValueError: A layer is of another kind, or onnx is not installed.
     """
-    require_onnx()
+    require_formats(["onnx"])
     import onnx
 
     graph = _Graph(model)

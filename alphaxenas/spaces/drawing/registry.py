@@ -16,6 +16,7 @@ from alphaxenas.spaces.drawing.chain import chain_size, draw_chain
 from alphaxenas.spaces.drawing.convnet import convnet_size, draw_convnet
 from alphaxenas.spaces.drawing.graph import draw_code, draw_edge_graph, draw_recurrent_cell, draw_vertex_graph
 from alphaxenas.spaces.drawing.macro import draw_macro, macro_size
+from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.listed.table import Code
 from alphaxenas.spaces.macro import MacroArchitecture
@@ -40,7 +41,7 @@ class Drawing(NamedTuple):
     size: Callable[[Any], Size] = lambda architecture: (9.0, 4.5)
 
 
-def _pair_size(architecture: MicroArchitecture | ZooCell) -> Size:
+def _pair_size(architecture: MicroArchitecture | ZooCell | Genotype) -> Size:
     (width, height), (other_width, other_height) = cell_size(architecture.normal), cell_size(architecture.reduction)
     return 2 * max(width, other_width), max(height, other_height)
 
@@ -50,6 +51,7 @@ DRAWINGS: dict[type, Drawing] = {
     Cell: Drawing(lambda space, cell, axes: draw_cell(cell, axes), cell_size),
     MicroArchitecture: _PAIR,
     ZooCell: _PAIR,
+    Genotype: _PAIR,
     MacroArchitecture: Drawing(lambda space, architecture, axes: draw_macro(architecture, axes), macro_size),
     Chain: Drawing(draw_chain, chain_size),
     ConvNet: Drawing(lambda space, net, axes: draw_convnet(net, axes), convnet_size),

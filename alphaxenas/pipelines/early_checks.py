@@ -1,0 +1,166 @@
+"""What can be known before any work is checked before any work, across all notebooks of a run.
+
+Each notebook checks its own parameters when it starts; here all of them do, with folders, images, networks, tables and
+what is stored of the run. Loads no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.config import PROJECT_ROOT, Config, ParameterError, from_values
+from alphaxenas.config.declarations import FIELDS, schema
+from alphaxenas.config.rules import given_architecture
+from alphaxenas.data import ImageData
+from alphaxenas.data.published import KNOWN_SHAPES
+from alphaxenas.networks.export import require_formats
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.pipelines.factory import (
+    ImageShape,
+    baseline_network,
+    check_sizes,
+    child_network,
+    final_network,
+    load_images,
+    search_space,
+)
+from alphaxenas.runs.files import read_json
+from alphaxenas.runs.folder import compare_stored
+from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
+from alphaxenas.tabular.csv_tables import csv_header
+
+STAGES = {
+    "01": ("data",),
+    "02": ("*-seed*",),
+    "03": ("densenet",),
+    "04": ("final",),
+    "06": ("study",),
+    "07": ("policy-*", "enas-*"),
+    "08": ("nao-*",),
+}
+"""Run folders that a notebook makes or continues."""
+LIMITS = ("iterations", "trials", "max_minutes")
+OWN_WORDS = ("tables",)
+"""Parameters that run.json keeps in another form than they are given in."""
+
+
+def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -> None:
+    """Refuses what one of the notebooks would refuse later.
+
+    Args:
+        parameters: As papermill will inject them.
+        notebooks: Numbers of the notebooks that will run, such as `"04"`.
+
+    Raises:
+        ValueError: A parameter, an image file, an architecture or a table is impossible, or a run is stored with
+            others.
+        OSError: A folder cannot be written.
+    """
+    images: dict[str, ImageData] = {}
+    for number in notebooks:
+        config = config_of(number, parameters)
+        for name in ("exp_dir", "tensorboard_dir"):
+            check_writable(name, Path(getattr(config.run, name), config.run.run))
+        known, data = KNOWN_SHAPES.get(config.data.dataset), None
+        shape = ImageShape(*known) if known else None
+        if shape is None and number not in ("05", "06"):
+            wanted = repr(config.parameters("data"))
+            data = images[wanted] = images.get(wanted) or load_images(config)
+            shape = ImageShape(data.image_shape, data.num_classes)
+        if shape is not None:
+            check_sizes(config, shape)
+            _check_networks(config, number, shape, "02" in notebooks)
+        if number == "06":
+            _check_tables(config)
+        if not config.run.overwrite:
+            _check_stored(config, number, data)
+
+
+def config_of(number: str, parameters: Mapping[str, Any]) -> Config:
+    """The configuration that a notebook will have.
+
+    Args:
+        number: Of the notebook.
+        parameters: What papermill injects; for the others the notebook has defaults of its own.
+    """
+    own = {name: schema(name)["defaults"][number] for name in FIELDS if number in schema(name)["defaults"]}
+    return from_values({**own, **parameters})
+
+
+def check_writable(name: str, folder: Path) -> None:
+    """Refuses a folder that cannot be made or written to.
+
+    Args:
+        name: The parameter that says where it lies.
+        folder: It need not exist.
+
+    Raises:
+        ParameterError: Names folder, reason and parameter.
+    """
+    there = next(place for place in (folder, *folder.parents) if place.exists() or place.is_symlink())
+    reason = "is a file" if not there.is_dir() else "" if os.access(there, os.W_OK | os.X_OK) else "is not writable"
+    if reason:
+        raise ParameterError(
+            f"Invalid value for `{name}`. Expected a folder that can be written to. Received: {folder}, and {there} "
+            f"{reason}. Choose another with -p {name} FOLDER."
+        )
+
+
+def _check_networks(config: Config, number: str, shape: ImageShape, search_comes_first: bool) -> None:
+    """Builds the networks of a notebook over shapes."""
+    space, given = search_space(config), given_architecture(config)
+    any_one = given or space.sample(np.random.default_rng(0))
+    if number == "02":
+        outline_of(child_network(config, shape.num_classes)(space.sample(np.random.default_rng(0))), shape.image_shape)
+    if number == "03":
+        outline_of(baseline_network(config, shape.num_classes), shape.image_shape)
+    if number in ("03", "04"):
+        require_formats(config.training.export_formats)
+    if number == "04":
+        if given or not config.training.train_multiply_adds:
+            outline_of(final_network(config, any_one, shape), shape.image_shape)
+        searches = Path(config.run.exp_dir, config.run.run).glob(f"{config.search.controllers[0]}-seed*/results.json")
+        if not given and not search_comes_first and not any(searches):
+            raise ParameterError(
+                "Invalid value for `architecture`. Expected one, because there is no finished search of "
+                f"{config.search.controllers[0]} in the run {config.run.run}, and notebook 02 is not to run. "
+                "Received: ''"
+            )
+
+
+def _check_tables(config: Config) -> None:
+    for text in config.study.tables:
+        if text in (DIGITS_TABLE, CHAINS_TABLE):
+            continue
+        table = parse_table(text, PROJECT_ROOT)
+        if not Path(table.path).is_file():
+            raise ParameterError(f"Invalid value for `tables`. Expected a file that exists. Received: {table.path}")
+        if table.path.endswith((".csv", ".csv.gz")):
+            known = csv_header(Path(table.path))
+            for column in filter(None, (table.code, table.signal, table.report, table.cost)):
+                if column not in known:
+                    raise ParameterError(
+                        f"Invalid value for `tables`. Expected columns among {', '.join(known)}. Received: {column!r} "
+                        f"in {text!r}"
+                    )
+
+
+def _check_stored(config: Config, number: str, data: ImageData | None) -> None:
+    """Compares what is stored of the notebook's stages with today's parameters and images."""
+    now = {name: value for name, value in config.parameters().items() if name not in (*LIMITS, *OWN_WORDS)}
+    for path in _stored(config, number):
+        description: dict[str, Any] = read_json(path) or {"parameters": {}}
+        given = {name: value for name, value in now.items() if schema(name)["affects_results"]}
+        compare_stored(f"{config.run.run}/{path.parent.name}", description, given, data.identity if data else None)
+
+
+def _stored(config: Config, number: str) -> Iterator[Path]:
+    """The run.json of the notebook's stages; of its searches those that today's parameters ask for."""
+    run = Path(config.run.exp_dir, config.run.run)
+    for pattern in STAGES.get(number, ()):
+        yield from sorted(run.glob(f"{pattern}/run.json"))

@@ -1,0 +1,1 @@
+"""How others write architectures: DARTS and NAO."""

@@ -1,0 +1,119 @@
+"""The pool of `benchmarks.image_truth` with published accuracies beside it, and how well its columns rank."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from alphaxenas.contracts import Tokens
+from alphaxenas.proxies.catalogue import PROXIES
+from alphaxenas.proxies.ranks import rank_sum
+from alphaxenas.seeds import stream
+from alphaxenas.spaces.listed.subset import Subset
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from alphaxenas.tabular.truth import read_truth
+
+PARENT = NASBench201()
+STATIC = {
+    "static:parameters": ("log parameters",),
+    "static:depth,parameters": ("longest path by convolution", "log parameters"),
+}
+"""Orders by falling values; every proxy of the pool is one more, as `static:naswot`, and `static:rank sum` of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Cells with what is known of them.
+
+    Attributes:
+        space: The cells.
+        rows: Row by tokens.
+        columns: Reward and seconds of both budgets, scores of proxies, by name; float64 `[cells]`.
+        published: What a choice is judged by, `[cells]`.
+    """
+
+    space: Subset
+    rows: Mapping[Tokens, int]
+    columns: Mapping[str, np.ndarray]
+    published: np.ndarray
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Proxies that were scored."""
+        return tuple(name for name in PROXIES if name in self.columns)
+
+
+@lru_cache(maxsize=2)
+def read_pool(path: str, published: str, column: str) -> Pool:
+    """The pool with its published accuracies.
+
+    Args:
+        path: Of the table that `benchmarks.image_truth table` writes.
+        published: A table of published accuracies, see `read_truth`.
+        column: Its column.
+
+    Returns:
+        The pool.
+    """
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    cells = tuple(PARENT.parse(line["code"]) for line in lines)
+    truth = read_truth(published, column, PARENT)
+    columns = {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0] if name != "code"}
+    return Pool(
+        Subset(PARENT, cells),
+        {PARENT.encode(cell): row for row, cell in enumerate(cells)},
+        columns,
+        np.array([truth.values[PARENT.key(cell)] for cell in cells]),
+    )
+
+
+def ranking(pool: Pool) -> dict[str, dict[str, float]]:
+    """How well every column ranks: Kendall's tau with the published accuracy, mean seconds, cells that have it.
+
+    The free orders of the space stand beside them.
+    """
+    from scipy.stats import kendalltau
+
+    found = {}
+    for name in [*(name for name in pool.columns if not name.endswith("_seconds")), *STATIC]:
+        order = static_order(pool, STATIC.get(name, (name,)), 0)
+        values = pool.columns[name] if name in pool.columns else -np.argsort(order).astype(float)
+        known = np.isfinite(values)
+        seconds = pool.columns.get(f"{name}_seconds", np.zeros(len(values)))[known]
+        found[name] = {
+            "tau": round(float(kendalltau(values[known], pool.published[known]).statistic), 4),
+            "seconds": round(float(seconds.mean()), 4),
+            "cells": int(known.sum()),
+        }
+    return found
+
+
+def static_order(pool: Pool, columns: Sequence[str], seed: int) -> np.ndarray:
+    """The rows of a pool by falling values.
+
+    Args:
+        pool: The pool.
+        columns: Its own, features of the space, or `"rank sum"`; the most important first.
+        seed: Decides between equals.
+
+    Returns:
+        Every row once, int `[cells]`.
+    """
+    noise = stream(seed, "static order").random(len(pool.published))
+    return np.lexsort([noise, *(-_values(pool, column) for column in reversed(columns))])
+
+
+def _values(pool: Pool, column: str) -> np.ndarray:
+    """One number per cell: a score of the pool, a feature of the space, or the sum of the ranks of all proxies."""
+    if column in pool.columns:
+        return pool.columns[column]
+    if column == "rank sum":
+        return rank_sum(np.stack([pool.columns[name] for name in pool.proxies], 1))
+    place = PARENT.feature_names().index(column)
+    return np.array([PARENT.features(cell)[place] for cell in pool.space.architectures])

@@ -1,0 +1,139 @@
+"""Everything that can be checked before any work is checked before any work, across all notebooks of a run."""
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from alphaxenas.config import PROJECT_ROOT, from_values
+from alphaxenas.pipelines import run_notebooks
+from alphaxenas.pipelines.early_checks import check_before_work, config_of
+from alphaxenas.pipelines.factory import load_images
+from alphaxenas.runs import RunFolder, RunMismatch
+
+ALL = ("01", "02", "03", "04", "05", "06", "07", "08")
+
+
+@pytest.fixture
+def place(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    np.savez(tmp_path / "own.npz", x=rng.integers(0, 256, (90, 12, 12), np.uint8), y=labels)
+    (tmp_path / "file").touch()
+    (tmp_path / "five.csv").write_text("arch,acc\nabc,0.5\nabd,0.6\n")
+    return tmp_path
+
+
+def parameters(place, **more):
+    own: dict = {"dataset": "arrays", "arrays_path": "PLACE/own.npz", "run": "mine"}
+    own |= {"exp_dir": "PLACE/exp", "tensorboard_dir": "PLACE/events"} | more
+    return {
+        name: value.replace("PLACE", str(place)) if isinstance(value, str) else value for name, value in own.items()
+    }
+
+
+def test_what_is_possible_passes_and_leaves_nothing(place):
+    before = sorted(path.name for path in place.iterdir())
+    check_before_work(
+        parameters(place, tables=["PLACE/five.csv code=arch signal=acc".replace("PLACE", str(place))]), ALL
+    )
+    assert sorted(path.name for path in place.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("notebooks", "more", "message"),
+    [
+        (("02", "04"), {"architecture": "darts_v3"}, "`architecture`.*Did you mean 'darts_v2'"),
+        (("02", "04"), {"architecture": "darts_v2", "train_reductions": 1}, "`train_reductions`. Expected 2"),
+        (("02", "04"), {"architecture": "darts_v2", "train_multiply_adds": 0.001}, "`train_multiply_adds`"),
+        (("02", "04"), {"train_cutout": 16}, "`train_cutout`. Expected at most 12 for images of 12 x 12"),
+        (("01", "02"), {"cutout": 13}, "`cutout`. Expected at most 12"),
+        (("02",), {"crop_pad": 12}, "`crop_pad`. Expected at most 11"),
+        (("02", "03"), {"dataset": "mnist", "arrays_path": "", "train_cutout": 29}, "`train_cutout`. Expected at most"),
+        (("01", "04"), {}, "`architecture`. Expected one, because there is no finished search"),
+        (("01", "02"), {"arrays_path": "PLACE/none.npz"}, r"`arrays_path`.*none\.npz"),
+        (("01", "02"), {"validation_size": 80, "test_size": 20}, "none would be left for training"),
+        (("01", "02"), {"tensorboard_dir": "PLACE/file"}, r"`tensorboard_dir`.*file is a file.*-p tensorboard_dir"),
+        (("01",), {"exp_dir": "PLACE/file"}, "`exp_dir`.*is a file"),
+        (("01",), {"exp_dir": "PLACE/file/deeper"}, "`exp_dir`.*is a file"),
+        (("02", "06"), {"tables": ["none.csv code=a signal=b"]}, r"`tables`.*none\.csv"),
+        (("02", "07"), {"cells": 0}, "`cells`"),
+    ],
+)  # fmt: skip
+def test_what_a_later_notebook_would_refuse_is_refused_first(place, notebooks, more, message):
+    with pytest.raises(ValueError, match=message):
+        check_before_work(parameters(place, **more), notebooks)
+
+
+def test_a_table_without_the_column_is_refused(place):
+    with pytest.raises(ValueError, match="Expected columns among arch, acc. Received: 'accuracy'"):
+        check_before_work(parameters(place, tables=[f"{place}/five.csv code=arch signal=accuracy"]), ("02", "06"))
+
+
+def test_a_folder_without_permission_is_refused(place, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(place))
+    with pytest.raises(ValueError, match="`exp_dir`.*is not writable"):
+        check_before_work(parameters(place), ("01",))
+
+
+@pytest.mark.parametrize(
+    ("number", "stage", "groups"),
+    [("03", "densenet", ("data", "baseline", "training")), ("02", "random-seed0", ("data",))],
+)
+def test_a_stored_run_of_other_parameters_or_images_is_refused_before_any_notebook(place, number, stage, groups):
+    values = parameters(place)
+    config = config_of(number, values)
+    stored = config.parameters(*groups) | {"trials": 2}
+    data = load_images(config)
+    RunFolder.open("mine", stage, stored, place / "exp", place / "events", data=data.identity).close()
+    check_before_work(values | {"trials": 9}, ("01", number))
+    with pytest.raises(RunMismatch, match=f"mine/{stage} .*`fraction` is stored as 1.0, now 0.5"):
+        check_before_work(values | {"fraction": 0.5}, ("01", number))
+    stored_file = np.load(place / "own.npz")
+    np.savez(place / "own.npz", x=stored_file["x"], y=(stored_file["y"] + 1) % 3)
+    with pytest.raises(RunMismatch, match=rf"mine/{stage} was made of other images or labels than .*own\.npz"):
+        check_before_work(values, ("01", number))
+    check_before_work(values | {"overwrite": True}, ("01", number))
+
+
+def test_every_notebook_is_checked_with_its_own_defaults():
+    assert config_of("07", {}).search.trials == 20 and config_of("02", {}).search.trials == 56
+    assert config_of("07", {"trials": 3}).search.trials == 3 and from_values({}).search.trials == 56
+
+
+def run(place, capsys, *words):
+    """The command as a user has it; what it says before any work."""
+    (place / "mine.yaml").write_text(json.dumps(parameters(place)))
+    assert run_notebooks.main([str(place / "mine.yaml"), "--only", "01", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == "", "nothing has begun"
+    return said.err
+
+
+def test_a_file_system_without_locks_is_named_with_the_parameter(place, capsys, monkeypatch):
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    said = run(place, capsys)
+    assert said.startswith(f"run_all: No locks available: {place}/exp/mine/notebooks/.lock") and "`exp_dir`" in said
+    with pytest.raises(OSError, match=f"No locks available: {place}/exp/mine/data .*`exp_dir`"):
+        RunFolder.open("mine", "data", {}, place / "exp", place / "events")
+
+
+def test_refusals_are_one_sentence_and_no_traceback(place, capsys):
+    said = run(place, capsys, "-p", "architecture", "nasnet", "-p", "train_cutout", "4")
+    assert said.startswith("run_all: Invalid value for `architecture`") and "Traceback" not in said
+
+
+def test_checking_loads_no_tensorflow(place):
+    code = (
+        "import sys; from alphaxenas.pipelines.run_notebooks import _parser; "
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, check=False).returncode == 0
