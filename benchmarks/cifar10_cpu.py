@@ -3,7 +3,8 @@
     python -m benchmarks.cifar10_cpu [--run cifar10-cpu] [--seed 0] [--data-dir data] [--record]
 
 The run is stored in exp/<run>/ and continued or reused when it is there. Prints JSON last: test accuracy of the
-searched network, validation accuracies, and minutes of search and final training as recorded by the run itself.
+searched network with one view of every image and with six, validation accuracies, and minutes of search and final
+training as recorded by the run itself.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def main() -> None:
         "run": options.run,
         "seed": options.seed,
         "test_accuracy": final["test_accuracy"],
+        "test_accuracy_of_views": final["test_accuracy_of_views"],
         "test_images": final["test_images"],
         "validation_accuracy": model["validation_accuracy"],
         "architecture": model["architecture"],

@@ -37,7 +37,12 @@ _TABLES = (
 _CHILDREN = ("alphaxenas/networks", "alphaxenas/spaces/cell.py", "alphaxenas/spaces/micro.py")
 _IMAGES = (*_CHILDREN, "alphaxenas/data", "alphaxenas/evaluators", "alphaxenas/coach.py")
 CODE: dict[str, tuple[str, ...]] = {
-    "cifar10_cpu": (*_IMAGES, "alphaxenas/controllers/alphaxenas", "alphaxenas/controllers/mcts"),
+    "cifar10_cpu": (
+        *_IMAGES,
+        "alphaxenas/spaces/convnet.py",
+        "alphaxenas/controllers/alphaxenas",
+        "alphaxenas/controllers/mcts",
+    ),
     "chain_table": (*_IMAGES, "alphaxenas/spaces/chains"),
     "enas_micro": (*_IMAGES, "alphaxenas/supernet", "alphaxenas/controllers/policy_gradient"),
     "fresh_architecture": (*_CHILDREN, "alphaxenas/supernet"),
@@ -53,6 +58,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "alphaxenas/spaces/recurrent.py",
         "alphaxenas/pipelines/language_training.py",
     ),
+    "roofline": (*_CHILDREN, "alphaxenas/spaces/convnet.py", "alphaxenas/data/pipeline.py"),
     "search_synthetic": ("alphaxenas/controllers", "alphaxenas/spaces/cell.py"),
     "search_vs_random": (*_IMAGES, "alphaxenas/controllers"),
     "step_time": _CHILDREN,

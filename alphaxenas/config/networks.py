@@ -161,13 +161,16 @@ class ChildConfig(Group):
         "of networks trained from scratch: Nesterov momentum, Adam (for chains with a learning rate near 0.001); for "
         "plain convolution nets decoupled (momentum with rates per 1,024 images, near 10) or muon (for their kernels)",
     )
-    schedule: ScheduleName = parameter(
+    rate_schedule: ScheduleName = parameter(
         "cosine",
         "of the learning rate, where networks are trained from scratch: cosine, or triangle (up 23 %, then down)",
     )
     lookahead: bool = parameter(False, "slow weights that follow the trained ones (from scratch); they are validated")
     offset_rate: Number = parameter(
         1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)", gt=0
+    )
+    child_teraflops: Number = parameter(
+        0.0, "10^12 operations of a child's epoch: large children see fewer images; 0 = all see the same", ge=0
     )
     whitening_share: Number = parameter(
         1.0, "plain convolution nets: share of a training in which the whitening's bias is trained", ge=0, le=1
@@ -202,6 +205,9 @@ class TrainingConfig(Group):
     )
     top_k: int = parameter(
         1, "how many of the best architectures are trained in full", ge=1, notebooks="04* 08*", defaults={"08": 5}
+    )
+    hand_made: Text = parameter(
+        "", "train this architecture too, to compare with: it is tested, but never chosen", notebooks="04"
     )
     train_cells: int = parameter(6, "cells of the final network", ge=1, notebooks="04*")
     train_reductions: int = parameter(2, "how many times it halves the image", ge=0, notebooks="04")
@@ -260,6 +266,16 @@ class TrainingConfig(Group):
     )
     train_devices: int = parameter(
         1, "GPUs (without any: CPU devices) that share every training step", ge=1, notebooks="04"
+    )
+    train_teraflops: Number = parameter(
+        0.0,
+        "10^12 operations of the training: large networks train fewer epochs, at most train_epochs; 0 = train_epochs",
+        ge=0,
+        notebooks="04",
+        role="recipe",
+    )
+    train_minutes: Number = parameter(
+        0.0, "refuse a training that would take more minutes, as its first steps tell; 0 = any", ge=0, notebooks="04"
     )
     test_views: bool = parameter(
         False,

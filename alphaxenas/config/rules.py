@@ -93,11 +93,11 @@ def check_together(config: Config) -> None:
         ),
         (
             config.space.space in SCRATCH_SPACES
-            or (child.schedule, child.lookahead, child.offset_rate) == ("cosine", False, 1.0),
-            "schedule",
+            or (child.rate_schedule, child.lookahead, child.offset_rate) == ("cosine", False, 1.0),
+            "rate_schedule",
             f"'cosine', lookahead off and offset_rate 1 where children share weights; others go with "
             f"{', '.join(SCRATCH_SPACES)}",
-            f"{child.schedule!r}, {child.lookahead} and {child.offset_rate:g}",
+            f"{child.rate_schedule!r}, {child.lookahead} and {child.offset_rate:g}",
         ),
         (
             not (child.lookahead and training.train_average),

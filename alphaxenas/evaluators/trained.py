@@ -24,7 +24,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.evaluators import FINAL_WEIGHTS, REWARDS
 from alphaxenas.evaluators.rewards import reward_of
 from alphaxenas.networks.bank import WeightBank
-from alphaxenas.networks.training.fit import fit
+from alphaxenas.networks.training.fit import affordable, fit
 from alphaxenas.networks.training.loop import (
     EVALUATION_BATCH,
     CompiledChild,
@@ -35,6 +35,8 @@ from alphaxenas.networks.training.loop import (
 from alphaxenas.networks.training.recipe import Recipe
 
 CALIBRATION_BATCHES = 10
+MOST_EPOCHS = 100
+"""Of a small child that is trained for an amount of work."""
 
 
 class TrainedEvaluator:
@@ -52,6 +54,8 @@ class TrainedEvaluator:
         cutout: Side of the square cut out of training images; 0 for none.
         pad: Pixels a crop may reach beyond the image; None as for `Batches`.
         alternating: Whether images are mirrored in every second epoch instead of by chance.
+        teraflops: Work of one epoch of a budget in 10^12 operations, see `fit.affordable`: large networks then see
+            fewer images; 0: all see the same.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -74,6 +78,7 @@ class TrainedEvaluator:
         cutout: int = 0,
         pad: int | None = None,
         alternating: bool = False,
+        teraflops: float = 0.0,
         reward: str = "last",
         final_weights: str = "scratch",
     ) -> None:
@@ -91,6 +96,7 @@ class TrainedEvaluator:
         self._seed = seed
         self._share_weights = share_weights
         self._reward = reward
+        self._teraflops = teraflops
         self._final_weights = final_weights
         self._training = Batches.of(data, "train", batch_size, augment, cutout, pad, alternating)
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
@@ -144,6 +150,10 @@ class TrainedEvaluator:
             batches = self._training.epoch(self._seed, 0, fraction, rng_stream, augment=False)
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
             return child.accuracy(self._validation.in_order())
+        if self._teraflops:
+            epochs, fraction = affordable(
+                self._teraflops * epochs * fraction, child.multiply_adds, len(self._training), MOST_EPOCHS
+            )
         history = fit(
             child,
             self._training,

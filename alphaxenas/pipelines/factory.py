@@ -14,6 +14,7 @@ from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
 from alphaxenas.data import ImageData, load_data
+from alphaxenas.networks.convnet.network import check_image_size
 from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
@@ -30,6 +31,10 @@ ORIGINAL_SEARCH_CHILDREN = 12
 
 REGULARISATION = ("drop_path", "dropout", "auxiliary")
 """Options of networks in full; the parameters are called `train_drop_path` and so on."""
+
+FROM_SCRATCH = {"rate_schedule": "schedule", "lookahead": "lookahead", "offset_rate": "offset_rate"}
+FROM_SCRATCH |= {"whitening_share": "whitening"}
+"""Parameters of recipes without shared weights, and what `Recipe` calls them."""
 
 
 class ImageShape(NamedTuple):
@@ -70,23 +75,28 @@ def check_sizes(config: Config, data: ImageShape | ImageData) -> None:
 
     Args:
         config: The configuration.
-        data: Its image shape counts.
+        data: Its image shape counts, and for plain convolution nets the number of its training images.
 
     Raises:
         ValueError: Names the parameter.
     """
     height, width, _ = data.image_shape
-    shorter = min(height, width)
-    for name, value, most in (
+    shorter, training = min(height, width), config.training
+    limits = [
         ("cutout", config.data.cutout, shorter),
-        ("train_cutout", config.training.train_cutout, shorter),
+        ("train_cutout", training.train_cutout, shorter),
         ("crop_pad", config.data.crop_pad, shorter - 1),
-    ):
+    ]
+    what = f"images of {height} x {width} pixels"
+    if config.space.space == "convnet":
+        check_image_size(height, width)
+        if isinstance(data, ImageData):
+            sizes = {"batch_size": config.child.batch_size, "train_batch_size": training.train_batch_size}
+            limits += [(name, size, len(data.train)) for name, size in sizes.items()]
+            what = f"{len(data.train)} {what}"
+    for name, value, most in limits:
         if value > most:
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected at most {most} for images of {height} x {width} pixels. "
-                f"Received: {value}"
-            )
+            raise ValueError(f"Invalid value for `{name}`. Expected at most {most} for {what}. Received: {value}")
 
 
 def search_space(config: Config) -> SearchSpace:
@@ -95,10 +105,7 @@ def search_space(config: Config) -> SearchSpace:
 
 
 def shares_weights(config: Config) -> bool:
-    """Whether the children of the search share weights: all but chains and plain convolution nets.
-
-    Those are trained from scratch: they are small, and kernels of different sizes have no values in common.
-    """
+    """Whether the children of the search share weights: all but chains and plain nets, whose kernels differ in size."""
     return config.space.space not in SCRATCH_SPACES
 
 
@@ -245,14 +252,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         The recipe.
     """
     child, training = config.child, config.training
-    from_scratch: dict[str, Any] = {}
-    if not shares_weights(config):
-        from_scratch = {
-            "schedule": child.schedule,
-            "lookahead": child.lookahead,
-            "offset_rate": child.offset_rate,
-            "whitening": child.whitening_share,
-        }
+    own = {} if shares_weights(config) else {name: getattr(child, given) for given, name in FROM_SCRATCH.items()}
     if epochs is None:
         recipe = Recipe(
             learning_rate=child.learning_rate,
@@ -262,7 +262,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
             label_smoothing=child.label_smoothing,
             precision=config.run.precision,
             optimizer=child.optimizer,
-            **from_scratch,
+            **own,
         )
         return replace(recipe, **published)
     highest = published.get("learning_rate", training.train_learning_rate)
@@ -279,7 +279,7 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         restart_growth=training.train_restart_growth,
         average=training.train_average,
         optimizer="momentum" if shares_weights(config) else child.optimizer,
-        **from_scratch,
+        **own,
     )
     return replace(recipe, **published)
 
@@ -344,6 +344,7 @@ def make_evaluator(config: Config, data: ImageData, seed: int, share_weights: bo
         cutout=config.data.cutout,
         pad=config.data.crop_pad or None,
         alternating=config.data.alternating_flip,
+        teraflops=config.child.child_teraflops,
         reward=config.child.reward,
         final_weights=config.search.final_weights,
     )

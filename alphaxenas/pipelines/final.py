@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alphaxenas.config import Config
 from alphaxenas.config.rules import given_architecture
 from alphaxenas.data import ImageData
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
-from alphaxenas.networks.training.loop import Network
+from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
+from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.pipelines.factory import baseline_network, final_network, load_images, recipe_from_config, search_space
-from alphaxenas.pipelines.full_training import (
-    NetworkToTrain,
-    TrainingSettings,
-    architecture_to_train,
-    evaluate_checkpoint,
-    train_in_full,
-)
+from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, architecture_to_train, train_in_full
 from alphaxenas.pipelines.search import open_stage, search_seeds
+from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.drawing.picture import picture
@@ -76,12 +75,16 @@ def train_ranked(config: Config, architectures: Sequence[Any], data: ImageData, 
         folder: An open run folder.
 
     Returns:
-        Results as of `train_in_full`; the networks are called `rank1`, `rank2` ...
+        Results as of `train_in_full`; the networks are called `rank1`, `rank2` ..., and `hand_made`.
     """
     networks = [
         architecture_to_train(f"rank{rank}", final_network(config, one, data), one)
         for rank, one in enumerate(architectures, 1)
     ]
+    if config.training.hand_made:
+        known = given_architecture(config, config.training.hand_made)
+        entry = architecture_to_train("hand_made", final_network(config, known, data), known)
+        networks.append(replace(entry, compared=True))
     return train_networks(config, networks, data, folder, config.training.train_epochs)
 
 
@@ -125,6 +128,8 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
         alternating=config.data.alternating_flip,
         patience=training.train_patience,
         devices=training.train_devices,
+        teraflops=training.train_teraflops,
+        minutes=training.train_minutes,
         test_views=training.test_views,
         formats=training.export_formats,
     )
@@ -159,6 +164,46 @@ def chosen_architectures(config: Config) -> list[Any]:
     return [space.parse(record["architecture"]) for record in ranked]
 
 
+def evaluate_checkpoint(
+    path: str | Path, build: Callable[[str], Network], data: ImageData, precision: str = "float32"
+) -> tuple[float, str]:
+    """Test accuracy of the network in a checkpoint of `full_training.train_in_full`, at its best epoch so far.
+
+    Nothing is trained or stored.
+
+    Args:
+        path: A file in a run's folder `checkpoints`.
+        build: Network of an architecture's text; it refuses an architecture that is not the expected one.
+        data: Its test part is used.
+        precision: Of the arithmetic.
+
+    Returns:
+        Accuracy in [0, 1], and the architecture.
+
+    Raises:
+        ValueError: The file is no such checkpoint, is damaged, or its weights are not those of the network that was
+            built.
+    """
+    content = read_checkpoint(path)
+    current = content.get("current")
+    if not isinstance(current, dict) or "best" not in current or "architecture" not in current:
+        finished = ", ".join(model["file"] for model in content.get("models", ())) or "none"
+        raise ValueError(
+            f"The checkpoint {path} holds no network in training. Expected one written after an epoch of a final "
+            f"training. Received: one of something else, or of a training that is over (models stored then: {finished})"
+        )
+    state = current["best"]["child"]
+    recipe = Recipe(precision=precision, lookahead="average" in state)
+    child = CompiledChild(build(current["architecture"]), WeightBank(0), data.image_shape, recipe)
+    try:
+        child.restore(state)
+    except ValueError as error:
+        raise ValueError(
+            f"The checkpoint {path} does not fit the network of these parameters (filters, cells, classes ...). {error}"
+        ) from error
+    return child.accuracy(Batches.of(data, "test", EVALUATION_BATCH).in_order()), current["architecture"]
+
+
 def evaluate_again(config: Config, path: Path | str, data: ImageData | None = None) -> dict[str, Any]:
     """Test accuracy of a stored model; nothing is trained or stored.
 
@@ -169,7 +214,8 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
         data: The configured images, if they are loaded already.
 
     Returns:
-        `headline`, `test_accuracy` and `test_images`.
+        `headline`, `test_accuracy` and `test_images`; of a `.keras` file with `test_views` also
+        `test_accuracy_of_views`.
 
     Raises:
         ValueError: The file is neither, is damaged, does not fit the data, or is of another architecture than
@@ -178,7 +224,11 @@ def evaluate_again(config: Config, path: Path | str, data: ImageData | None = No
     data = data or load_images(config)
     if Path(path).suffix != ".npz":
         accuracy = evaluate_stored_model(str(path), data)
-        return {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
+        found = {"headline": f"test accuracy {accuracy:.4f}", "test_accuracy": accuracy, "test_images": len(data.test)}
+        if config.training.test_views:
+            found["test_accuracy_of_views"] = evaluate_stored_model(str(path), data, with_views=True)
+            found["headline"] = f"{found['headline']}, {found['test_accuracy_of_views']:.4f} with six views"
+        return found
 
     def network(text: str) -> Network:
         expected = config.training.architecture

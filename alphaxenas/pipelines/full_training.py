@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,11 +23,10 @@ from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
 from alphaxenas.networks.export.plain_keras import keras
-from alphaxenas.networks.training.fit import fit
+from alphaxenas.networks.training.fit import affordable, fit, seconds_of_step
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.pipelines.model_card import model_card, write_model_card
-from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 
@@ -44,12 +43,14 @@ class NetworkToTrain:
         network: Builds the forward pass.
         architecture: One line of text.
         architecture_json: The architecture as a JSON value; None for hand-made networks.
+        compared: Whether it is trained to compare with: it is tested, but never chosen.
     """
 
     name: str
     network: Network
     architecture: str
     architecture_json: Any = None
+    compared: bool = False
 
 
 def architecture_to_train(name: str, network: Network, architecture: Any) -> NetworkToTrain:
@@ -79,6 +80,9 @@ class TrainingSettings:
         alternating: Whether images are mirrored in every second epoch instead of by chance.
         patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
         devices: How many devices share a training step; see `networks.training.replicas`.
+        teraflops: Work of every training in 10^12 operations, see `fit.affordable`: networks train as long as it lasts,
+            at most `epochs`; 0 for `epochs` each.
+        minutes: A network whose training would take longer, measured on its first steps, is refused; 0 for no limit.
         test_views: Whether the network is also tested with six views of every image.
         formats: How the networks are stored, `"keras"` in any case; others also of a training that is finished.
     """
@@ -87,12 +91,14 @@ class TrainingSettings:
     batch_size: int
     augment: bool = True
     cutout: int = 0
-    pad: int | None = None
-    alternating: bool = False
     patience: int = 0
     devices: int = 1
-    test_views: bool = False
     formats: tuple[str, ...] = ("keras",)
+    pad: int | None = None
+    alternating: bool = False
+    teraflops: float = 0.0
+    minutes: float = 0.0
+    test_views: bool = False
 
 
 def train_in_full(
@@ -129,43 +135,23 @@ def train_in_full(
     return results
 
 
-def evaluate_checkpoint(
-    path: str | Path, build: Callable[[str], Network], data: ImageData, precision: str = "float32"
-) -> tuple[float, str]:
-    """Test accuracy of the network in a checkpoint of `train_in_full`, at its best epoch so far; nothing is trained or
-    stored.
+def check_minutes(needed: float, allowed: float, steps: int) -> None:
+    """Refuses a training that takes longer than it may.
 
     Args:
-        path: A file in a run's folder `checkpoints`.
-        build: Network of an architecture's text; it refuses an architecture that is not the expected one.
-        data: Its test part is used.
-        precision: Of the arithmetic.
-
-    Returns:
-        Accuracy in [0, 1], and the architecture.
+        needed: Minutes, as measured.
+        allowed: Minutes.
+        steps: Of the training, for the message.
 
     Raises:
-        ValueError: The file is no such checkpoint, is damaged, or its weights are not those of the network that was
-            built.
+        ValueError: It does.
     """
-    content = read_checkpoint(path)
-    current = content.get("current")
-    if not isinstance(current, dict) or "best" not in current or "architecture" not in current:
-        finished = ", ".join(model["file"] for model in content.get("models", ())) or "none"
+    if needed > allowed:
         raise ValueError(
-            f"The checkpoint {path} holds no network in training. Expected one written after an epoch of a final "
-            f"training. Received: one of something else, or of a training that is over (models stored then: {finished})"
+            f"Invalid value for `train_minutes`. Expected at least {needed:.1f} for {steps:,} steps of this network, "
+            "as measured on this machine just now, or smaller `train_epochs` or `train_teraflops`. "
+            f"Received: {allowed:g}"
         )
-    state = current["best"]["child"]
-    recipe = Recipe(precision=precision, lookahead="average" in state)
-    child = CompiledChild(build(current["architecture"]), WeightBank(0), data.image_shape, recipe)
-    try:
-        child.restore(state)
-    except ValueError as error:
-        raise ValueError(
-            f"The checkpoint {path} does not fit the network of these parameters (filters, cells, classes ...). {error}"
-        ) from error
-    return child.accuracy(Batches.of(data, "test", EVALUATION_BATCH).in_order()), current["architecture"]
 
 
 def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, formats: Sequence[str]) -> None:
@@ -212,14 +198,16 @@ class _Trainer:
             models.append(self._train_network(network, training, validation))
             self._current = None
             self.loop.checkpoint()
-        chosen = int(np.argmax([model["validation_accuracy"] for model in models]))
-        stored = keras.saving.load_model(folder.path / models[chosen]["file"], compile=False)
-        accuracy, seconds = test_accuracy(stored, self._data), sum(model["seconds"] for model in models)
+        compared = [network.compared for network in self._networks]
+        chosen = int(np.argmax([0.0 if out else model["validation_accuracy"] for model, out in zip(models, compared)]))
+        tested = self._tested(models[chosen])
+        accuracy, seconds = tested["test_accuracy"], sum(model["seconds"] for model in models)
+        for model, out in zip(models, compared):
+            if out:
+                model |= self._tested(model)
         folder.events.scalars(len(self.loop.records), {"accuracy/test": accuracy})
         validated, seen = models[chosen]["validation_accuracy"], ""
-        tested = {"test_accuracy": accuracy}
         if settings.test_views:
-            tested["test_accuracy_of_views"] = test_accuracy(stored, self._data, with_views=True)
             seen = f", {tested['test_accuracy_of_views']:.4f} with six views"
         return {
             "headline": f"test accuracy {accuracy:.4f}{seen} (validation {validated:.4f}), {seconds / 60:.1f} min",
@@ -229,6 +217,14 @@ class _Trainer:
             "test_images": len(self._data.test),
             "seconds": seconds,
         }
+
+    def _tested(self, model: dict[str, Any]) -> dict[str, float]:
+        """Test accuracies of a stored network."""
+        stored = keras.saving.load_model(self._folder.path / model["file"], compile=False)
+        tested = {"test_accuracy": test_accuracy(stored, self._data)}
+        if self._settings.test_views:
+            tested["test_accuracy_of_views"] = test_accuracy(stored, self._data, with_views=True)
+        return tested
 
     def _state(self) -> dict[str, Any]:
         return {"models": self._models, "current": self._current}
@@ -248,9 +244,15 @@ class _Trainer:
         if self._current is not None:
             child.restore(self._current["child"])
             best, history, seconds = self._current["best"], self._current["history"], self._current["seconds"]
+        epochs, fraction = settings.epochs, 1.0
+        if settings.teraflops:
+            epochs, fraction = affordable(settings.teraflops, child.multiply_adds, len(training), settings.epochs)
+        if settings.minutes and not history:
+            steps = epochs * training.steps(fraction)
+            check_minutes(seconds_of_step(child, training, self._seed) * steps / 60, settings.minutes, steps)
         folder.log(
             f"{network.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
-            f"epoch {len(history)} of {settings.epochs} is done | {network.architecture}"
+            f"epoch {len(history)} of {epochs} is done | {network.architecture}"
         )
 
         def after_epoch(history: list[dict[str, float]]) -> None:
@@ -265,14 +267,15 @@ class _Trainer:
                 "seconds": seconds + time.monotonic() - since,
                 "architecture": network.architecture,
             }
-            self._record_epoch(network.name, record)
+            self._record_epoch(network.name, record, epochs)
 
         history = fit(
             child,
             training,
             validation,
-            settings.epochs,
+            epochs,
             self._seed,
+            fraction=fraction,
             validate_every=1,
             patience=settings.patience,
             history=history,
@@ -296,7 +299,7 @@ class _Trainer:
             "file": file,
         }
 
-    def _record_epoch(self, name: str, record: dict[str, float]) -> None:
+    def _record_epoch(self, name: str, record: dict[str, float], epochs: int) -> None:
         """Journal line, curves, checkpoint and log line of the epoch in `_current`."""
         current, loop = self._current, self.loop
         finished_at = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -306,7 +309,7 @@ class _Trainer:
         self._folder.events.scalars(len(loop.records), {f"{name}/{kind}": record[kind] for kind in curves})
         loop.checkpoint()
         self._folder.log(
-            f"{name} epoch {record['epoch']} of {self._settings.epochs}: loss {record['loss']:.4f}, "
+            f"{name} epoch {record['epoch']} of {epochs}: loss {record['loss']:.4f}, "
             f"training {record['train_accuracy']:.4f}, validation {record['validation_accuracy']:.4f} "
             f"(best {current['best']['accuracy']:.4f}), {current['seconds'] / len(current['history']):.1f} s an epoch"
         )

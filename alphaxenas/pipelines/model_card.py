@@ -61,6 +61,7 @@ def model_card(
             "validation_accuracy": model["validation_accuracy"],
             "best_epoch": model["best_epoch"],
             "test_accuracy": results["test_accuracy"] if chosen else None,
+            "test_accuracy_of_views": results.get("test_accuracy_of_views") if chosen else None,
             "test_interval_95": _interval(results["test_accuracy"], results["test_images"]) if chosen else None,
         },
         "cost": {
@@ -102,6 +103,8 @@ def markdown(card: Mapping[str, Any]) -> str:
             f"**{numbers['test_accuracy']:.4f}** on {data['images']['test']:,} images "
             f"(95 % interval from their number alone: {low:.4f} to {high:.4f})"
         )
+        if numbers.get("test_accuracy_of_views"):
+            tested += f"; {numbers['test_accuracy_of_views']:.4f} with the mean over six views of every image"
     machine = ", ".join(
         str(part)
         for part in (card["machine"]["processor"], f"{card['machine']['cores']} cores", *card["machine"]["gpus"])

@@ -51,9 +51,10 @@ def grasp(network: InitialNetwork) -> float:
         with tf.GradientTape() as inner:
             inner.watch([weights[name] for name in names])
             loss = _loss(network.logits(weights, images, _Outputs), labels)
-        gradients = inner.gradient(loss, [weights[name] for name in names])
+        # Zero for a convolution that leads nowhere, as cells of NAS-Bench-201 may have it.
+        gradients = inner.gradient(loss, [weights[name] for name in names], unconnected_gradients="zero")
         product = tf.add_n([tf.reduce_sum(tf.stop_gradient(gradient) * gradient) for gradient in gradients])
-    products = outer.gradient(product, [weights[name] for name in names])
+    products = outer.gradient(product, [weights[name] for name in names], unconnected_gradients="zero")
     return -float(sum(tf.reduce_sum(weights[name] * each).numpy() for name, each in zip(names, products)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alphaxenas.report.runs import StoredRun
-from alphaxenas.spaces import MacroSpace, MicroSpace, StateSpace
+from alphaxenas.spaces import CellSpace, MacroSpace, MicroSpace, StateSpace
 
 
 def split_words(run: StoredRun) -> str:
@@ -22,9 +22,11 @@ def space_words(run: StoredRun) -> str:
         what = f"chains of {space.layers} layers, choices {kinds}{' and skip connections' * space.skips}"
     elif isinstance(space, MacroSpace):
         what = f"chains of {space.layers} layers with skip connections, {len(space.operations)} operations"
-    else:
+    elif isinstance(space, (CellSpace, MicroSpace)):
         pairs = "pairs of " * isinstance(space, MicroSpace)
         what = f"{pairs}cells of {space.blocks} blocks, {len(space.operations)} operations"
+    else:
+        what = f"the space {run.parameters['space']}"
     return f"{what}, {space.size():.2e} token sequences"
 
 

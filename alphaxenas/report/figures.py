@@ -129,8 +129,13 @@ def trial_dots(groups: Groups) -> Figure:
     return figure
 
 
-def training_curves(trainings: Sequence[StoredRun]) -> Figure:
-    """Loss and accuracy of every fully trained network, epoch by epoch."""
+def training_curves(trainings: Sequence[StoredRun], against: str = "epoch") -> Figure:
+    """Loss and accuracy of every fully trained network.
+
+    Args:
+        trainings: Finished or not.
+        against: `"epoch"`, or `"minutes"` of training and validation, which networks of different sizes share.
+    """
     found = [
         (model, *_look(number, model))
         for number, model in enumerate(model for run in trainings for model in _histories(run))
@@ -141,11 +146,11 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
         return figure
     figure, (loss, accuracy) = new_figure(1, 2, height=3.9)
     for (name, history), colour, dashes in found:
-        epochs = [record["epoch"] for record in history]
+        places = [record["epoch"] if against == "epoch" else record["seconds"] / 60 for record in history]
         losses, accuracies = ([record[kind] for record in history] for kind in ("loss", "train_accuracy"))
-        loss.plot(epochs, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=single_dot(losses), label=name)
+        loss.plot(places, losses, color=colour, linestyle=dashes, linewidth=1.8, marker=single_dot(losses), label=name)
         accuracy.plot(
-            epochs,
+            places,
             accuracies,
             color=colour,
             linestyle=dashes,
@@ -154,15 +159,18 @@ def training_curves(trainings: Sequence[StoredRun]) -> Figure:
             marker="_" if single_dot(accuracies) else None,
         )
         rated = [
-            (record["epoch"], record["validation_accuracy"]) for record in history if "validation_accuracy" in record
+            (place, record["validation_accuracy"])
+            for place, record in zip(places, history)
+            if "validation_accuracy" in record
         ]
         if rated:
             accuracy.plot(*zip(*rated), color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=3.5)
     loss.set_title("training loss")
     accuracy.set_title("accuracy: validation (dots), training (thin)")
     for panel in (loss, accuracy):
-        panel.set_xlabel("epoch")
-        count_on(panel)
+        panel.set_xlabel(against)
+        if against == "epoch":
+            count_on(panel)
     figure.legend(*loss.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure
 
@@ -249,6 +257,8 @@ def model_name(model: Mapping[str, Any]) -> str:
     name, architecture = model["name"], model.get("architecture", "")
     if architecture.startswith(PREFIX):
         return zoo_cell(architecture).title
+    if name == "hand_made":
+        return "hand-made"
     return NAMES.get(name, f"searched, {name.replace('rank', 'rank ')}" if name.startswith("rank") else name)
 
 

@@ -34,6 +34,8 @@ def test_the_profiles_of_the_readme_are_there():
         "smoke",
         "quick",
         "cifar10-cpu",
+        "cifar10-cells-cpu",
+        "cifar10-fast",
         "cifar10",
         "original-multiple",
         "original-one",
@@ -52,16 +54,33 @@ def test_children_and_final_networks_of_a_profile_can_be_built(name):
     cell = space.sample(np.random.default_rng(0))
     child = outline_of(child_network(config, 10)(cell), data.image_shape, training=True)
     final = outline_of(final_network(config, cell, data), data.image_shape, training=True)
-    assert 0 < child.multiply_adds < final.multiply_adds
+    # Plain convolution nets are the same in search and final training.
+    assert 0 < child.multiply_adds <= final.multiply_adds
+    assert child.multiply_adds < final.multiply_adds or config.space.space == "convnet"
     for controller in config.search.controllers:
         assert make_controller(config, controller, space, 0).ask().purpose == "search"
 
 
-def test_cifar10_cpu_holds_the_price_of_its_final_network():
-    config = from_values(load_profile("cifar10-cpu"))
+def test_cifar10_cells_cpu_holds_the_price_of_its_final_network():
+    config = from_values(load_profile("cifar10-cells-cpu"))
     for seed in range(5):
         network = final_network(config, search_space(config).sample(np.random.default_rng(seed)), _Cifar())
         assert outline_of(network, CIFAR_SHAPE).multiply_adds <= 1e6 * config.training.train_multiply_adds
+
+
+@pytest.mark.parametrize("name", ["cifar10-cpu", "cifar10-fast"])
+def test_plain_nets_are_trained_with_the_published_recipe_in_search_and_final_training(name):
+    config = from_values(load_profile(name))
+    child, final = recipe_from_config(config), recipe_from_config(config, config.training.train_epochs)
+    assert child == final
+    assert (final.optimizer, final.momentum, final.learning_rate, final.weight_decay) == (
+        "decoupled",
+        0.85,
+        11.5,
+        0.0153,
+    )
+    assert (final.label_smoothing, final.offset_rate, final.lookahead, final.gradient_clip) == (0.2, 64.0, True, 0.0)
+    assert (config.data.crop_pad, config.data.alternating_flip, config.training.test_views) == (2, True, True)
 
 
 def test_cifar10_trains_the_published_densenet():

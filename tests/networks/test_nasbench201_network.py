@@ -15,6 +15,8 @@ from alphaxenas.networks.nasbench.stages import first_cells
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network
+from alphaxenas.networks.training.initial import NetworkWithBatch
+from alphaxenas.proxies.catalogue import PROXIES
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from tests.data.real import real_table
 from tests.networks.tiny import CLASSES, SHAPE, batch_of, child_of, layers_of
@@ -95,6 +97,14 @@ def test_it_learns_a_batch_by_heart():
     child, (images, labels) = child_of(network_of("300111", filters=4)), batch_of()
     losses = [child.train_step(images, labels, 0.1)[0] for _ in range(25)]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_every_proxy_scores_a_cell_with_convolutions_that_lead_nowhere():
+    network = NetworkWithBatch(network_of("310103"), SHAPE, batch_of, 0)
+    scores = {name: proxy(network) for name, proxy in PROXIES.items()}
+    assert (
+        network.outline.weights["cell0/edge0-1/nor_conv_3x3/kernel"].size and np.isfinite(list(scores.values())).all()
+    )
 
 
 def test_the_registry_builds_it_with_its_options():

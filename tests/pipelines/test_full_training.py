@@ -14,7 +14,8 @@ from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.pipelines import full_training
-from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, evaluate_checkpoint, train_in_full
+from alphaxenas.pipelines.final import evaluate_checkpoint
+from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, train_in_full
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.journal import same_record
 from alphaxenas.spaces.cell import Cell

@@ -103,7 +103,7 @@ def test_every_parameter_of_a_training_in_full_counts_for_the_best_and_for_the_z
     nao_stage.train_zoo(config, load_data("digits"))
     [([network], recipe, settings, folder, _)] = seen
     assert (recipe.warmup, recipe.precision, recipe.restart, recipe.average) == (0.5, "bfloat16", 0.5, 0.9)
-    assert settings == TrainingSettings(4, 64, True, 2, 3, 2, ("savedmodel",))
+    assert settings == TrainingSettings(4, 64, True, 2, patience=3, devices=2, formats=("savedmodel",))
     built = network.network
     assert (built.drop_path, built.dropout, built.auxiliary_filters) == (0.2, 0.1, AUXILIARY_FILTERS)
     stored = json.loads((folder.path / "run.json").read_text())["parameters"]

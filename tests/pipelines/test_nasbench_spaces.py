@@ -11,6 +11,8 @@ from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
 from alphaxenas.pipelines.final import evaluate_again, train_best
 from alphaxenas.pipelines.search import search
+from alphaxenas.report import checklist, diagnostic_figures, figures, load_suite, pictures, tables
+from alphaxenas.report.runs import best_records
 
 TINY = {
     "filters": 5,
@@ -37,6 +39,12 @@ def configured(tmp_path, **values):
 def test_alphaxenas_searches_with_shared_weights(tmp_path, space):
     results = search(configured(tmp_path, space=space), "alphaxenas", 0)
     assert (results["trained"], results["failed"]) == (3, 0)
+    # What notebooks 02 and 05 show of any space.
+    suite = load_suite("quick", tmp_path / "exp")
+    groups = suite.groups()
+    assert len(tables.best_architectures(groups, 3)) and pictures.best_cells(best_records(suite.leading, 1))
+    assert diagnostic_figures.operation_shares(groups) and figures.trial_dots(groups)
+    assert f"the space {space}, " in str(checklist.checklist(suite, [], []))
 
 
 def test_a_given_cell_is_trained_and_its_checkpoint_evaluated_again(tmp_path):

@@ -112,7 +112,7 @@ def test_no_search_reads_the_table(tmp_path, monkeypatch):
                 **given,
             }
         )
-        search(config, "random", 0, data=object())
+        search(config, "random", 0)
         folder = tmp_path / name / "quick" / "random-seed0"
         tokens.append([json.loads(line)["tokens"] for line in (folder / "trials.jsonl").read_text().splitlines()])
         assert "truth" not in (folder / "run.json").read_text()

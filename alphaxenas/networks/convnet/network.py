@@ -45,12 +45,7 @@ class ConvNetwork:
         Raises:
             ValueError: The images are smaller than the pooling allows.
         """
-        height, width = images.shape[1:3]
-        if min(height, width) < SMALLEST_SIDE:
-            raise ValueError(
-                f"Invalid value for `dataset`. Expected images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels for "
-                f"the space convnet, which halves them {STAGES} times. Received: images of {height}x{width} pixels"
-            )
+        check_image_size(*images.shape[1:3])
         x = layers.activation(layers.whiten(layers.input(images), "whitening"), self.net.activation)
         for number, stage in enumerate(self.net.stages):
             x = self._stage(layers, x, stage, f"stage{number}")
@@ -72,6 +67,23 @@ class ConvNetwork:
             if number == 0:
                 first = x
         return x
+
+
+def check_image_size(height: int, width: int) -> None:
+    """Refuses images that are smaller than the pooling allows.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+
+    Raises:
+        ValueError: They are.
+    """
+    if min(height, width) < SMALLEST_SIDE:
+        raise ValueError(
+            f"Invalid value for `dataset`. Expected images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels for the "
+            f"space convnet, which halves them {STAGES} times. Received: images of {height}x{width} pixels"
+        )
 
 
 def convnet_network(net: ConvNet, options: NetworkOptions) -> ConvNetwork:

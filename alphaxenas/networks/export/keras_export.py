@@ -261,12 +261,13 @@ def test_accuracy(model: keras.Model, data: ImageData, with_views: bool = False)
     return float(np.mean(np.concatenate(hits)))
 
 
-def evaluate_stored_model(path: str | Path, data: ImageData) -> float:
+def evaluate_stored_model(path: str | Path, data: ImageData, with_views: bool = False) -> float:
     """Test accuracy of a `.keras` file.
 
     Args:
         path: The file.
         data: Its test part is used.
+        with_views: As for `test_accuracy`.
 
     Returns:
         Accuracy in [0, 1].
@@ -283,4 +284,4 @@ def evaluate_stored_model(path: str | Path, data: ImageData) -> float:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError) as error:
         raise ValueError(f"Invalid value for the model. {path} is no readable .keras file: {error}") from error
-    return test_accuracy(model, data)
+    return test_accuracy(model, data, with_views)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from collections.abc import Callable
 
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.training.loop import CompiledChild
 from alphaxenas.seeds import derived_seed
+
+MEASURED_STEPS = 3
+"""The first of them traces the graph."""
 
 
 def fit(
@@ -70,6 +76,42 @@ def fit(
         if after_epoch:
             after_epoch(history)
     return history
+
+
+def affordable(teraflops: float, multiply_adds: int, images: int, most_epochs: int) -> tuple[int, float]:
+    """How long a network is trained for an amount of work, so that networks are compared at one price.
+
+    Args:
+        teraflops: Work in 10^12 floating-point operations, > 0. An image costs six for every multiply-add: two in the
+            forward pass, and twice as many for the gradients.
+        multiply_adds: Of one image's forward pass.
+        images: Of the training part.
+        most_epochs: Of a training that would be longer.
+
+    Returns:
+        Epochs, and the share of the images in each.
+    """
+    epochs = teraflops * 1e12 / (6 * multiply_adds * images)
+    whole = min(max(1, math.ceil(epochs)), most_epochs)
+    return whole, min(1.0, max(epochs / whole, 1 / images))
+
+
+def seconds_of_step(child: CompiledChild, training: Batches, seed: int) -> float:
+    """How long a training step takes, on the first batches; the child stays as it is.
+
+    Args:
+        child: Of any state; its graph is traced here where it was not before.
+        training: Batches of the training part.
+        seed: The run's seed.
+    """
+    state, taken = child.state(), []
+    child.prepare(training.in_order())
+    for images, labels in itertools.islice(training.epoch(seed, 0), MEASURED_STEPS):
+        begin = time.monotonic()
+        child.train_step(images, labels, 0.0)
+        taken.append(time.monotonic() - begin)
+    child.restore(state)
+    return min(taken)
 
 
 def _out_of_patience(history: list[dict[str, float]], patience: int) -> bool:

@@ -70,6 +70,11 @@ class NASBench101:
         rules = _rules_of(self.max_vertices, self.max_edges)
         set_fields(self, _rules=rules, vocabulary=rules.vocabulary, max_length=rules.max_length)
 
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The tokens that add a vertex, one for each operation."""
+        return self.vocabulary[: len(OPERATIONS_101)]
+
     def legal_actions(self, tokens: Tokens) -> Tokens:
         """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete.
 

@@ -90,6 +90,7 @@ class NASBench201(FixedLengthSpace):
 
     Attributes:
         vocabulary: The five operations.
+        operations: The same.
         max_length: 6, the length of every token sequence.
 
     Example:
@@ -98,7 +99,7 @@ class NASBench201(FixedLengthSpace):
         "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|" True
     """
 
-    vocabulary = OPERATIONS_201
+    vocabulary = operations = OPERATIONS_201
     max_length = len(EDGES)
     legal_at = (*[tuple(range(len(OPERATIONS_201)))] * len(EDGES), ())
 

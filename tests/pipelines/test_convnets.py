@@ -1,0 +1,123 @@
+"""Plain convolution nets by configuration: search, final training beside a hand-made net, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alphaxenas.config import ParameterError, from_values
+from alphaxenas.networks.training.fit import affordable
+from alphaxenas.pipelines.factory import load_images, make_evaluator
+from alphaxenas.pipelines.final import evaluate_again, train_best
+from alphaxenas.pipelines.search import search
+from alphaxenas.spaces.convnet import ConvNet
+
+RECIPE = {
+    "space": "convnet",
+    "optimizer": "decoupled",
+    "momentum": 0.85,
+    "learning_rate": 4.0,
+    "train_learning_rate": 4.0,
+    "gradient_clip": 0.0,
+    "train_gradient_clip": 0.0,
+    "rate_schedule": "triangle",
+    "lookahead": True,
+    "offset_rate": 64.0,
+    "whitening_share": 0.5,
+    "crop_pad": 1,
+    "alternating_flip": True,
+    "batch_size": 20,
+    "train_batch_size": 20,
+}
+SMALL = "32 pool conv; 32 pool conv; 32 pool conv; gelu; max"
+
+
+@pytest.fixture(scope="module")
+def arrays(tmp_path_factory):
+    """Three classes of noisy images, told apart by the direction of their stripes; and constant ones."""
+    folder, rng = tmp_path_factory.mktemp("arrays"), np.random.default_rng(0)
+    labels = np.arange(180) % 3
+    stripes = np.zeros((3, 10, 10, 3))
+    stripes[0, ::2], stripes[1, :, ::2], stripes[2, ::3, ::3] = 1, 1, 1
+    pixels = (120 + 60 * stripes[labels] + 20 * rng.standard_normal((180, 10, 10, 3))).clip(0, 255).astype(np.uint8)
+    np.savez(folder / "stripes.npz", x=pixels, y=labels)
+    np.savez(folder / "constant.npz", x=np.full((180, 10, 10, 3), 7, np.uint8), y=labels)
+    return folder
+
+
+@pytest.fixture
+def configured(tmp_path, arrays):
+    def made(file="stripes", **values):
+        places = {"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events")}
+        if file:
+            places |= {"dataset": "arrays", "arrays_path": str(arrays / f"{file}.npz")}
+        return from_values({**places, **RECIPE, **values})
+
+    return made
+
+
+def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured):
+    teraflops = 6 * ConvNet.parse(SMALL).multiply_adds(10, 3, 3) * 216e-12  # two epochs of the smallest net
+    config = configured(controllers=["random"], trials=2, search_children=1, child_teraflops=teraflops)
+    assert make_evaluator(config, load_images(config), 0).state() == {}
+    assert search(config, "random", 0)["trained"] == 2
+
+
+def test_final_training_beside_a_hand_made_net(configured):
+    config = configured(architecture=SMALL, hand_made=SMALL.replace("gelu", "relu"), train_epochs=6, test_views=True)
+    results = train_best(config)
+    searched, hand_made = results["models"]
+    assert (searched["name"], hand_made["name"], results["chosen"]) == ("rank1", "hand_made", 0)
+    assert results["test_accuracy"] > 0.7 and results["test_accuracy_of_views"] > 0.7
+    assert "with six views" in results["headline"]
+    assert {"test_accuracy", "test_accuracy_of_views"} <= hand_made.keys() and "test_accuracy" not in searched
+    file = config.run.exp_dir + "/quick/final/models/rank1.keras"
+    again = evaluate_again(config, file)
+    assert all(again[name] == results[name] for name in ("test_accuracy", "test_accuracy_of_views"))
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [(0.5, (1, 0.5)), (1.0, (1, 1.0)), (2.5, (3, 2.5 / 3)), (99.0, (10, 1.0)), (1e-9, (1, 1 / 1000))],
+)
+def test_work_is_spent_in_whole_epochs_of_equal_size(work, expected):
+    epochs, fraction = affordable(work * 6 * 2_000_000 * 1000 * 1e-12, 2_000_000, 1000, 10)
+    assert (epochs, fraction) == (expected[0], pytest.approx(expected[1]))
+
+
+class TestRefusals:
+    def test_images_that_are_too_small(self, configured):
+        with pytest.raises(ValueError, match="`dataset`.*at least 9x9.*8x8"):
+            load_images(configured(file="", dataset="digits"))
+
+    @pytest.mark.parametrize("name", ["batch_size", "train_batch_size"])
+    def test_a_batch_larger_than_the_data(self, configured, name):
+        with pytest.raises(ValueError, match=f"`{name}`.*at most 108.*Received: 109"):
+            load_images(configured(**{name: 109}))
+
+    def test_a_whitening_of_constant_images(self, configured):
+        with pytest.raises(ValueError, match="`dataset`.*patches can be whitened"):
+            train_best(configured(file="constant", architecture=SMALL, train_epochs=1))
+
+    def test_a_final_training_that_cannot_fit_its_minutes(self, configured):
+        with pytest.raises(ValueError, match="`train_minutes`.*at least .* for 600 steps.*Received: 0.0001"):
+            train_best(configured(architecture=SMALL, train_epochs=100, train_minutes=0.0001))
+
+    @pytest.mark.parametrize(
+        ("values", "name"),
+        [
+            ({"space": "cell"}, "optimizer"),
+            ({"space": "cell", "optimizer": "momentum"}, "rate_schedule"),
+            ({"train_average": 0.9}, "train_average"),
+            ({"augment": False}, "augment"),
+            ({"whitening_share": 1.5}, "whitening_share"),
+            ({"offset_rate": 0.0}, "offset_rate"),
+        ],
+    )
+    def test_parameters_that_do_not_go_together(self, configured, values, name):
+        with pytest.raises(ParameterError, match=f"`{name}`"):
+            configured(**values)
+
+    def test_an_architecture_of_another_space(self, configured):
+        with pytest.raises(ValueError, match="`architecture`.*3 stages"):
+            train_best(configured(architecture="prev:conv3x3 + prev2:identity"))
