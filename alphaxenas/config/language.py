@@ -33,7 +33,9 @@ class LanguageConfig(Group):
     window: int = parameter(35, "words through which gradients flow", ge=2, notebooks="09")
     clip: Number = parameter(0.25, "largest norm of all gradients together; 0 = any", ge=0, notebooks="09")
     decay: Number = parameter(0.0, "weight decay of language models", ge=0, notebooks="09")
-    schedule: Schedule = parameter("linear", "learning rate: falls to 0 with the last step, or stays", notebooks="09")
+    language_schedule: Schedule = parameter(
+        "linear", "learning rate: falls to 0 with the last step, or stays", notebooks="09"
+    )
     averaged_sgd: bool = parameter(
         False, "average the weights from when the validation loss no longer falls (final training)", notebooks="09"
     )

@@ -51,7 +51,7 @@ def language_recipe(config: Config) -> LanguageRecipe:
         batch_size=config.child.batch_size,
         window=language.window,
         learning_rate=config.child.learning_rate,
-        schedule=language.schedule,
+        schedule=language.language_schedule,
         clip=language.clip,
         decay=language.decay,
         average=language.averaged_sgd,
@@ -218,11 +218,8 @@ def _units(make: Any, words: int, parameters: int) -> int:
 
 def _text_parameters(config: Config) -> dict[str, Any]:
     """What decides what a model learns, for run.json."""
-    everything = config.parameters()
-    names = (
-        "seed", "threads", "fraction", "text", "text_path", "vocabulary_size", "blocks", "cell_output", "choose_first",
-        "units",
-        "batch_size", "window", "learning_rate", "clip", "decay", "schedule", "embedding_dropout", "input_dropout",
-        "state_dropout", "output_dropout", "activation_penalty", "temporal_penalty",
-    )  # fmt: skip
-    return {name: everything[name] for name in names}
+    words = (
+        "seed threads fraction text text_path vocabulary_size blocks cell_output choose_first units batch_size window"
+    )
+    words += " learning_rate clip decay language_schedule embedding_dropout input_dropout state_dropout output_dropout"
+    return config.only(*words.split(), "activation_penalty", "temporal_penalty")
