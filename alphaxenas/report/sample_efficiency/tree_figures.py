@@ -26,9 +26,10 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
         snapshots: In the order of their queries.
         value: What the colours mean.
     """
+    asked, snapshots = len(snapshots), [snapshot for snapshot in snapshots if len(snapshot[1]["visits"])]
     if not snapshots:
         figure, (panel,) = new_figure(height=1.0)
-        say(panel, "This controller shows no tree.")
+        say(panel, "The table was searched before a tree grew." if asked else "This controller shows no tree.")
         return figure
     from matplotlib.collections import LineCollection
 
