@@ -125,7 +125,8 @@ def _evaluator(space: object, options: argparse.Namespace) -> object:
 
     from alphaxenas.data import load_data
     from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
-    from alphaxenas.networks.chain import convolution_chain
+    from alphaxenas.networks.chain import chain_network
+    from alphaxenas.networks.options import NetworkOptions
     from alphaxenas.networks.training.loop import Recipe
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -136,7 +137,7 @@ def _evaluator(space: object, options: argparse.Namespace) -> object:
     recipe = Recipe(options.learning_rate, weight_decay=0.0, gradient_clip=0.0, optimizer="adam")
     return TrainedEvaluator(
         space,
-        lambda chain: convolution_chain(chain, data.num_classes),
+        lambda chain: chain_network(chain, NetworkOptions(data.num_classes)),
         data,
         recipe,
         ChildTraining(options.batch_size, share_weights=False, augment=False),

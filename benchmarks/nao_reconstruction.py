@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     result = {
         "trained_on": count,
-        "measured_on": quality.count,
+        "measured_on": quality.held_out,
         "tokens": space.max_length,
         "exact": round(quality.exact, 4),
         "hamming": round(quality.hamming, 4),

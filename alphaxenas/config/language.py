@@ -46,7 +46,7 @@ class LanguageConfig(Group):
     window: int = _shown(35, "words through which gradients flow", ge=2)
     clip: NonNegative = _shown(0.25, "largest norm of all gradients together; 0 = any")
     decay: NonNegative = _shown(0.0, "weight decay of language models")
-    schedule: Schedule = _shown("linear", "learning rate: falls to 0 with the last step, or stays")
+    language_schedule: Schedule = _shown("linear", "learning rate: falls to 0 with the last step, or stays")
     averaged_sgd: bool = _shown(
         False, "average the weights from when the validation loss no longer falls (final training)"
     )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers.promotion import SuccessiveHalving
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import check_name, did_you_mean, invalid
 
 
 class Entry(NamedTuple):
@@ -73,11 +73,7 @@ def make_controller(
         ValueError: An unknown name or setting, or a setting out of its range.
     """
     known = ("alphaxenas", *STRATEGIES)
-    if name not in known:
-        raise ValueError(
-            f"Invalid value for `name`. Expected one of {', '.join(known)}. "
-            f"Received: {name!r}{did_you_mean(name, known)}"
-        )
+    check_name("name", name, known)
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
         from alphaxenas.controllers.alphaxenas.settings import Settings
@@ -86,10 +82,8 @@ def make_controller(
         _check(name, Settings, settings)
         return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
     if promotion != "best_unpromoted":
-        raise ValueError(
-            f"Invalid value for `promotion` of the controller {name}. Expected 'best_unpromoted': only alphaxenas has "
-            f"another rule. Received: {promotion!r}"
-        )
+        expected = "'best_unpromoted': only alphaxenas has another rule"
+        raise invalid("promotion", expected, repr(promotion), f"of the controller {name}")
     strategy = _imported(STRATEGIES[name].place)
     settings = {**STRATEGIES[name].settings, **settings}
     _check(name, strategy, settings)
@@ -107,13 +101,8 @@ def resolved_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         JSON values by the name of the setting; what JSON cannot say stands as its `repr`.
     """
     entry = STRATEGIES.get(name, Entry(f"{_HERE}.alphaxenas.settings.Settings", ""))
-    arguments = signature(_imported(entry.place)).parameters.values()
-    defaults = {
-        argument.name: argument.default
-        for argument in arguments
-        if argument.default is not argument.empty and argument.name != "seed"
-    }
-    return json.loads(json.dumps({**defaults, **entry.settings, **settings}, default=repr))
+    resolved = {**_defaults(_imported(entry.place)), **entry.settings, **settings}
+    return json.loads(json.dumps(resolved, default=repr))
 
 
 def _imported(place: str) -> Any:
@@ -122,12 +111,15 @@ def _imported(place: str) -> Any:
     return getattr(import_module(module), kind)
 
 
-def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
-    """ValueError unless the class takes all settings: its arguments that have a default, but for the seed."""
+def _defaults(kind: type) -> dict[str, Any]:
+    """The settings of a class, its arguments that have a default but for the seed, and these defaults."""
     arguments = signature(kind).parameters.values()
-    allowed = [
-        argument.name for argument in arguments if argument.default is not argument.empty and argument.name != "seed"
-    ]
+    return {one.name: one.default for one in arguments if one.default is not one.empty and one.name != "seed"}
+
+
+def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
+    """ValueError unless the class takes all settings."""
+    allowed = list(_defaults(kind))
     for setting in settings:
         if setting not in allowed:
             expected = " or ".join(allowed) or "none"

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.seeds import generator_state, restore_generator
+from alphaxenas.suggestions import invalid
 
 PATIENCE = 1000
 """Draws in a row that may meet known keys before the sequences that are left are counted out instead."""
@@ -87,10 +89,7 @@ class TrialHistory:
         """
         key = self.outstanding.pop(tokens, None)
         if key is None:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected one of the {len(self.outstanding)} outstanding suggestions. "
-                f"Received: {tokens}"
-            )
+            raise invalid("tokens", f"one of the {len(self.outstanding)} outstanding suggestions", tokens)
         self.rewards[key] = reward
         return key
 
@@ -112,6 +111,44 @@ class TrialHistory:
         self._suggested = {*self.rewards, *self.outstanding.values()}
         self._scarce = bool(state["scarce"])
         self._left = None
+
+
+class HistoryStrategy:
+    """What strategies share (`alphaxenas.controllers.promotion.Strategy`): a space, a random stream and a history.
+
+    Args:
+        space: Any search space.
+        rng: The strategy's own stream.
+    """
+
+    def __init__(self, space: SearchSpace, rng: np.random.Generator) -> None:
+        self._space, self._rng, self._history = space, rng, TrialHistory(space)
+
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion.
+
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
+        """
+        self._history.observe(tokens, reward)
+
+    def diagnostics(self) -> dict[str, float]:
+        """Nothing, unless the strategy believes something."""
+        return {}
+
+    def status_line(self) -> str:
+        """Nothing, unless the strategy believes something."""
+        return ""
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {"generator": generator_state(self._rng), "history": self._history.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over a `state()`."""
+        restore_generator(self._rng, state["generator"])
+        self._history.restore(state["history"])
 
 
 class _Left:

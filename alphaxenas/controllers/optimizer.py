@@ -14,6 +14,20 @@ from typing import Any
 import numpy as np
 
 
+def clipped(gradient: np.ndarray, bound: float) -> tuple[np.ndarray, float]:
+    """A gradient of limited norm.
+
+    Args:
+        gradient: Any shape.
+        bound: Largest norm; 0 = no limit.
+
+    Returns:
+        The gradient, scaled to a norm of `bound` where it is longer, and its norm before that.
+    """
+    norm = float(np.linalg.norm(gradient))
+    return (gradient * (bound / norm) if bound and norm > bound else gradient), norm
+
+
 class Adam:
     """Moving averages of gradients and of their squares, and the steps that follow from them.
 

@@ -6,6 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, Tokens
+from alphaxenas.suggestions import invalid
+
+
+def plain(tokens: Tokens) -> list[int]:
+    """Tokens as JSON values."""
+    return [int(token) for token in tokens]
 
 
 class PendingTrials:
@@ -45,35 +51,22 @@ class PendingTrials:
         """
         number = outcome.proposal.number
         if self._proposals.get(number) != outcome.proposal:
-            raise ValueError(
-                f"Invalid value for `outcome`. Expected the outcome of one of the outstanding proposals "
-                f"{sorted(self._proposals)}. Received: proposal {number}, tokens {outcome.proposal.tokens}"
-            )
+            expected = f"the outcome of one of the outstanding proposals {sorted(self._proposals)}"
+            raise invalid("outcome", expected, f"proposal {number}, tokens {outcome.proposal.tokens}")
         return self._proposals.pop(number)
 
     def state(self) -> dict[str, Any]:
         """The number proposed so far, and the proposals awaited."""
-        return {
-            "proposed": self._proposed,
-            "awaited": [
-                [
-                    p.number,
-                    [int(token) for token in p.tokens],
-                    p.budget.epochs,
-                    p.budget.fraction,
-                    p.purpose,
-                    p.updates_shared_weights,
-                ]
-                for p in self
-            ],
-        }
+        awaited = []
+        for p in self:
+            budget = p.budget.epochs, p.budget.fraction
+            awaited.append([p.number, plain(p.tokens), *budget, p.purpose, p.updates_shared_weights])
+        return {"proposed": self._proposed, "awaited": awaited}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._proposed = int(state["proposed"])
-        self._proposals = {
-            int(number): Proposal(
-                int(number), tuple(tokens), Budget(int(epochs), float(fraction)), purpose, bool(updates_shared_weights)
-            )
-            for number, tokens, epochs, fraction, purpose, updates_shared_weights in state["awaited"]
-        }
+        self._proposals = {}
+        for number, tokens, epochs, fraction, purpose, updates in state["awaited"]:
+            budget = Budget(int(epochs), float(fraction))
+            self._proposals[int(number)] = Proposal(int(number), tuple(tokens), budget, purpose, bool(updates))

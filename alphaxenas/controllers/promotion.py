@@ -22,7 +22,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.pending import PendingTrials
+from alphaxenas.controllers.pending import PendingTrials, plain
+from alphaxenas.suggestions import check_whole, invalid
 
 PROMOTION_RULES = ("best_unpromoted", "rollout")
 
@@ -74,7 +75,7 @@ class Bracket:
     def state(self) -> dict[str, Any]:
         """Children and promotions."""
         return {
-            "children": [[key, c.number, _plain(c.tokens), c.reward] for key, c in self._children.items()],
+            "children": [[key, c.number, plain(c.tokens), c.reward] for key, c in self._children.items()],
             "promoted": sorted(self.promoted),
         }
 
@@ -151,15 +152,9 @@ class SuccessiveHalving:
         Raises:
             ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
         """
-        if isinstance(promote_every, bool) or not isinstance(promote_every, int) or promote_every < 0:
-            raise ValueError(
-                f"Invalid value for `promote_every`. Expected a whole number >= 0. Received: {promote_every!r}"
-            )
+        check_whole("promote_every", promote_every, 0)
         if promote_every and final_budget is None:
-            raise ValueError(
-                "Invalid value for `final_budget`. Expected a budget, because `promote_every` is above 0. "
-                "Received: None"
-            )
+            raise invalid("final_budget", "a budget, because `promote_every` is above 0", "None")
         self.strategy = strategy
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
@@ -216,11 +211,8 @@ class SuccessiveHalving:
             "search/children": float(self._count["search"] + self._count["final"]),
             "search/failed": float(self._count["failed"]),
         }
-        return (
-            numbers
-            | {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()}
-            | self.strategy.diagnostics()
-        )
+        best = {f"search/best_{purpose}": reward for purpose, (reward, _) in self._best.items()}
+        return numbers | best | self.strategy.diagnostics()
 
     def status_line(self) -> str:
         """One line: the best so far at the higher budget seen, and the strategy's summary."""
@@ -246,7 +238,7 @@ class SuccessiveHalving:
             "asked": self._asked,
             "outstanding": self._pending.state(),
             "bracket": self._bracket.state(),
-            "best": {purpose: [reward, _plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
+            "best": {purpose: [reward, plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
             "count": dict(self._count),
         }
 
@@ -258,8 +250,3 @@ class SuccessiveHalving:
         self._bracket.restore(state["bracket"])
         self._best = {purpose: (reward, tuple(tokens)) for purpose, (reward, tokens) in state["best"].items()}
         self._count = dict(state["count"])
-
-
-def _plain(tokens: Tokens) -> list[int]:
-    """Tokens as JSON values."""
-    return [int(token) for token in tokens]

@@ -3,5 +3,3 @@
 from alphaxenas.data.download import DataError
 from alphaxenas.data.images import DATASETS, ImageData, Part, describe, load_data
 from alphaxenas.data.preview import channel_names, sheet, to_pixels
-
-__all__ = ["DATASETS", "DataError", "ImageData", "Part", "channel_names", "describe", "load_data", "sheet", "to_pixels"]

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
+from alphaxenas.suggestions import invalid
+
 ATTEMPTS = 5
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 60
@@ -80,7 +82,7 @@ def download(file: RemoteFile, folder: Path, fetch: Fetch | None = None) -> Path
             log.warning("%sIt is downloaded again.", damage)
         if fetch is None:
             if not file.url.startswith("https://"):
-                raise ValueError(f"Invalid value for `url`. Expected an https address. Received: {file.url}")
+                raise invalid("url", "an https address", file.url)
             fetch = https_only()
         require_space(folder, file.size)
         try:

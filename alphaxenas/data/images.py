@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from alphaxenas.data.download import DataError
 from alphaxenas.data.published import PUBLISHED, Examples, read_digits, read_user_arrays
 from alphaxenas.data.split import stratified_draw, take_out
 from alphaxenas.seeds import stream
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import check_name, check_whole, invalid
 
 if TYPE_CHECKING:
     import pandas
@@ -160,14 +160,11 @@ def split_examples(
     """
     _check_labels(examples, name)
     labels = examples.labels
-    rest = np.arange(len(labels))
-    test = None
+    rest, test, share = np.arange(len(labels)), None, round(_HELD_OUT * len(labels))
     if examples.test_images is not None and examples.test_labels is not None:
-        validation_size = validation_size or _VALIDATION_IMAGES
         test = Part(examples.test_images, examples.test_labels)
-    else:
-        test_size = test_size or round(_HELD_OUT * len(labels))
-        validation_size = validation_size or round(_HELD_OUT * len(labels))
+    test_size = test_size or share
+    validation_size = validation_size or (share if test is None else _VALIDATION_IMAGES)
     held_out = validation_size + (test_size if test is None else 0)
     if held_out >= len(labels):
         raise DataError(
@@ -228,24 +225,16 @@ def describe(data: ImageData) -> pandas.DataFrame:
 def _check_parameters(
     dataset: object, arrays_path: object, validation_size: object, test_size: object, fraction: object, seed: object
 ) -> None:
-    if dataset not in DATASETS:
-        raise ValueError(
-            f"Invalid value for `dataset`. Expected one of {', '.join(DATASETS)}. Received: "
-            f"{dataset!r}{did_you_mean(dataset, DATASETS) or '.'}"
-        )
+    check_name("dataset", dataset, DATASETS)
     for name, value in (("validation_size", validation_size), ("test_size", test_size), ("seed", seed)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
-            raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 0. Received: {value!r}")
+        check_whole(name, value, 0)
     if not isinstance(fraction, Real) or isinstance(fraction, bool) or not 0 < float(fraction) <= 1:
-        raise ValueError(f"Invalid value for `fraction`. Expected a number in (0, 1]. Received: {fraction!r}")
+        raise invalid("fraction", "a number in (0, 1]", repr(fraction))
     if test_size and dataset in PUBLISHED:
-        raise ValueError(
-            f"Invalid value for `test_size`. Expected 0, because {dataset} comes with its own test part. "
-            f"Received: {test_size}"
-        )
+        raise invalid("test_size", f"0, because {dataset} comes with its own test part", test_size)
     if (dataset == "arrays") != bool(str(arrays_path)):
         expected = "the path of an .npz file" if dataset == "arrays" else "nothing, unless `dataset` is 'arrays'"
-        raise ValueError(f"Invalid value for `arrays_path`. Expected {expected}. Received: {str(arrays_path)!r}")
+        raise invalid("arrays_path", expected, repr(str(arrays_path)))
 
 
 def _check_labels(examples: Examples, name: str) -> None:

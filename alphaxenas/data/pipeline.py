@@ -17,6 +17,7 @@ import tensorflow as tf
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.data.split import stratified_draw
 from alphaxenas.seeds import stream, tensor_seed
+from alphaxenas.suggestions import check_whole, invalid
 
 PIXELS_PER_PAD = 8
 
@@ -61,16 +62,13 @@ class Batches:
         height, width, channels = part.images.shape[1:]
         shorter = min(height, width)
         pad = min(max(1, shorter // PIXELS_PER_PAD), shorter - 1) if pad is None else pad
-        _require("batch_size", batch_size, 1, None)
-        _require("pad", pad, 0, shorter - 1)
-        _require("cutout", cutout, 0, shorter)
+        check_whole("batch_size", batch_size)
+        check_whole("pad", pad, 0, shorter - 1)
+        check_whole("cutout", cutout, 0, shorter)
         if len(part) == 0:
-            raise ValueError("Invalid value for `part`. Expected at least one image. Received: none")
+            raise invalid("part", "at least one image", "none")
         if np.shape(mean) != (channels,) or np.shape(std) != (channels,) or not np.all(np.asarray(std) > 0):
-            raise ValueError(
-                f"Invalid value for `mean` or `std`. Expected {channels} numbers each, deviations above 0. "
-                f"Received: {mean} and {std}"
-            )
+            raise invalid("mean", f"{channels} numbers each, deviations above 0", f"{mean} and {std}", "or `std`")
         self.batch_size = batch_size
         self.augment = augment
         self.image_shape = (height, width, channels)
@@ -122,7 +120,7 @@ class Batches:
         """
         parts = {"train": data.train, "validation": data.validation, "test": data.test}
         if part not in parts:
-            raise ValueError(f"Invalid value for `part`. Expected one of {', '.join(parts)}. Received: {part!r}")
+            raise invalid("part", f"one of {', '.join(parts)}", repr(part))
         return cls(parts[part], data.mean, data.std, batch_size, augment, cutout, pad, data.flip, alternating)
 
     def __len__(self) -> int:
@@ -132,7 +130,7 @@ class Batches:
     def images_drawn(self, fraction: float = 1.0) -> int:
         """Number of images one epoch shows: `round(fraction * n)`, at least 1."""
         if not 0 < fraction <= 1:
-            raise ValueError(f"Invalid value for `fraction`. Expected a number in (0, 1]. Received: {fraction}")
+            raise invalid("fraction", "a number in (0, 1]", fraction)
         return max(1, round(fraction * len(self)))
 
     def steps(self, fraction: float = 1.0) -> int:
@@ -263,9 +261,3 @@ def _near(centres: tf.Tensor, size: int, side: int) -> tf.Tensor:
     first = centres[:, None] - side // 2
     positions = tf.range(size, dtype=tf.int64)
     return tf.cast((positions >= first) & (positions < first + side), tf.float32)
-
-
-def _require(name: str, value: int, low: int, high: int | None) -> None:
-    if value < low or (high is not None and value > high):
-        limits = f">= {low}" if high is None else f"in {low}..{high}"
-        raise ValueError(f"Invalid value for `{name}`. Expected a whole number {limits}. Received: {value}")

@@ -15,6 +15,7 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from alphaxenas.data.download import Fetch, RemoteFile, download, locked, requir
 from alphaxenas.data.formats import CIFAR_PIXELS, read_arrays, read_cifar, read_idx, read_names, unpack
 
 log = logging.getLogger(__name__)
+_ENTRIES = Path(__file__).with_name("published.json")
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,19 @@ class Examples:
     Attributes:
         images: uint8 `[n, h, w, c]`.
         labels: int32 `[n]`.
-        test_images: The publisher's test part, `[m, h, w, c]`; None where the publisher gives none.
-        test_labels: int32 `[m]`, or None.
         class_names: One per class.
         flip: Whether a mirrored image still shows its class.
+        test_images: The publisher's test part, `[m, h, w, c]`; None where the publisher gives none.
+        test_labels: int32 `[m]`, or None.
         labels_in_file: See `Labels.in_file`.
     """
 
     images: np.ndarray
     labels: np.ndarray
-    test_images: np.ndarray | None
-    test_labels: np.ndarray | None
     class_names: tuple[str, ...]
     flip: bool
+    test_images: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
     labels_in_file: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
@@ -96,14 +98,8 @@ class Cifar:
         parts = [read_cifar(folder / name, self.records, self.label_bytes) for name in self.train_files]
         test_images, test_labels = read_cifar(folder / self.test_file, self.test_records, self.label_bytes)
         names = read_names(folder / self.names_file)
-        return Examples(
-            images=np.concatenate([images for images, _ in parts]),
-            labels=np.concatenate([labels for _, labels in parts]),
-            test_images=test_images,
-            test_labels=test_labels,
-            class_names=names,
-            flip=True,
-        )
+        images, labels = (np.concatenate(arrays) for arrays in zip(*parts))
+        return Examples(images, labels, names, True, test_images, test_labels)
 
     def _make_folder(self, data_dir: Path, fetch: Fetch | None) -> None:
         """Unpacks under a temporary name and renames, so that the folder is whole or absent."""
@@ -157,15 +153,9 @@ class Idx:
             path = download(file, data_dir / self.folder, fetch)
             count = self.records[number // 2]
             arrays.append(read_idx(path, (count,) if number % 2 else (count, 28, 28)))
-        images, labels, test_images, test_labels = arrays
-        return Examples(
-            images=images[..., None],
-            labels=labels.astype(np.int32),
-            test_images=test_images[..., None],
-            test_labels=test_labels.astype(np.int32),
-            class_names=self.class_names,
-            flip=self.flip,
-        )
+        images, test_images = (each[..., None] for each in arrays[::2])
+        labels, test_labels = (each.astype(np.int32) for each in arrays[1::2])
+        return Examples(images, labels, self.class_names, self.flip, test_images, test_labels)
 
 
 def read_digits() -> Examples:
@@ -173,14 +163,8 @@ def read_digits() -> Examples:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    return Examples(
-        images=np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1),
-        labels=labels.astype(np.int32),
-        test_images=None,
-        test_labels=None,
-        class_names=tuple("0123456789"),
-        flip=False,
-    )
+    pixels = np.rint(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    return Examples(pixels, labels.astype(np.int32), tuple("0123456789"), flip=False)
 
 
 def read_user_arrays(path: Path, layout: str = "auto") -> Examples:
@@ -191,96 +175,18 @@ def read_user_arrays(path: Path, layout: str = "auto") -> Examples:
         layout: How the axes of `x` are meant.
     """
     images, labels, flip = read_arrays(path, layout)
-    return Examples(images, labels.numbers, None, None, labels.class_names, flip, labels.in_file)
+    return Examples(images, labels.numbers, labels.class_names, flip, labels_in_file=labels.in_file)
 
 
-_CIFAR_URL = "https://www.cs.toronto.edu/~kriz/"
-_MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-_FASHION_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+def _published(entry: dict[str, Any]) -> Cifar | Idx:
+    """A data set from its entry in `published.json`."""
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
+    if fields.pop("format") == "cifar":
+        return Cifar(RemoteFile(**fields.pop("archive")), **fields)
+    return Idx(files=tuple(RemoteFile(**file) for file in fields.pop("files")), **fields)
 
 
-def _idx_files(url: str, sizes_and_sums: tuple[tuple[int, str], ...]) -> tuple[RemoteFile, ...]:
-    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    return tuple(
-        RemoteFile(f"{name}-ubyte.gz", f"{url}{name}-ubyte.gz", size, checksum)
-        for name, (size, checksum) in zip(names, sizes_and_sums, strict=True)
-    )
-
-
-PUBLISHED: dict[str, Cifar | Idx] = {
-    "cifar10": Cifar(
-        archive=RemoteFile(
-            "cifar-10-binary.tar.gz",
-            _CIFAR_URL + "cifar-10-binary.tar.gz",
-            170_052_171,
-            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-        ),
-        folder="cifar-10-batches-bin",
-        train_files=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
-        test_file="test_batch.bin",
-        names_file="batches.meta.txt",
-        label_bytes=1,
-        records=10_000,
-        test_records=10_000,
-    ),
-    "cifar100": Cifar(
-        archive=RemoteFile(
-            "cifar-100-binary.tar.gz",
-            _CIFAR_URL + "cifar-100-binary.tar.gz",
-            168_513_733,
-            "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-        ),
-        folder="cifar-100-binary",
-        train_files=("train.bin",),
-        test_file="test.bin",
-        names_file="fine_label_names.txt",
-        label_bytes=2,
-        records=50_000,
-        test_records=10_000,
-    ),
-    "mnist": Idx(
-        folder="mnist",
-        files=_idx_files(
-            _MNIST_URL,
-            (
-                (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-                (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-                (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-                (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
-            ),
-        ),
-        records=(60_000, 10_000),
-        class_names=tuple("0123456789"),
-        flip=False,
-    ),
-    "fashion_mnist": Idx(
-        folder="fashion-mnist",
-        files=_idx_files(
-            _FASHION_URL,
-            (
-                (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
-                (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-                (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-                (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
-            ),
-        ),
-        records=(60_000, 10_000),
-        class_names=(
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
-        flip=True,
-    ),
-}
-
+PUBLISHED = {name: _published(entry) for name, entry in json.loads(_ENTRIES.read_text(encoding="utf-8")).items()}
 KNOWN_SHAPES = {
     "digits": ((8, 8, 1), 10),
     "cifar10": ((32, 32, 3), 10),

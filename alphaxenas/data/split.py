@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from alphaxenas.suggestions import invalid
+
 
 def stratified_draw(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draws examples without replacement, each class in proportion.
@@ -22,7 +24,7 @@ def stratified_draw(labels: np.ndarray, count: int, rng: np.random.Generator) ->
     Source: Systematic sampling (Madow 1949), applied to the fractional parts of the shares.
     """
     if not 0 <= count <= len(labels):
-        raise ValueError(f"Invalid value for `count`. Expected 0..{len(labels):,}. Received: {count:,}")
+        raise invalid("count", f"0..{len(labels):,}", f"{count:,}")
     order = rng.permutation(len(labels))
     if count == len(labels):
         return order

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.chains.chain import Chain
+from alphaxenas.suggestions import check_name, check_whole, invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -55,24 +56,14 @@ class ChainNetwork:
     head: str = "average"
 
     def __post_init__(self) -> None:
-        for name, value, allowed in (("form", self.form, FORMS), ("head", self.head, HEADS)):
-            if value not in allowed:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. Received: {value!r}"
-                )
+        check_name("form", self.form, FORMS)
+        check_name("head", self.head, HEADS)
         for number, layer in enumerate(self.chain.layers):
             for name, default in (("kernel", None), ("filters", None), ("pool", 1)):
-                value = layer.get(name, default)
-                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise ValueError(
-                        f"Invalid value for `{name}` in layer {number}. Expected a whole number >= 1. "
-                        f"Received: {value!r}"
-                    )
+                check_whole(name, layer.get(name, default), where=f"in layer {number}")
             rate = layer.get("dropout", 0.0)
             if isinstance(rate, (bool, str)) or not 0.0 <= rate < 1.0:
-                raise ValueError(
-                    f"Invalid value for `dropout` in layer {number}. Expected a rate in [0, 1). Received: {rate!r}"
-                )
+                raise invalid("dropout", "a rate in [0, 1)", repr(rate), f"in layer {number}")
 
     def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
@@ -85,17 +76,15 @@ class ChainNetwork:
         outputs: list[tf.Tensor] = []
         for number, layer in enumerate(self.chain.layers):
             sources = self.chain.inputs(number) or (-1,)
-            parts = [
-                self._reduced(layers, source if one < 0 else outputs[one], shrinks[one + 1 : number]) for one in sources
-            ]
+            read = [(source if one < 0 else outputs[one], shrinks[one + 1 : number]) for one in sources]
+            parts = [self._reduced(layers, x, own) for x, own in read]
             outputs.append(self._layer(layers, layers.concat(parts), number))
         ends = self.chain.output_layers()
         if self.head == "average":
             features = layers.concat([layers.global_average(outputs[end]) for end in ends])
         else:
-            features = layers.flatten(
-                layers.concat([self._reduced(layers, outputs[end], shrinks[end + 1 :]) for end in ends])
-            )
+            reduced = [self._reduced(layers, outputs[end], shrinks[end + 1 :]) for end in ends]
+            features = layers.flatten(layers.concat(reduced))
         return [layers.dense(features, "classifier", self.num_classes)]
 
     def _layer(self, layers: LayerInterface, x: tf.Tensor, number: int) -> tf.Tensor:
@@ -115,35 +104,11 @@ class ChainNetwork:
         return x
 
 
-def convolution_chain(chain: Chain, num_classes: int) -> ChainNetwork:
-    """titu1994's network: strides 2, 1, 2, 1, mean over the image, classifier.
-
-    Args:
-        chain: The architecture.
-        num_classes: Number of classes.
-
-    Returns:
-        The network.
-    """
-    return ChainNetwork(chain, num_classes, STRIDES)
-
-
-def mnist_chain(chain: Chain, num_classes: int, form: str = "line") -> ChainNetwork:
-    """wallarm's network, whose classifier reads all values.
-
-    Args:
-        chain: The architecture.
-        num_classes: Number of classes.
-        form: `"line"` along the flattened image, or its 2-D form `"image"`.
-
-    Returns:
-        The network.
-    """
-    return ChainNetwork(chain, num_classes, form=form, head="flatten")
-
-
 def chain_network(chain: Chain, options: NetworkOptions) -> ChainNetwork:
-    """wallarm's network around a chain that declares pooling, else titu1994's.
+    """The network of the seed that a chain comes from.
+
+    With pooling that is wallarm's, whose classifier reads all values, else titu1994's: strides 2, 1, 2, 1, and the mean
+    over the image before the classifier.
 
     Args:
         chain: The architecture.
@@ -153,5 +118,5 @@ def chain_network(chain: Chain, options: NetworkOptions) -> ChainNetwork:
         The network.
     """
     if "pool" in chain.layers[0]:
-        return mnist_chain(chain, options.num_classes, options.chain_form)
-    return convolution_chain(chain, options.num_classes)
+        return ChainNetwork(chain, options.num_classes, form=options.chain_form, head="flatten")
+    return ChainNetwork(chain, options.num_classes, STRIDES)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alphaxenas.suggestions import check_whole, invalid
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -42,15 +44,10 @@ class DenseNet:
     def __post_init__(self) -> None:
         step = 2 * DENSE_BLOCKS
         if self.depth < 4 + step or (self.depth - 4) % step:
-            raise ValueError(
-                f"Invalid value for `depth`. Expected 4 + a positive multiple of {step}. Received: {self.depth}"
-            )
-        if self.growth < 1:
-            raise ValueError(f"Invalid value for `growth`. Expected a whole number >= 1. Received: {self.growth}")
+            raise invalid("depth", f"4 + a positive multiple of {step}", self.depth)
+        check_whole("growth", self.growth)
         if not 0.0 < self.compression <= 1.0:
-            raise ValueError(
-                f"Invalid value for `compression`. Expected a number in (0, 1]. Received: {self.compression}"
-            )
+            raise invalid("compression", "a number in (0, 1]", self.compression)
 
     def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""

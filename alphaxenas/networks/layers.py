@@ -146,14 +146,9 @@ class Layers:
 
     def _normalised(self, x: tf.Tensor, name: str, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
         if not self.training:
+            moving = {kind: self._statistics[f"{name}/{kind}"] for kind in ("mean", "variance")}
             return tf.raw_ops.FusedBatchNormV3(
-                x=x,
-                scale=scale,
-                offset=offset,
-                mean=self._statistics[f"{name}/mean"],
-                variance=self._statistics[f"{name}/variance"],
-                epsilon=EPSILON,
-                is_training=False,
+                x=x, scale=scale, offset=offset, epsilon=EPSILON, is_training=False, **moving
             ).y
         if self._share:
             return self._shared_batch_norm(x, name, scale, offset)
@@ -270,12 +265,8 @@ class Layers:
         """Batch normalisation over the images of all devices, with the variance measured as the fused kernel does."""
         assert self._share is not None
         exact = tf.cast(x, tf.float32)
-        sums = [
-            tf.reduce_sum(exact, [0, 1, 2]),
-            tf.reduce_sum(tf.square(exact), [0, 1, 2]),
-            tf.cast(tf.size(x[..., 0]), tf.float32),
-        ]
-        values, squares, count = self._share.sum(sums)
+        sums = [tf.reduce_sum(each, [0, 1, 2]) for each in (exact, tf.square(exact))]
+        values, squares, count = self._share.sum([*sums, tf.cast(tf.size(x[..., 0]), tf.float32)])
         mean = values / count
         variance = squares / count - tf.square(mean)
         self.measured[f"{name}/mean"], self.measured[f"{name}/variance"] = mean, variance * count / (count - 1.0)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.macro import MacroArchitecture
+from alphaxenas.suggestions import check_whole
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -54,11 +55,8 @@ class MacroNetwork:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, low in (("filters", 2), ("widening", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
-                )
+        check_whole("filters", self.filters, 2)
+        check_whole("widening", self.widening)
 
     @property
     def depth(self) -> int:
@@ -82,11 +80,8 @@ class MacroNetwork:
         for number, layer in enumerate(self.architecture.layers):
             y = self.operate(layers, layer.operation, sources[-1], f"layer{number}/{layer.operation}", number)
             if number:
-                parts = [self.part(layers, y, f"layer{number}/own", number)]
-                parts += [
-                    self.part(layers, sources[source], f"layer{number}/{source_part(source)}", number)
-                    for source in layer.skips
-                ]
+                read_here = {"own": y} | {source_part(source): sources[source] for source in layer.skips}
+                parts = [self.part(layers, x, f"layer{number}/{name}", number) for name, x in read_here.items()]
                 y = layers.batch_norm(layers.add(parts), f"layer{number}")
             sources.append(y)
             if number in self.reduced_after():
@@ -158,9 +153,8 @@ class MacroNetwork:
         Returns:
             `[B, h / 2, w / 2, filters_of(number + 1)]`.
         """
-        return factorised_reduction(
-            layers, {"x": x}, f"reduction{number}/{source_part(source)}", self.filters_of(number + 1)
-        )
+        name = f"reduction{number}/{source_part(source)}"
+        return factorised_reduction(layers, {"x": x}, name, self.filters_of(number + 1))
 
     def head(self, layers: LayerInterface, x: tf.Tensor) -> tf.Tensor:
         """ReLU, global average, dropout, affine map.
@@ -186,15 +180,7 @@ def macro_network(architecture: MacroArchitecture, options: NetworkOptions) -> M
     Returns:
         The network.
     """
-    return MacroNetwork(
-        architecture,
-        options.num_classes,
-        filters=options.filters,
-        widening=WIDENING,
-        stem_stride=options.stem_stride,
-        drop_path=options.drop_path,
-        dropout=options.dropout,
-    )
+    return MacroNetwork(architecture, widening=WIDENING, **options.of(MacroNetwork))
 
 
 def source_part(source: int) -> str:

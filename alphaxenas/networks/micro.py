@@ -23,12 +23,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from alphaxenas.networks.cell import CellStack, Ends
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.spaces.cell import Block, Cell
+from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.micro import MicroArchitecture
 from alphaxenas.spaces.zoo import ZooCell
+from alphaxenas.suggestions import check_whole
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -43,7 +45,7 @@ AUXILIARY_FILTERS, AUXILIARY_FACTOR = 128, 6
 
 
 @dataclass(frozen=True)
-class MicroNetwork:
+class MicroNetwork(CellStack):
     """A network of normal and reduction cells; calling it builds the forward pass.
 
     Attributes:
@@ -76,11 +78,9 @@ class MicroNetwork:
     joined: bool = False
 
     def __post_init__(self) -> None:
-        for name, low in (("cells", FEWEST_CELLS), ("filters", 2), ("sep_repeats", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
-                )
+        check_whole("cells", self.cells, FEWEST_CELLS)
+        check_whole("filters", self.filters, 2)
+        check_whole("sep_repeats", self.sep_repeats)
 
     def reduction_cells(self) -> tuple[int, int]:
         """Indices of the reduction cells: a third and two thirds of all."""
@@ -92,10 +92,6 @@ class MicroNetwork:
             return STEM_FACTOR * self.filters
         return self.filters * 2 ** self.halvings(index)
 
-    def halvings(self, index: int) -> int:
-        """How many reduction cells there are up to and including a cell."""
-        return sum(index >= reduction for reduction in self.reduction_cells())
-
     def cell_of(self, index: int) -> Cell:
         """The cell at an index."""
         return self.architecture.reduction if index in self.reduction_cells() else self.architecture.normal
@@ -104,50 +100,7 @@ class MicroNetwork:
         """Numbers of the blocks that are concatenated to a cell's output."""
         return tuple(range(len(cell.blocks))) if self.concat_all else cell.output_blocks()
 
-    def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
-        """Logits of a batch.
-
-        Args:
-            layers: The layers of this forward pass.
-            images: Normalised images `[B, h, w, c]`.
-
-        Returns:
-            Logits `[B, num_classes]` in float32; in training with `auxiliary_filters`, followed by the second
-            classifier's.
-        """
-        stem = {"stem": self.stem(layers, images)}
-        before, previous, logits = stem, stem, []
-        for index in range(self.cells):
-            cell = self.cell_of(index)
-            read = {source for row in cell.rows for source in row[:2]}
-            states = [
-                self.preprocess(layers, ends, index, source) if source in read else None
-                for source, ends in enumerate((previous, before))
-            ]
-            for number, block in enumerate(cell.blocks):
-                states.append(self._block(layers, block, states, index, number))
-            before, previous = (
-                previous,
-                self.output(layers, {f"block{end}": states[2 + end] for end in self.ends_of(cell)}, index),
-            )
-            if self.has_auxiliary_head(layers, index):
-                logits.append(self.auxiliary_head(layers, previous))
-        return [self.head(layers, previous), *logits]
-
-    def stem(self, layers: LayerInterface, images: tf.Tensor) -> tf.Tensor:
-        """3x3 convolution and batch norm.
-
-        Args:
-            layers: The layers of this forward pass.
-            images: `[B, h, w, c]`.
-
-        Returns:
-            `[B, h / stem_stride, w / stem_stride, filters_of(-1)]`.
-        """
-        x = layers.conv(layers.input(images), "stem", STEM_FACTOR * self.filters, 3, self.stem_stride)
-        return layers.batch_norm(x, "stem")
-
-    def preprocess(self, layers: LayerInterface, ends: dict[str, tf.Tensor], index: int, source: int) -> tf.Tensor:
+    def preprocess(self, layers: LayerInterface, ends: Ends, index: int, source: int) -> tf.Tensor:
         """An input of a cell, at the cell's number of filters and the previous cell's resolution.
 
         Args:
@@ -176,22 +129,7 @@ class MicroNetwork:
         """
         return source == 1 and self.halvings(index - 1) > self.halvings(index - 2)
 
-    def project(self, layers: LayerInterface, ends: dict[str, tf.Tensor], name: str, filters: int) -> tf.Tensor:
-        """ReLU, 1x1 convolution over the concatenated ends, batch norm.
-
-        Args:
-            layers: The layers of this forward pass.
-            ends: What is concatenated, by the name that its weights have; each `[B, h, w, c]`.
-            name: Where the weights live in the bank.
-            filters: Number of output channels.
-
-        Returns:
-            `[B, h, w, filters]`.
-        """
-        parts = [layers.conv(layers.relu(x), f"{name}/{end}", filters, 1) for end, x in ends.items()]
-        return layers.batch_norm(layers.add(parts), name)
-
-    def output(self, layers: LayerInterface, ends: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
+    def output(self, layers: LayerInterface, ends: Ends, index: int) -> Ends:
         """What later cells read of a cell: its ends, or these joined.
 
         Args:
@@ -202,11 +140,9 @@ class MicroNetwork:
         Returns:
             Tensors by the name that the weights reading them have.
         """
-        return (
-            {"joined": self.project(layers, ends, f"cell{index}/joined", self.filters_of(index))}
-            if self.joined
-            else ends
-        )
+        if not self.joined:
+            return ends
+        return {"joined": self.project(layers, ends, f"cell{index}/joined", self.filters_of(index))}
 
     def stride_of(self, index: int, source: int) -> int:
         """Stride of an operation.
@@ -220,50 +156,22 @@ class MicroNetwork:
         """
         return 2 if index in self.reduction_cells() and source < 2 else 1
 
-    def operate(
-        self, layers: LayerInterface, operation: str, x: tf.Tensor, name: str, index: int, stride: int
+    def apply(
+        self, layers: LayerInterface, operation: str, x: tf.Tensor, name: str, filters: int, stride: int = 1
     ) -> tf.Tensor:
-        """One operation of a node, with drop-path.
+        """One operation of a node; see `apply_micro_operation`.
 
         Args:
             layers: The layers of this forward pass.
-            operation: See `apply_micro_operation`.
-            x: `[B, h, w, c]`.
+            operation: As of `apply_micro_operation`.
+            x: `[B, h, w, filters]`.
             name: Where the weights live in the bank.
-            index: Index of the cell.
+            filters: Number of output channels.
             stride: 1 or 2.
-
-        Returns:
-            `[B, h / stride, w / stride, filters_of(index)]`.
         """
-        y = apply_micro_operation(layers, operation, x, name, self.filters_of(index), stride, self.sep_repeats)
-        return y if operation == "identity" else layers.drop_path(y, self.drop_path, (index + 1) / self.cells)
+        return apply_micro_operation(layers, operation, x, name, filters, stride, self.sep_repeats)
 
-    @staticmethod
-    def name_of(index: int, number: int, slot: int, operation: str) -> str:
-        """Where an operation's weights live in the bank.
-
-        Args:
-            index: Index of the cell.
-            number: Number of the block.
-            slot: 0 or 1, which of the block's two operations.
-            operation: Its name.
-
-        Returns:
-            A prefix of names.
-        """
-        return f"cell{index}/block{number}/{('first', 'second')[slot]}/{operation}"
-
-    def _block(self, layers: LayerInterface, block: Block, states: list, index: int, number: int) -> tf.Tensor:
-        sides = []
-        for slot, (source, operation) in enumerate(
-            ((block.input1, block.operation1), (block.input2, block.operation2))
-        ):
-            name = self.name_of(index, number, slot, operation)
-            sides.append(self.operate(layers, operation, states[source], name, index, self.stride_of(index, source)))
-        return layers.add(sides)
-
-    def head(self, layers: LayerInterface, ends: dict[str, tf.Tensor]) -> tf.Tensor:
+    def head(self, layers: LayerInterface, ends: Ends) -> tf.Tensor:
         """ReLU, global average, dropout, affine map.
 
         Args:
@@ -288,7 +196,7 @@ class MicroNetwork:
         """
         return bool(self.auxiliary_filters) and layers.training and index == self.reduction_cells()[-1]
 
-    def auxiliary_head(self, layers: LayerInterface, ends: dict[str, tf.Tensor]) -> tf.Tensor:
+    def auxiliary_head(self, layers: LayerInterface, ends: Ends) -> tf.Tensor:
         """ReLU, 5x5 average of stride 3, two convolutions with batch norm and ReLU, global average, affine map.
 
         Args:
@@ -315,17 +223,9 @@ def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> M
     Returns:
         The network.
     """
-    return MicroNetwork(
-        architecture,
-        options.num_classes,
-        filters=options.filters,
-        cells=options.cells,
-        stem_stride=options.stem_stride,
-        drop_path=options.drop_path,
-        dropout=options.dropout,
-        auxiliary_filters=AUXILIARY_FILTERS if options.auxiliary else 0,
-        joined=True,
-    )
+    auxiliary_filters = AUXILIARY_FILTERS if options.auxiliary else 0
+    own = options.of(MicroNetwork)
+    return MicroNetwork(architecture, auxiliary_filters=auxiliary_filters, joined=True, **own)
 
 
 def zoo_network(cell: ZooCell | Genotype, options: NetworkOptions) -> MicroNetwork:

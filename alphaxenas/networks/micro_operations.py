@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from alphaxenas.suggestions import invalid
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -44,10 +46,10 @@ def apply_micro_operation(
         pool = {"maxpool": layers.max_pool, "avgpool": layers.average_pool, "minpool": layers.min_pool}[kind]
         return pool(x, size[0], stride)
     if kind == "dilsep":
-        return _separable(layers, x, name, filters, size[0], stride, dilation=2)
+        return separable(layers, x, name, filters, size[0], stride, dilation=2)
     if kind == "sep":
         for repeat in range(sep_repeats):
-            x = _separable(layers, x, f"{name}/{repeat}", filters, size[0], stride if repeat == 0 else 1)
+            x = separable(layers, x, f"{name}/{repeat}", filters, size[0], stride if repeat == 0 else 1)
         return x
     x = layers.relu(x)
     if size[0] != size[1]:
@@ -78,16 +80,29 @@ def factorised_reduction(layers: LayerInterface, ends: dict[str, tf.Tensor], nam
         parts = []
         for end, x in ends.items():
             x = layers.relu(x)
-            parts.append(
-                layers.conv(x if half == "even" else layers.shifted(x), f"{name}/{half}/{end}", channels, 1, 2)
-            )
+            source = x if half == "even" else layers.shifted(x)
+            parts.append(layers.conv(source, f"{name}/{half}/{end}", channels, 1, 2))
         halves.append(layers.add(parts))
     return layers.batch_norm(layers.concat(halves), name)
 
 
-def _separable(
-    layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int, stride: int, dilation: int = 1
+def separable(
+    layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1, dilation: int = 1
 ) -> tf.Tensor:
+    """ReLU, depthwise convolution, 1x1 convolution, batch norm.
+
+    Args:
+        layers: The layers of this forward pass.
+        x: `[B, h, w, c]`.
+        name: Where the weights live in the bank.
+        filters: Number of output channels.
+        size: Side of the depthwise kernel.
+        stride: 1 or 2.
+        dilation: Distance of the pixels that the depthwise kernel reads.
+
+    Returns:
+        `[B, h / stride, w / stride, filters]`.
+    """
     spatial = layers.depthwise(layers.relu(x), name, size, stride, dilation)
     return layers.batch_norm(layers.conv(spatial, f"{name}/pointwise", filters, 1), name)
 
@@ -100,9 +115,6 @@ def _parts(operation: str) -> tuple[str, tuple[int, int]]:
     size = (int(found[2]), int(found[3])) if found else (0, 0)
     mirrored = f"-{size[1]}x{size[0]}" if found and found[1] == "conv" and size[0] != size[1] else None
     if not found or found[4] != mirrored or (size[0] != size[1] and not mirrored):
-        raise ValueError(
-            "Invalid value for `operation`. Expected convKxK, convAxB-BxA, sepKxK, dilsepKxK, maxpoolKxK, avgpoolKxK, "
-            "minpoolKxK or identity. "
-            f"Received: {operation!r}"
-        )
+        expected = "convKxK, convAxB-BxA, sepKxK, dilsepKxK, maxpoolKxK, avgpoolKxK, minpoolKxK or identity"
+        raise invalid("operation", expected, repr(operation))
     return found[1], size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,8 @@ class NetworkOptions:
     dropout: float = 0.0
     auxiliary: bool = False
     chain_form: str = "image"
+
+    def of(self, network: type) -> dict[str, Any]:
+        """Those options that are fields of a network's dataclass, as arguments for it."""
+        names = {field.name for field in fields(network)}
+        return {name: value for name, value in vars(self).items() if name in names}

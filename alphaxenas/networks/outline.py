@@ -109,11 +109,8 @@ def _whiten(x, name) -> Needs:
 
 def _batch_norm(x, name, scale=True) -> Needs:
     ones, zeros = (ArraySpec(x.shape[-1:], initial) for initial in ("ones", "zeros"))
-    return Needs(
-        x.shape,
-        vectors={**({f"{name}/scale": ones} if scale else {}), f"{name}/offset": zeros},
-        statistics={f"{name}/mean": zeros, f"{name}/variance": ones},
-    )
+    vectors = {**({f"{name}/scale": ones} if scale else {}), f"{name}/offset": zeros}
+    return Needs(x.shape, vectors=vectors, statistics={f"{name}/mean": zeros, f"{name}/variance": ones})
 
 
 def _dense_of_parts(parts, name, units) -> Needs:
@@ -121,12 +118,8 @@ def _dense_of_parts(parts, name, units) -> Needs:
         f"{name}/{part}/kernel" if part else f"{name}/kernel": ArraySpec((x.shape[1], units), "he", 2 * x.shape[1])
         for part, x in parts.items()
     }
-    return Needs(
-        (None, units),
-        matrices=kernels,
-        vectors={f"{name}/bias": ArraySpec((units,), "zeros")},
-        multiply_adds=sum(kernel.size for kernel in kernels.values()),
-    )
+    bias, multiply_adds = ArraySpec((units,), "zeros"), sum(kernel.size for kernel in kernels.values())
+    return Needs((None, units), matrices=kernels, vectors={f"{name}/bias": bias}, multiply_adds=multiply_adds)
 
 
 def _same(x, *_, **__) -> Needs:

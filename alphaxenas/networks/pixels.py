@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
+from alphaxenas.networks.layer_interface import Size
 
-def along(x: tf.Tensor, size: int) -> tuple[int, int]:
+
+def along(x: Any, size: Size) -> tuple[int, int]:
     """A size in both directions, or along the row of pixels alone.
 
     Args:
-        x: `[B, h, w, c]`.
-        size: In pixels.
+        x: `[B, h, w, c]`, of TensorFlow or of Keras.
+        size: In pixels; two numbers stay what they are.
 
     Returns:
         Height and width; height 1 on an image of height 1.
     """
-    return (1 if x.shape[1] == 1 else size), size
+    return size if isinstance(size, tuple) else ((1 if x.shape[1] == 1 else size), size)
 
 
 def large(x: tf.Tensor, pixels: int, divisor: int = 1) -> bool:
@@ -42,10 +46,7 @@ def every(x: tf.Tensor, stride: int) -> tf.Tensor:
     if stride == 1:
         return x
     _, height, width, channels = x.shape
-    rows = tf.slice(
-        tf.reshape(x, [-1, height // stride, stride, width * channels]),
-        [0, 0, 0, 0],
-        [-1, height // stride, 1, width * channels],
-    )
+    rows = tf.reshape(x, [-1, height // stride, stride, width * channels])
+    rows = tf.slice(rows, [0, 0, 0, 0], [-1, height // stride, 1, width * channels])
     pixels = tf.reshape(rows, [-1, height // stride, width // stride, stride * channels])
     return tf.slice(pixels, [0, 0, 0, 0], [-1, height // stride, width // stride, channels])

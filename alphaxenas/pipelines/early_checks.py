@@ -78,7 +78,7 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
             check_writable(name, Path(getattr(config.run, name), config.run.run))
         known, data = KNOWN_SHAPES.get(config.data.dataset), None
         shape = ImageShape(*known) if known else None
-        if shape is None and number not in ("05", "06"):
+        if shape is None and number not in ("05", "06", "09"):
             wanted = repr(config.parameters("data"))
             data = images[wanted] = images.get(wanted) or load_images(config)
             shape = ImageShape(data.image_shape, data.num_classes)

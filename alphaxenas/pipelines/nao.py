@@ -296,7 +296,7 @@ def conclusions(
         "scratch": {"headline": scratch["headline"], "trained": scratch["trained"], "rounds": list(rounds)},
         "shared": {name: shared[name] for name in ("headline", "rounds", "ranking_is_resolved")},
         "walk": {
-            "held_out": quality.count,
+            "held_out": quality.held_out,
             "pairwise_accuracy": pairs if np.isfinite(pairs) else None,
             "hamming": quality.hamming,
         },

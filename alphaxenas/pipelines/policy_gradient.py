@@ -22,7 +22,8 @@ from alphaxenas.config import Config
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
-from alphaxenas.networks.chain import mnist_chain
+from alphaxenas.networks.chain import chain_network
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.early_checks import check_comparison
 from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
@@ -141,7 +142,7 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
     hand = space.parse(MNIST_BY_HAND)
     networks: dict[str, tuple[str, Chain, Any]] = {
         NETWORKS[0]: ("found", found, child_network(config, data.num_classes)(found)),
-        NETWORKS[1]: ("hand", hand, mnist_chain(hand, data.num_classes, "image")),
+        NETWORKS[1]: ("hand", hand, chain_network(hand, NetworkOptions(data.num_classes))),
     }
     epochs = chosen.chain_final_epochs
     recipe = recipe_from_config(config, epochs, **published_recipe(config))

@@ -51,6 +51,7 @@ def language_recipe(config: Config) -> LanguageRecipe:
         **language.values_for(LanguageRecipe),
         batch_size=config.child.batch_size,
         learning_rate=config.child.learning_rate,
+        schedule=language.language_schedule,
         average=language.averaged_sgd,
         activation=language.activation_penalty,
         temporal=language.temporal_penalty,
@@ -209,5 +210,5 @@ def _text_parameters(config: Config) -> dict[str, Any]:
     words = (
         "seed threads fraction text text_path vocabulary_size blocks cell_output choose_first units batch_size window"
     )
-    words += " learning_rate clip decay schedule embedding_dropout input_dropout state_dropout output_dropout"
+    words += " learning_rate clip decay language_schedule embedding_dropout input_dropout state_dropout output_dropout"
     return config.only(*words.split(), "activation_penalty", "temporal_penalty")

@@ -19,38 +19,3 @@ from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 from alphaxenas.spaces.parse_any import parse_architecture
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.zoo import ZooCell, zoo_cell, zoo_names
-
-__all__ = [
-    "COMBINATIONS",
-    "ENAS_OPERATIONS",
-    "MACRO_OPERATIONS",
-    "MICRO_OPERATIONS",
-    "OPERATIONS",
-    "Block",
-    "Cell",
-    "CellSpace",
-    "Chain",
-    "Code",
-    "ConvNet",
-    "ConvNetSpace",
-    "Layer",
-    "MacroArchitecture",
-    "MacroLayer",
-    "MacroSpace",
-    "MicroArchitecture",
-    "MicroSpace",
-    "NAO_OPERATIONS",
-    "NASBench101",
-    "NASBench101Cell",
-    "NASBench201",
-    "NASBench201Cell",
-    "RecurrentCell",
-    "RecurrentSpace",
-    "StateSpace",
-    "Subset",
-    "Table",
-    "ZooCell",
-    "parse_architecture",
-    "zoo_cell",
-    "zoo_names",
-]

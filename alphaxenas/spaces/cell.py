@@ -19,18 +19,11 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
-from alphaxenas.spaces.checks import check_count, check_name, check_names
+from alphaxenas.spaces.checks import check_name, check_names
 from alphaxenas.spaces.features import cell_features, feature_names
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
-from alphaxenas.spaces.notation import (
-    COMBINATIONS,
-    OPERATIONS,
-    input_name,
-    read_json,
-    read_text,
-    write_json,
-    write_text,
-)
+from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS, input_name, read_rows, write_json, write_text
+from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_BLOCK = 5
 
@@ -73,15 +66,13 @@ class Cell:
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         if not self.blocks:
-            raise ValueError("Invalid value for `blocks`. Expected at least one block. Received: none")
+            raise invalid("blocks", "at least one block", "none")
         for number, block in enumerate(self.blocks):
             for source in (block.input1, block.input2):
                 if not isinstance(source, int) or not 0 <= source < number + 2:
-                    raise ValueError(
-                        f"Invalid value for `input` in block b{number}. Expected a whole number from 0 to "
-                        f"{number + 1}: 0 previous cell, 1 the one before, 2 + j an earlier block j. "
-                        f"Received: {source!r}"
-                    )
+                    names = "0 previous cell, 1 the one before, 2 + j an earlier block j"
+                    expected = f"a whole number from 0 to {number + 1}: {names}"
+                    raise invalid("input", expected, repr(source), f"in block b{number}")
 
     def __str__(self) -> str:
         return self.to_text()
@@ -96,66 +87,29 @@ class Cell:
         used = {source for block in self.blocks for source in (block.input1, block.input2)}
         return tuple(number for number in range(len(self.blocks)) if number + 2 not in used)
 
-    def canonical(self) -> Cell:
-        """The same graph with standard numbering and order of inputs; equal for equal graphs, and only for them."""
-        return Cell(tuple(Block(*row) for row in canonical_form(self.rows)))
-
     def to_text(self) -> str:
         """One line, e.g. `prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3` (+ adds, | concatenates)."""
         return write_text(self.rows)
-
-    @classmethod
-    def from_text(
-        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
-    ) -> Cell:
-        """The cell of a one-line text.
-
-        Args:
-            text: As `to_text` writes it.
-            operations: Names that may occur.
-            combinations: Names that may occur.
-
-        Raises:
-            ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
-        """
-        return cls(tuple(Block(*row) for row in read_text(text, operations, combinations)))
 
     def to_json(self) -> str:
         """JSON text with a line per block; see `alphaxenas.spaces.notation`."""
         return write_json(self.rows)
 
     @classmethod
-    def from_json(
-        cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
-    ) -> Cell:
-        """The cell of a JSON text.
-
-        Args:
-            text: As `to_json` writes it.
-            operations: Names that may occur.
-            combinations: Names that may occur.
-
-        Raises:
-            ValueError: As for `from_text`.
-        """
-        return cls(tuple(Block(*row) for row in read_json(text, operations, combinations)))
-
-    @classmethod
     def parse(
         cls, text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
     ) -> Cell:
-        """The cell of either form.
+        """The cell of a text or JSON form.
 
         Args:
-            text: One line or JSON.
+            text: As `to_text` or `to_json` writes it.
             operations: Names that may occur.
             combinations: Names that may occur.
 
         Raises:
-            ValueError: As for `from_text`.
+            ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
         """
-        read = cls.from_json if text.lstrip().startswith(("{", "[")) else cls.from_text
-        return read(text, operations, combinations)
+        return cls(tuple(Block(*row) for row in read_rows(text, operations, combinations)))
 
 
 @dataclass(frozen=True)
@@ -181,7 +135,7 @@ class CellSpace(FixedLengthSpace):
     combinations: tuple[str, ...] = COMBINATIONS
 
     def __post_init__(self) -> None:
-        check_count("blocks", self.blocks)
+        check_whole("blocks", self.blocks)
         operations = check_names("operations", self.operations, OPERATIONS)
         combinations = check_names("combinations", self.combinations, COMBINATIONS)
         inputs = tuple(input_name(index) for index in range(self.blocks + 1))
@@ -210,13 +164,8 @@ class CellSpace(FixedLengthSpace):
         first_operation, first_combination = self.blocks + 1, self.blocks + 1 + len(self.operations)
         tokens: list[int] = []
         for input1, input2, operation1, operation2, combination in architecture.rows:
-            tokens += [
-                input1,
-                input2,
-                first_operation + self.operations.index(operation1),
-                first_operation + self.operations.index(operation2),
-                first_combination + self.combinations.index(combination),
-            ]
+            operations = (first_operation + self.operations.index(each) for each in (operation1, operation2))
+            tokens += [input1, input2, *operations, first_combination + self.combinations.index(combination)]
         return tuple(tokens)
 
     def key(self, architecture: Cell) -> str:
@@ -245,9 +194,7 @@ class CellSpace(FixedLengthSpace):
     def _check(self, cell: Cell) -> None:
         """ValueError unless the cell belongs to this space."""
         if len(cell.blocks) != self.blocks:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.blocks} blocks. Received: {len(cell.blocks)}"
-            )
+            raise invalid("architecture", f"{self.blocks} blocks", len(cell.blocks))
         for number, (_, _, operation1, operation2, combination) in enumerate(cell.rows):
             for operation in (operation1, operation2):
                 check_name("operation", operation, self.operations, f"block b{number}")

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.contracts import Tokens
+from alphaxenas.suggestions import check_name, invalid
 
 NUMBERS = r"[\s\d\[\],-]+"
 """Pattern of a text of whole numbers."""
-
-
-def check_name(parameter: str, name: object, allowed: Iterable[str], place: str = "") -> str:
-    """Returns `name` if it is allowed.
-
-    Args:
-        parameter: What the name stands for, as the user knows it, e.g. `"operation"`.
-        name: The name received.
-        allowed: The names that would be right.
-        place: Where it was found, e.g. `"block b1"`; empty when there is only one place.
-
-    Raises:
-        ValueError: Names the value, everything that is allowed, and the nearest of it.
-    """
-    allowed = tuple(allowed)
-    if isinstance(name, str) and name in allowed:
-        return name
-    where = f" in {place}" if place else ""
-    raise ValueError(
-        f"Invalid value for `{parameter}`{where}. Expected one of {', '.join(allowed)}. "
-        f"Received: {name!r}{did_you_mean(name, allowed) or '.'}"
-    )
 
 
 def check_names(parameter: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
@@ -47,31 +26,13 @@ def check_names(parameter: str, names: Sequence[str], known: Sequence[str]) -> t
         ValueError: Names what is wrong and what is allowed.
     """
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        raise ValueError(
-            f"Invalid value for `{parameter}`. Expected a list of names from {', '.join(known)}. Received: {names!r}"
-        )
+        raise invalid(parameter, f"a list of names from {', '.join(known)}", repr(names))
     for name in names:
         check_name(parameter, name, known)
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(
-            f"Invalid value for `{parameter}`. Expected every name once. Received: {twice!r} more than once"
-        )
+        raise invalid(parameter, "every name once", f"{twice!r} more than once")
     return tuple(names)
-
-
-def check_count(parameter: str, value: object) -> None:
-    """Refuses what is not a whole number of at least 1.
-
-    Args:
-        parameter: What the number stands for.
-        value: The value received.
-
-    Raises:
-        ValueError: Names the value and the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"Invalid value for `{parameter}`. Expected a whole number >= 1. Received: {value!r}")
 
 
 def read_fields(text: str, example: str, **kinds: type) -> dict[str, Any]:
@@ -96,8 +57,36 @@ def read_fields(text: str, example: str, **kinds: type) -> dict[str, Any]:
         or set(content) != set(kinds)
         or not all(isinstance(content[name], kind) for name, kind in kinds.items())
     ):
-        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text.strip()[:80]!r}")
+        raise invalid("architecture", example, repr(text.strip()[:80]))
     return content
+
+
+def check_object(value: Any, name: str, where: str, **kinds: type) -> Any:
+    """Returns a JSON value if it is an object that has exactly the given fields.
+
+    Args:
+        value: The value received.
+        name: What it is one of.
+        where: Which one it is.
+        kinds: The class of each field's value.
+
+    Raises:
+        ValueError: Names the fields and the value.
+    """
+    fits = isinstance(value, dict) and set(value) == set(kinds)
+    if not fits or not all(isinstance(value[field], kind) for field, kind in kinds.items()):
+        raise invalid(name, f"an object with {' and '.join(kinds)}", repr(value), where)
+    return value
+
+
+def write_lines(name: str, rows: Iterable[Any]) -> str:
+    """A JSON object of one list, with a line for each of its elements.
+
+    Args:
+        name: The field that holds the list.
+        rows: JSON values.
+    """
+    return f'{{\n  "{name}": [\n    ' + ",\n    ".join(map(json.dumps, rows)) + "\n  ]\n}"
 
 
 def read_integers(text: str, lengths: Iterable[int], expected: str) -> list[int]:
@@ -113,8 +102,52 @@ def read_integers(text: str, lengths: Iterable[int], expected: str) -> list[int]
     """
     words = re.sub(r"[\[\],]", " ", text).split()
     if len(words) not in lengths or not all(re.fullmatch(r"-?\d+", word) for word in words):
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected whole numbers, {expected}. "
-            f"Received: {len(words)} words, {text.strip()[:80]!r}"
-        )
+        raise invalid("architecture", f"whole numbers, {expected}", f"{len(words)} words, {text.strip()[:80]!r}")
     return list(map(int, words))
+
+
+def check_code(numbers: Sequence[int], place: int, what: str, legal: Sequence[int]) -> int:
+    """The number at a place of what ENAS or NAO prints, if it is legal there.
+
+    Args:
+        numbers: As of `read_integers`.
+        place: Position among them, counted from 0.
+        what: What the number stands for, for the message.
+        legal: The numbers that would be right, ascending.
+
+    Raises:
+        ValueError: Names the position and what is legal there.
+    """
+    if numbers[place] not in legal:
+        expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
+        where = f"of {len(numbers)} integers, at position {place} ({what})"
+        raise invalid("architecture", expected, numbers[place], where)
+    return numbers[place]
+
+
+def illegal(tokens: Tokens, legal_actions: Callable[[Tokens], Tokens]) -> ValueError:
+    """The error of tokens that are no complete sequence, for the caller to raise.
+
+    Args:
+        tokens: Illegal, or legal but unfinished.
+        legal_actions: As of a space.
+
+    Returns:
+        Names the first token that is wrong, or that tokens are missing, and what would be legal there.
+    """
+    for place, token in enumerate(tokens):
+        if token not in (legal := legal_actions(tokens[:place])):
+            expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
+            return invalid("tokens", expected, repr(token), f"at place {place}")
+    return invalid("tokens", "a complete sequence", f"{tokens}, which goes on with one of {legal_actions(tokens)}")
+
+
+def set_fields(instance: Any, **values: Any) -> None:
+    """Sets fields of a frozen dataclass in its `__post_init__`.
+
+    Args:
+        instance: The object.
+        values: By the name of the field.
+    """
+    for name, value in values.items():
+        object.__setattr__(instance, name, value)

@@ -6,7 +6,7 @@ numbered, and a surrogate need not learn that symmetry (the ordinal codes of Alp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -24,6 +24,27 @@ _SHAPE = (
     "paths",
     "mean path length",
 )
+
+
+def columns_of(blocks: Mapping[str, tuple[str, Sequence[str]]]) -> tuple[tuple[str, ...], dict[str, tuple[slice, str]]]:
+    """Names and groups of features that consist of blocks, see `contracts.SearchSpace.features`.
+
+    Args:
+        blocks: Name of a group to its kind and the names of its features; a block of none is left out.
+    """
+    names = tuple(name for _, columns in blocks.values() for name in columns)
+    lengths = {group: (len(columns), kind) for group, (kind, columns) in blocks.items() if columns}
+    return names, groups_of(**lengths)
+
+
+def groups_of(**blocks: tuple[int, str]) -> dict[str, tuple[slice, str]]:
+    """Groups of features that stand one after another, see `contracts.SearchSpace.features`.
+
+    Args:
+        blocks: Name of a group to its length and kind.
+    """
+    ends = np.cumsum([0, *(length for length, _ in blocks.values())]).tolist()
+    return {name: (slice(*ends[at : at + 2]), kind) for at, (name, (_, kind)) in enumerate(blocks.items())}
 
 
 def feature_names(operations: Sequence[str], combinations: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.checks import illegal, set_fields
+from alphaxenas.suggestions import invalid
 
 
 class FixedLengthSpace:
@@ -33,9 +35,7 @@ class FixedLengthSpace:
         try:
             return self.legal_at[len(tokens)]
         except IndexError:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected at most {self.max_length} tokens. Received: {len(tokens)}"
-            ) from None
+            raise invalid("tokens", f"at most {self.max_length} tokens", len(tokens)) from None
 
     def decode(self, tokens: Tokens) -> Any:
         """The architecture of a complete token sequence.
@@ -44,12 +44,9 @@ class FixedLengthSpace:
             ValueError: The sequence is not complete, or names the first illegal token and what is legal there.
         """
         if len(tokens) != self.max_length:
-            raise ValueError(f"Invalid value for `tokens`. Expected {self.max_length} tokens. Received: {len(tokens)}")
-        for place, (token, legal) in enumerate(zip(tokens, self.legal_at)):
-            if token not in legal:
-                raise ValueError(
-                    f"Invalid value for `tokens` at place {place}. Expected one of {legal}. Received: {token!r}"
-                )
+            raise invalid("tokens", f"{self.max_length} tokens", len(tokens))
+        if any(token not in legal for token, legal in zip(tokens, self.legal_at)):
+            raise illegal(tokens, self.legal_actions)
         return self._build(tokens)
 
     def size(self) -> int:
@@ -79,6 +76,4 @@ class FixedLengthSpace:
 
     def _define(self, legal: Sequence[Tokens], vocabulary: tuple[str, ...], **fields: Any) -> None:
         """Sets what follows from the parameters of a frozen dataclass."""
-        derived = {"vocabulary": vocabulary, "max_length": len(legal), "legal_at": (*legal, ())}
-        for name, value in (derived | fields).items():
-            object.__setattr__(self, name, value)
+        set_fields(self, vocabulary=vocabulary, max_length=len(legal), legal_at=(*legal, ()), **fields)

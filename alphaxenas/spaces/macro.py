@@ -16,7 +16,6 @@ published code.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +23,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import (
+    NUMBERS,
+    check_code,
+    check_name,
+    check_object,
+    read_fields,
+    read_integers,
+    write_lines,
+)
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
+from alphaxenas.suggestions import check_whole, invalid
 
 MACRO_OPERATIONS = ("conv3x3", "sep3x3", "conv5x5", "sep5x5", "avgpool3x3", "maxpool3x3")
 """In the order of ENAS's codes 0..5."""
@@ -68,15 +77,13 @@ class MacroArchitecture:
         layers = tuple(MacroLayer(layer.operation, tuple(sorted(layer.skips))) for layer in self.layers)
         object.__setattr__(self, "layers", layers)
         if not layers:
-            raise ValueError("Invalid value for `layers`. Expected at least one layer. Received: none")
+            raise invalid("layers", "at least one layer", "none")
         for number, layer in enumerate(layers):
             check_name("operation", layer.operation, MACRO_OPERATIONS, f"layer l{number}")
             if len(set(layer.skips)) < len(layer.skips) or not all(0 <= source < number for source in layer.skips):
                 allowed = ", ".join(map(source_name, range(number))) or "none"
-                raise ValueError(
-                    f"Invalid value for `skips` in layer l{number}. Expected each at most once among: {allowed}. "
-                    f"Received: {', '.join(map(source_name, layer.skips))}"
-                )
+                received = ", ".join(map(source_name, layer.skips))
+                raise invalid("skips", f"each at most once among: {allowed}", received, f"in layer l{number}")
 
     def __str__(self) -> str:
         return self.to_text()
@@ -87,21 +94,16 @@ class MacroArchitecture:
 
     def to_json(self) -> str:
         """JSON text with a line per layer."""
-        lines = (
-            json.dumps({"operation": layer.operation, "skips": list(map(source_name, layer.skips))})
-            for layer in self.layers
-        )
-        return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+        names = [(layer.operation, list(map(source_name, layer.skips))) for layer in self.layers]
+        return write_lines("layers", ({"operation": operation, "skips": skips} for operation, skips in names))
 
     def to_integers(self, operations: Sequence[str] = MACRO_OPERATIONS) -> str:
         """As ENAS prints it: per layer the operation's code, then 0 or 1 for every source."""
         numbers: list[int] = []
         for number, layer in enumerate(self.layers):
             check_name("operation", layer.operation, operations, f"layer l{number}")
-            numbers += [
-                tuple(operations).index(layer.operation),
-                *(int(source in layer.skips) for source in range(number)),
-            ]
+            numbers.append(tuple(operations).index(layer.operation))
+            numbers += (int(source in layer.skips) for source in range(number))
         return " ".join(map(str, numbers))
 
     @classmethod
@@ -119,16 +121,11 @@ class MacroArchitecture:
         numbers = read_integers(text, lengths, "1 + l for layer l: 1, 3, 6, ..., 78 for twelve layers")
         layers, found, start = lengths[len(numbers)], [], 0
         for layer in range(layers):
-            for place in range(layer + 1):
-                limit = 2 if place else len(operations)
-                if not 0 <= numbers[start + place] < limit:
-                    what = f"skip from {source_name(place - 1)} to" if place else "operation of"
-                    raise ValueError(
-                        f"Invalid value for `architecture` at position {start + place} ({what} layer {layer}). "
-                        f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
-                    )
+            code = check_code(numbers, start, f"operation of layer {layer}", range(len(operations)))
+            for source in range(layer):
+                check_code(numbers, start + 1 + source, f"skip from {source_name(source)} to layer {layer}", range(2))
             skips = tuple(source for source in range(layer) if numbers[start + 1 + source])
-            found.append(MacroLayer(operations[numbers[start]], skips))
+            found.append(MacroLayer(operations[code], skips))
             start += layer + 1
         return cls(tuple(found))
 
@@ -165,11 +162,11 @@ class MacroSpace(FixedLengthSpace):
     layers: int = 12
 
     def __post_init__(self) -> None:
-        check_count("layers", self.layers)
+        check_whole("layers", self.layers)
         first = len(MACRO_OPERATIONS)
-        legal = [
-            tokens for layer in range(self.layers) for tokens in (tuple(range(first)), *((first, first + 1),) * layer)
-        ]
+        legal: list[Tokens] = []
+        for layer in range(self.layers):
+            legal += [tuple(range(first)), *[(first, first + 1)] * layer]
         self._define(legal, (*MACRO_OPERATIONS, *SKIPS))
 
     @property
@@ -191,10 +188,8 @@ class MacroSpace(FixedLengthSpace):
         self._check(architecture)
         first, tokens = len(MACRO_OPERATIONS), []
         for number, layer in enumerate(architecture.layers):
-            tokens += [
-                MACRO_OPERATIONS.index(layer.operation),
-                *(first + (source in layer.skips) for source in range(number)),
-            ]
+            tokens.append(MACRO_OPERATIONS.index(layer.operation))
+            tokens += (first + (source in layer.skips) for source in range(number))
         return tuple(tokens)
 
     def key(self, architecture: MacroArchitecture) -> str:
@@ -215,13 +210,10 @@ class MacroSpace(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        operations = self.layers * len(MACRO_OPERATIONS)
-        skips = operations + self.layers * (self.layers - 1) // 2
-        return {
-            "operations": (slice(0, operations), "one-hot"),
-            "skips": (slice(operations, skips), "numbers"),
-            "counts": (slice(skips, skips + len(MACRO_OPERATIONS) + 2), "counts"),
-        }
+        kinds, skips = len(MACRO_OPERATIONS), self.layers * (self.layers - 1) // 2
+        return groups_of(
+            operations=(self.layers * kinds, "one-hot"), skips=(skips, "numbers"), counts=(kinds + 2, "counts")
+        )
 
     def parse(self, text: str) -> MacroArchitecture:
         """An architecture of this space from its JSON, one-line or integer form; ValueError as
@@ -234,9 +226,7 @@ class MacroSpace(FixedLengthSpace):
     def _check(self, architecture: MacroArchitecture) -> None:
         """ValueError unless the architecture belongs to this space."""
         if len(architecture.layers) != self.layers:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(architecture.layers)}"
-            )
+            raise invalid("architecture", f"{self.layers} layers", len(architecture.layers))
 
 
 def _length(layers: int) -> int:
@@ -247,10 +237,7 @@ def _read_layer(text: str, number: int) -> MacroLayer:
     """Layer `number` from `operation` or `operation(source,source)`."""
     found = re.fullmatch(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not found:
-        raise ValueError(
-            f"Invalid value for `architecture` in layer l{number}. Expected text such as {_EXAMPLE!r}. "
-            f"Received: {text.strip()!r}"
-        )
+        raise invalid("architecture", f"text such as {_EXAMPLE!r}", repr(text.strip()), f"in layer l{number}")
     return _layer(found[1], [name.strip() for name in (found[2] or "").split(",") if name.strip()], number)
 
 
@@ -258,18 +245,12 @@ def _layer(operation: object, names: Sequence[object], number: int) -> MacroLaye
     place, allowed = f"layer l{number}", [source_name(index) for index in range(number)]
     checked = check_name("operation", operation, MACRO_OPERATIONS, place)
     if names and not allowed:
-        raise ValueError(
-            f"Invalid value for `skips` in {place}. Expected none: there is no earlier output. Received: {list(names)}"
-        )
+        raise invalid("skips", "none: there is no earlier output", list(names), f"in {place}")
     return MacroLayer(checked, tuple(allowed.index(check_name("skips", name, allowed, place)) for name in names))
 
 
 def _read_json(text: str) -> list[MacroLayer]:
     layers = read_fields(text, '{"layers": [...]}', layers=list)["layers"]
     for number, layer in enumerate(layers):
-        if not isinstance(layer, dict) or set(layer) != {"operation", "skips"} or not isinstance(layer["skips"], list):
-            raise ValueError(
-                f"Invalid value for `layers` in layer l{number}. Expected an object with operation and skips. "
-                f"Received: {layer!r}"
-            )
+        check_object(layer, "layers", f"in layer l{number}", operation=object, skips=list)
     return [_layer(layer["operation"], layer["skips"], number) for number, layer in enumerate(layers)]

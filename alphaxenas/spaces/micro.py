@@ -31,10 +31,11 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
-from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, check_names, read_fields, read_integers
-from alphaxenas.spaces.features import cell_features, feature_names
+from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, check_names, read_fields, read_integers
+from alphaxenas.spaces.features import cell_features, feature_names, groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
+from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_NODE = 4
 ADD = ("add",)
@@ -88,10 +89,6 @@ class MicroArchitecture:
         """The normal and the reduction cell."""
         return self.normal, self.reduction
 
-    def canonical(self) -> MicroArchitecture:
-        """The same two graphs with standard numbering and order of inputs."""
-        return MicroArchitecture(*(cell.canonical() for cell in self.cells))
-
     def to_text(self) -> str:
         """One line: the normal cell, a slash, the reduction cell."""
         return " / ".join(write_text(cell.rows) for cell in self.cells)
@@ -133,19 +130,12 @@ class MicroArchitecture:
         cells: list[list[Block]] = [[], []]
         for start in range(0, len(numbers), TOKENS_PER_NODE):
             part, node = divmod(start // TOKENS_PER_NODE, nodes)
-            limits = (node + 2, len(operations), node + 2, len(operations))
-            for place, limit in enumerate(limits):
-                if not 0 <= numbers[start + place] < limit:
-                    what = "operation" if place % 2 else "input"
-                    raise ValueError(
-                        f"Invalid value for `architecture`, {len(numbers)} integers, at position {start + place} "
-                        f"({what} of node {node} of the {PARTS[part]} cell). "
-                        f"Expected 0 to {limit - 1}. Received: {numbers[start + place]}"
-                    )
+            kinds = (("input", node + 2), ("operation", len(operations))) * 2
+            for place, (kind, limit) in enumerate(kinds, start):
+                check_code(numbers, place, f"{kind} of node {node} of the {PARTS[part]} cell", range(limit))
             input1, first, input2, second = numbers[start : start + TOKENS_PER_NODE]
-            cells[part].append(
-                Block(_exchanged(input1), _exchanged(input2), operations[first], operations[second], "add")
-            )
+            sources = _exchanged(input1), _exchanged(input2)
+            cells[part].append(Block(*sources, operations[first], operations[second], "add"))
         return cls(*(Cell(tuple(blocks)) for blocks in cells))
 
     @classmethod
@@ -164,19 +154,18 @@ class MicroArchitecture:
         """
         if text.lstrip().startswith("{"):
             parts = read_fields(text, '{"normal": ..., "reduction": ...}', normal=object, reduction=object)
-            return cls(*(Cell.from_json(json.dumps(parts[part]), operations, ADD) for part in PARTS))
+            return cls(*(Cell.parse(json.dumps(parts[part]), operations, ADD) for part in PARTS))
         if re.fullmatch(NUMBERS, text):
             return cls.from_integers(text, codes)
         halves = text.split("/")
         if len(halves) != 2:
-            raise ValueError(
-                "Invalid value for `architecture`. Expected a normal cell, a slash and a reduction cell, such as "
-                f"'prev:sep3x3 + prev2:identity / prev:maxpool3x3 + prev2:sep5x5'. Received: {text.strip()[:80]!r}"
-            )
+            example = "prev:sep3x3 + prev2:identity / prev:maxpool3x3 + prev2:sep5x5"
+            expected = f"a normal cell, a slash and a reduction cell, such as {example!r}"
+            raise invalid("architecture", expected, repr(text.strip()[:80]))
         cells = []
         for part, half in zip(PARTS, halves):
             try:
-                cells.append(Cell.from_text(half, operations, ADD))
+                cells.append(Cell.parse(half, operations, ADD))
             except ValueError as error:
                 raise ValueError(f"In the {part} cell: {error}") from None
         return cls(*cells)
@@ -202,7 +191,7 @@ class MicroSpace(FixedLengthSpace):
     operations: tuple[str, ...] = ENAS_OPERATIONS
 
     def __post_init__(self) -> None:
-        check_count("blocks", self.blocks)
+        check_whole("blocks", self.blocks)
         operations = check_names("operations", self.operations, MICRO_OPERATIONS)
         inputs = tuple(input_name(index) for index in range(self.blocks + 1))
         codes = tuple(range(len(inputs), len(inputs) + len(operations)))
@@ -210,14 +199,12 @@ class MicroSpace(FixedLengthSpace):
         self._define([*cell, *cell], (*inputs, *operations), operations=operations)
 
     def _build(self, tokens: Tokens) -> MicroArchitecture:
-        names, half = self.vocabulary, self.max_length // 2
+        names = self.vocabulary
         blocks = [
             Block(int(tokens[at]), int(tokens[at + 2]), names[tokens[at + 1]], names[tokens[at + 3]], "add")
             for at in range(0, self.max_length, TOKENS_PER_NODE)
         ]
-        return MicroArchitecture(
-            Cell(tuple(blocks[: half // TOKENS_PER_NODE])), Cell(tuple(blocks[half // TOKENS_PER_NODE :]))
-        )
+        return MicroArchitecture(Cell(tuple(blocks[: self.blocks])), Cell(tuple(blocks[self.blocks :])))
 
     def encode(self, architecture: MicroArchitecture) -> Tokens:
         """The tokens of an architecture; `decode(encode(a)) == a`.
@@ -229,12 +216,8 @@ class MicroSpace(FixedLengthSpace):
         first, tokens = self.blocks + 1, []
         for cell in architecture.cells:
             for input1, input2, operation1, operation2, _ in cell.rows:
-                tokens += [
-                    input1,
-                    first + self.operations.index(operation1),
-                    input2,
-                    first + self.operations.index(operation2),
-                ]
+                for source, operation in ((input1, operation1), (input2, operation2)):
+                    tokens += [source, first + self.operations.index(operation)]
         return tuple(tokens)
 
     def key(self, architecture: MicroArchitecture) -> str:
@@ -252,8 +235,7 @@ class MicroSpace(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together: all of a cell are counts."""
-        length = len(feature_names(self.operations, ADD))
-        return {part: (slice(number * length, (number + 1) * length), "counts") for number, part in enumerate(PARTS)}
+        return groups_of(**dict.fromkeys(PARTS, (len(feature_names(self.operations, ADD)), "counts")))
 
     def parse(self, text: str) -> MicroArchitecture:
         """An architecture of this space from its JSON, one-line or integer form.
@@ -269,10 +251,7 @@ class MicroSpace(FixedLengthSpace):
         """ValueError unless the architecture belongs to this space."""
         for part, cell in zip(PARTS, architecture.cells):
             if len(cell.blocks) != self.blocks:
-                raise ValueError(
-                    f"Invalid value for `architecture`. Expected {self.blocks} blocks in the {part} cell. "
-                    f"Received: {len(cell.blocks)}"
-                )
+                raise invalid("architecture", f"{self.blocks} blocks in the {part} cell", len(cell.blocks))
             for number, row in enumerate(cell.rows):
                 for operation in row[2:4]:
                     check_name("operation", operation, self.operations, f"block b{number} of the {part} cell")

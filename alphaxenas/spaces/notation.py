@@ -18,11 +18,11 @@ JSON, one line per block:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
-from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.checks import check_name, read_fields, write_lines
+from alphaxenas.suggestions import invalid
 
 OPERATIONS = (
     "conv1x1",
@@ -57,22 +57,25 @@ def write_text(rows: Sequence[Row]) -> str:
     )
 
 
-def read_text(
+def read_rows(
     text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
 ) -> list[Row]:
-    """Blocks from their one-line text form; spaces do not matter, and a closing `;` is allowed.
+    """Blocks from their one-line text or their JSON form; in text, spaces do not matter, and a closing `;` is allowed.
 
     Args:
-        text: As `write_text` writes it.
+        text: As `write_text` or `write_json` writes it.
         operations: Names that may occur.
-        combinations: Names that may occur; written as their symbols.
+        combinations: Names that may occur; in text they are written as their symbols.
 
     Raises:
         ValueError: Says in which block what is wrong, what is allowed, and the nearest name.
     """
+    if text.lstrip().startswith(("{", "[")):
+        blocks = read_fields(text, 'a JSON object {"blocks": [...]} with at least one block', blocks=list)["blocks"]
+        return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
     pieces = text.strip().removesuffix(";").split(";")
     if pieces == [""]:
-        raise ValueError(f"Invalid value for `architecture`. Expected text such as {EXAMPLE!r}. Received: {text!r}")
+        raise invalid("architecture", f"text such as {EXAMPLE!r}", repr(text))
     return [_read_block(piece, number, operations, combinations) for number, piece in enumerate(pieces)]
 
 
@@ -82,10 +85,9 @@ def _read_block(text: str, number: int, operations: Sequence[str], combinations:
     symbols = re.findall(r"[+|]", text)
     halves = [half.split(":") for half in re.split(r"[+|]", text)]
     if len(symbols) != 1 or any(len(half) != 2 for half in halves):
-        raise ValueError(
-            f"Invalid value for `architecture` in {place}. Expected two `input:operation` with + (add) or | (concat) "
-            f"between them, such as 'prev:conv3x3 + prev2:identity'. Received: {text.strip()!r}"
-        )
+        form = "two `input:operation` with + (add) or | (concat) between them"
+        expected = f"{form}, such as 'prev:conv3x3 + prev2:identity'"
+        raise invalid("architecture", expected, repr(text.strip()), f"in {place}")
     combination = next(name for name, symbol in SYMBOLS.items() if symbol == symbols[0])
     check_name("combination", combination, combinations, place)
     names, chosen = zip(*([part.strip() for part in half] for half in halves))
@@ -94,34 +96,11 @@ def _read_block(text: str, number: int, operations: Sequence[str], combinations:
 
 def write_json(rows: Sequence[Row]) -> str:
     """The JSON form of blocks, laid out for people; see the module text."""
-    lines = [
-        json.dumps(
-            {
-                "inputs": [input_name(input1), input_name(input2)],
-                "operations": [operation1, operation2],
-                "combination": combination,
-            }
-        )
-        for input1, input2, operation1, operation2, combination in rows
-    ]
-    return '{\n  "blocks": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
-
-
-def read_json(
-    text: str, operations: Sequence[str] = OPERATIONS, combinations: Sequence[str] = COMBINATIONS
-) -> list[Row]:
-    """Blocks from their JSON form.
-
-    Args:
-        text: As `write_json` writes it.
-        operations: Names that may occur.
-        combinations: Names that may occur.
-
-    Raises:
-        ValueError: As for `read_text`.
-    """
-    blocks = read_fields(text, 'a JSON object {"blocks": [...]} with at least one block', blocks=list)["blocks"]
-    return [_read_json_block(block, number, operations, combinations) for number, block in enumerate(blocks)]
+    blocks = []
+    for input1, input2, *operations, combination in rows:
+        inputs = [input_name(input1), input_name(input2)]
+        blocks.append({"inputs": inputs, "operations": operations, "combination": combination})
+    return write_lines("blocks", blocks)
 
 
 def _read_json_block(block: object, number: int, operations: Sequence[str], combinations: Sequence[str]) -> Row:
@@ -129,19 +108,15 @@ def _read_json_block(block: object, number: int, operations: Sequence[str], comb
     place = f"block b{number}"
     fields = ("inputs", "operations", "combination")
     if not isinstance(block, dict):
-        raise ValueError(
-            f"Invalid value for `blocks` in {place}. Expected an object with {', '.join(fields)}. Received: {block!r}"
-        )
+        raise invalid("blocks", f"an object with {', '.join(fields)}", repr(block), f"in {place}")
     for name in block:
         check_name("field", name, fields, place)
     for name in fields:
         if name not in block:
-            raise ValueError(f"Invalid value for `blocks` in {place}. Expected the field {name!r}. Received: {block!r}")
+            raise invalid("blocks", f"the field {name!r}", repr(block), f"in {place}")
     for name in ("inputs", "operations"):
         if not isinstance(block[name], list) or len(block[name]) != 2:
-            raise ValueError(
-                f"Invalid value for `{name}` in {place}. Expected a list of two names. Received: {block[name]!r}"
-            )
+            raise invalid(name, "a list of two names", repr(block[name]), f"in {place}")
     combination = check_name("combination", block["combination"], combinations, place)
     return _row(block["inputs"], block["operations"], combination, number, operations)
 

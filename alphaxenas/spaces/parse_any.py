@@ -7,16 +7,17 @@ import re
 from pathlib import Path
 
 from alphaxenas.spaces.cell import Cell
+from alphaxenas.spaces.checks import NUMBERS
 from alphaxenas.spaces.convnet import ConvNet, is_convnet_text
 from alphaxenas.spaces.forms.genotype import Genotype, is_genotype, read_genotype
 from alphaxenas.spaces.forms.nao_notation import FIRST_SIZE, TOKENS_PER_NODE, from_nao_graph, from_nao_tokens
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
 from alphaxenas.spaces.notation import input_name
 from alphaxenas.spaces.zoo import PREFIX, ZooCell, zoo_cell
+from alphaxenas.suggestions import invalid
 
 ParsedArchitecture = Cell | MicroArchitecture | ZooCell | Genotype | ConvNet
 
-_NUMBERS = r"[\s\d\[\],-]+"
 _NAME = r"[A-Za-z][\w-]*"
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,11 +72,11 @@ def _parse(text: str) -> ParsedArchitecture:
         return ConvNet.parse(written)
     if written.startswith(PREFIX) or re.fullmatch(_NAME, written):
         return zoo_cell(written)
-    if written.startswith(("{", "[")) and not re.fullmatch(_NUMBERS, written):
+    if written.startswith(("{", "[")) and not re.fullmatch(NUMBERS, written):
         return _from_json(written)
-    if re.fullmatch(_NUMBERS, written):
+    if re.fullmatch(NUMBERS, written):
         return from_nao_tokens(written) if _are_tokens(written) else MicroArchitecture.from_integers(written)
-    return MicroArchitecture.parse(written) if "/" in written else Cell.from_text(written)
+    return MicroArchitecture.parse(written) if "/" in written else Cell.parse(written)
 
 
 def _file(written: str) -> Path | None:
@@ -118,7 +119,7 @@ def _from_json(written: str) -> ParsedArchitecture:
     own = content.get("architecture", content) if isinstance(content, dict) else None
     if isinstance(own, dict) and isinstance(own.get("text"), str):
         return _parse(own["text"])
-    return MicroArchitecture.parse(written) if fields & set(PARTS) else Cell.from_json(written)
+    return MicroArchitecture.parse(written) if fields & set(PARTS) else Cell.parse(written)
 
 
 def _check_inputs_are_read(architecture: MicroArchitecture) -> None:
@@ -130,8 +131,6 @@ def _check_inputs_are_read(architecture: MicroArchitecture) -> None:
             read = "; ".join(
                 f"b{number} reads {', '.join(map(input_name, row[:2]))}" for number, row in enumerate(cell.rows)
             )
-            raise ValueError(
-                "Invalid value for `architecture`. "
-                f"Expected at least one block of the {part} cell that reads the previous cell (prev; 1 in "
-                f"ENAS's integers, 2 in NAO's tokens). Received: a cell that ignores it, {read}"
-            )
+            names = "prev; 1 in ENAS's integers, 2 in NAO's tokens"
+            expected = f"at least one block of the {part} cell that reads the previous cell ({names})"
+            raise invalid("architecture", expected, f"a cell that ignores it, {read}")

@@ -25,8 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_count, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, read_fields, read_integers
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
+from alphaxenas.suggestions import check_whole, invalid
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 """In the order of the codes 0..3 of ENAS and NAO."""
@@ -72,13 +73,11 @@ class RecurrentCell:
         check_name("first", self.first, ACTIVATIONS, "s0")
         check_name("output", self.output, OUTPUTS)
         if not self.nodes:
-            raise ValueError("Invalid value for `nodes`. Expected at least one node. Received: none")
+            raise invalid("nodes", "at least one node", "none")
         for number, node in enumerate(self.nodes, 1):
             check_name("activation", node.activation, ACTIVATIONS, f"node {number}")
             if not 0 <= node.input < number:
-                raise ValueError(
-                    f"Invalid value for `input` in node {number}. Expected 0 to {number - 1}. Received: {node.input}"
-                )
+                raise invalid("input", f"0 to {number - 1}", node.input, f"in node {number}")
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -125,7 +124,7 @@ class RecurrentCell:
             ValueError: s0 has another activation.
         """
         if self.first != "tanh":
-            raise ValueError(f"Invalid value for `first`. Expected 'tanh' in DARTS's form. Received: {self.first!r}")
+            raise invalid("first", "'tanh' in DARTS's form", repr(self.first))
         recurrent = ", ".join(f"('{node.activation}', {node.input})" for node in self.nodes)
         concat = f"range(1, {len(self.nodes) + 1})" if self.output == "all" else str(list(self.output_nodes))
         return f"Genotype(recurrent=[{recurrent}], concat={concat})"
@@ -151,15 +150,12 @@ class RecurrentCell:
         """
         numbers = read_integers(text, range(2, len(text) + 1), "2 a node (NAO), or 1 + 2 a node (ENAS)")
         enas = len(numbers) % 2
-        for place, number in enumerate(numbers):
-            node, is_input = (place - enas) // 2 + 1, place >= enas and (place - enas) % 2 == 0
-            limit = node if is_input else len(ACTIVATIONS)
-            if not 0 <= number < limit:
-                what = f"input of node {node}" if is_input else "code of an activation"
-                raise ValueError(
-                    f"Invalid value for `architecture` at position {place} ({what}). "
-                    f"Expected 0 to {limit - 1}. Received: {number}"
-                )
+        for place in range(len(numbers)):
+            node = (place - enas) // 2 + 1
+            if place >= enas and (place - enas) % 2 == 0:
+                check_code(numbers, place, f"input of node {node}", range(node))
+            else:
+                check_code(numbers, place, "code of an activation", range(len(ACTIVATIONS)))
         pairs = numbers[enas:]
         nodes = [RecurrentNode(ACTIVATIONS[code], state) for state, code in zip(pairs[::2], pairs[1::2])]
         return cls(tuple(nodes), ACTIVATIONS[numbers[0]] if enas else "tanh", "unused" if enas else "all")
@@ -203,7 +199,7 @@ class RecurrentSpace(FixedLengthSpace):
     output: str = "all"
 
     def __post_init__(self) -> None:
-        check_count("nodes", self.nodes)
+        check_whole("nodes", self.nodes)
         check_name("output", self.output, OUTPUTS)
         activations = tuple(range(self.nodes, self.nodes + len(ACTIVATIONS)))
         legal = [activations] * self.choose_first
@@ -278,7 +274,7 @@ class RecurrentSpace(FixedLengthSpace):
             or not (self.choose_first or cell.first == "tanh")
         ):
             received = f"{len(cell.nodes)} nodes, output {cell.output}, {cell.first} for s0"
-            raise ValueError(f"Invalid value for `architecture`. Expected {expected}. Received: {received}")
+            raise invalid("architecture", expected, received)
 
 
 def _from_line(text: str) -> RecurrentCell:
@@ -289,10 +285,9 @@ def _from_line(text: str) -> RecurrentCell:
     for number, piece in enumerate(pieces[1:] if first else pieces, 1):
         found = _NODE.fullmatch(piece)
         if not found:
-            raise ValueError(
-                f"Invalid value for `architecture` in node {number}. Expected text such as {_EXAMPLE!r}, DARTS's "
-                f"Genotype(recurrent=...), or the integers of ENAS or NAO. Received: {piece.strip()!r}"
-            )
+            others = "DARTS's Genotype(recurrent=...), or the integers of ENAS or NAO"
+            expected = f"text such as {_EXAMPLE!r}, {others}"
+            raise invalid("architecture", expected, repr(piece.strip()), f"in node {number}")
         nodes.append(RecurrentNode(found[1], int(found[2])))
     return RecurrentCell(tuple(nodes), first[1] if first else "tanh", output.strip() or "all")
 
@@ -307,10 +302,7 @@ def _from_darts(text: str) -> RecurrentCell:
         cell = RecurrentCell(nodes, output=output)
         if sorted(numbers) == list(cell.output_nodes):
             return cell
-    raise ValueError(
-        f"Invalid value for `concat`. Expected all nodes, or those that no other reads: {list(cell.output_nodes)}. "
-        f"Received: {numbers}"
-    )
+    raise invalid("concat", f"all nodes, or those that no other reads: {list(cell.output_nodes)}", numbers)
 
 
 def _from_json(text: str) -> RecurrentCell:
@@ -318,9 +310,6 @@ def _from_json(text: str) -> RecurrentCell:
     nodes = []
     for number, node in enumerate(fields["nodes"], 1):
         if not isinstance(node, dict) or set(node) != {"activation", "input"} or type(node["input"]) is not int:
-            raise ValueError(
-                f"Invalid value for `nodes` in node {number}. Expected an object with activation and input. "
-                f"Received: {node!r}"
-            )
+            raise invalid("nodes", "an object with activation and input", repr(node), f"in node {number}")
         nodes.append(RecurrentNode(node["activation"], node["input"]))
     return RecurrentCell(tuple(nodes), fields["first"], fields["output"])

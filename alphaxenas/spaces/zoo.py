@@ -17,7 +17,7 @@ from pathlib import Path
 
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import did_you_mean, invalid
 
 PREFIX = "zoo:"
 _FOLDER = Path(__file__).with_name("zoo")
@@ -83,12 +83,9 @@ def zoo_cell(name: str) -> ZooCell:
         ValueError: There is none; names them all and the nearest.
     """
     name = name.removeprefix(PREFIX)
-    if name not in zoo_names():
-        known = zoo_names()
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected one of the zoo: {', '.join(known)}. "
-            f"Received: {name!r}{did_you_mean(name, known) or '.'}"
-        )
+    if name not in (known := zoo_names()):
+        received = f"{name!r}{did_you_mean(name, known) or '.'}"
+        raise invalid("architecture", f"one of the zoo: {', '.join(known)}", received)
     content = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     published = content["published"]
     architecture = MicroArchitecture.parse(json.dumps({part: content[part] for part in PARTS}))

@@ -40,6 +40,7 @@ from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.drawing.picture import picture
+from alphaxenas.suggestions import check_name, check_whole
 from alphaxenas.supernet import SAMPLING
 from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import Supernetwork
@@ -79,15 +80,9 @@ class Phases:
     cutout: int = 0
 
     def __post_init__(self) -> None:
-        if self.sampling not in SAMPLING:
-            raise ValueError(
-                f"Invalid value for `sampling`. Expected one of {', '.join(SAMPLING)}. Received: {self.sampling!r}"
-            )
+        check_name("sampling", self.sampling, SAMPLING)
         for name, low in (("rounds", 1), ("policy_steps", 0), ("samples", 2), ("reward_images", 1), ("derived", 1)):
-            if getattr(self, name) < low:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number >= {low}. Received: {getattr(self, name)}"
-                )
+            check_whole(name, getattr(self, name), low)
 
 
 class EnasSearch:
@@ -145,12 +140,11 @@ class EnasSearch:
                 loop.leave_if_requested()
         derived = self._derive()
         best = sorted(derived, key=lambda record: (-record["reward"], record["trial"]))[:BEST_KEPT]
-        self._folder.events.picture(
-            total, "best/cell", picture(self._space, self._space.parse(best[0]["architecture"]))
-        )
+        drawing = picture(self._space, self._space.parse(best[0]["architecture"]))
+        self._folder.events.picture(total, "best/cell", drawing)
+        reached = f"best validation accuracy with shared weights {best[0]['reward']:.4f}"
         return {
-            "headline": f"best validation accuracy with shared weights {best[0]['reward']:.4f} of {len(derived)} "
-            "derived architectures",
+            "headline": f"{reached} of {len(derived)} derived architectures",
             "best": best,
             "rounds": total,
             "derived": len(derived),
@@ -168,21 +162,12 @@ class EnasSearch:
     def _round(self, number: int) -> None:
         """Both phases, the journal line and the checkpoint."""
         record = {"round": number, "purpose": "round", **self._train_weights(number), **self._train_policy(number)}
-        record |= {
-            "seconds": round(self._loop.elapsed(), 3),
-            "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        }
-        folder = self._folder
-        self._loop.append(record)
-        curves = {
-            name: value for name, value in record.items() if isinstance(value, float) and name not in ("seconds",)
-        }
+        folder, curves = self._folder, {name: value for name, value in record.items() if isinstance(value, float)}
+        self._loop.append(record | {"seconds": round(self._loop.elapsed(), 3), "finished_at": _now()})
         folder.events.scalars(number, {f"enas/{name}": value for name, value in curves.items()})
-        score = (
-            f"reward {record['reward']:.4f} (se {record['reward_error']:.4f}), unique {record['unique']:.2f}"
-            if "reward" in record
-            else "no policy steps"
-        )
+        score = "no policy steps"
+        if "reward" in record:
+            score = f"reward {record['reward']:.4f} (se {record['reward_error']:.4f}), unique {record['unique']:.2f}"
         folder.log(f"round {number}: loss {record['loss']:.4f}, training {record['train_accuracy']:.4f}, {score}")
         self._loop.checkpoint()
 
@@ -193,10 +178,8 @@ class EnasSearch:
         batches = self._training.epoch(self._seed, number, phases.fraction, ("enas",))
         for step, ((x, y), architecture) in enumerate(zip(batches, self._architectures(number, steps))):
             progress = (number + step / steps) / phases.rounds
-            rate = self._recipe.rate_at(progress)
-            loss, hits = self.supernet.train_step(
-                architecture, x, y, rate, progress, tensor_seed(self._seed, "enas", number, step)
-            )
+            rate, seed = self._recipe.rate_at(progress), tensor_seed(self._seed, "enas", number, step)
+            loss, hits = self.supernet.train_step(architecture, x, y, rate, progress, seed)
             left_out += not math.isfinite(loss)
             losses.append(loss)
             correct, images = correct + hits, images + len(y)
@@ -233,11 +216,8 @@ class EnasSearch:
         if not steps:
             return {}
         means = {name: float(np.mean([one[name] for one in steps])) for name in steps[0]}
-        means |= {
-            "baseline": steps[-1]["baseline"],
-            "reward_error": float(np.mean(errors)),
-            "unique": len(set(keys)) / len(keys),
-        }
+        means |= {"baseline": steps[-1]["baseline"], "reward_error": float(np.mean(errors))}
+        means["unique"] = len(set(keys)) / len(keys)
         return means | ({"skips": float(np.mean(skips))} if skips else {})
 
     def _calibration(self, number: int) -> list:
@@ -269,7 +249,7 @@ class EnasSearch:
                     "reward_error": standard_error(reward, images),
                     "parameters": self.supernet.parameters_of(architecture),
                     "seconds": round(time.monotonic() - started, 3),
-                    "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+                    "finished_at": _now(),
                 }
             loop.append(record)
             loop.leave_if_requested()
@@ -286,6 +266,10 @@ class EnasSearch:
                     found.setdefault(self._space.key(architecture), architecture)
         self._policy.restore(state)
         return list(found.values())
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def standard_error(accuracy: float, batches: Iterable) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alphaxenas.suggestions import check_fields, check_name, check_whole, invalid
 from alphaxenas.supernet import SAMPLE_POLICIES
 
 
@@ -34,52 +35,28 @@ class Plan:
     subset: int = 100
 
     def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("rounds", self.rounds >= 1, "a whole number >= 1"),
-            ("epochs", self.epochs >= 1, "a whole number >= 1"),
-            ("policy", self.policy in SAMPLE_POLICIES, f"one of {', '.join(SAMPLE_POLICIES)}"),
-            ("learning_rate", self.learning_rate > 0, "a number > 0"),
-            ("subset", self.subset >= 2, "a whole number >= 2"),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+        check_name("policy", self.policy, SAMPLE_POLICIES)
+        for name, low in (("rounds", 1), ("epochs", 1), ("subset", 2)):
+            check_whole(name, getattr(self, name), low)
+        check_fields(self, learning_rate=(self.learning_rate > 0, "a number > 0"))
 
 
-def draw_probabilities(
-    policy: str,
-    count: int,
-    parameters: Sequence[float] | None = None,
-    accuracies: Sequence[float] | None = None,
-    predictions: Sequence[float] | None = None,
-) -> np.ndarray:
-    """Probability with which each architecture of a pool is drawn, `[count]`.
+def draw_probabilities(policy: str, values: Sequence[float]) -> np.ndarray:
+    """Probability with which each architecture of a pool is drawn, `[n]`.
 
     Args:
-        policy: One of `SAMPLE_POLICIES`: every architecture alike, or in proportion to one of the following.
-        count: Architectures in the pool.
-        parameters: Numbers of trainable values, `[count]`; larger networks need more steps.
-        accuracies: Last measured validation accuracies, `[count]`.
-        predictions: Predicted validation accuracies, `[count]`; values below 0 count as 0.
+        policy: One of `SAMPLE_POLICIES`: `"uniform"`, or what the values are, to which the others are proportional.
+        values: Of every architecture, `[n]`, n >= 1: its number of trainable values (larger networks need more steps),
+            its last measured validation accuracy, or a predicted one; predictions below 0 count as 0. Uniform draws use
+            their number alone.
 
     Raises:
-        ValueError: The policy is unknown, or what it needs is missing, of another length or not finite.
+        ValueError: The policy is unknown, or the values are none, not finite or negative.
     """
-    if policy not in SAMPLE_POLICIES:
-        raise ValueError(
-            f"Invalid value for `policy`. Expected one of {', '.join(SAMPLE_POLICIES)}. Received: {policy!r}"
-        )
-    if count < 1:
-        raise ValueError(f"Invalid value for `count`. Expected a whole number >= 1. Received: {count}")
-    if policy == "uniform":
-        return np.full(count, 1.0 / count)
-    name = {"parameters": "parameters", "accuracy": "accuracies", "prediction": "predictions"}[policy]
-    given = {"parameters": parameters, "accuracies": accuracies, "predictions": predictions}[name]
-    values = np.asarray(() if given is None else given, float)
-    if values.shape != (count,) or not np.isfinite(values).all() or (policy != "prediction" and (values < 0).any()):
-        raise ValueError(
-            f"Invalid value for `{name}`. Expected {count} finite numbers, as the policy {policy!r} needs. "
-            f"Received: {given!r}"
-        )
-    values = np.maximum(values, 0.0)
+    check_name("policy", policy, SAMPLE_POLICIES)
+    given, count = np.asarray(values, float), len(values)
+    if not count or not np.isfinite(given).all() or (policy != "prediction" and (given < 0).any()):
+        raise invalid("values", f"finite numbers, as the policy {policy!r} needs", repr(values))
+    weights = np.maximum(given, 0.0) if policy != "uniform" else np.ones(count)
     # A pool of which nothing good is known is drawn from uniformly.
-    return values / values.sum() if values.sum() > 0 else np.full(count, 1.0 / count)
+    return weights / weights.sum() if weights.sum() > 0 else np.full(count, 1.0 / count)

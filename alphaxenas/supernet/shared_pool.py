@@ -23,24 +23,25 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.pool import Member, best, renewed
-from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
-from alphaxenas.controllers.nao.trajectory import gradient_ascent
+from alphaxenas.controllers.nao.trajectory import search_round
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.pool_sampling import Plan, draw_probabilities
 from alphaxenas.supernet.pool_scores import Scores
-from alphaxenas.supernet.shared_weights import SharedWeights
+
+if TYPE_CHECKING:
+    from alphaxenas.supernet.supernet import Supernet
 
 CALIBRATION_BATCHES = 4
 """Training batches on which a member's statistics are measured before it is scored."""
@@ -63,7 +64,7 @@ class SharedPool:
     def __init__(
         self,
         space: SearchSpace,
-        weights: Callable[[], SharedWeights],
+        weights: Callable[[], Supernet],
         training: Batches,
         validation: Batches,
         folder: RunFolder,
@@ -83,7 +84,7 @@ class SharedPool:
         self._loop = ResumableLoop(folder, self._state, self._restore, "record")
 
     @cached_property
-    def _weights(self) -> SharedWeights:
+    def _weights(self) -> Supernet:
         return self._make_weights()
 
     def run(self) -> dict[str, Any]:
@@ -134,16 +135,9 @@ class SharedPool:
             Member(key, tokens, float(accuracy)) for (key, tokens), accuracy in zip(self._members, scores.accuracies)
         ]
         for member in pool:
-            architecture = self._space.decode(member.tokens)
-            self._loop.append(
-                {
-                    "round": self._round,
-                    "key": member.key,
-                    "tokens": list(map(int, member.tokens)),
-                    "architecture": str(architecture),
-                    "reward": member.reward,
-                }
-            )
+            tokens, architecture = list(map(int, member.tokens)), str(self._space.decode(member.tokens))
+            record = {"round": self._round, "key": member.key, "tokens": tokens, "architecture": architecture}
+            self._loop.append(record | {"reward": member.reward})
         numbers = {
             "round": self._round,
             "train_loss": losses,
@@ -159,14 +153,11 @@ class SharedPool:
         if self._round < self._plan.rounds:
             numbers |= self._renew(pool)
         self._rounds.append(numbers)
-        self._folder.events.scalars(
-            self._round, {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"}
-        )
-        self._folder.log(
-            f"round {self._round} of {self._plan.rounds}: mean {numbers['mean']:.4f}, best {numbers['best']:.4f}, "
-            "standard error "
-            f"{scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}"
-        )
+        curves = {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"}
+        self._folder.events.scalars(self._round, curves)
+        chance = f"standard error {scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}"
+        reached = f"mean {numbers['mean']:.4f}, best {numbers['best']:.4f}"
+        self._folder.log(f"round {self._round} of {self._plan.rounds}: {reached}, {chance}")
         self._loop.checkpoint()
 
     def _train(self) -> float:
@@ -177,21 +168,14 @@ class SharedPool:
         losses: list[float] = []
         for epoch in range(plan.epochs):
             first = self._round * plan.epochs + epoch
-            for number, (images, labels) in enumerate(
-                self._training.epoch(self._seed, first, rng_stream=("shared_pool",))
-            ):
+            batches = self._training.epoch(self._seed, first, rng_stream=("shared_pool",))
+            for number, (images, labels) in enumerate(batches):
                 turn = self._rng.choice(len(architectures), p=odds)
                 done = (epoch * steps + number) / (plan.epochs * steps)
                 rate = 0.5 * plan.learning_rate * (1 + math.cos(math.pi * done))
                 progress = (first * steps + number) / (plan.rounds * plan.epochs * steps)
-                loss, _ = self._weights.train_step(
-                    architectures[turn],
-                    images,
-                    labels,
-                    rate,
-                    progress,
-                    tensor_seed(self._seed, "shared_pool", first, number),
-                )
+                seed = tensor_seed(self._seed, "shared_pool", first, number)
+                loss, _ = self._weights.train_step(architectures[turn], images, labels, rate, progress, seed)
                 losses.append(loss)
         finite = [loss for loss in losses[-steps:] if math.isfinite(loss)]
         return float(np.mean(finite)) if finite else float("inf")
@@ -200,24 +184,18 @@ class SharedPool:
         """How often each member is to be drawn. New members have a predicted score, but no accuracy yet: theirs is the
         mean.
         """
-        policy, count = self._plan.policy, len(architectures)
+        policy = self._plan.policy
         if policy == "parameters":
-            return draw_probabilities(
-                policy, count, parameters=[self._weights.parameters_of(architecture) for architecture in architectures]
-            )
+            return draw_probabilities(policy, list(map(self._weights.parameters_of, architectures)))
         if policy == "uniform" or not self._values:
-            return draw_probabilities("uniform", count)
-        return draw_probabilities(policy, count, accuracies=self._values, predictions=self._values)
+            return draw_probabilities("uniform", [1.0] * len(architectures))
+        return draw_probabilities(policy, self._values)
 
     def _score(self) -> Scores:
         """All members on the same images, as many as it takes."""
         architectures = [self._space.decode(tokens) for _, tokens in self._members]
-        calibration = list(
-            itertools.islice(
-                self._training.epoch(self._seed, self._round, rng_stream=("calibration",), augment=False),
-                CALIBRATION_BATCHES,
-            )
-        )
+        plain = self._training.epoch(self._seed, self._round, rng_stream=("calibration",), augment=False)
+        calibration = list(itertools.islice(plain, CALIBRATION_BATCHES))
         statistics = [self._weights.measure(architecture, calibration) for architecture in architectures]
         batches = iter(self._validation.in_order())
         hits = np.zeros((len(architectures), 0), bool)
@@ -226,10 +204,7 @@ class SharedPool:
             batch = next(batches, None)
             if batch is None:
                 break
-            images, labels = batch
-            found = [
-                self._hits(architecture, images, labels, own) for architecture, own in zip(architectures, statistics)
-            ]
+            found = [self._hits(architecture, *batch, own) for architecture, own in zip(architectures, statistics)]
             hits = np.concatenate([hits, np.stack(found)], axis=1)
             if hits.shape[1] >= wanted and not Scores.of(hits).ranking_is_resolved:
                 wanted = 2 * hits.shape[1]
@@ -242,19 +217,11 @@ class SharedPool:
     def _renew(self, pool: Sequence[Member]) -> dict[str, float]:
         """The next round's members, and the numbers of the network that found them."""
         settings = self._settings
-        model = NAOModel(
-            self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._encoder
-        )
-        targets = scale_targets([member.reward for member in pool], settings.targets)
-        quality = fit_and_measure(
-            model, [member.key for member in pool], [member.tokens for member in pool], targets, settings, self._rng
-        )
-        found = gradient_ascent(
-            model, [member.tokens for member in best(pool, settings.tops)], settings, self._new_key, self._rng
-        )
+        starts = best(pool, settings.tops)
+        model, found, numbers = search_round(self._encoder, pool, starts, settings, self._new_key, self._rng)
         kept = renewed(pool, [], settings.pool - settings.new - settings.random)
         self._members = [(member.key, member.tokens) for member in kept]
-        for tokens in found.sequences:
+        for tokens in found:
             self._enter(tokens)
         self._fill()
         if self._plan.policy == "prediction":
@@ -262,10 +229,7 @@ class SharedPool:
         else:
             known = {member.key: member.reward for member in pool}
             self._values = [known.get(key, float(np.mean(list(known.values())))) for key, _ in self._members]
-        return {name: float(value) for name, value in quality_numbers(quality).items()} | {
-            "found": float(len(found.sequences)),
-            "step": found.step,
-        }
+        return numbers
 
     def _fill(self) -> None:
         """Draws members uniformly until the pool is full. Raises ValueError where the space has too few."""
@@ -274,10 +238,7 @@ class SharedPool:
             self._enter(self._space.encode(self._space.sample(self._rng)))
             tries -= 1
         if len(self._members) < size:
-            raise ValueError(
-                f"Invalid value for `pool`. Expected far fewer than the space's {self._space.size():,} "
-                f"architectures. Received: {size}"
-            )
+            raise invalid("pool", f"far fewer than the space's {self._space.size():,} architectures", size)
 
     def _enter(self, tokens: Tokens) -> None:
         """Takes an architecture in, unless it was a member before."""
@@ -301,8 +262,3 @@ class SharedPool:
             "best": ranked[:10],
             "ranking_is_resolved": last["ranking_is_resolved"],
         }
-
-
-def quality_numbers(quality: Quality) -> dict[str, float]:
-    """The measured numbers by name, without those that could not be measured."""
-    return {name: value for name, value in asdict(quality).items() if math.isfinite(value)}

@@ -25,6 +25,7 @@ from alphaxenas.networks.outline import Shaped, outline_of
 from alphaxenas.networks.training.loop import AUXILIARY_WEIGHT, CompiledChild, cross_entropy
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.networks.training.vectors import vector
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.choice_array import Path
 from alphaxenas.supernet.supernetworks import Supernetwork
 from alphaxenas.supernet.switched import SwitchedLayers
@@ -49,10 +50,7 @@ class Supernet:
     def __init__(self, network: Supernetwork, image_shape: tuple[int, int, int], recipe: Recipe, seed: int) -> None:
         if recipe.optimizer != "momentum" or recipe.average:
             received = f"{recipe.optimizer!r} and {recipe.average}"
-            raise ValueError(
-                "Invalid value for `optimizer` or `average`. Expected 'momentum' and 0 for shared weights. "
-                f"Received: {received}"
-            )
+            raise invalid("optimizer", "'momentum' and 0 for shared weights", received, "or `average`")
         self.recipe, self.seed = recipe, seed
         self._network, self._image_shape = network, image_shape
         self._outline = SwitchedOutline()
@@ -93,26 +91,6 @@ class Supernet:
             # The values are written after everything is computed: nothing has changed.
             return float("nan"), 0
         return float(loss), int(hits)
-
-    def gradient(self, architecture: Any, images: tf.Tensor, labels: tf.Tensor) -> dict[str, np.ndarray]:
-        """Gradient of the loss without decay and clipping; for tests.
-
-        Args:
-            architecture: Of the space.
-            images: Normalised, `[B, h, w, c]`.
-            labels: `[B]`.
-
-        Returns:
-            Arrays by the names of the architecture's weights, of their shapes.
-        """
-        flat, start, found = self._differentiate(images, labels, *self._path(architecture)).numpy(), 0, {}
-        outline = outline_of(self._network.network(architecture), self._image_shape, training=True)
-        for group in GROUPS[:-1]:
-            own = getattr(outline, group)
-            for name in sorted(own, key=self._outline.place_of[group].__getitem__):
-                found[name] = flat[start : start + own[name].size].reshape(own[name].shape)
-                start += own[name].size
-        return found
 
     def measure(self, architecture: Any, batches: Iterable) -> np.ndarray:
         """Measures the statistics of an architecture.
@@ -207,12 +185,8 @@ class Supernet:
     def _find_path(self, architecture: Any) -> tuple[np.ndarray, ...]:
         outline = outline_of(self._network.network(architecture), self._image_shape, training=True)
         path: Path = self._outline.path(self._network.choices(architecture), outline)
-        return tuple(
-            map(
-                tf.constant,
-                (path.choices, path.indices, np.int32(path.decayed), np.stack([path.sizes[group] for group in GROUPS])),
-            )
-        )
+        sizes = np.stack([path.sizes[group] for group in GROUPS])
+        return tuple(map(tf.constant, (path.choices, path.indices, np.int32(path.decayed), sizes)))
 
     @property
     def _path_specs(self) -> list[tf.TensorSpec]:
@@ -224,13 +198,6 @@ class Supernet:
     def _step(self) -> Callable:
         numbers = [tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32)]
         return self._traced(self._training, [tf.TensorSpec([None], tf.int32)], numbers)
-
-    @functools.cached_property
-    def _differentiate(self) -> Callable:
-        def differentiate(images, labels, *path):
-            return self._loss(images, labels, path, 0.0, tf.zeros([2], tf.int32))[-1]
-
-        return self._traced(differentiate, [tf.TensorSpec([None], tf.int32)], [])
 
     @functools.cached_property
     def _statistics(self) -> Callable:

@@ -123,9 +123,8 @@ class SwitchedLayers(Layers):
             return _case(chosen, cases)
 
         key = None if same is None else ("switch", same)
-        y, measured = self._shared(
-            key, switched, chosen, list(inputs), pieces, seed, tf.convert_to_tensor(self._progress)
-        )
+        progress = tf.convert_to_tensor(self._progress)
+        y, measured = self._shared(key, switched, chosen, list(inputs), pieces, seed, progress)
         if place is not None:
             self._evaluated[place] = measured
         return y
@@ -136,10 +135,8 @@ class SwitchedLayers(Layers):
         """As `LayerInterface.conv`; one that may be left out has no bias."""
         if not self._optional:
             return super().conv(x, name, filters, size, stride, bias, initial)
-        shape, place = (
-            self._outline.kernels[f"{name}/kernel"].shape,
-            self._outline.place_of["kernels"][f"{name}/kernel"],
-        )
+        kernel = f"{name}/kernel"
+        shape, place = self._outline.kernels[kernel].shape, self._outline.place_of["kernels"][kernel]
         height, width = -(-x.shape[1] // stride), -(-x.shape[2] // stride)
 
         def convolved(x, piece):
@@ -147,9 +144,8 @@ class SwitchedLayers(Layers):
                 kernel = {"conv/kernel": tf.reshape(piece, shape)}
                 return Layers(kernel, {}, self.training, self._precision).conv(x, "conv", filters, size, stride)
 
-            return _if_any(
-                piece, present, lambda: tf.zeros(tf.stack([tf.shape(x)[0], height, width, filters]), x.dtype)
-            )
+            empty = tf.stack([tf.shape(x)[0], height, width, filters])
+            return _if_any(piece, present, lambda: tf.zeros(empty, x.dtype))
 
         y = self._shared(("conv", *x.shape[1:], filters, size, stride), convolved, x, self._pieces["kernels"][place])
         y.set_shape([x.shape[0], height, width, filters])
@@ -160,12 +156,10 @@ class SwitchedLayers(Layers):
         if not self._optional:
             return super().batch_norm(x, name, scale)
         channels, places = [x.shape[-1]], self._outline.place_of
-        pieces = {kind: self._pieces["vectors"][places["vectors"][f"{name}/{kind}"]] for kind in ("scale", "offset")}
+        needed = {"scale": "vectors", "offset": "vectors"}
         if not self.training:
-            pieces |= {
-                kind: self._pieces["statistics"][places["statistics"][f"{name}/{kind}"]]
-                for kind in ("mean", "variance")
-            }
+            needed |= {"mean": "statistics", "variance": "statistics"}
+        pieces = {kind: self._pieces[group][places[group][f"{name}/{kind}"]] for kind, group in needed.items()}
 
         def normalised(x, pieces):
             def present():
@@ -188,13 +182,8 @@ class SwitchedLayers(Layers):
         for part, x in parts.items():
             kernel = f"{name}/{part}/kernel"
             piece = self._pieces["matrices"][self._outline.place_of["matrices"][kernel]]
-            products.append(
-                _if_any(
-                    piece,
-                    functools.partial(self._product, x, kernel),
-                    functools.partial(tf.zeros, tf.stack([tf.shape(x)[0], units])),
-                )
-            )
+            absent = functools.partial(tf.zeros, tf.stack([tf.shape(x)[0], units]))
+            products.append(_if_any(piece, functools.partial(self._product, x, kernel), absent))
         return self.add(products) + self._weights[f"{name}/bias"]
 
     def _product(self, x: tf.Tensor, kernel: str) -> tf.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import math
 import re
 import zlib
@@ -50,7 +51,7 @@ def read_csv(
     Raises:
         DataError: Something is wrong with the file; names file, row and column. Rows count from 1 after the header.
     """
-    header, lines = read_lines(path)
+    header, lines, separator = read_lines(path)
     place = {name: header.index(name) for name in header}
     kept = [
         row
@@ -67,7 +68,7 @@ def read_csv(
     strings = [lines[row][place["arch_str"]].strip() for row in kept] if "arch_str" in place else None
     space, keys = _Codes(path, code, texts, kept).live_in(space, strings)
     values = [
-        None if name is None else _numbers(path, name, [(row, lines[row][place[name]]) for row in kept])
+        None if name is None else _numbers(path, name, [(row, lines[row][place[name]]) for row in kept], separator)
         for name in columns
     ]
     first: dict[str, int] = {}
@@ -91,7 +92,7 @@ def csv_header(path: Path) -> list[str]:
     return read_lines(path, most=1)[0]
 
 
-def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[list[str]]]:
+def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[list[str]], str]:
     """Header and rows of a CSV file, all rows as long as the header.
 
     Args:
@@ -99,16 +100,18 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
         most: Rows to read at most; None for all.
 
     Returns:
-        The names of the columns, and the rows as texts.
+        The names of the columns, the rows as texts, and what separates values: a comma, a semicolon or a tab.
 
     Raises:
         DataError: As for `read_csv`.
     """
     opener = gzip.open if path.name.endswith(".gz") else open
-    lines = []
+    lines, separator = [], ","
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
+            first = stream.readline()
+            separator = max(",;\t", key=first.count)
+            reader = csv.reader(itertools.chain([first], stream), strict=True, delimiter=separator)
             header = [name.strip() for name in next(reader, [])]
             for line in reader:
                 if line:
@@ -125,15 +128,18 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
     for row, line in enumerate(lines, start=1):
         if len(line) != len(header):
             raise DataError(
-                f"{path}, row {row}: Expected {len(header)} values, as in the header. Received: {len(line)}"
+                f"{path}, row {row}: Expected {len(header)} values, as in the header. Received: {len(line)}, separated "
+                f"by {separator!r}"
             )
-    return header, lines
+    return header, lines, separator
 
 
-def _numbers(path: Path, column: str, cells: Sequence[tuple[int, str]]) -> np.ndarray:
-    """A column as finite numbers."""
+def _numbers(path: Path, column: str, cells: Sequence[tuple[int, str]], separator: str) -> np.ndarray:
+    """A column as finite numbers; where commas separate nothing, they may be decimal ones."""
     values = np.empty(len(cells))
     for place, (row, text) in enumerate(cells):
+        if separator != "," and re.fullmatch(r"\s*[+-]?\d*,\d+\s*", text):
+            text = text.replace(",", ".")
         try:
             values[place] = float(text)
         except ValueError:

@@ -68,7 +68,7 @@ def read_truth(path: Path | str, column: str, space: SearchSpace) -> Truth:
 
 def _code_column(path: Path, space: SearchSpace) -> str:
     """The first column whose first value is a text, a code or a hash of an architecture of the space."""
-    header, (first,) = read_lines(path, most=1)
+    header, (first,), _ = read_lines(path, most=1)
     key = space.key(space.sample(np.random.default_rng(0)))
     for name, text in zip(header, first):
         if len(text) == len(key) == 32 and not f"{text}{key}".strip("0123456789abcdef"):

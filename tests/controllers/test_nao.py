@@ -183,7 +183,7 @@ class TestHeldOut:
         model = NAOModel(space, settings.network)
         quality = fit_and_measure(model, keys, sequences, targets, settings, np.random.default_rng(1))
         assert (
-            quality.count == 45
+            quality.held_out == 45
             and quality.pairwise_accuracy > 0.8
             and quality.rank_correlation > 0.7
             and quality.hamming < 1.5

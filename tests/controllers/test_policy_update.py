@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from alphaxenas.controllers.optimizer import clipped
 from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
-from alphaxenas.controllers.policy_gradient.policy_update import Baseline, Learning, PolicyLearner, clipped
+from alphaxenas.controllers.policy_gradient.policy_update import Baseline, Learning, PolicyLearner
 
 SEQUENCES = [(token, other) for token in range(3) for other in range(3)]
 
@@ -18,9 +19,8 @@ def legal_actions(tokens):
 
 
 def learner(seed=0, cell="lstm", **learning):
-    return PolicyLearner(
-        PolicyNetwork(3, 2, cell, 8, seed=seed), legal_actions, Learning(**{"learning_rate": 0.01, **learning})
-    )
+    plain = {"learning_rate": 0.01, "gradient_clip": 0.0, "advantage_clip": 0.0, "baseline_decay": 0.9}
+    return PolicyLearner(PolicyNetwork(3, 2, cell, 8, seed=seed), legal_actions, Learning(**{**plain, **learning}))
 
 
 def probabilities(found):
@@ -101,10 +101,9 @@ def test_every_weight_that_the_policy_reads_learns_and_there_is_no_second_copy()
 
 def test_clipping_clips():
     gradient = np.array([3.0, 4.0])
-    assert np.linalg.norm(clipped(gradient, 1.0)) == pytest.approx(1.0) and clipped(gradient, 1.0)[0] / clipped(
-        gradient, 1.0
-    )[1] == pytest.approx(0.75)
-    assert clipped(gradient, 5.5) is gradient and clipped(gradient, 0.0) is gradient
+    found, norm = clipped(gradient, 1.0)
+    assert np.linalg.norm(found) == pytest.approx(1.0) and found[0] / found[1] == pytest.approx(0.75) and norm == 5.0
+    assert clipped(gradient, 5.5)[0] is gradient and clipped(gradient, 0.0)[0] is gradient
 
 
 def test_the_optimiser_gets_the_clipped_gradient():

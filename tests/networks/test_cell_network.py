@@ -100,14 +100,14 @@ def test_an_unknown_operation_is_named():
 )
 def test_every_choice_of_a_block_changes_the_logits(other):
     images = batch_of()[0]
-    networks = network_of(SMALL), network_of(Cell.from_text(other))
+    networks = network_of(SMALL), network_of(Cell.parse(other))
     first, second = (network(layers_of(network, training=True), images)[0].numpy() for network in networks)
     assert not np.allclose(first, second, atol=1e-4)
 
 
 def test_the_same_operation_at_the_same_position_shares_its_weights_and_no_other_does():
     weights = {
-        text: set(outline_of(network_of(Cell.from_text(text)), SHAPE).weights)
+        text: set(outline_of(network_of(Cell.parse(text)), SHAPE).weights)
         for text in ("prev:conv3x3 + prev2:identity", "prev2:conv3x3 + prev:conv3x3", "prev:conv5x5 + prev:conv3x3")
     }
     first, second, third = weights.values()
@@ -117,22 +117,22 @@ def test_the_same_operation_at_the_same_position_shares_its_weights_and_no_other
 
 
 def test_only_what_is_read_is_projected():
-    names = outline_of(network_of(Cell.from_text("prev:conv3x3 + prev:identity")), SHAPE).weights
+    names = outline_of(network_of(Cell.parse("prev:conv3x3 + prev:identity")), SHAPE).weights
     assert not any("/before/" in name for name in names)
     assert any("/previous/" in name for name in names)
 
 
 def test_only_output_blocks_reach_the_next_cell():
     names = outline_of(
-        network_of(Cell.from_text("prev:conv3x3 + prev2:identity; b0:identity + prev:identity")), SHAPE
+        network_of(Cell.parse("prev:conv3x3 + prev2:identity; b0:identity + prev:identity")), SHAPE
     ).weights
     assert "cell1/previous/block1/kernel" in names and "cell1/previous/block0/kernel" not in names
 
 
 def test_a_concatenation_is_a_1x1_convolution_over_both_sides():
-    network = network_of(Cell.from_text("prev:identity | prev:maxpool3x3"), cells=1, reductions=0)
+    network = network_of(Cell.parse("prev:identity | prev:maxpool3x3"), cells=1, reductions=0)
     layers, x = layers_of(network, training=True), batch_of(4, (8, 8, 2))[0]
-    blocks = network._block(layers, network.cell.blocks[0], [x, x], "cell0/block0", 2, 1.0)
+    blocks = network.block(layers, network.cell.blocks[0], [x, x], 0, 0)
     kernel = tf.concat([layers._weights[f"cell0/block0/concat/{slot}/kernel"] for slot in ("first", "second")], 2)
     joined = tf.nn.conv2d(tf.nn.relu(tf.concat([x, tf.nn.max_pool2d(x, 3, 1, "SAME")], 3)), kernel, 1, "SAME")
     mean, variance = tf.nn.moments(joined, [0, 1, 2])
@@ -175,8 +175,8 @@ def test_the_last_cell_drops_paths_most():
 
 
 def test_an_identity_is_never_dropped():
-    network = network_of(Cell.from_text("prev:identity + prev2:identity"), drop_path=0.9)
-    plain = network_of(Cell.from_text("prev:identity + prev2:identity"))
+    network = network_of(Cell.parse("prev:identity + prev2:identity"), drop_path=0.9)
+    plain = network_of(Cell.parse("prev:identity + prev2:identity"))
     images = batch_of()[0]
     np.testing.assert_array_equal(
         network(layers_of(network, training=True), images)[0], plain(layers_of(plain, training=True), images)[0]

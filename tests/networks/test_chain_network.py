@@ -11,13 +11,23 @@ import tensorflow as tf
 
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.networks.bank import WeightBank
-from alphaxenas.networks.chain import ChainNetwork, convolution_chain, mnist_chain
+from alphaxenas.networks.chain import ChainNetwork, chain_network
 from alphaxenas.networks.export.keras_export import export_keras
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.spaces import Chain, StateSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
 from tests.networks.tiny import batch_of, child_of, layers_of
+
+
+def convolution_chain(chain, num_classes):
+    return chain_network(chain, NetworkOptions(num_classes))
+
+
+def mnist_chain(chain, num_classes, form="line"):
+    return chain_network(chain, NetworkOptions(num_classes, chain_form=form))
+
 
 TITU, WALLARM = convolution_chains(), mnist_chains()
 LONG = TITU.parse("kernel=3, filters=64; kernel=3, filters=64; kernel=3, filters=32; kernel=3, filters=64")

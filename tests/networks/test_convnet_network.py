@@ -11,12 +11,13 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.networks.bank import ArraySpec, WeightBank
-from alphaxenas.networks.chain import convolution_chain
+from alphaxenas.networks.chain import chain_network
 from alphaxenas.networks.convnet.activations import fused
 from alphaxenas.networks.convnet.network import ConvNetwork
 from alphaxenas.networks.convnet.whitening import EPSILON, whitening_kernel
 from alphaxenas.networks.export.keras_export import export_keras, save_keras
 from alphaxenas.networks.export.onnx_export import save_onnx
+from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.spaces.chains.presets import convolution_chains
@@ -187,7 +188,8 @@ class TestExport:
     def test_biases_of_chains_are_in_the_onnx_file(self, tmp_path):
         import onnxruntime
 
-        network = convolution_chain(convolution_chains(1).parse("kernel=3, filters=32"), CLASSES)
+        chain = convolution_chains(1).parse("kernel=3, filters=32")
+        network = chain_network(chain, NetworkOptions(CLASSES))
         child = child_of(network, recipe=Recipe(0.1), shape=SHAPE)
         child.train_step(*batch_of(8, SHAPE), 1.0)
         model = export_keras(child, network, data_of(SHAPE))

@@ -73,6 +73,7 @@ def walk_both(function, shape=(4, 5, 7, 3)):
         lambda layers, x: layers.max_pool(x, 3, 2),
         lambda layers, x: layers.average_pool(x, 4, 4),
         lambda layers, x: layers.dense(layers.global_average(x), "a", 9),
+        lambda layers, x: layers.first_channels(layers.zeros(x), 2),
         lambda layers, x: layers.dropout(layers.drop_path(x, 0.5, 1.0), 0.5),
     ],
 )

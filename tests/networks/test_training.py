@@ -38,7 +38,7 @@ nasbench201 = functools.partial(NASBench201Network, NASBench201().parse("342104"
 nasbench101 = functools.partial(
     NASBench101Network, read_cell("conv3x3-bn-relu(0) maxpool3x3(0,1) conv1x1-bn-relu(1) output(0,2,3)"), CLASSES, 3, 3
 )
-OTHER = Cell.from_text("prev2:sep3x3 + prev:conv5x5")
+OTHER = Cell.parse("prev2:sep3x3 + prev:conv5x5")
 
 
 def linear(times: int = 1):

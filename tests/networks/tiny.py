@@ -18,9 +18,9 @@ SHAPE = (8, 8, 1)
 PLAIN = Recipe(learning_rate=0.1, weight_decay=0.0, gradient_clip=0.0)
 """Nesterov momentum and nothing else."""
 
-SMALL = Cell.from_text("prev:conv3x3 + prev2:identity")
-MIXED = Cell.from_text("prev:conv1x1 | prev2:sep3x3; b0:maxpool3x3 + prev:avgpool3x3")
-EVERYTHING = Cell.from_text(
+SMALL = Cell.parse("prev:conv3x3 + prev2:identity")
+MIXED = Cell.parse("prev:conv1x1 | prev2:sep3x3; b0:maxpool3x3 + prev:avgpool3x3")
+EVERYTHING = Cell.parse(
     "prev:conv1x1 + prev2:conv3x3; b0:conv5x5 | prev:conv7x7; prev:sep3x3 + b0:sep5x5; "
     "b1:sep7x7 + prev2:identity; b2:maxpool3x3 | b0:avgpool3x3"
 )

@@ -20,7 +20,7 @@ from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.journal import same_record
 from alphaxenas.spaces.cell import Cell
 
-CELL = Cell.from_text("prev:conv3x3 + prev2:avgpool3x3; b0:sep3x3 | prev:maxpool3x3")
+CELL = Cell.parse("prev:conv3x3 + prev2:avgpool3x3; b0:sep3x3 | prev:maxpool3x3")
 RECIPE = Recipe(learning_rate=0.05, warmup=0.2, label_smoothing=0.1, precision="bfloat16")
 
 

@@ -65,7 +65,7 @@ def test_results_hold_no_nan():
         "models": [],
     }
     for pairs, stored in ((float("nan"), None), (0.5, 0.5)):
-        quality = SimpleNamespace(count=3, pairwise_accuracy=pairs, hamming=1.0)
+        quality = SimpleNamespace(held_out=3, pairwise_accuracy=pairs, hamming=1.0)
         results = nao_stage.conclusions(told, told, [], quality, [], told, None)
         assert results["walk"]["pairwise_accuracy"] == stored and json.dumps(results, allow_nan=False)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
-from alphaxenas.contracts import Budget, Proposal
-from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.pipelines.factory import child_network, search_space, shares_weights
 from alphaxenas.pipelines.final import evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.report import checklist, diagnostic_figures, figures, load_suite, pictures, tables
@@ -56,12 +56,13 @@ def test_a_given_cell_is_trained_and_its_checkpoint_evaluated_again(tmp_path):
     assert 0 < evaluate_again(config, first)["test_accuracy"] < 1
 
 
-def test_children_share_what_they_have_in_common(tmp_path):
+def test_children_share_the_weights_of_equal_operations_on_equal_edges(tmp_path):
     config = configured(tmp_path, space="nasbench201")
-    evaluator, space = make_evaluator(config, load_images(config), 0), search_space(config)
-    for code in ("300100", "310100"):
-        evaluator.evaluate(Proposal(0, space.encode(space.parse(code)), Budget(1)))
-    assert {name.split("/")[1] for name in evaluator.bank["weights"] if name.startswith("cell")} == {"edge0-1"}
+    build, space = child_network(config, 10), search_space(config)
+    names = [set(outline_of(build(space.parse(code)), (8, 8, 1)).weights) for code in ("300100", "310120", "200100")]
+    assert names[0] < names[1] and "cell0/edge0-1/nor_conv_3x3/kernel" in names[0]
+    assert not any(name.startswith("cell") for name in names[0] & names[2])
+    assert shares_weights(config)
 
 
 def test_too_few_cells_for_three_stages_are_refused_before_any_work(tmp_path):

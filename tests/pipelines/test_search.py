@@ -29,7 +29,7 @@ def configured(tmp_path, **values):
 def test_a_price_lowers_the_filters_of_a_costly_architecture_only(tmp_path):
     config = configured(tmp_path, train_multiply_adds=2.0)
     data = load_images(config)
-    costly, cheap = Cell.from_text(TEXT), Cell.from_text("prev:conv1x1 + prev2:identity")
+    costly, cheap = Cell.parse(TEXT), Cell.parse("prev:conv1x1 + prev2:identity")
     network = final_network(config, costly, data)
     assert network.filters < config.training.train_filters
     assert outline_of(network, data.image_shape).multiply_adds <= 2e6
@@ -39,12 +39,12 @@ def test_a_price_lowers_the_filters_of_a_costly_architecture_only(tmp_path):
 def test_an_impossible_price_names_the_parameter(tmp_path):
     config = configured(tmp_path, train_multiply_adds=0.001)
     with pytest.raises(ValueError, match="train_multiply_adds"):
-        final_network(config, Cell.from_text(TEXT), load_images(config))
+        final_network(config, Cell.parse(TEXT), load_images(config))
 
 
 def test_a_given_architecture_needs_no_search(tmp_path):
     assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=TEXT))] == [TEXT]
-    json_text = Cell.from_text(TEXT).to_json()
+    json_text = Cell.parse(TEXT).to_json()
     assert [str(cell) for cell in chosen_architectures(configured(tmp_path, architecture=json_text))] == [TEXT]
 
 

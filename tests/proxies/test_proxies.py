@@ -17,8 +17,8 @@ from alphaxenas.spaces.chains.presets import convolution_chains
 
 SHAPE, CLASSES, IMAGES = (8, 8, 3), 4, 12
 BATCH = [name for name, proxy in PROXIES.items() if proxy.cost == "batch"]
-CELL = Cell.from_text("prev:conv3x3 + prev2:sep3x3; b0:maxpool3x3 | prev:conv1x1")
-PLAIN = Cell.from_text("prev:conv3x3 + prev:identity")
+CELL = Cell.parse("prev:conv3x3 + prev2:sep3x3; b0:maxpool3x3 | prev:conv1x1")
+PLAIN = Cell.parse("prev:conv3x3 + prev:identity")
 SPACES = {"cell": CellSpace(2), "micro": MicroSpace(2), "macro": MacroSpace(3), "chain": convolution_chains(2)}
 
 
@@ -56,7 +56,7 @@ class Scaled(NetworkWithBatch):
 @pytest.mark.parametrize("name", PROXIES)
 class TestProxyContract:
     def test_same_seed_same_score_in_plain_numbers(self, name):
-        first, second = PROXIES[name](of_cell()), PROXIES[name](of_cell(Cell.from_text(str(CELL))))
+        first, second = PROXIES[name](of_cell()), PROXIES[name](of_cell(Cell.parse(str(CELL))))
         assert type(first) is float and np.isfinite(first) and first == second
 
     def test_another_seed_changes_what_depends_on_weights_alone(self, name):
@@ -115,7 +115,7 @@ def test_free_proxies_count_a_network_whose_counts_are_known():
 
 def test_depth_is_that_of_the_longest_path():
     shallow, deep = ("prev:conv3x3 + prev2:conv3x3", "prev:conv3x3 + prev2:identity; b0:conv3x3 + prev:identity")
-    one, two = (PROXIES["depth"](of_cell(Cell.from_text(text), cells=3)) for text in (shallow, deep))
+    one, two = (PROXIES["depth"](of_cell(Cell.parse(text), cells=3)) for text in (shallow, deep))
     assert two == one + 3
 
 
@@ -190,5 +190,5 @@ def test_synflow_of_a_deep_wide_network_does_not_overflow():
 
 @pytest.mark.parametrize("name", ["parameters", "multiply_adds", "depth", "naswot", "synflow", "snip"])
 def test_a_cell_of_convolutions_stands_before_one_that_passes_its_input_on(name):
-    passes = Cell.from_text("prev:identity + prev:identity")
+    passes = Cell.parse("prev:identity + prev:identity")
     assert PROXIES[name](of_cell(PLAIN, cells=4)) > PROXIES[name](of_cell(passes, cells=4))

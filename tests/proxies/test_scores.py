@@ -103,7 +103,7 @@ def test_free_proxies_need_no_tensorflow():
     code = (
         "import sys; from alphaxenas.proxies import PROXIES; from alphaxenas.networks.cell import CellNetwork; "
         "from alphaxenas.networks.training.initial import NetworkWithBatch; from alphaxenas.spaces.cell import Cell; "
-        "n = NetworkWithBatch(CellNetwork(Cell.from_text('prev:conv3x3 + prev:identity'), 2), (8, 8, 1), None); "
+        "n = NetworkWithBatch(CellNetwork(Cell.parse('prev:conv3x3 + prev:identity'), 2), (8, 8, 1), None); "
         "print([p(n) for p in PROXIES.values() if p.cost == 'free'], 'tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from alphaxenas.spaces import (
-    NAO_OPERATIONS,
     CellSpace,
     ConvNetSpace,
     MacroSpace,
@@ -17,6 +16,7 @@ from alphaxenas.spaces import (
     Subset,
     Table,
 )
+from alphaxenas.spaces.forms.nao_notation import NAO_OPERATIONS
 
 WITH_GAPS = (
     (a, str(b), c) for a in ("3x3", "5x5", "1x1") for b in (8, 16, 128) for c in ("max", "avg") if (a, b) != ("5x5", 16)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.forms.nao_notation import (
     FIRST_KIND,
     FIRST_SIZE,
@@ -94,7 +95,7 @@ def test_the_published_amoebanet_a_differs_from_naos_tokens_in_one_node():
     """NAO's own two lists disagree: its tokens pool where its graph and the paper have a 5x5 separable convolution."""
     ours, theirs = zoo_cell("amoebanet_a").architecture, from_nao_tokens(AMOEBANET_A)
     assert SPACE.key(MicroArchitecture(theirs.normal, theirs.reduction)) != SPACE.key(ours)
-    assert ours.reduction.canonical() == theirs.reduction.canonical()
+    assert canonical_form(ours.reduction.rows) == canonical_form(theirs.reduction.rows)
 
 
 def test_naonet_is_the_published_graph():

@@ -17,7 +17,7 @@ def test_a_name_of_the_zoo_with_and_without_prefix(name):
 
 
 def test_a_cell_as_text_and_json():
-    cell = Cell.from_text("prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3")
+    cell = Cell.parse("prev:conv3x3 + prev2:sep5x5; b0:identity | prev:maxpool3x3")
     assert parse_architecture(cell.to_text()) == parse_architecture(cell.to_json()) == cell
 
 

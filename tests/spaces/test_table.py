@@ -163,8 +163,8 @@ class TestTrie:
             trie.legal_actions((0, 7, 2))
         with pytest.raises(ValueError, match="at place 1. Expected the sequence to end after 1 tokens. Received: 0"):
             trie.legal_actions((3, 0))
-        with pytest.raises(ValueError, match=r"complete sequence. Received: \(0,\), which goes on with one of \(1,\)"):
-            trie.check((0,))
+        with pytest.raises(ValueError, match=r"complete sequence. Received: \(0,\), which goes on with one of \(2,\)"):
+            Table((("a", "b"), ("c", "d"))).decode((0,))
 
     def test_it_agrees_with_looking_at_every_sequence(self):
         sequences = [sequence for sequence in product(range(3), repeat=4) if sum(sequence) % 4 == 1]

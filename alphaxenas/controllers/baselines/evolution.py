@@ -20,14 +20,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
-from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.controllers.history import HistoryStrategy
+from alphaxenas.controllers.pending import plain
+from alphaxenas.seeds import stream
+from alphaxenas.suggestions import check_whole
 
 FREE_CYCLES = 1000
 """Children in a row that may be known before a new architecture is drawn uniformly instead."""
 
 
-class RegularizedEvolution:
+class RegularizedEvolution(HistoryStrategy):
     """Evolution with ageing (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
@@ -41,12 +43,10 @@ class RegularizedEvolution:
     """
 
     def __init__(self, space: SearchSpace, seed: int, population: int = 20, sample: int = 10) -> None:
-        for name, value in (("population", population), ("sample", sample)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {value!r}")
-        self._space, self._size, self._sample = space, population, sample
-        self._rng = stream(seed, "evolution")
-        self._history = TrialHistory(space)
+        check_whole("population", population)
+        check_whole("sample", sample)
+        super().__init__(space, stream(seed, "evolution"))
+        self._size, self._sample = population, sample
         self._population: deque[tuple[Tokens, float]] = deque()
         # Only a cache: members are parents many times.
         self._neighbours: dict[Tokens, list[Any]] = {}
@@ -78,7 +78,7 @@ class RegularizedEvolution:
             tokens: An outstanding suggestion.
             reward: None if the evaluation failed.
         """
-        self._history.observe(tokens, reward)
+        super().observe(tokens, reward)
         self._enter(tokens, reward)
 
     def _child(self) -> Tokens | None:
@@ -110,24 +110,17 @@ class RegularizedEvolution:
     def status_line(self) -> str:
         """Mean and best reward of the population."""
         rewards = [reward for _, reward in self._population]
-        return (
-            f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}"
-            if rewards
-            else ""
-        )
+        if not rewards:
+            return ""
+        return f"population of {len(rewards)}: mean {sum(rewards) / len(rewards):.4f}, best {max(rewards):.4f}"
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
-            "population": [[[int(token) for token in tokens], reward] for tokens, reward in self._population],
-            "free": self._free,
-        }
+        population = [[plain(tokens), reward] for tokens, reward in self._population]
+        return super().state() | {"population": population, "free": self._free}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
+        super().restore(state)
         self._population = deque((tuple(tokens), reward) for tokens, reward in state["population"])
         self._free = int(state["free"])

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
-from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.controllers.history import HistoryStrategy
+from alphaxenas.controllers.pending import plain
+from alphaxenas.seeds import stream
 
 
-class LocalSearch:
+class LocalSearch(HistoryStrategy):
     """Hill climbing with restarts (`alphaxenas.controllers.promotion.Strategy`).
 
     All neighbours of one architecture may be outstanding at once.
@@ -26,9 +27,7 @@ class LocalSearch:
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        self._space = space
-        self._rng = stream(seed, "local_search")
-        self._history = TrialHistory(space)
+        super().__init__(space, stream(seed, "local_search"))
         self._centre: tuple[Tokens, float] | None = None
         self._better: tuple[Tokens, float] | None = None
         self._neighbours: list[Tokens] = []
@@ -61,7 +60,7 @@ class LocalSearch:
             tokens: An outstanding suggestion.
             reward: None if the evaluation failed.
         """
-        self._history.observe(tokens, reward)
+        super().observe(tokens, reward)
         if self._centre is not None:
             self._look(tokens, reward)
         elif reward is not None:
@@ -95,25 +94,21 @@ class LocalSearch:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
+        return super().state() | {
             "centre": _plain(self._centre),
             "better": _plain(self._better),
-            "neighbours": [[int(token) for token in tokens] for tokens in self._neighbours],
+            "neighbours": list(map(plain, self._neighbours)),
             "counters": [self._moves, self._optima],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
-        self._centre, self._better = (
-            None if pair is None else (tuple(pair[0]), pair[1]) for pair in (state["centre"], state["better"])
-        )
+        super().restore(state)
+        pairs = (state["centre"], state["better"])
+        self._centre, self._better = (None if pair is None else (tuple(pair[0]), pair[1]) for pair in pairs)
         self._neighbours = [tuple(tokens) for tokens in state["neighbours"]]
         self._moves, self._optima = map(int, state["counters"])
 
 
 def _plain(pair: tuple[Tokens, float] | None) -> list | None:
-    return None if pair is None else [[int(token) for token in pair[0]], pair[1]]
+    return None if pair is None else [plain(pair[0]), pair[1]]

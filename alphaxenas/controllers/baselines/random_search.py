@@ -10,15 +10,12 @@ Source: Li & Talwalkar 2019, "Random search and reproducibility for neural archi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
-from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.controllers.history import HistoryStrategy
+from alphaxenas.seeds import stream
 
 
-class RandomSearch:
+class RandomSearch(HistoryStrategy):
     """Uniform random search (`alphaxenas.controllers.promotion.Strategy`).
 
     Never waits for a reward; what is suggested never depends on one.
@@ -29,35 +26,8 @@ class RandomSearch:
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        self._rng = stream(seed, "random_search")
-        self._history = TrialHistory(space)
+        super().__init__(space, stream(seed, "random_search"))
 
     def suggest(self) -> Tokens | None:
         """A new architecture; None when every key has been suggested."""
         return self._history.draw(self._rng)
-
-    def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion.
-
-        Args:
-            tokens: An outstanding suggestion.
-            reward: None if the evaluation failed.
-        """
-        self._history.observe(tokens, reward)
-
-    def diagnostics(self) -> dict[str, float]:
-        """Nothing: it believes nothing."""
-        return {}
-
-    def status_line(self) -> str:
-        """Nothing: it believes nothing."""
-        return ""
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to go on."""
-        return {"generator": generator_state(self._rng), "history": self._history.state()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])

@@ -31,13 +31,14 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import HistoryStrategy
 from alphaxenas.controllers.nao.pool import Member, best, renewed
 from alphaxenas.controllers.nao.settings import PRESETS, NAOSettings
-from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.seeds import stream
+from alphaxenas.suggestions import invalid
 
 
-class NAO:
+class NAO(HistoryStrategy):
     """Gradient steps in a continuous space of architectures (`alphaxenas.controllers.promotion.Strategy`).
 
     Rounds wait for their outcomes: within a round everything may be outstanding at once.
@@ -73,14 +74,12 @@ class NAO:
         random: int | None = None,
         epochs: int = 0,
     ) -> None:
+        super().__init__(space, stream(seed, "nao"))
         self.settings = settings_of(preset, pool, tops, new, random, epochs)
         self.pool: list[Member] = []
         self.model: Any = None
-        self._space = space
-        self._rng = stream(seed, "nao")
-        self._history = TrialHistory(space)
         self._sequences: dict[str, Tokens] = {}
-        self._arrays: Any = None
+        self._encoder: Any = None
         self._arrived: list[str] = []
         self._queue: list[Tokens] = []
         self._to_draw = self.settings.pool
@@ -126,11 +125,8 @@ class NAO:
         rewards = [member.reward for member in self.pool]
         numbers = {"nao/round": float(self._round)}
         if rewards:
-            numbers |= {
-                "nao/pool_mean": float(np.mean(rewards)),
-                "nao/pool_best": rewards[0],
-                "nao/pool_worst": rewards[-1],
-            }
+            mean = float(np.mean(rewards))
+            numbers |= {"nao/pool_mean": mean, "nao/pool_best": rewards[0], "nao/pool_worst": rewards[-1]}
         return numbers | self._numbers
 
     def status_line(self) -> str:
@@ -144,9 +140,7 @@ class NAO:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; the next round's network starts anew, so none is stored."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
+        return super().state() | {
             "games": [[key, list(map(int, tokens))] for key, tokens in self._sequences.items()],
             "pool": [[member.key, member.reward] for member in self.pool],
             "arrived": list(self._arrived),
@@ -158,8 +152,7 @@ class NAO:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
+        super().restore(state)
         self._sequences = {key: tuple(tokens) for key, tokens in state["games"]}
         self.pool = [Member(key, self._sequences[key], float(reward)) for key, reward in state["pool"]]
         self._arrived, self._queue = list(state["arrived"]), [tuple(tokens) for tokens in state["queue"]]
@@ -169,9 +162,8 @@ class NAO:
     def _next_round(self) -> None:
         """Renews the pool, and plans what the next round evaluates."""
         settings, rewards = self.settings, self._history.rewards
-        arrived = [
-            Member(key, self._sequences[key], reward) for key in self._arrived if (reward := rewards[key]) is not None
-        ]
+        rated = [(key, reward) for key in self._arrived if (reward := rewards[key]) is not None]
+        arrived = [Member(key, self._sequences[key], reward) for key, reward in rated]
         # Failures and a small space can leave more to arrive than there is room for after a restart with a smaller
         # pool.
         self.pool, self._arrived = renewed(self.pool, best(arrived, settings.pool), settings.pool), []
@@ -190,38 +182,18 @@ class NAO:
 
     def _ascended(self) -> list[Tokens]:
         """New sequences, best first, from a network trained on what is known."""
-        from alphaxenas.controllers.nao.model import NAOModel
-        from alphaxenas.controllers.nao.quality import fit_and_measure, scale_targets
         from alphaxenas.controllers.nao.token_arrays import TokenEncoder
-        from alphaxenas.controllers.nao.trajectory import gradient_ascent
+        from alphaxenas.controllers.nao.trajectory import search_round
 
         settings, rewards = self.settings, self._history.rewards
-        self._arrays = self._arrays or TokenEncoder(self._space)
-        keys = self._known()
+        self._encoder = self._encoder or TokenEncoder(self._space)
         lowest = min(reward for reward in rewards.values() if reward is not None)
-        received = [lowest if (reward := rewards[key]) is None else reward for key in keys]
-        targets = scale_targets(received, settings.targets)
-        self.model = NAOModel(
-            self._space, settings.network, int(self._rng.integers(2**31)), settings.variants, self._arrays
-        )
-        quality = fit_and_measure(
-            self.model, keys, [self._sequences[key] for key in keys], targets, settings, self._rng
-        )
-        steps = gradient_ascent(
-            self.model, [member.tokens for member in best(self.pool, settings.tops)], settings, self._new_key, self._rng
-        )
-        numbers = {
-            "held_out": quality.count,
-            "pairwise_accuracy": quality.pairwise_accuracy,
-            "rank_correlation": quality.rank_correlation,
-            "hamming": quality.hamming,
-            "exact": quality.exact,
-            "found": len(steps.sequences),
-            "step": steps.step,
-            **self.model.losses,
-        }
-        self._numbers = {f"nao/{name}": float(number) for name, number in numbers.items() if np.isfinite(number)}
-        return steps.sequences
+        rated = {key: lowest if (reward := rewards[key]) is None else reward for key in self._known()}
+        known = [Member(key, self._sequences[key], reward) for key, reward in rated.items()]
+        starts = best(self.pool, settings.tops)
+        self.model, found, numbers = search_round(self._encoder, known, starts, settings, self._new_key, self._rng)
+        self._numbers = {f"nao/{name}": number for name, number in numbers.items()}
+        return found
 
     def _new_key(self, tokens: Tokens) -> str | None:
         """The key of a sequence that was never suggested; None if it was."""
@@ -249,7 +221,7 @@ def settings_of(
         ValueError: An unknown preset, or a value out of its range.
     """
     if preset not in PRESETS:
-        raise ValueError(f"Invalid value for `preset`. Expected one of {', '.join(PRESETS)}. Received: {preset!r}")
+        raise invalid("preset", f"one of {', '.join(PRESETS)}", repr(preset))
     settings = PRESETS[preset]
     size = pool or settings.pool
     tops, new = tops or min(settings.tops, size), new or min(settings.new, max(1, size // 2))

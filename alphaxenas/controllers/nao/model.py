@@ -12,17 +12,17 @@ NumPy: what is legal is asked of the space at every place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.nao import network
+from alphaxenas.controllers.nao.network import Network, graphs
 from alphaxenas.controllers.nao.settings import NetworkSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class NAOModel:
 
     Attributes:
         settings: As given.
+        weights: Of the network, one vector; see `network.Network`.
         steps: Training steps taken.
         losses: Squared error and cross-entropy per token, means over the last tenth of the latest fit's steps.
     """
@@ -79,10 +80,9 @@ class NAOModel:
     ) -> None:
         self.settings, self._seed, self._variants = settings, seed, variants
         self._encoder = encoder or TokenEncoder(space)
-        sizes = self._encoder.vocabulary, self._encoder.length, settings
-        self._graphs, self._sizes = network.graphs(*sizes), sizes
-        self._weights = network.initial_weights(*sizes, seed)
-        self._moments = np.zeros((2, len(self._weights)), np.float32)
+        self._network = Network(self._encoder.vocabulary, self._encoder.length, settings)
+        self._graphs, self.weights = graphs(self._network), self._network.initial_weights(seed)
+        self._moments = np.zeros((2, len(self.weights)), np.float32)
         self.steps = 0
         self.losses: dict[str, float] = {}
 
@@ -109,10 +109,7 @@ class NAOModel:
             Squared error, cross-entropy per token and norm of the applied gradient of every step, `[steps, 3]`.
         """
         if not sequences or len(sequences) != len(targets):
-            raise ValueError(
-                f"Invalid value for `sequences`. Expected one or more, as many as targets ({len(targets)}). "
-                f"Received: {len(sequences)}"
-            )
+            raise invalid("sequences", f"one or more, as many as targets ({len(targets)})", len(sequences))
         groups = [
             self._encoder.variants(tuple(sequence), self._variants) if self._variants > 1 else [tuple(sequence)]
             for sequence in sequences
@@ -123,19 +120,11 @@ class NAOModel:
         learning_rates = np.linspace(*rates, len(rows), dtype=np.float32) * np.float32(self.settings.learning_rate)
         seed = np.array([0, self._seed % 2**31], np.int32)
         repeated = np.repeat(np.asarray(targets, np.float32), counts)
+        data = arrays.tokens, arrays.lengths, repeated, arrays.legal
         weights, moments, numbers = self._graphs.train(
-            self._weights,
-            self._moments,
-            np.int32(self.steps),
-            arrays.tokens,
-            arrays.lengths,
-            repeated,
-            arrays.legal,
-            rows,
-            learning_rates,
-            seed,
+            self.weights, self._moments, np.int32(self.steps), data, rows, learning_rates, seed
         )
-        self._weights, self._moments, numbers = weights.numpy(), moments.numpy(), numbers.numpy()
+        self.weights, self._moments, numbers = weights.numpy(), moments.numpy(), numbers.numpy()
         self.steps += len(rows)
         error, entropy, _ = numbers[-max(1, len(numbers) // 10) :].mean(0, dtype=np.float64)
         self.losses = {"squared_error": float(error), "cross_entropy": float(entropy)}
@@ -144,11 +133,11 @@ class NAOModel:
     def encode(self, sequences: Sequence[Tokens]) -> Encoded:
         """The sequences in the continuous space."""
         arrays = self._encoder.arrays(sequences)
-        return Encoded(self._graphs.encode(self._weights, arrays.tokens, arrays.lengths).numpy(), arrays.lengths)
+        return Encoded(self._graphs.encode(self.weights, arrays.tokens, arrays.lengths).numpy(), arrays.lengths)
 
     def scores(self, encoded: Encoded) -> np.ndarray:
         """Predicted scores `[n]`, in (0, 1)."""
-        return self._graphs.score(self._weights, encoded.outputs, encoded.lengths)[0].numpy().astype(np.float64)
+        return self._graphs.score(self.weights, encoded.outputs, encoded.lengths)[0].numpy().astype(np.float64)
 
     def predict(self, sequences: Sequence[Tokens]) -> np.ndarray:
         """Predicted scores of sequences, `[n]`."""
@@ -156,7 +145,7 @@ class NAOModel:
 
     def gradients(self, encoded: Encoded) -> np.ndarray:
         """How the scores grow with the encoder's outputs, `[n, L, U]`."""
-        return self._graphs.score(self._weights, encoded.outputs, encoded.lengths)[1].numpy()
+        return self._graphs.score(self.weights, encoded.outputs, encoded.lengths)[1].numpy()
 
     def decode(self, encoded: Encoded, rng: np.random.Generator | None = None) -> list[Tokens]:
         """The sequences that the decoder writes for places of the continuous space; every one is complete and legal.
@@ -165,7 +154,7 @@ class NAOModel:
             encoded: The places.
             rng: Draws every token with the decoder's probability; None: the most likely token.
         """
-        named = network.unpacked(self._weights, *self._sizes)
+        named = self._network.unpacked(self.weights)
         count, length = encoded.outputs.shape[:2]
         outputs = encoded.outputs * np.float32(self.settings.units**0.5)
         far = np.where(np.arange(length) < encoded.lengths[:, None], 0.0, -1e9).astype(np.float32)
@@ -183,9 +172,8 @@ class NAOModel:
             inputs = named["decoder_tokens"][last] + named["decoder_places"][place]
             state, cell = _lstm_step(inputs, state, cell, named["decoder_kernel"], named["decoder_bias"])
             weights = _softmax(np.einsum("nu,nlu->nl", state @ named["attention"], outputs[going]) + far[going])
-            joined = np.tanh(
-                np.concatenate([np.einsum("nl,nlu->nu", weights, outputs[going]), state], axis=1) @ named["joined"]
-            )
+            read = np.einsum("nl,nlu->nu", weights, outputs[going])
+            joined = np.tanh(np.concatenate([read, state], axis=1) @ named["joined"])
             logits = np.where(legal, joined @ named["output"] + named["output_bias"], -np.inf)
             # The largest of logits with Gumbel noise is a draw from their softmax.
             last = (logits if rng is None else logits + rng.gumbel(size=logits.shape)).argmax(1)
@@ -196,21 +184,6 @@ class NAOModel:
     def reconstruct(self, sequences: Sequence[Tokens]) -> list[Tokens]:
         """What the decoder writes of sequences as they are."""
         return self.decode(self.encode(sequences))
-
-    def state(self) -> dict[str, Any]:
-        """Weights, Adam's moments, steps."""
-        return {
-            "weights": self._weights.copy(),
-            "moments": self._moments.copy(),
-            "steps": self.steps,
-            "seed": self._seed,
-            "losses": dict(self.losses),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state()` of a model with equal settings and space."""
-        self._weights, self._moments = (np.array(state[name], np.float32) for name in ("weights", "moments"))
-        self.steps, self._seed, self.losses = int(state["steps"]), int(state["seed"]), dict(state["losses"])
 
     def _rows(self, counts: np.ndarray, epochs: int, batch: int) -> np.ndarray:
         """Which variants of which sequences make up every batch, `[steps, batch]`; the last batch of all is filled up

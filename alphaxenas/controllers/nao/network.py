@@ -46,8 +46,8 @@ class Graphs(NamedTuple):
     """The traced functions of one network; weights are a vector `[w]`.
 
     Attributes:
-        train: (weights, moments `[2, w]`, steps taken, tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L,
-            V]`, rows `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error,
+        train: (weights, moments `[2, w]`, steps taken, (tokens `[n, L]`, lengths `[n]`, targets `[n]`, legal `[n, L,
+            V]`), rows `[steps, b]`, learning rates `[steps]`, seed) -> (weights, moments, per step squared error,
             cross-entropy and norm of the applied gradient `[steps, 3]`).
         encode: (weights, tokens `[n, L]`, lengths `[n]`) -> encoder outputs `[n, L, U]`, 0 after a sequence's end.
         score: (weights, outputs `[n, L, U]`, lengths) -> (scores `[n]`, their gradients by the outputs `[n, L, U]`).
@@ -56,79 +56,6 @@ class Graphs(NamedTuple):
     train: Any
     encode: Any
     score: Any
-
-
-def shapes(vocabulary: int, length: int, settings: NetworkSettings) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every weight, in the order of the vector.
-
-    Args:
-        vocabulary: V.
-        length: L, of the longest sequence.
-        settings: Sizes of the layers.
-    """
-    embedding, units = settings.embedding, settings.units
-    named: dict[str, tuple[int, ...]] = {
-        "encoder_tokens": (vocabulary, embedding),
-        "encoder_places": (length, embedding),
-        "encoder_kernel": (embedding + units, 4 * units),
-        "encoder_bias": (4 * units,),
-    }
-    widths = (units, *settings.layers, 1)
-    for layer, (before, after) in enumerate(zip(widths[:-1], widths[1:])):
-        named |= {f"predictor_kernel{layer}": (before, after), f"predictor_bias{layer}": (after,)}
-    return named | {
-        # The last row of the decoder's tokens is the start.
-        "decoder_tokens": (vocabulary + 1, embedding),
-        "decoder_places": (length, embedding),
-        "decoder_kernel": (embedding + units, 4 * units),
-        "decoder_bias": (4 * units,),
-        "attention": (units, units),
-        "joined": (2 * units, units),
-        "output": (units, vocabulary),
-        "output_bias": (vocabulary,),
-    }
-
-
-def initial_weights(vocabulary: int, length: int, settings: NetworkSettings, seed: int) -> np.ndarray:
-    """Glorot-uniform matrices, zero biases (1 for the forget gates), as one vector `[w]`.
-
-    Args:
-        vocabulary: V.
-        length: L, of the longest sequence.
-        settings: Sizes of the layers.
-        seed: Of the draws.
-    """
-    rng, parts = stream(seed, "nao", "weights"), []
-    for name, shape in shapes(vocabulary, length, settings).items():
-        if len(shape) == 1:
-            value = np.zeros(shape, np.float32)
-            if name in ("encoder_bias", "decoder_bias"):
-                value[settings.units : 2 * settings.units] = 1.0
-        else:
-            limit = 0.3 if name.endswith(("tokens", "places")) else np.sqrt(6.0 / sum(shape))
-            value = rng.uniform(-limit, limit, shape).astype(np.float32)
-        parts.append(value.ravel())
-    return np.concatenate(parts)
-
-
-def unpacked(weights: Any, vocabulary: int, length: int, settings: NetworkSettings) -> dict[str, Any]:
-    """The weights by name, of a NumPy vector or of a tensor.
-
-    Args:
-        weights: `[w]`.
-        vocabulary: V.
-        length: L, of the longest sequence.
-        settings: Sizes of the layers.
-    """
-    named = shapes(vocabulary, length, settings)
-    sizes = [prod(shape) for shape in named.values()]
-    if isinstance(weights, np.ndarray):
-        return {
-            name: part.reshape(shape)
-            for (name, shape), part in zip(named.items(), np.split(weights, np.cumsum(sizes)[:-1]))
-        }
-    # One split and not many slices: the gradient of a slice is as long as the whole vector.
-    return {name: tf.reshape(part, shape) for (name, shape), part in zip(named.items(), tf.split(weights, sizes))}
 
 
 def clipped(gradient: Any, bound: float) -> tuple[Any, Any]:
@@ -143,108 +70,120 @@ def clipped(gradient: Any, bound: float) -> tuple[Any, Any]:
     return gradient * scale, norm * scale
 
 
-@lru_cache(maxsize=32)
-def graphs(vocabulary: int, length: int, settings: NetworkSettings) -> Graphs:
-    """The functions of a network, traced at their first use.
+@dataclass(frozen=True)
+class Network:
+    """Weights and formulas; inside a formula time comes first, outside sequences do.
 
-    Args:
+    Attributes:
         vocabulary: V.
         length: L, of the longest sequence.
-        settings: Sizes of the layers.
+        settings: Sizes of the layers, and their training.
     """
-    size = sum(map(prod, shapes(vocabulary, length, settings).values()))
-    weights, tokens = tf.TensorSpec([size], tf.float32), tf.TensorSpec([None, length], tf.int32)
-    lengths, outputs = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, length, settings.units], tf.float32)
-    network = _Network(vocabulary, length, settings)
-    whole = tf.TensorSpec([], tf.int32)
-    train = [
-        weights,
-        tf.TensorSpec([2, size], tf.float32),
-        whole,
-        tokens,
-        lengths,
-        tf.TensorSpec([None], tf.float32),
-        tf.TensorSpec([None, length, vocabulary], tf.bool),
-        tf.TensorSpec([None, None], tf.int32),
-        tf.TensorSpec([None], tf.float32),
-        tf.TensorSpec([2], tf.int32),
-    ]
-    return Graphs(
-        *(
-            tf.function(_on_cpu(function), input_signature=signature, autograph=False)
-            for function, signature in (
-                (network.train, train),
-                (network.encode, [weights, tokens, lengths]),
-                (network.score, [weights, outputs, lengths]),
-            )
-        )
-    )
-
-
-def _on_cpu(function: Any) -> Any:
-    """On a GPU this network is too small to be worth the trip, and the CPU's sums repeat exactly."""
-
-    def placed(*arguments: Any) -> Any:
-        with tf.device("/CPU:0"):
-            return function(*arguments)
-
-    return placed
-
-
-@dataclass(frozen=True)
-class _Network:
-    """The formulas; time comes first inside, sequences first outside."""
 
     vocabulary: int
     length: int
     settings: NetworkSettings
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every weight, in the order of the vector."""
+        embedding, units = self.settings.embedding, self.settings.units
+        named: dict[str, tuple[int, ...]] = {
+            "encoder_tokens": (self.vocabulary, embedding),
+            "encoder_places": (self.length, embedding),
+            "encoder_kernel": (embedding + units, 4 * units),
+            "encoder_bias": (4 * units,),
+        }
+        widths = (units, *self.settings.layers, 1)
+        for layer, (before, after) in enumerate(zip(widths[:-1], widths[1:])):
+            named |= {f"predictor_kernel{layer}": (before, after), f"predictor_bias{layer}": (after,)}
+        return named | {
+            # The last row of the decoder's tokens is the start.
+            "decoder_tokens": (self.vocabulary + 1, embedding),
+            "decoder_places": (self.length, embedding),
+            "decoder_kernel": (embedding + units, 4 * units),
+            "decoder_bias": (4 * units,),
+            "attention": (units, units),
+            "joined": (2 * units, units),
+            "output": (units, self.vocabulary),
+            "output_bias": (self.vocabulary,),
+        }
+
+    def initial_weights(self, seed: int) -> np.ndarray:
+        """Glorot-uniform matrices, zero biases (1 for the forget gates), as one vector `[w]`."""
+        rng, parts, units = stream(seed, "nao", "weights"), [], self.settings.units
+        for name, shape in self.shapes().items():
+            if len(shape) == 1:
+                value = np.zeros(shape, np.float32)
+                if name in ("encoder_bias", "decoder_bias"):
+                    value[units : 2 * units] = 1.0
+            else:
+                limit = 0.3 if name.endswith(("tokens", "places")) else np.sqrt(6.0 / sum(shape))
+                value = rng.uniform(-limit, limit, shape).astype(np.float32)
+            parts.append(value.ravel())
+        return np.concatenate(parts)
+
+    def unpacked(self, weights: Any) -> dict[str, Any]:
+        """The weights by name, of a vector `[w]` of NumPy or of TensorFlow."""
+        named = self.shapes()
+        sizes = [prod(shape) for shape in named.values()]
+        if isinstance(weights, np.ndarray):
+            parts, reshape = np.split(weights, np.cumsum(sizes)[:-1]), np.reshape
+        else:
+            # One split and not many slices: the gradient of a slice is as long as the whole vector.
+            parts, reshape = tf.split(weights, sizes), tf.reshape
+        return {name: reshape(part, shape) for (name, shape), part in zip(named.items(), parts)}
+
     def encode(self, weights: Any, tokens: Any, lengths: Any) -> Any:
-        """See `Graphs.encode`."""
-        return self._encoded(self._named(weights), tokens, self._inside(lengths), None)
+        """See `Graphs.encode`.
+
+        Args:
+            weights: `[w]`.
+            tokens: `[n, L]`.
+            lengths: `[n]`.
+        """
+        return self._encoded(self.unpacked(weights), tokens, self._inside(lengths), None)
 
     def score(self, weights: Any, outputs: Any, lengths: Any) -> Any:
-        """See `Graphs.score`."""
+        """See `Graphs.score`.
+
+        Args:
+            weights: `[w]`.
+            outputs: Of the encoder, `[n, L, U]`.
+            lengths: `[n]`.
+        """
         with tf.GradientTape() as tape:
             tape.watch(outputs)
-            scores = self._predicted(self._named(weights), self._embedded(outputs, self._inside(lengths)), None)
+            scores = self._predicted(self.unpacked(weights), self._embedded(outputs, self._inside(lengths)), None)
         return scores, tape.gradient(scores, outputs)
 
-    def train(
-        self,
-        weights: Any,
-        moments: Any,
-        taken: Any,
-        tokens: Any,
-        lengths: Any,
-        targets: Any,
-        legal: Any,
-        rows: Any,
-        rates: Any,
-        seed: Any,
-    ) -> Any:
-        """See `Graphs.train`."""
+    def train(self, weights: Any, moments: Any, taken: Any, data: Any, rows: Any, rates: Any, seed: Any) -> Any:
+        """See `Graphs.train`.
+
+        Args:
+            weights: `[w]`.
+            moments: Of Adam, `[2, w]`.
+            taken: Steps taken before.
+            data: Tokens, lengths, targets and legal tokens of all sequences.
+            rows: Sequences of every step, `[steps, b]`.
+            rates: Learning rates, `[steps]`.
+            seed: Of dropout, `[2]`.
+        """
         settings, steps = self.settings, tf.shape(rows)[0]
 
         def step(number, weights, first, second, numbers):
             chosen = rows[number]
             time = taken + number + 1
-            read, sizes, wanted, allowed = (tf.gather(array, chosen) for array in (tokens, lengths, targets, legal))
+            batch = [tf.gather(array, chosen) for array in data]
             dropout = tf.stack([seed[0] + time, seed[1]])
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                error, entropy = self._losses(weights, read, sizes, wanted, allowed, dropout)
+                error, entropy = self._losses(weights, batch, dropout)
                 decay = settings.weight_decay * tf.reduce_sum(tf.square(weights)) / 2
                 loss = settings.trade_off * error + (1 - settings.trade_off) * entropy + decay
             gradient, norm = clipped(tape.gradient(loss, weights), settings.gradient_clip)
             difference, first, second = adam_update(weights, first, second, gradient, rates[number], time, EPSILON)
-            return (
-                number + 1,
-                weights - difference,
-                first,
-                second,
-                numbers.write(number, tf.stack([error, entropy, norm])),
-            )
+            numbers = numbers.write(number, tf.stack([error, entropy, norm]))
+            return number + 1, weights - difference, first, second, numbers
 
         start = tf.constant(0), weights, moments[0], moments[1], tf.TensorArray(tf.float32, steps, element_shape=[3])
         _, weights, *moments, numbers = tf.while_loop(
@@ -252,18 +191,16 @@ class _Network:
         )
         return weights, tf.stack(moments), numbers.stack()
 
-    def _losses(self, weights: Any, tokens: Any, lengths: Any, targets: Any, legal: Any, seed: Any) -> tuple[Any, Any]:
+    def _losses(self, weights: Any, batch: Any, seed: Any) -> tuple[Any, Any]:
         """Mean squared error of the scores, and mean cross-entropy per token."""
-        named, inside = self._named(weights), self._inside(lengths)
+        tokens, lengths, targets, legal = batch
+        named, inside = self.unpacked(weights), self._inside(lengths)
         outputs = self._encoded(named, tokens, inside, seed)
         embedding = self._embedded(outputs, inside)
         error = tf.reduce_mean(tf.square(self._predicted(named, embedding, seed) - targets))
         logits = tf.where(legal, self._written(named, tokens, outputs, inside, embedding, seed), -1e9)
         entropies = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens, logits)
         return error, tf.reduce_sum(entropies * inside) / tf.reduce_sum(inside)
-
-    def _named(self, weights: Any) -> dict[str, Any]:
-        return unpacked(weights, self.vocabulary, self.length, self.settings)
 
     def _inside(self, lengths: Any) -> Any:
         """1 at the places of a sequence, 0 after its end, `[b, L]`."""
@@ -287,10 +224,8 @@ class _Network:
         for layer in range(len(self.settings.layers) + 1):
             if layer:
                 values = tf.nn.relu(values)
-            values = (
-                self._dropped(values, seed, 1 + layer) @ named[f"predictor_kernel{layer}"]
-                + named[f"predictor_bias{layer}"]
-            )
+            values = self._dropped(values, seed, 1 + layer) @ named[f"predictor_kernel{layer}"]
+            values += named[f"predictor_bias{layer}"]
         return tf.sigmoid(values[:, 0])
 
     def _written(self, named: dict[str, Any], tokens: Any, outputs: Any, inside: Any, embedding: Any, seed: Any) -> Any:
@@ -308,20 +243,11 @@ class _Network:
 
     def _lstm(self, named: dict[str, Any], which: str, inputs: Any, start: Any) -> Any:
         """Outputs `[b, L, U]` of an LSTM over `[b, L, E]` whose output and cell begin as `start` `[b, U]`."""
-        none = tf.zeros([self.settings.units])
-        outputs = tf.raw_ops.BlockLSTMV2(
-            seq_len_max=tf.constant(self.length, tf.int64),
-            x=tf.transpose(inputs, [1, 0, 2]),
-            cs_prev=start,
-            h_prev=start,
-            w=named[f"{which}_kernel"],
-            wci=none,
-            wcf=none,
-            wco=none,
-            b=named[f"{which}_bias"],
-            cell_clip=0.0,
-            use_peephole=False,
-        ).h
+        peepholes = dict.fromkeys(("wci", "wcf", "wco"), tf.zeros([self.settings.units]))
+        weights = {"w": named[f"{which}_kernel"], "b": named[f"{which}_bias"], **peepholes}
+        steps, x = tf.constant(self.length, tf.int64), tf.transpose(inputs, [1, 0, 2])
+        begin = {"seq_len_max": steps, "cs_prev": start, "h_prev": start}
+        outputs = tf.raw_ops.BlockLSTMV2(x=x, **begin, **weights, cell_clip=0.0, use_peephole=False).h
         return tf.transpose(outputs, [1, 0, 2])
 
     def _dropped(self, values: Any, seed: Any, place: int) -> Any:
@@ -331,3 +257,34 @@ class _Network:
             return values
         kept = tf.random.stateless_uniform(tf.shape(values), seed + tf.constant([0, place])) >= rate
         return tf.where(kept, values / (1 - rate), 0.0)
+
+
+@lru_cache(maxsize=32)
+def graphs(network: Network) -> Graphs:
+    """The functions of a network, traced at their first use."""
+    size, length = sum(map(prod, network.shapes().values())), network.length
+    weights, tokens = tf.TensorSpec([size], tf.float32), tf.TensorSpec([None, length], tf.int32)
+    lengths, outputs = (
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None, length, network.settings.units], tf.float32),
+    )
+    numbers, legal = tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, length, network.vocabulary], tf.bool)
+    moments, rows = tf.TensorSpec([2, size], tf.float32), tf.TensorSpec([None, None], tf.int32)
+    steps, seed = tf.TensorSpec([], tf.int32), tf.TensorSpec([2], tf.int32)
+    signatures = {
+        network.train: [weights, moments, steps, (tokens, lengths, numbers, legal), rows, numbers, seed],
+        network.encode: [weights, tokens, lengths],
+        network.score: [weights, outputs, lengths],
+    }
+    traced = (tf.function(_on_cpu(one), input_signature=each, autograph=False) for one, each in signatures.items())
+    return Graphs(*traced)
+
+
+def _on_cpu(function: Any) -> Any:
+    """On a GPU this network is too small to be worth the trip, and the CPU's sums repeat exactly."""
+
+    def placed(*arguments: Any) -> Any:
+        with tf.device("/CPU:0"):
+            return function(*arguments)
+
+    return placed

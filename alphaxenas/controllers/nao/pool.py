@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,5 @@ def renewed(pool: Sequence[Member], arrived: Sequence[Member], size: int) -> lis
     keys = [member.key for member in (*pool, *arrived)]
     if len(set(keys)) < len(keys) or len(arrived) > size:
         twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(
-            f"Invalid value for `arrived`. Expected at most {size} members, all of new keys. "
-            f"Received: {len(arrived)}, known: {twice[:3]}"
-        )
+        raise invalid("arrived", f"at most {size} members, all of new keys", f"{len(arrived)}, known: {twice[:3]}")
     return best([*best(pool, size - len(arrived)), *arrived], size)

@@ -16,6 +16,7 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
 from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Quality:
     """Of a network on architectures that it was not trained on.
 
     Attributes:
-        count: Architectures.
+        held_out: Number of these architectures.
         pairwise_accuracy: Share of the pairs with different targets that the scores put in the right order; NaN without
             such pairs.
         rank_correlation: Spearman's, of scores and targets; NaN for fewer than three.
@@ -32,7 +33,7 @@ class Quality:
         exact: Share of the sequences that the decoder writes without a fault.
     """
 
-    count: int
+    held_out: int
     pairwise_accuracy: float
     rank_correlation: float
     hamming: float
@@ -52,10 +53,7 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
         ValueError: Too few keys, or one of them twice: parts of different places would then share it.
     """
     if len(keys) < 4 or len(set(keys)) < len(keys):
-        raise ValueError(
-            f"Invalid value for `keys`. Expected four or more different ones. "
-            f"Received: {len(keys)}, {len(set(keys))} of them different"
-        )
+        raise invalid("keys", "four or more different ones", f"{len(keys)}, {len(set(keys))} of them different")
     count = min(max(3 if len(keys) >= 8 else 2, round(share * len(keys))), len(keys) - 2)
     order = rng.permutation(len(keys))
     return np.sort(order[count:]), np.sort(order[:count])
@@ -104,10 +102,9 @@ def fit_and_measure(
         The quality on the held-out part, before the model saw it.
     """
     known, held_out = split(keys, settings.held_out, rng)
-    batch = min(settings.batch_size, len(known))
-    epochs = min(
-        settings.epochs, max(1, settings.most_steps * batch // len(known)) if settings.most_steps else settings.epochs
-    )
+    batch, epochs = min(settings.batch_size, len(known)), settings.epochs
+    if settings.most_steps:
+        epochs = min(epochs, max(1, settings.most_steps * batch // len(known)))
     model.fit([sequences[place] for place in known], targets[known], epochs, settings.batch_size)
     quality = measured(model, [sequences[place] for place in held_out], targets[held_out])
     model.fit(sequences, targets, max(1, epochs // 4), settings.batch_size)
@@ -124,13 +121,9 @@ def measured(model: NAOModel, sequences: Sequence[Tokens], targets: np.ndarray) 
     """
     scores = model.predict(sequences)
     distances = [hamming(sequence, written) for sequence, written in zip(sequences, model.reconstruct(sequences))]
-    return Quality(
-        len(sequences),
-        pairwise_accuracy(scores, targets),
-        rank_correlation(scores, targets),
-        float(np.mean(distances)),
-        float(np.mean([distance == 0 for distance in distances])),
-    )
+    ranks = pairwise_accuracy(scores, targets), rank_correlation(scores, targets)
+    exact = float(np.mean([distance == 0 for distance in distances]))
+    return Quality(len(sequences), *ranks, float(np.mean(distances)), exact)
 
 
 def pairwise_accuracy(scores: Sequence[float] | np.ndarray, targets: Sequence[float] | np.ndarray) -> float:

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
+
+from alphaxenas.suggestions import check_fields
 
 MEMORIES = ("pool", "all")
 TARGETS = ("minmax", "ranks")
@@ -40,18 +43,17 @@ class NetworkSettings:
     gradient_clip: float = 5.0
 
     def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("embedding", self.embedding >= 1, "a whole number >= 1"),
-            ("units", self.units >= 1, "a whole number >= 1"),
-            ("layers", all(units >= 1 for units in self.layers), "whole numbers >= 1"),
-            ("dropout", 0 <= self.dropout < 1, "a number in [0, 1)"),
-            ("trade_off", 0 <= self.trade_off <= 1, "a number in [0, 1]"),
-            ("learning_rate", self.learning_rate > 0, "a number > 0"),
-            ("weight_decay", self.weight_decay >= 0, "a number >= 0"),
-            ("gradient_clip", self.gradient_clip > 0, "a number > 0"),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+        check_fields(
+            self,
+            embedding=(self.embedding >= 1, "a whole number >= 1"),
+            units=(self.units >= 1, "a whole number >= 1"),
+            layers=(all(units >= 1 for units in self.layers), "whole numbers >= 1"),
+            dropout=(0 <= self.dropout < 1, "a number in [0, 1)"),
+            trade_off=(0 <= self.trade_off <= 1, "a number in [0, 1]"),
+            learning_rate=(self.learning_rate > 0, "a number > 0"),
+            weight_decay=(self.weight_decay >= 0, "a number >= 0"),
+            gradient_clip=(self.gradient_clip > 0, "a number > 0"),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,34 +102,36 @@ class NAOSettings:
     )
 
     def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("pool", self.pool >= FEWEST, f"a whole number >= {FEWEST}, below which no predictor can be fitted"),
-            ("tops", 1 <= self.tops <= self.pool, f"a whole number from 1 to pool ({self.pool})"),
-            ("new", self.new >= 1, "a whole number >= 1"),
-            (
-                "random",
-                0 <= self.random and self.new + self.random <= self.pool,
-                f"a whole number from 0 to pool - new ({self.pool - self.new})",
-            ),
-            (
-                "steps",
-                self.steps and self.steps[0] > 0 and list(self.steps) == sorted(self.steps),
-                "numbers > 0, ascending",
-            ),
-            ("choose", self.choose in CHOICES, f"one of {', '.join(CHOICES)}"),
-            ("memory", self.memory in MEMORIES, f"one of {', '.join(MEMORIES)}"),
-            ("targets", self.targets in TARGETS, f"one of {', '.join(TARGETS)}"),
-            ("epochs", self.epochs >= 1, "a whole number >= 1"),
-            ("samples", self.samples >= 0, "a whole number >= 0"),
-            ("most_steps", self.most_steps >= 0, "a whole number >= 0"),
-            ("batch_size", self.batch_size >= 1, "a whole number >= 1"),
-            ("held_out", 0 < self.held_out < 1, "a share between 0 and 1"),
-            ("variants", self.variants >= 1, "a whole number >= 1"),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+        left = self.pool - self.new
+        rising = bool(self.steps) and self.steps[0] > 0 and list(self.steps) == sorted(self.steps)
+        check_fields(
+            self,
+            pool=(self.pool >= FEWEST, f"a whole number >= {FEWEST}, below which no predictor can be fitted"),
+            tops=(1 <= self.tops <= self.pool, f"a whole number from 1 to pool ({self.pool})"),
+            new=(self.new >= 1, "a whole number >= 1"),
+            random=(0 <= self.random <= left, f"a whole number from 0 to pool - new ({left})"),
+            steps=(rising, "numbers > 0, ascending"),
+            choose=(self.choose in CHOICES, f"one of {', '.join(CHOICES)}"),
+            memory=(self.memory in MEMORIES, f"one of {', '.join(MEMORIES)}"),
+            targets=(self.targets in TARGETS, f"one of {', '.join(TARGETS)}"),
+            epochs=(self.epochs >= 1, "a whole number >= 1"),
+            samples=(self.samples >= 0, "a whole number >= 0"),
+            most_steps=(self.most_steps >= 0, "a whole number >= 0"),
+            batch_size=(self.batch_size >= 1, "a whole number >= 1"),
+            held_out=(0 < self.held_out < 1, "a share between 0 and 1"),
+            variants=(self.variants >= 1, "a whole number >= 1"),
+        )
 
 
+_PUBLISHED: dict[str, Any] = {
+    "unit_gradient": False,
+    "choose": "first",
+    "targets": "minmax",
+    "epochs": 1000,
+    "samples": 0,
+    "most_steps": 0,
+    "batch_size": 100,
+}
 PRESETS: Mapping[str, NAOSettings] = MappingProxyType(
     {
         "small": NAOSettings(),
@@ -140,16 +144,10 @@ PRESETS: Mapping[str, NAOSettings] = MappingProxyType(
             new=200,
             random=0,
             steps=tuple(float(step) for step in range(10, 101, 10)),
-            unit_gradient=False,
-            choose="first",
             memory="all",
-            targets="minmax",
-            epochs=1000,
-            samples=0,
-            most_steps=0,
-            batch_size=100,
             held_out=1 / 12,
             network=NetworkSettings(32, 96, (), 0.1, 0.9),
+            **_PUBLISHED,
         ),
         # The published code with shared weights (NAO-WS, CNN).
         "code": NAOSettings(
@@ -158,16 +156,10 @@ PRESETS: Mapping[str, NAOSettings] = MappingProxyType(
             new=500,
             random=50,
             steps=tuple(float(step) for step in range(1, 102)),
-            unit_gradient=False,
-            choose="first",
             memory="pool",
-            targets="minmax",
-            epochs=1000,
-            samples=0,
-            most_steps=0,
-            batch_size=100,
             held_out=0.05,
             network=NetworkSettings(48, 96, (100, 100, 100), 0.1, 0.8),
+            **_PUBLISHED,
         ),
     }
 )

@@ -18,6 +18,7 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.seeds import stream
+from alphaxenas.spaces.checks import illegal
 
 TRIED = 24
 """Token sequences on which swaps are tried out."""
@@ -103,14 +104,9 @@ class TokenEncoder:
         rows = self._rows.get(sequence)
         if rows is None:
             parts = [self.legal(sequence[:place]) for place in range(len(sequence))]
-            for place, (token, row) in enumerate(zip(sequence, parts)):
-                if not 0 <= token < self.vocabulary or not row[token]:
-                    raise ValueError(
-                        f"Invalid value for `tokens` at place {place}. Expected one of "
-                        f"{tuple(np.flatnonzero(row).tolist())}. Received: {token!r}"
-                    )
-            if self.legal(sequence).any():
-                raise ValueError(f"Invalid value for `tokens`. Expected a complete sequence. Received: {sequence}")
+            fits = all(0 <= token < self.vocabulary and row[token] for token, row in zip(sequence, parts))
+            if not fits or self.legal(sequence).any():
+                raise illegal(sequence, self.space.legal_actions)
             rows = self._rows[sequence] = np.stack(parts)
         return rows
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.nao.model import Encoded, NAOModel
+from alphaxenas.controllers.nao.pool import Member
+from alphaxenas.controllers.nao.quality import fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,37 @@ class LatentTrajectory:
     scores: np.ndarray
     sequences: list[Tokens]
     read_again: np.ndarray
+
+
+def search_round(
+    encoder: TokenEncoder,
+    known: Sequence[Member],
+    starts: Sequence[Member],
+    settings: NAOSettings,
+    new_key: Callable[[Tokens], str | None],
+    rng: np.random.Generator,
+) -> tuple[NAOModel, list[Tokens], dict[str, float]]:
+    """What all searches by NAO do in a round: a network is trained on what is known, and good architectures ascend.
+
+    Args:
+        encoder: Of the space.
+        known: Architectures with their rewards, four at least.
+        starts: Where the ascent starts, the most promising first.
+        settings: All count, except those of the pool.
+        new_key: As for `gradient_ascent`.
+        rng: Seeds the network, draws the held-out part and the `samples`.
+
+    Returns:
+        The network, new sequences, and the finite ones of these numbers: the network's held-out quality, its losses,
+        how many were found and the step size at the end.
+    """
+    model = NAOModel(encoder.space, settings.network, int(rng.integers(2**31)), settings.variants, encoder)
+    targets = scale_targets([member.reward for member in known], settings.targets)
+    keys, sequences = [member.key for member in known], [member.tokens for member in known]
+    quality = fit_and_measure(model, keys, sequences, targets, settings, rng)
+    found = gradient_ascent(model, [member.tokens for member in starts], settings, new_key, rng)
+    numbers = {**asdict(quality), **model.losses, "found": len(found.sequences), "step": found.step}
+    return model, found.sequences, {name: float(value) for name, value in numbers.items() if np.isfinite(value)}
 
 
 def gradient_ascent(

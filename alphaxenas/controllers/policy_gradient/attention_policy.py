@@ -32,10 +32,11 @@ import numpy as np
 import tensorflow as tf
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.controllers.optimizer import Adam
+from alphaxenas.controllers.optimizer import Adam, clipped
 from alphaxenas.seeds import generator_state, restore_generator, stream
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.suggestions import check_fields
 
 OPERATION_REDUCTION = 2.5
 SPREAD = 0.1
@@ -68,20 +69,18 @@ class PolicySettings:
     skip_weight: float = 0.8
 
     def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("units", self.units >= 1, "a whole number >= 1"),
-            ("temperature", self.temperature > 0, "a number > 0"),
-            ("tanh_constant", self.tanh_constant >= 0, "a number >= 0"),
-            ("learning_rate", self.learning_rate > 0, "a number > 0"),
-            ("baseline_decay", 0 <= self.baseline_decay < 1, "a number in [0, 1)"),
-            ("skip_target", 0 < self.skip_target < 1, "a number in (0, 1)"),
-            *(
-                (name, getattr(self, name) >= 0, "a number >= 0")
-                for name in ("entropy_weight", "gradient_clip", "skip_weight")
-            ),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
+        check_fields(
+            self,
+            units=(self.units >= 1, "a whole number >= 1"),
+            temperature=(self.temperature > 0, "a number > 0"),
+            tanh_constant=(self.tanh_constant >= 0, "a number >= 0"),
+            entropy_weight=(self.entropy_weight >= 0, "a number >= 0"),
+            baseline_decay=(0 <= self.baseline_decay < 1, "a number in [0, 1)"),
+            learning_rate=(self.learning_rate > 0, "a number > 0"),
+            gradient_clip=(self.gradient_clip >= 0, "a number >= 0"),
+            skip_target=(0 < self.skip_target < 1, "a number in (0, 1)"),
+            skip_weight=(self.skip_weight >= 0, "a number >= 0"),
+        )
 
 
 @dataclass(frozen=True)
@@ -167,9 +166,7 @@ class AttentionPolicy:
         self.baseline = mean if self.baseline is None else decay * self.baseline + (1 - decay) * mean
         advantages = (received - self.baseline).astype(np.float32)
         gradient = self._gradient(self.parameters, np.asarray(drawn.tokens, np.int32), advantages).numpy()
-        norm = float(np.linalg.norm(gradient))
-        if settings.gradient_clip and norm > settings.gradient_clip:
-            gradient *= settings.gradient_clip / norm
+        gradient, norm = clipped(gradient, settings.gradient_clip)
         self._optimizer.step([self.parameters], [gradient], settings.learning_rate)
         return {
             "reward": mean,
@@ -203,17 +200,11 @@ class AttentionPolicy:
 
     @functools.cached_property
     def _draw(self) -> Callable:
-        signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.float32)]
-        return tf.function(
-            lambda flat, uniforms: self._run(flat, uniforms=uniforms), input_signature=signature, autograph=False
-        ).get_concrete_function()
+        return self._traced(lambda flat, uniforms: self._run(flat, uniforms=uniforms), self._sequences(tf.float32))
 
     @functools.cached_property
     def _replay(self) -> Callable:
-        signature = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([None, self._length], tf.int32)]
-        return tf.function(
-            lambda flat, tokens: self._run(flat, tokens=tokens), input_signature=signature, autograph=False
-        ).get_concrete_function()
+        return self._traced(lambda flat, tokens: self._run(flat, tokens=tokens), self._sequences(tf.int32))
 
     @functools.cached_property
     def _gradient(self) -> Callable:
@@ -221,18 +212,21 @@ class AttentionPolicy:
             with tf.GradientTape() as tape:
                 tape.watch(flat)
                 _, log_probabilities, entropies, penalties = self._run(flat, tokens=tokens)
-                loss = -tf.reduce_mean(advantages * log_probabilities) - self.settings.entropy_weight * tf.reduce_mean(
-                    entropies
-                )
+                loss = -tf.reduce_mean(advantages * log_probabilities)
+                loss -= self.settings.entropy_weight * tf.reduce_mean(entropies)
                 loss += self.settings.skip_weight * tf.reduce_mean(penalties)
             return tape.gradient(loss, flat)
 
-        signature = [
-            tf.TensorSpec([None], tf.float32),
-            tf.TensorSpec([None, self._length], tf.int32),
-            tf.TensorSpec([None], tf.float32),
-        ]
-        return tf.function(gradient, input_signature=signature, autograph=False).get_concrete_function()
+        return self._traced(gradient, self._sequences(tf.int32), tf.TensorSpec([None], tf.float32))
+
+    def _sequences(self, kind: tf.DType) -> tf.TensorSpec:
+        return tf.TensorSpec([None, self._length], kind)
+
+    @staticmethod
+    def _traced(function: Callable, *specs: tf.TensorSpec) -> Callable:
+        """A graph of a function of the parameters and further tensors."""
+        signature = [tf.TensorSpec([None], tf.float32), *specs]
+        return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
 
     def _run(
         self, flat: tf.Tensor, tokens: tf.Tensor | None = None, uniforms: tf.Tensor | None = None

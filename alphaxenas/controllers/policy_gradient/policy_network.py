@@ -27,6 +27,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import check_name, check_whole, invalid
 
 LegalActions = Callable[[Tokens], Tokens]
 EMBEDDING = 16
@@ -92,12 +93,10 @@ class PolicyNetwork:
         tanh_constant: float = 0.0,
         seed: int = 0,
     ) -> None:
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ValueError(f"Invalid value for `units`. Expected a whole number >= 1. Received: {units!r}")
-        if cell not in CELLS:
-            raise ValueError(f"Invalid value for `cell`. Expected {' or '.join(CELLS)}. Received: {cell!r}")
+        check_whole("units", units)
+        check_name("cell", cell, CELLS)
         if not tanh_constant >= 0:
-            raise ValueError(f"Invalid value for `tanh_constant`. Expected a number >= 0. Received: {tanh_constant!r}")
+            raise invalid("tanh_constant", "a number >= 0", repr(tanh_constant))
         self._tokens, self._length, self._units = vocabulary_size, max_length, units
         self._cell, self._tanh = CELLS[cell], tanh_constant
         wide = self._cell.branches * units
@@ -140,7 +139,7 @@ class PolicyNetwork:
         explored = np.zeros(count, bool) if uniform is None else np.asarray(uniform, bool)
         sequences: list[Tokens] = [()] * count
         log_policy, log_uniform = np.zeros(count), np.zeros(count)
-        memory, last = self._begin(count), np.full(count, self._tokens)
+        memory, last = np.zeros((2, count, self._units)), np.full(count, self._tokens)
         for step in range(self._length):
             legal = self._legal(sequences, legal_actions)
             if not legal.any():
@@ -157,10 +156,7 @@ class PolicyNetwork:
             for row in rows:
                 sequences[row] = (*sequences[row], int(chosen[row]))
             last = np.where(active, chosen, self._tokens)
-        return [
-            Drawn(sequence, float(one), float(other))
-            for sequence, one, other in zip(sequences, log_policy, log_uniform)
-        ]
+        return [Drawn(*drawn) for drawn in zip(sequences, log_policy.tolist(), log_uniform.tolist())]
 
     def log_probability(self, sequences: Sequence[Tokens], legal_actions: LegalActions) -> np.ndarray:
         """Log-probabilities of complete sequences, equal to those at sampling as long as the weights are the same.
@@ -212,9 +208,8 @@ class PolicyNetwork:
         for step in reversed(range(len(steps))):
             last, chosen, active, probabilities, entropy, scaled, output, (below, before, trace) = steps[step]
             surprise = np.where(probabilities > 0, np.log(np.where(probabilities > 0, probabilities, 1.0)), 0.0)
-            d_logits = w[:, None] * probabilities + entropy_weight / count * probabilities * (
-                surprise + entropy[:, None]
-            )
+            d_logits = w[:, None] * probabilities
+            d_logits += entropy_weight / count * probabilities * (surprise + entropy[:, None])
             d_logits[np.arange(count), chosen] -= w
             d_logits *= active[:, None]
             if self._tanh:
@@ -236,17 +231,14 @@ class PolicyNetwork:
         """All steps of sequences, with what the gradient needs of each."""
         count, longest = len(sequences), max(map(len, sequences))
         log_probabilities, entropies, steps = np.zeros(count), np.zeros(count), []
-        memory, last, rows = self._begin(count), np.full(count, self._tokens), np.arange(count)
+        memory, last, rows = np.zeros((2, count, self._units)), np.full(count, self._tokens), np.arange(count)
         for step in range(longest):
             active = np.array([len(sequence) > step for sequence in sequences])
             legal = self._legal([sequence[:step] for sequence in sequences], legal_actions)
             chosen = np.array([sequence[step] if len(sequence) > step else 0 for sequence in sequences])
             if not legal[rows, chosen][active].all():
                 wrong = int(np.flatnonzero(active & ~legal[rows, chosen])[0])
-                raise ValueError(
-                    f"Invalid value for `sequences`. Expected a legal token at place {step}. "
-                    f"Received: {sequences[wrong]}"
-                )
+                raise invalid("sequences", f"a legal token at place {step}", sequences[wrong])
             legal[~active, 0] = True  # padding: finished sequences keep a dummy legal token
             scaled, output, trace = self._step(step, last, memory)
             probabilities, logs = self._probabilities(scaled, legal)
@@ -257,18 +249,15 @@ class PolicyNetwork:
             last = np.where(active, chosen, self._tokens)
         return Evaluation(log_probabilities, entropies), steps
 
-    def _begin(self, count: int) -> list[np.ndarray]:
-        """Output and memory before the first step."""
-        return [np.zeros((count, self._units)), np.zeros((count, self._units))]
-
-    def _step(self, step: int, last: np.ndarray, memory: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, tuple]:
-        """Logits `[n, V]`, output, and what the gradient needs; `memory` moves on."""
+    def _step(self, step: int, last: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple]:
+        """Logits `[n, V]`, output, and what the gradient needs; `memory`, `[2, n, U]`, moves on."""
         weight = self._weights
-        below, before = weight["token"][last] + weight["place"][step], memory[0]
+        below, (before, inner) = weight["token"][last] + weight["place"][step], memory.copy()
         x, m = below @ weight["kernel"], before @ weight["recurrent"] + weight["bias"]
-        memory[0], memory[1], trace = self._cell.forward(x, m, memory[1])
-        logits = memory[0] @ weight["head"][step] + weight["head_bias"][step]
-        return (self._tanh * np.tanh(logits) if self._tanh else logits), memory[0], (below, before, trace)
+        output, memory[1], trace = self._cell.forward(x, m, inner)
+        memory[0] = output
+        logits = output @ weight["head"][step] + weight["head_bias"][step]
+        return (self._tanh * np.tanh(logits) if self._tanh else logits), output, (below, before, trace)
 
     @staticmethod
     def _probabilities(logits: np.ndarray, legal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

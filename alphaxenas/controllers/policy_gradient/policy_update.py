@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.controllers.optimizer import Adam
+from alphaxenas.controllers.optimizer import Adam, clipped
 from alphaxenas.controllers.policy_gradient.policy_network import LegalActions, PolicyNetwork
+from alphaxenas.suggestions import check_fields
 
 
 @dataclass(frozen=True)
@@ -35,43 +36,27 @@ class Learning:
 
     Attributes:
         learning_rate: Of Adam, > 0.
-        gradient_clip: Bound on the norm of the whole gradient; 0 = off.
         entropy: Weight of the entropy bonus.
+        gradient_clip: Bound on the norm of the whole gradient; 0 = off.
         baseline_decay: Of the moving averages, in [0, 1).
         advantage_clip: Bound on advantages, in spreads; 0 = off.
     """
 
     learning_rate: float
-    gradient_clip: float = 0.0
     entropy: float = 0.0
-    baseline_decay: float = 0.9
-    advantage_clip: float = 0.0
+    gradient_clip: float = 5.0
+    baseline_decay: float = 0.8
+    advantage_clip: float = 3.0
 
     def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("learning_rate", self.learning_rate > 0, "a number > 0"),
-            *(
-                (name, getattr(self, name) >= 0, "a number >= 0")
-                for name in ("gradient_clip", "entropy", "advantage_clip")
-            ),
-            ("baseline_decay", 0 <= self.baseline_decay < 1, "a number in [0, 1)"),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
-
-
-def clipped(gradient: np.ndarray, bound: float) -> np.ndarray:
-    """Limits the norm of a gradient.
-
-    Args:
-        gradient: Any shape.
-        bound: Largest norm; 0 = no limit.
-
-    Returns:
-        The gradient, scaled to a norm of `bound` where it is longer.
-    """
-    norm = float(np.linalg.norm(gradient))
-    return gradient * (bound / norm) if bound and norm > bound else gradient
+        check_fields(
+            self,
+            learning_rate=(self.learning_rate > 0, "a number > 0"),
+            entropy=(self.entropy >= 0, "a number >= 0"),
+            gradient_clip=(self.gradient_clip >= 0, "a number >= 0"),
+            baseline_decay=(0 <= self.baseline_decay < 1, "a number in [0, 1)"),
+            advantage_clip=(self.advantage_clip >= 0, "a number >= 0"),
+        )
 
 
 class Baseline:
@@ -108,11 +93,11 @@ class Baseline:
         Returns:
             Distances from the baseline in spreads, `[n]`.
         """
-        if not self._weight:
+        first = not self._weight
+        if first:
             self.add(rewards)
-            found = (rewards - self.mean) / self.spread
-        else:
-            found = (rewards - self.mean) / self.spread
+        found = (rewards - self.mean) / self.spread
+        if not first:
             self.add(rewards)
         return np.clip(found, -bound, bound) if bound else found
 
@@ -180,15 +165,16 @@ class PolicyLearner:
         if len(examples) and imitation:
             shares = np.full(len(examples), imitation / len(examples))
             gradient = gradient + self.network.gradient(examples, self._legal, shares)[0]
+        applied, norm = clipped(gradient, how.gradient_clip)
         self.numbers = {
             "reward": float(received.mean()),
             "baseline": self.baseline.mean,
             "advantage": float(np.abs(advantages).mean()),
             "entropy": float(evaluation.entropies.mean()),
             "log_probability": float(evaluation.log_probabilities.mean()),
-            "gradient_norm": float(np.linalg.norm(gradient)),
+            "gradient_norm": norm,
         }
-        self._optimizer.step([self.network.parameters], [clipped(gradient, how.gradient_clip)], how.learning_rate)
+        self._optimizer.step([self.network.parameters], [applied], how.learning_rate)
         self.updates += 1
 
     def state(self) -> dict[str, Any]:

@@ -80,15 +80,8 @@ def lstm_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tup
     """
     i, g, f, o, c, squashed = trace
     d_memory = d_memory + d_output * o * (1 - squashed**2)
-    d_z = np.concatenate(
-        [
-            d_memory * g * i * (1 - i),
-            d_memory * i * (1 - g**2),
-            d_memory * c * f * (1 - f),
-            d_output * squashed * o * (1 - o),
-        ],
-        axis=-1,
-    )
+    d_i, d_g, d_f = d_memory * g * i * (1 - i), d_memory * i * (1 - g**2), d_memory * c * f * (1 - f)
+    d_z = np.concatenate([d_i, d_g, d_f, d_output * squashed * o * (1 - o)], axis=-1)
     return d_z, d_z, d_memory * f
 
 
@@ -102,16 +95,8 @@ def nas_forward(x: np.ndarray, m: np.ndarray, c: np.ndarray) -> tuple[np.ndarray
     """
     xs, ms = np.split(x, 8, axis=-1), np.split(m, 8, axis=-1)
     z = [one + other for one, other in zip(xs, ms)]
-    a = [
-        sigmoid(z[0]),
-        np.maximum(z[1], 0),
-        sigmoid(z[2]),
-        np.maximum(xs[3] * ms[3], 0),
-        np.tanh(z[4]),
-        sigmoid(z[5]),
-        np.tanh(z[6]),
-        sigmoid(z[7]),
-    ]
+    a = [sigmoid(z[0]), np.maximum(z[1], 0), sigmoid(z[2]), np.maximum(xs[3] * ms[3], 0)]
+    a += [np.tanh(z[4]), sigmoid(z[5]), np.tanh(z[6]), sigmoid(z[7])]
     b0, b1, b2, b3 = np.tanh(a[0] * a[1]), np.tanh(a[2] + a[3]), np.tanh(a[4] * a[5]), sigmoid(a[6] + a[7])
     injected, right = np.tanh(b0 + c), np.tanh(b2 + b3)
     memory = injected * b1
@@ -132,25 +117,12 @@ def nas_backward(trace: Any, d_output: np.ndarray, d_memory: np.ndarray) -> tupl
     d_memory = d_memory + d_last * right
     d_right = d_last * memory * (1 - right**2)
     d_injected = d_memory * b1 * (1 - injected**2)
-    d0, d1, d2, d3 = (
-        d_injected * (1 - b0**2),
-        d_memory * injected * (1 - b1**2),
-        d_right * (1 - b2**2),
-        d_right * b3 * (1 - b3),
-    )
+    d0, d1 = d_injected * (1 - b0**2), d_memory * injected * (1 - b1**2)
+    d2, d3 = d_right * (1 - b2**2), d_right * b3 * (1 - b3)
     d_product = d1 * (a[3] > 0)
-    d_z = [
-        d0 * a[1] * a[0] * (1 - a[0]),
-        d0 * a[0] * (a[1] > 0),
-        d1 * a[2] * (1 - a[2]),
-        None,
-        d2 * a[5] * (1 - a[4] ** 2),
-        d2 * a[4] * a[5] * (1 - a[5]),
-        d3 * (1 - a[6] ** 2),
-        d3 * a[7] * (1 - a[7]),
-    ]
-    d_x, d_m = list(d_z), list(d_z)
-    d_x[3], d_m[3] = d_product * m3, d_product * x3
+    d_z = [d0 * a[1] * a[0] * (1 - a[0]), d0 * a[0] * (a[1] > 0), d1 * a[2] * (1 - a[2])]
+    rest = [d2 * a[5] * (1 - a[4] ** 2), d2 * a[4] * a[5] * (1 - a[5]), d3 * (1 - a[6] ** 2), d3 * a[7] * (1 - a[7])]
+    d_x, d_m = ([*d_z, d_product * other, *rest] for other in (m3, x3))
     return np.concatenate(d_x, axis=-1), np.concatenate(d_m, axis=-1), d_injected
 
 

@@ -9,7 +9,7 @@ architecture, one is drawn uniformly among those never suggested; no policy lear
 remembered. A failed architecture has no reward: it is left out of its batch.
 
 Exploration: with probability epsilon an architecture is drawn by uniform choices instead; epsilon starts at `epsilon`
-and is multiplied by `epsilon_decay` after every batch, down to `epsilon_floor`.
+and is multiplied by `EPSILON_DECAY` after every batch.
 
 A pool: with several `policies` every architecture is drawn from one of them, chosen at random, so from the mixture
 
@@ -40,13 +40,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import HistoryStrategy
 from alphaxenas.controllers.policy_gradient.policy_network import PolicyNetwork
 from alphaxenas.controllers.policy_gradient.policy_update import Learning, PolicyLearner
-from alphaxenas.seeds import derived_seed, generator_state, restore_generator, stream
+from alphaxenas.seeds import derived_seed, stream
+from alphaxenas.suggestions import check_whole, invalid
 
 FREE_BATCHES = 5
 """Batches in a row that may hold known architectures alone before a new one is drawn uniformly."""
+EPSILON_DECAY = 0.99
 ELITE = 10
 """Best architectures that policies imitate."""
 WINDOW = 100
@@ -65,7 +67,7 @@ class _Draw(NamedTuple):
     log_drawn: float
 
 
-class Reinforce:
+class Reinforce(HistoryStrategy):
     """Search by policy gradient, with one policy or a pool of them (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
@@ -78,12 +80,7 @@ class Reinforce:
         learning_rate: Of Adam.
         tanh_constant: Bounds the logits; 0 = unbounded.
         entropy: Weight of the entropy bonus.
-        baseline_decay: Of the moving averages of rewards.
-        advantage_clip: Bound on advantages, in spreads; 0 = off.
         epsilon: Share of architectures first drawn by uniform choices.
-        epsilon_decay: What epsilon is multiplied by after a batch.
-        epsilon_floor: What it does not fall below.
-        gradient_clip: Bound on the gradient's norm; 0 = off.
         imitation: Weight of the elite's mean log-probability; 0 = none.
         restart_below: Share of different architectures among the last draws below which a policy restarts; 0 = never.
 
@@ -102,40 +99,26 @@ class Reinforce:
         learning_rate: float = 0.1,
         tanh_constant: float = 2.5,
         entropy: float = 0.2,
-        baseline_decay: float = 0.8,
-        advantage_clip: float = 3.0,
         epsilon: float = 0.0,
-        epsilon_decay: float = 0.99,
-        epsilon_floor: float = 0.0,
-        gradient_clip: float = 5.0,
         imitation: float = 0.0,
         restart_below: float = 0.0,
     ) -> None:
-        for name, count in (("policies", policies), ("batch", batch)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ValueError(f"Invalid value for `{name}`. Expected a whole number >= 1. Received: {count!r}")
-        for name, holds, expected, value in (
-            ("epsilon", 0 <= epsilon < 1, "a number in [0, 1)", epsilon),
-            ("epsilon_decay", 0 < epsilon_decay <= 1, "a number in (0, 1]", epsilon_decay),
-            ("epsilon_floor", 0 <= epsilon_floor < 1, "a number in [0, 1)", epsilon_floor),
-            ("imitation", imitation >= 0, "a number >= 0", imitation),
-            ("restart_below", 0 <= restart_below < 1, "a number in [0, 1)", restart_below),
-        ):
-            if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}")
-        self._space, self._seed, self._batch = space, seed, batch
-        self._epsilon, self._epsilon_decay, self._epsilon_floor = epsilon, epsilon_decay, epsilon_floor
-        self._imitation, self._restart_below = imitation, restart_below
-        self._rng = stream(seed, "reinforce")
-        self._history = TrialHistory(space)
+        check_whole("policies", policies)
+        check_whole("batch", batch)
+        for name, share in (("epsilon", epsilon), ("restart_below", restart_below)):
+            if not 0 <= share < 1:
+                raise invalid(name, "a number in [0, 1)", share)
+        if imitation < 0:
+            raise invalid("imitation", "a number >= 0", imitation)
+        super().__init__(space, stream(seed, "reinforce"))
+        self._seed, self._batch = seed, batch
+        self._epsilon, self._imitation, self._restart_below = epsilon, imitation, restart_below
         self._legal_actions: dict[Tokens, Tokens] = {}
-        learning = Learning(learning_rate, gradient_clip, entropy, baseline_decay, advantage_clip)
+        learning = Learning(learning_rate, entropy)
         self._learners = []
         for number in range(policies):
-            seed_of_weights = self._seed_of(number, 0)
-            network = PolicyNetwork(
-                len(space.vocabulary), space.max_length, cell, units, tanh_constant, seed_of_weights
-            )
+            sizes = len(space.vocabulary), space.max_length
+            network = PolicyNetwork(*sizes, cell, units, tanh_constant, self._seed_of(number, 0))
             self._learners.append(PolicyLearner(network, self._legal, learning))
         self._restarts = [0] * policies
         self._waiting: list[_Draw] = []
@@ -174,7 +157,7 @@ class Reinforce:
             tokens: An outstanding suggestion.
             reward: None if the evaluation failed.
         """
-        self._history.observe(tokens, reward)
+        super().observe(tokens, reward)
         if reward is not None:
             self._elite = sorted([*self._elite, (reward, tokens)], key=lambda pair: -pair[0])[:ELITE]
 
@@ -192,15 +175,14 @@ class Reinforce:
                 log_uniform += [each.log_uniform for each in drawn]
         log_drawn = np.array(log_policy)
         if len(learners) > 1:
-            log_drawn = np.logaddexp.reduce(
-                [learner.network.log_probability(sequences, self._legal) for learner in learners], axis=0
-            ) - np.log(len(learners))
+            logs = [learner.network.log_probability(sequences, self._legal) for learner in learners]
+            log_drawn = np.logaddexp.reduce(logs, axis=0) - np.log(len(learners))
         if epsilon:
             log_drawn = np.logaddexp(np.log1p(-epsilon) + log_drawn, np.log(epsilon) + log_uniform)
-        self._asked, self._waiting = (
-            0,
-            [_Draw(sequence, self._history.key(sequence), float(log)) for sequence, log in zip(sequences, log_drawn)],
-        )
+        self._asked = 0
+        self._waiting = [
+            _Draw(tokens, self._history.key(tokens), float(log)) for tokens, log in zip(sequences, log_drawn)
+        ]
         for waiting in self._waiting:
             self._recent.append(waiting.key)
             self._since_restart.append(waiting.key)
@@ -210,16 +192,12 @@ class Reinforce:
     def _learn(self) -> None:
         """Learns from the complete batch, and restarts a collapsed policy."""
         rewards, elite = self._history.rewards, [tokens for _, tokens in self._elite] if self._imitation else []
-        known = [
-            (drawn.tokens, reward, drawn.log_drawn)
-            for drawn in self._waiting
-            if (reward := rewards[drawn.key]) is not None
-        ]
+        known = [(drawn, reward) for drawn in self._waiting if (reward := rewards[drawn.key]) is not None]
         self._waiting, self._batches = [], self._batches + 1
         if known:
-            tokens, received, log_drawn = zip(*known)
+            tokens, received = [drawn.tokens for drawn, _ in known], [reward for _, reward in known]
             for learner in self._learners:
-                learner.update(tokens, received, log_drawn, elite, self._imitation)
+                learner.update(tokens, received, [drawn.log_drawn for drawn, _ in known], elite, self._imitation)
         if len(self._since_restart) >= WINDOW // 4 and _share(self._since_restart) < self._restart_below:
             entropies = [learner.numbers.get("entropy", np.inf) for learner in self._learners]
             number = int(np.argmin(entropies))
@@ -234,7 +212,7 @@ class Reinforce:
 
     def _epsilon_now(self) -> float:
         """The share of uniform choices in the next batch."""
-        return max(self._epsilon_floor, self._epsilon * self._epsilon_decay**self._batches)
+        return self._epsilon * EPSILON_DECAY**self._batches
 
     def _legal(self, tokens: Tokens) -> Tokens:
         """`space.legal_actions`, remembered."""
@@ -250,18 +228,17 @@ class Reinforce:
         restarts.
         """
         told = [learner.numbers for learner in self._learners if learner.numbers]
-        numbers = {
-            f"policy/{name}": float(np.mean([each[name] for each in told])) for name in (told[0] if told else ())
+        numbers = {name: float(np.mean([each[name] for each in told])) for name in (told[0] if told else ())}
+        numbers |= {
+            "learning_rate": float(self._learners[0].learning.learning_rate),
+            "epsilon": float(self._epsilon_now()),
+            "unique_share": _share(self._recent),
+            "fewest_unique": float(self._fewest),
+            "repeated": float(self._repeated),
+            "uniform": float(self._uniform),
+            "restarts": float(sum(self._restarts)),
         }
-        return numbers | {
-            "policy/learning_rate": float(self._learners[0].learning.learning_rate),
-            "policy/epsilon": float(self._epsilon_now()),
-            "policy/unique_share": _share(self._recent),
-            "policy/fewest_unique": float(self._fewest),
-            "policy/repeated": float(self._repeated),
-            "policy/uniform": float(self._uniform),
-            "policy/restarts": float(sum(self._restarts)),
-        }
+        return {f"policy/{name}": number for name, number in numbers.items()}
 
     def status_line(self) -> str:
         """Whether the policies are alive."""
@@ -276,9 +253,7 @@ class Reinforce:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
+        return super().state() | {
             "learners": {str(number): learner.state() for number, learner in enumerate(self._learners)},
             "batch": [[list(map(int, drawn.tokens)), drawn.key, drawn.log_drawn] for drawn in self._waiting],
             "counters": [self._asked, self._batches, self._uniform, self._repeated, self._fewest],
@@ -290,17 +265,13 @@ class Reinforce:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
+        super().restore(state)
         for number, learner in enumerate(self._learners):
             learner.restore(state["learners"][str(number)])
         self._waiting = [_Draw(tuple(tokens), key, float(log_drawn)) for tokens, key, log_drawn in state["batch"]]
         self._asked, self._batches, self._uniform, self._repeated, self._fewest = map(int, state["counters"])
         self._restarts = list(map(int, state["restarts"]))
-        self._recent, self._since_restart = (
-            deque(state["recent"], maxlen=WINDOW),
-            deque(state["since_restart"], maxlen=WINDOW),
-        )
+        self._recent, self._since_restart = (deque(state[name], WINDOW) for name in ("recent", "since_restart"))
         self._elite = [(float(reward), tuple(tokens)) for reward, tokens in state["elite"]]
 
 

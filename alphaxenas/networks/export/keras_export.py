@@ -18,6 +18,7 @@ from alphaxenas.networks.export.onnx_export import save_onnx
 from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.layer_interface import Size
 from alphaxenas.networks.layers import EPSILON, dilated
+from alphaxenas.networks.pixels import along
 from alphaxenas.networks.training.loop import CompiledChild, Network
 
 PREDICTION_BATCH, LEAST_PROBABILITY = 250, 1e-30
@@ -50,19 +51,16 @@ class _KerasLayers:
         bias: bool = False,
         initial: str = "he",
     ) -> keras.KerasTensor:
-        window, strides = (_along(x, length) for length in (size, stride))
-        layer = keras.layers.Conv2D(
-            filters, window, strides, padding="same", use_bias=bias, name=self._name(name, "conv")
-        )
+        window, strides = (along(x, length) for length in (size, stride))
+        named = {"padding": "same", "use_bias": bias, "name": self._name(name, "conv")}
+        layer = keras.layers.Conv2D(filters, window, strides, **named)
         return self._with_arrays(layer, x, [f"{name}/kernel", *[f"{name}/bias"] * bias])
 
     def depthwise(
         self, x: keras.KerasTensor, name: str, size: int, stride: int = 1, dilation: int = 1
     ) -> keras.KerasTensor:
-        side = (size - 1) * dilation + 1
-        layer = keras.layers.DepthwiseConv2D(
-            side, stride, padding="same", use_bias=False, name=self._name(name, "depthwise")
-        )
+        named = {"padding": "same", "use_bias": False, "name": self._name(name, "depthwise")}
+        layer = keras.layers.DepthwiseConv2D((size - 1) * dilation + 1, stride, **named)
         self._dilations[f"{name}/depthwise"] = dilation
         return self._with_arrays(layer, x, [f"{name}/depthwise"])
 
@@ -116,14 +114,14 @@ class _KerasLayers:
 
     def max_pool(self, x: keras.KerasTensor, size: int, stride: int = 1, whole: bool = False) -> keras.KerasTensor:
         padding = "valid" if whole else "same"
-        return keras.layers.MaxPooling2D(_along(x, size), _along(x, stride), padding=padding)(x)
+        return keras.layers.MaxPooling2D(along(x, size), along(x, stride), padding=padding)(x)
 
     def min_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
         turned = keras.layers.Rescaling(-1.0)
         return keras.layers.Rescaling(-1.0)(self.max_pool(turned(x), size, stride))
 
     def average_pool(self, x: keras.KerasTensor, size: int, stride: int = 1) -> keras.KerasTensor:
-        return keras.layers.AveragePooling2D(_along(x, size), _along(x, stride), padding="same")(x)
+        return keras.layers.AveragePooling2D(along(x, size), along(x, stride), padding="same")(x)
 
     def global_average(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return keras.layers.GlobalAveragePooling2D()(x)
@@ -157,11 +155,6 @@ class _KerasLayers:
             raise ValueError(f"Cannot export: `{name}` is used twice, and a Keras layer cannot be.")
         self._names.add(unique)
         return unique
-
-
-def _along(x: keras.KerasTensor, size: Size) -> tuple[int, int]:
-    """As in `layers`; two numbers stay what they are."""
-    return size if isinstance(size, tuple) else ((1 if x.shape[1] == 1 else size), size)
 
 
 def export_keras(child: CompiledChild, network: Network, data: ImageData) -> keras.Model:

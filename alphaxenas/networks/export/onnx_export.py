@@ -91,12 +91,12 @@ class _Graph:
     def _constant(self, name: str, values: Any) -> str:
         from onnx import numpy_helper
 
-        self._constants.append(
-            numpy_helper.from_array(
-                np.ascontiguousarray(values, np.float32 if np.asarray(values).dtype.kind == "f" else np.int64), name
-            )
-        )
+        kind = np.float32 if np.asarray(values).dtype.kind == "f" else np.int64
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values, kind), name))
         return name
+
+    def _weights(self, layer: Any) -> list[str]:
+        return [self._constant(f"{layer.name}/{number}", values) for number, values in enumerate(layer.get_weights())]
 
     def _normalization(self, layer: Any, inputs: list[str], shape: Any) -> str:
         mean, variance = (np.asarray(value, np.float32).reshape(1, -1, 1, 1) for value in (layer.mean, layer.variance))
@@ -113,9 +113,8 @@ class _Graph:
         constants = [self._constant(f"{layer.name}/kernel", kernel)]
         if layer.use_bias:
             constants.append(self._constant(f"{layer.name}/bias", layer.get_weights()[1]))
-        return self._node(
-            "Conv", [*inputs, *constants], layer.name, **_window(shape, layer, layer.kernel_size), group=group
-        )
+        window = _window(shape, layer, layer.kernel_size)
+        return self._node("Conv", [*inputs, *constants], layer.name, **window, group=group)
 
     def _batchnormalization(self, layer: Any, inputs: list[str], shape: Any) -> str:
         values = layer.get_weights()
@@ -124,10 +123,7 @@ class _Graph:
         return self._node("BatchNormalization", [*inputs, *constants], layer.name, epsilon=layer.epsilon)
 
     def _dense(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        constants = [
-            self._constant(f"{layer.name}/{number}", values) for number, values in enumerate(layer.get_weights())
-        ]
-        logits = self._node("Gemm", [*inputs, *constants], f"{layer.name}/logits")
+        logits = self._node("Gemm", inputs + self._weights(layer), f"{layer.name}/logits")
         return self._node("Softmax", [logits], layer.name, axis=1)
 
     def _relu(self, layer: Any, inputs: list[str], shape: Any) -> str:
@@ -163,9 +159,8 @@ class _Graph:
         return self._node("MaxPool", inputs, layer.name, **_window(shape, layer, layer.pool_size))
 
     def _averagepooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        return self._node(
-            "AveragePool", inputs, layer.name, **_window(shape, layer, layer.pool_size), count_include_pad=0
-        )
+        window = _window(shape, layer, layer.pool_size)
+        return self._node("AveragePool", inputs, layer.name, **window, count_include_pad=0)
 
     def _globalaveragepooling2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         return self._node("Flatten", [self._node("GlobalAveragePool", inputs, f"{layer.name}/mean")], layer.name)
@@ -174,41 +169,30 @@ class _Graph:
         return self._node("Flatten", [self._node("GlobalMaxPool", inputs, f"{layer.name}/max")], layer.name)
 
     def _rescaling(self, layer: Any, inputs: list[str], shape: Any) -> str:
-        scaled = self._node(
-            "Mul", [*inputs, self._constant(f"{layer.name}/scale", np.float32(layer.scale))], f"{layer.name}/scaled"
+        scale, offset = (
+            self._constant(f"{layer.name}/{kind}", np.float32(getattr(layer, kind))) for kind in ("scale", "offset")
         )
-        return self._node("Add", [scaled, self._constant(f"{layer.name}/offset", np.float32(layer.offset))], layer.name)
+        return self._node("Add", [self._node("Mul", [*inputs, scale], f"{layer.name}/scaled"), offset], layer.name)
 
     def _zeropadding2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         (top, bottom), (left, right) = layer.padding
-        return self._node(
-            "Pad", [*inputs, self._constant(f"{layer.name}/pads", [0, 0, top, left, 0, 0, bottom, right])], layer.name
-        )
+        pads = self._constant(f"{layer.name}/pads", [0, 0, top, left, 0, 0, bottom, right])
+        return self._node("Pad", [*inputs, pads], layer.name)
 
     def _cropping2d(self, layer: Any, inputs: list[str], shape: Any) -> str:
         (top, bottom), (left, right) = layer.cropping
         ends = {"starts": [top, left], "ends": [shape[1] - bottom, shape[2] - right], "axes": [2, 3]}
-        return self._node(
-            "Slice",
-            [*inputs, *(self._constant(f"{layer.name}/{name}", values) for name, values in ends.items())],
-            layer.name,
-        )
+        constants = [self._constant(f"{layer.name}/{name}", values) for name, values in ends.items()]
+        return self._node("Slice", inputs + constants, layer.name)
 
 
 def _window(shape: Any, layer: Any, size: tuple[int, int]) -> dict[str, list[int]]:
     """Attributes of a convolution or pooling; padded as TensorFlow's `"SAME"`, what is missing, the odd pixel at the
     end, or not at all.
     """
-    strides = layer.strides
-    missing = [
-        max((math.ceil(side / stride) - 1) * stride + width - side, 0)
-        for side, width, stride in zip(shape[1:3], size, strides)
-    ]
+    strides, windows = layer.strides, zip(shape[1:3], size, layer.strides)
+    missing = [max((math.ceil(side / stride) - 1) * stride + width - side, 0) for side, width, stride in windows]
     if layer.padding == "valid":
         missing = [0, 0]
-    begins = [pixels // 2 for pixels in missing]
-    return {
-        "kernel_shape": list(size),
-        "strides": list(strides),
-        "pads": [*begins, *(total - begin for total, begin in zip(missing, begins))],
-    }
+    pads = [pixels // 2 for pixels in missing] + [pixels - pixels // 2 for pixels in missing]
+    return {"kernel_shape": list(size), "strides": list(strides), "pads": pads}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
+from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.language.model import LanguageModel
 from alphaxenas.spaces.recurrent import RecurrentCell
 

@@ -26,8 +26,9 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
         snapshots: In the order of their queries.
         value: What the colours mean.
     """
+    asked, snapshots = len(snapshots), [snapshot for snapshot in snapshots if len(snapshot[1]["visits"])]
     if not snapshots:
-        return sentence("This controller shows no tree.")
+        return sentence("The table was searched before a tree grew." if asked else "This controller shows no tree.")
     from matplotlib.collections import LineCollection
 
     trees = [{name: np.asarray(values) for name, values in tree.items()} for _, tree in snapshots]

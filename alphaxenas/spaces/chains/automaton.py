@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.checks import illegal
 
 MOST_STATES = 200_000
 """A rule that needs more states than this is refused: it would take minutes and gigabytes."""
@@ -51,12 +52,8 @@ class SequenceAutomaton:
                 if len(transitions) > MOST_STATES:
                     raise TooManyStatesError(f"more than {MOST_STATES:,} prefixes have to be told apart")
             following = transitions[state]
-            unknown = (
-                []
-                if following is None or state in counts
-                else [other for other in following.values() if other not in counts]
-            )
-            if unknown:
+            unknown = [other for other in (following or {}).values() if other not in counts]
+            if unknown and state not in counts:
                 waiting += unknown
                 continue
             waiting.pop()
@@ -65,14 +62,10 @@ class SequenceAutomaton:
             else:
                 counts[state] = sum(counts[other] for other in following.values())
                 depths[state] = 1 + max((depths[other] for other in following.values() if counts[other]), default=-1)
-        self.blocked: list[Any] = [
-            state for state, following in transitions.items() if following is not None and not following
-        ]
+        self.blocked: list[Any] = [state for state, following in transitions.items() if following == {}]
         self.size, self.longest = counts[start], depths[start]
-        numbers = {
-            state: number
-            for number, state in enumerate([start, *(state for state in counts if counts[state] and state != start)])
-        }
+        alive = [start, *(state for state in counts if counts[state] and state != start)]
+        numbers = {state: number for number, state in enumerate(alive)}
         self._counts = [counts[state] for state in numbers]
         self._transitions: list[dict[int, int]] = [
             {token: numbers[other] for token, other in (transitions[state] or {}).items() if counts[other]}
@@ -91,16 +84,13 @@ class SequenceAutomaton:
             for token in tokens:
                 state = transitions[state][token]
         except KeyError:
-            raise self._wrong(tokens) from None
+            raise illegal(tokens, self.legal_actions) from None
         return self._legal[state]
 
     def check(self, tokens: Tokens) -> None:
         """ValueError unless `tokens` is a complete sequence: names the first token that is wrong."""
-        if legal := self.legal_actions(tokens):
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected a complete sequence. Received: {tokens}, "
-                f"which goes on with one of {legal}"
-            )
+        if self.legal_actions(tokens):
+            raise illegal(tokens, self.legal_actions)
 
     def sample(self, rng: np.random.Generator) -> Tokens:
         """A sequence drawn uniformly."""
@@ -122,13 +112,3 @@ class SequenceAutomaton:
             tokens.append(token)
             state = other
         return tuple(tokens)
-
-    def _wrong(self, tokens: Tokens) -> ValueError:
-        state = 0
-        for place, token in enumerate(tokens):
-            if token not in self._transitions[state]:
-                break
-            state = self._transitions[state][token]
-        legal = self._legal[state]
-        expected = f"one of {legal}" if legal else f"the sequence to end after {place} tokens"
-        return ValueError(f"Invalid value for `tokens` at place {place}. Expected {expected}. Received: {token!r}")

@@ -17,12 +17,12 @@ JSON, one line per layer:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alphaxenas.spaces.checks import read_fields
+from alphaxenas.spaces.checks import read_fields, write_lines
+from alphaxenas.suggestions import invalid
 
 Value = int | float | str | bool
 SKIPS = "skips"
@@ -70,32 +70,23 @@ class Chain:
 
     def __post_init__(self) -> None:
         if self.skips and len(self.skips) != len(self.layers):
-            raise ValueError(
-                f"Invalid value for `skips`. Expected one entry for each of {len(self.layers)} layers. "
-                f"Received: {self.skips}"
-            )
+            raise invalid("skips", f"one entry for each of {len(self.layers)} layers", self.skips)
         for number, sources in enumerate(self.skips):
             if list(sources) != sorted(set(sources)) or not all(0 <= source < number for source in sources):
-                raise ValueError(
-                    f"Invalid value for `skips` of layer {number}. Expected earlier layers, ascending. "
-                    f"Received: {sources}"
-                )
+                raise invalid("skips", "earlier layers, ascending", sources, f"of layer {number}")
 
     def __str__(self) -> str:
-        return "; ".join(
-            f"{layer}, {SKIPS}={'+'.join(map(str, self.skips[number])) or 'none'}"
-            if self.skips and number
-            else str(layer)
-            for number, layer in enumerate(self.layers)
-        )
+        texts = list(map(str, self.layers))
+        for number, sources in enumerate(self.skips[1:], 1):
+            texts[number] += f", {SKIPS}={'+'.join(map(str, sources)) or 'none'}"
+        return "; ".join(texts)
 
     def to_json(self) -> str:
         """JSON text with a line per layer."""
-        lines = [
-            json.dumps({**layer, SKIPS: list(self.skips[number])} if self.skips and number else dict(layer))
-            for number, layer in enumerate(self.layers)
-        ]
-        return '{\n  "layers": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+        rows = [dict[str, Any](layer) for layer in self.layers]
+        for row, sources in zip(rows[1:], self.skips[1:]):
+            row[SKIPS] = list(sources)
+        return write_lines("layers", rows)
 
     def inputs(self, number: int) -> tuple[int, ...]:
         """The layers that feed layer `number`; empty where it reads the network's input."""
@@ -125,7 +116,7 @@ def read_chain(text: str) -> list[dict[str, Any]]:
         example = '{"layers": [{"NAME": VALUE}, ...]}'
         layers = read_fields(text, example, layers=list)["layers"]
         if not all(isinstance(layer, dict) for layer in layers):
-            raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
+            raise invalid("architecture", example, repr(text[:80]))
         return layers
     layers = []
     for number, piece in enumerate(text.removesuffix(";").split(";")):
@@ -134,10 +125,7 @@ def read_chain(text: str) -> list[dict[str, Any]]:
             name, mark, value = (part.strip() for part in entry.partition("="))
             if not mark or name in layer:
                 expected = "every choice once" if mark else "`NAME=VALUE` with commas between"
-                raise ValueError(
-                    f"Invalid value for `architecture` in layer {number}. Expected {expected}. "
-                    f"Received: {piece.strip()!r}"
-                )
+                raise invalid("architecture", expected, repr(piece.strip()), f"in layer {number}")
             layer[name] = value
         if SKIPS in layer:
             sources = [] if layer[SKIPS] == "none" else layer[SKIPS].split("+")

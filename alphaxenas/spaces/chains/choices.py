@@ -52,6 +52,11 @@ class Rule:
         return bool(self.allows(layers))
 
 
+def is_word(text: str) -> bool:
+    """Whether a text can stand for a name or a value in the text forms of chains."""
+    return text != "" and text == text.strip() and not any(mark in text for mark in FORBIDDEN)
+
+
 def checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
     """Returns values as plain Python values: at least one, none twice, each with a text of its own.
 
@@ -69,10 +74,8 @@ def checked_values(values: Sequence[Value], place: str) -> tuple[Value, ...]:
         raise ValueError(f"Invalid value for {place}. Expected at least one value. Received: none")
     seen: dict[str, Value] = {}
     for value in plain:
-        is_text = (
-            isinstance(value, str) and value == value.strip() and value and not any(mark in value for mark in FORBIDDEN)
-        )
-        if not is_text and not (isinstance(value, (bool, int, float)) and np.isfinite(value)):
+        is_number = isinstance(value, (bool, int, float)) and np.isfinite(value)
+        if not is_number and not (isinstance(value, str) and is_word(value)):
             raise ValueError(
                 f"Invalid value for {place}. Expected numbers, truth values or texts without any of {FORBIDDEN!r}. "
                 f"Received: {value!r}"

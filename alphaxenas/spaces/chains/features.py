@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Value, format_value
+from alphaxenas.spaces.features import columns_of
 
 
 @dataclass(frozen=True)
@@ -34,31 +35,17 @@ class ChainFeatures:
             skips: Whether there are skip connections.
         """
         words = [f"{name}={format_value(value)}" for name, values in choices for value in values]
-        scales = {
-            name: float(max(abs(float(value)) for value in values)) for name, values in choices if _is_scale(values)
-        }
+        scales = {name: max(abs(float(value)) for value in values) for name, values in choices if _is_scale(values)}
+        earlier = [f"{number}: {SKIPS} {source}" for number in range(layers) for source in range(number)]
+        levels = [f"{number}: level of {name}" for number in range(layers) for name in scales]
         blocks = {
             "choices": ("one-hot", [f"{number}: {word}" for number in range(layers) for word in words]),
-            "skips": (
-                "one-hot",
-                [f"{number}: {SKIPS} {source}" for number in range(layers) for source in range(number)]
-                if skips
-                else [],
-            ),
+            "skips": ("one-hot", earlier if skips else []),
             "counts": ("numbers", [f"number of {word}" for word in words] + [f"number of {SKIPS}"] * skips),
-            "levels": (
-                "numbers",
-                [f"{number}: level of {name}" for number in range(layers) for name in scales]
-                + [f"sum of {name}" for name in scales],
-            ),
+            "levels": ("numbers", levels + [f"sum of {name}" for name in scales]),
         }
-        names: list[str] = []
-        groups = {}
-        for group, (kind, columns) in blocks.items():
-            if columns:
-                groups[group] = slice(len(names), len(names) + len(columns)), kind
-                names += columns
-        return cls(tuple(names), groups, {name: place for place, name in enumerate(names)}, scales)
+        names, groups = columns_of(blocks)
+        return cls(names, groups, {name: place for place, name in enumerate(names)}, scales)
 
     def vector(self, chain: Chain) -> np.ndarray:
         """float32 `[len(names)]`: ones for what was chosen, counts, and amounts as shares of the largest."""

@@ -29,10 +29,11 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.chains.automaton import SequenceAutomaton
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, format_value, read_chain
-from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values
+from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values, is_word
 from alphaxenas.spaces.chains.features import ChainFeatures
 from alphaxenas.spaces.chains.transitions import Transitions
-from alphaxenas.spaces.checks import check_count, check_name
+from alphaxenas.spaces.checks import check_name, set_fields
+from alphaxenas.suggestions import check_whole, invalid
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class StateSpace:
     _features: ChainFeatures = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_count("layers", self.layers)
+        check_whole("layers", self.layers)
         vocabulary: list[str] = []
         tokens: dict[str, dict[str, int]] = {}
         for choice in self.choices:
@@ -83,16 +84,16 @@ class StateSpace:
             vocabulary += [f"{SKIPS}={answer}" for answer in tokens[SKIPS]]
         graph = Transitions(self.layers, tuple(self.choices), tuple(self.rules), self.skips, tokens).automaton()
         declared = [(choice.name, choice.values) for choice in self.choices]
-        for name, value in (
-            ("choices", tuple(self.choices)),
-            ("rules", tuple(self.rules)),
-            ("vocabulary", tuple(vocabulary)),
-            ("max_length", graph.longest if self.choices else 0),
-            ("_tokens", tokens),
-            ("_graph", graph),
-            ("_features", ChainFeatures.of(self.layers, declared, self.skips)),
-        ):
-            object.__setattr__(self, name, value)
+        set_fields(
+            self,
+            choices=tuple(self.choices),
+            rules=tuple(self.rules),
+            vocabulary=tuple(vocabulary),
+            max_length=graph.longest if self.choices else 0,
+            _tokens=tokens,
+            _graph=graph,
+            _features=ChainFeatures.of(self.layers, declared, self.skips),
+        )
 
     def add(self, name: str, values: Sequence[Value], when: Mapping[str, Any] | None = None) -> StateSpace:
         """This space with a further choice in every layer.
@@ -107,19 +108,10 @@ class StateSpace:
             ValueError: See the class.
         """
         place = f"choice {name!r}"
-        if (
-            not isinstance(name, str)
-            or not name.strip()
-            or name != name.strip()
-            or any(mark in name for mark in FORBIDDEN)
-            or name == SKIPS
-        ):
-            raise ValueError(
-                f"Invalid value for `name`. Expected a word without any of {FORBIDDEN!r} that is not {SKIPS!r}. "
-                f"Received: {name!r}"
-            )
+        if not isinstance(name, str) or not is_word(name) or name == SKIPS:
+            raise invalid("name", f"a word without any of {FORBIDDEN!r} that is not {SKIPS!r}", repr(name))
         if name in (choice.name for choice in self.choices):
-            raise ValueError(f"Invalid value for `name`. Expected every choice once. Received: {name!r} a second time")
+            raise invalid("name", "every choice once", f"{name!r} a second time")
         values = checked_values(values, f"`values` of {place}")
         conditions = []
         for other, wanted in (when or {}).items():
@@ -127,12 +119,8 @@ class StateSpace:
             check_name("when", other, earlier or ("a choice that was added before",), place)
             wanted = checked_values(wanted if isinstance(wanted, (list, tuple)) else [wanted], f"`when` of {place}")
             known = {format_value(value): value for value in earlier[other].values}
-            conditions.append(
-                (
-                    other,
-                    tuple(known[check_name(f"when of {other}", format_value(value), known, place)] for value in wanted),
-                )
-            )
+            texts = [check_name(f"when of {other}", format_value(value), known, place) for value in wanted]
+            conditions.append((other, tuple(known[text] for text in texts)))
         return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
 
     def constrain(self, name: str, allows: Callable[..., bool], over: str = "layer") -> StateSpace:
@@ -171,9 +159,8 @@ class StateSpace:
             layer: dict[str, Value] = {}
             for choice in self.choices:
                 if choice.exists(layer):
-                    layer[choice.name] = choice.values[
-                        next(remaining) - self._tokens[choice.name][format_value(choice.values[0])]
-                    ]
+                    first = self._tokens[choice.name][format_value(choice.values[0])]
+                    layer[choice.name] = choice.values[next(remaining) - first]
             layers.append(Layer(tuple(layer.items())))
             if self.skips:
                 yes = self._tokens[SKIPS]["yes"]
@@ -190,10 +177,7 @@ class StateSpace:
         try:
             self._automaton.check(tokens)
         except ValueError as error:
-            raise ValueError(
-                "Invalid value for `architecture`. Expected one that the constraints allow. "
-                f"Received: {architecture} ({error})"
-            ) from None
+            raise invalid("architecture", "one that the constraints allow", f"{architecture} ({error})") from None
         return tokens
 
     def key(self, architecture: Chain) -> str:
@@ -217,14 +201,11 @@ class StateSpace:
         found = []
         for number, layer in enumerate(architecture.layers):
             for choice in self.choices:
-                if choice.name in layer:
-                    others = [value for value in choice.values if value != layer[choice.name]]
-                    before, after = architecture.layers[:number], architecture.layers[number + 1 :]
-                    found += [
-                        Chain((*before, new, *after), architecture.skips)
-                        for value in others
-                        for new in self._changed(layer, choice.name, value)
-                    ]
+                before, after = architecture.layers[:number], architecture.layers[number + 1 :]
+                for value in choice.values if choice.name in layer else ():
+                    if value != layer[choice.name]:
+                        changed = self._changed(layer, choice.name, value)
+                        found += [Chain((*before, new, *after), architecture.skips) for new in changed]
             for source in range(number if self.skips else 0):
                 skips = list(architecture.skips)
                 skips[number] = tuple(sorted(set(skips[number]) ^ {source}))
@@ -251,36 +232,20 @@ class StateSpace:
         """
         entries = read_chain(text)
         if len(entries) != self.layers:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers. Received: {len(entries)}"
-            )
+            raise invalid("architecture", f"{self.layers} layers", len(entries))
         layers, skips = [], []
         for number, entry in enumerate(entries):
             sources = entry.pop(SKIPS, None)
             if sources is not None and not (self.skips and isinstance(sources, list)):
                 expected = "a list of earlier layers" if self.skips else "nothing: this space has no skip connections"
-                raise ValueError(
-                    f"Invalid value for `{SKIPS}` in layer {number}. Expected {expected}. Received: {sources!r}"
-                )
+                raise invalid(SKIPS, expected, repr(sources), f"in layer {number}")
             allowed = [str(source) for source in range(number)] or ("nothing: no layer is earlier",)
-            skips.append(
-                tuple(
-                    sorted(
-                        {int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()}
-                    )
-                )
-            )
+            known = {int(check_name(SKIPS, str(source), allowed, f"layer {number}")) for source in sources or ()}
+            skips.append(tuple(sorted(known)))
             for name in entry:
                 check_name("choice", name, self._tokens.keys() - {SKIPS}, f"layer {number}")
-            layers.append(
-                Layer(
-                    tuple(
-                        (choice.name, self._read(choice, entry[choice.name], number))
-                        for choice in self.choices
-                        if choice.name in entry
-                    )
-                )
-            )
+            chosen = [choice for choice in self.choices if choice.name in entry]
+            layers.append(Layer(tuple((one.name, self._read(one, entry[one.name], number)) for one in chosen)))
         architecture = Chain(tuple(layers), tuple(skips) if self.skips else ())
         self.encode(architecture)
         return architecture
@@ -288,32 +253,24 @@ class StateSpace:
     @property
     def _automaton(self) -> SequenceAutomaton:
         if not self.choices:
-            raise ValueError("Invalid value for `choices`. Expected at least one; add it with `add`. Received: none")
+            raise invalid("choices", "at least one; add it with `add`", "none")
         return self._graph
 
     def _written_as_tokens(self, architecture: Chain) -> Tokens:
         if len(architecture.layers) != self.layers or bool(architecture.skips) != self.skips:
             kind = "with" if self.skips else "without"
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {self.layers} layers {kind} skip connections. "
-                f"Received: {architecture}"
-            )
+            raise invalid("architecture", f"{self.layers} layers {kind} skip connections", architecture)
         tokens: list[int] = []
         for number, layer in enumerate(architecture.layers):
             expected = [choice.name for choice in self.choices if choice.exists(layer)]
             if list(layer) != expected:
-                raise ValueError(
-                    f"Invalid value for `architecture` in layer {number}. Expected the choices {', '.join(expected)}. "
-                    f"Received: {layer}"
-                )
+                raise invalid("architecture", f"the choices {', '.join(expected)}", layer, f"in layer {number}")
             for name, value in layer.pairs:
                 known = self._tokens[name]
                 tokens.append(known[check_name(name, format_value(value), known, f"layer {number}")])
             if self.skips:
-                tokens += [
-                    self._tokens[SKIPS]["yes" if source in architecture.skips[number] else "no"]
-                    for source in range(number)
-                ]
+                fed = (source in architecture.skips[number] for source in range(number))
+                tokens += [self._tokens[SKIPS]["yes" if feeds else "no"] for feeds in fed]
         return tuple(tokens)
 
     def _is_legal(self, architecture: Chain) -> bool:
@@ -326,16 +283,11 @@ class StateSpace:
         """The layer with another value of one choice."""
         partial: list[tuple] = [()]
         for choice in self.choices:
+            kept = (layer[choice.name],) if choice.name in layer else choice.values
+            values = (value,) if choice.name == name else kept
             grown = []
             for pairs in partial:
-                kept = (
-                    (value,)
-                    if choice.name == name
-                    else (layer[choice.name],)
-                    if choice.name in layer
-                    else choice.values
-                )
-                grown += [(*pairs, (choice.name, new)) for new in kept] if choice.exists(dict(pairs)) else [pairs]
+                grown += [(*pairs, (choice.name, new)) for new in values] if choice.exists(dict(pairs)) else [pairs]
             partial = grown
         return list(map(Layer, partial))
 

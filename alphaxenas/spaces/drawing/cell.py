@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from matplotlib.path import Path
 
 from alphaxenas.spaces.drawing.layered import Edge, Layout, arrange
-from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen, size_in_inches
 from alphaxenas.spaces.notation import input_name
 
 if TYPE_CHECKING:
@@ -58,11 +59,7 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
     """
     picture = _arranged(cell)
     layout, left = picture.layout, picture.left
-    axes.set_xlim(*picture.across)
-    axes.set_ylim(*picture.upwards)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    pen = Pen(axes)
+    pen = Pen.on(axes, picture.across, picture.upwards)
     _draw_lines(pen, picture)
     for number, block in enumerate(cell.blocks):
         _draw_block(pen, block, f"b{number}", left[layout.columns[f"b{number}"]], layout)
@@ -76,19 +73,16 @@ def draw_cell(cell: Cell, axes: Axes) -> None:
     pen.box(left[last], y, OUTPUT_WIDTH, height, "output", INK, "white", note=note)
 
 
-def draw_cell_pair(
-    left: Cell, right: Cell, axes: Axes, names: tuple[str, str] = ("normal cell", "reduction cell")
-) -> None:
+def draw_cell_pair(left: Cell, right: Cell, axes: Axes) -> None:
     """Draws two cells side by side, each with its name above it.
 
     Args:
         left: As for `draw_cell`.
         right: As for `draw_cell`.
         axes: matplotlib axes of any size, best about four times as wide as high; they lose their frame.
-        names: What is written above the cells.
     """
     axes.axis("off")
-    for number, (cell, name) in enumerate(zip((left, right), names)):
+    for number, (cell, name) in enumerate(zip((left, right), ("normal cell", "reduction cell"))):
         part = axes.inset_axes((0.51 * number, 0.0, 0.49, 1.0))
         draw_cell(cell, part)
         low, high = part.get_ylim()
@@ -99,8 +93,7 @@ def draw_cell_pair(
 def cell_size(cell: Cell) -> tuple[float, float]:
     """Width and height in inches of axes in which the cell's lettering has about 9 points."""
     picture = _arranged(cell)
-    inches = 9 / 72 / LETTER
-    return (picture.across[1] - picture.across[0]) * inches, (picture.upwards[1] - picture.upwards[0]) * inches
+    return size_in_inches(picture.across, picture.upwards)
 
 
 @dataclass(frozen=True)
@@ -156,8 +149,7 @@ def _columns(layout: Layout, edges: list[Edge]) -> list[float]:
     widths = [INPUT_WIDTH] + [BLOCK_WIDTH] * (last - 1) + [OUTPUT_WIDTH]
     steepest = [0.0] * (last + 1)
     for edge in edges:
-        route = layout.route(edge)
-        for start, end in zip(route, route[1:]):
+        for start, end in pairwise(layout.route(edge)):
             steepest[end[1]] = max(steepest[end[1]], abs(layout.y[start] - layout.y[end]))
     left = [0.0]
     for column in range(1, last + 1):
@@ -169,26 +161,11 @@ def _draw_lines(pen: Pen, picture: _Picture) -> None:
     """Every edge: a curve between columns, straight along its rails, an arrow head at its end."""
     layout, left = picture.layout, picture.left
     for edge in picture.edges:
-        colour = SOURCES.get(edge.source, BETWEEN)
-        route = layout.route(edge)
-        vertices: list[tuple[float, float]] = []
-        codes: list[Any] = []
-        for start, end in zip(route, route[1:]):
-            arrives = end[0] == edge.target
-            x0, y0 = left[start[1]] + (INPUT_WIDTH if start[1] == 0 else BLOCK_WIDTH), layout.y[start]
-            # Lines end level, so that arrow heads sit straight on them.
-            x1 = left[end[1]] - (HEAD if edge.target == "output" and arrives else 0.0)
-            y1 = layout.port_y(edge.target, edge.port, picture.spacing[edge.target]) if arrives else layout.y[end]
-            middle = (x0 + x1) / 2
-            codes += [Path.LINETO if vertices else Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
-            vertices += [(x0, y0), (middle, y0), (middle, y1), (x1, y1)]
-        tip, height = vertices[-1]
-        tip += HEAD if edge.target == "output" else PAD
-        path = Path([*vertices, (tip - HEAD / 2, height)], [*codes, Path.LINETO])
-        # The white line below parts lines that cross.
-        pen.line(path, "white", 2.6, order=1.0)
-        pen.line(path, colour, 1.0, order=1.1)
-        pen.arrow(tip, height, colour)
+        outside, pieces = HEAD if edge.target == "output" else 0.0, []
+        for start, end, y0, y1 in layout.pieces(edge, picture.spacing[edge.target]):
+            x0 = left[start[1]] + (INPUT_WIDTH if start[1] == 0 else BLOCK_WIDTH)
+            pieces.append(((x0, y0), (left[end[1]] - (outside if end[0] == edge.target else 0.0), y1)))
+        pen.route(pieces, pieces[-1][1][0] + (outside or PAD), SOURCES.get(edge.source, BETWEEN))
 
 
 def _draw_block(pen: Pen, block: Block, name: str, left: float, layout: Layout) -> None:

@@ -11,7 +11,7 @@ from matplotlib.path import Path
 
 from alphaxenas.spaces.chains.chain import Chain, format_value
 from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, INK, PAPER, SHADES
-from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen, size_in_inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,41 +33,25 @@ def draw_chain(space: StateSpace, chain: Chain, axes: Axes) -> None:
     values = {choice.name: choice.values for choice in space.choices}
     picture = _arranged(chain)
     left, width, height = picture.left, picture.width, picture.height
-    axes.set_xlim(*picture.across)
-    axes.set_ylim(*picture.upwards)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    pen = Pen(axes)
+    pen = Pen.on(axes, picture.across, picture.upwards)
     for (source, target), lane in picture.edges.items():
-        _draw_edge(
-            pen,
-            left[source] + (width if source else END_WIDTH),
-            left[target],
-            height / 2 + 0.15 + 0.4 * lane if lane else 0.0,
-        )
+        above = height / 2 + 0.15 + 0.4 * lane if lane else 0.0
+        _draw_edge(pen, left[source] + (width if source else END_WIDTH), left[target], above)
     for number, layer in enumerate(chain.layers):
         start = left[number + 1]
         pen.rounded(start, -height / 2, width, height, PAPER, FRAME, order=2)
         pen.letters(start + width / 2, -height / 2 - 0.3, str(number), "#6b717b", 0.75 * LETTER)
         for row, (name, value) in enumerate(layer.pairs):
-            shade = SHADES[values[name].index(value) % len(SHADES)]
-            pen.box(
-                start + 0.12,
-                ((len(layer) - 1) / 2 - row) * ROW,
-                width - 0.24,
-                0.9 * ROW,
-                f"{name} {format_value(value)}",
-                shade,
-                INK,
-            )
+            shade, text = SHADES[values[name].index(value) % len(SHADES)], f"{name} {format_value(value)}"
+            pen.box(start + 0.12, ((len(layer) - 1) / 2 - row) * ROW, width - 0.24, 0.9 * ROW, text, shade, INK)
     for name, start in (("input", left[0]), ("output", left[-1])):
         pen.box(start, 0.0, END_WIDTH, 0.7, name, INK, "white")
 
 
 def chain_size(chain: Chain) -> tuple[float, float]:
     """Width and height in inches of axes in which the chain's lettering has about 9 points."""
-    picture, inches = _arranged(chain), 9 / 72 / LETTER
-    return (picture.across[1] - picture.across[0]) * inches, (picture.upwards[1] - picture.upwards[0]) * inches
+    picture = _arranged(chain)
+    return size_in_inches(picture.across, picture.upwards)
 
 
 @dataclass(frozen=True)
@@ -87,10 +71,8 @@ class _Picture:
 def _arranged(chain: Chain) -> _Picture:
     """Places of the layers, all of one size, and limits that leave room for the arcs."""
     count = len(chain.layers)
-    width = max(
-        1.6,
-        *(0.19 * len(f"{name} {format_value(value)}") + 0.4 for layer in chain.layers for name, value in layer.pairs),
-    )
+    texts = (f"{name} {format_value(value)}" for layer in chain.layers for name, value in layer.pairs)
+    width = max(1.6, *(0.19 * len(text) + 0.4 for text in texts))
     height = ROW * max(map(len, chain.layers)) + 0.3
     left = [0.0, *(END_WIDTH + GAP + number * (width + GAP) for number in range(count))]
     left.append(left[-1] + width + GAP)
@@ -99,13 +81,10 @@ def _arranged(chain: Chain) -> _Picture:
     lanes: dict[tuple[int, int], int] = {}
     for source, target in sorted(edges, key=lambda edge: (edge[1] - edge[0], edge)):
         over = {lane for (other, end), lane in lanes.items() if other < target and source < end}
-        lanes[source, target] = (
-            next(lane for lane in range(1, len(edges) + 2) if lane not in over) if target - source > 1 else 0
-        )
-    above = 0.4 + 0.4 * max(lanes.values())
-    return _Picture(
-        left, width, height, lanes, (-0.2, left[-1] + END_WIDTH + 0.2), (-height / 2 - 0.6, height / 2 + above)
-    )
+        free = next(lane for lane in range(1, len(edges) + 2) if lane not in over)
+        lanes[source, target] = free if target - source > 1 else 0
+    limits = (-0.2, left[-1] + END_WIDTH + 0.2), (-height / 2 - 0.6, height / 2 + 0.4 + 0.4 * max(lanes.values()))
+    return _Picture(left, width, height, lanes, *limits)
 
 
 def _draw_edge(pen: Pen, start: float, end: float, above: float) -> None:
@@ -117,10 +96,7 @@ def _draw_edge(pen: Pen, start: float, end: float, above: float) -> None:
         turn = 0.4
         vertices = [(start, 0.0), (start + turn, 0.0), (start, above), (start + turn, above), (end - 1.5 * turn, above)]
         vertices += [(end - 0.5 * turn, above), (end - 1.2 * turn, 0.0), (tip, 0.0)]
-        path = Path(
-            vertices,
-            [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4],
-        )
-    pen.line(path, "white", 2.6, order=1.0)
-    pen.line(path, BETWEEN, 1.0, order=1.1)
+        curve = [Path.CURVE4] * 3
+        path = Path(vertices, [Path.MOVETO, *curve, Path.LINETO, *curve])
+    pen.crossing(path, BETWEEN)
     pen.arrow(end, 0.0, BETWEEN)

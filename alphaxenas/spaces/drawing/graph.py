@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matplotlib.path import Path
 
@@ -104,7 +104,7 @@ def draw_code(space: Table, code: Code, axes: Axes) -> None:
     per_row, height = 16, 1.5
     width = max(1.0, *(0.26 * len(text) + 0.3 for text in (*positions, *values)))
     rows, across = -(-len(values) // per_row), min(len(values), per_row) * (width + 0.2)
-    pen = _pen(axes, -0.3, max(across, 6.0) + 0.1, 0.1 - rows * height, 0.6)
+    pen = Pen.on(axes, (-0.3, max(across, 6.0) + 0.1), (0.1 - rows * height, 0.6))
     for number, (position, value, rank) in enumerate(zip(positions, values, ranks)):
         row, column = divmod(number, per_row)
         left, middle = column * (width + 0.2), -row * height - 0.7
@@ -135,45 +135,25 @@ def _draw(
     heights = list(layout.y.values())
     right = left[-1] + widths[-1]
     side = 0.2 + max(0.0, LEAST_WIDTH - right) / 2
-    pen = _pen(axes, -side, right + side, min(heights) - 0.9, max(heights) + 0.9)
+    pen = Pen.on(axes, (-side, right + side), (min(heights) - 0.9, max(heights) + 0.9))
     for edge in edges:
-        route = layout.route(edge)
-        vertices: list[tuple[float, float]] = []
-        codes: list[Any] = []
-        for start, end in zip(route, route[1:]):
-            arrives = end[0] == edge.target
-            leaves = start[0] == edge.source and start[1] == columns[edge.source]
-            middle = left[start[1]] + widths[start[1]] / 2
-            x0 = middle + _width(labels[start[0]]) / 2 if leaves else left[start[1]] + widths[start[1]]
-            x1 = left[end[1]] + (widths[end[1]] - _width(labels[end[0]])) / 2 - HEAD if arrives else left[end[1]]
-            y0, y1 = (
-                layout.y[start],
-                layout.port_y(edge.target, edge.port, spacing[edge.target]) if arrives else layout.y[end],
-            )
-            codes += [Path.LINETO if vertices else Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
-            vertices += [(x0, y0), ((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
-        tip, height = vertices[-1][0] + HEAD, vertices[-1][1]
-        path = Path([*vertices, (tip - HEAD / 2, height)], [*codes, Path.LINETO])
-        pen.line(path, "white", 2.6, order=1.0)
-        pen.line(path, BETWEEN, 1.0, order=1.1)
-        pen.arrow(tip, height, BETWEEN)
+        pieces = []
+        for start, end, y0, y1 in layout.pieces(edge, spacing[edge.target]):
+            x0, x1 = left[start[1]] + widths[start[1]], left[end[1]]
+            if start[1] == columns[edge.source]:
+                x0 -= (widths[start[1]] - _width(labels[edge.source])) / 2
+            if end[0] == edge.target:
+                x1 += (widths[end[1]] - _width(labels[edge.target])) / 2 - HEAD
+            pieces.append(((x0, y0), (x1, y1)))
+        pen.route(pieces, pieces[-1][1][0] + HEAD, BETWEEN)
     for name, column in columns.items():
         label, width = labels[name], _width(labels[name])
-        fill, ink, outline = _look(label)
         text = readable_operation(label) if width == BOX_WIDTH else label
-        pen.box(
-            left[column] + (widths[column] - width) / 2,
-            layout.y[name, column],
-            width,
-            BOX_HEIGHT,
-            text,
-            fill,
-            ink,
-            outline,
-        )
+        side, middle = left[column] + (widths[column] - width) / 2, layout.y[name, column]
+        pen.box(side, middle, width, BOX_HEIGHT, text, *_look(label))
         if name in underlined:
-            x, y = left[column] + (widths[column] - width) / 2, layout.y[name, column] - BOX_HEIGHT / 2 - 0.08
-            pen.line(Path([(x, y), (x + width, y)]), INK, 2.0, order=3)
+            y = middle - BOX_HEIGHT / 2 - 0.08
+            pen.line(Path([(side, y), (side + width, y)]), INK, 2.0, order=3)
 
 
 def _width(label: str) -> float:
@@ -187,11 +167,3 @@ def _look(label: str) -> tuple[str, str, str]:
     if label.isdigit():
         return PAPER, INK, BETWEEN
     return *family_colours(label), "none"
-
-
-def _pen(axes: Axes, left: float, right: float, bottom: float, top: float) -> Pen:
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    return Pen(axes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -64,6 +65,17 @@ class Layout:
         """The places an edge passes: source, rails, target."""
         rails = range(self.columns[edge.source], self.columns[edge.target])
         return [(edge.source, column) for column in rails] + [(edge.target, self.columns[edge.target])]
+
+    def pieces(self, edge: Edge, spacing: float) -> list[tuple[Place, Place, float, float]]:
+        """The parts of an edge between neighbouring columns: start, end, and the heights there.
+
+        Args:
+            edge: Any edge.
+            spacing: Distance between the ports of its target.
+        """
+        pairs = list(pairwise(self.route(edge)))
+        heights = [self.y[end] for _, end in pairs[:-1]] + [self.port_y(edge.target, edge.port, spacing)]
+        return [(start, end, self.y[start], height) for (start, end), height in zip(pairs, heights)]
 
 
 def arrange(
@@ -126,11 +138,7 @@ class _Graph:
         while improved:
             improved = False
             trials = [
-                (column, start, end)
-                for column, stack in enumerate(stacks)
-                for start in range(len(stack))
-                for end in range(len(stack))
-                if start != end
+                (column, *move) for column, stack in enumerate(stacks) for move in permutations(range(len(stack)), 2)
             ]
             for column, start, end in trials:
                 moved = [list(stack) for stack in stacks]
@@ -200,13 +208,10 @@ class _Graph:
             pulls[end].append((start, -offset, weight))
         for sweep in range(40):
             for stack in stacks if sweep % 2 else list(reversed(stacks)):
-                wanted = [
-                    sum(weight * (y[other] + shift) for other, shift, weight in pulls[place])
-                    / sum(weight for *_, weight in pulls[place])
-                    if pulls[place]
-                    else y[place]
-                    for place in stack
-                ]
+                wanted = []
+                for place in stack:
+                    pulled = sum(weight * (y[other] + shift) for other, shift, weight in pulls[place])
+                    wanted.append(pulled / sum(weight for *_, weight in pulls[place]) if pulls[place] else y[place])
                 # Subtracting the closest stacking turns "keep your distance" into "do not decrease".
                 closest = self.stacked(stack)
                 for place, height in zip(stack, closest + _descending(np.array(wanted) - closest)):

@@ -16,7 +16,7 @@ from alphaxenas.spaces.drawing.cell import (
     family_colours,
     readable_operation,
 )
-from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen, size_in_inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,12 +40,7 @@ def draw_macro(architecture: MacroArchitecture, axes: Axes) -> None:
     skips = [layer.skips for layer in architecture.layers]
     last = len(operations) + 1
     top = BOX_WIDTH / 2
-    across, upwards = _limits(skips)
-    axes.set_xlim(*across)
-    axes.set_ylim(*upwards)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    pen = Pen(axes)
+    pen = Pen.on(axes, *_limits(skips))
     for place in range(last):
         start, end = place * STEP + BOX_HEIGHT / 2, (place + 1) * STEP - BOX_HEIGHT / 2
         pen.line(Path([(start, 0.0), (end - HEAD / 2, 0.0)]), INK, 1.0, order=1.1)
@@ -62,9 +57,7 @@ def draw_macro(architecture: MacroArchitecture, axes: Axes) -> None:
 
 def macro_size(architecture: MacroArchitecture) -> tuple[float, float]:
     """Width and height in inches of axes in which the lettering has about 9 points."""
-    inches = 9 / 72 / LETTER
-    (left, right), (low, high) = _limits([layer.skips for layer in architecture.layers])
-    return (right - left) * inches, (high - low) * inches
+    return size_in_inches(*_limits([layer.skips for layer in architecture.layers]))
 
 
 def _limits(skips: Sequence[Sequence[int]]) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -78,9 +71,6 @@ def _arc(pen: Pen, source: int, target: int, rank: int, arriving: int, top: floa
     """A curve from the top of one box to the top of a later one; arrows that arrive at one box stand side by side."""
     x0, x1 = source * STEP + 0.1, target * STEP - BOX_HEIGHT / 2 + BOX_HEIGHT * (rank + 0.5) / (arriving + 0.5)
     height = top + RISE * (target - source) * 1.25
-    curve = Path(
-        [(x0, top), (x0, height), (x1, height), (x1, top)], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
-    )
-    pen.line(curve, "white", 2.2, order=0.9)
-    pen.line(curve, SOURCES["prev2"] if source == 0 else BETWEEN, 0.9, order=1.0)
-    pen.dot(x1, top, SOURCES["prev2"] if source == 0 else BETWEEN)
+    colour = SOURCES["prev2"] if source == 0 else BETWEEN
+    pen.crossing(Path([(x0, top), (x0, height), (x1, height), (x1, top)], [Path.MOVETO, *[Path.CURVE4] * 3]), colour)
+    pen.dot(x1, top, colour)

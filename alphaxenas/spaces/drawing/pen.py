@@ -5,6 +5,7 @@ Lettering is drawn as shapes, not as text in points: nothing overlaps at any siz
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib
@@ -25,6 +26,21 @@ HEAD = 0.22
 """Length of an arrow head."""
 
 
+Interval = tuple[float, float]
+Point = tuple[float, float]
+
+
+def size_in_inches(across: Interval, upwards: Interval) -> tuple[float, float]:
+    """Width and height in inches of axes in which the lettering of a drawing has about 9 points.
+
+    Args:
+        across: Limits of the drawing from left to right, data units.
+        upwards: Limits from bottom to top.
+    """
+    inches = 9 / 72 / LETTER
+    return (across[1] - across[0]) * inches, (upwards[1] - upwards[0]) * inches
+
+
 class Pen:
     """Draws shapes on axes whose limits are set; lines keep their width in proportion to everything else."""
 
@@ -34,6 +50,21 @@ class Pen:
         (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
         points = 72 / axes.figure.dpi * min(box.width / (right - left), box.height / (top - bottom))
         self._stroke = max(0.5, 0.05 * points)
+
+    @classmethod
+    def on(cls, axes: Axes, across: Interval, upwards: Interval) -> Pen:
+        """A pen for axes that lose their frame and get equal units in both directions.
+
+        Args:
+            axes: Of any size.
+            across: Limits from left to right.
+            upwards: Limits from bottom to top.
+        """
+        axes.set_xlim(*across)
+        axes.set_ylim(*upwards)
+        axes.set_aspect("equal")
+        axes.axis("off")
+        return cls(axes)
 
     def line(self, path: Path, colour: str, width: float, order: float) -> None:
         """Draws an open line.
@@ -47,6 +78,32 @@ class Pen:
         width *= self._stroke
         patch = PathPatch(path, facecolor="none", edgecolor=colour, linewidth=width, zorder=order, capstyle="butt")
         self._axes.add_patch(patch)
+
+    def crossing(self, path: Path, colour: str) -> None:
+        """Draws a line that may cross others: a white one below parts them.
+
+        Args:
+            path: In data units.
+            colour: Of the line.
+        """
+        self.line(path, "white", 2.6, order=1.0)
+        self.line(path, colour, 1.0, order=1.1)
+
+    def route(self, pieces: Sequence[tuple[Point, Point]], tip: float, colour: str) -> None:
+        """Draws an arrow along curves that begin and end level.
+
+        Args:
+            pieces: Start and end of every curve, from left to right, with straight lines between them.
+            tip: Where the arrow ends, at the height of the last curve.
+            colour: Of the line.
+        """
+        vertices: list[Point] = []
+        for (x0, y0), (x1, y1) in pieces:
+            vertices += [(x0, y0), ((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
+        codes = [Path.LINETO, *[Path.CURVE4] * 3] * len(pieces)
+        height = vertices[-1][1]
+        self.crossing(Path([*vertices, (tip - HEAD / 2, height)], [Path.MOVETO, *codes[1:], Path.LINETO]), colour)
+        self.arrow(tip, height, colour)
 
     def arrow(self, x: float, y: float, colour: str) -> None:
         """Draws an arrow head that points right.

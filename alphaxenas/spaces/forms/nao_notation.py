@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from alphaxenas.spaces.cell import Block, Cell
-from alphaxenas.spaces.checks import check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import check_code, check_name, read_fields, read_integers
 from alphaxenas.spaces.micro import PARTS, MicroArchitecture
+from alphaxenas.suggestions import invalid
 
 KINDS = {
     "identity": "identity",
@@ -82,10 +83,12 @@ def from_nao_tokens(text: str) -> MicroArchitecture:
         sides = []
         for at in (start, start + TOKENS_PER_NODE // 2):
             place = f"node_{node + 3} of the {PARTS[part]} cell"
-            source = _legal(numbers, at, f"input of {place}", range(1, node + 3))
-            kind = tuple(KINDS)[_legal(numbers, at + 1, f"kind of {place}", range(FIRST_KIND, FIRST_SIZE)) - FIRST_KIND]
+            source = check_code(numbers, at, f"input of {place}", range(1, node + 3))
+            kind = tuple(KINDS)[
+                check_code(numbers, at + 1, f"kind of {place}", range(FIRST_KIND, FIRST_SIZE)) - FIRST_KIND
+            ]
             sizes = [FIRST_SIZE + SIZES.index(size) for size in NAO_NAMES[kind]]
-            size = SIZES[_legal(numbers, at + 2, f"size of {place}, {kind}", sizes) - FIRST_SIZE]
+            size = SIZES[check_code(numbers, at + 2, f"size of {place}, {kind}", sizes) - FIRST_SIZE]
             sides.append((_source(source), _READ["identity" if kind == "identity" else f"{kind} {size}"]))
         (input1, operation1), (input2, operation2) = sides
         cells[part].append(Block(input1, input2, operation1, operation2, "add"))
@@ -95,36 +98,18 @@ def from_nao_tokens(text: str) -> MicroArchitecture:
 def _read_graph(nodes: Any, graph: str) -> Cell:
     names = [f"node_{number}" for number in range(1, len(nodes) + 1)] if isinstance(nodes, Mapping) else []
     if len(names) < 3 or set(nodes) - {"loose_ends"} != set(names[: len(set(nodes) - {"loose_ends"})]):
-        raise ValueError(
-            f"Invalid value for `{graph}`. Expected an object with node_1, node_2, node_3 and so on. "
-            f"Received: {str(nodes)[:80]}"
-        )
+        raise invalid(graph, "an object with node_1, node_2, node_3 and so on", str(nodes)[:80])
     blocks = []
     for number, name in enumerate(names[2 : len(set(nodes) - {"loose_ends"})]):
         written, legal = nodes[name], names[: number + 2]
         if not isinstance(written, list) or len(written) != 5 or written[0] != name:
-            raise ValueError(
-                f"Invalid value for `{name}` of {graph}. Expected [{name!r}, input, input, operation, operation]. "
-                f"Received: {written!r}"
-            )
-        sources = [
-            _source(int(check_name("input", source, legal, f"{name} of {graph}").removeprefix("node_")))
-            for source in written[1:3]
-        ]
-        operations = [
-            _READ[check_name("operation", operation, _READ, f"{name} of {graph}")] for operation in written[3:]
-        ]
-        blocks.append(Block(sources[0], sources[1], operations[0], operations[1], "add"))
+            raise invalid(name, f"[{name!r}, input, input, operation, operation]", repr(written), f"of {graph}")
+        place = f"{name} of {graph}"
+        read = [check_name("input", source, legal, place) for source in written[1:3]]
+        operations = [_READ[check_name("operation", operation, _READ, place)] for operation in written[3:]]
+        input1, input2 = (_source(int(node.removeprefix("node_"))) for node in read)
+        blocks.append(Block(input1, input2, operations[0], operations[1], "add"))
     return Cell(tuple(blocks))
-
-
-def _legal(numbers: list[int], at: int, what: str, legal: Any) -> int:
-    if numbers[at] not in legal:
-        expected = f"{legal[0]} to {legal[-1]}" if isinstance(legal, range) else ", ".join(map(str, legal))
-        raise ValueError(
-            f"Invalid value for `architecture` at position {at} ({what}). Expected {expected}. Received: {numbers[at]}"
-        )
-    return numbers[at]
 
 
 def _source(node: int) -> int:

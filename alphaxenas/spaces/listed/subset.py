@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.listed.trie import SequenceTrie
+from alphaxenas.spaces.listed.trie import ListedSpace
+from alphaxenas.suggestions import invalid
 
 
 @dataclass(frozen=True, repr=False)
-class Subset:
+class Subset(ListedSpace):
     """The token sequences of a space that lead to one of the given architectures (`alphaxenas.contracts.SearchSpace`).
 
     Every architecture keeps one sequence, that of the form in which it was given. Other sequences of the parent space
@@ -37,54 +38,24 @@ class Subset:
     vocabulary: tuple[str, ...] = field(init=False, compare=False)
     max_length: int = field(init=False, compare=False)
     _members: dict[str, tuple[Any, Tokens]] = field(init=False, compare=False)
-    _cells: dict[Tokens, Any] = field(init=False, compare=False)
-    _trie: SequenceTrie = field(init=False, compare=False)
-    _hash: int = field(init=False, compare=False)
+    __hash__ = ListedSpace.__hash__
 
     def __post_init__(self) -> None:
         architectures = tuple(self.architectures)
         if not architectures:
-            raise ValueError("Invalid value for `architectures`. Expected at least one. Received: none")
+            raise invalid("architectures", "at least one", "none")
         members: dict[str, tuple[Any, Tokens]] = {}
         for architecture in architectures:
             key = self.space.key(architecture)
             if key in members:
-                raise ValueError(
-                    "Invalid value for `architectures`. Expected different keys. "
-                    f"Received: {members[key][0]} and {architecture}, both {key}"
-                )
+                raise invalid("architectures", "different keys", f"{members[key][0]} and {architecture}, both {key}")
             members[key] = architecture, self.space.encode(architecture)
         cells = {tokens: architecture for architecture, tokens in members.values()}
-        for name, value in (
-            ("architectures", architectures),
-            ("vocabulary", self.space.vocabulary),
-            ("max_length", max(map(len, cells))),
-            ("_members", members),
-            ("_cells", cells),
-            ("_trie", SequenceTrie(cells)),
-            ("_hash", hash((self.space, architectures))),
-        ):
-            object.__setattr__(self, name, value)
-
-    def __hash__(self) -> int:
-        return self._hash
+        fields = {"architectures": architectures, "vocabulary": self.space.vocabulary, "_members": members}
+        self._define(cells, (self.space, architectures), **fields)
 
     def __repr__(self) -> str:
         return f"Subset({len(self.architectures):,} of {self.space!r})"
-
-    def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete."""
-        return self._trie.legal_actions(tokens)
-
-    def decode(self, tokens: Tokens) -> Any:
-        """The architecture of a complete token sequence.
-
-        Raises:
-            ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
-        """
-        if tokens not in self._cells:
-            self._trie.check(tokens)
-        return self._cells[tokens]
 
     def encode(self, architecture: Any) -> Tokens:
         """The tokens of the member with the architecture's key; `decode(encode(a)) == a` for members as given.
@@ -97,10 +68,6 @@ class Subset:
     def key(self, architecture: Any) -> str:
         """The parent's key."""
         return self.space.key(architecture)
-
-    def size(self) -> int:
-        """Exact number of token sequences: the number of members."""
-        return len(self.architectures)
 
     def sample(self, rng: np.random.Generator) -> Any:
         """A member drawn uniformly."""
@@ -137,7 +104,4 @@ class Subset:
         try:
             return self._members[self.space.key(architecture)]
         except KeyError:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected one of the {len(self.architectures):,} members. "
-                f"Received: {architecture}"
-            ) from None
+            raise invalid("architecture", f"one of the {len(self.architectures):,} members", architecture) from None

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import read_fields
-from alphaxenas.spaces.listed.trie import SequenceTrie
+from alphaxenas.spaces.checks import read_fields, set_fields
+from alphaxenas.spaces.features import columns_of
+from alphaxenas.spaces.listed.trie import ListedSpace
+from alphaxenas.suggestions import invalid
 
 SEPARATORS = ",;|:-/ _"
 """What may stand between the values of a code, in the order in which they are tried."""
@@ -81,7 +83,7 @@ def _is_even(texts: Sequence[str], separator: str) -> bool:
 
 
 @dataclass(frozen=True, repr=False)
-class Table:
+class Table(ListedSpace):
     """The rows of a table as a space (`alphaxenas.contracts.SearchSpace`).
 
     Attributes:
@@ -107,29 +109,23 @@ class Table:
     vocabulary: tuple[str, ...] = field(init=False, compare=False)
     max_length: int = field(init=False, compare=False)
     value_tokens: tuple[dict[str, int], ...] = field(init=False, compare=False)
-    _cells: dict[Tokens, Code] = field(init=False, compare=False)
-    _trie: SequenceTrie = field(init=False, compare=False)
     _features: _Features = field(init=False, compare=False)
-    _hash: int = field(init=False, compare=False)
+    __hash__ = ListedSpace.__hash__
 
     def __post_init__(self) -> None:
         codes = tuple(tuple(code) for code in self.codes)
         if not codes:
-            raise ValueError("Invalid value for `codes`. Expected at least one code. Received: none")
+            raise invalid("codes", "at least one code", "none")
         length = len(codes[0])
         for place, code in enumerate(codes):
             if len(code) != length or not length:
                 expected = length or "one or more"
-                raise ValueError(
-                    f"Invalid value for `codes` at place {place}. Expected {expected} values. Received: {code!r}"
-                )
+                raise invalid("codes", f"{expected} values", repr(code), f"at place {place}")
         positions = tuple(self.positions) or tuple(map(str, range(length)))
         if len(positions) != length or len(set(positions)) < length:
-            raise ValueError(
-                f"Invalid value for `positions`. Expected {length} different names. Received: {positions!r}"
-            )
+            raise invalid("positions", f"{length} different names", repr(positions))
         if not self.separator and any(len(value) != 1 for code in codes for value in code):
-            object.__setattr__(self, "separator", ",")
+            set_fields(self, separator=",")
         # Numbers in their own order, so that 10 comes after 9.
         kinds = [sorted({code[place] for code in codes}, key=_by_number) for place in range(length)]
         vocabulary = [f"{name}={value}" for name, values in zip(positions, kinds) for value in values]
@@ -143,39 +139,12 @@ class Table:
         }
         if len(cells) < len(codes):
             twice = next(code for code, number in Counter(codes).items() if number > 1)
-            raise ValueError(f"Invalid value for `codes`. Expected every code once. Received: {twice!r} more than once")
-        for name, value in (
-            ("codes", codes),
-            ("positions", positions),
-            ("vocabulary", tuple(vocabulary)),
-            ("max_length", length),
-            ("value_tokens", tokens),
-            ("_cells", cells),
-            ("_trie", SequenceTrie(cells)),
-            ("_features", _Features.of(positions, kinds)),
-            ("_hash", hash((codes, positions, self.separator))),
-        ):
-            object.__setattr__(self, name, value)
-
-    def __hash__(self) -> int:
-        return self._hash
+            raise invalid("codes", "every code once", f"{twice!r} more than once")
+        fields = {"codes": codes, "positions": positions, "vocabulary": tuple(vocabulary), "value_tokens": tokens}
+        self._define(cells, (codes, positions, self.separator), **fields, _features=_Features.of(positions, kinds))
 
     def __repr__(self) -> str:
         return f"Table({len(self.codes):,} codes of {self.max_length} positions)"
-
-    def legal_actions(self, tokens: Tokens) -> Tokens:
-        """Tokens that may follow the prefix `tokens`, ascending; empty when the sequence is complete."""
-        return self._trie.legal_actions(tokens)
-
-    def decode(self, tokens: Tokens) -> Code:
-        """The code of a complete token sequence.
-
-        Raises:
-            ValueError: The sequence is not complete, or names the first illegal token and what would be legal there.
-        """
-        if tokens not in self._cells:
-            self._trie.check(tokens)
-        return self._cells[tokens]
 
     def encode(self, architecture: Code) -> Tokens:
         """The tokens of a code; `decode(encode(code)) == code`.
@@ -184,9 +153,8 @@ class Table:
             ValueError: The table has no such code.
         """
         try:
-            tokens = tuple(
-                [numbers[value] for numbers, value in zip(self.value_tokens, architecture.values, strict=True)]
-            )
+            pairs = zip(self.value_tokens, architecture.values, strict=True)
+            tokens = tuple([numbers[value] for numbers, value in pairs])
             self._cells[tokens]
         except (KeyError, ValueError):
             raise self._unknown(architecture.values) from None
@@ -195,14 +163,6 @@ class Table:
     def key(self, architecture: Code) -> str:
         """The code in the table's spelling."""
         return self.separator.join(architecture.values)
-
-    def size(self) -> int:
-        """Exact number of token sequences: the number of codes."""
-        return len(self.codes)
-
-    def sample(self, rng: np.random.Generator) -> Code:
-        """A code drawn uniformly."""
-        return self._cells[self._trie.sequences[int(rng.integers(len(self.codes)))]]
 
     def neighbours(self, architecture: Code) -> list[Code]:
         """The codes of the table that differ in one value, in ascending order of position and token."""
@@ -254,20 +214,11 @@ class Table:
         text = self.separator.join(map(str, values))
         if len(values) != self.max_length:
             example = self.separator.join(self.codes[0])
-            return ValueError(
-                f"Invalid value for `architecture`. Expected {self.max_length} values, as in {example!r}. "
-                f"Received: {text!r}"
-            )
+            return invalid("architecture", f"{self.max_length} values, as in {example!r}", repr(text))
         for position, numbers, value in zip(self.positions, self.value_tokens, values):
             if value not in numbers:
-                return ValueError(
-                    f"Invalid value for `architecture` at position {position}. Expected one of {', '.join(numbers)}. "
-                    f"Received: {value!r}"
-                )
-        return ValueError(
-            f"Invalid value for `architecture`. Expected one of the table's {len(self.codes):,} codes. "
-            f"Received: {text!r}, which it lacks"
-        )
+                return invalid("architecture", f"one of {', '.join(numbers)}", repr(value), f"at position {position}")
+        return invalid("architecture", f"one of the table's {len(self.codes):,} codes", f"{text!r}, which it lacks")
 
 
 @dataclass(frozen=True)
@@ -295,26 +246,13 @@ class _Features:
             [[float(value) if position == scale else 0.0 for scale in scales] for position, value in words]
         )
         blocks = {
-            "code": ("one-hot", [f"{position}={value}" for position, value in words], np.eye(len(words))),
-            "counts": (
-                "numbers",
-                [f"number of {value}" for value in shared],
-                [[value == other for other in shared] for _, value in words],
-            ),
-            "levels": (
-                "numbers",
-                [f"level of {scale}" for scale in scales] + ["sum of levels"] * bool(scales),
-                np.column_stack([amounts, amounts.sum(1)]),
-            ),
+            "code": ("one-hot", [f"{position}={value}" for position, value in words]),
+            "counts": ("numbers", [f"number of {value}" for value in shared]),
+            "levels": ("numbers", [f"level of {scale}" for scale in scales] + ["sum of levels"] * bool(scales)),
         }
-        names: list[str] = []
-        groups, parts = {}, []
-        for name, (kind, columns, rows) in blocks.items():
-            if columns:
-                groups[name] = slice(len(names), len(names) + len(columns)), kind
-                names += columns
-                parts.append(np.array(rows, np.float32))
-        return cls(tuple(names), groups, np.concatenate(parts, axis=1))
+        counts = np.array([[value == other for other in shared] for _, value in words])
+        rows = [np.eye(len(words)), counts, amounts, amounts.sum(1, keepdims=True)[:, : len(scales)]]
+        return cls(*columns_of(blocks), np.concatenate(rows, axis=1).astype(np.float32))
 
 
 def _is_scale(values: Sequence[str]) -> bool:
@@ -339,5 +277,5 @@ def _read_json(text: str) -> tuple[str, ...]:
     example = '{"code": [values as text]}'
     values = read_fields(text, example, code=list)["code"]
     if not all(isinstance(value, str) for value in values):
-        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
+        raise invalid("architecture", example, repr(text[:80]))
     return tuple(values)

@@ -17,14 +17,14 @@ JSON, one line per vertex:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.checks import check_name, check_object, read_fields, write_lines
+from alphaxenas.suggestions import invalid
 
 OPERATIONS_101 = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """In the order of the benchmark's codes 0, 1, 2."""
@@ -55,29 +55,22 @@ class NASBench101Cell:
             check_name("operation", operation, OPERATIONS_101, f"vertex {vertex}")
         last = len(self.operations) + 1
         if len(set(edges)) < len(edges) or not all(0 <= source < target <= last for source, target in edges):
-            raise ValueError(
-                "Invalid value for `edges`. "
-                f"Expected different pairs (source, target) with 0 <= source < target <= {last}. "
-                f"Received: {edges}"
-            )
+            raise invalid("edges", f"different pairs (source, target) with 0 <= source < target <= {last}", edges)
         # Sources and targets of an acyclic numbering: nobody without an edge in and an edge out is off the paths.
         off_paths = ({*range(last)} - {source for source, _ in edges}) | (
             {*range(1, last + 1)} - {target for _, target in edges}
         )
         if off_paths:
-            raise ValueError(
-                "Invalid value for `edges`. "
-                f"Expected every vertex on a path from 0 to {last}; `NASBench101Cell.pruned` leaves "
-                f"others out. Received: {edges}, without vertex {min(off_paths)}"
-            )
+            expected = f"every vertex on a path from 0 to {last}; `NASBench101Cell.pruned` leaves others out"
+            raise invalid("edges", expected, f"{edges}, without vertex {min(off_paths)}")
 
     def __str__(self) -> str:
         return " ".join(f"{operation}({','.join(map(str, inputs))})" for operation, inputs in self._vertices())
 
     def to_json(self) -> str:
         """JSON text with a line per vertex; see the module text."""
-        lines = [json.dumps({"operation": operation, "inputs": inputs}) for operation, inputs in self._vertices()]
-        return '{\n  "vertices": [\n    ' + ",\n    ".join(lines) + "\n  ]\n}"
+        rows = ({"operation": operation, "inputs": inputs} for operation, inputs in self._vertices())
+        return write_lines("vertices", rows)
 
     def matrix(self) -> np.ndarray:
         """Adjacency, uint8 `[vertices, vertices]`: row is source, column is target."""
@@ -114,10 +107,7 @@ class NASBench101Cell:
         while waiting:
             ready = next((v for v in waiting if all(s in number or s not in live for s in into[v])), None)
             if ready is None:
-                raise ValueError(
-                    "Invalid value for `edges`. Expected a graph without cycles. "
-                    f"Received: a cycle among the vertices {waiting}"
-                )
+                raise invalid("edges", "a graph without cycles", f"a cycle among the vertices {waiting}")
             number[ready] = len(number)
             waiting.remove(ready)
         return cls(
@@ -138,11 +128,8 @@ class NASBench101Cell:
         """
         matrix = np.asarray(matrix)
         if matrix.shape != (len(operations),) * 2 or len(operations) < 2 or not ((matrix == 0) | (matrix == 1)).all():
-            raise ValueError(
-                "Invalid value for `matrix`. "
-                f"Expected 0 and 1 of shape [{len(operations)}, {len(operations)}], as many as `operations`. "
-                f"Received: {matrix.dtype} of shape {list(matrix.shape)}"
-            )
+            expected = f"0 and 1 of shape [{len(operations)}, {len(operations)}], as many as `operations`"
+            raise invalid("matrix", expected, f"{matrix.dtype} of shape {list(matrix.shape)}")
         return cls.pruned(tuple(operations[1:-1]), list(zip(*(ends.tolist() for ends in matrix.nonzero()))))
 
     def _vertices(self) -> list[tuple[str, list[int]]]:
@@ -164,38 +151,23 @@ def read_cell(text: str) -> NASBench101Cell:
     for vertex, (operation, inputs) in enumerate(vertices[:-1], start=1):
         check_name("operation", operation, OPERATIONS_101, f"vertex {vertex}")
     if not vertices or vertices[-1][0] != OUTPUT:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected vertices that end with {OUTPUT!r}, such as {_EXAMPLE!r}. "
-            f"Received: {text[:80]!r}"
-        )
+        raise invalid("architecture", f"vertices that end with {OUTPUT!r}, such as {_EXAMPLE!r}", repr(text[:80]))
     edges = tuple((source, target) for target, (_, inputs) in enumerate(vertices, start=1) for source in inputs)
     return NASBench101Cell(tuple(operation for operation, _ in vertices[:-1]), edges)
 
 
 def _read_text(text: str) -> list[tuple[str, list[int]]]:
     if not re.fullmatch(r"(\s*[\w-]+\(\s*\d+(\s*,\s*\d+)*\s*\))+", text):
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected text such as {_EXAMPLE!r}. Received: {text[:80]!r}"
-        )
+        raise invalid("architecture", f"text such as {_EXAMPLE!r}", repr(text[:80]))
     return [(name, list(map(int, inputs.split(",")))) for name, inputs in re.findall(r"([\w-]+)\(([^)]*)\)", text)]
 
 
 def _read_json(text: str) -> list[tuple[str, list[int]]]:
     vertices = read_fields(text, '{"vertices": [...]}', vertices=list)["vertices"]
     for number, vertex in enumerate(vertices, start=1):
-        if (
-            not isinstance(vertex, dict)
-            or set(vertex) != {"operation", "inputs"}
-            or not isinstance(vertex["inputs"], list)
-        ):
-            raise ValueError(
-                f"Invalid value for `vertices` in vertex {number}. Expected an object with operation and inputs. "
-                f"Received: {vertex!r}"
-            )
+        check_object(vertex, "vertices", f"in vertex {number}", operation=object, inputs=list)
         if not all(isinstance(source, int) and not isinstance(source, bool) for source in vertex["inputs"]):
-            raise ValueError(
-                f"Invalid value for `inputs` in vertex {number}. Expected whole numbers. Received: {vertex['inputs']!r}"
-            )
+            raise invalid("inputs", "whole numbers", repr(vertex["inputs"]), f"in vertex {number}")
     return [(vertex["operation"], vertex["inputs"]) for vertex in vertices]
 
 

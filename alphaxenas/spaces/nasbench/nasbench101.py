@@ -24,9 +24,13 @@ from hashlib import md5
 import numpy as np
 
 from alphaxenas.contracts import Tokens
+from alphaxenas.spaces.chains.automaton import SequenceAutomaton
+from alphaxenas.spaces.checks import set_fields
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.nasbench.cell101 import OPERATIONS_101, NASBench101Cell, read_cell
 from alphaxenas.spaces.nasbench.features101 import BINS, FLOW, PAIRS, structure
 from alphaxenas.spaces.nasbench.mutations101 import changed
+from alphaxenas.suggestions import check_whole, invalid
 
 VERTEX_LIMITS = (3, 7)
 MOST_EDGES = 9
@@ -62,15 +66,9 @@ class NASBench101:
 
     def __post_init__(self) -> None:
         for name, (low, high) in (("max_vertices", VERTEX_LIMITS), ("max_edges", (2, MOST_EDGES))):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected a whole number from {low} to {high}. Received: {value!r}"
-                )
+            check_whole(name, getattr(self, name), low, high)
         rules = _rules_of(self.max_vertices, self.max_edges)
-        object.__setattr__(self, "_rules", rules)
-        object.__setattr__(self, "vocabulary", rules.vocabulary)
-        object.__setattr__(self, "max_length", rules.max_length)
+        set_fields(self, _rules=rules, vocabulary=rules.vocabulary, max_length=rules.max_length)
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -83,7 +81,7 @@ class NASBench101:
         Raises:
             ValueError: The prefix itself is illegal; names its first illegal token.
         """
-        return self._rules.legal(self._rules.state(tokens))
+        return self._rules.automaton.legal_actions(tokens)
 
     def decode(self, tokens: Tokens) -> NASBench101Cell:
         """The cell of a complete token sequence.
@@ -108,15 +106,15 @@ class NASBench101:
 
     def size(self) -> int:
         """Exact number of token sequences: connected labelled cells within the limits."""
-        return self._rules.sequences(self._rules.start)
+        return self._rules.automaton.size
 
     def sample(self, rng: np.random.Generator) -> NASBench101Cell:
         """A cell drawn uniformly over token sequences."""
-        return self._rules.cell(self._rules.sequence(int(rng.integers(self.size()))))
+        return self._rules.cell(self._rules.automaton.sequence(int(rng.integers(self.size()))))
 
     def architectures(self) -> Iterator[NASBench101Cell]:
         """Every labelled cell, in ascending order of its token sequence; several per key."""
-        return (self._rules.cell(self._rules.sequence(number)) for number in range(self.size()))
+        return (self._rules.cell(self._rules.automaton.sequence(number)) for number in range(self.size()))
 
     def neighbours(self, architecture: NASBench101Cell) -> list[NASBench101Cell]:
         """All cells of the space one change away, each labelled cell once.
@@ -144,12 +142,7 @@ class NASBench101:
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        flow, pairs = len(FLOW), len(FLOW) + len(PAIRS)
-        return {
-            "flow": (slice(0, flow), "numbers"),
-            "pairs": (slice(flow, pairs), "numbers"),
-            "subtrees": (slice(pairs, pairs + BINS), "counts"),
-        }
+        return groups_of(flow=(len(FLOW), "numbers"), pairs=(len(PAIRS), "numbers"), subtrees=(BINS, "counts"))
 
     def parse(self, text: str) -> NASBench101Cell:
         """A cell of this space from its one-line text or JSON form.
@@ -165,11 +158,8 @@ class NASBench101:
         """ValueError unless the cell is within the limits."""
         vertices, edges = len(cell.operations) + 2, len(cell.edges)
         if vertices > self.max_vertices or edges > self.max_edges:
-            raise ValueError(
-                "Invalid value for `architecture`. "
-                f"Expected at most {self.max_vertices} vertices and {self.max_edges} edges. "
-                f"Received: {vertices} vertices and {edges} edges"
-            )
+            expected = f"at most {self.max_vertices} vertices and {self.max_edges} edges"
+            raise invalid("architecture", expected, f"{vertices} vertices and {edges} edges")
 
 
 @lru_cache(maxsize=1 << 18)
@@ -219,15 +209,9 @@ class _Rules:
         names = (f"{source}->{target if target > 0 else 'output'}" for source, target in pairs)
         self.vocabulary = (*(f"add {name}" for name in OPERATIONS_101), *names, "terminate")
         self.max_length = inner + max_edges + 1
-        self.start: _State = (0, False, -1, 1, 0)
-        self.state = lru_cache(maxsize=1 << 17)(self._state)
+        start: _State = (0, False, -1, 1, 0)
+        self.automaton = SequenceAutomaton(start, self._following)
         self.cell = lru_cache(maxsize=1 << 16)(self._cell)
-        self.transitions = cache(self._transitions)
-        self.sequences = cache(self._sequences)
-
-    def legal(self, state: _State | None) -> Tokens:
-        """Tokens from which a connected cell can be completed, ascending."""
-        return () if state is None else tuple(self.transitions(state))
 
     def tokens(self, cell: NASBench101Cell) -> Tokens:
         """The sequence of a cell within the limits."""
@@ -241,30 +225,10 @@ class _Rules:
                 edge = next(edges, None)
         return (*tokens, self._terminate)
 
-    def sequence(self, number: int) -> Tokens:
-        """The sequence with that number, 0 <= number < sequences(start), in ascending order of tokens."""
-        tokens: list[int] = []
-        state: _State | None = self.start
-        while state is not None:
-            for token, following in self.transitions(state).items():
-                sequences = self.sequences(following)
-                if number < sequences:
-                    break
-                number -= sequences
-            tokens.append(token)
-            state = following
-        return tuple(tokens)
-
-    def _sequences(self, state: _State | None) -> int:
-        """How many token sequences go on from a state."""
-        return 1 if state is None else sum(map(self.sequences, self._following(state).values()))
-
-    def _transitions(self, state: _State) -> dict[int, _State | None]:
-        """Legal tokens and the states after them."""
-        return {token: following for token, following in self._following(state).items() if self.sequences(following)}
-
-    def _following(self, state: _State) -> dict[int, _State | None]:
+    def _following(self, state: _State | None) -> dict[int, _State | None] | None:
         """Every token that the order of tokens and the limits allow, and the state after it; None after `terminate`."""
+        if state is None:
+            return None
         newest, to_output, last, unread, edges = state
         found: dict[int, _State | None] = {}
         connected = not to_output and (newest == 0 or last >= 0)
@@ -276,44 +240,18 @@ class _Rules:
                 targets.append((-1, range(last + 1 if to_output else 0, newest + 1)))
             for target, sources in targets:
                 for source in sources:
-                    found[self._edge_tokens[source, target]] = (
-                        newest,
-                        target < 0,
-                        source,
-                        unread & ~(1 << source),
-                        edges + 1,
-                    )
+                    after = newest, target < 0, source, unread & ~(1 << source), edges + 1
+                    found[self._edge_tokens[source, target]] = after
         if to_output and not unread:
             found[self._terminate] = None
         return found
 
-    def _state(self, tokens: Tokens) -> _State | None:
-        """Where a prefix leads."""
-        if not tokens:
-            return self.start
-        before, token = self.state(tokens[:-1]), tokens[-1]
-        transitions = self.transitions(before) if before is not None else {}
-        if token not in transitions:
-            expected = (
-                f"one of {tuple(transitions)}" if transitions else f"the sequence to end after {len(tokens) - 1} tokens"
-            )
-            raise ValueError(
-                f"Invalid value for `tokens` at place {len(tokens) - 1}. Expected {expected}. Received: {token!r}"
-            )
-        return transitions[token]
-
     def _cell(self, tokens: Tokens) -> NASBench101Cell:
-        state = self.state(tokens)
-        if state is not None:
-            raise ValueError(
-                f"Invalid value for `tokens`. Expected a complete token sequence. Received: {tokens}, "
-                f"which goes on with one of {self.legal(state)}"
-            )
+        self.automaton.check(tokens)
         operations = tuple(OPERATIONS_101[token] for token in tokens if token < len(OPERATIONS_101))
+        last = len(operations) + 1
         pairs = (self._pairs[token] for token in tokens[:-1] if token >= len(OPERATIONS_101))
-        return NASBench101Cell(
-            operations, tuple((source, target if target > 0 else len(operations) + 1) for source, target in pairs)
-        )
+        return NASBench101Cell(operations, tuple((source, target if target > 0 else last) for source, target in pairs))
 
 
 @cache

@@ -19,8 +19,10 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.nasbench.paths201 import extended, path_name, path_numbers
+from alphaxenas.suggestions import invalid
 
 OPERATIONS_201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """In the order of the tokens, which are also the digits of an `op_code`."""
@@ -63,9 +65,7 @@ class NASBench201Cell:
     def __post_init__(self) -> None:
         object.__setattr__(self, "operations", tuple(self.operations))
         if len(self.operations) != len(EDGES):
-            raise ValueError(
-                f"Invalid value for `operations`. Expected {len(EDGES)} names. Received: {len(self.operations)}"
-            )
+            raise invalid("operations", f"{len(EDGES)} names", len(self.operations))
         for (source, target), operation in zip(EDGES, self.operations):
             check_name("operation", operation, OPERATIONS_201, f"edge {source}->{target}")
 
@@ -153,11 +153,8 @@ class NASBench201(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        return {
-            "paths": (slice(0, _SEQUENCES), "sequences"),
-            "edges": (slice(_SEQUENCES, _PLACES), "one-hot"),
-            "flow": (slice(_PLACES, _PLACES + len(FLOW_201)), "numbers"),
-        }
+        edges = (_PLACES - _SEQUENCES, "one-hot")
+        return groups_of(paths=(_SEQUENCES, "sequences"), edges=edges, flow=(len(FLOW_201), "numbers"))
 
     def parse(self, text: str) -> NASBench201Cell:
         """A cell from the benchmark's string, its six-digit code, or its JSON form.
@@ -170,9 +167,7 @@ class NASBench201(FixedLengthSpace):
             return _read_json(text)
         if re.fullmatch(r"\d+", text):
             if not re.fullmatch(rf"[0-{len(OPERATIONS_201) - 1}]{{{len(EDGES)}}}", text):
-                raise ValueError(
-                    f"Invalid value for `architecture`. Expected six digits from 0 to 4. Received: {text!r}"
-                )
+                raise invalid("architecture", "six digits from 0 to 4", repr(text))
             return _cell(tuple(map(int, text)))
         return _read_text(text)
 
@@ -233,19 +228,13 @@ def _read_text(text: str) -> NASBench201Cell:
     """A cell from its arch string."""
     nodes = [node.strip().strip("|").split("|") for node in text.split("+")]
     if [len(node) for node in nodes] != [1, 2, 3]:
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected a string such as {_EXAMPLE!r}, or six digits. "
-            f"Received: {text!r}"
-        )
+        raise invalid("architecture", f"a string such as {_EXAMPLE!r}, or six digits", repr(text))
     operations = {}
     for target, node in enumerate(nodes, start=1):
         for source, entry in enumerate(node):
             operation, mark, given = entry.partition("~")
             if not mark or given.strip() != str(source):
-                raise ValueError(
-                    f"Invalid value for `architecture` at edge {source}->{target}. Expected `operation~{source}`. "
-                    f"Received: {entry!r}"
-                )
+                raise invalid("architecture", f"`operation~{source}`", repr(entry), f"at edge {source}->{target}")
             operations[source, target] = operation.strip()
     return NASBench201Cell(tuple(operations[edge] for edge in EDGES))
 
@@ -254,5 +243,5 @@ def _read_json(text: str) -> NASBench201Cell:
     example = f'{{"edges": {{...}}}} with the edges {", ".join(_EDGE_NAMES)}'
     edges = read_fields(text, example, edges=dict)["edges"]
     if set(edges) != set(_EDGE_NAMES):
-        raise ValueError(f"Invalid value for `architecture`. Expected {example}. Received: {text[:80]!r}")
+        raise invalid("architecture", example, repr(text[:80]))
     return NASBench201Cell(tuple(edges[name] for name in _EDGE_NAMES))
