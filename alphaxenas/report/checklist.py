@@ -59,7 +59,9 @@ def checklist(suite: Suite, others: Sequence[Suite] = (), studies: Sequence[Stor
     same_data = _same(suite.runs, ("seed", *_DATA), "data set and split", split_words)
     answers: dict[str, dict[str, tuple[str, str]]] = {
         "code": {
-            "Code that trains and scores the final networks is public.": _code(suite.runs, "training loop, DenseNet"),
+            "Code that trains and scores the final networks is public.": _code(
+                suite.runs, "training loop, children and DenseNet"
+            ),
             "Code of the search space is public.": _code(searches, space),
             "Settings and seeds of the final training are given.": _final_settings(suite),
             "Code of the search method is public.": _code(searches, "controllers and coach"),
