@@ -1,16 +1,120 @@
-"""What GuidedSearch remembers from plan to plan: sequences, their features, and how the surrogate values them now."""
+"""Where GuidedSearch looks: all architectures of a small space, or what its plans met of a large one; and which are
+promising before anything is measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import TrialHistory, numbered_sequences
+from alphaxenas.proxies.ranks import rank_sum
+from alphaxenas.seeds import stream
+
+ENUMERABLE = 40_000
+"""Sequences of the largest space that is looked at as a whole."""
+SAMPLE, FEW = 2_000, 64
+"""Random architectures of a larger space among which promising ones are looked for; fewer where proxies score them."""
+_PROMISING = re.compile(r"log parameters|longest path by convolution|sum of levels")
+"""Features of which more is promising, beside those of the group `proxies`."""
 
 Bounds = Callable[[list[Tokens], np.ndarray], np.ndarray]
 """Values `[m]` of sequences with features `[m, d]`."""
+
+
+@dataclass(frozen=True)
+class Architectures:
+    """One sequence for every key.
+
+    Attributes:
+        sequences: `n` complete sequences.
+        place: Place of the sequence by key.
+        features: float32 `[n, d]`.
+    """
+
+    sequences: list[Tokens]
+    place: dict[str, int]
+    features: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def every_architecture(space: SearchSpace) -> Architectures:
+    """All architectures of a space of at most `ENUMERABLE` sequences."""
+    # Spaces are hashable, which a protocol cannot say.
+    sequences, numbers, place = numbered_sequences(space)  # type: ignore[arg-type]
+    first = np.unique(numbers, return_index=True)[1]
+    return _with_features(space, [sequences[row] for row in first], place)
+
+
+@lru_cache(maxsize=4)
+def some_architectures(space: SearchSpace, count: int) -> Architectures:
+    """Random architectures of a space, the same in every search.
+
+    Args:
+        space: Any search space.
+        count: How many are drawn; equal keys are one.
+    """
+    rng = stream(0, "guided", "sample")
+    drawn = (space.sample(rng) for _ in range(count))
+    first = {space.key(architecture): space.encode(architecture) for architecture in drawn}
+    return _with_features(space, list(first.values()), {key: place for place, key in enumerate(first)})
+
+
+def _with_features(space: SearchSpace, sequences: list[Tokens], place: dict[str, int]) -> Architectures:
+    return Architectures(sequences, place, np.stack([space.features(space.decode(tokens)) for tokens in sequences]))
+
+
+def has_proxies(space: SearchSpace) -> bool:
+    """Whether features contain scores of proxies, which take time: such a space is never looked at as a whole."""
+    return "proxies" in getattr(space, "feature_groups", dict)()
+
+
+def is_small(space: SearchSpace) -> bool:
+    """Whether all architectures of a space can be looked at in every plan."""
+    return space.size() <= ENUMERABLE and not has_proxies(space)
+
+
+def promising(
+    space: SearchSpace, whole: bool, without: Collection[str], rng: np.random.Generator
+) -> Iterator[Tokens] | None:
+    """Architectures to begin with: large and deep ones, and those that proxies rate high.
+
+    The first is the best by the sum of the logarithms of its ranks by size, depth and every proxy among the features.
+    The others are drawn by rank, whose share is the square of a uniform number: half of them are in the best quarter.
+
+    Args:
+        space: Any search space.
+        whole: Whether all its architectures are looked at, or a sample.
+        without: Groups of features that are not looked at.
+        rng: Decides between equals, and draws.
+
+    Returns:
+        Complete sequences without end; None where no feature says anything.
+    """
+    names: tuple[str, ...] = getattr(space, "feature_names", tuple)()
+    groups = {
+        name: range(len(names))[columns] for name, (columns, _) in getattr(space, "feature_groups", dict)().items()
+    }
+    hidden = {column for group in without for column in groups[group]}
+    columns = {column for column, name in enumerate(names) if _PROMISING.fullmatch(name)} | {*groups.get("proxies", ())}
+    if not columns - hidden:
+        return None
+    count = FEW if has_proxies(space) else SAMPLE
+    found = every_architecture(space) if whole else some_architectures(space, count)  # type: ignore[arg-type]
+    values = rank_sum(found.features[:, sorted(columns - hidden)])
+    order = np.lexsort([rng.random(len(values)), -values])
+
+    def drawn() -> Iterator[Tokens]:
+        yield found.sequences[order[0]]
+        while True:
+            yield found.sequences[order[int(rng.random() ** 2 * len(order))]]
+
+    return drawn()
 
 
 class CandidatePool:
