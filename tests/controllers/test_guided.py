@@ -81,7 +81,9 @@ def test_a_small_space_is_looked_at_as_a_whole():
 
 
 @pytest.mark.parametrize("plan", ["auto", "tree"])
-def test_the_first_suggestions_are_large_and_deep_unless_that_is_hidden(plan):
+def test_the_first_suggestions_are_large_and_deep_unless_that_is_hidden(plan, monkeypatch):
+    monkeypatch.setattr("alphaxenas.controllers.surrogate.guided.PROMISING", 100)
+
     def sizes(**settings):
         search = GuidedSearch(SPACE, 0, plan=plan, initial=100, **settings)
         return [SPACE.decode(search.suggest()).operations.count("nor_conv_3x3") for _ in range(100)]

@@ -33,7 +33,11 @@ def log_improvement(above: np.ndarray, deviation: np.ndarray) -> np.ndarray:
 
 
 class RewardTransform:
-    """Rewards as the surrogate sees them: stretched towards the best, standardised; monotone, so it can be undone."""
+    """Rewards as the surrogate sees them: stretched towards the best, standardised; monotone, so it can be undone.
+
+    Args:
+        rewards: `[n]`, n >= 1; from their better half comes the spread.
+    """
 
     def __init__(self, rewards: np.ndarray) -> None:
         ranked = np.sort(np.asarray(rewards, np.float64))
@@ -50,15 +54,18 @@ class RewardTransform:
         return (bent - self._centre) / self._scale
 
     def inverse(self, value: float) -> float:
+        """The reward that a transformed value stands for."""
         bent = value * self._scale + self._centre
         away = np.exp(-bent) - OFFSET if bent < -np.log(OFFSET) else -OFFSET * (bent + np.log(OFFSET))
         return float(self._best - self._spread * away)
 
     def state(self) -> list[float]:
+        """Its four numbers."""
         return [self._best, self._spread, self._centre, self._scale]
 
     @classmethod
     def restored(cls, state: list[float]) -> RewardTransform:
+        """The transform of a `state()`."""
         transform = cls(np.zeros(1))
         transform._best, transform._spread, transform._centre, transform._scale = map(float, state)
         return transform

@@ -5,9 +5,10 @@ promising before anything is measured.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ ENUMERABLE = 40_000
 """Sequences of the largest space that is looked at as a whole."""
 SAMPLE, FEW = 2_000, 64
 """Random architectures of a larger space among which promising ones are looked for; fewer where proxies score them."""
+TRIES = 100
+"""Draws of a promising architecture before a uniform one is taken."""
 _PROMISING = re.compile(r"log parameters|longest path by convolution|sum of levels")
 """Features of which more is promising, beside those of the group `proxies`."""
 
@@ -79,10 +82,8 @@ def is_small(space: SearchSpace) -> bool:
     return space.size() <= ENUMERABLE and not has_proxies(space)
 
 
-def promising(
-    space: SearchSpace, whole: bool, without: Collection[str], rng: np.random.Generator
-) -> Iterator[Tokens] | None:
-    """Architectures to begin with: large and deep ones, and those that proxies rate high.
+class Promising:
+    """Architectures to begin with: large and deep ones, and those that proxies rate high. False where nothing is known.
 
     The first is the best by the sum of the logarithms of its ranks by size, depth and every proxy among the features.
     The others are drawn by rank, whose share is the square of a uniform number: half of them are in the best quarter.
@@ -91,30 +92,44 @@ def promising(
         space: Any search space.
         whole: Whether all its architectures are looked at, or a sample.
         without: Groups of features that are not looked at.
-        rng: Decides between equals, and draws.
-
-    Returns:
-        Complete sequences without end; None where no feature says anything.
     """
-    names: tuple[str, ...] = getattr(space, "feature_names", tuple)()
-    groups = {
-        name: range(len(names))[columns] for name, (columns, _) in getattr(space, "feature_groups", dict)().items()
-    }
-    hidden = {column for group in without for column in groups[group]}
-    columns = {column for column, name in enumerate(names) if _PROMISING.fullmatch(name)} | {*groups.get("proxies", ())}
-    if not columns - hidden:
+
+    def __init__(self, space: SearchSpace, whole: bool, without: Collection[str] = ()) -> None:
+        names: tuple[str, ...] = getattr(space, "feature_names", tuple)()
+        groups: dict[str, tuple[slice, str]] = getattr(space, "feature_groups", dict)()
+        members = {name: set(range(len(names))[columns]) for name, (columns, _) in groups.items()}
+        found = {column for column, name in enumerate(names) if _PROMISING.fullmatch(name)}
+        found |= members.get("proxies", set())
+        self._columns = sorted(found.difference(*(members.get(group, ()) for group in without)))
+        self._space, self._whole = space, whole
+
+    def __bool__(self) -> bool:
+        return bool(self._columns)
+
+    def suggest(self, history: TrialHistory, rng: np.random.Generator) -> Tokens | None:
+        """Suggests a new one of them; None where nothing is known or `TRIES` draws were known.
+
+        Args:
+            history: What was suggested, nothing at the first call.
+            rng: Decides between equals, and draws.
+        """
+        if not self:
+            return None
+        space: Any = self._space
+        found = (
+            every_architecture(space)
+            if self._whole
+            else some_architectures(space, FEW if has_proxies(space) else SAMPLE)
+        )
+        values = rank_sum(found.features[:, self._columns])
+        order = np.lexsort([rng.random(len(values)), -values])
+        shares = [0.0] if not len(history) else rng.random(TRIES) ** 2
+        for share in shares:
+            tokens = found.sequences[order[int(share * len(order))]]
+            key = history.key(tokens)
+            if key not in history:
+                return history.suggest(tokens, key)
         return None
-    count = FEW if has_proxies(space) else SAMPLE
-    found = every_architecture(space) if whole else some_architectures(space, count)  # type: ignore[arg-type]
-    values = rank_sum(found.features[:, sorted(columns - hidden)])
-    order = np.lexsort([rng.random(len(values)), -values])
-
-    def drawn() -> Iterator[Tokens]:
-        yield found.sequences[order[0]]
-        while True:
-            yield found.sequences[order[int(rng.random() ** 2 * len(order))]]
-
-    return drawn()
 
 
 class CandidatePool:

@@ -14,7 +14,7 @@ walks by PUCT, each played on to a complete sequence whose value is
 and the best new sequence that it met, after climbing from it along single changes, is evaluated.
 
 - The first suggestions are large and deep architectures, or those that proxies rate high, not random ones: a random
-  one tells little of where the best are (`promising` in `candidate_pool.py`; random where no feature says anything).
+  one tells little of where the best are (`Promising` in `candidate_pool.py`; random where no feature says anything).
 - Walks start from what is known: sequences that earlier plans met are valued anew, the best of them (`ELITE`) give the
   tree's priors (the share that took each action, half and half with a uniform one) and lead the rollouts, which follow
   one of them and deviate now and then.
@@ -31,7 +31,6 @@ Zero-cost knowledge (parameters, depth) enters through `space.features`; no accu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
-from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, every_architecture, is_small, promising
+from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, Promising, every_architecture, is_small
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 ELITE = 48
@@ -54,8 +53,8 @@ DEVIATION = 0.15
 """Chance that a rollout leaves the sequence it follows, per move."""
 BATCH = 32
 """Walks whose sequences are predicted together."""
-TRIES = 100
-"""Draws of a promising architecture before a uniform one is taken."""
+PROMISING = 3
+"""Promising architectures before the first plan."""
 CLIMBS = 3
 """Best new sequences from which a plan climbs to the top."""
 WINDOW = 60
@@ -78,7 +77,7 @@ class GuidedSearch:
         prior: `"elite"` or `"uniform"` (flat: tree and rollouts know nothing of earlier plans).
         uncertainty: Factor of all deviations, >= 0; 0 takes the best mean.
         simulations: Walks per plan, >= 1.
-        initial: Architectures before the first plan, >= 2.
+        initial: Architectures before the first plan, >= 2; at most `PROMISING` where features tell promising ones.
         without: Groups of features that neither the Gaussian process nor the first suggestions see, with `+` between
             them: `"flow"` holds size and depth.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
@@ -97,7 +96,7 @@ class GuidedSearch:
         prior: str = "elite",
         uncertainty: float = 1.0,
         simulations: int = 192,
-        initial: int = 3,
+        initial: int = 8,
         without: str = "",
         exploration: float = 1.0,
     ) -> None:
@@ -114,11 +113,13 @@ class GuidedSearch:
         if plan == "auto":
             plan = "enumerate" if surrogate == "gp" and is_small(space) else "tree"
         self._space, self._plan, self._prior = space, plan, prior
-        self._without = tuple(filter(None, without.split("+")))
-        self._uncertainty, self._simulations, self._initial = float(uncertainty), int(simulations), int(initial)
+        hidden = tuple(filter(None, without.split("+")))
+        self._promising = Promising(space, plan == "enumerate", hidden)
+        self._initial = min(int(initial), PROMISING) if self._promising else int(initial)
+        self._uncertainty, self._simulations = float(uncertainty), int(simulations)
         self._rng = stream(seed, "guided")
         self._history = TrialHistory(space)
-        self._surrogate: Surrogate = make_surrogate(surrogate, space, seed, self._without)
+        self._surrogate: Surrogate = make_surrogate(surrogate, space, seed, hidden)
         self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._memory = CandidatePool(space, self._history)
         self._evaluated: dict[str, tuple[Tokens, np.ndarray]] = {}
@@ -139,7 +140,7 @@ class GuidedSearch:
         """The best architecture of a new plan; None when every key has been suggested."""
         rewards = [reward for reward in self._history.rewards.values() if reward is not None]
         if len(self._history) < self._initial or len(set(rewards)) < 2:
-            tokens = self._promising() or self._history.draw(self._rng)
+            tokens = self._promising.suggest(self._history, self._rng) or self._history.draw(self._rng)
         else:
             self._fit()
             tokens = self._planned()
@@ -267,15 +268,6 @@ class GuidedSearch:
         best = memory.best_new()
         memory.forget(CANDIDATES)
         return best
-
-    def _promising(self) -> Tokens | None:
-        """A new one of the promising architectures; None where nothing is known or they are spent."""
-        found = promising(self._space, self._plan == "enumerate", self._without, self._rng)
-        for tokens in islice(found or (), 0 if not len(self._history) else 1, TRIES):
-            key = self._history.key(tokens)
-            if key not in self._history:
-                return self._history.suggest(tokens, key)
-        return None
 
     def _remember_elite(self) -> None:
         """The best sequences of the memory, and how many of them take which action after every prefix."""
