@@ -14,6 +14,7 @@ from alphaxenas.config.searches import SearchConfig
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import catalogue
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
+from alphaxenas.evaluators.trained import ChildTraining
 from alphaxenas.pipelines import factory as stages
 from alphaxenas.pipelines.stages import LIMITS
 from alphaxenas.report.runs import NAMES
@@ -80,7 +81,8 @@ def test_every_parameter_of_the_search_is_a_setting_of_some_controller_or_read_b
     reaching = {parameter for name in CONTROLLERS for parameter in controller_settings(name).values()}
     source = "".join(path.read_text() for path in (PROJECT_ROOT / "alphaxenas" / "pipelines").glob("*.py"))
     read = set(re.findall(r"\b(?:search|limits)\.(\w+)", source))
-    assert set(SearchConfig.model_fields) <= reaching | read | set(LIMITS)
+    read |= {*LIMITS, *from_values({}).search.values_for(ChildTraining)}
+    assert set(SearchConfig.model_fields) <= reaching | read
 
 
 @pytest.mark.parametrize("name", [name for name in CONTROLLERS if name != "alphaxenas"])
