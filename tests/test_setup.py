@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -144,3 +145,36 @@ def test_a_checkout_runs_its_own_code_whatever_its_environment_was_installed_fro
     for script in ("run_all.sh", "run_tests.sh"):
         answer = subprocess.run([tmp_path / script], cwd="/", capture_output=True, text=True, check=True)
         assert answer.stdout.split(":")[0].strip() == str(tmp_path), script
+
+
+@pytest.mark.parametrize("trap", ["alphaxenas/__init__.py", "alphaxenas.py", "random.py", "json/__init__.py"])
+def test_the_code_of_the_folder_one_stands_in_never_runs(tmp_path, trap):
+    clone, here = tmp_path / "clone", tmp_path / "here"
+    for script in ("setup_venv.sh", "run_all.sh", *HASHED):
+        clone.mkdir(exist_ok=True)
+        shutil.copy(PROJECT_ROOT / script, clone)
+    main = clone / "alphaxenas" / "command" / "main.py"
+    main.parent.mkdir(parents=True)
+    for folder in (main.parent, main.parent.parent):
+        (folder / "__init__.py").touch()
+    main.write_text("import json, random, sys\nprint(__file__, *sys.argv[1:])")
+    (here / trap).parent.mkdir(parents=True)
+    (here / trap).write_text("raise SystemExit('the wrong code runs')")
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    wanted = hashlib.sha256(
+        b"".join((clone / name).read_bytes() for name in ("requirements.txt", "requirements.txt", "pyproject.toml"))
+    )
+    (clone / ".venv" / ".installed-requirements.txt").write_text(wanted.hexdigest())
+    environment = {**os.environ, "PYTHONPATH": str(here) if trap.startswith("alphaxenas") else ""}
+    answer = subprocess.run(
+        [clone / "run_all.sh", "quick"], cwd=here, capture_output=True, text=True, check=False, env=environment
+    )
+    assert answer.stdout.split() == [str(main), "run", "quick"], answer.stderr
+
+
+def test_scripts_keep_their_line_endings_in_any_clone():
+    files = ("run_all.sh", "setup_venv.sh", "notebooks/profiles/quick.yaml")
+    words = ["git", "-C", str(PROJECT_ROOT), "check-attr", "eol", *files]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode or [line.rsplit(": ", 1)[1] for line in done.stdout.splitlines()] == ["lf"] * 3

@@ -28,10 +28,13 @@ def check_together(config: Config) -> None:
         ("arrays_path", data.dataset == "arrays" and not data.arrays_path, "an .npz file with dataset='arrays'"),
         ("dataset", data.dataset != "arrays" and data.arrays_path, "'arrays' when arrays_path is given"),
         ("augment", not data.augment and (data.cutout or training.train_cutout), "true where images are cut out"),
-        (
-            "cells",
-            config.space.space in STAGED_SPACES and min(child.cells, training.train_cells) < STAGES,
-            f"at least {STAGES}, and train_cells too, because networks of {config.space.space} have {STAGES} stages",
+        *(
+            (
+                name,
+                config.space.space in STAGED_SPACES and cells < STAGES,
+                f"at least {STAGES}, because networks of {config.space.space} have {STAGES} stages",
+            )
+            for name, cells in (("cells", child.cells), ("train_cells", training.train_cells))
         ),
         ("reductions", child.reductions >= child.cells, f"fewer than cells ({child.cells})"),
         ("trials", not (search.trials or other_limit), "iterations, trials or max_minutes: it would never end"),

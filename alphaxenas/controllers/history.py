@@ -156,7 +156,7 @@ class _Left:
 
     def __init__(self, space: SearchSpace, suggested: set[str]) -> None:
         # Spaces are hashable, which a protocol cannot say.
-        self._sequences, self._numbers, self._number_of = _numbered(space)  # type: ignore[arg-type]
+        self._sequences, self._numbers, self._number_of = numbered_sequences(space)  # type: ignore[arg-type]
         self._keys = list(self._number_of)
         self._spent = np.array([key in suggested for key in self._keys], bool)
         self._left = np.arange(len(self._sequences))
@@ -174,7 +174,7 @@ class _Left:
 
 
 @lru_cache(maxsize=4)
-def _numbered(space: SearchSpace) -> tuple[list[Tokens], np.ndarray, dict[str, int]]:
+def numbered_sequences(space: SearchSpace) -> tuple[list[Tokens], np.ndarray, dict[str, int]]:
     """All sequences in ascending order, the number of each one's key, and the numbers by key."""
     sequences = list(complete_sequences(space))
     number_of: dict[str, int] = {}

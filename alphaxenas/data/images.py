@@ -219,6 +219,8 @@ def describe(data: ImageData) -> pandas.DataFrame:
     counts = {name: np.bincount(part.labels, minlength=data.num_classes) for name, part in parts.items()}
     table = pandas.DataFrame(counts, index=pandas.Index(data.class_names, name="class"))
     table.loc["all"] = table.sum()
+    if data.labels_in_file:
+        table.insert(0, "label in the file", [*data.labels_in_file, ""])
     return table
 
 

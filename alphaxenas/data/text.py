@@ -7,6 +7,7 @@ are downloaded once and checked, or read from the folder where they already are.
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -63,6 +64,15 @@ class TextData:
     validation: np.ndarray
     test: np.ndarray
     entropy: float | None = None
+    source: str = ""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a run is told that learns from this text: `source`, and a `fingerprint` of all words."""
+        digest = hashlib.sha256("\n".join(self.vocabulary).encode())
+        for part in (self.train, self.validation, self.test):
+            digest.update(part.tobytes())
+        return {"source": self.source or self.name, "fingerprint": digest.hexdigest()[:16]}
 
 
 def load_text(
@@ -179,7 +189,7 @@ def _numbered(
     for array in arrays:
         array.flags.writeable = False
     train, validation, test = arrays
-    return TextData(name, tuple(ranked), train, validation, test, entropy)
+    return TextData(name, tuple(ranked), train, validation, test, entropy, str(source or ""))
 
 
 def streams(words: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -85,7 +85,7 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
         f"{STAGE}-{controller}-seed{seed}",
         parameters,
         space,
-        None,
+        data,
         make_controller(config, controller, space, seed, language.shared_cells),
         lambda: LanguageEvaluator(space, data, language_recipe(config), language.units, seed, *shared),
     )
@@ -113,7 +113,7 @@ def train_in_full(config: Config, data: TextData, searches: Mapping[str, Mapping
         "averaged_sgd": language.averaged_sgd,
         "weight_dropout": language.weight_dropout,
     }
-    with open_stage(config, f"{STAGE}-final", parameters) as folder:
+    with open_stage(config, f"{STAGE}-final", parameters, data) as folder:
         return train_language_models(
             models,
             data,

@@ -14,6 +14,7 @@ from alphaxenas.coach import Coach, reaches
 from alphaxenas.config import Config
 from alphaxenas.contracts import Controller, Evaluator, SearchSpace
 from alphaxenas.data import ImageData
+from alphaxenas.data.text import TextData
 from alphaxenas.pipelines.factory import load_images, make_controller, make_evaluator, search_space
 from alphaxenas.pipelines.stages import LIMITS, open_stage
 
@@ -50,7 +51,7 @@ def run_search(
     stage: str,
     parameters: dict[str, Any],
     space: SearchSpace,
-    data: ImageData | None,
+    data: ImageData | TextData | None,
     controller: Controller,
     evaluator: Callable[[], Evaluator],
 ) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def run_search(
         stage: Name of the stage.
         parameters: For run.json.
         space: What is searched.
-        data: The configured images; None where the search is about something else.
+        data: The configured images or text; None where the search is about something else.
         controller: Who searches.
         evaluator: Makes what rates the children; not called where the search has ended and limits ask for no more.
 

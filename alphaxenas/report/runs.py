@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
+from alphaxenas.data.published import read_user_arrays
 from alphaxenas.runs import Journal, read_json
+from alphaxenas.runs.folder import compare_stored
 from alphaxenas.spaces.from_parameters import space_from_parameters
 
 if TYPE_CHECKING:
@@ -154,6 +156,27 @@ class Suite:
 
 Groups = Mapping[str, Sequence[StoredRun]]
 """Label of a search to its runs, one per seed."""
+
+
+def refuse_other_data(suite: Suite) -> None:
+    """Refuses to show runs beside each other that were made of different images, or of a file that has changed since.
+
+    A file that is gone is no hindrance: records are read without it.
+
+    Raises:
+        RunMismatch: Names the run and the file.
+    """
+    now: dict[str, dict[str, Any]] = {}
+    for run in suite.runs:
+        made_of = run.description.get("data")
+        if not made_of:
+            continue
+        source, layout = made_of["source"], run.parameters.get("image_layout", "auto")
+        if source not in now:
+            is_there = run.parameters.get("dataset") == "arrays" and Path(source).is_file()
+            print_now = read_user_arrays(Path(source), layout).fingerprint() if is_there else made_of["fingerprint"]
+            now[source] = {"source": source, "fingerprint": print_now}
+        compare_stored(f"{run.suite}/{run.stage}", run.description, {}, now[source])
 
 
 def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:

@@ -21,8 +21,10 @@ from alphaxenas.runs import write_atomically
 from alphaxenas.spaces.drawing.picture import as_png
 
 if TYPE_CHECKING:
+    import pandas
     from IPython.display import Image
     from matplotlib.axes import Axes
+    from pandas.io.formats.style import Styler
 
 Style = dict[str, Any]
 """Keyword arguments of a matplotlib function."""
@@ -171,6 +173,12 @@ def count_on(axes: Axes) -> None:
 def single_dot(values: Sequence[float] | np.ndarray) -> str | None:
     """The marker of a curve of one point, of which a line would show nothing."""
     return "o" if np.isfinite(values).sum() == 1 else None
+
+
+def as_shown(table: pandas.DataFrame) -> Styler:
+    """A table with words of a user's, which are no HTML and no formulas."""
+    ignored = 'class="tex2jax_ignore mathjax_ignore"'
+    return table.style.set_table_attributes(ignored).format_index(escape="html").format_index(escape="html", axis=1)
 
 
 class Album:

@@ -75,7 +75,7 @@ FACTORIES = {
     "local": played("local"),
     "guided": played("guided", simulations=16, initial=3),
     "guided_lstm": played("guided", simulations=8, initial=3, surrogate="lstm"),
-    "guided_mlp": played("guided", simulations=8, initial=3, surrogate="mlp", prior="uniform"),
+    "guided_tree": played("guided", simulations=16, initial=3, plan="tree"),
     "reinforce": played("reinforce", batch=4, units=8),
     "reinforce_nascell": played("reinforce", batch=3, units=4, cell="nascell", epsilon=0.5),
     "controller_pool": played("controller_pool", batch=3, units=8, policies=2),

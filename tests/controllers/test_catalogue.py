@@ -14,7 +14,9 @@ from alphaxenas.config.searches import SearchConfig
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import catalogue
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
+from alphaxenas.evaluators.trained import ChildTraining
 from alphaxenas.pipelines import factory as stages
+from alphaxenas.pipelines.stages import LIMITS
 from alphaxenas.report.runs import NAMES
 from alphaxenas.spaces import CellSpace
 
@@ -79,6 +81,7 @@ def test_every_parameter_of_the_search_is_a_setting_of_some_controller_or_read_b
     reaching = {parameter for name in CONTROLLERS for parameter in controller_settings(name).values()}
     source = "".join(path.read_text() for path in (PROJECT_ROOT / "alphaxenas" / "pipelines").glob("*.py"))
     read = set(re.findall(r"\b(?:search|limits)\.(\w+)", source))
+    read |= {*LIMITS, *from_values({}).search.values_for(ChildTraining)}
     assert set(SearchConfig.model_fields) <= reaching | read
 
 

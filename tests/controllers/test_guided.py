@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, make_surrogate
 from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess, negative_log_posterior
-from alphaxenas.controllers.surrogate.guided import GuidedSearch, _Transform
+from alphaxenas.controllers.surrogate.guided import GuidedSearch
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 
@@ -40,10 +41,10 @@ def test_the_optimum_is_found_in_a_fraction_of_the_queries_of_random_search():
     assert min(queries(RandomSearch(SPACE, seed)) for seed in range(3)) > 60
 
 
-def test_the_space_is_never_enumerated(monkeypatch):
+def test_a_large_space_is_never_enumerated(monkeypatch):
     import alphaxenas.controllers.surrogate.guided as module
 
-    monkeypatch.setattr(module, "complete_sequences", lambda space: pytest.fail("the space was enumerated"))
+    monkeypatch.setattr(module, "every_architecture", lambda space: pytest.fail("the space was enumerated"))
     search = GuidedSearch(CellSpace(), 0, simulations=32)
     for _ in range(14):
         tokens = search.suggest()
@@ -51,7 +52,7 @@ def test_the_space_is_never_enumerated(monkeypatch):
 
 
 def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
-    search = GuidedSearch(SPACE, 1)
+    search = GuidedSearch(SPACE, 1, plan="tree")
     for _ in range(16):
         tokens = search.suggest()
         search.observe(tokens, reward(tokens))
@@ -66,6 +67,76 @@ def test_the_plan_finds_nearly_the_best_of_what_enumeration_finds():
     assert np.sum(bounds > bounds[planned]) <= 3
 
 
+def test_a_small_space_is_looked_at_as_a_whole():
+    search = GuidedSearch(SPACE, 1)
+    for _ in range(6):
+        search.observe(tokens := search.suggest(), reward(tokens))
+    search._fit()
+    sequences = [tuple(number // 5**place % 5 for place in range(6)) for number in range(SPACE.size())]
+    sequences = [tokens for tokens in sequences if search._history.key(tokens) not in search._history]
+    values = search._improvement(sequences, np.stack([SPACE.features(SPACE.decode(tokens)) for tokens in sequences]))
+    assert values[sequences.index(search._planned())] == pytest.approx(values.max(), rel=1e-4)
+    for plan, surrogate in (("tree", "gp"), ("auto", "none")):
+        assert GuidedSearch(SPACE, 1, plan=plan, surrogate=surrogate)._plan == "tree"
+
+
+@pytest.mark.parametrize("plan", ["auto", "tree"])
+def test_the_first_suggestions_are_large_and_deep_unless_that_is_hidden(plan, monkeypatch):
+    monkeypatch.setattr("alphaxenas.controllers.surrogate.guided.PROMISING", 100)
+
+    def sizes(**settings):
+        search = GuidedSearch(SPACE, 0, plan=plan, initial=100, **settings)
+        return [SPACE.decode(search.suggest()).operations.count("nor_conv_3x3") for _ in range(100)]
+
+    large, uniform = sizes(), sizes(without="flow")
+    assert large[0] == max(large) > uniform[0] and np.mean(large) > np.mean(uniform) + 0.4
+    assert np.mean(uniform) == pytest.approx(6 / 5, abs=0.3)
+
+
+def test_what_is_hidden_changes_no_suggestion(monkeypatch):
+    """Size and depth are set to noise: with `without="flow"` the search does the same."""
+    from dataclasses import dataclass
+
+    @dataclass(frozen=True)
+    class Blinded(NASBench201):
+        def features(self, architecture):
+            found = super().features(architecture).copy()
+            found[self.feature_groups()["flow"][0]] = hash(architecture.operations) % 97
+            return found
+
+    def trace(space, **settings):
+        search, found = GuidedSearch(space, 0, **settings), []
+        for _ in range(10):
+            found.append(search.suggest())
+            search.observe(found[-1], reward(found[-1]))
+        return found
+
+    assert trace(Blinded(), without="flow") == trace(SPACE, without="flow")
+    assert trace(Blinded()) != trace(SPACE)
+
+
+@pytest.mark.parametrize("without", ["size", "flow+paths+edges"])
+def test_a_group_of_features_that_is_not_there_or_all_of_them_cannot_be_hidden(without):
+    with pytest.raises(ValueError, match=r"`without`.*paths, edges, flow"):
+        GuidedSearch(SPACE, 0, without=without)
+
+
+def test_the_expected_improvement_is_that_of_a_sum_over_draws():
+    draws = np.random.default_rng(0).normal(size=200_000)
+    for above, deviation in ((0.3, 0.5), (-0.4, 0.3), (2.0, 0.01)):
+        expected = np.log(np.maximum(above + deviation * draws, 0).mean())
+        assert log_improvement(np.array([above]), np.array([deviation]))[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_the_expected_improvement_has_the_right_order_where_it_underflows():
+    above = np.array([-900.0, -50.0, -3.0, -1.0, 0.0, 1.0, 40.0, 50.0])
+    for deviation in (1.0, 0.01, 0.0):
+        values = log_improvement(above, np.full(8, deviation))
+        assert np.all(np.isfinite(values)) and np.all(np.diff(values) > 0)
+    deviations = np.array([0.1, 0.2, 0.5, 1.0])
+    assert np.all(np.diff(log_improvement(np.full(4, -2.0), deviations)) > 0)
+
+
 def test_without_uncertainty_and_with_it_different_architectures_are_tried():
     one, other = (GuidedSearch(SPACE, 2, uncertainty=weight) for weight in (0.0, 4.0))
     trace = []
@@ -75,11 +146,11 @@ def test_without_uncertainty_and_with_it_different_architectures_are_tried():
             sequences.append(search.suggest())
             search.observe(sequences[-1], reward(sequences[-1]))
         trace.append(sequences)
-    assert trace[0][:8] == trace[1][:8] and trace[0] != trace[1]
+    assert trace[0][:3] == trace[1][:3] and trace[0] != trace[1]
 
 
 def test_the_tree_of_a_plan_counts_every_walk():
-    search = GuidedSearch(SPACE, 3, simulations=64)
+    search = GuidedSearch(SPACE, 3, simulations=64, plan="tree")
     for _ in range(9):
         tokens = search.suggest()
         search.observe(tokens, reward(tokens))
@@ -128,7 +199,7 @@ def test_surrogates_rank_architectures_that_they_did_not_see(name):
         surrogate.fit(sequences[:160], features[:160], values[:160])
     mean, deviation = surrogate.predict(sequences[160:], features[160:])
     assert np.all(deviation >= 0) and surrogate.noise() >= 0
-    assert np.corrcoef(mean, values[160:])[0, 1] > {"gp": 0.95, "mlp": 0.9, "lstm": 0.5, "none": 0.15}[name]
+    assert np.corrcoef(mean, values[160:])[0, 1] > {"gp": 0.95, "lstm": 0.5, "none": 0.15}[name]
 
 
 def test_a_gaussian_process_is_sure_of_what_it_saw_and_unsure_elsewhere():
@@ -167,7 +238,7 @@ def test_a_fit_finds_that_values_have_no_noise_which_the_prior_did_not_know():
 
 def test_the_transform_is_monotone_and_can_be_undone():
     rewards = np.array([0.1, 0.5, 0.8, 0.9, 0.93, 0.94])
-    transform = _Transform(rewards)
+    transform = RewardTransform(rewards)
     values = transform(np.array([*rewards, 0.95]))
     assert np.all(np.diff(values) > 0)
     assert [transform.inverse(value) for value in values] == pytest.approx([*rewards, 0.95])

@@ -94,3 +94,12 @@ def test_published_files_that_are_damaged_are_not_used(tmp_path):
 
     with pytest.raises(OSError, match="no network"):
         load_text("ptb", data_dir=tmp_path, fetch=fetch)
+
+
+def test_a_text_is_told_apart_by_its_words(tmp_path):
+    file = tmp_path / "t"
+    first = load_text("text", text_path=write(file, "a b c\n" * 50)).identity
+    again = load_text("text", text_path=file).identity
+    changed = load_text("text", text_path=write(file, "a b d\n" * 50)).identity
+    assert first == again and first["source"] == str(file)
+    assert changed["fingerprint"] != first["fingerprint"]

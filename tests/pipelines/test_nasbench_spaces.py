@@ -67,5 +67,5 @@ def test_children_share_the_weights_of_equal_operations_on_equal_edges(tmp_path)
 
 def test_too_few_cells_for_three_stages_are_refused_before_any_work(tmp_path):
     for name in ("cells", "train_cells"):
-        with pytest.raises(ParameterError, match="`cells`. Expected at least 3, and train_cells too.*Received: 2"):
+        with pytest.raises(ParameterError, match=f"`{name}`. Expected at least 3, because .*Received: 2"):
             configured(tmp_path, space="nasbench201", reductions=1, train_reductions=1, **{name: 2})

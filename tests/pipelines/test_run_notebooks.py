@@ -11,6 +11,7 @@ import time
 import nbformat
 import psutil
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from alphaxenas.config import FIELDS, PROJECT_ROOT
 from alphaxenas.pipelines import run_notebooks as suite
@@ -112,6 +113,24 @@ def test_notebooks_run_in_order_with_the_parameters_and_the_summary_shows_result
     for part in (str(executed), str(place / "events" / "tiny"), "log.txt"):
         assert part in output
     assert re.search(r"01_first +done +\d+\.\d  data: 9 trials", output)
+
+
+def test_braces_in_paths_are_no_templates_and_a_kernel_that_is_done_is_not_interrupted(tmp_path, monkeypatch):
+    signals, send = [], LocalProvisioner.send_signal
+
+    async def recorded(self, number):
+        signals.append(number)
+        await send(self, number)
+
+    monkeypatch.setattr(LocalProvisioner, "send_signal", recorded)
+    place = tmp_path / "of {host} {} {0}"
+    (place / "notebooks").mkdir(parents=True)
+    folders = {"exp_dir": str(place / "exp"), "tensorboard_dir": str(place / "events")}
+    (place / "mine.yaml").write_text(json.dumps({"run": "tiny", **folders}))
+    write_notebook(place / "notebooks", "01_first", "1 + 1")
+    assert run(place) == 0
+    assert (place / "exp" / "tiny" / "notebooks" / "01_first.ipynb").is_file()
+    assert signal.SIGINT not in signals
 
 
 def test_a_failing_notebook_ends_the_suite_naming_cell_and_error(place, capsys):

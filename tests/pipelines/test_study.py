@@ -94,7 +94,7 @@ def test_a_tree_is_watched_as_it_grows(place):
 
 def test_the_plan_of_a_guided_search_is_a_tree_too(place):
     table = load_table(TableChoice(str(place / "mine.csv"), "arch", "valid"))
-    ((queries, tree),) = record_tree_snapshots(table, parse_controllers("guided")[0], 0, (12,))
+    ((queries, tree),) = record_tree_snapshots(table, parse_controllers("guided:plan=tree")[0], 0, (12,))
     assert queries == 12 and tree["visits"][0] == sum(tree["visits"][tree["parent"] == 0]) > 50
     for node in range(len(tree["parent"])):
         assert sum(tree["visits"][tree["parent"] == node]) <= tree["visits"][node]

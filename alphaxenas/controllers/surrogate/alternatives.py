@@ -1,13 +1,12 @@
 """Surrogates: what predicts the values of architectures that were not evaluated, for GuidedSearch.
 
-`"gp"` is the Gaussian process (`gaussian_process.py`), the default. `"lstm"` is the network of the main search, `"mlp"`
-an ensemble of small perceptrons, `"none"` predicts from the rewards below a prefix alone, as a tree without a surrogate
-does.
+`"gp"` is the Gaussian process (`gaussian_process.py`), the default. `"lstm"` is the network of the main search,
+`"none"` predicts from the rewards below a prefix alone, as a tree without a surrogate does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,9 +14,7 @@ import numpy as np
 from alphaxenas.contracts import Budget, SearchSpace, Tokens
 from alphaxenas.seeds import derived_seed
 
-SURROGATES = ("gp", "lstm", "mlp", "none")
-MEMBERS, LAYERS, EPOCHS = 5, (64, 64), 100
-"""Of the ensemble: perceptrons, units of their hidden layers, passes over the examples per fit."""
+SURROGATES = ("gp", "lstm", "none")
 
 
 class Surrogate(Protocol):
@@ -63,77 +60,20 @@ class Surrogate(Protocol):
         """Takes over a `state()`; `fit` must follow."""
 
 
-def make_surrogate(name: str, space: SearchSpace, seed: int) -> Surrogate:
+def make_surrogate(name: str, space: SearchSpace, seed: int, without: Collection[str] = ()) -> Surrogate:
     """Makes a surrogate.
 
     Args:
         name: One of `SURROGATES`.
         space: Any search space.
         seed: The run's seed.
+        without: Groups of features that a Gaussian process does not see; the others read token sequences.
     """
     if name == "gp":
         from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
 
-        return GaussianProcess(space)
-    kinds: dict[str, type[LSTMSurrogate] | type[Ensemble] | type[Prefixes]]
-    kinds = {"lstm": LSTMSurrogate, "mlp": Ensemble, "none": Prefixes}
-    return kinds[name](space, seed)
-
-
-class Ensemble:
-    """Perceptrons that differ in initial weights and order of examples; their disagreement is the deviation.
-
-    Trained from scratch at every fit.
-
-    Source: Lakshminarayanan et al. 2017, "Deep ensembles"; White et al. 2021, "BANANAS".
-    """
-
-    def __init__(self, space: SearchSpace, seed: int) -> None:
-        self._seed = seed
-        self._rest = 1.0
-
-    def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """See `Surrogate.fit`.
-
-        Args:
-            sequences: Not read.
-            features: `[n, d]`.
-            values: `[n]`, standardised.
-        """
-        from alphaxenas.controllers.surrogate.meta_dnn import MetaDNN
-
-        # The networks end in a sigmoid: values are laid into the middle of (0, 1).
-        self._low, self._span = float(values.min()) - 1.0, float(np.ptp(values)) + 2.0
-        self._members = [
-            MetaDNN(LAYERS, 0.01, 32, EPOCHS, derived_seed(self._seed, "guided", member)) for member in range(MEMBERS)
-        ]
-        for member in self._members:
-            member.fit(features, (values - self._low) / self._span)
-        self._rest = float(np.std(values - self.predict(sequences, features)[0]))
-
-    condition = fit
-
-    def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See `Surrogate.predict`.
-
-        Args:
-            sequences: `m` complete token sequences.
-            features: `[m, d]`.
-        """
-        predicted = np.stack([self._low + self._span * member.predict(features) for member in self._members])
-        return predicted.mean(0), predicted.std(0)
-
-    def noise(self) -> float:
-        """Deviation of the values it was fitted to about its means."""
-        return self._rest
-
-    def state(self) -> dict[str, Any]:
-        """The seed: every fit starts from scratch."""
-        return {"seed": self._seed}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state()`."""
-        self._seed = int(state["seed"])
+        return GaussianProcess(space, without)
+    return LSTMSurrogate(space, seed) if name == "lstm" else Prefixes()
 
 
 class LSTMSurrogate:
@@ -215,7 +155,7 @@ class LSTMSurrogate:
 class Prefixes:
     """No surrogate: the mean value below the longest known prefix, more uncertain the fewer values there are."""
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    def __init__(self) -> None:
         self._sums: dict[Tokens, list[float]] = {}
         self._spread = 1.0
 

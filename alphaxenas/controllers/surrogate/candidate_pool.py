@@ -1,16 +1,135 @@
-"""What GuidedSearch remembers from plan to plan: sequences, their features, and how the surrogate values them now."""
+"""Where GuidedSearch looks: all architectures of a small space, or what its plans met of a large one; and which are
+promising before anything is measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import TrialHistory, numbered_sequences
+from alphaxenas.proxies.ranks import rank_sum
+from alphaxenas.seeds import stream
+
+ENUMERABLE = 40_000
+"""Sequences of the largest space that is looked at as a whole."""
+SAMPLE, FEW = 2_000, 64
+"""Random architectures of a larger space among which promising ones are looked for; fewer where proxies score them."""
+TRIES = 100
+"""Draws of a promising architecture before a uniform one is taken."""
+_PROMISING = re.compile(r"log parameters|longest path by convolution|sum of levels")
+"""Features of which more is promising, beside those of the group `proxies`."""
 
 Bounds = Callable[[list[Tokens], np.ndarray], np.ndarray]
 """Values `[m]` of sequences with features `[m, d]`."""
+
+
+@dataclass(frozen=True)
+class Architectures:
+    """One sequence for every key.
+
+    Attributes:
+        sequences: `n` complete sequences.
+        place: Place of the sequence by key.
+        features: float32 `[n, d]`.
+    """
+
+    sequences: list[Tokens]
+    place: dict[str, int]
+    features: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def every_architecture(space: SearchSpace) -> Architectures:
+    """All architectures of a space of at most `ENUMERABLE` sequences."""
+    # Spaces are hashable, which a protocol cannot say.
+    sequences, numbers, place = numbered_sequences(space)  # type: ignore[arg-type]
+    first = np.unique(numbers, return_index=True)[1]
+    return _with_features(space, [sequences[row] for row in first], place)
+
+
+@lru_cache(maxsize=4)
+def some_architectures(space: SearchSpace, count: int) -> Architectures:
+    """Random architectures of a space, the same in every search.
+
+    Args:
+        space: Any search space.
+        count: How many are drawn; equal keys are one.
+    """
+    rng = stream(0, "guided", "sample")
+    drawn = (space.sample(rng) for _ in range(count))
+    first = {space.key(architecture): space.encode(architecture) for architecture in drawn}
+    return _with_features(space, list(first.values()), {key: place for place, key in enumerate(first)})
+
+
+def _with_features(space: SearchSpace, sequences: list[Tokens], place: dict[str, int]) -> Architectures:
+    return Architectures(sequences, place, np.stack([space.features(space.decode(tokens)) for tokens in sequences]))
+
+
+def has_proxies(space: SearchSpace) -> bool:
+    """Whether features contain scores of proxies, which take time: such a space is never looked at as a whole."""
+    return "proxies" in getattr(space, "feature_groups", dict)()
+
+
+def is_small(space: SearchSpace) -> bool:
+    """Whether all architectures of a space can be looked at in every plan."""
+    return space.size() <= ENUMERABLE and not has_proxies(space)
+
+
+class Promising:
+    """Architectures to begin with: large and deep ones, and those that proxies rate high. False where nothing is known.
+
+    The first is the best by the sum of the logarithms of its ranks by size, depth and every proxy among the features.
+    The others are drawn by rank, whose share is the square of a uniform number: half of them are in the best quarter.
+
+    Args:
+        space: Any search space.
+        whole: Whether all its architectures are looked at, or a sample.
+        without: Groups of features that are not looked at.
+    """
+
+    def __init__(self, space: SearchSpace, whole: bool, without: Collection[str] = ()) -> None:
+        names: tuple[str, ...] = getattr(space, "feature_names", tuple)()
+        groups: dict[str, tuple[slice, str]] = getattr(space, "feature_groups", dict)()
+        members = {name: set(range(len(names))[columns]) for name, (columns, _) in groups.items()}
+        found = {column for column, name in enumerate(names) if _PROMISING.fullmatch(name)}
+        found |= members.get("proxies", set())
+        self._columns = sorted(found.difference(*(members.get(group, ()) for group in without)))
+        self._space, self._whole = space, whole
+
+    def __bool__(self) -> bool:
+        return bool(self._columns)
+
+    def suggest(self, history: TrialHistory, rng: np.random.Generator) -> Tokens | None:
+        """Suggests a new one of them; None where nothing is known or `TRIES` draws were known.
+
+        Args:
+            history: What was suggested, nothing at the first call.
+            rng: Decides between equals, and draws.
+        """
+        if not self:
+            return None
+        space: Any = self._space
+        found = (
+            every_architecture(space)
+            if self._whole
+            else some_architectures(space, FEW if has_proxies(space) else SAMPLE)
+        )
+        values = rank_sum(found.features[:, self._columns])
+        order = np.lexsort([rng.random(len(values)), -values])
+        shares = [0.0] if not len(history) else rng.random(TRIES) ** 2
+        for share in shares:
+            tokens = found.sequences[order[int(share * len(order))]]
+            key = history.key(tokens)
+            if key not in history:
+                return history.suggest(tokens, key)
+        return None
 
 
 class CandidatePool:

@@ -14,7 +14,7 @@ Costs n^3 for n measured architectures: 2 ms at 100, some 50 ms at 500.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ LENGTHS = {"sequences": 1.7, "counts": 1.0, "one-hot": 0.8, "numbers": 1.0}
 """Centre of the prior of a group's length, by the kind of its features, in units of its typical distance."""
 FLOOR = 1e-4
 """Least variance of the noise, in standardised values."""
+LARGE = 4096
+"""So many architectures are taken to be the whole space, whose scaled features are kept."""
 
 
 class GaussianProcess:
@@ -38,15 +40,24 @@ class GaussianProcess:
 
     Args:
         space: Gives features and, where it has `feature_groups()`, which of them belong together.
+        without: Groups that are not looked at.
+
+    Raises:
+        ValueError: The space has no such group, or no other.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, without: Collection[str] = ()) -> None:
         rng = stream(0, "gaussian_process", "reference")  # the scale belongs to the space, whatever the run's seed
         reference = np.array([space.features(space.sample(rng)) for _ in range(REFERENCE)], np.float64)
         groups = getattr(space, "feature_groups", None)
         groups = {"features": (slice(0, reference.shape[1]), "numbers")} if groups is None else groups()
+        if not groups.keys() > set(without):
+            raise ValueError(
+                f"Invalid value for `without`. Expected some of {', '.join(groups)}, not all. "
+                f"Received: {'+'.join(without)}"
+            )
         self._groups: list[tuple[slice, str, np.ndarray | float, np.ndarray | float]] = []
-        for columns, kind in groups.values():
+        for columns, kind in (group for name, group in groups.items() if name not in without):
             part = reference[:, columns]
             centre: np.ndarray | float = 0.0
             scale: np.ndarray | float = 1.0
@@ -63,9 +74,10 @@ class GaussianProcess:
         self._width = np.array([1.0, 0.35] * count + [0.5])
         self._theta = self._centre.copy()
         self._fitted = 0
+        self._whole: tuple[np.ndarray, list[np.ndarray]] | None = None
 
     def fit(self, sequences: Sequence[Tokens], features: np.ndarray, values: np.ndarray) -> None:
-        """Conditions on measured values; fits the hyperparameters again once a tenth (at least 5) more are known.
+        """Conditions on measured values; fits the hyperparameters again once a tenth more are known.
 
         Args:
             sequences: Not read.
@@ -73,7 +85,7 @@ class GaussianProcess:
             values: `[n]`, standardised.
         """
         count = len(values)
-        if count >= self._fitted + max(5, self._fitted // 10) or not self._fitted:
+        if count >= self._fitted + max(1, self._fitted // 10) or not self._fitted:
             distances = [_squared(part, part) for part in self._scaled(features)]
             self._theta, self._fitted = self._likeliest(distances, values), count
         self.condition(sequences, features, values)
@@ -106,11 +118,14 @@ class GaussianProcess:
         """
         from scipy.linalg import solve_triangular
 
-        distances = [_squared(part, seen) for part, seen in zip(self._scaled(features), self._inputs)]
-        cross = np.asarray(sum(_terms(self._theta, distances)))
-        explained = solve_triangular(self._factor, cross.T, lower=True)
-        variance = np.exp(self._theta[0:-1:2]).sum() - (explained**2).sum(0)
-        return cross @ self._weights, np.sqrt(np.maximum(variance, 1e-9))
+        # In single precision, which is twice as fast and exact enough beside the noise.
+        cross = np.zeros((len(features), len(self._weights)), np.float32)
+        for place, (part, seen) in enumerate(zip(self._prepared(features), self._inputs)):
+            amplitude, length = self._theta[2 * place : 2 * place + 2].astype(np.float32)
+            cross += np.exp(amplitude - _squared(part, seen.astype(np.float32)) * (0.5 * np.exp(-2 * length)))
+        inverse = solve_triangular(self._factor, np.eye(len(self._weights)), lower=True).astype(np.float32)
+        variance = np.exp(self._theta[0:-1:2]).sum() - ((cross @ inverse.T) ** 2).sum(1, dtype=np.float64)
+        return np.asarray(cross @ self._weights.astype(np.float32), np.float64), np.sqrt(np.maximum(variance, 1e-6))
 
     def noise(self) -> float:
         """Standard deviation of a measured value about the noiseless one."""
@@ -126,6 +141,15 @@ class GaussianProcess:
 
     def _noise(self) -> float:
         return float(np.exp(self._theta[-1])) + FLOOR
+
+    def _prepared(self, features: np.ndarray) -> list[np.ndarray]:
+        """Scaled features; those of the whole space are kept, because every plan asks for them."""
+        if self._whole is not None and self._whole[0] is features:
+            return self._whole[1]
+        parts = [part.astype(np.float32) for part in self._scaled(features)]
+        if len(features) >= LARGE:
+            self._whole = features, parts
+        return parts
 
     def _scaled(self, features: np.ndarray) -> list[np.ndarray]:
         parts = []

@@ -1,15 +1,20 @@
-"""GuidedSearch: tree search that plans over a surrogate with uncertainty; only what it finds best is evaluated.
+"""GuidedSearch: a surrogate with uncertainty chooses what is evaluated next.
 
-Evaluations are expensive; surrogate predictions are almost free. Before every evaluation a whole tree search is
-therefore played inside the surrogate: a new tree, `simulations` walks by PUCT, each played on to a complete sequence
-whose value is
+Evaluations are expensive; surrogate predictions are almost free. Before every evaluation the surrogate is fitted to
+everything measured. In a small space the new architecture of largest expected improvement is evaluated (Jones et al.
+1998, "Efficient global optimization of expensive black-box functions"):
 
-    mean + uncertainty * deviation        (upper confidence bound; Srinivas et al. 2010, "GP-UCB", with a constant
-    factor)
+    E[max(f - f*, 0)],      f ~ N(mean, (uncertainty * deviation)^2),  f* = the largest mean of a measured architecture
 
-The best new sequence that the plan met, after climbing from it along single changes, is evaluated; then the surrogate
-is fitted again and the next plan begins. Nothing enumerates the space, whose size does not matter.
+A large space is never looked at as a whole: a tree search is played inside the surrogate, a new tree, `simulations`
+walks by PUCT, each played on to a complete sequence whose value is
 
+    mean + 2 * uncertainty * deviation                   (upper confidence bound; Srinivas et al. 2010, "GP-UCB")
+
+and the best new sequence that it met, after climbing from it along single changes, is evaluated.
+
+- The first suggestions are large and deep architectures, or those that proxies rate high, not random ones: a random
+  one tells little of where the best are (`Promising` in `candidate_pool.py`; random where no feature says anything).
 - Walks start from what is known: sequences that earlier plans met are valued anew, the best of them (`ELITE`) give the
   tree's priors (the share that took each action, half and half with a uniform one) and lead the rollouts, which follow
   one of them and deviate now and then.
@@ -20,6 +25,7 @@ is fitted again and the next plan begins. Nothing enumerates the space, whose si
 - Failed and missing architectures count as the lowest reward seen: the plan leaves their neighbourhood.
 
 Zero-cost knowledge (parameters, depth) enters through `space.features`; no accuracy does that was not paid for.
+`without="flow"` hides it.
 """
 
 from __future__ import annotations
@@ -31,11 +37,12 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
-from alphaxenas.controllers.history import TrialHistory, complete_sequences
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
+from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
-from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool
+from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, Promising, every_architecture, is_small
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 ELITE = 48
@@ -46,13 +53,13 @@ DEVIATION = 0.15
 """Chance that a rollout leaves the sequence it follows, per move."""
 BATCH = 32
 """Walks whose sequences are predicted together."""
+PROMISING = 3
+"""Promising architectures before the first plan."""
 CLIMBS = 3
 """Best new sequences from which a plan climbs to the top."""
-OFFSET = 0.6
-"""Of the transform of rewards, in spreads: the smaller, the more differences near the best are stretched."""
 WINDOW = 60
 """Latest outcomes over which the surrogate's quality is measured."""
-PLANS = ("tree", "rollouts", "enumerate")
+PLANS = ("auto", "tree", "rollouts", "enumerate")
 PRIORS = ("elite", "uniform")
 
 
@@ -65,11 +72,14 @@ class GuidedSearch:
         surrogate: One of `surrogates.SURROGATES`; `"none"` predicts from the rewards below the longest known prefix
             alone.
         plan: `"tree"`; `"rollouts"` = the same number of rollouts from the empty prefix, without a tree;
-            `"enumerate"` = predict the whole space, for comparison on small spaces.
+            `"enumerate"` = predict the whole space; `"auto"` = that with a Gaussian process in a space of at most
+            40,000 sequences without proxies, and a tree elsewhere.
         prior: `"elite"` or `"uniform"` (flat: tree and rollouts know nothing of earlier plans).
-        uncertainty: Weight of the deviation, >= 0.
+        uncertainty: Factor of all deviations, >= 0; 0 takes the best mean.
         simulations: Walks per plan, >= 1.
-        initial: Architectures drawn uniformly before the first plan, >= 2.
+        initial: Architectures before the first plan, >= 2; at most `PROMISING` where features tell promising ones.
+        without: Groups of features that neither the Gaussian process nor the first suggestions see, with `+` between
+            them: `"flow"` holds size and depth.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
 
     Raises:
@@ -82,28 +92,34 @@ class GuidedSearch:
         seed: int,
         *,
         surrogate: str = "gp",
-        plan: str = "tree",
+        plan: str = "auto",
         prior: str = "elite",
-        uncertainty: float = 2.0,
+        uncertainty: float = 1.0,
         simulations: int = 192,
         initial: int = 8,
+        without: str = "",
         exploration: float = 1.0,
     ) -> None:
-        for name, holds, expected, received in (
-            ("surrogate", surrogate in SURROGATES, f"one of {', '.join(SURROGATES)}", surrogate),
-            ("plan", plan in PLANS, f"one of {', '.join(PLANS)}", plan),
-            ("prior", prior in PRIORS, f"one of {', '.join(PRIORS)}", prior),
-            ("uncertainty", uncertainty >= 0, "a number >= 0", uncertainty),
-            ("simulations", simulations >= 1, "a whole number >= 1", simulations),
-            ("initial", initial >= 2, "a whole number >= 2", initial),
+        for name, value, holds, expected in (
+            ("surrogate", surrogate, surrogate in SURROGATES, f"one of {', '.join(SURROGATES)}"),
+            ("plan", plan, plan in PLANS, f"one of {', '.join(PLANS)}"),
+            ("prior", prior, prior in PRIORS, f"one of {', '.join(PRIORS)}"),
+            ("uncertainty", uncertainty, uncertainty >= 0, "a number >= 0"),
+            ("simulations", simulations, simulations >= 1, "a whole number >= 1"),
+            ("initial", initial, initial >= 2, "a whole number >= 2"),
         ):
             if not holds:
-                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {received!r}")
+                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}")
+        if plan == "auto":
+            plan = "enumerate" if surrogate == "gp" and is_small(space) else "tree"
         self._space, self._plan, self._prior = space, plan, prior
-        self._uncertainty, self._simulations, self._initial = float(uncertainty), int(simulations), int(initial)
+        hidden = tuple(filter(None, without.split("+")))
+        self._promising = Promising(space, plan == "enumerate", hidden)
+        self._initial = min(int(initial), PROMISING) if self._promising else int(initial)
+        self._uncertainty, self._simulations = float(uncertainty), int(simulations)
         self._rng = stream(seed, "guided")
         self._history = TrialHistory(space)
-        self._surrogate: Surrogate = make_surrogate(surrogate, space, seed)
+        self._surrogate: Surrogate = make_surrogate(surrogate, space, seed, hidden)
         self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._memory = CandidatePool(space, self._history)
         self._evaluated: dict[str, tuple[Tokens, np.ndarray]] = {}
@@ -111,8 +127,8 @@ class GuidedSearch:
         self._quality: list[list[float]] = []
         self._elite: list[Tokens] = []
         self._followers: dict[Tokens, dict[int, int]] = {}
-        self._middle = 0.0
-        self._transform = _Transform(np.zeros(1))
+        self._middle = self._incumbent = 0.0
+        self._transform = RewardTransform(np.zeros(1))
 
     def tree_snapshot(self) -> dict[str, np.ndarray] | None:
         """The tree of the latest plan, whose values are upper confidence bounds in transformed rewards."""
@@ -124,7 +140,7 @@ class GuidedSearch:
         """The best architecture of a new plan; None when every key has been suggested."""
         rewards = [reward for reward in self._history.rewards.values() if reward is not None]
         if len(self._history) < self._initial or len(set(rewards)) < 2:
-            tokens = self._history.draw(self._rng)
+            tokens = self._promising.suggest(self._history, self._rng) or self._history.draw(self._rng)
         else:
             self._fit()
             tokens = self._planned()
@@ -166,7 +182,7 @@ class GuidedSearch:
         return numbers
 
     def status_line(self) -> str:
-        """What the surrogate thinks is the best architecture not evaluated yet."""
+        """What comes next, as the surrogate sees it now."""
         best = next((tokens for tokens in self._elite if self._history.key(tokens) not in self._history), None)
         return "" if best is None else f"would try {self._space.decode(best)}"
 
@@ -194,7 +210,7 @@ class GuidedSearch:
         }
         self._expected = {tuple(tokens): (mean, deviation) for tokens, mean, deviation in state["expected"]}
         self._quality = [list(row) for row in state["quality"]]
-        self._transform = _Transform.restored(state["transform"])
+        self._transform = RewardTransform.restored(state["transform"])
 
     # --- the surrogate -----------------------------------------------------------------------------------------------
 
@@ -205,9 +221,10 @@ class GuidedSearch:
         awaited = [key for key in self._evaluated if key not in rewards]
         lowest = min(reward for reward in rewards.values() if reward is not None)
         values = np.array([lowest if rewards[key] is None else rewards[key] for key in known], np.float64)
-        self._transform = _Transform(values)
+        self._transform = RewardTransform(values)
         values = self._transform(values)
         self._surrogate.fit(*self._arrays(known), values)
+        self._incumbent = float(self._surrogate.predict(*self._arrays(known))[0].max())
         if awaited:
             means, _ = self._surrogate.predict(*self._arrays(awaited))
             self._surrogate.condition(*self._arrays([*known, *awaited]), np.concatenate([values, means]))
@@ -219,17 +236,26 @@ class GuidedSearch:
     def _bounds(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
         """Upper confidence bounds, `[m]`."""
         mean, deviation = self._surrogate.predict(sequences, features)
-        return mean + self._uncertainty * deviation
+        return mean + 2.0 * self._uncertainty * deviation
+
+    def _improvement(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
+        """Logarithm of the expected improvement, `[m]`."""
+        mean, deviation = self._surrogate.predict(sequences, features)
+        return log_improvement(mean - self._incumbent, self._uncertainty * deviation)
 
     # --- the plan ----------------------------------------------------------------------------------------------------
 
     def _planned(self) -> Tokens | None:
-        """The new sequence with the largest bound that the plan met; None if it met no new one."""
+        """The best new sequence that the plan met; None if it met no new one."""
         memory = self._memory
         if self._plan == "enumerate":
-            memory.add(complete_sequences(self._space))
-            memory.value(self._bounds)
-            return memory.best_new()
+            every = every_architecture(self._space)  # type: ignore[arg-type]
+            values = self._improvement(every.sequences, every.features)
+            values[[every.place[key] for key in self._evaluated]] = -np.inf
+            self._elite = [
+                every.sequences[row] for row in np.argsort(-values, kind="stable")[:2] if values[row] > -np.inf
+            ]
+            return next(iter(self._elite), None)
         memory.add(tokens for tokens, _ in self._evaluated.values())
         memory.value(self._bounds)
         self._remember_elite()
@@ -310,35 +336,3 @@ class GuidedSearch:
                 if values[best] <= value or not memory.is_new(sequences[best]):
                     break
                 tokens, value = sequences[best], values[best]
-
-
-class _Transform:
-    """Rewards as the surrogate sees them: stretched towards the best, standardised; monotone, so it can be undone."""
-
-    def __init__(self, rewards: np.ndarray) -> None:
-        ranked = np.sort(np.asarray(rewards, np.float64))
-        self._best = float(ranked[-1])
-        self._spread = max(float(ranked[len(ranked) // 2 :].std()), 1e-12)
-        self._centre, self._scale = 0.0, 1.0
-        values = self(ranked)
-        self._centre, self._scale = float(values.mean()), max(float(values.std()), 1e-12)
-
-    def __call__(self, rewards):
-        # A reward above the best so far (it is being observed) continues the curve in a straight line.
-        away = (self._best - np.asarray(rewards, np.float64)) / self._spread
-        bent = -np.log(np.maximum(away, 0.0) + OFFSET) + np.maximum(-away, 0.0) / OFFSET
-        return (bent - self._centre) / self._scale
-
-    def inverse(self, value: float) -> float:
-        bent = value * self._scale + self._centre
-        away = np.exp(-bent) - OFFSET if bent < -np.log(OFFSET) else -OFFSET * (bent + np.log(OFFSET))
-        return float(self._best - self._spread * away)
-
-    def state(self) -> list[float]:
-        return [self._best, self._spread, self._centre, self._scale]
-
-    @classmethod
-    def restored(cls, state: list[float]) -> _Transform:
-        transform = cls(np.zeros(1))
-        transform._best, transform._spread, transform._centre, transform._scale = map(float, state)
-        return transform

@@ -1,0 +1,55 @@
+"""Notebook 05 shows no results of other images without a word; users' words in tables are text."""
+
+import numpy as np
+import pandas
+import pytest
+
+from alphaxenas.data import describe, load_data
+from alphaxenas.report.runs import StoredRun, Suite, refuse_other_data
+from alphaxenas.report.style import as_shown
+from alphaxenas.runs import RunMismatch
+
+
+def save(path, shift=0, **more):
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.integers(0, 256, (60, 4, 4), np.uint8), y=(np.arange(60) + shift) % 3 + 1, **more)
+    return load_data("arrays", arrays_path=path)
+
+
+def suite(*identities):
+    runs = [
+        StoredRun("mine", f"random-seed{seed}", {"parameters": {"dataset": "arrays"}, "data": identity}, (), None)
+        for seed, identity in enumerate(identities)
+    ]
+    return Suite("mine", tuple(runs), None, None)
+
+
+def test_a_file_that_has_changed_since_is_named_and_one_that_is_gone_is_no_hindrance(tmp_path):
+    made_of = save(tmp_path / "own.npz").identity
+    refuse_other_data(suite(made_of, made_of))
+    save(tmp_path / "own.npz", shift=1)
+    with pytest.raises(RunMismatch, match=r"mine/random-seed0 was made of other images or labels than .*own\.npz"):
+        refuse_other_data(suite(made_of))
+    (tmp_path / "own.npz").unlink()
+    refuse_other_data(suite(made_of))
+
+
+def test_runs_of_different_images_are_not_shown_beside_each_other(tmp_path):
+    first = save(tmp_path / "own.npz").identity
+    (tmp_path / "own.npz").unlink()
+    with pytest.raises(RunMismatch, match="random-seed1"):
+        refuse_other_data(suite(first, first | {"fingerprint": "other"}))
+
+
+def test_runs_of_old_times_and_of_published_data_are_shown():
+    refuse_other_data(suite(None, {"source": "digits", "fingerprint": "aa"}))
+
+
+def test_the_mapping_of_labels_is_shown_and_names_are_text(tmp_path):
+    data = save(tmp_path / "own.npz", class_names=["<b>cat</b>", "$x$", "c"])
+    table = describe(data)
+    assert table["label in the file"].tolist() == ["1", "2", "3", ""]
+    html = as_shown(table).format(thousands=",", escape="html").to_html()
+    assert "&lt;b&gt;cat" in html and "<b>cat" not in html and "mathjax_ignore" in html
+    names = pandas.DataFrame({"<i>": ["<u>"]})
+    assert not {"<i>", "<u>"} & set(as_shown(names).format(escape="html").to_html().replace("><", "> <").split())
