@@ -84,13 +84,14 @@ def test_a_small_space_is_looked_at_as_a_whole():
 def test_the_first_suggestions_are_large_and_deep_unless_that_is_hidden(plan, monkeypatch):
     monkeypatch.setattr("alphaxenas.controllers.surrogate.guided.PROMISING", 100)
 
-    def sizes(**settings):
-        search = GuidedSearch(SPACE, 0, plan=plan, initial=100, **settings)
-        return [SPACE.decode(search.suggest()).operations.count("nor_conv_3x3") for _ in range(100)]
+    column = SPACE.feature_names().index("log parameters")
 
-    large, uniform = sizes(), sizes(without="flow")
-    assert large[0] == max(large) > uniform[0] and np.mean(large) > np.mean(uniform) + 0.4
-    assert np.mean(uniform) == pytest.approx(6 / 5, abs=0.3)
+    def large(**settings):
+        search = GuidedSearch(SPACE, 0, plan=plan, initial=100, **settings)
+        return [SPACE.features(SPACE.decode(search.suggest()))[column] > np.log(1 + 21) for _ in range(100)]
+
+    first, uniform = large(), large(without="flow")
+    assert first[0] and np.mean(first) > np.mean(uniform) + 0.08
 
 
 def test_what_is_hidden_changes_no_suggestion(monkeypatch):
