@@ -24,6 +24,8 @@ _NAMES = {
     "static:depth,parameters": "static order: depth, then parameters",
     "alphaxenas:prior=uniform": "AlphaXENAS, uniform prior",
     "guided:plan=rollouts": "GuidedSearch, rollouts",
+    "guided:plan=tree": "GuidedSearch, tree",
+    "guided:without=flow": "GuidedSearch without size and depth",
 }
 
 

@@ -62,6 +62,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "alphaxenas/pipelines/language_training.py",
     ),
     "roofline": (*_CHILDREN, "alphaxenas/spaces/convnet.py", "alphaxenas/data/pipeline.py"),
+    "rivals": ("alphaxenas/spaces/nasbench", "alphaxenas/tabular", "benchmarks/rivals", "benchmarks/tables.py"),
     "search_synthetic": ("alphaxenas/controllers", "alphaxenas/spaces/cell.py"),
     "search_vs_random": (*_IMAGES, "alphaxenas/controllers"),
     "step_time": _CHILDREN,
@@ -190,7 +191,8 @@ def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
 def code_state(benchmark: str) -> dict[str, str]:
     """Hash by path of every file of code that the results of a benchmark depend on, paths relative to the project."""
     found = {}
-    for declared in (f"benchmarks/{benchmark}.py", *CODE[benchmark]):
+    own = () if (ROOT / "benchmarks" / benchmark).is_dir() else (f"benchmarks/{benchmark}.py",)
+    for declared in (*own, *CODE[benchmark]):
         place = ROOT / declared
         for path in [place] if place.suffix else sorted(place.rglob("*.py")):
             found[path.relative_to(ROOT).as_posix()] = blob_hash(path.read_bytes())

@@ -48,6 +48,7 @@ METHODS = (
     "reinforce",
     "nao",
     "guided",
+    "guided:plan=tree",
     "guided:plan=rollouts",
 )
 STATIC = {"static:parameters": ("parameters",), "static:depth,parameters": ("depth", "parameters")}
@@ -119,7 +120,7 @@ STUDIES = {
         {"code": "code", "signal": "validation_accuracy"},
         "optimum",
         100,
-        (*METHODS[:-2], "controller_pool", "guided"),
+        (*METHODS[:-3], "controller_pool", "guided"),
         after=(20, 50, 100),
     ),
 }

@@ -10,7 +10,7 @@ import pytest
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.tabular.choices import TableChoice
 from benchmarks import record, results
-from benchmarks.claims import CLAIMS
+from benchmarks.claims import CLAIMS, rivals
 from benchmarks.layout import mean_queries, with_interval
 from benchmarks.tables import STUDIES, search, static_order
 
@@ -19,13 +19,15 @@ RECORDED = record.load()
 
 @pytest.mark.parametrize("benchmark", record.CODE)
 def test_declared_code_exists(benchmark):
-    assert (PROJECT_ROOT / "benchmarks" / f"{benchmark}.py").is_file()
+    place = PROJECT_ROOT / "benchmarks" / benchmark
+    assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()
     assert all((PROJECT_ROOT / path).exists() for path in record.CODE[benchmark])
 
 
 def test_every_benchmark_declares_its_code():
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "benchmarks").glob("*.py")}
-    assert {name for name, text in texts.items() if "finish(" in text} - {"record"} == set(record.CODE)
+    packages = {path.parent.name for path in (PROJECT_ROOT / "benchmarks").glob("*/__main__.py")}
+    assert {name for name, text in texts.items() if "finish(" in text} - {"record"} | packages == set(record.CODE)
 
 
 def test_the_hash_of_a_file_is_that_of_git(tmp_path):
@@ -115,6 +117,29 @@ def test_a_restricted_mean_has_the_share_found_beside_it():
     assert mean_queries(result, "one") == f"{with_interval([10, 20, 90])} (67% found)"
     result["values"]["one"]["found"] = [True] * 3
     assert mean_queries(result, "one") == with_interval([10, 20, 40])
+
+
+def test_rivals_stand_beside_ours_at_the_same_cap():
+    found = {"queries": [10, 300], "found": [True, False]}
+    ours = {"queries": [20, 400], "found": [True, True]}
+    text = rivals(
+        {
+            "rivals_nasbench201_cifar10": {"figures": {"cap": 300}, "values": {"Optuna TPE": found}},
+            "nasbench201_cifar10": {"figures": {"cap": 15_625}, "values": {"guided": ours}},
+        }
+    )
+    assert f"| Optuna TPE | {with_interval([10, 300])} | 50% | 2 |" in text
+    assert f"| GuidedSearch | {with_interval([20, 300])} | 50% | 2 |" in text
+
+
+def test_rivals_see_one_category_per_place():
+    from alphaxenas.spaces.nasbench.nasbench101 import NASBench101
+    from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+    from benchmarks.rivals.adapters import places
+
+    assert places(NASBench201()) == [tuple(range(5))] * 6
+    with pytest.raises(ValueError, match="`space`"):
+        places(NASBench101())
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What people would pick instead: search methods of other libraries on the same tables."""
