@@ -266,9 +266,9 @@ CLAIMS = (
         "What would other libraries need?",
         "Optuna's TPE (multivariate) and Gaussian processes and Syne Tune's regularised evolution, with their "
         "defaults, on the same tables with the same goal; every search ends at 300 queries, and one that fails counts "
-        "as 300. They see one category per edge and nothing else; GuidedSearch and the static orders see size and depth, "
-        "GuidedSearch without size and depth sees the operations on edges and paths. They run in an environment of "
-        "their own (benchmarks/rivals/requirements.txt).",
+        "as 300. They see one category per edge and nothing else; GuidedSearch and the static orders see size and "
+        "depth, GuidedSearch without size and depth sees the operations on edges and paths. They run in an environment "
+        "of their own (benchmarks/rivals/requirements.txt).",
         rivals,
         ("rivals_nasbench201_cifar10", "rivals_nasbench201_cifar100", "nasbench201_cifar10", "nasbench201_cifar100"),
     ),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from importlib.metadata import version
@@ -61,7 +62,7 @@ def measure(study: str, options: argparse.Namespace) -> None:
     versions = {package: version(package) for package in _PACKAGES}
     known = [json.loads(line) for line in _JOURNAL.read_text().splitlines()] if _JOURNAL.exists() else []
     for seed in range(options.seeds):
-        for rival in RIVALS:
+        for rival in options.rivals:
             job = {"study": study, "rival": rival, "seed": seed, "cap": CAP, "versions": versions}
             found = next((line["result"] for line in known if line["job"] == job), None)
             if found is None:
@@ -87,7 +88,8 @@ def measure(study: str, options: argparse.Namespace) -> None:
         },
     }
     arguments = [study, "--tables", "FOLDER", "--seeds", str(options.seeds), "--record"]
-    finish("rivals", options.record, started, figures, values, f"rivals_{study}", arguments)
+    arguments[1:1] = ["--rivals", *map(shlex.quote, options.rivals)] if set(options.rivals) != set(RIVALS) else []
+    finish("rivals", options.record, started, figures, values, f"rivals_{study}", arguments, keep=True)
 
 
 def main() -> None:
@@ -95,6 +97,7 @@ def main() -> None:
     words = parser(__doc__, "the results of the studies")
     words.add_argument("studies", nargs="+", choices=SEARCHABLE, metavar="STUDY", help=", ".join(SEARCHABLE))
     words.add_argument("--tables", default="data", metavar="FOLDER", help="folder of the tables [%(default)s]")
+    words.add_argument("--rivals", nargs="+", choices=RIVALS, default=[*RIVALS], help="these alone [all]")
     words.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
     options = words.parse_args()
     for name in options.studies:
