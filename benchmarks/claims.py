@@ -177,6 +177,18 @@ _SPEEDS = (
     ("language_step", "share of the softmax in it", "{softmax_share:.0%}"),
     ("memory", "memory growth after the first 50 children", "{growth_mib:+.1f} MiB ({children} children)"),
     ("input_pipeline", "augmented images per second", "{images_per_second[crop_flip]:,}"),
+    (
+        "roofline",
+        "training step of a plain convolution net in float32, whitening trained and frozen: share of the machine's "
+        "convolution rate",
+        "{step_float32_share_of_convolution_float32:.0%} and {frozen_float32_share_of_convolution_float32:.0%} of "
+        "{convolution_float32_gflops:.0f} GFLOP/s, batch {batch}",
+    ),
+    (
+        "roofline",
+        "images a second of it, float32 and bfloat16; the share that drawing the data takes",
+        "{frozen_float32_images_per_second:.0f} and {frozen_bfloat16_images_per_second:.0f}; {data_share:.1%}",
+    ),
 )
 
 
@@ -318,6 +330,6 @@ CLAIMS = (
         "Children of a search at the sizes that the module texts of the benchmarks state. The machine's own rate "
         "is that of a product of two matrices, measured between the steps.",
         speeds,
-        ("import_time", "tree_speed", "step_time", "language_step", "memory", "input_pipeline"),
+        ("import_time", "tree_speed", "step_time", "roofline", "language_step", "memory", "input_pipeline"),
     ),
 )

@@ -36,8 +36,6 @@ from alphaxenas.networks.training.loop import (
 from alphaxenas.networks.training.recipe import Recipe
 
 CALIBRATION_BATCHES = 10
-MOST_EPOCHS = 100
-"""Of a small child that is trained for an amount of work."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class TrainedEvaluator:
             return child.accuracy(self._validation.in_order())
         if self._settings.teraflops:
             work = self._settings.teraflops * epochs * fraction
-            epochs, fraction = affordable(work, child.multiply_adds, len(self._training), MOST_EPOCHS)
+            epochs, fraction = affordable(work, child.multiply_adds, self._training)
         every, training, validation = int(self._settings.reward == "best"), self._training, self._validation
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)

@@ -237,7 +237,7 @@ class _Trainer:
             best, history, seconds = self._current["best"], self._current["history"], self._current["seconds"]
         epochs, fraction = settings.epochs, 1.0
         if settings.teraflops:
-            epochs, fraction = affordable(settings.teraflops, child.multiply_adds, len(training), settings.epochs)
+            epochs, fraction = affordable(settings.teraflops, child.multiply_adds, training, settings.epochs)
         if settings.minutes and not history:
             steps = epochs * training.steps(fraction)
             check_minutes(seconds_of_step(child, training, self.seed) * steps / 60, settings.minutes, steps)

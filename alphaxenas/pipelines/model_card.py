@@ -34,12 +34,14 @@ def model_card(
         folder: The stage's run folder.
 
     Returns:
-        JSON values; `numbers["test_accuracy"]` is None for a network that validation did not choose, which was never
-        tested.
+        JSON values; `numbers["test_accuracy"]` is None for a network that was never tested, because validation chose
+        another one.
     """
     run: Any = read_json(folder.path / "run.json")
     chosen = results["models"][results["chosen"]]["name"] == model["name"]
     parameters = run["parameters"]
+    # A network to compare with was tested, too; its own record says how.
+    tested = results if chosen else model
     return {
         "name": model["name"],
         "run": folder.name,
@@ -60,9 +62,11 @@ def model_card(
         "numbers": {
             "validation_accuracy": model["validation_accuracy"],
             "best_epoch": model["best_epoch"],
-            "test_accuracy": results["test_accuracy"] if chosen else None,
-            "test_accuracy_of_views": results.get("test_accuracy_of_views") if chosen else None,
-            "test_interval_95": _interval(results["test_accuracy"], results["test_images"]) if chosen else None,
+            "test_accuracy": tested.get("test_accuracy"),
+            "test_accuracy_of_views": tested.get("test_accuracy_of_views"),
+            "test_interval_95": _interval(tested["test_accuracy"], results["test_images"])
+            if "test_accuracy" in tested
+            else None,
         },
         "cost": {
             "seconds": model["seconds"],

@@ -203,6 +203,11 @@ class ConvNetSpace(FixedLengthSpace):
         vocabulary = tuple(name for kind in kinds for name in kind)
         self._define([*tokens[:3] * STAGES, *tokens[3:]], vocabulary)
 
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Whatever may be chosen: widths, blocks, places of the pooling, activations, heads."""
+        return self.vocabulary
+
     def encode(self, architecture: ConvNet) -> Tokens:
         """The tokens of an architecture; `decode(encode(a)) == a`."""
         ranks = [

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.data.images import Part
+from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.training.fit import affordable
 from alphaxenas.pipelines.factory import load_images, make_evaluator
 from alphaxenas.pipelines.final import evaluate_again, train_best
@@ -71,18 +76,23 @@ def test_final_training_beside_a_hand_made_net(configured):
     assert results["test_accuracy"] > 0.7 and results["test_accuracy_of_views"] > 0.7
     assert "with six views" in results["headline"]
     assert {"test_accuracy", "test_accuracy_of_views"} <= hand_made.keys() and "test_accuracy" not in searched
-    file = config.run.exp_dir + "/quick/final/models/rank1.keras"
+    models = Path(config.run.exp_dir, "quick", "final", "models")
+    numbers = json.loads((models / "hand_made.card.json").read_text())["numbers"]
+    assert numbers["test_accuracy"] == hand_made["test_accuracy"] and numbers["test_interval_95"]
+    file = models / "rank1.keras"
     again = evaluate_again(config, file)
     assert all(again[name] == results[name] for name in ("test_accuracy", "test_accuracy_of_views"))
 
 
 @pytest.mark.parametrize(
-    ("work", "expected"),
-    [(0.5, (1, 0.5)), (1.0, (1, 1.0)), (2.5, (3, 2.5 / 3)), (99.0, (10, 1.0)), (1e-9, (1, 1 / 1000))],
+    ("epochs_worth", "epochs", "batches"), [(0.5, 1, 5), (1.0, 1, 10), (2.5, 3, 8), (99.0, 4, 10), (1e-9, 1, 1)]
 )
-def test_work_is_spent_in_whole_epochs_of_equal_size(work, expected):
-    epochs, fraction = affordable(work * 6 * 2_000_000 * 1000 * 1e-12, 2_000_000, 1000, 10)
-    assert (epochs, fraction) == (expected[0], pytest.approx(expected[1]))
+def test_work_is_spent_in_epochs_of_whole_batches(epochs_worth, epochs, batches):
+    part = Part(np.zeros((1003, 9, 9, 1), np.uint8), np.zeros(1003, np.int32))
+    training = Batches(part, np.zeros(1), np.ones(1), batch_size=100)
+    found, fraction = affordable(epochs_worth * 6 * 2_000_000 * 1003 * 1e-12, 2_000_000, training, 4)
+    assert (found, training.steps(fraction)) == (epochs, batches)
+    assert {len(labels) for _, labels in training.epoch(0, 0, fraction)} == {100}
 
 
 class TestRefusals:

@@ -78,22 +78,27 @@ def fit(
     return history
 
 
-def affordable(teraflops: float, multiply_adds: int, images: int, most_epochs: int) -> tuple[int, float]:
+def affordable(teraflops: float, multiply_adds: int, training: Batches, most_epochs: int = 100) -> tuple[int, float]:
     """How long a network is trained for an amount of work, so that networks are compared at one price.
+
+    An epoch has whole batches alone: what is compiled for their size then serves all steps and all networks of a
+    search.
 
     Args:
         teraflops: Work in 10^12 floating-point operations, > 0. An image costs six for every multiply-add: two in the
             forward pass, and twice as many for the gradients.
         multiply_adds: Of one image's forward pass.
-        images: Of the training part.
+        training: Batches of the training part.
         most_epochs: Of a training that would be longer.
 
     Returns:
         Epochs, and the share of the images in each.
     """
-    epochs = teraflops * 1e12 / (6 * multiply_adds * images)
-    whole = min(max(1, math.ceil(epochs)), most_epochs)
-    return whole, min(1.0, max(epochs / whole, 1 / images))
+    images = teraflops * 1e12 / (6 * multiply_adds)
+    epochs = min(max(1, math.ceil(images / len(training))), most_epochs)
+    most = max(1, len(training) // training.batch_size)
+    batches = min(max(1, round(images / (epochs * training.batch_size))), most)
+    return epochs, min(1.0, batches * training.batch_size / len(training))
 
 
 def seconds_of_step(child: CompiledChild, training: Batches, seed: int) -> float:
