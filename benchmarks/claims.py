@@ -146,20 +146,23 @@ def image_replay(results: Mapping[str, Result]) -> str:
         [name(method), *map(with_two, columns), f"{figures['methods'][method]['own']:.0f} s"]
         for method, columns in regrets.items()
     ]
-    said = []
+    pairs = {
+        (method, place): (by_seed(column), by_seed(regrets["random"][place]))
+        for method, columns in regrets.items()
+        for place, column in enumerate(columns)
+        if method != "random"
+    }
+    found, said = compare_many(pairs), []
     for place, mark in enumerate(marks):
-        found = differences(
-            {method: columns[place] for method, columns in regrets.items() if method != "random"},
-            regrets["random"][place],
-        )
-        better = [name(method) for method, one in found.items() if one.shown and one.mean < 0]
-        worse = [name(method) for method, one in found.items() if one.shown and one.mean > 0]
+        shown = {method: one.mean for (method, at), one in found.items() if at == place and one.shown}
+        better = [name(method) for method, mean in shown.items() if mean < 0]
+        worse = [name(method) for method, mean in shown.items() if mean > 0]
         said.append(f"- After {mark}: better {', '.join(better) or 'none'}; worse {', '.join(worse) or 'none'}.")
     return "\n\n".join(
         [
             table(["rating", "Kendall's tau", "seconds a cell"], rated),
             table(["method", *marks, "of which its own"], rows),
-            "Shown to differ from random search:",
+            f"Shown to differ from random search, after correction for {len(found)} comparisons:",
             "\n".join(said),
         ]
     )
