@@ -19,6 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
+from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.spaces.drawing.picture import picture
@@ -48,6 +49,7 @@ class Coach:
         checkpoint_every: Write a checkpoint after so many evaluations. More than 1 saves time and costs, after a
             kill, repeating up to so many of them.
         grace_seconds: How long the child in training may take after SIGTERM before it is given up.
+        proxies: Scores that the controller uses: their seconds count as those of the trial that they led to.
     """
 
     def __init__(
@@ -61,10 +63,11 @@ class Coach:
         max_minutes: float = 0.0,
         checkpoint_every: int = 1,
         grace_seconds: float = 20.0,
+        proxies: ProxyScores | None = None,
     ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
-        self._checkpoint_every = checkpoint_every
+        self._checkpoint_every, self._proxies = checkpoint_every, proxies
         self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
         self._forget()
 
@@ -108,11 +111,14 @@ class Coach:
         self._best: float | None = None
 
     def _state(self) -> dict[str, Any]:
-        return {"controller": self._controller.state(), "evaluator": self._evaluator.state()}
+        state = {"controller": self._controller.state(), "evaluator": self._evaluator.state()}
+        return state | ({"proxies": self._proxies.state()} if self._proxies is not None else {})
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._controller.restore(state["controller"])
         self._evaluator.restore(state["evaluator"])
+        if self._proxies is not None:
+            self._proxies.restore(state["proxies"])
         self._forget()
         for record in self._loop.records:
             self._count(record)
@@ -130,6 +136,8 @@ class Coach:
             outcome = Outcome(proposal, known.reward, known.status, {**known.metrics, "cached": 1.0}, 0.0, known.reason)
         seconds = outcome.seconds or (time.monotonic() - started if known is None else 0.0)
         self._controller.tell(outcome)
+        # A known architecture costs nothing: what its proxies took is added to the next one.
+        scoring = self._proxies.take_seconds() if self._proxies is not None and known is None else 0.0
         best_before = self._best
         if proposal.purpose == "final" and outcome.status == "ok":
             self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
@@ -144,10 +152,11 @@ class Coach:
             "status": outcome.status,
             "reward": outcome.reward,
             "reason": outcome.reason,
-            "metrics": dict(outcome.metrics),
+            "metrics": dict(outcome.metrics) | (self._proxies.known(key) if self._proxies is not None else {}),
             "best": self._best,
             "diagnostics": _finite(self._controller.diagnostics()),
-            "seconds": round(seconds, 3),
+            "seconds": round(seconds + scoring, 3),
+            **({"proxy_seconds": round(scoring, 3)} if self._proxies is not None else {}),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
         self._loop.append(record)
@@ -196,6 +205,7 @@ class Coach:
         cost = (
             "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
         )
+        cost += f", {record['proxy_seconds']:.1f} s of it proxies" if record.get("proxy_seconds") else ""
         best = "" if self._best is None else f" | best {self._best:.4f}"
         parts = [
             f"trial {step} {record['purpose']} {score} ({cost}){best}",
@@ -243,6 +253,7 @@ class Coach:
             "evaluations": len(self._loop.records),
             "failed": sum(record["status"] == "failed" for record in self._loop.records),
             "seconds": round(self._loop.elapsed(), 1),
+            **({"proxies": self._proxies.summary()} if self._proxies is not None else {}),
         }
 
 

@@ -55,6 +55,14 @@ CODE: dict[str, tuple[str, ...]] = {
     "language_step": ("alphaxenas/networks/language",),
     "memory": _IMAGES,
     "nao_reconstruction": ("alphaxenas/controllers/nao", "alphaxenas/spaces/micro.py"),
+    "proxies": (
+        "alphaxenas/proxies",
+        "alphaxenas/networks/bank.py",
+        "alphaxenas/networks/layers.py",
+        "alphaxenas/networks/outline.py",
+        "alphaxenas/networks/nasbench/nasbench201.py",
+        "alphaxenas/networks/training/initial.py",
+    ),
     "recurrent_ptb": (
         "alphaxenas/networks/language",
         "alphaxenas/data/text.py",

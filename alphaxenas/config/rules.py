@@ -71,6 +71,7 @@ def check_together(config: Config) -> None:
             bool(config.report.truth_table) != bool(config.report.truth_column),
             "the name of a column with truth_table, and nothing without",
         ),
+        ("proxies", "ranked" in search.controllers and not search.proxies, "at least one where ranked searches"),
         ("densenet_depth", (depth - 4) % 6, "4 + a multiple of 6, such as 22, 40, 100"),
     ]
     for name, most in (

@@ -25,12 +25,14 @@ from alphaxenas.controllers.nao.settings import PRESETS
 from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS
 from alphaxenas.controllers.promotion import PROMOTION_RULES
 from alphaxenas.evaluators import FINAL_WEIGHTS
+from alphaxenas.proxies import PROXIES
 
 Controller = Annotated[str, OneOf(CONTROLLERS)]
 FinalWeights = Annotated[str, OneOf(FINAL_WEIGHTS)]
 Promotion = Annotated[str, OneOf(PROMOTION_RULES)]
 Prior = Annotated[str, OneOf(PRIORS)]
 PolicyCell = Annotated[str, OneOf(tuple(CELLS))]
+ProxyName = Annotated[str, OneOf(tuple(PROXIES))]
 NaoPreset = Annotated[str, OneOf(tuple(PRESETS))]
 
 _limit = partial(parameter, role="limit", notebooks="02")
@@ -77,6 +79,19 @@ class SearchConfig(Group):
     )
     search_children: Natural = parameter(
         6, "children trained per iteration before its final; 0 = all that the tree meets", notebooks="02", role="method"
+    )
+    proxies: Different[ProxyName] = parameter(
+        (),
+        "zero-cost scores that controllers use: as features of their models, and ranked by; empty = none",
+        notebooks="02",
+        role="method",
+    )
+    proxy_sample: Count = parameter(
+        256,
+        "ranked and static: architectures drawn and ranked at a time",
+        controllers=("ranked", "static"),
+        prefix="proxy_",
+        notebooks="02",
     )
     uniform_share: Number = _alphaxenas(
         0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", ge=0, le=1

@@ -31,6 +31,8 @@ _HERE = "alphaxenas.controllers"
 _POOL = {"policies": 4, "imitation": 0.1, "restart_below": 0.5}
 STRATEGIES = {
     "random": Entry(f"{_HERE}.baselines.random_search.RandomSearch", "random search"),
+    "ranked": Entry(f"{_HERE}.baselines.ranked.RankedSample", "random search with proxies"),
+    "static": Entry(f"{_HERE}.baselines.ranked.RankedSample", "static order", {"by": "depth+parameters"}),
     "uct": Entry(f"{_HERE}.mcts.uct.UCT", "UCT (ranked values)"),
     "alphax": Entry(f"{_HERE}.surrogate.alphax.AlphaX", "AlphaX (ranked values, planning)"),
     "evolution": Entry(f"{_HERE}.baselines.evolution.RegularizedEvolution", "regularized evolution"),

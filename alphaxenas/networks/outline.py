@@ -21,7 +21,7 @@ class Shaped:
 
     Attributes:
         shape: Its first entry is the batch dimension, None, and all others are numbers.
-        depth: Convolutions on the longest path that leads to it.
+        depth: Convolutions on the longest path that leads to it from the image; -1 where none does.
     """
 
     shape: tuple[Any, ...]
@@ -37,7 +37,7 @@ class Outline:
         vectors: Scales, offsets and biases: float32, without weight decay.
         statistics: Moving means and variances.
         multiply_adds: Of one image's forward pass.
-        depth: Convolutions on the longest path of the whole network.
+        depth: Convolutions on the longest path from the image to the first output, found by `outline_of`.
         operations: (operation, name of its weights or empty) of every call, in order.
         training: Whether parts that exist in training only (the auxiliary head) are walked.
     """
@@ -164,8 +164,7 @@ CONVOLUTIONS = ("conv", "depthwise")
 
 
 def _depths(values: Iterable[Any]) -> Iterator[int]:
-    """0, and the depths of all shapes among some arguments and in lists and mappings among them."""
-    yield 0
+    """The depths of all shapes among some arguments, and in lists and mappings among them."""
     for value in values:
         if isinstance(value, Shaped):
             yield value.depth
@@ -185,9 +184,9 @@ def _recorded(name: str, needs_of: Callable[..., Needs]) -> Callable[..., Shaped
         self.operations.append(
             (name, next((each for each in arguments if isinstance(each, str)), named.get("name", "")))
         )
-        depth = max(_depths((*arguments, *named.values()))) + (name in CONVOLUTIONS)
-        self.depth = max(self.depth, depth)
-        return Shaped(needs.shape, depth)
+        before = max(_depths((*arguments, *named.values())), default=0)
+        reached = before >= 0 and name != "zeros"
+        return Shaped(needs.shape, before + (name in CONVOLUTIONS) if reached else -1)
 
     return operation
 
@@ -210,5 +209,6 @@ def outline_of(
         Its outline.
     """
     outline = Outline(training)
-    network(outline, Shaped((None, *image_shape)))
+    first, *_ = network(outline, Shaped((None, *image_shape)))
+    outline.depth = max(first.depth, 0)
     return outline

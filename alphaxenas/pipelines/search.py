@@ -15,8 +15,13 @@ from alphaxenas.config import Config
 from alphaxenas.contracts import Controller, Evaluator, SearchSpace
 from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
-from alphaxenas.pipelines.factory import load_images, make_controller, make_evaluator, search_space
+from alphaxenas.evaluators.proxies import with_proxies
+from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator, search_space
 from alphaxenas.pipelines.stages import LIMITS, open_stage
+from alphaxenas.proxies import ProxyScores
+
+STATIC_ORDER = ("depth", "parameters")
+"""Proxies of the controller `static`, whatever the parameter `proxies` names."""
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
@@ -35,14 +40,17 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
     data = data or load_images(config)
+    names = STATIC_ORDER if controller == "static" else config.search.proxies
+    seen = with_proxies(names, space, child_network(config, data.num_classes), data, seed) if names else space
     return run_search(
         config,
         f"{controller}-seed{seed}",
         parameters,
         space,
         data,
-        make_controller(config, controller, space, seed),
+        make_controller(config, controller, seen, seed),
         lambda: make_evaluator(config, data, seed),
+        getattr(seen, "proxies", None),
     )
 
 
@@ -54,6 +62,7 @@ def run_search(
     data: ImageData | TextData | None,
     controller: Controller,
     evaluator: Callable[[], Evaluator],
+    proxies: ProxyScores | None = None,
 ) -> dict[str, Any]:
     """Runs or continues a search in a stage of its own, until one of the configured limits.
 
@@ -65,6 +74,7 @@ def run_search(
         data: The configured images or text; None where the search is about something else.
         controller: Who searches.
         evaluator: Makes what rates the children; not called where the search has ended and limits ask for no more.
+        proxies: Scores that the controller uses.
 
     Returns:
         Results as of `Coach.run`.
@@ -73,7 +83,8 @@ def run_search(
     with open_stage(config, stage, parameters, data) as folder:
         results = folder.read_results()
         rating: Any = None if results is not None and reaches(results, **ends) else evaluator()
-        return Coach(space, controller, rating, folder, **ends, checkpoint_every=config.search.checkpoint_every).run()
+        every = config.search.checkpoint_every
+        return Coach(space, controller, rating, folder, **ends, checkpoint_every=every, proxies=proxies).run()
 
 
 def child_epochs(config: Config) -> int:

@@ -16,8 +16,8 @@ COSTS = ("free", "batch")
 """What a score takes: the shapes of the network alone, or forward and backward passes of one batch."""
 _CONVOLUTIONS = ("conv", "depthwise")
 HOMOGENEOUS = frozenset(
-    "input line conv depthwise batch_norm dense dense_of_parts shifted relu add concat max_pool min_pool average_pool "
-    "global_average flatten dropout drop_path zeros first_channels".split()
+    "input line conv depthwise batch_norm dense dense_of_parts shifted zeros relu add concat first_channels max_pool "
+    "min_pool average_pool global_average global_max flatten dropout drop_path".split()
 )
 """Operations of the layer interface that commute with positive factors once batch normalisation is left out."""
 

@@ -21,14 +21,18 @@ class _Features(View):
         self.features: Any = None
         self.deviations: list[float] = []
 
-    def batch_norm(self, x: Any, name: str) -> Any:
-        y = self._layers.batch_norm(x, name)
+    def batch_norm(self, x: Any, name: str, scale: bool = True) -> Any:
+        y = self._layers.batch_norm(x, name, scale)
         self.deviations.append(float(np.sqrt(np.mean(self._layers.measured[f"{name}/variance"]))))
         return y
 
     def global_average(self, x: Any) -> Any:
         self.features = x
         return self._layers.global_average(x)
+
+    def global_max(self, x: Any) -> Any:
+        self.features = x
+        return self._layers.global_max(x)
 
     def flatten(self, x: Any) -> Any:
         self.features = x
@@ -40,8 +44,9 @@ def zen(network: InitialNetwork) -> float:
 
         s = log mean |f(x) - f(x + alpha e)| + sum_l log sqrt(mean_c variance_lc)
 
-    x and e are Gaussian, f are the features before the mean over the image, and the sum runs over batch normalisations.
-    Without a batch normalisation at all it is not defined: nothing keeps the features in range.
+    x, e and the kernels are drawn from N(0, 1), so that every layer adds the logarithm of its fan-in; f are the
+    features before the mean over the image, and the sum runs over batch normalisations. Without any it is not defined:
+    nothing keeps the features in range.
 
     Departure: one batch of the size of the images' batch instead of 32 repetitions.
 
@@ -50,7 +55,10 @@ def zen(network: InitialNetwork) -> float:
     import tensorflow as tf
 
     shape = network.batch()[0].shape
-    weights = network.weights()
+    weights = network.weights() | {
+        name: tf.random.stateless_normal(spec.shape, tensor_seed(network.seed, "zen", name))
+        for name, spec in network.outline.kernels.items()
+    }
     x, e = (tf.random.stateless_normal(shape, tensor_seed(network.seed, "zen", part)) for part in ("image", "change"))
     first, second = (walked(network, weights, images, _Features)[1] for images in (x, x + STEP * e))
     change = float(tf.reduce_mean(tf.abs(first.features - second.features)))

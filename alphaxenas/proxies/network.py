@@ -12,25 +12,31 @@ from typing import Any, Protocol, TypeVar
 
 
 class Outlined(Protocol):
-    """What is known of a network without computing anything; `alphaxenas.networks.outline.Outline` has it.
+    """What is known of a network without computing anything; `alphaxenas.networks.outline.Outline` has it."""
 
-    Attributes:
-        kernels: Convolution kernels by name.
-        matrices: Kernels of dense layers by name.
-        multiply_adds: Of one image's forward pass.
-        depth: Convolutions on the longest path from the image to the output.
-        operations: (operation of the layer interface, name of its weights or empty), in the order of the network.
-    """
+    @property
+    def kernels(self) -> Mapping[str, Any]:
+        """Convolution kernels by name."""
 
-    kernels: Mapping[str, Any]
-    matrices: Mapping[str, Any]
-    multiply_adds: int
-    depth: int
-    operations: Sequence[tuple[str, str]]
+    @property
+    def matrices(self) -> Mapping[str, Any]:
+        """Kernels of dense layers by name."""
 
     @property
     def parameters(self) -> int:
         """Number of trainable values."""
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one image's forward pass."""
+
+    @property
+    def depth(self) -> int:
+        """Convolutions on the longest path from the image to the output."""
+
+    @property
+    def operations(self) -> Sequence[tuple[str, str]]:
+        """(operation of the layer interface, name of its weights or empty), in the order of the network."""
 
 
 class InitialNetwork(Protocol):

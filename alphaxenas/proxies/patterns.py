@@ -57,7 +57,7 @@ def jacov(network: InitialNetwork) -> float:
 
     e_i are the eigenvalues of the correlation matrix of the gradients of the summed outputs, one by each image.
 
-    Source: Mellor et al. 2020, "Neural architecture search without training", version 1, equations 3 to 5.
+    Source: Mellor et al. 2020, "Neural architecture search without training", version 1, section 3.
     """
     import tensorflow as tf
 
@@ -65,7 +65,8 @@ def jacov(network: InitialNetwork) -> float:
     with tf.GradientTape() as tape:
         tape.watch(images)
         total = tf.reduce_sum(network.logits(network.weights(), images, View))
-    jacobian = tf.reshape(tape.gradient(total, images), [images.shape[0], -1]).numpy().astype(np.float64)
+    by_image = tape.gradient(total, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    jacobian = tf.reshape(by_image, [images.shape[0], -1]).numpy().astype(np.float64)
     centred = jacobian - jacobian.mean(1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     if not np.all(norms > 0):

@@ -33,6 +33,7 @@ def rank_sum(scores: np.ndarray) -> np.ndarray:
     Returns:
         Float64 `[n]`, at most 0; larger is better.
 
-    Source: Lee & Ham 2024, "AZ-NAS: assembling zero-cost proxies for network architecture search", equation 7.
+    Source: Lee & Ham 2024, "AZ-NAS: assembling zero-cost proxies for network architecture search", the
+    non-linear ranking aggregation of section 3.
     """
     return np.log(ranks(scores)).sum(1)

@@ -20,7 +20,7 @@ from alphaxenas.proxies.network import InitialNetwork, View, walked
 def grad_norm(network: InitialNetwork) -> float:
     """Sum over kernels of the Euclidean norm of the gradient.
 
-    Source: Abdelfattah et al. 2021, section 3.1.
+    Source: Abdelfattah et al. 2021, section 3.2.
     """
     _, gradients = _gradients(network)
     return float(sum(np.linalg.norm(gradient) for gradient in gradients.values()))
@@ -29,7 +29,8 @@ def grad_norm(network: InitialNetwork) -> float:
 def snip(network: InitialNetwork) -> float:
     """How much the loss depends on each weight's being there: `sum |dL/dw * w|`.
 
-    Source: Lee, Ajanthan & Torr 2019, "SNIP: single-shot network pruning based on connection sensitivity", equation 4.
+    Source: Lee, Ajanthan & Torr 2019, "SNIP: single-shot network pruning based on connection sensitivity",
+    section 4.1.
     """
     weights, gradients = _gradients(network)
     return float(sum(np.abs(gradient * weights[name]).sum(dtype=np.float64) for name, gradient in gradients.items()))
@@ -45,41 +46,45 @@ def grasp(network: InitialNetwork) -> float:
     """
     import tensorflow as tf
 
+    # By second derivatives: gradients in float32 are too rough for a difference, as some rectifiers change sides.
     weights, names, images, labels = _parts(network)
+    kernels = [weights[name] for name in names]
     with tf.GradientTape() as outer:
-        outer.watch([weights[name] for name in names])
+        outer.watch(kernels)
         with tf.GradientTape() as inner:
-            inner.watch([weights[name] for name in names])
+            inner.watch(kernels)
             loss = _loss(network.logits(weights, images, _Outputs), labels)
         # Zero for a convolution that leads nowhere, as cells of NAS-Bench-201 may have it.
-        gradients = inner.gradient(loss, [weights[name] for name in names], unconnected_gradients="zero")
+        gradients = inner.gradient(loss, kernels, unconnected_gradients="zero")
         product = tf.add_n([tf.reduce_sum(tf.stop_gradient(gradient) * gradient) for gradient in gradients])
-    products = outer.gradient(product, [weights[name] for name in names], unconnected_gradients="zero")
-    return -float(sum(tf.reduce_sum(weights[name] * each).numpy() for name, each in zip(names, products)))
+    products = outer.gradient(product, kernels, unconnected_gradients="zero")
+    return -float(sum(tf.reduce_sum(kernel * each).numpy() for kernel, each in zip(kernels, products)))
 
 
 def fisher(network: InitialNetwork) -> float:
     """How much the loss depends on each channel's being there, to the second order.
 
-        s = sum_c 1 / (2 B) sum_n (sum_xy a * dL/da)^2
+        s = sum_c n_c / (2 B) sum_b (sum_xy a * dL/da)^2
 
-    over the channels c of the outputs a of all convolutions and dense layers.
+    over the channels c of the outputs a of all convolutions and dense layers; n_c is the number of weights that make
+    the channel, over which Abdelfattah et al. (2021, section 3.2) sum.
 
-    Source: Theis et al. 2018, "Faster gaze prediction with dense networks and Fisher pruning", equation 8; per channel
-    as in Turner et al. 2020, "BlockSwap", equation 4.
+    Source: Theis et al. 2018, "Faster gaze prediction with dense networks and Fisher pruning", section 2; as a score of
+    untrained networks in Turner et al. 2020, "BlockSwap: Fisher-guided block substitution", section 4.
     """
     import tensorflow as tf
 
-    weights, _, images, labels = _parts(network)
+    weights, names, images, labels = _parts(network)
     with tf.GradientTape() as tape:
         tape.watch(weights)
         logits, seen = walked(network, weights, images, _Outputs)
         loss = _loss(logits, labels)
     total = 0.0
-    for output, gradient in zip(seen.outputs, tape.gradient(loss, seen.outputs)):
+    for name, output, gradient in zip(seen.names, seen.outputs, tape.gradient(loss, seen.outputs)):
         if gradient is not None:
             pixels = tf.reduce_sum(output * gradient, list(range(1, len(output.shape) - 1)))
-            total += float(tf.reduce_sum(tf.reduce_mean(tf.square(pixels), 0))) / 2.0
+            making = sum(int(tf.size(weights[each])) for each in names if each.rpartition("/")[0] in name)
+            total += making / output.shape[-1] * float(tf.reduce_sum(tf.reduce_mean(tf.square(pixels), 0))) / 2.0
     return total
 
 
@@ -90,7 +95,7 @@ def zico(network: InitialNetwork) -> float:
 
     over the weights w of each kernel l whose gradients differ between the two.
 
-    Source: Li et al. 2023, "ZiCo: zero-shot NAS via inverse coefficient of variation on gradients", equation 13.
+    Source: Li et al. 2023, "ZiCo: zero-shot NAS via inverse coefficient of variation on gradients", section 3.
     """
     images, labels = network.batch()
     half = int(images.shape[0]) // 2
@@ -135,36 +140,43 @@ class _Outputs(View):
     def __init__(self, layers: Any) -> None:
         super().__init__(layers)
         self.outputs: list[Any] = []
+        self.names: list[tuple[str, ...]] = []
 
-    def conv(self, *arguments: Any, **named: Any) -> Any:
-        return self._kept(self._layers.conv(*arguments, **named))
+    def conv(self, x: Any, name: str, *arguments: Any, **named: Any) -> Any:
+        return self._kept(self._layers.conv(x, name, *arguments, **named), name)
 
-    def depthwise(self, *arguments: Any, **named: Any) -> Any:
-        return self._kept(self._layers.depthwise(*arguments, **named))
+    def depthwise(self, x: Any, name: str, *arguments: Any, **named: Any) -> Any:
+        return self._kept(self._layers.depthwise(x, name, *arguments, **named), name)
 
-    def dense(self, *arguments: Any, **named: Any) -> Any:
-        return self._kept(self._layers.dense(*arguments, **named))
+    def dense(self, x: Any, name: str, *arguments: Any, **named: Any) -> Any:
+        return self._kept(self._layers.dense(x, name, *arguments, **named), name)
 
-    def dense_of_parts(self, *arguments: Any, **named: Any) -> Any:
-        return self._kept(self._layers.dense_of_parts(*arguments, **named))
+    def dense_of_parts(self, parts: Mapping[str, Any], name: str, units: int) -> Any:
+        return self._kept(self._layers.dense_of_parts(parts, name, units), *(f"{name}/{part}" for part in parts))
 
-    def _kept(self, y: Any) -> Any:
+    def _kept(self, y: Any, *names: str) -> Any:
         import tensorflow as tf
 
         self.outputs.append(tf.identity(y))
+        self.names.append(names)
         return self.outputs[-1]
 
 
 class _Linear(View):
     """No batch normalisation, and no change of precision."""
 
-    def batch_norm(self, x: Any, name: str) -> Any:
+    def batch_norm(self, x: Any, name: str, scale: bool = True) -> Any:
         return x
 
     def global_average(self, x: Any) -> Any:
         import tensorflow as tf
 
         return tf.reduce_mean(x, [1, 2])
+
+    def global_max(self, x: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.reduce_max(x, [1, 2])
 
     def flatten(self, x: Any) -> Any:
         import tensorflow as tf
@@ -190,9 +202,10 @@ def _gradients(network: InitialNetwork, batch: Any = None) -> tuple[Mapping[str,
 
     weights, names, *own = _parts(network)
     images, labels = batch or own
+    kernels = [weights[name] for name in names]
     with tf.GradientTape() as tape:
-        tape.watch([weights[name] for name in names])
+        tape.watch(kernels)
         loss = _loss(network.logits(weights, images, View), labels)
-    gradients = zip(names, tape.gradient(loss, [weights[name] for name in names]))
+    gradients = zip(names, tape.gradient(loss, kernels))
     found = {name: gradient.numpy() for name, gradient in gradients if gradient is not None}
     return {name: value.numpy() for name, value in weights.items()}, found

@@ -28,24 +28,25 @@ class ProxyScores:
         names: Keys of `PROXIES`, each once.
         key: Of an architecture, such as `space.key`; architectures of equal keys have the scores of the first of them.
         network_of: The initial network of an architecture.
+        clock: Seconds since whenever, for the cost.
 
     Raises:
         ValueError: There is no such proxy; names the nearest.
     """
 
     def __init__(
-        self, names: Sequence[str], key: Callable[[Any], str], network_of: Callable[[Any], InitialNetwork]
+        self,
+        names: Sequence[str],
+        key: Callable[[Any], str],
+        network_of: Callable[[Any], InitialNetwork],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         check_names(names)
         self.names = tuple(names)
-        self._key, self._network_of = key, network_of
+        self._key, self._network_of, self._clock = key, network_of, clock
         self._known: dict[str, np.ndarray] = {}
         self._seconds = dict.fromkeys(self.names, 0.0)
         self._taken = 0.0
-
-    def __len__(self) -> int:
-        """Architectures scored so far."""
-        return len(self._known)
 
     def check(self, architecture: Any) -> None:
         """Refuses, before any work, proxies that cannot score such an architecture's network.
@@ -72,6 +73,11 @@ class ProxyScores:
                 self._known[key] = self._computed(architecture)
         return np.stack([self._known[key] for key in keys]) if keys else np.zeros((0, len(self.names)))
 
+    def known(self, key: str) -> dict[str, float]:
+        """The finite scores of an architecture by proxy, to six digits; empty where it was not scored."""
+        row = self._known.get(key, ())
+        return {name: float(f"{score:.6g}") for name, score in zip(self.names, row) if np.isfinite(score)}
+
     def seconds(self) -> dict[str, float]:
         """Seconds that every proxy took so far, those of earlier processes of the run included."""
         return dict(self._seconds)
@@ -82,9 +88,14 @@ class ProxyScores:
         taken, self._taken = total - self._taken, total
         return taken
 
-    def not_finite(self) -> dict[str, int]:
-        """How many architectures have no finite score, by proxy."""
-        return {name: sum(bool(np.isnan(row[i])) for row in self._known.values()) for i, name in enumerate(self.names)}
+    def summary(self) -> dict[str, Any]:
+        """For the results of a search: architectures scored, and for every proxy seconds and scores not finite."""
+        missing = {
+            name: sum(bool(np.isnan(row[place])) for row in self._known.values())
+            for place, name in enumerate(self.names)
+        }
+        seconds = {name: round(spent, 3) for name, spent in self._seconds.items()}
+        return {"scored": len(self._known), "seconds": seconds, "not_finite": missing}
 
     def state(self) -> dict[str, Any]:
         """All scores and seconds, as arrays and JSON values."""
@@ -108,12 +119,12 @@ class ProxyScores:
 
     def _computed(self, architecture: Any) -> np.ndarray:
         row = np.full(len(self.names), np.nan)
-        begin = time.perf_counter()
+        begin = self._clock()
         network = self._network_of(architecture)
         for place, name in enumerate(self.names):
             score = np.nan if undefined(name, network.outline) else PROXIES[name](network)
             row[place] = score if np.isfinite(score) else np.nan
             # What the network costs to describe is charged to the first proxy.
-            self._seconds[name] += time.perf_counter() - begin
-            begin = time.perf_counter()
+            self._seconds[name] += self._clock() - begin
+            begin = self._clock()
         return row

@@ -101,6 +101,47 @@ def rank_correlations(groups: Groups, truth: Truth) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=columns).set_index(["search", "rating"])
 
 
+def proxies(groups: Groups) -> pandas.DataFrame:
+    """What zero-cost proxies knew and cost, without any table: their rank correlation with rewards.
+
+    Args:
+        groups: Searches by label.
+
+    Returns:
+        One row per search and proxy: mean over seeds of Kendall's tau with the reward at the search budget, over the
+        architectures that have both, as in `rank_correlations`; architectures that a seed scored, those of them without
+        a finite score, and seconds. Empty where no search had proxies.
+    """
+    rows = []
+    for label, runs in groups.items():
+        summaries = [run.results["proxies"] for run in runs if run.results and "proxies" in run.results]
+        for name in summaries[0]["seconds"] if summaries else ():
+            taus = [found for run in runs if (found := _tau_with_reward(run, name)) is not None]
+            seen = {
+                "rating": PROXIES[name].display,
+                "scored": float(np.mean([summary["scored"] for summary in summaries])),
+                "not finite": float(np.mean([summary["not_finite"][name] for summary in summaries])),
+                "seconds": float(np.mean([summary["seconds"][name] for summary in summaries])),
+            }
+            spread = _row(label, "Kendall's tau", interval(taus)) if taus else {"search": label}
+            rows.append(spread | seen)
+    columns = ["search", "rating", "Kendall's tau", "low", "high", "seeds", "scored", "not finite", "seconds"]
+    return pandas.DataFrame(rows, columns=columns).set_index(["search", "rating"])
+
+
+def _tau_with_reward(run: StoredRun, name: str) -> float | None:
+    """Kendall's tau of a proxy with the rewards at the search budget; None of too few."""
+    from scipy.stats import kendalltau
+
+    pairs = {
+        record["key"]: (record["metrics"][name], record["reward"])
+        for record in run.records
+        if record["status"] == "ok" and record["purpose"] == "search" and name in record["metrics"]
+    }
+    tau = float(kendalltau(*zip(*pairs.values())).statistic) if len(pairs) >= FEWEST else float("nan")
+    return tau if np.isfinite(tau) else None
+
+
 def chosen(groups: Groups, truth: Truth) -> pandas.DataFrame:
     """The published value of the architecture that every search chose: its best at the final budget.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from alphaxenas.runs.files import StorageError, storage_error, write_all, write_atomically
 
-TIMING = ("seconds", "finished_at")
+TIMING = ("seconds", "proxy_seconds", "finished_at")
 """Fields of a record that may differ between a run and its repetition."""
 
 

@@ -7,11 +7,17 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from alphaxenas.contracts import Budget, Controller, Outcome
+from alphaxenas.contracts import Budget, Controller, Outcome, SearchSpace
 from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.registry import build_network
+from alphaxenas.networks.training.initial import NetworkWithBatch
+from alphaxenas.proxies import PROXIES, ProxyScores, SpaceWithProxies, check_names
+from alphaxenas.seeds import stream
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable, read_table
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice, parse_target
 
@@ -69,14 +75,55 @@ def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controll
     """Makes the chosen controller in the space of a table.
 
     Args:
-        choice: Name and settings of the controller.
+        choice: Name and settings of the controller. The setting `proxies` is for every controller: free zero-cost
+            proxies joined by `+`, as in `guided:proxies=depth+multiply_adds`.
         table: The table that it searches.
         seed: Of the search.
 
     Returns:
         The controller, before its first trial.
+
+    Raises:
+        ValueError: A controller, a setting or a proxy is not possible here.
     """
-    return make_controller(choice.name, table.space, seed, Budget(1), **dict(choice.settings))
+    settings = dict(choice.settings)
+    proxies = str(settings.pop("proxies", ""))
+    # Spaces are hashable, which a protocol cannot say.
+    space = with_free_proxies(table.space, tuple(proxies.split("+"))) if proxies else table.space  # type: ignore[arg-type]
+    return make_controller(choice.name, space, seed, Budget(1), **settings)
+
+
+@lru_cache(maxsize=8)
+def with_free_proxies(space: SearchSpace, names: tuple[str, ...]) -> SpaceWithProxies:
+    """A space with proxies of its networks' shapes: small ones, which have the order of large ones.
+
+    Args:
+        space: Of a table.
+        names: Keys of `PROXIES` that need no images.
+
+    Returns:
+        The space, one for all searches of a process, so that every architecture is scored once.
+
+    Raises:
+        ValueError: A proxy does not exist or needs images, or the space has no networks.
+    """
+    check_names(names)
+    if costly := [name for name in names if PROXIES[name].cost != "free"]:
+        free = ", ".join(name for name, proxy in PROXIES.items() if proxy.cost == "free")
+        raise ValueError(
+            f"Invalid value for `proxies`. Expected names among {free}: tables have no images. Received: {costly[0]!r}"
+        )
+    options = NetworkOptions(num_classes=10, filters=16, cells=3)
+
+    def network_of(architecture: Any) -> NetworkWithBatch:
+        return NetworkWithBatch(build_network(architecture, options), (32, 32, 3), lambda: (None, None))
+
+    scores = ProxyScores(names, space.key, network_of)
+    try:
+        scores.check(space.sample(stream(0, "proxies", "check")))
+    except TypeError as error:
+        raise ValueError(f"Invalid value for `proxies`. Expected none for this table. {error}") from error
+    return SpaceWithProxies(space, scores)
 
 
 def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:

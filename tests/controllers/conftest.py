@@ -63,11 +63,32 @@ def played(name, **settings):
     return lambda space, seed: make(name, space, seed, SEARCH, FINAL, promote_every=3, **settings)
 
 
+def with_depth(name, **settings):
+    """A controller in a space with a proxy."""
+    from alphaxenas.networks.options import NetworkOptions
+    from alphaxenas.networks.registry import build_network
+    from alphaxenas.networks.training.initial import NetworkWithBatch
+    from alphaxenas.proxies import ProxyScores, SpaceWithProxies
+
+    def network(cell):
+        return NetworkWithBatch(build_network(cell, NetworkOptions(2, 2, 2, 1)), (8, 8, 1), tuple)
+
+    def factory(space, seed):
+        scores = ProxyScores(("depth",), space.key, network)
+        return played(name, **settings)(SpaceWithProxies(space, scores), seed)
+
+    return factory
+
+
 FACTORIES = {
     "random_search": played("random"),
     "alphaxenas": alphaxenas,
     "alphaxenas_uniform": alphaxenas_uniform,
     "alphaxenas_original": alphaxenas_original,
+    "ranked": played("ranked", sample=5),
+    "ranked_with_proxies": with_depth("ranked", sample=5),
+    "static": played("static", sample=5),
+    "static_with_proxies": with_depth("static", by="depth+parameters", sample=5),
     "uct": played("uct"),
     "uct_original": played("uct", exploration=2.0, values="raw"),
     "alphax": played("alphax", refit_every=4, meta_layers=(8, 8), meta_epochs=2),

@@ -7,11 +7,12 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.networks.cell import CellNetwork
+from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.registry import build_network
 from alphaxenas.networks.training.initial import NetworkWithBatch
 from alphaxenas.proxies import COSTS, PROXIES, check_defined, check_names
-from alphaxenas.spaces import CellSpace, MacroSpace, MicroSpace
+from alphaxenas.spaces import CellSpace, MacroSpace, MicroSpace, NASBench201
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.chains.presets import convolution_chains
 
@@ -81,6 +82,14 @@ class TestProxyContract:
                 check_defined([name], network.outline)
                 assert np.isfinite(PROXIES[name](network)), kind
 
+    def test_a_cell_that_passes_nothing_on_is_not_above_one_that_does(self, name):
+        nothing, something = (
+            NetworkWithBatch(NASBench201Network(NASBench201().parse(code), CLASSES, 2, 3), SHAPE, batch)
+            for code in ("000000", "333313")
+        )
+        size = abs if name == "grasp" else float  # GraSP has either sign
+        assert not size(PROXIES[name](nothing)) > size(PROXIES[name](something))
+
     def test_it_says_what_it_costs_and_where_it_comes_from(self, name):
         module, function = PROXIES[name].place.split(".")
         text = getattr(__import__(f"alphaxenas.proxies.{module}", fromlist=[function]), function).__doc__
@@ -119,8 +128,15 @@ def test_depth_is_that_of_the_longest_path():
     assert two == one + 3
 
 
+@pytest.mark.parametrize("code, in_a_cell", [("000000", 0), ("000300", 1), ("303003", 3), ("300033", 2), ("310142", 1)])
+def test_depth_counts_paths_from_the_image_alone(code, in_a_cell):
+    """A convolution of a node that nothing reaches is not depth; the stem and two residual blocks are."""
+    network = NetworkWithBatch(NASBench201Network(NASBench201().parse(code), CLASSES, 2, 3), SHAPE, batch)
+    assert PROXIES["depth"](network) == (5 + 3 * in_a_cell if in_a_cell else 0)
+
+
 # By how much a score grows when all kernels before batch normalisation are three times as large.
-SCALE = {"naswot": 0.0, "jacov": 0.0, "snip": 0.0, "fisher": 0.0, "zen": 3 * np.log(3.0), "synflow": 3 * np.log(3.0)}
+SCALE = {"naswot": 0.0, "jacov": 0.0, "snip": 0.0, "fisher": 0.0, "synflow": 3 * np.log(3.0)}
 
 
 @pytest.mark.parametrize("name", SCALE)
@@ -152,7 +168,7 @@ def test_saliencies_of_a_linear_network_are_those_of_their_formulas():
         "grad_norm": np.linalg.norm(g),
         "snip": np.abs(g * kernel).sum(),
         "grasp": -(curved * kernel).sum(),
-        "fisher": 0.5 * np.square(by_output).mean(0).sum(),
+        "fisher": 0.5 * len(kernel) * np.square(by_output).mean(0).sum(),
         "synflow": np.log(np.abs(kernel).sum()),
     }
     for name, value in expected.items():
@@ -182,6 +198,20 @@ def test_equal_images_have_no_naswot_and_no_zen_is_lost_to_overflow():
         return tf.repeat(images[:1], IMAGES, 0), labels
 
     assert PROXIES["naswot"](NetworkWithBatch(straight, SHAPE, equal)) == -np.inf
+
+
+def test_zen_grows_with_the_logarithm_of_the_fan_in_of_every_layer():
+    def wide(filters):
+        def network(layers, images):
+            x = layers.input(images)
+            for number in range(2):
+                x = layers.relu(layers.batch_norm(layers.conv(x, f"layer{number}", filters, 1), f"layer{number}"))
+            return [layers.dense(layers.global_average(x), "classifier", CLASSES)]
+
+        return NetworkWithBatch(network, SHAPE, batch)
+
+    # The second layer alone reads the channels, whose fan-in is sixteen times as large: its deviation is four times.
+    assert PROXIES["zen"](wide(128)) - PROXIES["zen"](wide(8)) == pytest.approx(np.log(4.0), abs=0.3)
 
 
 def test_synflow_of_a_deep_wide_network_does_not_overflow():

@@ -46,7 +46,7 @@ def test_scores_are_those_of_the_proxies_and_computed_once():
     found = scores.scores(sample())
     assert found.tolist() == [[PROXIES[name](network_of(each)) for name in NAMES] for each in sample()]
     assert scores.scores(sample()).tolist() == found.tolist()
-    assert len(built) == len(scores) == len({SPACE.key(each) for each in sample()})
+    assert len(built) == scores.summary()["scored"] == len({SPACE.key(each) for each in sample()})
     assert scores.scores([]).shape == (0, len(NAMES))
 
 
@@ -72,7 +72,7 @@ def test_a_score_that_is_not_finite_is_recorded_and_last(monkeypatch):
     )
     scores = scores_of(("broken",))
     found = scores.scores(sample())
-    assert np.isnan(found[0, 0]) and scores.not_finite() == {"broken": 1}
+    assert np.isnan(found[0, 0]) and scores.summary()["not_finite"] == {"broken": 1}
     assert ranks(found)[0, 0] == min(ranks(found)[:, 0]) < min(ranks(found)[1:, 0])
     column = SpaceWithProxies(SPACE, scores).features(sample()[0])[-1]
     assert np.isfinite(column)

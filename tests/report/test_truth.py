@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -117,3 +118,25 @@ def test_no_search_reads_the_table(tmp_path, monkeypatch):
         tokens.append([json.loads(line)["tokens"] for line in (folder / "trials.jsonl").read_text().splitlines()])
         assert "truth" not in (folder / "run.json").read_text()
     assert tokens[0] == tokens[1] and search_space(config) == NASBench201()
+
+
+def test_proxies_are_ranked_against_rewards_and_their_cost_is_told(suites):
+    groups = suites[3].groups()
+    assert truth.proxies(groups).empty
+    label, summary = next(iter(groups)), {"scored": 40, "seconds": {"parameters": 1.5, "zen": 2.0}}
+    summary["not_finite"] = {"parameters": 0, "zen": 7}
+    runs = [
+        replace(
+            run,
+            results={**(run.results or {}), "proxies": summary},
+            records=[
+                {**record, "metrics": {**record["metrics"], "parameters": -record["reward"]}} for record in run.records
+            ],
+        )
+        for run in groups[label]
+    ]
+    found = truth.proxies({**groups, label: runs})
+    assert list(found.index) == [(label, "parameters"), (label, "Zen-score")]
+    row, silent = found.loc[label, "parameters"], found.loc[label, "Zen-score"]
+    assert (row["Kendall's tau"], row["seeds"], row["scored"], row["seconds"]) == (-1.0, 3, 40, 1.5)
+    assert silent["Kendall's tau"] != silent["Kendall's tau"] and silent["not finite"] == 7

@@ -451,3 +451,23 @@ def test_real_tables_are_searched_and_their_goals_counted(name):
             and trace.rows[-1] in ends
             and len(set(trace.rows)) == len(trace.rows)
         )
+
+
+def test_any_controller_may_use_free_proxies_on_a_table_whose_cells_have_networks(tmp_path):
+    (tmp_path / "cells.csv").write_text("code,signal\n333333,0.9\n000300,0.5\n111111,0.4\n")
+    table = load_table(TableChoice(str(tmp_path / "cells.csv"), code="code", signal="signal", space="nasbench201"))
+    (choice,) = parse_controllers("guided:proxies=depth+multiply_adds")
+    space = make(choice, table, 0).strategy._space
+    assert space.proxies.names == ("depth", "multiply_adds") and space.feature_groups()["proxies"]
+    assert make(choice, table, 1).strategy._space is space  # one cache for all seeds
+    for text, message in (
+        ("ranked:proxies=naswot", "`proxies`. Expected names among parameters, multiply_adds, depth: .*'naswot'"),
+        ("ranked:proxies=detph", "Did you mean 'depth'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make(parse_controllers(text)[0], table, 0)
+
+
+def test_a_table_without_networks_has_no_proxies(table):
+    with pytest.raises(ValueError, match="`proxies`. Expected none for this table. There is no network for a"):
+        make(parse_controllers("ranked:proxies=depth")[0], load_table(table), 0)

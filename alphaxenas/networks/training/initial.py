@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
+
+import numpy as np
 
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.outline import Outline, outline_of
+from alphaxenas.seeds import stream
 
 
 @dataclass(frozen=True)
@@ -55,4 +58,44 @@ class NetworkWithBatch:
         """
         from alphaxenas.networks.layers import Layers
 
-        return self.network(view(Layers(weights, {}, True, precision)), images)[0]
+        return self.network(view(Layers(weights, self._whitenings, True, precision)), images)[0]
+
+    @cached_property
+    def _whitenings(self) -> dict[str, Any]:
+        """Kernels of whitenings, which are not trained but follow from the images."""
+        names = [name for name, spec in self.outline.statistics.items() if spec.initial == "whitening"]
+        if not names:
+            return {}
+        import tensorflow as tf
+
+        from alphaxenas.networks.convnet.whitening import whitening_kernel
+
+        return dict.fromkeys(names, tf.constant(whitening_kernel([self.batch()[0].numpy()])))
+
+
+def initial_batch(
+    images: np.ndarray, labels: np.ndarray, mean: np.ndarray, std: np.ndarray, size: int, seed: int
+) -> Callable[[], tuple[Any, Any]]:
+    """One batch of training images, as `NetworkWithBatch` wants it: drawn once, normalised, without augmentation.
+
+    Args:
+        images: uint8 `[n, h, w, c]`.
+        labels: int32 `[n]`.
+        mean: `[c]`, of images scaled to [0, 1].
+        std: `[c]`, on the same scale.
+        size: Images of the batch; all where there are fewer.
+        seed: Of the draw.
+
+    Returns:
+        A function that gives images, float32 `[size, h, w, c]`, and classes, int32 `[size]`, as tensors.
+    """
+    places = np.sort(stream(seed, "proxies", "batch").permutation(len(images))[:size])
+
+    @cache
+    def batch() -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        pixels = (images[places].astype(np.float32) / 255.0 - mean) / std
+        return tf.constant(pixels, tf.float32), tf.constant(labels[places], tf.int32)
+
+    return batch
