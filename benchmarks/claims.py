@@ -46,9 +46,9 @@ def static_orders(results: Mapping[str, Result]) -> str:
     """Static orders and the two controllers of this project, corrected for all comparisons with the better order."""
     methods, rows, pairs = [*STATIC, "alphaxenas", "guided"], [], {}
     for key, result in results.items():
-        rows.append([TABLES[key], *(mean_queries(result, method) for method in methods)])
+        rows.append([TABLES[key], *(mean_queries(result, one) if one in result["values"] else "-" for one in methods)])
         best = best_static(result)
-        for method in ("alphaxenas", "guided"):
+        for method in [one for one in ("alphaxenas", "guided") if one in result["values"]]:
             sides = (by_seed(queries(result, one)) for one in (method, best))
             pairs[TABLES[key], method, best] = tuple(sides)
     return f"{table(['table', *map(name, methods)], rows)}\n\n{verdicts(compare_many(pairs))}"
