@@ -97,7 +97,8 @@ def test_commands_of_benchmarks_have_options_that_exist():
     assert commands
     for command in commands:
         module = re.search(r"-m benchmarks\.(\w+)", command)[1]
-        source = (PROJECT_ROOT / "benchmarks" / f"{module}.py").read_text(encoding="utf-8")
+        places = [PROJECT_ROOT / "benchmarks" / name for name in (f"{module}.py", f"{module}/__main__.py")]
+        source = next(place for place in places if place.is_file()).read_text(encoding="utf-8")
         if module not in ("results",):
             source += (PROJECT_ROOT / "benchmarks" / "record.py").read_text(encoding="utf-8")
         for option in re.findall(r" (--[a-z-]+)", command):
