@@ -26,7 +26,11 @@ RENAMED = {
 }
 _VALUES = {"finals": {"best": "best_unpromoted", "played": "rollout"}}
 """Values that were renamed with their parameter."""
-REMOVED = {"evaluate_model": "Use the command: alphaxenas evaluate MODEL"}
+REMOVED = {
+    "evaluate_model": "Use the command: alphaxenas evaluate MODEL",
+    "dirichlet_alpha": "The root explores by Gumbel variables (move_rule)",
+    "dirichlet_weight": "The root explores by Gumbel variables (move_rule)",
+}
 """Parameters that are gone, and what to do instead."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config.parameter import ParameterError
+from alphaxenas.controllers.alphaxenas.settings import Settings
 from alphaxenas.networks.nasbench.stages import STAGES
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, space_from_parameters
 from alphaxenas.spaces.parse_any import parse_architecture
@@ -48,7 +49,6 @@ def check_together(config: Config) -> None:
             from_scratch and len(budgets) == 1,
             "'shared' where search and final have one budget, because rewards of one budget are compared",
         ),
-        ("uniform_share", search.uniform_share and not search.search_children, "0 where search_children is 0"),
         (
             "promotion",
             search.promotion != "best_unpromoted" and set(search.controllers) != {"alphaxenas"},
@@ -87,6 +87,10 @@ def check_together(config: Config) -> None:
         if wrong:
             received = config.parameters()[name]
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received!r}")
+    try:
+        Settings(search_children=search.search_children, promotion=search.promotion, **config.settings_of("alphaxenas"))
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
     given_architecture(config)
 
 

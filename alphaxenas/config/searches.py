@@ -19,7 +19,7 @@ from alphaxenas.config.parameter import (
     Share,
     parameter,
 )
-from alphaxenas.controllers.alphaxenas.settings import PRIORS
+from alphaxenas.controllers.alphaxenas.settings import MOVE_RULES, PLANNINGS, PRIORS
 from alphaxenas.controllers.catalogue import CONTROLLERS
 from alphaxenas.controllers.nao.settings import PRESETS
 from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS
@@ -31,6 +31,8 @@ Controller = Annotated[str, OneOf(CONTROLLERS)]
 FinalWeights = Annotated[str, OneOf(FINAL_WEIGHTS)]
 Promotion = Annotated[str, OneOf(PROMOTION_RULES)]
 Prior = Annotated[str, OneOf(PRIORS)]
+Planning = Annotated[str, OneOf(PLANNINGS)]
+MoveRule = Annotated[str, OneOf(MOVE_RULES)]
 PolicyCell = Annotated[str, OneOf(tuple(CELLS))]
 ProxyName = Annotated[str, OneOf(tuple(PROXIES))]
 NaoPreset = Annotated[str, OneOf(tuple(PRESETS))]
@@ -78,7 +80,10 @@ class SearchConfig(Group):
         "scratch", "what it starts from: scratch can be compared between searches, shared weights cannot"
     )
     search_children: Natural = parameter(
-        6, "children trained per iteration before its final; 0 = all that the tree meets", notebooks="02", role="method"
+        6,
+        "children trained before the best one is promoted; 0 with planning=children: all that the tree meets",
+        notebooks="02",
+        role="method",
     )
     proxies: Different[ProxyName] = parameter(
         (),
@@ -96,7 +101,23 @@ class SearchConfig(Group):
     uniform_share: Number = _alphaxenas(
         0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", ge=0, le=1
     )
-    num_simulations: Count = _alphaxenas(24, "tree simulations per move")
+    planning: Planning = _alphaxenas(
+        "tree",
+        "tree = before every child a search inside the model; rollouts = the same without a tree; children = as in the "
+        "original, every new architecture that the tree meets is trained",
+    )
+    move_rule: MoveRule = _alphaxenas(
+        "gumbel", "how the tree search inside the model finds a move: sequential halving, or most visited by PUCT"
+    )
+    initial_children: Count = _alphaxenas(
+        5, "children before the model is asked, at least 2: the first by free features, the others drawn uniformly"
+    )
+    free_features: bool = _alphaxenas(
+        True, "the first child is the one that size and depth speak for, as far as the space tells them"
+    )
+    uncertainty: NonNegative = _alphaxenas(2.0, "weight of the model's deviation in the value of an architecture")
+    climb: bool = _alphaxenas(True, "after the tree search, climb along single changes from the best that it met")
+    num_simulations: Count = _alphaxenas(12, "tree simulations per move")
     exploration: NonNegative = _alphaxenas(1.0, "c of PUCT: weight of the prior against the value")
     promotion: Promotion = parameter(
         "best_unpromoted",
@@ -104,18 +125,22 @@ class SearchConfig(Group):
         notebooks="02",
         role="method",
     )
-    temperature: NonNegative = _alphaxenas(0.0, "moves are drawn from visits ** (1 / temperature); 0 = most visited")
+    temperature: NonNegative = _alphaxenas(
+        0.0, "planning=children: moves are drawn from visits ** (1 / temperature); 0 = most visited"
+    )
     prior: Prior = _alphaxenas("lstm", "where move probabilities come from")
-    warmup_iterations: Natural = _alphaxenas(4, "iterations with a uniform prior, before the LSTM is asked")
-    tree_renewal: Natural = _alphaxenas(1, "a new tree every so many iterations; 0 = never")
-    dirichlet_alpha: PositiveNumber = _alphaxenas(0.3, "concentration of the noise at the root")
-    dirichlet_weight: Number = _alphaxenas(0.25, "share of that noise in the root's prior; 0 = off", ge=0, le=1)
-    refresh_after: Natural = _alphaxenas(50, "score known children again after so many trained ones; 0 = never")
-    lstm_units: Count = _alphaxenas(100, "width of the LSTM")
+    warmup_iterations: Natural = _alphaxenas(
+        0, "planning=children: iterations with a uniform prior, before the LSTM is asked"
+    )
+    tree_renewal: Natural = _alphaxenas(0, "planning=children: a new tree every so many iterations; 0 = never")
+    refresh_after: Natural = _alphaxenas(
+        0, "planning=children: score known children again after so many trained ones; 0 = never"
+    )
+    lstm_units: Count = _alphaxenas(64, "width of the LSTM")
     lstm_learning_rate: PositiveNumber = _alphaxenas(0.003, "Adam's learning rate for the LSTM")
     lstm_batch_size: Count = _alphaxenas(32, "examples per training step of the LSTM")
-    lstm_steps: Count = _alphaxenas(40, "training steps of the LSTM per iteration")
-    replay_capacity: Count = _alphaxenas(1000, "examples kept for training the LSTM")
+    lstm_steps: Count = _alphaxenas(40, "training steps of the LSTM per child (planning=children: per iteration)")
+    replay_capacity: Count = _alphaxenas(1000, "evaluated children that are learned from")
     uct_exploration: NonNegative = parameter(
         0.15,
         "c of uct: weight of little visited edges against ranked rewards",

@@ -4,6 +4,5 @@ restored.
 TensorFlow is loaded when an `AlphaXENAS` is made, not by importing this package.
 """
 
-from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
 from alphaxenas.controllers.promotion import Strategy, SuccessiveHalving

@@ -65,9 +65,9 @@ def make_controller(
         seed: The run's seed.
         search_budget: What most architectures are evaluated with.
         final_budget: What promoted architectures are evaluated with; None without promotions.
-        promote_every: Architectures evaluated at the search budget per promotion, 0 = no promotions. `"alphaxenas"`
-            promotes after every iteration; there it is `search_children`, and without a final budget promoted
-            architectures have the search budget.
+        promote_every: Architectures evaluated at the search budget per promotion, 0 = no promotions. For
+            `"alphaxenas"` it is `search_children`, and without a final budget promoted architectures have the search
+            budget.
         promotion: The rule, one of `promotion.PROMOTION_RULES`; `"rollout"` for `"alphaxenas"` alone.
         **settings: Further keyword arguments of the controller's or strategy's class.
 
@@ -77,12 +77,20 @@ def make_controller(
     known = ("alphaxenas", *STRATEGIES)
     check_name("name", name, known)
     if name == "alphaxenas":
-        from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
         from alphaxenas.controllers.alphaxenas.settings import Settings
 
         settings = {"search_children": promote_every, "promotion": promotion, **settings}
         _check(name, Settings, settings)
-        return AlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
+        chosen = Settings(**settings)
+        if chosen.planning == "children":
+            from alphaxenas.controllers.alphaxenas.original import OriginalAlphaXENAS
+
+            return OriginalAlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
+        from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
+
+        budgets = (search_budget, final_budget or search_budget)
+        planned = AlphaXENAS(space, seed, **settings)
+        return SuccessiveHalving(planned, space, *budgets, chosen.search_children, chosen.uniform_share)
     if promotion != "best_unpromoted":
         expected = "'best_unpromoted': only alphaxenas has another rule"
         raise invalid("promotion", expected, repr(promotion), f"of the controller {name}")

@@ -17,6 +17,7 @@ system for massively parallel hyperparameter tuning"), with two rungs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -91,7 +92,9 @@ class Strategy(Protocol):
     """Chooses architectures at one budget. Several suggestions may be outstanding, rewards may come in any order.
 
     Same seed and same rewards in the same order give the same suggestions. A strategy with a search tree may have a
-    method `tree_snapshot`, as controllers may.
+    method `tree_snapshot`, as controllers may. Three more are optional: `draw() -> Tokens | None`, a suggestion drawn
+    uniformly; `observe_final(tokens, reward)`, which takes the reward of a promoted child at the final budget; and
+    `present_reward(key) -> float | None`, what the reward of a child would be now, where shared weights make it age.
     """
 
     def suggest(self) -> Tokens | None:
@@ -139,6 +142,7 @@ class SuccessiveHalving:
         search_budget: Budget,
         final_budget: Budget | None = None,
         promote_every: int = 0,
+        uniform_share: float = 0.0,
     ) -> None:
         """Starts the first round.
 
@@ -148,6 +152,8 @@ class SuccessiveHalving:
             search_budget: What each suggestion is evaluated with.
             final_budget: What promoted children are evaluated with; not needed without promotions.
             promote_every: Suggestions per promotion (the reduction factor); 0 = no promotions.
+            uniform_share: Share of a round's suggestions, in [0, 1], that the strategy draws uniformly, and that alone
+                update shared weights; 0 = all do.
 
         Raises:
             ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
@@ -158,7 +164,7 @@ class SuccessiveHalving:
         self.strategy = strategy
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
-        self._promote_every = promote_every
+        self._promote_every, self._uniform_share = promote_every, uniform_share
         self._pending = PendingTrials()
         self._bracket = Bracket()
         self._asked = self._rounds = 0
@@ -170,15 +176,18 @@ class SuccessiveHalving:
         every = self._promote_every
         while True:
             if not every or self._asked < every:
-                tokens = self.strategy.suggest()
+                # Of the first k of a round, ceil(k * share) are drawn uniformly.
+                share = self._uniform_share
+                uniform = ceil((self._asked + 1) * share) > ceil(self._asked * share)
+                tokens = self.strategy.draw() if uniform else self.strategy.suggest()  # type: ignore[attr-defined]
                 if tokens is not None:
                     self._asked += 1
-                    return self._pending.propose(tokens, self._search_budget, "search")
+                    return self._pending.propose(tokens, self._search_budget, "search", uniform or not share)
             if not every or not self._asked or any(proposal.purpose == "search" for proposal in self._pending):
                 return None
             self._asked = 0
             self._rounds += 1
-            child = self._bracket.best_unpromoted()
+            child = self._bracket.best_unpromoted(getattr(self.strategy, "present_reward", None))
             # Where nothing has succeeded, nothing deserves the final budget, and the next round begins.
             if child is not None:
                 key, tokens = child
@@ -203,6 +212,8 @@ class SuccessiveHalving:
             if reward is not None and self._promote_every:
                 self._bracket.add(self._space.key(self._space.decode(tokens)), number, tokens, reward)
             self.strategy.observe(tokens, reward)
+        elif (observe_final := getattr(self.strategy, "observe_final", None)) is not None:
+            observe_final(tokens, reward)
 
     def diagnostics(self) -> dict[str, float]:
         """How much was tried, the best reward at either budget once there is one, and the strategy's own numbers."""

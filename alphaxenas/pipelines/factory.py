@@ -259,7 +259,9 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int, sh
         The controller with its configured settings.
     """
     search, settings = config.search, config.settings_of(name)
-    children = search.search_children or (0 if name == "alphaxenas" else ORIGINAL_SEARCH_CHILDREN)
+    children = search.search_children
+    if name != "alphaxenas" or search.planning != "children":
+        children = children or ORIGINAL_SEARCH_CHILDREN
     if name == "alphaxenas" and not (shares_weights(config) if shared is None else shared):
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}

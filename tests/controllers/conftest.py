@@ -14,48 +14,17 @@ from alphaxenas.controllers.catalogue import make_controller as make
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
 
-def alphaxenas(space, seed, uniform_share=0.0):
-    from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
+def alphaxenas_original(space, seed, **settings):
+    from alphaxenas.controllers.alphaxenas.original import OriginalAlphaXENAS
 
-    return AlphaXENAS(
-        space,
-        SEARCH,
-        FINAL,
-        num_simulations=4,
-        search_children=3,
-        refresh_after=5,
-        tree_renewal=2,
-        temperature=0.5,
-        warmup_iterations=1,
-        lstm_units=8,
-        lstm_steps=3,
-        lstm_batch_size=4,
-        seed=seed,
-        uniform_share=uniform_share,
-    )
+    settings = {"refresh_after": 4, "temperature": 1.0, "prior": "uniform", **settings}
+    small = {"num_simulations": 3, "search_children": 0, "lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 4}
+    return OriginalAlphaXENAS(space, SEARCH, FINAL, planning="children", seed=seed, **small, **settings)
 
 
-def alphaxenas_uniform(space, seed):
-    return alphaxenas(space, seed, uniform_share=0.5)
-
-
-def alphaxenas_original(space, seed):
-    from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
-
-    return AlphaXENAS(
-        space,
-        SEARCH,
-        FINAL,
-        num_simulations=3,
-        search_children=0,
-        refresh_after=4,
-        tree_renewal=0,
-        temperature=1.0,
-        prior="uniform",
-        lstm_units=8,
-        lstm_steps=3,
-        lstm_batch_size=4,
-        seed=seed,
+def alphaxenas_original_lstm(space, seed):
+    return alphaxenas_original(
+        space, seed, prior="lstm", refresh_after=5, tree_renewal=2, temperature=0.5, warmup_iterations=1
     )
 
 
@@ -80,15 +49,19 @@ def with_depth(name, **settings):
     return factory
 
 
+LSTM = {"lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 4}
 FACTORIES = {
     "random_search": played("random"),
-    "alphaxenas": alphaxenas,
-    "alphaxenas_uniform": alphaxenas_uniform,
+    "alphaxenas": played("alphaxenas", num_simulations=3, initial_children=3, **LSTM),
+    "alphaxenas_uniform": played("alphaxenas", num_simulations=2, initial_children=2, uniform_share=0.5, **LSTM),
+    "alphaxenas_puct": played("alphaxenas", num_simulations=3, move_rule="puct", prior="uniform", climb=False),
+    "alphaxenas_rollouts": played("alphaxenas", num_simulations=1, planning="rollouts", free_features=False, **LSTM),
     "alphaxenas_original": alphaxenas_original,
     "ranked": played("ranked", sample=5),
     "ranked_with_proxies": with_depth("ranked", sample=5),
     "static": played("static", sample=5),
     "static_with_proxies": with_depth("static", by="depth+parameters", sample=5),
+    "alphaxenas_original_lstm": alphaxenas_original_lstm,
     "uct": played("uct"),
     "uct_original": played("uct", exploration=2.0, values="raw"),
     "alphax": played("alphax", refit_every=4, meta_layers=(8, 8), meta_epochs=2),

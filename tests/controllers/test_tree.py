@@ -195,22 +195,8 @@ def test_temperature_zero_takes_the_most_visited_and_one_draws_by_visits():
     np.testing.assert_allclose(drawn, counts / counts.sum(), atol=0.03)
 
 
-def test_noise_is_a_share_of_the_roots_priors_until_the_move():
-    def first_visits(weight, seed):
-        tree = Tree(toy(2, 4), constant, 1.0)
-        tree.add_noise(np.random.default_rng(seed), 0.3, weight)
-        for _ in range(12):
-            tree.backup(tree.select_and_expand(), 0.5)
-        assert tree.statistics()["priors"] == [0.25] * 4
-        return tree.statistics()["visits"]
-
-    assert first_visits(0.0, 1) == first_visits(0.0, 2)
-    assert first_visits(1.0, 1) != first_visits(1.0, 2)
-
-
 def test_a_restored_tree_goes_on_alike():
     tree = Tree(toy(4, 3), hashed, 1.0)
-    tree.add_noise(np.random.default_rng(0), 0.3, 0.25)
     simulate(tree, 30)
     tree.advance(1)
     tree.search(10, chance)

@@ -1,36 +1,24 @@
-"""AlphaXENAS: each iteration builds one architecture, token by token, by tree search guided by an LSTM.
+"""AlphaXENAS: every child is planned by tree search inside a belief, guided by an LSTM, and teaches the belief.
 
-Before every move `num_simulations` simulations grow the tree below the current prefix; leaves are valued by the LSTM at
-the search budget. In between, children are trained for the search budget and their accuracy is backed up instead. The
-move follows the visits. When the sequence is complete, one architecture is promoted
-(`alphaxenas.controllers.promotion`): it is trained for the final budget. Everything measured goes into the replay, the
-LSTM learns from it, and the next iteration begins.
+Before every child a whole sequence is built, token by token, by a tree search whose simulations end in sequences that
+were not trained: what they are worth is what the search believes (`belief.py`: a Gaussian process over the features of
+architectures, fitted to everything measured). The LSTM learns the belief on thousands of such sequences, and the moves
+of the plans (`planner.py`), and guides the next plan. The best new sequence met is trained, its reward enters the
+belief, and so on. After every few children the best one so far is promoted to the final budget, as with all controllers
+(`alphaxenas.controllers.promotion`).
 
-Which children are trained in an iteration:
-
-- `search_children` = m > 0: m simulations, spread over the moves, are measured instead of predicted. Each walks by PUCT
-  like all others, is then rolled out to a complete sequence along high predicted values, and that child is trained.
-  Complete sequences met otherwise are valued by the LSTM. The cost of an iteration is then known, and planning is
-  nearly free.
-- `search_children` = 0: every new complete sequence a simulation meets is trained, without rollouts, as in the
-  original.
+The first child is the architecture that its structure, size and depth, speaks for; a few uniform draws follow, and from
+then on the belief decides.
 
 If every child updates the shared weights, preferred architectures are trained more often, score higher because of it,
-and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 this share of the `search_children` is
-drawn uniformly, and only these update the shared weights; every child is then rated from weights that favour none (Guo
-et al. 2020, "Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their
+and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 this share of the children is drawn
+uniformly, and only these update the shared weights; every child is then rated from weights that favour none (Guo et al.
+2020, "Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their
 rewards also show how far the level of all rewards rises with the weights; children of different ages are compared
 without that rise (`Replay.drift`), in promotion too.
 
-Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget
-reach it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never
-trained twice for one budget. Under shared weights an outcome ages: one met again more than `refresh_after` trained
-children later is scored again without training, and replaced on every path that it was backed up on.
-
-The original's two configurations are `prior="lstm", num_simulations=12, tree_renewal=16, warmup_iterations=16,
-search_children=0, promotion="rollout"` and `prior="uniform", num_simulations=1, tree_renewal=0, search_children=0,
-promotion="rollout"`. Sources: Silver et al. 2017; Wang et al. 2020, "AlphaX" (a leaf's value from one measured and many
-predicted completions).
+The original AlphaXENAS, whose simulations train every new sequence that they complete, is `original.py`. Sources:
+Silver et al. 2017; Wang et al. 2020, "AlphaX"; Danihelka et al. 2022, "Policy improvement by planning with Gumbel".
 """
 
 from __future__ import annotations
@@ -40,32 +28,27 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
-from alphaxenas.controllers.alphaxenas.evaluations import EvaluatedArchitectures
-from alphaxenas.controllers.alphaxenas.lookahead import Lookahead
-from alphaxenas.controllers.alphaxenas.replay import Replay
-from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
+from alphaxenas.contracts import Budget, SearchSpace, Tokens
+from alphaxenas.controllers.alphaxenas.belief import Belief
+from alphaxenas.controllers.alphaxenas.planner import Planner
+from alphaxenas.controllers.alphaxenas.replay import Replay, rank_correlation
 from alphaxenas.controllers.alphaxenas.settings import Settings
-from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
-from alphaxenas.controllers.mcts.selection import PUCT
-from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
-from alphaxenas.controllers.pending import PendingTrials
-from alphaxenas.controllers.promotion import Bracket
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
-ROLLOUT_TRIES = 20
-"""Rollouts of one simulation before it gives up finding a new architecture."""
+WINDOW = 60
+"""Latest outcomes that held-out rank correlations are taken over."""
+FEWEST = 5
+"""Outcomes before there is a correlation."""
+SEARCH, FINAL = Budget(1), Budget(2)
+"""What the replay files rewards under: two budgets, whatever they are."""
 
 
 class AlphaXENAS:
-    """Tree search with a policy and value LSTM (`alphaxenas.contracts.Controller`).
-
-    Children of one move may be outstanding together; a move waits for their outcomes.
+    """Planned search (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
         space: Any search space.
-        search_budget: For children met inside the tree.
-        final_budget: For promoted architectures.
         seed: The run's seed.
         **settings: Fields of `alphaxenas.controllers.alphaxenas.settings.Settings`.
 
@@ -73,268 +56,155 @@ class AlphaXENAS:
         ValueError: A value out of its range.
     """
 
-    def __init__(
-        self, space: SearchSpace, search_budget: Budget, final_budget: Budget, *, seed: int = 0, **settings: Any
-    ) -> None:
-        chosen = Settings(**settings)
-        # The one import of TensorFlow among the controllers waits until a controller is made.
-        from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
-
-        self._space = space
-        self._search_budget, self._final_budget = search_budget, final_budget
-        self._promotion, self._temperature, self._prior = chosen.promotion, chosen.temperature, chosen.prior
-        self._warmup, self._renewal = chosen.warmup_iterations, chosen.tree_renewal
-        self._noise = (chosen.dirichlet_alpha, chosen.dirichlet_weight)
-        self._meets_children, self._all_update_shared_weights = not chosen.search_children, not chosen.uniform_share
-        size, length = len(space.vocabulary), space.max_length
-        network = PolicyValueLSTM(
-            size,
-            length,
-            chosen.lstm_units,
-            chosen.lstm_learning_rate,
-            chosen.lstm_batch_size,
-            chosen.lstm_steps,
-            seed=seed,
-        )
-        self._replay = Replay(chosen.replay_capacity, length, size)
-        self._tree = Tree(space.legal_actions, self._predict, PUCT(chosen.exploration))
-        self._evaluated = EvaluatedArchitectures(self._tree, self._replay, search_budget, chosen.refresh_after)
-        self._lookahead = Lookahead(space, network, search_budget, final_budget, self._evaluated.mean)
-        self._schedule = IterationSchedule(
-            length, size, chosen.num_simulations, chosen.search_children, chosen.uniform_share
-        )
+    def __init__(self, space: SearchSpace, seed: int, **settings: Any) -> None:
+        self._settings = chosen = Settings(**settings)
         self._rng = stream(seed, "alphaxenas")
-        self._iteration = self._trained = self._age = 0
-        self._bracket = Bracket()
-        self._outstanding = PendingTrials()
-        self._leaves: dict[int, Leaf] = {}
-        self._best: tuple[float, Tokens] | None = None
-        self._over = False
+        self._history = TrialHistory(space)
+        self._replay = Replay(chosen.replay_capacity, space.max_length, len(space.vocabulary))
+        self._belief = Belief(space, chosen.uncertainty, chosen.free_features)
+        network = None
+        if chosen.prior == "lstm":
+            # The one import of TensorFlow among the controllers waits until a controller is made.
+            from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
 
-    # --- the iteration ------------------------------------------------------------------------------------------------
+            network = PolicyValueLSTM(
+                len(space.vocabulary),
+                space.max_length,
+                chosen.lstm_units,
+                chosen.lstm_learning_rate,
+                chosen.lstm_batch_size,
+                chosen.lstm_steps,
+                seed=seed,
+            )
+        self._planner = Planner(space, self._history, self._belief, chosen, network, self._rng)
+        self._suggested: dict[str, Tokens] = {}
+        self._uniform: set[str] = set()
+        self._age = 0
+        self._expected: dict[Tokens, list[float]] = {}
+        self._quality: list[list[float]] = []
 
-    def ask(self) -> Proposal | None:
-        """The next proposal; None while a move waits for outcomes, or for good once every architecture was played."""
-        while not self._over:
-            if any(proposal.purpose == "final" for proposal in self._outstanding):
-                return None
-            if not self._tree.root_actions():
-                return self._propose(self._promoted(), self._final_budget, "final", None)
-            if not self._schedule.noised:
-                self._tree.add_noise(self._rng, *self._noise)
-                self._schedule.noised = True
-            proposal = self._simulate()
-            if proposal is not None:
-                return proposal
-            if self._outstanding:
-                return None
-            self._move()
-        return None
-
-    def _simulate(self) -> Proposal | None:
-        """Simulations of this move until one needs a child evaluated; None when they are done or must wait."""
-        schedule = self._schedule
-        while schedule.left > 0:
-            leaf = self._tree.select_and_expand()
-            if leaf is None:
-                schedule.left = 0
-                break
-            schedule.left -= 1
-            if not leaf.complete:
-                self._tree.backup(leaf, leaf.value)
-                continue
-            key = self._key(leaf.tokens)
-            known = key in self._evaluated
-            if self._awaited(key):
-                self._tree.cancel(leaf)
-                schedule.left += 1
-                return None
-            if known and self._evaluated.stale(key, self._age):
-                return self._propose(leaf.tokens, Budget(0, self._search_budget.fraction), "refresh", leaf)
-            if known:
-                self._evaluated.back_up(key, leaf)
-            elif not self._meets_children or key in self._bracket.promoted:
-                self._tree.backup(leaf, self._lookahead.value(leaf.tokens), solved=key in self._bracket.promoted)
-            else:
-                return self._propose(leaf.tokens, self._search_budget, "search", leaf)
-        while (kind := schedule.next_child(len(self._tree.prefix))) is not None:
-            if kind == "uniform":
-                drawn = self._draw()
-                if drawn is not None:
-                    return self._propose(drawn, self._search_budget, "search", None, uniform=True)
-                continue
-            leaf = self._tree.select_and_expand()
-            tokens = None if leaf is None else self._rollout(leaf.tokens)
+    def suggest(self) -> Tokens | None:
+        """The best architecture of a new plan; None when every key has been suggested."""
+        believes, history = self._believe(), self._history
+        nothing_planned = len(self._suggested) == len(self._uniform)
+        if believes or (nothing_planned and self._belief.knows_structure):
+            tokens = self._planner.plan(list(self._suggested.values()))
             if tokens is not None:
-                return self._propose(tokens, self._search_budget, "search", leaf)
-            if leaf is not None:
-                self._tree.cancel(leaf)
-        return None
+                return self._noted(history.suggest(tokens, history.key(tokens)), believes)
+        return self._noted(history.draw(self._rng), believes)
 
-    def _draw(self) -> Tokens | None:
-        """A uniform sequence with a new key; None if none was found."""
-        for _ in range(ROLLOUT_TRIES):
-            tokens = self._space.encode(self._space.sample(self._rng))
-            if self._is_new(self._key(tokens)):
-                return tokens
-        return None
+    def draw(self) -> Tokens | None:
+        """A suggestion drawn uniformly; shared weights are trained by such children alone, where there are any."""
+        believes = self._believe()
+        tokens = self._noted(self._history.draw(self._rng), believes)
+        if tokens is not None:
+            self._uniform.add(self._history.key(tokens))
+        return tokens
 
-    def _is_new(self, key: str) -> bool:
-        return key not in self._evaluated and key not in self._bracket.promoted and not self._awaited(key)
+    def _believe(self) -> bool:
+        """Fits the belief to everything measured, once that is enough; returns whether it is."""
+        rewards = self._replay.present_rewards(SEARCH)
+        if len(self._history) < self._settings.initial_children or len(set(rewards.values())) < 2:
+            return False
+        final = self._replay.present_rewards(FINAL)
+        known, promoted = ({self._suggested[key]: found[key] for key in found} for found in (rewards, final))
+        self._belief.fit(known, list(self._history.outstanding), promoted)
+        return True
 
-    def _rollout(self, prefix: Tokens) -> Tokens | None:
-        """A complete sequence from `prefix` with a new key, drawn along high predicted values; None if all are old."""
-        for _ in range(ROLLOUT_TRIES):
-            tokens = self._lookahead.rollout(prefix, self._rng, self._uses_policy())
-            if self._is_new(self._key(tokens)):
-                return tokens
-        return None
+    def _noted(self, tokens: Tokens | None, believes: bool) -> Tokens | None:
+        """A suggestion, stored with what is believed of it."""
+        if tokens is not None:
+            self._suggested[self._history.key(tokens)] = tokens
+            if believes:
+                features = self._belief.features(tokens)[None]
+                mean, _ = self._belief.predict([tokens], features)
+                free = float(self._belief.free(features)[0])
+                self._expected[tokens] = [float(mean[0]), self._planner.predicted(tokens), free]
+        return tokens
 
-    def _move(self) -> None:
-        """Chooses the next token, never towards architectures that were all played before."""
-        tree = self._tree
-        for action in tree.root_actions():
-            tokens = (*tree.prefix, action)
-            if not self._space.legal_actions(tokens) and self._key(tokens) in self._bracket.promoted:
-                tree.mark_fully_played(tokens)
-        if tree.root_fully_played():
-            self._over = not tree.prefix
-            tree.rewind()
-            self._schedule.begin_again()
-            return
-        self._schedule.note_move(tree.root_actions(), tree.visit_counts())
-        tree.advance(tree.choose(self._rng, self._temperature))
+    def observe(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a suggestion.
 
-    def _promoted(self) -> Tokens:
-        """What the final budget is spent on: as the promotion rule says, or the moves' rollout if no child can be."""
-        child = self._bracket.best_unpromoted(self._evaluated.reward) if self._promotion == "best_unpromoted" else None
-        return self._tree.prefix if child is None else child[1]
-
-    def _propose(
-        self, tokens: Tokens, budget: Budget, purpose: str, leaf: Leaf | None, uniform: bool = False
-    ) -> Proposal:
-        proposal = self._outstanding.propose(
-            tokens, budget, purpose, updates_shared_weights=uniform or self._all_update_shared_weights
-        )
-        if leaf is not None:
-            self._leaves[proposal.number] = leaf
-        return proposal
-
-    # --- outcomes ----------------------------------------------------------------------------------------------------
-
-    def tell(self, outcome: Outcome) -> None:
-        """Takes an outcome; after a final one the LSTM learns and the next iteration begins.
-
-        Raises:
-            ValueError: The outcome belongs to no outstanding proposal.
+        Args:
+            tokens: An outstanding suggestion.
+            reward: None if the evaluation failed.
         """
-        proposal = self._outstanding.take(outcome)
-        leaf = self._leaves.pop(proposal.number, None)
-        key, failed = self._key(proposal.tokens), outcome.status != "ok"
-        reward = float(outcome.reward)
-        if proposal.purpose == "refresh":
-            assert leaf is not None, "every refresh has a leaf"
-            self._evaluated.refresh(key, proposal.tokens, leaf, reward, failed, self._age)
-            return
-        if not failed and key not in self._evaluated and key not in self._bracket.promoted:
-            self._lookahead.compare(proposal.tokens, proposal.budget, reward)
-        final = proposal.purpose == "final"
-        policies = self._schedule.policies_along(proposal.tokens, self._tree.prefix) if final else None
-        uniform = proposal.updates_shared_weights and not self._all_update_shared_weights
-        self._replay.add(key, proposal.tokens, proposal.budget, reward, self._age, failed, policies, uniform)
-        self._trained += 1
-        if not final:
-            if not failed:
-                self._bracket.add(key, proposal.number, proposal.tokens, reward)
-            first = self._evaluated.add(key, reward, failed, self._age)
-            if first and not self._lookahead.learned:
-                self._tree.rebase(reward)
-            if leaf is not None:
-                self._evaluated.back_up(key, leaf)
-        # How far the shared weights have come: children that leave them alone do not count, nor do promoted ones, which
-        # are trained from scratch unless `final_weights` says otherwise.
-        self._age += not final and proposal.updates_shared_weights
-        self._evaluated.reopen_stale(self._age)
-        if final:
-            self._finish(key, proposal.tokens, reward, failed)
+        key = self._history.observe(tokens, reward)
+        self._replay.add(
+            key, tokens, SEARCH, reward or 0.0, self._age, failed=reward is None, uniform=key in self._uniform
+        )
+        self._age += not self._uniform or key in self._uniform
+        expected = self._expected.pop(tokens, None)
+        if expected is not None and reward is not None:
+            self._quality.append([*expected, reward])
+            del self._quality[:-WINDOW]
 
-    def _finish(self, key: str, tokens: Tokens, reward: float, failed: bool) -> None:
-        """Ends an iteration: learns, renews the tree when it is time, begins the next iteration."""
-        self._bracket.promoted.add(key)
-        self._tree.mark_fully_played(tokens)
-        if not failed and (self._best is None or reward > self._best[0]):
-            self._best = (reward, tokens)
-        self._iteration += 1
-        self._lookahead.learn(self._replay, self._age)
-        if self._renewal and self._iteration % self._renewal == 0:
-            self._tree.reset()
-            self._evaluated.forget_paths()
-        self._tree.rewind()
-        self._schedule.begin()
+    def observe_final(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a promoted child, at the final budget.
 
-    def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
-        return self._lookahead.predict(tokens, actions, self._uses_policy())
+        Args:
+            tokens: What was promoted.
+            reward: None if the evaluation failed.
+        """
+        if reward is not None:
+            self._replay.add(self._history.key(tokens), tokens, FINAL, reward, self._age)
 
-    def _uses_policy(self) -> bool:
-        return self._prior == "lstm" and self._iteration >= self._warmup
-
-    def _key(self, tokens: Tokens) -> str:
-        return self._space.key(self._space.decode(tokens))
-
-    def _awaited(self, key: str) -> bool:
-        return any(self._key(proposal.tokens) == key for proposal in self._outstanding)
-
-    # --- records -----------------------------------------------------------------------------------------------------
+    def present_reward(self, key: str) -> float | None:
+        """The reward of a key as it would be now, at the present age of the shared weights; None if it failed."""
+        reward = self._history.rewards[key]
+        return None if reward is None else self._replay.present_rewards(SEARCH).get(key, reward)
 
     def diagnostics(self) -> dict[str, float]:
-        """Tree size, and after the first fit the LSTM's losses and held-out rank correlation at the search budget."""
-        numbers = {f"tree/{name}": value for name, value in self._tree.summary().items()}
-        return (
-            numbers
-            | self._lookahead.diagnostics()
-            | {"search/iterations": float(self._iteration), "search/children": float(self._trained)}
-        )
+        """Size of the tree, losses, and held-out rank correlations: of the belief, of the LSTM and of the free features
+        with rewards at the search budget, and of those rewards with rewards at the final budget.
+        """
+        numbers = self._planner.diagnostics()
+        rated, final = self._replay.present_rewards(SEARCH), self._replay.present_rewards(FINAL)
+        columns = list(zip(*self._quality)) or [()] * 4
+        pairs = [(rated[key], reward) for key, reward in final.items() if key in rated]
+        for name, predicted, rewards in (
+            ("belief", columns[0], columns[3]),
+            ("lstm", columns[1] if self._planner.network is not None else (), columns[3]),
+            ("free", columns[2] if self._belief.knows_structure else (), columns[3]),
+            ("promotion", *(list(zip(*pairs)) or ((), ()))),
+        ):
+            if len(predicted) >= FEWEST and np.isfinite(correlation := rank_correlation(predicted, rewards)):
+                numbers[f"{name}/rank_correlation"] = correlation
+        return numbers
 
     def status_line(self) -> str:
-        """One line: the architecture the LSTM would build now and what it expects of it, and the best so far."""
-        if not self._lookahead.learned:
-            return f"nothing learned yet, {len(self._evaluated)} children measured"
-        tokens = self._lookahead.favourite()
-        line = f"expects {self._lookahead.value(tokens):.4f} at the search budget of {self._space.decode(tokens)}"
-        return line if self._best is None else f"{line}; best final {self._best[0]:.4f}"
+        """How well the belief has ranked what it was not fitted to."""
+        found = self.diagnostics().get("belief/rank_correlation")
+        return "" if found is None else f"belief and outcomes correlate by {found:.2f}"
 
     def tree_snapshot(self) -> dict[str, np.ndarray]:
-        """See `alphaxenas.contracts.Controller`; values are accuracies at the search budget."""
-        return self._tree.snapshot()
+        """The tree of the latest plan: 0 is the median value of what was known, 1 the best."""
+        return self._planner.tree.snapshot()
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on: tree, guide, replay, generator, the iteration in progress."""
+        """Everything needed to go on."""
         return {
-            "tree": self._tree.state(),
-            "guide": self._lookahead.state(),
-            "replay": self._replay.state(),
             "generator": generator_state(self._rng),
-            "game": self._schedule.state(),
-            "counters": [self._iteration, self._trained, self._age],
-            "over": self._over,
-            "measured": self._evaluated.state(),
-            "bracket": self._bracket.state(),
-            "outstanding": self._outstanding.state(),
-            "leaves": [[number, leaf_to_json(leaf)] for number, leaf in self._leaves.items()],
-            "best": None if self._best is None else [self._best[0], list(self._best[1])],
+            "history": self._history.state(),
+            "replay": self._replay.state(),
+            "belief": self._belief.state(),
+            "planner": self._planner.state(),
+            "suggested": [[key, [int(token) for token in tokens]] for key, tokens in self._suggested.items()],
+            "uniform": sorted(self._uniform),
+            "age": self._age,
+            "expected": [[[int(token) for token in tokens], *row] for tokens, row in self._expected.items()],
+            "quality": [list(row) for row in self._quality],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over a `state()`; outstanding proposals stay outstanding."""
-        self._tree.restore(state["tree"])
-        self._lookahead.restore(state["guide"])
-        self._replay.restore(state["replay"])
+        """Takes over a `state()`."""
         restore_generator(self._rng, state["generator"])
-        self._schedule.restore(state["game"])
-        self._iteration, self._trained, self._age = map(int, state["counters"])
-        self._over = bool(state["over"])
-        self._evaluated.restore(state["measured"])
-        self._bracket.restore(state["bracket"])
-        self._outstanding.restore(state["outstanding"])
-        self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}
-        self._best = None if state["best"] is None else (float(state["best"][0]), tuple(state["best"][1]))
+        self._history.restore(state["history"])
+        self._replay.restore(state["replay"])
+        self._belief.restore(state["belief"])
+        self._suggested = {key: tuple(map(int, tokens)) for key, tokens in state["suggested"]}
+        self._uniform = set(state["uniform"])
+        self._age = int(state["age"])
+        self._expected = {tuple(map(int, tokens)): list(row) for tokens, *row in state["expected"]}
+        self._quality = [list(row) for row in state["quality"]]
+        self._planner.restore(state["planner"])

@@ -1,10 +1,7 @@
-"""What the search is told by its LSTM: priors and values of prefixes, and rollouts, all at the search budget.
+"""What the original search is told by its LSTM: priors and values of prefixes, all at the search budget.
 
 The LSTM speaks of standardised rewards (`replay.py`); the guide turns them into accuracies, which is what the tree
 holds. Until the first iteration has ended, priors are uniform and every value is a placeholder.
-
-Inference remembers: the LSTM reads one token at a time, and the memory of a prefix is the start of all its
-continuations'.
 """
 
 from __future__ import annotations
@@ -15,20 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.contracts import Budget, SearchSpace, Tokens
+from alphaxenas.controllers.alphaxenas.memories import PrefixMemories
 from alphaxenas.controllers.alphaxenas.replay import CLIP, Replay, Scale, rank_correlation
 from alphaxenas.controllers.mcts.tree import Prediction
 
 if TYPE_CHECKING:
-    from alphaxenas.controllers.alphaxenas.network import Memory, PolicyValueLSTM
+    from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
 
-ROLLOUT_TEMPERATURE = 0.1
-"""Of rollouts, in standard deviations of predicted reward."""
 WINDOW = 60
 """Latest outcomes that the held-out rank correlation is taken over."""
 FEWEST = 5
 """Outcomes at the search budget before there is a correlation."""
-CANDIDATES = 4096
-"""Prefixes whose LSTM memories are kept at once."""
 
 
 class Lookahead:
@@ -57,7 +51,12 @@ class Lookahead:
         self._age = 0
         self._held_out: list[list[float]] = []
         self._correlation: float | None = None
+        self._memories = PrefixMemories(space, network)
         self._forget()
+
+    def _forget(self) -> None:
+        """Drops remembered memories; they are computed again to the same bits."""
+        self._memories.begin(Replay.context(self._search_budget, self._age))
 
     @property
     def learned(self) -> bool:
@@ -77,79 +76,25 @@ class Lookahead:
         uniform = [1.0 / len(actions)] * len(actions)
         if not self.learned:
             return Prediction(uniform, self._placeholder())
-        memory = self._memory(tokens)
+        memory = self._memories.of(tokens)
         priors = self._network.policy(memory, actions).tolist() if with_policy else uniform
-        values = [self._accuracy(value) for value in self._network.values(self._continuations(tokens, actions))]
+        values = [self._accuracy(value) for value in self._network.values(self._memories.after(tokens, actions))]
         return Prediction(priors, self._accuracy(memory.total), values)
 
     def value(self, tokens: Tokens) -> float:
         """Expected accuracy of a prefix or a complete sequence."""
-        return self._accuracy(self._memory(tokens).total) if self.learned else self._placeholder()
-
-    def rollout(self, prefix: Tokens, rng: np.random.Generator, with_policy: bool) -> Tokens:
-        """A complete sequence from `prefix`, every token drawn by the values it leads to.
-
-            P(a) proportional to exp(value(a) / ROLLOUT_TEMPERATURE) [* policy(a)];  uniform before anything was learned
-
-        Args:
-            prefix: Where to begin.
-            rng: Source of the draws.
-            with_policy: Multiply by the LSTM's priors.
-        """
-        tokens = prefix
-        while actions := self._space.legal_actions(tokens):
-            weights = np.full(len(actions), 1.0 / len(actions))
-            if self.learned:
-                memory = self._memory(tokens)
-                values = (
-                    self._network.values(self._continuations(tokens, actions)).astype(np.float64) / ROLLOUT_TEMPERATURE
-                )
-                weights = np.exp(values - values.max())
-                if with_policy:
-                    weights = weights * self._network.policy(memory, actions)
-                weights /= weights.sum()
-            tokens = (*tokens, actions[int(rng.choice(len(actions), p=weights))])
-        return tokens
+        return self._accuracy(self._memories.of(tokens).total) if self.learned else self._placeholder()
 
     def favourite(self) -> Tokens:
         """The complete sequence of the highest predicted value at every token; only after a fit."""
         tokens: Tokens = ()
         while actions := self._space.legal_actions(tokens):
-            tokens = (*tokens, actions[int(np.argmax(self._network.values(self._continuations(tokens, actions))))])
+            tokens = (*tokens, actions[int(np.argmax(self._network.values(self._memories.after(tokens, actions))))])
         return tokens
 
     def _accuracy(self, value: float | np.ndarray) -> float:
         assert self.scale is not None, "only after a fit"
         return self.scale.reward(min(max(float(value), -CLIP), CLIP))
-
-    # --- memories ----------------------------------------------------------------------------------------------------
-
-    def _forget(self) -> None:
-        """Drops remembered memories; they are computed again to the same bits."""
-        self._memories: dict[Tokens, Memory] = {}
-        self._drive: np.ndarray | None = None
-
-    def _memory(self, tokens: Tokens) -> Memory:
-        """The LSTM's memory of a prefix, always computed beside its siblings (see `PolicyValueLSTM.extend`)."""
-        if self._drive is None:
-            self._start, self._drive = self._network.begin(Replay.context(self._search_budget, self._age))
-        if not tokens:
-            return self._start
-        parent = tokens[:-1]
-        actions = self._space.legal_actions(parent)
-        siblings, row = self._continuations(parent, actions), actions.index(tokens[-1])
-        return type(siblings)(*(part[row] for part in siblings))
-
-    def _continuations(self, tokens: Tokens, actions: Tokens) -> Memory:
-        """Memories of all continuations of a prefix."""
-        found = self._memories.get(tokens)
-        if found is None:
-            memory = self._memory(tokens)
-            assert self._drive is not None  # `_memory` has begun
-            if len(self._memories) >= CANDIDATES:
-                self._memories.clear()
-            found = self._memories[tokens] = self._network.extend(memory, actions, self._drive)
-        return found
 
     # --- learning ----------------------------------------------------------------------------------------------------
 
@@ -201,9 +146,9 @@ class Lookahead:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        self._forget()
         self._network.restore(state["lstm"])
         self.scale = None if state["scale"] is None else Scale(*state["scale"])
         self._age = int(state["age"])
         self._held_out = [list(pair) for pair in state["held_out"]]
         self._correlation = state["correlation"]
+        self._forget()

@@ -164,6 +164,13 @@ class Replay:
             place: r.reward + drifts[r.budget] * float(latest - np.sqrt(r.age)) for place, r in self._records.items()
         }
 
+    def present_rewards(self, budget: Budget) -> dict[str, float]:
+        """Rewards at a budget by key, as they would be at the latest age; failed ones as the lowest of them."""
+        present = self._present_rewards()
+        rewards = {key: present[key, b] for (key, b), r in self._records.items() if b == budget and not r.failed}
+        lowest = min(rewards.values(), default=0.0)
+        return {key: rewards.get(key, lowest) for key, b in self._records if b == budget} if rewards else {}
+
     def scale(self, budget: Budget) -> Scale | None:
         """Median and robust spread of the present rewards at a budget; None before the first.
 

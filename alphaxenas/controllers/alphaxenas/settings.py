@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from alphaxenas.controllers.promotion import PROMOTION_RULES
 
 PRIORS = ("lstm", "uniform")
+PLANNINGS = ("tree", "rollouts", "children")
+MOVE_RULES = ("gumbel", "puct")
+ONLY_ORIGINAL = ("temperature", "warmup_iterations", "tree_renewal", "refresh_after")
+"""Settings that `planning="children"` alone reads."""
 
 
 @dataclass(frozen=True)
@@ -14,73 +18,87 @@ class Settings:
     """How AlphaXENAS searches.
 
     Attributes:
+        planning: `"tree"` = before every child the tree is searched inside the model; `"rollouts"` = as many rollouts
+            of the policy inside the model, without a tree; `"children"` = as in the original, every new sequence that a
+            simulation completes is a child.
+        move_rule: How a move of a plan is found: `"gumbel"` (sequential halving) or `"puct"` (most visited). The
+            original search has PUCT.
+        prior: `"lstm"`, or `"uniform"`: priors, predicted values and rollouts know nothing of an LSTM.
         num_simulations: Simulations per move, >= 1.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
+        uncertainty: Weight of the deviation in the value of an architecture, >= 0.
+        initial_children: Children before the model of rewards is asked, >= 2.
+        free_features: The first child is the best of many by what its structure tells of size and depth; the others
+            before the model is asked are drawn uniformly, as all of them are without.
+        climb: From the best that the tree met the plan climbs along single changes, which know no order of tokens.
+        search_children: Children per promotion; 0 = no promotions, or, where planning is `"children"`, as many children
+            an iteration as the simulations meet.
+        uniform_share: Share of the children that is drawn uniformly, in [0, 1], and alone trains the shared weights;
+            0 = all do. With 1 nothing is searched: the control in which everything but the choice stays the same.
         promotion: Which architecture is trained for the final budget: `"best_unpromoted"` = the child of the highest
-            reward so far that was not yet, `"rollout"` = the one that the moves built.
+            reward so far that was not yet, `"rollout"` = the one that the moves built (planning `"children"` alone).
         temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
-        prior: `"lstm"` or `"uniform"`.
         warmup_iterations: Iterations with a uniform prior before the LSTM's is used.
         tree_renewal: A new tree every so many iterations; 0 = never. Outcomes are kept.
-        dirichlet_alpha: Concentration of the noise at the root of each move, > 0.
-        dirichlet_weight: Share of that noise in the prior, in [0, 1].
         refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
-        search_children: New children trained per iteration; 0 = as many as the simulations meet.
-        uniform_share: Share of those that are drawn uniformly, in [0, 1], and alone train the shared weights; 0 = all
-            do. With 1 nothing is searched: the control in which everything but the choice stays the same.
         lstm_units: LSTM units.
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
-        lstm_steps: Mini-batches per fit, one fit per iteration.
-        replay_capacity: Evaluated architectures kept for training the LSTM.
+        lstm_steps: Mini-batches per fit, one fit per plan or iteration.
+        replay_capacity: Evaluated architectures that are learned from.
 
     Raises:
-        ValueError: A value out of its range.
+        ValueError: A value out of its range, or a setting that the chosen planning does not read.
     """
 
-    num_simulations: int = 24
-    exploration: float = 1.0
-    promotion: str = "best_unpromoted"
-    temperature: float = 0.0
+    planning: str = "tree"
+    move_rule: str = "gumbel"
     prior: str = "lstm"
-    warmup_iterations: int = 4
-    tree_renewal: int = 1
-    dirichlet_alpha: float = 0.3
-    dirichlet_weight: float = 0.25
-    refresh_after: int = 50
+    num_simulations: int = 12
+    exploration: float = 1.0
+    uncertainty: float = 2.0
+    initial_children: int = 5
+    free_features: bool = True
+    climb: bool = True
     search_children: int = 6
     uniform_share: float = 0.0
-    lstm_units: int = 100
+    promotion: str = "best_unpromoted"
+    temperature: float = 0.0
+    warmup_iterations: int = 0
+    tree_renewal: int = 0
+    refresh_after: int = 0
+    lstm_units: int = 64
     lstm_learning_rate: float = 0.003
     lstm_batch_size: int = 32
     lstm_steps: int = 40
     replay_capacity: int = 1000
 
     def __post_init__(self) -> None:
-        _check("num_simulations", self.num_simulations >= 1, "a whole number >= 1", self.num_simulations)
-        _check("promotion", self.promotion in PROMOTION_RULES, " or ".join(PROMOTION_RULES), repr(self.promotion))
-        _check("temperature", self.temperature >= 0, "a number >= 0", self.temperature)
-        _check("prior", self.prior in PRIORS, '"lstm" or "uniform"', repr(self.prior))
-        _check("warmup_iterations", self.warmup_iterations >= 0, "a whole number >= 0", self.warmup_iterations)
-        _check("tree_renewal", self.tree_renewal >= 0, "a whole number >= 0 (0 = never)", self.tree_renewal)
-        _check("dirichlet_alpha", self.dirichlet_alpha > 0, "a number > 0", self.dirichlet_alpha)
-        _check("dirichlet_weight", 0 <= self.dirichlet_weight <= 1, "a number in [0, 1]", self.dirichlet_weight)
-        _check("refresh_after", self.refresh_after >= 0, "a whole number >= 0 (0 = never)", self.refresh_after)
-        _check(
-            "search_children",
-            self.search_children >= 0,
-            "a whole number >= 0 (0 = all that are met)",
-            self.search_children,
-        )
-        _check("uniform_share", 0 <= self.uniform_share <= 1, "a number in [0, 1]", self.uniform_share)
-        _check(
-            "uniform_share",
-            not self.uniform_share or self.search_children > 0,
-            "0 where search_children is 0",
-            self.uniform_share,
-        )
-
-
-def _check(name: str, holds: bool, expected: str, received: object) -> None:
-    if not holds:
-        raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {received}")
+        original = self.planning == "children"
+        unread = [
+            field.name
+            for field in fields(self)
+            if field.name in ONLY_ORIGINAL and not original and getattr(self, field.name) != field.default
+        ]
+        for name, holds, expected in (
+            ("planning", self.planning in PLANNINGS, f"one of {', '.join(PLANNINGS)}"),
+            ("move_rule", self.move_rule in MOVE_RULES, " or ".join(MOVE_RULES)),
+            ("prior", self.prior in PRIORS, " or ".join(PRIORS)),
+            ("num_simulations", self.num_simulations >= 1, "a whole number >= 1"),
+            ("exploration", self.exploration >= 0, "a number >= 0"),
+            ("uncertainty", self.uncertainty >= 0, "a number >= 0"),
+            ("initial_children", self.initial_children >= 2, "a whole number >= 2"),
+            ("search_children", self.search_children >= 0, "a whole number >= 0"),
+            ("search_children", not (original and self.search_children), "0 where planning is 'children'"),
+            ("uniform_share", 0 <= self.uniform_share <= 1, "a number in [0, 1]"),
+            ("uniform_share", self.search_children or not self.uniform_share, "0 where search_children is 0"),
+            ("promotion", self.promotion in PROMOTION_RULES, " or ".join(PROMOTION_RULES)),
+            ("promotion", original or self.promotion != "rollout", "'best_unpromoted' unless planning is 'children'"),
+            ("temperature", self.temperature >= 0, "a number >= 0"),
+            ("warmup_iterations", self.warmup_iterations >= 0, "a whole number >= 0"),
+            ("tree_renewal", self.tree_renewal >= 0, "a whole number >= 0 (0 = never)"),
+            ("refresh_after", self.refresh_after >= 0, "a whole number >= 0 (0 = never)"),
+            *((name, False, "its default: only planning='children' reads it") for name in unread),
+        ):
+            if not holds:
+                raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")

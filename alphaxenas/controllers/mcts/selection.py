@@ -17,7 +17,7 @@ class SelectionRule(Protocol):
 
         Args:
             node: The node that the simulation has reached.
-            priors: Probability of each of its `n` actions, `[n]`, with the noise of the root.
+            priors: Probability of each of its `n` actions, `[n]`.
             low: Lowest value that the tree has seen.
             high: Highest value that the tree has seen.
 

@@ -63,7 +63,6 @@ class Tree:
         """Puts the root back to the empty prefix, keeping the tree: a new sequence."""
         self._line: list[tuple[Node, int]] = []
         self._root = self._top
-        self._noisy: list[float] | None = None
         self.prefix: Tokens = ()
 
     # --- simulations -------------------------------------------------------------------------------------------------
@@ -78,38 +77,25 @@ class Tree:
             else:
                 self._top = self._root
 
-    def _opened_root(self) -> Node:
-        """The root, expanded; a complete sequence has none."""
+    def root(self) -> Node:
+        """The node of the present prefix, expanded; a complete sequence has none."""
         self.open_root()
         assert self._root is not None, "a complete sequence has no moves"
         return self._root
 
-    def add_noise(self, rng: np.random.Generator, alpha: float, weight: float) -> None:
-        """Mixes Dirichlet noise into the root's priors until the next move: P <- (1 - weight) P + weight Dir(alpha).
+    def select_and_expand(self, first: int | None = None) -> Leaf | None:
+        """Walks from the root to a prefix that is not in the tree yet, or to a complete sequence, with virtual loss.
 
         Args:
-            rng: Source of the noise.
-            alpha: Concentration > 0 of every legal action.
-            weight: In [0, 1]; 0 draws nothing.
-
-        Source: Silver et al. 2017, Methods, "Self-play".
-        """
-        root = self._opened_root()
-        self._noisy = None
-        if weight > 0:
-            noise = rng.dirichlet([alpha] * len(root.actions)).tolist()
-            self._noisy = [(1 - weight) * p + weight * n for p, n in zip(root.priors, noise)]
-
-    def select_and_expand(self) -> Leaf | None:
-        """Walks from the root to a prefix that is not in the tree yet, or to a complete sequence, with virtual loss.
+            first: Slot of the root's edge to begin with; None = as the rule says.
 
         Returns:
             The leaf, to be answered by `backup` or `cancel`; None if everything below the root is solved.
         """
-        node, tokens = self._opened_root(), list(self.prefix)
-        priors = self._noisy or node.priors
+        node, tokens = self.root(), list(self.prefix)
         while True:
-            slot = self.select(node, priors, self._low, self._high)
+            slot = self.select(node, node.priors, self._low, self._high) if first is None else first
+            first = None
             if slot < 0:
                 return None
             node.virtual_loss[slot] += 1
@@ -117,7 +103,7 @@ class Tree:
             child = node.children[slot]
             if child is None:
                 break
-            node, priors = child, child.priors
+            node = child
         self._deepest = max(self._deepest, len(tokens))
         child = node.children[slot] = self._expand(tuple(tokens))
         for above, taken in self._line:
@@ -178,6 +164,11 @@ class Tree:
             self.backup(leaf, score(leaf.tokens) if leaf.complete else leaf.value, solved=leaf.complete)
         return simulations
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value seen."""
+        return self._low, self._high
+
     # --- values that change ------------------------------------------------------------------------------------------
 
     def correct(self, leaf: Leaf, difference: float) -> None:
@@ -237,7 +228,7 @@ class Tree:
         as many as the most visited open edge if its mean is at least as high (between solved edges the best mean
         decides), else its own. A fully played edge counts 0, unless all are.
         """
-        node = self._opened_root()
+        node = self.root()
         counts = np.array(node.visits, dtype=np.float64)
         means = np.array([s / v if v else float("-inf") for s, v in zip(node.sums, node.visits)])
         free = ~np.array(node.fully_played, dtype=bool)
@@ -268,7 +259,7 @@ class Tree:
         """
         if not temperature >= 0:
             raise ValueError(f"Invalid value for `temperature`. Expected a number >= 0. Received: {temperature}")
-        counts, actions = self.visit_counts(), self._opened_root().actions
+        counts, actions = self.visit_counts(), self.root().actions
         if temperature == 0:
             return actions[int(np.argmax(counts))]
         weights = (counts / counts.max()) ** (1.0 / temperature)
@@ -276,11 +267,10 @@ class Tree:
 
     def advance(self, action: int) -> None:
         """Makes a move: the root becomes the node below, with its subtree."""
-        root = self._opened_root()
+        root = self.root()
         slot = root.actions.index(action)
         self._line.append((root, slot))
         self._root = root.children[slot]
-        self._noisy = None
         self.prefix = (*self.prefix, action)
 
     # --- size, state -------------------------------------------------------------------------------------------------
@@ -311,11 +301,10 @@ class Tree:
         return snapshot(self._top)
 
     def state(self) -> dict[str, Any]:
-        """The tree as flat arrays (`flatten`), the prefix, the noise and the range of values."""
+        """The tree as flat arrays (`flatten`), the prefix and the range of values."""
         return flatten(self._top) | {
             "prefix": list(self.prefix),
             "range": np.array([self._low, self._high], dtype=np.float64),
-            "noisy": np.array(self._noisy or [], dtype=np.float64),
             "size": [self._nodes, self._deepest],
         }
 
@@ -327,7 +316,6 @@ class Tree:
         self._nodes, self._deepest = map(int, state["size"])
         for action in state["prefix"]:
             self.advance(int(action))
-        self._noisy = np.asarray(state["noisy"]).tolist() or None
 
     def _find(self, tokens: Tokens) -> Node | None:
         path = path_along(self._top, tokens)

@@ -232,6 +232,31 @@ class CandidatePool:
         """The sequence of the largest value that was never suggested; None if there is none."""
         return next(iter(self.best(1, new=True)), None)
 
+    def valued(self) -> tuple[list[Tokens], np.ndarray]:
+        """All sequences and their latest values."""
+        return list(self._sequences), self._values[: len(self)].copy()
+
+    def climb(self, starts: int, bounds: Bounds) -> None:
+        """From the best new sequences along single changes, as long as one is better.
+
+        Args:
+            starts: How many sequences to climb from.
+            bounds: Values of sequences.
+        """
+        space = self._space
+        for start in self.best(starts, new=True):
+            tokens, value = start, self.value_of(start)
+            while True:
+                sequences = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
+                if not sequences:
+                    break
+                values = self.add_valued(sequences, bounds)
+                new = [bound if self.is_new(sequence) else -np.inf for bound, sequence in zip(values, sequences)]
+                best = int(np.argmax(new))
+                if values[best] <= value or not self.is_new(sequences[best]):
+                    break
+                tokens, value = sequences[best], values[best]
+
     def forget(self, count: int) -> None:
         """Keeps the `count` best sequences."""
         if len(self) > 2 * count:

@@ -264,7 +264,7 @@ class GuidedSearch:
         else:
             for _ in range(0, self._simulations, BATCH):
                 memory.add_valued([self._rollout(()) for _ in range(BATCH)], self._bounds)
-        self._climb()
+        memory.climb(CLIMBS, self._bounds)
         best = memory.best_new()
         memory.forget(CANDIDATES)
         return best
@@ -317,22 +317,3 @@ class GuidedSearch:
             else:
                 tokens = (*tokens, actions[int(len(actions) * rng.random())])
         return tokens
-
-    def _climb(self) -> None:
-        """From the best new sequences along single changes, as long as one is better."""
-        space, memory = self._space, self._memory
-        for start in memory.best(CLIMBS, new=True):
-            tokens, value = start, memory.value_of(start)
-            while True:
-                sequences = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
-                if not sequences:
-                    break
-                values = memory.add_valued(sequences, self._bounds)
-                best = int(
-                    np.argmax(
-                        [bound if memory.is_new(sequence) else -np.inf for bound, sequence in zip(values, sequences)]
-                    )
-                )
-                if values[best] <= value or not memory.is_new(sequences[best]):
-                    break
-                tokens, value = sequences[best], values[best]

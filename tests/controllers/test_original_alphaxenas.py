@@ -1,0 +1,183 @@
+"""The original search: what it proposes, what it never does twice, and what its values mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from alphaxenas.contracts import Budget, Outcome
+from alphaxenas.controllers.alphaxenas.original import OriginalAlphaXENAS
+from alphaxenas.spaces import CellSpace
+
+SEARCH, FINAL = Budget(1), Budget(3)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Token sequences of `length` digits; the order of the digits does not matter (equal keys)."""
+
+    length: int = 3
+    vocabulary: tuple[str, ...] = ("0", "1", "2", "3")
+
+    @property
+    def max_length(self):
+        return self.length
+
+    def legal_actions(self, tokens):
+        return () if len(tokens) == self.length else tuple(range(len(self.vocabulary)))
+
+    def decode(self, tokens):
+        return tuple(tokens)
+
+    def encode(self, architecture):
+        return architecture
+
+    def sample(self, rng):
+        return tuple(rng.integers(len(self.vocabulary), size=self.length).tolist())
+
+    def key(self, architecture):
+        return "".join(map(str, sorted(architecture)))
+
+
+def small(space=None, **settings):
+    defaults = {"num_simulations": 6, "lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 8, "search_children": 0}
+    return OriginalAlphaXENAS(space or Digits(), SEARCH, FINAL, planning="children", **(defaults | settings))
+
+
+def play(controller, reward, steps=10**6, noise=None):
+    """Proposals and outcomes until nothing is asked for or `steps` are made."""
+    outcomes = []
+    while len(outcomes) < steps and (proposal := controller.ask()) is not None:
+        outcomes.append(Outcome(proposal, reward(proposal)))
+        controller.tell(outcomes[-1])
+    return outcomes
+
+
+def total(proposal):
+    return 0.5 + 0.03 * sum(proposal.tokens) + 0.05 * proposal.budget.epochs
+
+
+@pytest.mark.parametrize("renewal", [0, 1])
+def test_no_key_is_trained_twice_for_one_budget_and_every_one_is_played(renewal):
+    outcomes = play(small(tree_renewal=renewal), total)
+    trained = [("".join(map(str, sorted(o.proposal.tokens))), o.proposal.budget) for o in outcomes]
+    assert len(trained) == len(set(trained))
+    assert sum(o.proposal.purpose == "final" for o in outcomes) == 20  # multisets of 3 out of 4 digits
+
+
+def test_an_accuracy_of_exactly_zero_is_an_outcome_like_any_other():
+    """In the original a terminal of accuracy 0 was taken for one never evaluated, and trained again at every visit."""
+    outcomes = play(small(refresh_after=0, promotion="rollout"), lambda proposal: 0.0)
+    trained = [("".join(map(str, sorted(o.proposal.tokens))), o.proposal.budget) for o in outcomes]
+    assert len(trained) == len(set(trained)) and sum(o.proposal.purpose == "final" for o in outcomes) == 20
+
+
+def test_a_sequence_ends_with_the_best_child_that_ended_none_before():
+    outcomes = play(small(Digits(4), refresh_after=0, seed=2), total, steps=24)
+    measured, ended = {}, set()
+    for outcome in outcomes:
+        sequence = tuple(sorted(outcome.proposal.tokens))
+        if outcome.proposal.purpose == "final":
+            left = {key: reward for key, reward in measured.items() if key not in ended}
+            assert left[sequence] == max(left.values())
+            ended.add(sequence)
+        else:
+            measured[sequence] = outcome.reward
+    assert len(ended) >= 5
+
+
+def test_policies_of_moves_that_the_finished_sequence_did_not_make_are_unknown():
+    controller = small(seed=3)
+    outcomes = play(controller, total, steps=40)
+    assert any(o.proposal.purpose == "final" for o in outcomes)
+    policies = controller._replay.examples().policies
+    sums = policies.sum(-1)
+    assert np.all(np.isclose(sums, 1) | (sums == 0))
+    assert np.any(np.isclose(sums, 1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_simulations": 12, "tree_renewal": 16, "warmup_iterations": 16, "prior": "lstm"},
+        {"num_simulations": 1, "tree_renewal": 0, "warmup_iterations": 0, "prior": "uniform"},
+        {
+            "num_simulations": 1,
+            "tree_renewal": 1,
+            "warmup_iterations": 0,
+            "prior": "lstm",
+        },  # divided by zero in the original
+    ],
+)
+def test_the_originals_configurations_play(settings):
+    space = CellSpace(blocks=2)
+    controller = small(space, temperature=1.0, exploration=5.0, **settings)
+    outcomes = play(controller, lambda p: 0.5 + 0.01 * p.tokens[2] + 0.001 * p.tokens[7], steps=40)
+    assert len(outcomes) == 40
+    assert sum(o.proposal.purpose == "final" for o in outcomes) >= 3
+
+
+def test_values_of_the_tree_are_of_the_search_budget():
+    # Finals score far higher; a tree that mixed them in would hold values above every search reward.
+    controller = small(Digits(5), tree_renewal=0, refresh_after=0)
+    outcomes = play(controller, lambda p: 0.2 + 0.01 * sum(p.tokens) + (0.6 if p.purpose == "final" else 0.0), steps=40)
+    assert {o.proposal.purpose for o in outcomes} == {"search", "final"}
+    means = controller._tree.statistics()["means"]
+    assert all(mean < 0.45 for mean in means if mean == mean)
+
+
+def test_old_values_are_scored_again_without_training_and_replaced():
+    rewards = {}
+
+    def drifting(proposal):
+        rewards[proposal.number] = proposal
+        return 0.5 + 0.01 * sum(proposal.tokens) + 0.004 * proposal.number
+
+    controller = small(Digits(3), tree_renewal=0, refresh_after=4, temperature=1.0)
+    outcomes = play(controller, drifting)
+    refreshed = [o for o in outcomes if o.proposal.purpose == "refresh"]
+    assert refreshed
+    for outcome in refreshed:
+        assert outcome.proposal.budget.epochs == 0
+    last = {
+        controller._key(o.proposal.tokens): o.reward for o in outcomes if o.proposal.purpose in ("search", "refresh")
+    }
+    for key, visits in controller._evaluated._visits.items():
+        assert {visit.value for visit in visits} == {controller._replay.value(SEARCH, last[key])}
+
+
+def test_measured_values_add_up_along_every_path():
+    # Without predictions left in it, the sums at the root are those of the values its simulations brought.
+    controller = small(Digits(2), tree_renewal=0, refresh_after=3, warmup_iterations=99)
+    play(controller, lambda p: 0.5 + 0.01 * p.number, steps=4)
+    root = controller._tree.statistics()
+    assert root["total"] == [sum(root["visits"]) + 1]
+
+
+def test_failures_do_not_wreck_the_scale():
+    controller = small(Digits(5))
+    for step in range(40):
+        proposal = controller.ask()
+        failed = step % 4 == 0
+        reward = 0.0 if failed else 0.93 + 0.002 * sum(proposal.tokens)
+        controller.tell(Outcome(proposal, reward, "failed" if failed else "ok", reason="x" if failed else ""))
+    assert controller._lookahead.scale.centre > 0.9
+    assert controller._tree.state()["range"][0] > 0.85
+
+
+def test_held_out_predictions_are_about_keys_never_trained_on(monkeypatch):
+    controller = small(Digits(5))
+    asked, predict = [], controller._lookahead._network.predict
+
+    def spy(prefixes, contexts):
+        keys = {key for key, _ in controller._replay._records}
+        asked.append(controller._key(prefixes[0]))
+        assert asked[-1] not in keys
+        return predict(prefixes, contexts)
+
+    monkeypatch.setattr(controller._lookahead._network, "predict", spy)
+    play(controller, total, steps=40)
+    assert len(asked) > 15
+    assert -1 <= controller.diagnostics()["lstm/rank_correlation"] <= 1
