@@ -44,13 +44,22 @@ METHODS = (
     "uct",
     "alphax",
     "alphaxenas",
+    "alphaxenas:planning=rollouts",
     "alphaxenas:prior=uniform",
+    "alphaxenas:free_features=false",
+    "alphaxenas:move_rule=puct",
+    "alphaxenas:climb=false",
     "reinforce",
     "nao",
     "guided",
     "guided:plan=tree",
     "guided:plan=rollouts",
 )
+FEWER = {
+    **{method: 20 for method in METHODS if method.startswith("alphaxenas:") or method == "alphax"},
+    **{method: 10 for method in ("reinforce", "nao")},
+}
+"""Seeds at most, by method, of ablations and of methods that take long."""
 STATIC = {"static:parameters": ("parameters",), "static:depth,parameters": ("depth", "parameters")}
 """Orders by falling values, the first of them first."""
 _COLUMNS = {"parameters": re.compile(r"log parameters"), "depth": re.compile(r"longest .* by convolution")}
@@ -68,7 +77,7 @@ class Study:
         cap: Queries at most.
         methods: Controllers and static orders.
         after: Numbers of queries after which the best so far is recorded.
-        fewer: Seeds by method, for methods that take long.
+        fewer: Seeds at most, by method.
     """
 
     file: str
@@ -77,7 +86,7 @@ class Study:
     cap: int
     methods: tuple[str, ...] = (*METHODS, *STATIC)
     after: tuple[int, ...] = ()
-    fewer: dict[str, int] = field(default_factory=dict)
+    fewer: dict[str, int] = field(default_factory=lambda: FEWER)
 
     def table(self, folder: str) -> BenchmarkTable:
         """The table, read from the folder of tables; a path with a folder in it is meant from the project."""
@@ -99,7 +108,7 @@ STUDIES = {
         {"signal": "val_acc", "where": (("table", "5V9E"), ("epochs", "4"))},
         "optimum",
         2_532,
-        fewer={"nao": 6, "reinforce": 6, "alphaxenas": 12, "alphaxenas:prior=uniform": 12},
+        fewer={**FEWER, **{method: 12 for method in METHODS if "alphaxenas" in method}, "nao": 6, "reinforce": 6},
     ),
     "nasbench201_validation": Study(
         _NB201,
