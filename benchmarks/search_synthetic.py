@@ -18,7 +18,7 @@ import time
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers import AlphaXENAS, make_controller
+from alphaxenas.controllers import make_controller
 from alphaxenas.report.statistics import compare
 from alphaxenas.spaces import CellSpace
 from benchmarks.record import finish, parser
@@ -71,8 +71,8 @@ def main() -> None:
     space, rest = CellSpace(), (options.trials, options.noise, options.drift)
     ours, theirs = np.zeros((2, options.seeds, 2))
     for seed in range(options.seeds):
-        alphaxenas = AlphaXENAS(
-            space, SEARCH, FINAL, search_children=CHILDREN, uniform_share=options.uniform_share, seed=seed
+        alphaxenas = make_controller(
+            "alphaxenas", space, seed, SEARCH, FINAL, CHILDREN, uniform_share=options.uniform_share
         )
         ours[seed] = play(alphaxenas, seed, *rest)
         theirs[seed] = play(make_controller("random", space, seed, SEARCH, FINAL, CHILDREN), seed, *rest)

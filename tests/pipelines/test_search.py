@@ -120,7 +120,7 @@ def test_both_controllers_get_the_same_budgets(tmp_path):
     space = search_space(config)
     ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
     assert (
-        isinstance(ours, AlphaXENAS)
+        isinstance(ours.strategy, AlphaXENAS)
         and isinstance(random, SuccessiveHalving)
         and isinstance(random.strategy, RandomSearch)
     )
