@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from alphaxenas.controllers.promotion import PROMOTION_RULES
 
 PRIORS = ("lstm", "uniform")
 PLANNINGS = ("tree", "rollouts", "children")
 MOVE_RULES = ("gumbel", "puct")
-ONLY_ORIGINAL = ("temperature", "warmup_iterations", "tree_renewal", "refresh_after")
-"""Settings that `planning="children"` alone reads."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,10 @@ class Settings:
             0 = all do. With 1 nothing is searched: the control in which everything but the choice stays the same.
         promotion: Which architecture is trained for the final budget: `"best_unpromoted"` = the child of the highest
             reward so far that was not yet, `"rollout"` = the one that the moves built (planning `"children"` alone).
-        temperature: Moves are drawn from visits ** (1 / temperature); 0 = most visited.
-        warmup_iterations: Iterations with a uniform prior before the LSTM's is used.
-        tree_renewal: A new tree every so many iterations; 0 = never. Outcomes are kept.
-        refresh_after: Trained children after which an outcome is scored again when met; 0 = never.
+        temperature: Planning `"children"`: moves are drawn from visits ** (1 / temperature); 0 = most visited.
+        warmup_iterations: Planning `"children"`: iterations with a uniform prior before the LSTM's is used.
+        tree_renewal: Planning `"children"`: a new tree every so many iterations; 0 = never. Outcomes are kept.
+        refresh_after: Planning `"children"`: trained children after which an outcome is scored again; 0 = never.
         lstm_units: LSTM units.
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
@@ -48,7 +46,7 @@ class Settings:
         replay_capacity: Evaluated architectures that are learned from.
 
     Raises:
-        ValueError: A value out of its range, or a setting that the chosen planning does not read.
+        ValueError: A value out of its range.
     """
 
     planning: str = "tree"
@@ -75,11 +73,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         original = self.planning == "children"
-        unread = [
-            field.name
-            for field in fields(self)
-            if field.name in ONLY_ORIGINAL and not original and getattr(self, field.name) != field.default
-        ]
         for name, holds, expected in (
             ("planning", self.planning in PLANNINGS, f"one of {', '.join(PLANNINGS)}"),
             ("move_rule", self.move_rule in MOVE_RULES, " or ".join(MOVE_RULES)),
@@ -98,7 +91,6 @@ class Settings:
             ("warmup_iterations", self.warmup_iterations >= 0, "a whole number >= 0"),
             ("tree_renewal", self.tree_renewal >= 0, "a whole number >= 0 (0 = never)"),
             ("refresh_after", self.refresh_after >= 0, "a whole number >= 0 (0 = never)"),
-            *((name, False, "its default: only planning='children' reads it") for name in unread),
         ):
             if not holds:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {getattr(self, name)!r}")
