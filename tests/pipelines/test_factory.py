@@ -92,7 +92,7 @@ def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
     monkeypatch.setattr(
         "alphaxenas.pipelines.search.make_evaluator", lambda config, data, seed: Widths(search_space(config))
     )
-    results = search(config, controller, 0, data=object())
+    results = search(config, controller, 0, data=load_data("digits"))
     assert results["best"] and records_are_trained(tmp_path, controller, search_space(config))
 
 
