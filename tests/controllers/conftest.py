@@ -24,7 +24,7 @@ def alphaxenas_original(space, seed, **settings):
 
 def alphaxenas_original_lstm(space, seed):
     return alphaxenas_original(
-        space, seed, prior="lstm", refresh_after=5, tree_renewal=2, temperature=0.5, warmup_iterations=1
+        space, seed, prior="lstm", refresh_after=5, tree_renewal=3, temperature=0.5, warmup_iterations=1
     )
 
 

@@ -272,6 +272,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
 
 
 def test_a_rollout_is_promoted_by_alphaxenas_alone(tmp_path):
-    configured(tmp_path, controllers=["alphaxenas"], promotion="rollout")
-    with pytest.raises(ParameterError, match="`promotion`. Expected 'best_unpromoted'"):
-        configured(tmp_path, controllers=["alphaxenas", "random"], promotion="rollout")
+    original = {"promotion": "rollout", "planning": "children", "search_children": 0, "uniform_share": 0.0}
+    configured(tmp_path, controllers=["alphaxenas"], **original)
+    for refused in ({**original, "controllers": ["alphaxenas", "random"]}, {"promotion": "rollout"}):
+        with pytest.raises(ParameterError, match="`promotion`. Expected 'best_unpromoted'"):
+            configured(tmp_path, **{"controllers": ["alphaxenas"], **refused})
