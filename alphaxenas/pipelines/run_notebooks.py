@@ -228,8 +228,8 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
-        str(path),
-        str(running),
+        _literal(path),
+        _literal(running),
         parameters,
         kernel_name="python3",
         language="python",
@@ -240,6 +240,11 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
         start_timeout=300,
         on_cell_start=progress.cell_starts,
     )
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which takes braces for a template."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _summary(executions: list[Execution], folder: Path) -> None:

@@ -60,6 +60,8 @@ LOOKS = {
     "REINFORCE": Look("#332288", DASHES[0], "p"),
     "pool of controllers": Look("#999933", DASHES[2], "h"),
     "NAO": Look("#44aa99", DASHES[3], "*"),
+    "static order": Look("#888888", DASHES[0], "<"),
+    "random search with proxies": Look("#882255", DASHES[2], ">"),
     "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
 }
 """By the names of `alphaxenas.report.runs.NAMES`."""

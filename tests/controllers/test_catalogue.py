@@ -13,6 +13,7 @@ from alphaxenas.config.declarations import controller_settings
 from alphaxenas.config.searches import SearchConfig
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import catalogue
+from alphaxenas.controllers.alphaxenas.settings import Settings
 from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
 from alphaxenas.evaluators.trained import ChildTraining
 from alphaxenas.pipelines import factory as stages
@@ -99,6 +100,8 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
         default = FIELDS[parameter].default
         other = {
             "prior": "uniform",
+            "planning": "children",
+            "move_rule": "puct",
             "uniform_share": 0.5,
             "policy_cell": "nascell",
             "policy_epsilon": 0.5,
@@ -151,5 +154,5 @@ def test_a_new_controller_is_one_module_and_one_line(tmp_path, monkeypatch):
 def test_all_settings_of_alphaxenas_are_recorded():
     assert (
         catalogue.resolved_settings("alphaxenas", {"prior": "uniform"}).items()
-        >= {"num_simulations": 24, "prior": "uniform"}.items()
+        >= {"num_simulations": Settings().num_simulations, "prior": "uniform"}.items()
     )

@@ -177,9 +177,10 @@ class AlphaXENAS:
         found = self.diagnostics().get("belief/rank_correlation")
         return "" if found is None else f"belief and outcomes correlate by {found:.2f}"
 
-    def tree_snapshot(self) -> dict[str, np.ndarray]:
-        """The tree of the latest plan: 0 is the median value of what was known, 1 the best."""
-        return self._planner.tree.snapshot()
+    def tree_snapshot(self) -> dict[str, np.ndarray] | None:
+        """The tree of the latest plan, None without one: 0 is the median value of what was known, 1 the best."""
+        snapshot = self._planner.tree.snapshot()
+        return snapshot if len(snapshot["parent"]) else None
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
