@@ -52,6 +52,8 @@ class Look:
 LOOKS = {
     "AlphaXENAS": Look(BLUE, DASHES[0], "o"),
     "random search": Look(ORANGE, DASHES[1], "s"),
+    "random search with proxies": Look("#882255", DASHES[2], ">"),
+    "static order": Look("#888888", DASHES[0], "<"),
     "UCT (ranked values)": Look(PINK, DASHES[2], "^"),
     "AlphaX (ranked values, planning)": Look(PURPLE, DASHES[3], "v"),
     "regularized evolution": Look(INK, DASHES[1], "P"),
@@ -60,8 +62,6 @@ LOOKS = {
     "REINFORCE": Look("#332288", DASHES[0], "p"),
     "pool of controllers": Look("#999933", DASHES[2], "h"),
     "NAO": Look("#44aa99", DASHES[3], "*"),
-    "static order": Look("#888888", DASHES[0], "<"),
-    "random search with proxies": Look("#882255", DASHES[2], ">"),
     "DenseNet-BC": Look(GREEN, DASHES[1], "s"),
 }
 """By the names of `alphaxenas.report.runs.NAMES`."""

@@ -100,14 +100,18 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
         default = FIELDS[parameter].default
         other = {
             "prior": "uniform",
-            "planning": "children",
+            "planning": "rollouts",
             "move_rule": "puct",
             "uniform_share": 0.5,
             "policy_cell": "nascell",
             "policy_epsilon": 0.5,
             "nao_preset": "code",
         }.get(parameter)
-        given[setting] = parameter, other or (default / 2 if isinstance(default, float) and default else default + 1)
+        if isinstance(default, bool):
+            other = not default
+        elif other is None:
+            other = default / 2 if isinstance(default, float) and default else default + 1
+        given[setting] = parameter, other
     received = {}
     monkeypatch.setattr(catalogue, "make_controller", lambda *arguments, **settings: received.update(settings))
     stages.make_controller(from_values(dict(given.values())), name, SPACE, 0)

@@ -146,7 +146,7 @@ def loss_in_float64(network, arrays, images, labels):
     """Training loss of a cell network in NumPy-like float64 layers."""
 
     class Double:
-        training = True
+        training, min_pool = True, None  # no minimum pooling here
 
         def __init__(self):
             self.relu, self.add, self.concat = tf.nn.relu, tf.add_n, lambda parts: tf.concat(parts, -1)

@@ -129,6 +129,8 @@ def test_a_controller_has_the_same_colour_in_every_figure(shelf, tmp_path):
         "random",
         "alphaxenas",
         "nao",
+        "ranked",
+        "static",
     ):
         shelf.search("s", controller, 0, trials=4)
     groups = load_suite("s", shelf.exp_dir).groups()
