@@ -80,6 +80,7 @@ class Planner:
         self._gumbel = settings.move_rule == "gumbel"
         select = ImprovedPolicy() if self._gumbel else PUCT(settings.exploration)
         self.tree = Tree(space.legal_actions, self._predict, select)
+        self._grown = dict(self.tree.summary())
         self.network = network
         self._memories = None if network is None else PrefixMemories(space, network)
         self._plans: dict[Tokens, np.ndarray] = {}
@@ -192,6 +193,7 @@ class Planner:
             tree.advance(root.actions[slot])
         self._pool.add_valued([tree.prefix], self._belief.values)
         self._plans[tree.prefix] = np.array(policies, np.float32)
+        self._grown = dict(tree.summary())
         while len(self._plans) > PLANS:
             del self._plans[next(iter(self._plans))]
 
@@ -203,7 +205,7 @@ class Planner:
 
     def diagnostics(self) -> dict[str, float]:
         """Size of the tree and losses of the LSTM's latest fit."""
-        numbers = {f"tree/{name}": value for name, value in self.tree.summary().items()}
+        numbers = {f"tree/{name}": value for name, value in self._grown.items()}
         losses = {} if self.network is None else self.network.losses
         return numbers | {f"lstm/{name}": value for name, value in losses.items()}
 
@@ -214,11 +216,13 @@ class Planner:
             "built": [[int(token) for token in tokens] for tokens in self._plans],
             "policies": [policies.copy() for policies in self._plans.values()],
             "lstm": None if self.network is None else self.network.state(),
+            "grown": self._grown,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._pool.restore(state["pool"])
+        self._grown = dict(state["grown"])
         self._plans = {
             tuple(map(int, tokens)): np.asarray(policies, np.float32)
             for tokens, policies in zip(state["built"], state["policies"])
