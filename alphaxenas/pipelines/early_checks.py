@@ -29,6 +29,7 @@ from alphaxenas.pipelines.factory import (
     load_images,
     search_space,
 )
+from alphaxenas.pipelines.stages import LIMITS
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
@@ -44,7 +45,6 @@ STAGES = {
     "08": ("nao-*",),
 }
 """Run folders that a notebook makes or continues."""
-LIMITS = ("iterations", "trials", "max_minutes")
 OWN_WORDS = ("tables",)
 """Parameters that run.json keeps in another form than they are given in."""
 REFUSED_IN_COMPARISON = (

@@ -18,6 +18,7 @@ from alphaxenas.config.language import FOUND, LSTM, RANDOM
 from alphaxenas.data.text import TextData, load_text
 from alphaxenas.evaluators.language import LanguageEvaluator
 from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
+from alphaxenas.networks.language.model import weight_shapes
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import make_controller
@@ -26,7 +27,7 @@ from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs.journal import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
-from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
+from alphaxenas.spaces.recurrent_zoo import recurrent_zoo_cell
 
 STAGE = "recurrent"
 """Stage of what notebook 09 concludes; its other stages begin with this word."""
@@ -143,15 +144,12 @@ def models_to_train(
     cells: dict[str, RecurrentCell] = {}
     for choice in language.language_models:
         if choice == FOUND:
-            cells |= {
-                f"found by {name}": space.parse(results["best"][0]["architecture"])
-                for name, results in searches.items()
-            }
+            cells |= {f"found by {name}": cell for name, cell in zip(searches, found_cells(space, searches))}
         elif choice == RANDOM:
             rng = stream(config.run.seed, "recurrent", "drawn cells")
             cells |= {f"drawn {number}": space.sample(rng) for number in range(1, language.random_cells + 1)}
         elif choice != LSTM:
-            cells[choice] = RECURRENT_ZOO[choice].cell
+            cells[choice] = recurrent_zoo_cell(choice).cell
     cores: dict[str, Core] = {
         name: CellCore(cell, _units(lambda units, cell=cell: CellCore(cell, units), words, size))
         for name, cell in cells.items()
@@ -193,7 +191,7 @@ def journals(config: Config, searches: Mapping[str, Any]) -> dict[str, list[dict
 
 
 def _parameters(core: Core, words: int) -> int:
-    return words * core.units + words + sum(map(prod, core.shapes.values()))
+    return sum(map(prod, weight_shapes(core, words).values()))
 
 
 def _units(make: Any, words: int, parameters: int) -> int:

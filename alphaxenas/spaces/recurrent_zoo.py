@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from alphaxenas.spaces.recurrent import RecurrentCell
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import check_name
 
 
 class PublishedCell(NamedTuple):
@@ -73,9 +73,4 @@ def recurrent_zoo_cell(name: str) -> PublishedCell:
     Raises:
         ValueError: There is none; names all and the nearest.
     """
-    if name not in RECURRENT_ZOO:
-        raise ValueError(
-            f"Unknown recurrent cell. Expected one of {', '.join(RECURRENT_ZOO)}. "
-            f"Received: {name!r}{did_you_mean(name, RECURRENT_ZOO)}"
-        )
-    return RECURRENT_ZOO[name]
+    return RECURRENT_ZOO[check_name("recurrent cell", name, RECURRENT_ZOO)]

@@ -32,7 +32,7 @@ class Dropout:
     """
 
     state: tf.Tensor
-    weights: tuple[tf.Tensor, tf.Tensor]
+    weights: tuple[float, tf.Tensor]
 
 
 class Core(Protocol):
@@ -184,8 +184,9 @@ class LSTMCore:
         rate, seed = dropout.weights
         for layer in range(self.layers):
             recurrent = weights[f"recurrent{layer}"]
-            keep = tf.random.stateless_uniform(tf.shape(recurrent), seed + layer) >= rate
-            recurrent = recurrent * tf.cast(keep, recurrent.dtype) / (1.0 - rate)
+            if rate:
+                keep = tf.random.stateless_uniform(tf.shape(recurrent), seed + layer) >= rate
+                recurrent = recurrent * tf.cast(keep, recurrent.dtype) / (1.0 - rate)
             entering = _products(inputs, weights[f"input{layer}"]) + weights[f"bias{layer}"]
             hidden, memory = lstm_layer(entering, state[2 * layer], state[2 * layer + 1], recurrent)
             after += [hidden[-1], memory[-1]]

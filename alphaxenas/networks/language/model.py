@@ -42,7 +42,7 @@ class LanguageModel:
 
     def __init__(self, core: Core, words: int, recipe: LanguageRecipe, seed: int) -> None:
         self.core, self.recipe, self._words, self._seed = core, recipe, words, seed
-        shapes = {"embedding": (words, core.units), "bias": (words,), **core.shapes}
+        shapes = weight_shapes(core, words)
         self._weights = {name: tf.Variable(_initial(name, shape, seed)) for name, shape in shapes.items()}
         self._averages: dict[str, tf.Variable] = {}
         self._averaged = 0
@@ -104,7 +104,7 @@ class LanguageModel:
         """
         inputs, targets, weights = streams(words, min(count, len(words)))
         state, total = self.start(inputs.shape[1]), 0.0
-        values = {name: tf.constant(value) for name, value in self.arrays().items()}
+        values = self._values()
         for begin in range(0, len(inputs), self.recipe.window):
             part = slice(begin, begin + self.recipe.window)
             sum_of_losses, state = self._evaluate(inputs[part], targets[part], weights[part], state, values, cell)
@@ -135,6 +135,10 @@ class LanguageModel:
     def arrays(self) -> dict[str, np.ndarray]:
         """Weights by name, averaged where they are; what predictions are made with."""
         return {name: weight.numpy() for name, weight in (self._averages or self._weights).items()}
+
+    def _values(self) -> dict[str, tf.Tensor]:
+        """What predictions are made with, where it lies: a window or a word must not cost a copy of all weights."""
+        return {name: weight.value() for name, weight in (self._averages or self._weights).items()}
 
     def state(self) -> dict[str, Any]:
         """Weights and averages, for a checkpoint."""
@@ -226,6 +230,16 @@ class LanguageModel:
         batch, units = tf.shape(inputs)[1], values["embedding"].shape[1]
         dropout = Dropout(tf.ones((batch, units)), (0.0, tf.zeros(2, tf.int32)))
         return self.core.run(values, tf.gather(values["embedding"], inputs), state, dropout, cell)
+
+
+def weight_shapes(core: Core, words: int) -> dict[str, tuple[int, ...]]:
+    """Shape of every weight of a model by name.
+
+    Args:
+        core: Its recurrent part.
+        words: Size of the vocabulary.
+    """
+    return {"embedding": (words, core.units), "bias": (words,), **core.shapes}
 
 
 def _total_loss(values: Mapping[str, Any], hidden: Any, targets: Any, weights: Any) -> tf.Tensor:
