@@ -54,6 +54,22 @@ class Digits:
         return np.eye(self.base, dtype=np.float32)[list(architecture)].ravel()
 
 
+@dataclass(frozen=True)
+class UnorderedDigits(Digits):
+    """Sequences of digits whose order does not matter (equal keys, equal features)."""
+
+    length: int = 3
+
+    def decode(self, tokens):
+        return tuple(tokens)
+
+    def key(self, architecture):
+        return "".join(map(str, sorted(architecture)))
+
+    def features(self, architecture):
+        return np.bincount(architecture, minlength=self.base).astype(np.float32)
+
+
 class Unordered(Digits):
     """The same, but the order of the digits does not matter: many sequences of one key."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,47 +12,10 @@ from alphaxenas.controllers.alphaxenas.belief import FEWEST_FINAL, Belief
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.spaces import CellSpace, NASBench201
+from tests.controllers.tabular import UnorderedDigits as Digits
 
 SEARCH, FINAL = Budget(1), Budget(3)
 LSTM = {"lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 8}
-
-
-@dataclass(frozen=True)
-class Digits:
-    """Token sequences of `length` digits; the order of the digits does not matter (equal keys)."""
-
-    length: int = 3
-    vocabulary: tuple[str, ...] = ("0", "1", "2", "3")
-
-    @property
-    def max_length(self):
-        return self.length
-
-    def legal_actions(self, tokens):
-        return () if len(tokens) == self.length else tuple(range(len(self.vocabulary)))
-
-    def decode(self, tokens):
-        return tuple(tokens)
-
-    def encode(self, architecture):
-        return architecture
-
-    def sample(self, rng):
-        return tuple(rng.integers(len(self.vocabulary), size=self.length).tolist())
-
-    def key(self, architecture):
-        return "".join(map(str, sorted(architecture)))
-
-    def neighbours(self, architecture):
-        return [
-            (*architecture[:place], digit, *architecture[place + 1 :])
-            for place, old in enumerate(architecture)
-            for digit in range(len(self.vocabulary))
-            if digit != old
-        ]
-
-    def features(self, architecture):
-        return np.bincount(architecture, minlength=len(self.vocabulary)).astype(np.float32)
 
 
 def small(space=None, seed=0, **settings):

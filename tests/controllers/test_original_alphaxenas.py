@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.alphaxenas.original import OriginalAlphaXENAS
 from alphaxenas.spaces import CellSpace
+from tests.controllers.tabular import UnorderedDigits as Digits
 
 SEARCH, FINAL = Budget(1), Budget(3)
-
-
-@dataclass(frozen=True)
-class Digits:
-    """Token sequences of `length` digits; the order of the digits does not matter (equal keys)."""
-
-    length: int = 3
-    vocabulary: tuple[str, ...] = ("0", "1", "2", "3")
-
-    @property
-    def max_length(self):
-        return self.length
-
-    def legal_actions(self, tokens):
-        return () if len(tokens) == self.length else tuple(range(len(self.vocabulary)))
-
-    def decode(self, tokens):
-        return tuple(tokens)
-
-    def encode(self, architecture):
-        return architecture
-
-    def sample(self, rng):
-        return tuple(rng.integers(len(self.vocabulary), size=self.length).tolist())
-
-    def key(self, architecture):
-        return "".join(map(str, sorted(architecture)))
 
 
 def small(space=None, **settings):
