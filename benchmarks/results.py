@@ -35,8 +35,8 @@ by hand. The uncomfortable sections come first.
 A difference is **shown** when its 95 % interval (Student's) excludes 0 and the exact paired test, corrected for
 the comparisons of the section (Holm), is below 0.05, with at least six seeds. Everything else is *not shown*.
 Numbers in brackets are 95 % intervals of means over seeds. Methods are explained in [concepts](concepts.md), tables
-of trained architectures in [data/README.md](../data/README.md). `benchmarks/remeasure.sh FOLDER_OF_TABLES` runs all
-commands of this page.
+of trained architectures in [data/README.md](../data/README.md). The names after each section lead to the command, date
+and machine of its measurement, at the end of the page; `benchmarks/remeasure.sh FOLDER_OF_TABLES` runs the cheap ones.
 """
 LAST = """## Not measured with today's code
 
@@ -61,50 +61,38 @@ again with the named command.
 
 def page(results: Mapping[str, Result]) -> str:
     """The whole of docs/results.md."""
-    return "\n".join([HEAD, *(section(claim, results) for claim in CLAIMS), LAST])
+    return "\n".join([HEAD, *(section(claim, results) for claim in CLAIMS), LAST, *_measurements(results)])
 
 
 def section(claim: Claim, results: Mapping[str, Result]) -> str:
-    """Question, text, commands, table, verdict, and where and when each result was measured."""
+    """Question, text, table, verdict, and the results that they come from."""
     here = {key: results[key] for key in claim.results if key in results}
     lines = [f"## {claim.question}", "", *_wrapped(claim.text), ""]
     if not here:
         return "\n".join([*lines, "Not measured.", ""])
-    lines += ["```", *dict.fromkeys(_commands(here)), "```", "", claim.body(here), ""]
-    lines += [f"{_origin(group)}" for group in _by_origin(here)]
     missing = [key for key in claim.results if key not in here]
-    lines += [f"Not measured: {', '.join(missing)}.\n"] if missing else []
-    changed = {key: len(files) for key, result in here.items() if (files := changed_since(result))}
-    if changed:
-        names = ", ".join(f"`{key}` ({count} file{'s' * (count > 1)})" for key, count in changed.items())
-        lines.append(f"**Stale**: code has changed since these were measured: {names}.\n")
-    return "\n".join([*lines, ""])
+    named = ", ".join(f"[{key}](#{key})" for key in here)
+    said = f"From {named}." + (f" Not measured: {', '.join(missing)}." if missing else "")
+    stale = [key for key, result in here.items() if changed_since(result)]
+    said += f" **Stale**, code has changed since: {', '.join(stale)}." if stale else ""
+    return "\n".join([*lines, claim.body(here), "", *_wrapped(said), ""])
 
 
-def _commands(results: Mapping[str, Result]) -> list[str]:
-    return [part["command"] for result in results.values() for part in origins(result)]
-
-
-def _by_origin(results: Mapping[str, Result]) -> list[list[Result]]:
-    groups: dict[str, list[Result]] = {}
+def _measurements(results: Mapping[str, Result]) -> list[str]:
+    """How every result was measured: one heading each, which the sections link to, and a row per command."""
+    lines = ["", "## How each result was measured", ""]
     for key, result in results.items():
-        for place, part in enumerate(origins(result)):
-            only = f" ({', '.join(map(name, part['methods']))})" if place else ""
-            origin = json.dumps([part["date"], part["revision"], part["machine"]])
-            groups.setdefault(origin, []).append({**part, "named": f"`{key}`{only}"})
-    return list(groups.values())
-
-
-def _origin(group: list[Result]) -> str:
-    one, machine = group[0], group[0]["machine"]
-    names = ", ".join(result["named"] for result in group)
-    versions = ", ".join(
-        f"{package} {one['versions'][package]}" for package in ("tensorflow", "numpy") if package in one["versions"]
-    )
-    return (
-        f"{names}: measured {one['date']}, revision {(one['revision'] or 'unknown')[:10]}, {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['memory_gib']} GiB, Python {one['versions']['python']}, {versions}.\n"
-    )
+        changed = len(changed_since(result))
+        stale = f" **Stale**: {changed} file{'s have' if changed > 1 else ' has'} changed since." if changed else ""
+        rows = []
+        for part in origins(result):
+            versions = (f"{one} {part['versions'][one]}" for one in ("tensorflow", "numpy") if one in part["versions"])
+            machine = f"{part['machine']['processor']}, {part['machine']['cores']} cores"
+            revision = (part["revision"] or "unknown")[:10]
+            rows.append([f"`{part['command']}`", part["date"], revision, ", ".join([machine, *versions])])
+        head = ["command", "date", "revision", "machine"]
+        lines += [f"### {key}", "", *([stale.strip(), ""] if stale else []), table(head, rows), ""]
+    return lines[:-1] + [""]
 
 
 HEADLINES = (

@@ -108,7 +108,8 @@ def test_a_page_without_results_says_so_and_a_stale_one_is_marked():
     }
     page = results.page({"tree_speed": result})
     assert "| simulations per second, tree alone | 1,000 |" in page
-    assert "**Stale**: code has changed since these were measured: `tree_speed`" in page
+    assert "**Stale**, code has changed since: tree_speed." in page and "| `x` | today | abc |" in page
+    assert "(#tree_speed)" in page and "### tree_speed\n" in page
     assert "**Stale**" not in results.page({"tree_speed": {**result, "code": record.code_state("tree_speed")}})
 
 
