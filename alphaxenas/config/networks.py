@@ -190,6 +190,9 @@ class ChildConfig(Group):
     child_teraflops: Number = parameter(
         0.0, "10^12 operations of a child's epoch: large children see fewer images; 0 = all see the same", ge=0
     )
+    width_share: Number = parameter(
+        1.0, "plain convolution nets: children have this share of the channels that are trained in full", gt=0, le=1
+    )
     whitening_share: Number = parameter(
         1.0, "plain convolution nets: share of a training in which the whitening's bias is trained", ge=0, le=1
     )

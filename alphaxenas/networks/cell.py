@@ -298,7 +298,7 @@ def cell_network(cell: Cell, options: NetworkOptions) -> CellNetwork:
 
     Args:
         cell: The architecture.
-        options: All but `chain_form` count.
+        options: All but `width_share` and `chain_form` count.
 
     Returns:
         The network.

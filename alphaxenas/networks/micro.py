@@ -218,7 +218,7 @@ def micro_network(architecture: MicroArchitecture, options: NetworkOptions) -> M
 
     Args:
         architecture: The two cells.
-        options: All but `reductions` and `chain_form` count.
+        options: All but `reductions`, `width_share` and `chain_form` count.
 
     Returns:
         The network.

@@ -19,6 +19,7 @@ class NetworkOptions:
         drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary: Whether a second classifier is trained in the middle of the network.
+        width_share: Share of the architecture's channels, in (0, 1], where it says itself how many it has.
         chain_form: For chains with pooling: `"image"`, or `"line"` to convolve along the flattened image.
     """
 
@@ -30,6 +31,7 @@ class NetworkOptions:
     drop_path: float = 0.0
     dropout: float = 0.0
     auxiliary: bool = False
+    width_share: float = 1.0
     chain_form: str = "image"
 
     def of(self, network: type) -> dict[str, Any]:

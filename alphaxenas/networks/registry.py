@@ -59,7 +59,7 @@ NETWORKS: dict[type, NetworkFamily] = {
     NASBench101Cell: NetworkFamily(nasbench101_network, (*_SIZES, "cells", "dropout"), reductions=2),
     NASBench201Cell: NetworkFamily(nasbench201_network, (*_SIZES, "cells", "dropout"), reductions=2),
     Chain: NetworkFamily(chain_network, ("chain_form",)),
-    ConvNet: NetworkFamily(convnet_network, ()),
+    ConvNet: NetworkFamily(convnet_network, ("width_share",)),
 }
 
 

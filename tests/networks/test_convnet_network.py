@@ -13,7 +13,7 @@ import tensorflow as tf
 from alphaxenas.networks.bank import ArraySpec, WeightBank
 from alphaxenas.networks.chain import chain_network
 from alphaxenas.networks.convnet.activations import fused
-from alphaxenas.networks.convnet.network import ConvNetwork
+from alphaxenas.networks.convnet.network import ConvNetwork, convnet_network
 from alphaxenas.networks.convnet.whitening import EPSILON, whitening_kernel
 from alphaxenas.networks.export.keras_export import export_keras, save_keras
 from alphaxenas.networks.export.onnx_export import save_onnx
@@ -47,6 +47,12 @@ def test_the_space_counts_the_multiply_adds_of_the_network(name):
     assert (
         outline.parameters == 24 + sum(9 * a * b + b for _, a, b in net.layers(32, 3)) + 10 * net.stages[2].width + 10
     )
+
+
+def test_a_share_of_the_channels_keeps_everything_else():
+    wide = replace(MIXED, stages=tuple(replace(stage, width=2 * stage.width) for stage in MIXED.stages))
+    half = outline_of(convnet_network(wide, NetworkOptions(7, width_share=0.5)), (28, 28, 1))
+    assert half.multiply_adds == MIXED.multiply_adds(28, 1, 7)
 
 
 class TestWhitening:

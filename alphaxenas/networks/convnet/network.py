@@ -34,10 +34,12 @@ class ConvNetwork:
     Attributes:
         net: The architecture.
         num_classes: Number of classes.
+        width_share: Share of the channels of every stage; numbers of channels are multiples of eight.
     """
 
     net: ConvNet
     num_classes: int
+    width_share: float = 1.0
 
     def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one.
@@ -53,11 +55,11 @@ class ConvNetwork:
         return [layers.dense(x, "classifier", self.num_classes, LOGIT_DIVISOR)]
 
     def _stage(self, layers: LayerInterface, x: tf.Tensor, stage: Stage, name: str) -> tf.Tensor:
-        first = x
+        first, width = x, max(8, 8 * round(stage.width * self.width_share / 8))
         for number in range(stage.convolutions):
             if number == 0 and stage.pool == "before":
                 x = layers.max_pool(x, 2, 2, whole=True)
-            x = layers.conv(x, f"{name}/conv{number}", stage.width, 3, initial="dirac")
+            x = layers.conv(x, f"{name}/conv{number}", width, 3, initial="dirac")
             if number == 0 and stage.pool == "after":
                 x = layers.max_pool(x, 2, 2, whole=True)
             x = layers.batch_norm(x, f"{name}/norm{number}", scale=False)
@@ -91,9 +93,9 @@ def convnet_network(net: ConvNet, options: NetworkOptions) -> ConvNetwork:
 
     Args:
         net: The architecture.
-        options: `num_classes` counts; the architecture itself says how wide it is.
+        options: `num_classes` and `width_share` count; the architecture itself says how wide it is.
 
     Returns:
         The network.
     """
-    return ConvNetwork(net, options.num_classes)
+    return ConvNetwork(net, options.num_classes, options.width_share)
