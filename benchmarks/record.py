@@ -9,7 +9,8 @@ A result holds what was run, when, on which machine and with which code, the fig
 when a file that it depends on has changed since. A benchmark of several methods may measure some of them alone: the
 others are kept, and `earlier` says when, with which command and with which code they were measured. Files are compared
 by the hash that git gives their content, which needs neither git nor its history, so a shallow clone or a downloaded
-archive tells the same.
+archive tells the same. Where searches depend on their seed alone, a change of code that changes nothing need not cost a
+whole measurement: `confirm` runs the first seeds again and, where every value is the recorded one, notes the code.
 """
 
 from __future__ import annotations
@@ -167,11 +168,15 @@ def merged(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     rest = [{key: value for key, value in one["figures"].items() if key != "methods"} for one in (new, old)]
     if rest[0] != rest[1]:
         raise ValueError(f"The recorded {old['name']} was measured otherwise: {rest[1]}. Now: {rest[0]}")
-    earlier = []
+    earlier, again = [], set(new["values"])
+    confirmed = [
+        {**part, "methods": [m for m in part["methods"] if m not in again]} for part in old.get("confirmed", [])
+    ]
     for part in origins(old):
         kept = [method for method in part["methods"] if method not in new["values"]]
         if kept:
             earlier.append({**{key: part[key] for key in _ORIGIN}, "methods": kept})
+    confirmed = [part for part in confirmed if part["methods"]]
     order = [*old["values"], *(method for method in new["values"] if method not in old["values"])]
     values = {**old["values"], **new["values"]}
     methods = {**old["figures"]["methods"], **new["figures"]["methods"]}
@@ -180,7 +185,37 @@ def merged(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
         "figures": {**new["figures"], "methods": {method: methods[method] for method in order}},
         "values": {method: values[method] for method in order},
         "earlier": earlier,
+        **({"confirmed": confirmed} if confirmed else {}),
     }
+
+
+def confirm(
+    result: Mapping[str, Any], values: Mapping[str, Mapping[str, Sequence[Any]]], date: str, revision: str | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Notes that today's code gives the recorded values, as far as it was run again.
+
+    Args:
+        result: A recorded result whose values are by method, column and seed.
+        values: Values of the first seeds of some methods, measured now; columns of times are left out.
+        date: Of today.
+        revision: Of today's code.
+
+    Returns:
+        The result with what is confirmed, and by method where its values differ.
+    """
+    differing, equal = {}, list[str]()
+    for method, columns in values.items():
+        recorded = result["values"][method]
+        wrong = [name for name, found in columns.items() if list(recorded[name][: len(found)]) != list(found)]
+        if wrong:
+            differing[method] = f"{wrong[0]}: {recorded[wrong[0]][: len(columns[wrong[0]])]}, now {columns[wrong[0]]}"
+        else:
+            equal.append(method)
+    seeds = min((len(found) for columns in values.values() for found in columns.values()), default=0)
+    kept = [{**one, "methods": [m for m in one["methods"] if m not in values]} for one in result.get("confirmed", [])]
+    noted = {"date": date, "revision": revision, "seeds": seeds, "code": code_state(result["benchmark"])}
+    parts = [one for one in [*kept, {**noted, "methods": equal}] if one["methods"]]
+    return {**{key: one for key, one in result.items() if key != "confirmed"}, "confirmed": parts}, differing
 
 
 def origins(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -216,9 +251,11 @@ def blob_hash(content: bytes) -> str:
 def changed_since(result: Mapping[str, Any]) -> list[str]:
     """The files that were changed, added or removed since a result was recorded; empty when it is up to date."""
     now, changed = code_state(result["benchmark"]), set()
+    confirmed = {method: part["code"] for part in result.get("confirmed", []) for method in part["methods"]}
     for part in origins(result):
-        then = part["code"]
-        changed |= {path for path in then.keys() | now.keys() if then.get(path) != now.get(path)}
+        states = [confirmed.get(method, part["code"]) for method in part["methods"]] or [part["code"]]
+        for then in states:
+            changed |= {path for path in then.keys() | now.keys() if then.get(path) != now.get(path)}
     return sorted(changed)
 
 

@@ -90,6 +90,9 @@ def _measurements(results: Mapping[str, Result]) -> list[str]:
             machine = f"{part['machine']['processor']}, {part['machine']['cores']} cores"
             revision = (part["revision"] or "unknown")[:10]
             rows.append([f"`{part['command']}`", part["date"], revision, ", ".join([machine, *versions])])
+        for part in result.get("confirmed", []):
+            what = f"seeds 0 to {part['seeds'] - 1} again, equal: {', '.join(map(name, part['methods']))}"
+            rows.append([what, part["date"], (part["revision"] or "unknown")[:10], ""])
         head = ["command", "date", "revision", "machine"]
         lines += [f"### {key}", "", *([stale.strip(), ""] if stale else []), table(head, rows), ""]
     return lines[:-1] + [""]

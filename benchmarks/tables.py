@@ -4,6 +4,7 @@
     python -m benchmarks.tables ecnas_5v --tables FOLDER --methods guided random --seeds 40 --record
 
 With `--methods` only these are measured; what is recorded of other methods stays, with its own date and revision.
+`--confirm 2` instead runs two seeds of every recorded method again, after changes of code that should change nothing.
 
 A query is an architecture that a search asks for, counted once. A search ends at its goal or at the cap; then it counts
 as the cap. The controls are random search and the static orders, which learn nothing: all architectures by falling
@@ -31,11 +32,12 @@ import numpy as np
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.runs import provenance, write_json
 from alphaxenas.seeds import stream
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
 from alphaxenas.tabular.study import goal_rows, load_table, make, run_search
-from benchmarks.record import finish, parser
+from benchmarks.record import RESULTS, confirm, finish, load, parser
 
 METHODS = (
     "random",
@@ -215,8 +217,8 @@ def measure(name: str, options: argparse.Namespace) -> None:
     study, started = STUDIES[name], time.perf_counter()
     jobs = [
         (method, seed)
-        for method in options.methods or study.methods
-        for seed in range(options.seeds if options.methods else min(options.seeds, study.fewer.get(method, 10**9)))
+        for method in options.methods or (load()[name]["values"] if options.confirm else study.methods)
+        for seed in range(_seeds(options, study, method))
     ]
     with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         futures = [pool.submit(search, name, options.tables, *job) for job in jobs]
@@ -245,10 +247,31 @@ def measure(name: str, options: argparse.Namespace) -> None:
             for method, found in values.items()
         },
     }
+    if options.confirm:
+        return _confirmed(name, values)
     arguments = [name, "--tables", "FOLDER", "--seeds", str(options.seeds), "--record"]
     if options.methods:
         arguments[3:3] = ["--methods", *options.methods]
     finish("tables", options.record, started, figures, values, name, arguments, keep=bool(options.methods))
+
+
+def _seeds(options: argparse.Namespace, study: Study, method: str) -> int:
+    """How many seeds of a method are run."""
+    if options.confirm:
+        return options.confirm
+    return options.seeds if options.methods else min(options.seeds, study.fewer.get(method, 10**9))
+
+
+def _confirmed(name: str, values: dict[str, dict[str, list]]) -> None:
+    """Notes which recorded methods today's code gives the same values; the others stay stale and are named."""
+    compared = {
+        method: {key: column for key, column in found.items() if key != "seconds"} for method, found in values.items()
+    }
+    result, differing = confirm(load()[name], compared, time.strftime("%Y-%m-%d"), provenance()["revision"])
+    write_json(RESULTS / f"{name}.json", result)
+    for method, difference in differing.items():
+        print(f"{name}: {method} is to be measured again. {difference}", flush=True)
+    print(f"{name}: {len(compared) - len(differing)} of {len(compared)} methods are confirmed", flush=True)
 
 
 def main() -> None:
@@ -258,6 +281,13 @@ def main() -> None:
     words.add_argument("--tables", default="data", metavar="FOLDER", help="folder of the tables [%(default)s]")
     words.add_argument("--methods", nargs="+", metavar="METHOD", help="measure these alone [those of the study]")
     words.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
+    words.add_argument(
+        "--confirm",
+        type=int,
+        default=0,
+        metavar="N",
+        help="run seeds 0 to N-1 of recorded methods again; where all values are the recorded ones, they are not stale",
+    )
     words.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     options = words.parse_args()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):

@@ -93,6 +93,16 @@ def test_recorded_results_are_whole_and_used(name):
     assert "/" not in result["command"].replace("benchmarks/", "")
 
 
+def test_seeds_that_were_run_again_make_a_result_as_of_today():
+    old = {"benchmark": "tree_speed", "code": {}, "values": {"random": {"queries": [5, 6]}, "local": {"queries": [3]}}}
+    result, differing = record.confirm(old, {"random": {"queries": [5]}}, "today", "abc")
+    assert not differing and record.changed_since(result)
+    result, differing = record.confirm(result, {"local": {"queries": [3]}}, "today", "abc")
+    assert not differing and record.changed_since(result) == []
+    result, differing = record.confirm(result, {"random": {"queries": [4]}}, "tomorrow", "def")
+    assert differing == {"random": "queries: [5], now [4]"} and record.changed_since(result)
+
+
 def test_generated_pages_are_up_to_date(capsys):
     code = results.main(["--check"])
     assert code == 0, capsys.readouterr().out
