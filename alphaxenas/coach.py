@@ -4,13 +4,16 @@ Whatever ends a run, the same call continues it. Per trial the journal line come
 every `checkpoint_every` evaluated children, a checkpoint of controller and evaluator. A continued run restores the
 newest valid checkpoint and goes on; later trials in the journal are run again, which gives the same records, so they
 are compared instead of being written twice. Nothing that decides anything reads a clock, except the limit on minutes.
+
+With `in_flight` above 1 the controller is asked for further proposals while outcomes are awaited. In deterministic
+order outcomes are told in the order of their proposals, so what a search does depends on `in_flight` and not on how
+long an evaluation took or on how many workers there were. In the order of arrival no worker waits for a slower one.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,6 +26,8 @@ from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.spaces.drawing.picture import picture
+from alphaxenas.workers.evaluations import InTurn, Workers
+from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
@@ -41,7 +46,7 @@ class Coach:
     Args:
         space: Decodes tokens, knows which architectures are the same, draws them.
         controller: Says what to try.
-        evaluator: Says how good it is.
+        evaluator: Says how good it is; may be `Workers`, which evaluate several proposals at once.
         folder: An open run folder; everything is written there.
         iterations: Stop after so many outcomes of purpose `"final"`; 0 = unlimited.
         trials: Stop after so many evaluations that trained a child; 0 = unlimited.
@@ -50,13 +55,15 @@ class Coach:
             kill, repeating up to so many of them.
         grace_seconds: How long the child in training may take after SIGTERM before it is given up.
         proxies: Scores that the controller uses: their seconds count as those of the trial that they led to.
+        in_flight: Proposals that are awaited at once, as far as the controller has so many.
+        order: One of `alphaxenas.workers.flight.ORDERS`.
     """
 
     def __init__(
         self,
         space: SearchSpace,
         controller: Controller,
-        evaluator: Evaluator,
+        evaluator: Evaluator | Workers,
         folder: RunFolder,
         iterations: int = 0,
         trials: int = 0,
@@ -64,10 +71,14 @@ class Coach:
         checkpoint_every: int = 1,
         grace_seconds: float = 20.0,
         proxies: ProxyScores | None = None,
+        in_flight: int = 1,
+        order: str = DETERMINISTIC,
     ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
         self._checkpoint_every, self._proxies = checkpoint_every, proxies
+        evaluations = evaluator if isinstance(evaluator, Workers) else InTurn(evaluator)
+        self._flight = Flight(space, evaluations, self._known_outcome, in_flight, order)
         self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
         self._forget()
 
@@ -91,13 +102,16 @@ class Coach:
             self._forget()
             self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
         with _progress_bar(int(self._limits["trials"] or self._limits["iterations"]), self._done()) as bar:
-            while not (reason := self._reason_to_stop()):
+            # At the end of the minutes, evaluations in progress are waited for.
+            while not (reason := self._reason_to_stop()) or (reason == "max_minutes" and self._flight):
                 loop.leave_if_requested()
-                proposal = self._controller.ask()
-                if proposal is None:
+                if not reason:
+                    self._flight.fill(self._controller)
+                if not self._flight:
                     reason = "space exhausted"
                     break
-                self._run_trial(proposal)
+                left = self._limits["trials"] - self._trained if self._limits["trials"] else math.inf
+                self._record(*self._flight.next(left, loop.next_stored(), loop.leave_if_requested))
                 bar.mininterval = max(10.0, loop.elapsed() / 50)  # few lines in a notebook, however long the run
                 bar.set_postfix_str("" if self._best is None else f"best {self._best:.4f}", refresh=False)
                 bar.update(self._done() - bar.n)
@@ -105,13 +119,16 @@ class Coach:
 
     def _forget(self) -> None:
         """Resets what the coach derives from the journal."""
+        self._flight.forget()
         self._known: dict[tuple[str, Budget], Outcome] = {}
         self._failures: Counter[tuple[str, Budget]] = Counter()
         self._finals = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
 
     def _state(self) -> dict[str, Any]:
-        state = {"controller": self._controller.state(), "evaluator": self._evaluator.state()}
+        state: dict[str, Any] = {"controller": self._controller.state(), "evaluator": self._evaluator.state()}
+        if self._flight:
+            state["in_flight"] = self._flight.state()
         return state | ({"proxies": self._proxies.state()} if self._proxies is not None else {})
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -122,22 +139,21 @@ class Coach:
         self._forget()
         for record in self._loop.records:
             self._count(record)
+        self._flight.restore(state.get("in_flight", ()))
 
-    def _run_trial(self, proposal: Proposal) -> None:
-        architecture = self._space.decode(proposal.tokens)
-        key = self._space.key(architecture)
-        known = self._known.get((key, proposal.budget)) if proposal.purpose != "refresh" else None
-        if known is not None and known.status == "failed" and self._failures[key, proposal.budget] < MAX_FAILURES:
-            known = None
-        started = time.monotonic()
-        if known is None:
-            outcome = _checked(self._evaluator.evaluate(proposal), proposal)
-        else:
-            outcome = Outcome(proposal, known.reward, known.status, {**known.metrics, "cached": 1.0}, 0.0, known.reason)
-        seconds = outcome.seconds or (time.monotonic() - started if known is None else 0.0)
+    def _known_outcome(self, key: str, budget: Budget) -> Outcome | None:
+        """What is known of an architecture at a budget; None where it is to be evaluated."""
+        known = self._known.get((key, budget))
+        if known is not None and known.status == "failed" and self._failures[key, budget] < MAX_FAILURES:
+            return None
+        return known
+
+    def _record(self, one: Awaited, outcome: Outcome) -> None:
+        """Tells an outcome and records it."""
+        proposal, architecture, key, evaluated = one.proposal, one.architecture, one.key, one.outcome is not None
         self._controller.tell(outcome)
         # A known architecture costs nothing: what its proxies took is added to the next one.
-        scoring = self._proxies.take_seconds() if self._proxies is not None and known is None else 0.0
+        scoring = self._proxies.take_seconds() if self._proxies is not None and evaluated else 0.0
         best_before = self._best
         if proposal.purpose == "final" and outcome.status == "ok":
             self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
@@ -154,15 +170,15 @@ class Coach:
             "reason": outcome.reason,
             "metrics": dict(outcome.metrics) | (self._proxies.known(key) if self._proxies is not None else {}),
             "best": self._best,
-            "diagnostics": _finite(self._controller.diagnostics()),
-            "seconds": round(seconds + scoring, 3),
+            "diagnostics": finite(self._controller.diagnostics()),
+            "seconds": round(outcome.seconds + scoring, 3),
             **({"proxy_seconds": round(scoring, 3)} if self._proxies is not None else {}),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
         self._loop.append(record)
         self._count(record)
         self._show(record, architecture, improved=self._best != best_before)
-        self._since_checkpoint += known is None
+        self._since_checkpoint += evaluated
         if self._since_checkpoint >= self._checkpoint_every:
             self._loop.checkpoint()
             self._since_checkpoint = 0
@@ -272,22 +288,6 @@ def reaches(results: Mapping[str, Any], iterations: float = 0, trials: float = 0
     minutes = (results["seconds"] + 0.05) / 60  # seconds are stored with one decimal
     counts = ((results["iterations"], iterations), (results["trained"], trials), (minutes, max_minutes))
     return results["reason"] == "space exhausted" or any(limit and count >= limit for count, limit in counts)
-
-
-def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:
-    """The outcome in plain numbers, as the journal gives them back; a reward that is not finite is a failure."""
-    metrics = _finite(outcome.metrics)
-    reward = float(outcome.reward)
-    if outcome.status == "ok" and not math.isfinite(reward):
-        return Outcome(proposal, 0.0, "failed", metrics, outcome.seconds, f"the reward is {reward}")
-    return Outcome(proposal, reward, outcome.status, metrics, outcome.seconds, outcome.reason)
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, float]:
-    """Plain numbers without NaN (a correlation of too few points, the loss of a failed child), which JSON does not
-    know.
-    """
-    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
 def _progress_bar(total: int, done: int) -> tqdm:

@@ -6,7 +6,7 @@ tokens are legal, a controller proposes complete sequences, an evaluator scores 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,6 +54,18 @@ class Proposal:
     purpose: str = "search"
     updates_shared_weights: bool = True
 
+    def to_json(self) -> list[Any]:
+        """All fields as JSON values, in order."""
+        budget = self.budget.epochs, self.budget.fraction
+        return [self.number, [int(token) for token in self.tokens], *budget, self.purpose, self.updates_shared_weights]
+
+    @classmethod
+    def from_json(cls, values: Sequence[Any]) -> Proposal:
+        """The proposal of a `to_json()`."""
+        number, tokens, epochs, fraction, purpose, updates = values
+        budget = Budget(int(epochs), float(fraction))
+        return cls(int(number), tuple(map(int, tokens)), budget, purpose, bool(updates))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -74,6 +86,21 @@ class Outcome:
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     reason: str = ""
+
+    def to_json(self) -> list[Any]:
+        """All fields but the proposal as JSON values, in order."""
+        metrics = {name: float(value) for name, value in self.metrics.items()}
+        return [float(self.reward), self.status, metrics, float(self.seconds), self.reason]
+
+    @classmethod
+    def from_json(cls, proposal: Proposal, values: Sequence[Any]) -> Outcome:
+        """The outcome of a `to_json()`.
+
+        Args:
+            proposal: What was evaluated.
+            values: The fields.
+        """
+        return cls(proposal, *values)
 
 
 class SearchSpace(Protocol):

@@ -22,7 +22,7 @@ from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.proxies.space import SpaceWithProxies
 from alphaxenas.report.statistics import compare_many, interval
 from alphaxenas.tabular.choices import parse_controllers
-from alphaxenas.tabular.workers import JobError, run_jobs
+from alphaxenas.workers.processes import JobError, run_jobs
 from benchmarks.image_pool import PARENT, STATIC, Pool, ranking, read_pool, static_order
 
 LOW, HIGH = Budget(1), Budget(2)
@@ -191,7 +191,7 @@ def _outcome(proposal: Proposal, reward: float) -> Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """What `alphaxenas.tabular.workers.run_jobs` does: one search, by (method, seed).
+    """What `alphaxenas.workers.processes.run_jobs` does: one search, by (method, seed).
 
     Attributes:
         pool: The arguments of `read_pool`.

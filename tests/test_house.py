@@ -12,7 +12,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES, MOST_MODULES, MOST_ON_TOP = 350, 15, 4
 FLOORS = (
     {"contracts", "seeds", "suggestions"},
-    {"spaces", "data", "proxies", "runs"},
+    {"spaces", "data", "proxies", "runs", "workers"},
     {"networks"},
     {"controllers"},
     {"evaluators", "supernet", "tabular", "coach"},

@@ -57,16 +57,10 @@ class PendingTrials:
 
     def state(self) -> dict[str, Any]:
         """The number proposed so far, and the proposals awaited."""
-        awaited = []
-        for p in self:
-            budget = p.budget.epochs, p.budget.fraction
-            awaited.append([p.number, plain(p.tokens), *budget, p.purpose, p.updates_shared_weights])
-        return {"proposed": self._proposed, "awaited": awaited}
+        return {"proposed": self._proposed, "awaited": [proposal.to_json() for proposal in self]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._proposed = int(state["proposed"])
-        self._proposals = {}
-        for number, tokens, epochs, fraction, purpose, updates in state["awaited"]:
-            budget = Budget(int(epochs), float(fraction))
-            self._proposals[int(number)] = Proposal(int(number), tuple(tokens), budget, purpose, bool(updates))
+        proposals = map(Proposal.from_json, state["awaited"])
+        self._proposals = {proposal.number: proposal for proposal in proposals}

@@ -29,7 +29,7 @@ from alphaxenas.data.published import read_digits
 from alphaxenas.data.split import take_out
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
-from alphaxenas.tabular.workers import JobError, run_jobs
+from alphaxenas.workers.processes import JobError, run_jobs
 
 OPERATIONS = "nsd"
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))

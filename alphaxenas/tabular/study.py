@@ -36,7 +36,7 @@ from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice
 from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, run_search
-from alphaxenas.tabular.workers import JobError, run_jobs
+from alphaxenas.workers.processes import JobError, run_jobs
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from alphaxenas.tabular.workers import JobError, run_jobs
+from alphaxenas.workers.processes import JobError, run_jobs
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def test_every_job_is_answered_once(processes):
 def test_failures_and_deaths_cost_their_own_job_alone():
     found = dict(run_jobs(Work(), [1, "raise", 2, "die", 3, "leave", 4], 2))
     assert {job: found[job] for job in (1, 2, 3, 4)} == {1: 1, 2: 2, 3: 3, 4: 4}
-    assert "KeyError: 'nothing there' (test_workers.py, line" in found["raise"].reason
+    assert "KeyError: 'nothing there' (test_processes.py, line" in found["raise"].reason
     assert "SIGKILL" in found["die"].reason and "memory" in found["die"].reason
     assert found["leave"] == JobError("its process ended with exit code 3")
 

@@ -1,4 +1,4 @@
-"""Processes that do one job after another, each on one thread; a process that dies costs its own job and nothing else.
+"""Processes that do one job after another; a process that dies costs its own job and nothing else.
 
 `concurrent.futures` gives up a whole pool when one of its processes is killed, say for want of memory, and cannot end a
 job in progress. Here every process has its own pipe, so it is known which job was lost, and a stop ends all at once.
@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+from alphaxenas.workers.dispatch import Gone
 
 TICK_SECONDS = 0.2
 _THREADS = (
@@ -40,15 +42,20 @@ class JobError:
     reason: str
 
 
+def thread_limits(threads: int) -> dict[str, str]:
+    """Environment variables that limit numerical libraries to so many threads."""
+    return dict.fromkeys(_THREADS, str(threads))
+
+
 class _Worker:
     """One process and what it is doing."""
 
-    def __init__(self, work: Callable[[Any], Any]) -> None:
+    def __init__(self, work: Callable[[Any], Any], threads: int = 1) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(work, theirs), daemon=True)
         self.job: Any = None
-        with _single_threaded():
+        with _limited_to(threads):
             self.process.start()
         theirs.close()
 
@@ -56,6 +63,63 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+class ProcessBackend:
+    """Workers as processes of this machine (`alphaxenas.workers.dispatch.Backend`).
+
+    Args:
+        work: Answers messages, the first of which is empty; a function of a module, or a frozen dataclass.
+        threads: Of every process.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], threads: int = 1) -> None:
+        self._work, self._threads = work, threads
+        self._processes: set[_Worker] = set()
+
+    def start(self) -> _Worker:
+        """A new process."""
+        worker = _Worker(self._work, self._threads)
+        self._processes.add(worker)
+        self.send(worker, {})
+        return worker
+
+    def send(self, worker: _Worker, message: dict[str, Any]) -> None:
+        """Hands a process a job; one that has died is noticed when its answer is awaited.
+
+        Args:
+            worker: A process.
+            message: The job.
+        """
+        worker.job = message
+        with contextlib.suppress(OSError):
+            worker.pipe.send(message)
+
+    def receive(self, workers: Iterable[_Worker], seconds: float) -> list[tuple[_Worker, Any]]:
+        """Answers of these processes, and how others ended.
+
+        Args:
+            workers: Processes.
+            seconds: To wait for the first.
+        """
+        workers = list(workers)
+        wait([each for worker in workers for each in (worker.pipe, worker.process.sentinel)], seconds)
+        found: list[tuple[_Worker, Any]] = []
+        for worker in workers:
+            if (answer := _answer(worker)) is not None:
+                value = answer[0]
+                found.append((worker, Gone(value.reason) if isinstance(value, JobError) else value))
+        return found
+
+    def end(self, worker: _Worker) -> None:
+        """Kills a process."""
+        self._processes.discard(worker)
+        worker.end()
+
+    def close(self) -> None:
+        """Kills all processes."""
+        while self._processes:
+            self._processes.pop().end()
 
 
 def run_jobs(
@@ -151,10 +215,10 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
+def _limited_to(threads: int) -> Iterator[None]:
     """Numerical libraries read these variables when they are loaded, which the new process does again."""
     before = {name: os.environ.get(name) for name in (*_THREADS, "TF_CPP_MIN_LOG_LEVEL")}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    os.environ.update(thread_limits(threads))
     os.environ.setdefault(
         "TF_CPP_MIN_LOG_LEVEL", "2"
     )  # what TensorFlow says while it starts would be said by every process
