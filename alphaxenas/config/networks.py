@@ -71,23 +71,27 @@ class RunConfig(Group):
         "quick",
         "name of the suite; its records lie in exp/<run>/",
         pattern=rf"^{_NAME}$",
-        notebooks="01* 02* 03* 04* 05* 06* 07* 08* 09*",
+        notebooks="00* 01* 02* 03* 04* 05* 06* 07* 08* 09* 10*",
     )
     only: Text = parameter(
         "", "notebooks that run_all.sh runs: beginnings of names, with commas; empty = all", affects_results=False
     )
-    seed: Natural = parameter(0, "the one seed that all randomness is derived from", notebooks="01* 02 03 04 07 08 09")
-    exp_dir: FilePath = parameter("exp", "folder of the run records", notebooks="01 05* 06 07", affects_results=False)
+    seed: Natural = parameter(
+        0, "the one seed that all randomness is derived from", notebooks="01* 02 03 04 07 08 09 10"
+    )
+    exp_dir: FilePath = parameter(
+        "exp", "folder of the run records", notebooks="00 01 05* 06 07 10", affects_results=False
+    )
     tensorboard_dir: FilePath = parameter(
         "tensorboard_log", "folder of the TensorBoard event files", affects_results=False
     )
     overwrite: bool = parameter(
         False,
         "delete the stored runs that are met and start them anew",
-        notebooks="01 02 03 04 06 07 08 09",
+        notebooks="01 02 03 04 06 07 08 09 10",
         affects_results=False,
     )
-    threads: Natural = parameter(0, "CPU threads; 0 = all cores", notebooks="02 03 04 08 09")
+    threads: Natural = parameter(0, "CPU threads; 0 = all cores", notebooks="02 03 04 08 09 10")
     precision: Precision = parameter(
         "float32",
         "arithmetic of the children in the search; auto = bfloat16 where the machine computes it natively",
@@ -102,10 +106,10 @@ class DataConfig(Group):
     role = "data"
 
     dataset: Dataset = parameter(
-        "digits", "the data set; arrays = a file of your own, see arrays_path", notebooks="01* 02* 03* 04* 07* 08*"
+        "digits", "the data set; arrays = a file of your own, see arrays_path", notebooks="01* 02* 03* 04* 07* 08* 10*"
     )
     data_dir: FilePath = parameter(
-        "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08 09", affects_results=False
+        "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08 09 10", affects_results=False
     )
     arrays_path: FilePath = parameter(
         "",
@@ -123,7 +127,7 @@ class DataConfig(Group):
         0, "images for test where the publisher gives none; 0 = the standard", notebooks="01"
     )
     fraction: Share = parameter(
-        1.0, "share of the training images kept at all, the same for each class", notebooks="01* 02 03 04 07 08"
+        1.0, "share of the training images kept at all, the same for each class", notebooks="01* 02 03 04 07 08 10"
     )
     augment: bool = parameter(True, "random crop (pad 4) and mirror images while training", notebooks="01* 03 04")
     cutout: Natural = parameter(
@@ -142,9 +146,10 @@ class SpaceConfig(Group):
         "cell",
         "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
         "plain convolution nets (convnet), ENAS's micro or macro, cells of NAS-Bench-101 or 201",
+        notebooks="00",
     )
     layers: int = parameter(
-        4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="07", defaults={"07": 12}
+        4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="10*", defaults={"10": 12}
     )
     chain_skips: bool = parameter(False, "every layer of a chain chooses which earlier layers feed it")
     chain_form: ChainForm = parameter(
@@ -155,8 +160,8 @@ class SpaceConfig(Group):
         "blocks of a cell, or of both cells of a pair (in papers: nodes)",
         ge=1,
         le=12,
-        notebooks="02* 04 07 08* 09*",
-        defaults={"07": 5, "09": 5},
+        notebooks="00* 02* 04 08* 09* 10*",
+        defaults={"09": 5, "10": 5},
     )
     operations: Several[Operation] = parameter(OPERATIONS, "operations a block may choose from")
     combinations: Several[Combination] = parameter(COMBINATIONS, "ways a block may combine its two branches")
@@ -167,12 +172,12 @@ class ChildConfig(Group):
 
     role = "recipe"
 
-    filters: Count = parameter(8, "channels of the first cell; doubled at every reduction", notebooks="02 08")
-    cells: Count = parameter(3, "cells of a child, of all its stages together", notebooks="02 08")
-    reductions: Natural = parameter(2, "how many times the image is halved", notebooks="02")
+    filters: Count = parameter(8, "channels of the first cell; doubled at every reduction", notebooks="02 08 10")
+    cells: Count = parameter(3, "cells of a child, of all its stages together", notebooks="02 08 10")
+    reductions: Natural = parameter(2, "how many times the image is halved", notebooks="02 10")
     stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
     batch_size: Count = parameter(
-        32, "images, or streams of text, per training step", notebooks="02 07 08 09", defaults={"09": 20}
+        32, "images, or streams of text, per training step", notebooks="02 07 08 09 10", defaults={"09": 20}
     )
     optimizer: OptimizerName = parameter(
         "momentum",
@@ -198,7 +203,7 @@ class ChildConfig(Group):
     )
     reward: RewardRule = parameter("last", "which epoch's validation accuracy rewards a child, where it trains several")
     learning_rate: PositiveNumber = parameter(
-        0.05, "highest learning rate of a child's schedule", notebooks="02 08 09", defaults={"09": 10.0}
+        0.05, "highest learning rate of a child's schedule", notebooks="02 08 09 10", defaults={"09": 10.0}
     )
     weight_decay: NonNegative = parameter(0.0001, "decay of kernels per unit of learning rate")
     momentum: Rate = parameter(0.9, "Nesterov momentum")
@@ -224,7 +229,7 @@ class TrainingConfig(Group):
         "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search",
     )
     top_k: Count = parameter(
-        1, "how many of the best architectures are trained in full", notebooks="04* 08*", defaults={"08": 5}
+        1, "how many of the best architectures are trained in full", notebooks="04* 08* 10*", defaults={"08": 5}
     )
     hand_made: Text = _final("", "train this architecture too, to compare with: it is tested, but never chosen")
     train_cells: Count = _first_final(6, "cells of the final network")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from alphaxenas.config.parameter import (
     PROJECT_ROOT,
@@ -27,8 +27,9 @@ from alphaxenas.spaces.zoo import zoo_names
 from alphaxenas.supernet import SAMPLE_POLICIES, SAMPLING
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_controllers, parse_table, parse_target
 
-POLICY_PARTS = ("mnist", "table", "chains", "micro", "macro")
+POLICY_PARTS = ("mnist", "table", "chains")
 """What notebook 07 can run."""
+ENAS_SPACES = ("micro", "macro")
 
 
 def _contestants(text: str, info: ValidationInfo) -> str:
@@ -41,8 +42,16 @@ def _target(text: str) -> str:
     return text
 
 
-def _table(text: str, info: ValidationInfo) -> str:
+def _policy_part(name: str) -> str:
+    if name in ENAS_SPACES:
+        raise ValueError(
+            f"Invalid value for `policy_parts`. Expected {', '.join(POLICY_PARTS)}: ENAS is notebook 10 now, "
+            f"-p enas_spaces {name} --only 10, and finds what is stored. Received: {name!r}"
+        )
+    return name
 
+
+def _table(text: str, info: ValidationInfo) -> str:
     words = (DIGITS_TABLE, CHAINS_TABLE)
     if text not in words and not Path(path := parse_table(text, PROJECT_ROOT).path).is_file():
         expected = f"{', '.join(words)}, or an existing file"
@@ -53,21 +62,29 @@ def _table(text: str, info: ValidationInfo) -> str:
 ZooName = Annotated[str, OneOf(tuple(zoo_names()))]
 EnasSampling = Annotated[str, OneOf(SAMPLING)]
 PoolSampling = Annotated[str, OneOf(SAMPLE_POLICIES)]
-PolicyPart = Annotated[str, OneOf(POLICY_PARTS)]
+PolicyPart = Annotated[str, OneOf(POLICY_PARTS), BeforeValidator(_policy_part)]
+EnasSpace = Annotated[str, OneOf(ENAS_SPACES)]
 Contestants = Annotated[Text, AfterValidator(_contestants)]
 """Controllers with settings, see `parse_controllers`."""
 TableText = Annotated[NonBlank, AfterValidator(_table)]
 """A table, see `parse_table`."""
 
 
-_enas = partial(parameter, notebooks="07")
+_enas = partial(parameter, notebooks="10")
+_chains = partial(parameter, notebooks="07")
 _nao = partial(parameter, notebooks="08")
 
 
 class EnasConfig(Group):
     """ENAS: shared weights and a policy trained in turn, over the networks of the search (`filters`, `cells` ...)."""
 
-    enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="07*")
+    enas_spaces: Several[EnasSpace] = parameter(
+        ENAS_SPACES[:1],
+        "what notebook 10 searches: pairs of cells, or whole networks, which take minutes to trace",
+        notebooks="10*",
+        affects_results=False,
+    )
+    enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="10*")
     enas_fraction: Share = parameter(1.0, "share of the training images drawn in a round")
     enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
     enas_policy_steps: Natural = _enas(10, "steps of the policy in a round")
@@ -79,9 +96,10 @@ class EnasConfig(Group):
     enas_entropy: NonNegative = parameter(0.0001, "weight of its entropy bonus")
     enas_skip_target: Number = parameter(0.4, "macro: share of skip connections that it is drawn to", gt=0, lt=1)
     enas_skip_weight: NonNegative = parameter(0.8, "macro: how strongly")
-    enas_retrain: bool = _enas(
+    enas_retrain: bool = parameter(
         False,
-        "notebook 07: train the best derived architectures in full, the best of them tested once",
+        "train the best derived architectures (top_k) in full, the best of them tested once",
+        notebooks="10*",
         affects_results=False,
     )
     enas_derive: Count = _enas(20, "architectures drawn at the end and ranked on all validation images")
@@ -146,12 +164,12 @@ class ChainsConfig(Group):
 
     policy_parts: Several[PolicyPart] = parameter(
         POLICY_PARTS[:2],
-        "what notebook 07 runs; micro and macro are ENAS and take minutes to trace",
+        "what notebook 07 runs; chains trains every child on your images",
         notebooks="07*",
         affects_results=False,
     )
-    chain_seeds: Count = _enas(
+    chain_seeds: Count = _chains(
         3, "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...", affects_results=False
     )
-    chain_final_epochs: Count = _enas(6, "mnist: their epochs")
-    chain_learning_rate: PositiveNumber = _enas(0.001, "Adam's learning rate for chains")
+    chain_final_epochs: Count = _chains(6, "mnist: their epochs")
+    chain_learning_rate: PositiveNumber = _chains(0.001, "Adam's learning rate for chains")

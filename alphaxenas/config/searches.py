@@ -118,7 +118,7 @@ class SearchConfig(Group):
     uncertainty: NonNegative = _alphaxenas(2.0, "weight of the model's deviation in the value of an architecture")
     climb: bool = _alphaxenas(True, "after the tree search, climb along single changes from the best that it met")
     num_simulations: Count = _alphaxenas(12, "tree simulations per move")
-    exploration: NonNegative = _alphaxenas(1.0, "c of PUCT: weight of the prior against the value")
+    exploration: NonNegative = _alphaxenas(1.0, "c of PUCT: weight of the prior against the value", notebooks="00* 02")
     promotion: Promotion = parameter(
         "best_unpromoted",
         "who gets the final budget: the best child without one, or the rollout that the moves built",

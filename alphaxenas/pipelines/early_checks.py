@@ -7,7 +7,7 @@ what is stored of the run. Loads no TensorFlow.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,12 @@ from alphaxenas.pipelines.factory import (
     load_images,
     search_space,
 )
-from alphaxenas.pipelines.stages import LIMITS
+from alphaxenas.pipelines.stages import LIMITS, stages_of
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
-STAGES = {
-    "01": ("data",),
-    "02": ("*-seed*",),
-    "03": ("densenet",),
-    "04": ("final",),
-    "06": ("study",),
-    "07": ("policy-*", "enas-*"),
-    "08": ("nao-*",),
-}
-"""Run folders that a notebook makes or continues."""
 OWN_WORDS = ("tables",)
 """Parameters that run.json keeps in another form than they are given in."""
 REFUSED_IN_COMPARISON = (
@@ -78,7 +68,7 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
             check_writable(name, Path(getattr(config.run, name), config.run.run))
         known, data = KNOWN_SHAPES.get(config.data.dataset), None
         shape = ImageShape(*known) if known else None
-        if shape is None and number not in ("05", "06", "09"):
+        if shape is None and number not in ("00", "05", "06", "09"):
             wanted = repr(config.parameters("data"))
             data = images[wanted] = images.get(wanted) or load_images(config)
             shape = ImageShape(data.image_shape, data.num_classes)
@@ -180,14 +170,7 @@ def _check_tables(config: Config) -> None:
 def _check_stored(config: Config, number: str, data: ImageData | None) -> None:
     """Compares what is stored of the notebook's stages with today's parameters and images."""
     now = {name: value for name, value in config.parameters().items() if name not in (*LIMITS, *OWN_WORDS)}
-    for path in _stored(config, number):
-        description: dict[str, Any] = read_json(path) or {"parameters": {}}
+    for folder in stages_of(number, Path(config.run.exp_dir, config.run.run)):
+        description: dict[str, Any] = read_json(folder / "run.json") or {"parameters": {}}
         given = {name: value for name, value in now.items() if schema(name)["affects_results"]}
-        compare_stored(f"{config.run.run}/{path.parent.name}", description, given, data.identity if data else None)
-
-
-def _stored(config: Config, number: str) -> Iterator[Path]:
-    """The run.json of the notebook's stages; of its searches those that today's parameters ask for."""
-    run = Path(config.run.exp_dir, config.run.run)
-    for pattern in STAGES.get(number, ()):
-        yield from sorted(run.glob(f"{pattern}/run.json"))
+        compare_stored(f"{config.run.run}/{folder.name}", description, given, data.identity if data else None)

@@ -1,5 +1,5 @@
-"""The ENAS stages of the suite: from a checked configuration to a search, its best architectures, and their training in
-full.
+"""The stages of notebook 10, ENAS: from a checked configuration to a search, its best architectures, and their training
+in full.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alphaxenas.config import Config
+from alphaxenas.config.other_searches import ENAS_SPACES
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings
 from alphaxenas.data import ImageData
 from alphaxenas.pipelines.factory import child_network, load_images, recipe_from_config
@@ -18,7 +19,8 @@ from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.supernet.enas import EnasSearch, Phases
 from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork, Supernetwork
 
-SPACE_NAMES = ("micro", "macro")
+STAGE = "enas"
+"""Stage of what notebook 10 concludes; its other stages begin with this word."""
 TANH_CONSTANTS = {"micro": 1.1, "macro": 1.5}
 """As published."""
 
@@ -36,9 +38,9 @@ def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
     Raises:
         ValueError: Another name.
     """
-    if space_name not in SPACE_NAMES:
+    if space_name not in ENAS_SPACES:
         raise ValueError(
-            f"Invalid value for `space_name`. Expected one of {', '.join(SPACE_NAMES)}. Received: {space_name!r}"
+            f"Invalid value for `space_name`. Expected one of {', '.join(ENAS_SPACES)}. Received: {space_name!r}"
         )
     return MicroSpace(config.space.blocks) if space_name == "micro" else MacroSpace(config.space.layers)
 
@@ -130,4 +132,4 @@ def train_derived(
 
 
 def _stage(space_name: str, seed: int) -> str:
-    return f"enas-{space_name}-s{seed}"
+    return f"{STAGE}-{space_name}-s{seed}"

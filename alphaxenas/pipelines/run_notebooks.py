@@ -27,19 +27,18 @@ from alphaxenas.config import PROFILES, PROJECT_ROOT, Config, ParameterError, fr
 from alphaxenas.config.render import help_text
 from alphaxenas.pipelines.early_checks import check_before_work
 from alphaxenas.pipelines.notebook_progress import Progress, explanation, say
+from alphaxenas.pipelines.stages import stages_of
 from alphaxenas.runs.files import EXP_DIR_HINT, storage_error
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
-SUITE = "0[1-9]_*.ipynb"
-STAGES = dict(
-    zip(
-        (f"0{number}" for number in range(1, 10)),
-        "data *-seed* densenet final results study policy nao recurrent".split(),
-    )
-)
-"""Number of a notebook to the run folders that it writes; their headlines are shown in the summary."""
+SUITE = "[0-9][0-9]_*.ipynb"
+MOVED = {
+    "02": ("00", "Notebook 02 searches. What it explained before is notebook 00 now: --only 00,02"),
+    "07": ("10", "Notebook 07 has the policies. ENAS, once its last parts, is notebook 10 now: --only 07,10"),
+}
+"""A number to the notebook that was once a part of it, and what is said to who asks for the number alone."""
 PATIENCE_SECONDS = 40.0
 """After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed.
 """
@@ -115,6 +114,10 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         f"  event files          {events}   (tensorboard --logdir {config.run.tensorboard_dir})\n"
         f"  log                  tail -f {folder / 'log.txt'}"
     )
+    numbers = [path.name[:2] for path in chosen]
+    for number, (other, hint) in MOVED.items():
+        if options.only and number in numbers and other not in numbers:
+            say(f"  {hint}")
     handlers = {number: signal.signal(number, _Kernel.forward) for number in (signal.SIGTERM, signal.SIGINT)}
     _Kernel.pid, _Kernel.received, _Kernel.kill_at = None, 0, math.inf
     executions = [Execution(path.stem) for path in chosen]
@@ -259,11 +262,12 @@ def _summary(executions: list[Execution], folder: Path) -> None:
 
 
 def _headlines(name: str, folder: Path) -> list[str]:
-    """`stage: headline` of every results.json that this notebook's stages have."""
+    """`stage: headline` of the results.json that this notebook concludes with, one for each search of notebook 02."""
     found = []
-    for path in sorted(folder.glob(f"{STAGES.get(name[:2], '')}/results.json")):
-        results = json.loads(path.read_text(encoding="utf-8"))
-        found.append(f"{path.parent.name}: {results.get('headline', '-')}")
+    for stage in stages_of(name[:2], folder, concluding=True):
+        if (stage / "results.json").exists():
+            results = json.loads((stage / "results.json").read_text(encoding="utf-8"))
+            found.append(f"{stage.name}: {results.get('headline', '-')}")
     return found
 
 

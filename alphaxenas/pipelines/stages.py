@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import Config
@@ -13,8 +15,35 @@ if TYPE_CHECKING:
     from alphaxenas.data.text import TextData
 
 
+STAGES = {
+    "00": (r"method", ""),
+    "01": (r"data", ""),
+    "02": (r"[^-]+-seed\d+", ""),
+    "03": (r"densenet", ""),
+    "04": (r"final", ""),
+    "05": (r"results", ""),
+    "06": (r"study", ""),
+    "07": (r"policy", r"policy-.+"),
+    "08": (r"nao", r"nao-.+"),
+    "09": (r"recurrent", r"recurrent-.+"),
+    "10": (r"enas", r"enas-.+"),
+}
+"""Number of a notebook to the names of the run folders that it concludes with, and of its others, as patterns."""
 LIMITS = ("iterations", "trials", "max_minutes")
 """Parameters that end a search."""
+
+
+def stages_of(number: str, run: Path, concluding: bool = False) -> list[Path]:
+    """The folders of a run that a notebook has made.
+
+    Args:
+        number: Of the notebook.
+        run: The folder of the run.
+        concluding: Only those whose headlines say what the notebook found.
+    """
+    patterns = STAGES.get(number, ())[: 1 if concluding else 2]
+    folders = sorted(path for path in run.glob("*") if path.is_dir())
+    return [path for path in folders if any(re.fullmatch(pattern, path.name) for pattern in patterns if pattern)]
 
 
 def open_stage(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 NAMES = {**DISPLAY_NAMES, "densenet": "DenseNet-BC"}
 """How controllers and baselines are called in figures and tables."""
-_SEARCH = re.compile(r"(?P<controller>.+)-seed(?P<seed>\d+)")
+_SEARCH = re.compile(r"(?P<controller>[^-]+)-seed(?P<seed>\d+)")
+"""Not `recurrent-<controller>-seed<n>`, the searches of notebook 09, which rate language models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,11 +324,9 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
 
 
 def _holds_records(folder: Path) -> bool:
-    """Whether a suite holds more than what the notebooks of data, results, tables and policies leave."""
+    """Whether a suite holds a search or a training of notebooks 02 to 04, which is what a report is about."""
     names = {path.parent.name for path in folder.glob("*/run.json")}
-    return any(
-        name not in ("data", "results", "study") and name.partition("-")[0] not in ("policy", "enas") for name in names
-    )
+    return any(name in ("final", "densenet") or _SEARCH.fullmatch(name) for name in names)
 
 
 def load_run(folder: Path) -> StoredRun:

@@ -16,7 +16,7 @@ from alphaxenas.pipelines.early_checks import check_before_work, config_of
 from alphaxenas.pipelines.factory import load_images
 from alphaxenas.runs import RunFolder, RunMismatch
 
-ALL = ("01", "02", "03", "04", "05", "06", "07", "08")
+ALL = tuple(f"{number:02}" for number in range(11))
 
 
 @pytest.fixture

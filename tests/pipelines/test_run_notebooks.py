@@ -15,6 +15,7 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from alphaxenas.config import FIELDS, PROJECT_ROOT
 from alphaxenas.pipelines import run_notebooks as suite
+from alphaxenas.pipelines.stages import stages_of
 from alphaxenas.runs import same_record
 from tests.faults.harness import records
 from tests.faults.toy import play
@@ -113,6 +114,33 @@ def test_notebooks_run_in_order_with_the_parameters_and_the_summary_shows_result
     for part in (str(executed), str(place / "events" / "tiny"), "log.txt"):
         assert part in output
     assert re.search(r"01_first +done +\d+\.\d  data: 9 trials", output)
+
+
+@pytest.mark.parametrize(
+    "only, hint", [("02", "--only 00,02"), ("07", "--only 07,10"), ("00,02", ""), ("07,1", ""), ("01", "")]
+)
+def test_who_asks_for_a_number_that_held_more_before_is_told_where_that_is(place, capsys, monkeypatch, only, hint):
+    monkeypatch.setattr(suite, "_execute", lambda *_: None)
+    for name in ("00_method", "01_data", "02_search", "07_policies", "10_enas"):
+        write_notebook(place / "notebooks", name)
+    run(place, "--only", only)
+    said = capsys.readouterr().out
+    assert (hint in said and "now:" in said) if hint else "now:" not in said
+
+
+def test_searches_of_notebook_09_are_none_of_notebook_02(tmp_path):
+    for stage in (
+        "alphaxenas-seed0",
+        "recurrent-alphaxenas-seed0",
+        "recurrent",
+        "controller_pool-seed12",
+        "enas-micro-s0",
+    ):
+        (tmp_path / stage).mkdir()
+    names = {number: [path.name for path in stages_of(number, tmp_path)] for number in ("02", "09", "10")}
+    assert names["02"] == ["alphaxenas-seed0", "controller_pool-seed12"]
+    assert names["09"] == ["recurrent", "recurrent-alphaxenas-seed0"] and names["10"] == ["enas-micro-s0"]
+    assert [path.name for path in stages_of("09", tmp_path, concluding=True)] == ["recurrent"]
 
 
 def test_braces_in_paths_are_no_templates_and_a_kernel_that_is_done_is_not_interrupted(tmp_path, monkeypatch):

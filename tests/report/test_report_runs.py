@@ -1,5 +1,7 @@
 """Finding and loading stored runs."""
 
+import shutil
+
 import pytest
 
 from alphaxenas.report import choose_suite, load_suite
@@ -78,3 +80,10 @@ def test_best_records_are_finals_each_architecture_once(suites):
     rewards = [record["reward"] for _, record in found]
     assert rewards == sorted(rewards, reverse=True) and len({record["key"] for _, record in found}) == len(found)
     assert {record["purpose"] for _, record in found} == {"final"}
+
+
+def test_searches_of_recurrent_cells_are_not_shown_among_those_of_image_networks(shelf):
+    shelf.search("mine", "random", 0, trials=4)
+    stage = shelf.exp_dir / "mine" / "random-seed0"
+    shutil.copytree(stage, stage.with_name("recurrent-random-seed0"))
+    assert [run.stage for run in load_suite("mine", shelf.exp_dir).searches] == ["random-seed0"]

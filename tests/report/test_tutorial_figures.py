@@ -1,4 +1,4 @@
-"""The drawings of notebook 02 show what the code they explain does."""
+"""The drawings of notebook 00 show what the code they explain does."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Drawings that explain the method, for notebook 02: token sequences, the tree, the LSTM, shared weights, the loop.
+"""Drawings that explain the method, for notebook 00: token sequences, the tree, the LSTM, shared weights, the loop.
 
 Nothing here reads a run; numbers come from `tutorial.numbers`.
 """

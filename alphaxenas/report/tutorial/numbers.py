@@ -1,4 +1,4 @@
-"""The numbers in the drawings of notebook 02: computed by the code that they explain, or published by the original."""
+"""The numbers in the drawings of notebook 00: computed by the code that they explain, or published by the original."""
 
 from __future__ import annotations
 
