@@ -115,8 +115,8 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         f"  log                  tail -f {folder / 'log.txt'}"
     )
     numbers = [path.name[:2] for path in chosen]
-    for number, (other, hint) in MOVED.items():
-        if options.only and number in numbers and other not in numbers:
+    for asked, (other, hint) in MOVED.items():
+        if options.only and asked in numbers and other not in numbers:
             say(f"  {hint}")
     handlers = {number: signal.signal(number, _Kernel.forward) for number in (signal.SIGTERM, signal.SIGINT)}
     _Kernel.pid, _Kernel.received, _Kernel.kill_at = None, 0, math.inf
