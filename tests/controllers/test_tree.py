@@ -77,7 +77,7 @@ def test_golden_tree_of_equal_values_follows_the_priors():
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 60), st.floats(0, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_visits_of_a_node_are_those_of_its_edges_plus_one(depth, width, count, exploration):
     legal = toy(depth, width)
     tree = Tree(legal, hashed, exploration)
