@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
@@ -87,7 +88,8 @@ class Coach:
 
         Returns:
             The content of results.json: `headline`, `reason` (why it ended), `best` (the journal records of the best
-            architectures, best first, each architecture once), counts and `seconds`.
+            architectures, best first, each architecture once; the first is the choice), `chosen_by` (`"belief"` or
+            `"reward"`, see `contracts.Controller`), counts and `seconds`.
 
         Raises:
             Stopped: SIGTERM arrived; the state is saved, the exit code is 143.
@@ -250,6 +252,17 @@ class Coach:
             return "max_minutes"
         return "space exhausted" if self._repeats >= MAX_REPEATS else ""
 
+    def _chosen(self, ranked: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+        """Records that are ranked by reward, those at the highest budget by the controller's belief instead if it has
+        one; and by which of the two.
+        """
+        judge = getattr(self._controller, "quality", None)
+        top = [record for record in ranked if record["purpose"] == ranked[0]["purpose"]]
+        quality = judge([tuple(record["tokens"]) for record in top]) if judge is not None and top else None
+        if quality is None:
+            return ranked, "reward"
+        return [top[place] for place in np.argsort(-quality, kind="stable")] + ranked[len(top) :], "belief"
+
     def _results(self, reason: str) -> dict[str, Any]:
         """The content of results.json."""
         ranked: dict[str, dict[str, Any]] = {}
@@ -258,12 +271,14 @@ class Coach:
             rated, key=lambda record: (record["purpose"] != "final", -record["reward"], record["trial"])
         ):
             ranked.setdefault(record["key"], record)
-        best = list(ranked.values())[:BEST_KEPT]
-        score = f"best validation accuracy {best[0]['reward']:.4f}" if best else "no child could be evaluated"
+        best, rule = self._chosen(list(ranked.values()))
+        top = max((record["reward"] for record in best if record["purpose"] == best[0]["purpose"]), default=0.0)
+        score = f"best validation accuracy {top:.4f}" if best else "no child could be evaluated"
         return {
             "headline": f"{score} after {self._trained} trained children",
             "reason": reason,
-            "best": best,
+            "best": best[:BEST_KEPT],
+            "chosen_by": rule,
             "trained": self._trained,
             "iterations": self._finals,
             "evaluations": len(self._loop.records),
@@ -288,6 +303,18 @@ def reaches(results: Mapping[str, Any], iterations: float = 0, trials: float = 0
     minutes = (results["seconds"] + 0.05) / 60  # seconds are stored with one decimal
     counts = ((results["iterations"], iterations), (results["trained"], trials), (minutes, max_minutes))
     return results["reason"] == "space exhausted" or any(limit and count >= limit for count, limit in counts)
+
+
+def place_of_choice(results: Mapping[str, Any] | None, key: str) -> int:
+    """How many architectures a search would choose before this one by its belief; 0 where rewards decide.
+
+    Args:
+        results: Content of its results.json; None of a search that has not ended.
+        key: Of an architecture.
+    """
+    if results is None or results.get("chosen_by") != "belief":
+        return 0
+    return next((place for place, record in enumerate(results["best"]) if record["key"] == key), len(results["best"]))
 
 
 def _progress_bar(total: int, done: int) -> tqdm:

@@ -159,6 +159,11 @@ class Controller(Protocol):
     pictures: arrays with a row for every prefix that a simulation walked to, parents first, the empty prefix in row 0:
     `parent` (row; -1), `action` (the last token; -1), `visits` (values backed up), `tried` (simulations), `total` (sum
     of the values). All controllers of this package have it; None without a tree.
+
+    A controller that models rewards may have `quality(sequences) -> np.ndarray | None`: its expected quality `[m]` of
+    complete sequences, or None where it knows too little; asking changes nothing. Of the architectures at the highest
+    budget the one of the highest quality is chosen at the end, because the highest single reward is the luckiest one.
+    Where there is no such method the highest reward decides.
     """
 
     def ask(self) -> Proposal | None:

@@ -1,8 +1,9 @@
 """Searches replayed on the pool of `benchmarks.image_truth`: real rewards and seconds, judged by published accuracy.
 
 A controller asks for cells of the pool at two budgets and gets the stored rewards; the stored seconds, those of its
-proxies and its own processor time are what it spends. Its choice is the cell of the highest reward at the high budget
-(before the first: at the low one), and is judged by the published accuracy, which it never sees.
+proxies and its own processor time are what it spends. Of the cells at the high budget (before the first: at the low
+one) its choice is the one that its belief rates highest, without a belief the one of the highest reward, as in a run.
+It is judged by the published accuracy, which no search sees.
 """
 
 from __future__ import annotations
@@ -145,15 +146,18 @@ def replay(
     """
     begin = clock()
     controller, scores = made(pool, method, seed, promote_every)
-    trained, known, idle = 0.0, {"low": set[int](), "high": set[int]()}, 0
-    best: dict[str, tuple[float, int]] = {}
+    trained, known, idle = 0.0, {"low": dict[int, None](), "high": dict[int, None]()}, 0
     judged: list[float] = []
+    judge = getattr(controller, "quality", lambda sequences: None)
 
     def choice() -> float:
-        for fidelity in ("high", "low"):
-            if fidelity in best:
-                return float(pool.published[best[fidelity][1]])
-        return float(pool.published.mean())
+        fidelity = "high" if known["high"] else "low"
+        rows = list(known[fidelity])
+        if not rows:
+            return float(pool.published.mean())
+        quality = judge([PARENT.encode(pool.space.architectures[row]) for row in rows])
+        values = pool.columns[fidelity][rows] if quality is None else quality
+        return float(pool.published[rows[int(np.argmax(values))]])
 
     own = clock() - begin
     while len(judged) < len(marks) and idle <= MAX_REPEATS:
@@ -169,9 +173,8 @@ def replay(
         spent = trained + own + (scores.spent if scores else 0.0)
         while len(judged) < len(marks) and spent > marks[len(judged)]:
             judged.append(choice())
-        known[fidelity].add(row)
+        known[fidelity][row] = None
         reward = float(pool.columns[fidelity][row])
-        best[fidelity] = max(best.get(fidelity, (-1.0, row)), (reward, row), key=lambda pair: pair[0])
         begin = clock()
         controller.tell(_outcome(proposal, reward))
         own += clock() - begin

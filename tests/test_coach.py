@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import alphaxenas.coach
-from alphaxenas.coach import Coach
+from alphaxenas.coach import Coach, place_of_choice
 from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.runs import RunFolder
 from tests.faults.toy import DriftingEvaluator, SeededPlayer, WordSpace
@@ -189,6 +189,31 @@ def test_results_list_the_best_architectures_each_once(folder):
     assert len(set(keys)) == len(keys) <= 10 and finals == sorted(finals, reverse=True)
     assert results["best"][0]["reward"] == folder.journal.read()[-1]["best"]
     assert json.loads((folder.path / "results.json").read_text()) == results
+
+
+class Believer(Script):
+    """Expects the more of an architecture the larger its tokens are."""
+
+    known = True
+
+    def quality(self, sequences):
+        return np.array([float(sum(tokens)) for tokens in sequences]) if self.known else None
+
+
+def test_a_controller_that_believes_something_chooses_among_the_finals(folder):
+    moves = [(B, "search", 1), (A, "final", 3), (B, "final", 3), (FAILING, "search", 1)]
+    results = Coach(WordSpace(), Believer(*moves), DriftingEvaluator(), folder).run()
+    first, second, *_ = results["best"]
+    assert results["chosen_by"] == "belief" and f"{second['reward']:.4f}" in results["headline"]
+    assert (first["tokens"], second["tokens"]) == (list(B), list(A)) and first["reward"] < second["reward"]
+    assert place_of_choice(results, second["key"]) == 1 and place_of_choice(results, "other") == len(results["best"])
+    assert place_of_choice(results | {"chosen_by": "reward"}, second["key"]) == place_of_choice(None, "other") == 0
+
+
+def test_a_belief_that_knows_too_little_leaves_the_choice_to_rewards(folder, monkeypatch):
+    monkeypatch.setattr(Believer, "known", False)
+    results = Coach(WordSpace(), Believer((A, "final", 3), (B, "final", 3)), DriftingEvaluator(), folder).run()
+    assert results["chosen_by"] == "reward" and results["best"][0]["tokens"] == list(A)
 
 
 def test_a_finished_run_returns_its_results_without_playing(folder):

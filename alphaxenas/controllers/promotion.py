@@ -16,7 +16,7 @@ system for massively parallel hyperparameter tuning"), with two rungs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple, Protocol
 
@@ -92,9 +92,10 @@ class Strategy(Protocol):
     """Chooses architectures at one budget. Several suggestions may be outstanding, rewards may come in any order.
 
     Same seed and same rewards in the same order give the same suggestions. A strategy with a search tree may have a
-    method `tree_snapshot`, as controllers may. Three more are optional: `draw() -> Tokens | None`, a suggestion drawn
-    uniformly; `observe_final(tokens, reward)`, which takes the reward of a promoted child at the final budget; and
-    `present_reward(key) -> float | None`, what the reward of a child would be now, where shared weights make it age.
+    method `tree_snapshot`, and one that models rewards `quality`, as controllers may. Three more are optional:
+    `draw() -> Tokens | None`, a suggestion drawn uniformly; `observe_final(tokens, reward)`, which takes the reward of
+    a promoted child at the final budget; and `present_reward(key) -> float | None`, what the reward of a child would be
+    now, where shared weights make it age.
     """
 
     def suggest(self) -> Tokens | None:
@@ -240,6 +241,11 @@ class SuccessiveHalving:
         """The strategy's search tree (see `alphaxenas.contracts.Controller`); None if it has none."""
         strategy_snapshot = getattr(self.strategy, "tree_snapshot", None)
         return strategy_snapshot() if strategy_snapshot is not None else None
+
+    def quality(self, sequences: Sequence[Tokens]) -> np.ndarray | None:
+        """What the strategy believes (see `alphaxenas.contracts.Controller`); None if it believes nothing."""
+        strategy_quality = getattr(self.strategy, "quality", None)
+        return strategy_quality(sequences) if strategy_quality is not None else None
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on: the strategy's state, the outstanding proposals, the round in progress."""

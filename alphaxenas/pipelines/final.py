@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alphaxenas.coach import place_of_choice
 from alphaxenas.config import Config
 from alphaxenas.config.rules import given_architecture
 from alphaxenas.data import ImageData
@@ -20,6 +21,7 @@ from alphaxenas.pipelines.factory import baseline_network, final_network, load_i
 from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, architecture_to_train, train_in_full
 from alphaxenas.pipelines.search import search_seeds
 from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.runs import read_json
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
@@ -131,8 +133,8 @@ def training_settings(config: Config, epochs: int) -> TrainingSettings:
 
 
 def chosen_architectures(config: Config) -> list[Any]:
-    """What the final training trains: `architecture` if given, else the `top_k` best of the first controller's
-    searches.
+    """What the final training trains: `architecture` if given, else the `top_k` that the first controller's searches
+    choose first, see `contracts.Controller`.
 
     A given architecture may have any number of blocks and any operations that children know; see `parse_architecture`
     for its forms. A given chain belongs to the space.
@@ -144,13 +146,14 @@ def chosen_architectures(config: Config) -> list[Any]:
     if config.training.architecture:
         return [given_architecture(config)]
     suite = Path(config.run.exp_dir) / config.run.run
-    records: dict[str, dict[str, Any]] = {}
+    found: list[tuple[int, float, dict[str, Any]]] = []
     for seed in search_seeds(config):
-        file = suite / f"{controller}-seed{seed}" / "results.json"
-        for record in json.loads(file.read_text())["best"] if file.is_file() else ():
-            if record["purpose"] == "final" and record["reward"] > records.get(record["key"], {"reward": 0})["reward"]:
-                records[record["key"]] = record
-    ranked = sorted(records.values(), key=lambda record: -record["reward"])[: config.training.top_k]
+        results = read_json(suite / f"{controller}-seed{seed}" / "results.json") or {"best": ()}
+        finals = (record for record in results["best"] if record["purpose"] == "final")
+        found += [(place_of_choice(results, one["key"]), -one["reward"], one) for one in finals]
+    # The choice of every search before any second one; where rewards decide, all by reward.
+    records = {record["key"]: record for *_, record in sorted(found, key=lambda item: item[:2], reverse=True)}
+    ranked = list(records.values())[::-1][: config.training.top_k]
     if not ranked:
         raise ValueError(
             f"There is no finished {controller} search in {suite} to take an architecture from. "

@@ -23,11 +23,13 @@ class SpaceWithProxies:
         proxies: Scores of its architectures.
 
     Attributes:
+        plain: The space as given.
         proxies: As given.
     """
 
     def __init__(self, space: SearchSpace, proxies: ProxyScores) -> None:
-        self._space, self.proxies = space, proxies
+        self.plain = self._space = space
+        self.proxies = proxies
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "_space":

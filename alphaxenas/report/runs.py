@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alphaxenas.coach import place_of_choice
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
 from alphaxenas.data.published import read_user_arrays
@@ -309,6 +310,9 @@ def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
 def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun, dict[str, Any]]]:
     """The best architectures at the final budget, best first, each architecture once.
 
+    The choice of a search comes first, see `contracts.Controller.quality`: of several searches the first choices by
+    their rewards, then the second ones, and of searches that choose by reward all by reward.
+
     Args:
         runs: Searches of one space.
         count: How many at most.
@@ -318,7 +322,9 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
     """
     finals = [(run, record) for run in runs for record in run.finals]
     best: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
-    for run, record in sorted(finals, key=lambda pair: -pair[1]["reward"]):
+    for run, record in sorted(
+        finals, key=lambda pair: (place_of_choice(pair[0].results, pair[1]["key"]), -pair[1]["reward"])
+    ):
         best.setdefault(record["key"], (run, record))
     return list(best.values())[:count]
 

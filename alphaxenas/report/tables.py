@@ -111,7 +111,8 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
 
 
 def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
-    """The best architectures over all seeds of each search, each once, by validation accuracy at the final budget.
+    """The best architectures over all seeds of each search, each once, and by which rule they were ranked: by the
+    belief of the search or by validation accuracy at the final budget, see `runs.best_records`.
 
     Args:
         groups: Searches by label.
@@ -121,6 +122,7 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
         {
             "search": label,
             "rank": rank,
+            "chosen by": (run.results or {}).get("chosen_by", "reward"),
             "validation": record["reward"],
             **_size(record["metrics"]),
             "seed": run.seed,
@@ -130,7 +132,7 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
         for label, runs in groups.items()
         for rank, (run, record) in enumerate(best_records(runs, count), 1)
     ]
-    return frame(rows, "search, rank, validation, parameters, multiply-adds, seed, trial, architecture", 2)
+    return frame(rows, "search, rank, chosen by, validation, parameters, multiply-adds, seed, trial, architecture", 2)
 
 
 def differences(comparisons: Comparisons) -> pandas.DataFrame:

@@ -143,7 +143,7 @@ def _tau_with_reward(run: StoredRun, name: str) -> float | None:
 
 
 def chosen(groups: Groups, truth: Truth) -> pandas.DataFrame:
-    """The published value of the architecture that every search chose: its best at the final budget.
+    """The published value of the architecture that every search chose, see `runs.best_records`.
 
     Args:
         groups: Searches by label.

@@ -7,10 +7,12 @@ import hashlib
 import numpy as np
 import pytest
 
-from alphaxenas.contracts import Budget, Outcome
-from alphaxenas.controllers.alphaxenas.belief import FEWEST_FINAL, Belief
+from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.controllers.surrogate.belief import FEWEST_FINAL, Belief, NormalScores
+from alphaxenas.controllers.surrogate.candidate_pool import FEW
+from alphaxenas.proxies import SpaceWithProxies
 from alphaxenas.spaces import CellSpace, NASBench201
 from tests.controllers.tabular import UnorderedDigits as Digits
 
@@ -110,10 +112,12 @@ def test_every_move_of_every_plan_is_a_target_of_the_policy(monkeypatch):
 def test_the_first_child_is_the_deepest_and_largest_of_many_and_the_next_are_drawn():
     space = NASBench201()
     first = [small(space, seed).ask().tokens for seed in range(3)]
-    scores = [Belief(space, 2.0, True).free(space.features(space.decode(tokens))[None])[0] for tokens in first]
+    scores = [
+        Belief(space, 2.0, True).prior.structure(space.features(space.decode(tokens))[None])[0] for tokens in first
+    ]
     rng = np.random.default_rng(0)
     drawn = np.array([space.features(space.sample(rng)) for _ in range(500)])
-    assert min(scores) > np.percentile(Belief(space, 2.0, True).free(drawn), 99)
+    assert min(scores) > np.percentile(Belief(space, 2.0, True).prior.structure(drawn), 99)
     blind = [small(space, seed, free_features=False).ask().tokens for seed in range(3)]
     assert not set(blind) & set(first)
 
@@ -133,6 +137,93 @@ def test_finals_correct_what_ratings_say():
     truth = [merit[tokens] for tokens in others]
     assert np.corrcoef(before, truth)[0, 1] < -0.5 < 0.5 < np.corrcoef(after, truth)[0, 1]
     assert FEWEST_FINAL >= 2
+
+
+def short_training(seed):
+    """Accuracy of deep and large NAS-Bench-201 cells is high in the end; short trainings prefer 1x1 convolutions, and
+    are noisy."""
+    space, rng = NASBench201(), np.random.default_rng(seed)
+    place = space.feature_names().index("longest path by convolution")
+
+    def quality(tokens):
+        return float(space.features(space.decode(tokens))[place]) + 0.3 * tokens.count(3)
+
+    def reward(proposal):
+        bias = 0.8 * proposal.tokens.count(2) + rng.normal(0, 2.0 / proposal.budget.epochs)
+        return 0.5 + 0.02 * (quality(proposal.tokens) + bias)
+
+    return quality, reward
+
+
+def test_the_belief_chooses_better_finals_than_the_highest_reward():
+    """Of the best third of 60 random cells by short trainings, which are noisy and biased."""
+    gains = []
+    for seed in range(6):
+        space, (quality, reward) = NASBench201(), short_training(seed)
+        drawn = [Proposal(0, space.encode(space.sample(np.random.default_rng([seed, n]))), SEARCH) for n in range(60)]
+        known = {proposal.tokens: reward(proposal) for proposal in drawn}
+        promoted = sorted(known, key=known.__getitem__)[-20:]
+        finals = {tokens: reward(Proposal(0, tokens, FINAL, "final")) for tokens in promoted}
+        found = Belief(space, 2.0, True).judged(promoted, known, finals)
+        gains.append(quality(promoted[int(np.argmax(found))]) - quality(max(finals, key=finals.__getitem__)))
+    assert np.mean(gains) > 0.3 and sum(gain >= 0 for gain in gains) >= 5
+
+
+@pytest.mark.parametrize("name", ["alphaxenas", "guided"])
+def test_asking_for_the_quality_changes_nothing(name):
+    settings = {"prior": "uniform", "num_simulations": 2} if name == "alphaxenas" else {"plan": "rollouts"}
+    controller, (_, reward) = make_controller(name, NASBench201(), 0, SEARCH, FINAL, 2, **settings), short_training(0)
+    finals = [o.proposal.tokens for o in play(controller, reward, steps=20) if o.proposal.purpose == "final"]
+    before = controller.state()
+    assert len(set(controller.quality(finals))) == len(set(finals))
+    np.testing.assert_equal(controller.state(), before)
+    again = make_controller(name, NASBench201(), 0, SEARCH, FINAL, 2, **settings)
+    again.restore(before)
+    assert np.array_equal(again.quality(finals), controller.quality(finals))
+
+
+def test_nothing_is_chosen_by_a_belief_that_has_seen_too_little():
+    controller = small(NASBench201(), prior="uniform")
+    assert controller.quality([(0,) * 6]) is None
+    outcomes = play(controller, total, steps=4)  # two children, their promotion, one more
+    assert controller.quality([outcome.proposal.tokens for outcome in outcomes]) is None
+    assert make_controller("random", NASBench201(), 0, SEARCH).quality([(0,) * 6]) is None
+
+
+class FewScores:
+    """Counts what is scored; the number of 3x3 convolutions, which is not finite for cells without one."""
+
+    names = ("naswot",)
+
+    def __init__(self):
+        self.scored = set()
+
+    def scores(self, architectures):
+        self.scored |= set(architectures)
+        counts = [NASBench201().encode(one).count(3) for one in architectures]
+        return np.array([[float(count) if count else np.nan] for count in counts])
+
+
+def test_proxies_are_computed_for_children_alone_and_take_part_in_the_choice():
+    scores = FewScores()
+    space = SpaceWithProxies(NASBench201(), scores)
+    controller = small(space, prior="uniform", search_children=3)
+    _, reward = short_training(0)
+    outcomes = play(controller, reward, steps=16)
+    children = {space.decode(outcome.proposal.tokens) for outcome in outcomes}
+    assert children <= scores.scored and len(scores.scored) <= FEW + len(children)
+    without, bare = (controller.quality([(1, 1, 1, 1, 1, three), (1,) * 6]) for three in (3, 1))
+    assert np.isfinite([*without, *bare]).all() and without[0] > without[1] == pytest.approx(bare[0])
+
+
+def test_normal_scores_keep_the_order_of_any_scale_and_go_on_beyond_what_is_known():
+    rng = np.random.default_rng(0)
+    heavy = np.exp(rng.normal(0, 3, 200))
+    scores = NormalScores(heavy[:, None])
+    assert np.corrcoef(scores(heavy[:, None]), np.log(heavy))[0, 1] > 0.99
+    assert np.all(np.diff(scores(np.array([-np.inf, heavy.min(), heavy.max(), 2 * heavy.max()])[:, None])) >= 0)
+    assert scores(np.array([[2 * heavy.max()]]))[0] > scores(np.array([[heavy.max()]]))[0]
+    assert NormalScores(np.ones((5, 1)))(np.array([[3.0]])) == 0 == NormalScores(np.zeros((5, 0)))(np.zeros((1, 0)))
 
 
 def test_the_run_says_how_ratings_and_finals_are_ordered():

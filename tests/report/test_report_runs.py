@@ -1,6 +1,7 @@
 """Finding and loading stored runs."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -87,3 +88,15 @@ def test_searches_of_recurrent_cells_are_not_shown_among_those_of_image_networks
     stage = shelf.exp_dir / "mine" / "random-seed0"
     shutil.copytree(stage, stage.with_name("recurrent-random-seed0"))
     assert [run.stage for run in load_suite("mine", shelf.exp_dir).searches] == ["random-seed0"]
+
+
+def test_the_choices_of_all_seeds_come_before_what_they_did_not_choose(suites):
+    """Where beliefs decide: a search that chose its worst final comes with that one first."""
+    runs = suites[3].searches[:2]
+    turned = []
+    for run in runs:
+        best = sorted({r["key"]: r for r in run.finals}.values(), key=lambda record: record["reward"])
+        turned.append(replace(run, results={"chosen_by": "belief", "best": best}))
+    found = best_records(turned, 10)
+    assert {record["key"] for _, record in found[:2]} == {run.results["best"][0]["key"] for run in turned}
+    assert found[0][1]["reward"] >= found[1][1]["reward"]

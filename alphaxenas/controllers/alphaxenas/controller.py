@@ -1,11 +1,13 @@
 """AlphaXENAS: every child is planned by tree search inside a belief, guided by an LSTM, and teaches the belief.
 
 Before every child a whole sequence is built, token by token, by a tree search whose simulations end in sequences that
-were not trained: what they are worth is what the search believes (`belief.py`: a Gaussian process over the features of
-architectures, fitted to everything measured). The LSTM learns the belief on thousands of such sequences, and the moves
-of the plans (`planner.py`), and guides the next plan. The best new sequence met is trained, its reward enters the
-belief, and so on. After every few children the best one so far is promoted to the final budget, as with all controllers
-(`alphaxenas.controllers.promotion`).
+were not trained: what they are worth is what the search believes (`alphaxenas.controllers.surrogate.belief`: a Gaussian
+process over the features of architectures, fitted to everything measured). The LSTM learns the belief on thousands of
+such sequences, and the moves of the plans (`planner.py`), and guides the next plan. The best new sequence met is
+trained, its reward enters the belief, and so on. After every few children the best one so far is promoted to the final
+budget, as with all controllers (`alphaxenas.controllers.promotion`), and at the end the belief chooses among those.
+
+Zero-cost proxies are computed for children alone, not for what a plan imagines: they take part in the choice.
 
 The first child is the architecture that its structure, size and depth, speaks for; a few uniform draws follow, and from
 then on the belief decides.
@@ -23,17 +25,17 @@ Silver et al. 2017; Wang et al. 2020, "AlphaX"; Danihelka et al. 2022, "Policy i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import Budget, SearchSpace, Tokens
-from alphaxenas.controllers.alphaxenas.belief import Belief
 from alphaxenas.controllers.alphaxenas.planner import Planner
 from alphaxenas.controllers.alphaxenas.replay import Replay, rank_correlation
 from alphaxenas.controllers.alphaxenas.settings import Settings
 from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.surrogate.belief import Belief, plain
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
 WINDOW = 60
@@ -59,9 +61,10 @@ class AlphaXENAS:
     def __init__(self, space: SearchSpace, seed: int, **settings: Any) -> None:
         self._settings = chosen = Settings(**settings)
         self._rng = stream(seed, "alphaxenas")
+        self._seen, space = space, plain(space)
         self._history = TrialHistory(space)
         self._replay = Replay(chosen.replay_capacity, space.max_length, len(space.vocabulary))
-        self._belief = Belief(space, chosen.uncertainty, chosen.free_features)
+        self._belief = self._new_belief()
         network = None
         if chosen.prior == "lstm":
             # The one import of TensorFlow among the controllers waits until a controller is made.
@@ -87,7 +90,7 @@ class AlphaXENAS:
         """The best architecture of a new plan; None when every key has been suggested."""
         believes, history = self._believe(), self._history
         nothing_planned = len(self._suggested) == len(self._uniform)
-        if believes or (nothing_planned and self._belief.knows_structure):
+        if believes or (nothing_planned and self._belief.prior.knows_structure):
             tokens = self._planner.plan(list(self._suggested.values()))
             if tokens is not None:
                 return self._noted(history.suggest(tokens, history.key(tokens)), believes)
@@ -103,22 +106,35 @@ class AlphaXENAS:
 
     def _believe(self) -> bool:
         """Fits the belief to everything measured, once that is enough; returns whether it is."""
-        rewards = self._replay.present_rewards(SEARCH)
-        if len(self._history) < self._settings.initial_children or len(set(rewards.values())) < 2:
+        known, promoted = self._measured()
+        if len(self._history) < self._settings.initial_children or len(set(known.values())) < 2:
             return False
-        final = self._replay.present_rewards(FINAL)
-        known, promoted = ({self._suggested[key]: found[key] for key in found} for found in (rewards, final))
         self._belief.fit(known, list(self._history.outstanding), promoted)
         return True
+
+    def _new_belief(self) -> Belief:
+        return Belief(self._seen, self._settings.uncertainty, self._settings.free_features)
+
+    def _measured(self) -> tuple[dict[Tokens, float], dict[Tokens, float]]:
+        """Present rewards at the search budget and at the final budget."""
+        rewards = (self._replay.present_rewards(budget) for budget in (SEARCH, FINAL))
+        known, final = ({self._suggested[key]: found[key] for key in found} for found in rewards)
+        return known, final
+
+    def quality(self, sequences: Sequence[Tokens]) -> np.ndarray | None:
+        """As `alphaxenas.contracts.Controller.quality`, by a belief fitted anew: asking changes nothing."""
+        known, final = self._measured()
+        return self._new_belief().judged(sequences, known, final)
 
     def _noted(self, tokens: Tokens | None, believes: bool) -> Tokens | None:
         """A suggestion, stored with what is believed of it."""
         if tokens is not None:
             self._suggested[self._history.key(tokens)] = tokens
+            features = self._belief.features(tokens)[None]
+            self._belief.prior.full([tokens], features)  # scores the child by the proxies, for the records
             if believes:
-                features = self._belief.features(tokens)[None]
                 mean, _ = self._belief.predict([tokens], features)
-                free = float(self._belief.free(features)[0])
+                free = float(self._belief.prior.structure(features)[0])
                 self._expected[tokens] = [float(mean[0]), self._planner.predicted(tokens), free]
         return tokens
 
@@ -165,7 +181,7 @@ class AlphaXENAS:
         for name, predicted, rewards in (
             ("belief", columns[0], columns[3]),
             ("lstm", columns[1] if self._planner.network is not None else (), columns[3]),
-            ("free", columns[2] if self._belief.knows_structure else (), columns[3]),
+            ("free", columns[2] if self._belief.prior.knows_structure else (), columns[3]),
             ("promotion", *(list(zip(*pairs)) or ((), ()))),
         ):
             if len(predicted) >= FEWEST and np.isfinite(correlation := rank_correlation(predicted, rewards)):

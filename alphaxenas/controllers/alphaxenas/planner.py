@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.alphaxenas.belief import Belief
 from alphaxenas.controllers.alphaxenas.memories import PrefixMemories
 from alphaxenas.controllers.alphaxenas.replay import CLIP, Examples
 from alphaxenas.controllers.alphaxenas.settings import Settings
@@ -29,6 +28,7 @@ from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.mcts.gumbel import ImprovedPolicy, SequentialHalving, improved_policy
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
+from alphaxenas.controllers.surrogate.belief import Belief
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ Zero-cost knowledge (parameters, depth) enters through `space.features`; no accu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
+from alphaxenas.controllers.surrogate.belief import Belief
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, Promising, every_architecture, is_small
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
@@ -115,6 +116,7 @@ class GuidedSearch:
         self._space, self._plan, self._prior = space, plan, prior
         hidden = tuple(filter(None, without.split("+")))
         self._promising = Promising(space, plan == "enumerate", hidden)
+        self._structure = "flow" not in hidden
         self._initial = min(int(initial), PROMISING) if self._promising else int(initial)
         self._uncertainty, self._simulations = float(uncertainty), int(simulations)
         self._rng = stream(seed, "guided")
@@ -123,6 +125,7 @@ class GuidedSearch:
         self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._memory = CandidatePool(space, self._history)
         self._evaluated: dict[str, tuple[Tokens, np.ndarray]] = {}
+        self._finals: dict[Tokens, float] = {}
         self._expected: dict[Tokens, tuple[float, float]] = {}
         self._quality: list[list[float]] = []
         self._elite: list[Tokens] = []
@@ -168,6 +171,22 @@ class GuidedSearch:
             self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
             del self._quality[:-WINDOW]
 
+    def observe_final(self, tokens: Tokens, reward: float | None) -> None:
+        """Takes the reward of a promoted child; no plan depends on it.
+
+        Args:
+            tokens: What was promoted.
+            reward: None if the evaluation failed.
+        """
+        if reward is not None:
+            self._finals[tokens] = reward
+
+    def quality(self, sequences: Sequence[Tokens]) -> np.ndarray | None:
+        """As `alphaxenas.contracts.Controller.quality`."""
+        rated = {tokens: self._history.rewards.get(key) for key, (tokens, _) in self._evaluated.items()}
+        known = {tokens: reward for tokens, reward in rated.items() if reward is not None}
+        return Belief(self._space, self._uncertainty, self._structure).judged(sequences, known, self._finals)
+
     def diagnostics(self) -> dict[str, float]:
         """Held-out quality over the latest outcomes: rank correlation, and the share within 1.96 deviations (0.95 =
         calibrated).
@@ -194,6 +213,7 @@ class GuidedSearch:
             "surrogate": self._surrogate.state(),
             "measured": [[key, list(map(int, tokens))] for key, (tokens, _) in self._evaluated.items()],
             "memory": self._memory.state(),
+            "finals": [[list(map(int, tokens)), reward] for tokens, reward in self._finals.items()],
             "expected": [[list(map(int, tokens)), *pair] for tokens, pair in self._expected.items()],
             "quality": [list(map(float, row)) for row in self._quality],
             "transform": self._transform.state(),
@@ -208,6 +228,7 @@ class GuidedSearch:
         self._evaluated = {
             key: (tuple(tokens), self._memory.features_of(tuple(tokens))) for key, tokens in state["measured"]
         }
+        self._finals = {tuple(tokens): reward for tokens, reward in state["finals"]}
         self._expected = {tuple(tokens): (mean, deviation) for tokens, mean, deviation in state["expected"]}
         self._quality = [list(row) for row in state["quality"]]
         self._transform = RewardTransform.restored(state["transform"])
