@@ -166,10 +166,10 @@ def replay(
         clock: Gives the seconds that the controller itself takes.
 
     Returns:
-        `published`: of the choice at every mark (of a random cell where nothing is over yet: the mean); `tau`: rank
-        correlation of the belief with the published accuracy over the cells untrained by then, Kendall's, NaN without
-        a belief or with fewer than `FEWEST` of them; `low` and `high`: cells trained at either budget until the end; `own`: seconds of
-        the controller, `proxies`: of scores.
+        `published`: of the choice at every mark (of a random cell where nothing is over yet: the mean); `tau`:
+        Kendall's tau of the belief with the published accuracy over the cells untrained by then, NaN without a belief
+        or with fewer than `FEWEST` of them; `low` and `high`: cells trained at either budget until the end; `own`:
+        seconds of the controller, `proxies`: of scores.
     """
     begin = clock()
     controller, scores = made(pool, method, seed, promote_every)
