@@ -13,19 +13,18 @@ long an evaluation took or on how many workers there were. In the order of arriv
 from __future__ import annotations
 
 import math
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
 from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
+from alphaxenas.runs.watch import progress_bar
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.workers.evaluations import InTurn, Workers
 from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite
@@ -81,6 +80,7 @@ class Coach:
         evaluations = evaluator if isinstance(evaluator, Workers) else InTurn(evaluator)
         self._flight = Flight(space, evaluations, self._known_outcome, in_flight, order)
         self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
+        self._loop.about = {"space": space, "controller": controller}
         self._forget()
 
     def run(self) -> dict[str, Any]:
@@ -103,7 +103,8 @@ class Coach:
         if not loop.records:
             self._forget()
             self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
-        with _progress_bar(int(self._limits["trials"] or self._limits["iterations"]), self._done()) as bar:
+        total = int(self._limits["trials"] or self._limits["iterations"])
+        with progress_bar(total, self._done(), "child", seconds=10.0) as bar:
             # At the end of the minutes, evaluations in progress are waited for.
             while not (reason := self._reason_to_stop()) or (reason == "max_minutes" and self._flight):
                 loop.leave_if_requested()
@@ -114,7 +115,7 @@ class Coach:
                     break
                 left = self._limits["trials"] - self._trained if self._limits["trials"] else math.inf
                 self._record(*self._flight.next(left, loop.next_stored(), loop.leave_if_requested))
-                bar.mininterval = max(10.0, loop.elapsed() / 50)  # few lines in a notebook, however long the run
+                bar.mininterval = max(bar.mininterval, loop.elapsed() / 50)  # few lines, however long the run
                 bar.set_postfix_str("" if self._best is None else f"best {self._best:.4f}", refresh=False)
                 bar.update(self._done() - bar.n)
         return self._results(reason)
@@ -315,17 +316,3 @@ def place_of_choice(results: Mapping[str, Any] | None, key: str) -> int:
     if results is None or results.get("chosen_by") != "belief":
         return 0
     return next((place for place, record in enumerate(results["best"]) if record["key"] == key), len(results["best"]))
-
-
-def _progress_bar(total: int, done: int) -> tqdm:
-    return tqdm(
-        total=total or None,
-        initial=done,
-        unit="child",
-        file=sys.stderr,
-        mininterval=10.0,
-        maxinterval=math.inf,
-        miniters=1,
-        ascii=True,
-        ncols=100,
-    )

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 VERBS = {
-    "run": "alphaxenas.pipelines.run_notebooks",
+    "run": "alphaxenas.command.run",
     "params": "alphaxenas.command.params",
     "evaluate": "alphaxenas.command.evaluate",
     "table": "alphaxenas.command.table",

@@ -16,6 +16,11 @@ from alphaxenas.config.render import description, documentation, parameters_cell
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 PAGE = PROJECT_ROOT / "docs" / "parameters.md"
+GENERATED = ("navigation", "parameters", "other-parameters")
+PAGES = ("[all notebooks](../docs/notebooks.md)", "[all parameters](../docs/parameters.md)")
+HOW_TO_CHANGE = """To change a parameter, edit its value in the cell *Change these first*, or in the folded cell above
+it, and choose *Run > Restart Kernel and Run All Cells*. Records belong to the parameters that made them, so a new name
+for `run` goes with it: under the old name stored results are shown, and other parameters refused."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,12 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="alphaxenas params", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="parameters to explain; without any, all names")
     parser.add_argument("--schema", action="store_true", help="print JSON schemas instead")
-    parser.add_argument("--write-notebooks", action="store_true", help="write the parameters cells of all notebooks")
+    parser.add_argument("--write-notebooks", action="store_true", help="write the generated cells of all notebooks")
     parser.add_argument("--write-docs", action="store_true", help="write docs/parameters.md")
     options = parser.parse_args(arguments)
     if options.write_notebooks:
-        for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
-            write_cells(path)
+        paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+        for path in paths:
+            write_cells(path, paths)
     if options.write_docs:
         PAGE.write_text(documentation(), encoding="utf-8")
     if options.write_notebooks or options.write_docs:
@@ -44,14 +50,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_cells(path: Path) -> None:
-    """Writes the parameters cells of one notebook, below its title; papermill injects after the second."""
+def navigation(path: Path, paths: Sequence[Path]) -> str:
+    """The text below a notebook's title: where to go from here, and how to change a parameter.
+
+    Args:
+        path: The notebook.
+        paths: All of them, in order.
+    """
+    place, names = paths.index(path), [other.stem.replace("_", " ") for other in paths]
+    links = [f"← [{names[place - 1]}]({paths[place - 1].name})"] if place else []
+    links += [f"[{names[place + 1]}]({paths[place + 1].name}) →"] if place + 1 < len(paths) else []
+    return " · ".join([*links, *PAGES]) + "\n\n" + HOW_TO_CHANGE
+
+
+def write_cells(path: Path, paths: Sequence[Path]) -> None:
+    """Writes the cells of one notebook that are generated, below its title; papermill injects after the last of them.
+
+    Args:
+        path: The notebook.
+        paths: All of them, in order.
+    """
     notebook = nbformat.read(path, as_version=4)
-    title, *rest = [cell for cell in notebook.cells if cell.id not in ("parameters", "other-parameters")]
+    title, *rest = [cell for cell in notebook.cells if cell.id not in GENERATED]
     first, others = (parameters_cell(path.name[:2], part) for part in ("first", "others"))
     cells = [nbformat.v4.new_code_cell(first, id="parameters", metadata={"tags": ["parameters"]})]
     if others:
         folded = {"jupyter": {"source_hidden": True}, "tags": ["other-parameters"]}
         cells.insert(0, nbformat.v4.new_code_cell(others, id="other-parameters", metadata=folded))
-    notebook.cells = [title, *cells, *rest]
+    around = nbformat.v4.new_markdown_cell(navigation(path, paths), id="navigation")
+    notebook.cells = [title, around, *cells, *rest]
     nbformat.write(notebook, path)

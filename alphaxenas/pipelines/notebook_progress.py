@@ -1,4 +1,4 @@
-"""What a person reads while the notebooks run: cells, now and then a line of the log, and how one failed."""
+"""What a person reads while the notebooks run and at their end: cells, lines of the log, how one failed, a summary."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import json
 import re
 import textwrap
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from alphaxenas.pipelines.stages import stages_of
 
 HEARTBEAT_SECONDS = 20.0
 
@@ -15,6 +19,15 @@ HEARTBEAT_SECONDS = 20.0
 def say(text: str) -> None:
     """Prints at once, also into a pipe."""
     print(text, flush=True)
+
+
+@dataclass
+class Execution:
+    """How one notebook fared."""
+
+    name: str
+    status: str = "not reached"
+    minutes: float = 0.0
 
 
 class Progress:
@@ -85,3 +98,49 @@ def explanation(error: BaseException, name: str, progress: Progress, failed: Pat
         + textwrap.indent("\n".join(lines), "    ")
         + (f"\n  Notebook up to there: {failed}" if failed.exists() else "")
     )
+
+
+def say_summary(executions: Sequence[Execution], folder: Path) -> None:
+    """Prints a line for every notebook: status, minutes, headlines.
+
+    Args:
+        executions: In order.
+        folder: The run's.
+    """
+    width = max(len(execution.name) for execution in executions)
+    rows = [f"\n{'notebook':{width}}  {'status':11}  minutes  result"]
+    for execution in executions:
+        headlines = _headlines(execution.name, folder) if execution.status == "done" else [""]
+        for row, headline in enumerate(headlines or ["-"]):
+            first = f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}"
+            rows.append(f"{first if row == 0 else ' ' * len(first)}  {headline}".rstrip())
+    say("\n".join(rows))
+
+
+def say_where_the_page_is(
+    write_page: Callable[[Path, Sequence[str]], Path | None], folder: Path, executions: Sequence[Execution]
+) -> None:
+    """Makes the page of the executed notebooks and says where it lies, or why there is none.
+
+    Args:
+        write_page: Makes it from the run's folder and remarks.
+        folder: The run's.
+        executions: How each notebook fared.
+    """
+    remarks = [f"{each.name}: {each.status}." for each in executions if each.status != "done"]
+    try:
+        page = write_page(folder, remarks)
+    except Exception as error:  # what was computed is stored; the page is made again by the next start
+        say(f"\nThere is no page of the executed notebooks: {type(error).__name__}: {error}")
+    else:
+        say(f"\nAll on one page: {page}" if page else "\nNo notebook was executed: there is no page to show.")
+
+
+def _headlines(name: str, folder: Path) -> list[str]:
+    """`stage: headline` of the results.json that this notebook concludes with, one for each search of notebook 02."""
+    found = []
+    for stage in stages_of(name[:2], folder, concluding=True):
+        if (stage / "results.json").exists():
+            results = json.loads((stage / "results.json").read_text(encoding="utf-8"))
+            found.append(f"{stage.name}: {results.get('headline', '-')}")
+    return found

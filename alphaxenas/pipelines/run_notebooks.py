@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import math
 import os
 import re
@@ -18,16 +17,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from alphaxenas.config import PROFILES, PROJECT_ROOT, Config, ParameterError, from_values, load_profile, parse_value
 from alphaxenas.config.render import help_text
 from alphaxenas.pipelines.early_checks import check_before_work
-from alphaxenas.pipelines.notebook_progress import Progress, explanation, say
-from alphaxenas.pipelines.stages import stages_of
+from alphaxenas.pipelines.notebook_progress import (
+    Execution,
+    Progress,
+    explanation,
+    say,
+    say_summary,
+    say_where_the_page_is,
+)
 from alphaxenas.runs.files import EXP_DIR_HINT, storage_error
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
@@ -42,15 +46,6 @@ MOVED = {
 PATIENCE_SECONDS = 40.0
 """After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed.
 """
-
-
-@dataclass
-class Execution:
-    """How one notebook fared."""
-
-    name: str
-    status: str = "not reached"
-    minutes: float = 0.0
 
 
 class _Kernel:
@@ -85,12 +80,17 @@ class _Kernel:
             os.kill(cls.pid, number)
 
 
-def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    notebooks: Path = NOTEBOOKS,
+    write_page: Callable[[Path, Sequence[str]], Path | None] | None = None,
+) -> int:
     """Runs the suite.
 
     Args:
         arguments: As on the command line.
         notebooks: Folder of the notebooks.
+        write_page: Makes a page of the executed notebooks from the run's folder and remarks, however the suite ended.
 
     Returns:
         The exit code: 0 all went well, 1 a notebook failed, 2 bad arguments, 128 + n stopped by signal n.
@@ -130,7 +130,9 @@ def main(arguments: Sequence[str] | None = None, notebooks: Path = NOTEBOOKS) ->
         for number, handler in handlers.items():
             signal.signal(number, handler)
         os.close(lock)
-    _summary(executions, folder)
+    say_summary(executions, folder)
+    if write_page is not None:
+        say_where_the_page_is(write_page, folder, executions)
     if _Kernel.received:
         say("Stopped. The same command continues.")
         return 128 + _Kernel.received
@@ -184,6 +186,7 @@ def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Ex
     _Kernel.pid = None
     execution.minutes = (time.monotonic() - started) / 60
     if not problem:
+        _relink(running, path)
         os.replace(running, done)
         failed.unlink(missing_ok=True)
         execution.status = "done"
@@ -194,6 +197,13 @@ def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Ex
         if running.exists():
             os.replace(running, failed)
         say(explanation(problem[0], path.stem, progress, failed))
+
+
+def _relink(executed: Path, original: Path) -> None:
+    """Lets links out of the folder of the notebooks lead there from where the executed notebook lies."""
+    above = os.path.relpath(original.parent.parent, executed.parent)
+    text = executed.read_text(encoding="utf-8")
+    executed.write_text(text.replace("](../", f"]({above}/"), encoding="utf-8")
 
 
 def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: Progress) -> None:
@@ -228,6 +238,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
     # The kernel called python3 is the one of this environment, even if the user has another of that name.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.pop("JPY_SESSION_NAME", None)  # nobody looks on, even where JupyterLab started this process
     search = [str(PROJECT_ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(search))
     papermill.execute_notebook(
@@ -248,27 +259,6 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
 def _literal(path: Path) -> str:
     """A path for papermill, which takes braces for a template."""
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _summary(executions: list[Execution], folder: Path) -> None:
-    width = max(len(execution.name) for execution in executions)
-    rows = [f"\n{'notebook':{width}}  {'status':11}  minutes  result"]
-    for execution in executions:
-        headlines = _headlines(execution.name, folder) if execution.status == "done" else [""]
-        for row, headline in enumerate(headlines or ["-"]):
-            first = f"{execution.name:{width}}  {execution.status:11}  {execution.minutes:7.1f}"
-            rows.append(f"{first if row == 0 else ' ' * len(first)}  {headline}".rstrip())
-    say("\n".join(rows))
-
-
-def _headlines(name: str, folder: Path) -> list[str]:
-    """`stage: headline` of the results.json that this notebook concludes with, one for each search of notebook 02."""
-    found = []
-    for stage in stages_of(name[:2], folder, concluding=True):
-        if (stage / "results.json").exists():
-            results = json.loads((stage / "results.json").read_text(encoding="utf-8"))
-            found.append(f"{stage.name}: {results.get('headline', '-')}")
-    return found
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.textpath import TextPath
 
 from alphaxenas.report.runs import NAMES, StoredRun
-from alphaxenas.report.style import GREY, INK, WIDTH, Style
+from alphaxenas.report.style import GREY, INK, WIDTH, Style, sign
 from alphaxenas.spaces.drawing.lettering import short_names
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
@@ -119,6 +119,7 @@ def blank(height: float) -> Figure:
     """An empty figure as wide as a notebook; height in inches."""
     figure = Figure(figsize=(WIDTH, height), dpi=100)
     FigureCanvasAgg(figure)
+    sign(figure)
     return figure
 
 

@@ -6,10 +6,12 @@ yellow; told apart by people with any kind of colour vision. Lines differ in das
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,6 @@ from alphaxenas.spaces.drawing.picture import as_png
 
 if TYPE_CHECKING:
     import pandas
-    from IPython.display import Image
     from matplotlib.axes import Axes
     from pandas.io.formats.style import Styler
 
@@ -91,10 +92,20 @@ def new_figure(
     """
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
+    sign(figure)
     axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
     for each in axes:
         dress(each)
     return figure, axes
+
+
+def sign(figure: Figure) -> None:
+    """Notes in a figure which function of this package was asked for it, for the link that a notebook shows below."""
+    frame: FrameType | None = sys._getframe(1)
+    asked = ""
+    while frame is not None and (module := frame.f_globals.get("__name__", "")).startswith("alphaxenas."):
+        asked, frame = f"{module}.{frame.f_code.co_name}", frame.f_back
+    figure.set_gid(asked)
 
 
 def panels(number: int, most: int, height: float, extra: float = 0.0, **more: Any) -> tuple[Figure, list[Axes]]:
@@ -183,13 +194,35 @@ def as_shown(table: pandas.DataFrame) -> Styler:
     return table.style.set_table_attributes(ignored).format_index(escape="html").format_index(escape="html", axis=1)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A figure as a notebook shows it: the picture, and below it a link to the function that draws it.
+
+    Attributes:
+        data: A PNG file.
+        drawn_by: Module and name of the function; empty where it is not known.
+    """
+
+    data: bytes
+    drawn_by: str = ""
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import Image, Markdown, display
+
+        display(Image(self.data, format="png"))
+        if self.drawn_by:
+            module, _, name = self.drawn_by.rpartition(".")
+            short = module.removeprefix("alphaxenas.").removeprefix("report.")
+            display(Markdown(f"<sub>drawn by [`{short}.{name}`](../{module.replace('.', '/')}.py)</sub>"))
+
+
 class Album:
     """The figures of a notebook: shown inline as PNG, and stored together in a run folder at the end."""
 
     def __init__(self) -> None:
         self.pictures: dict[str, bytes] = {}
 
-    def show(self, name: str, figure: Figure, photographs: bool = False) -> Image:
+    def show(self, name: str, figure: Figure, photographs: bool = False) -> Shown:
         """Keeps a figure under a name and gives it to the notebook, which shows it when it is a cell's last line.
 
         Args:
@@ -197,10 +230,8 @@ class Album:
             figure: Any figure.
             photographs: Keep every colour. Drawings look the same in 255, and take a third of the notebook's space.
         """
-        from IPython.display import Image
-
         self.pictures[name] = as_png(figure, photographs)
-        return Image(self.pictures[name], format="png")
+        return Shown(self.pictures[name], figure.get_gid() or "")
 
     def store(self, folder: Path) -> None:
         """Writes all figures kept so far as `<name>.png`. Raises `StorageError`."""

@@ -18,6 +18,7 @@ from alphaxenas.runs.files import StorageError
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import TIMING, same_record
+from alphaxenas.runs.watch import tell
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class ResumableLoop:
     Attributes:
         folder: As given.
         records: The journal's records that are part of the run so far, oldest first.
+        about: What makes the records, for whoever looks on: a search's `space` and `controller`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ResumableLoop:
         grace_seconds: float = 20.0,
     ) -> None:
         self.folder, self.records = folder, list[dict[str, Any]]()
+        self.about: dict[str, Any] = {}
         self._state, self._restore, self._unit = state, restore, unit
         self._interruption = Interruption(grace_seconds)
         self._to_repeat: list[dict[str, Any]] = []
@@ -104,6 +107,7 @@ class ResumableLoop:
                 self._drop_stored(stored, record)
             self.folder.journal.append(record)
         self.records.append(record)
+        tell(self)
 
     def next_stored(self) -> dict[str, Any] | None:
         """The record that the next `append` will be compared with; None where the journal ends here."""

@@ -28,7 +28,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, DrawnSequences
@@ -38,6 +37,7 @@ from alphaxenas.networks.training.loop import EVALUATION_BATCH
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
+from alphaxenas.runs.watch import progress_bar
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.suggestions import check_name, check_whole
@@ -133,7 +133,7 @@ class EnasSearch:
 
     def _search(self) -> dict[str, Any]:
         loop, total = self._loop, self._phases.rounds
-        with tqdm(total=total, initial=min(total, len(loop.records)), unit="round", mininterval=5.0) as bar:
+        with progress_bar(total, min(total, len(loop.records)), "round") as bar:
             while len(loop.records) < total:
                 self._round(len(loop.records))
                 bar.update()

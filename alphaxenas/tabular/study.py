@@ -20,8 +20,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from alphaxenas.controllers.catalogue import resolved_settings
 from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, git_revision, write_atomically
+from alphaxenas.runs.watch import progress_bar
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice
 from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, run_search
@@ -163,7 +161,7 @@ def run_study(
     folder.log(f"study of {len(searches)} searches, {len(searches) - len(left)} of them finished earlier")
     failures: dict[str, str] = {}
     recorded = len(searches) - len(left)
-    with Interruption(grace_seconds=5.0) as interruption, _progress_bar(len(searches), recorded) as bar:
+    with Interruption(grace_seconds=5.0) as interruption, progress_bar(len(searches), recorded, "search") as bar:
 
         def check() -> None:
             if interruption.requested:
@@ -303,15 +301,3 @@ def _write(search: Search, lines: Sequence[str], ended: Mapping[str, Any]) -> No
     search.path.parent.mkdir(parents=True, exist_ok=True)
     text = "\n".join([json.dumps(search.header), *lines, json.dumps(ended), ""])
     write_atomically(search.path, text.encode())
-
-
-def _progress_bar(total: int, done: int) -> tqdm:
-    return tqdm(
-        total=total,
-        initial=done,
-        unit="search",
-        file=sys.stderr,
-        mininterval=2.0,
-        maxinterval=math.inf,
-        bar_format="{n_fmt}/{total_fmt} searches [{elapsed}<{remaining}]",
-    )

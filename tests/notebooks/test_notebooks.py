@@ -9,6 +9,7 @@ import nbformat
 import papermill
 import pytest
 
+from alphaxenas.command.params import navigation
 from alphaxenas.config import FIELDS, PROJECT_ROOT, from_values, load_profile
 from alphaxenas.config.declarations import schema
 from alphaxenas.config.render import notebook_default, parameters_cell
@@ -49,8 +50,9 @@ def test_stored_notebook_has_no_outputs_and_stable_cell_ids(path):
 @named
 def test_notebook_begins_with_its_title_and_parameters_and_checks_them_first(path):
     """Papermill injects after the cell tagged `parameters`, so that one comes last."""
-    title, *rest = read(path).cells
+    title, around, *rest = read(path).cells
     assert title.source.startswith(f"# {int(path.stem[:2])}. ")
+    assert around.source == navigation(path, NOTEBOOKS)
     others, (parameters,) = cells_tagged(path, "other-parameters"), cells_tagged(path, "parameters")
     assert rest[: len(others) + 1] == [*others, parameters]
     first = next(cell for cell in rest[len(others) + 1 :] if cell.cell_type == "code")

@@ -16,6 +16,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from alphaxenas.config import FIELDS, PROJECT_ROOT
 from alphaxenas.pipelines import run_notebooks as suite
 from alphaxenas.pipelines.stages import stages_of
+from alphaxenas.report.notebook.page import write_page
 from alphaxenas.runs import same_record
 from tests.faults.harness import records
 from tests.faults.toy import play
@@ -36,7 +37,7 @@ def write_notebook(folder, name, *cells):
     notebook = nbformat.v4.new_notebook()
     parameters = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
     notebook.cells = [
-        nbformat.v4.new_markdown_cell("# A test\n\n## Parameters"),
+        nbformat.v4.new_markdown_cell("# A test\n\n[docs](../docs/x.md)\n\n## Parameters"),
         parameters,
         nbformat.v4.new_code_cell(CONFIGURE),
     ]
@@ -54,8 +55,8 @@ def place(tmp_path):
     return tmp_path
 
 
-def run(place, *words):
-    return suite.main([str(place / "mine.yaml"), *words], place / "notebooks")
+def run(place, *words, write_page=None):
+    return suite.main([str(place / "mine.yaml"), *words], place / "notebooks", write_page)
 
 
 @pytest.fixture
@@ -173,6 +174,30 @@ def test_a_failing_notebook_ends_the_suite_naming_cell_and_error(place, capsys):
     assert [path.name for path in folder.glob("*.ipynb")] == ["02_bad.failed.ipynb"] and str(
         folder / "02_bad.failed.ipynb"
     ) in output
+
+
+def test_the_page_of_all_notebooks_is_named_at_the_end_also_where_one_failed(place, capsys):
+    write_notebook(place / "notebooks", "01_first", "1")
+    write_notebook(place / "notebooks", "02_bad", "raise ValueError('no')")
+    assert run(place, write_page=write_page) == 1
+    page = place / "exp" / "tiny" / "report.html"
+    assert f"All on one page: {page}" in capsys.readouterr().out
+    text = page.read_text()
+    assert "02_bad: FAILED." in text and "ValueError: no" in text and text.count("<section") == 2
+    links = (place / "exp" / "tiny" / "notebooks" / "01_first.ipynb").read_text()
+    assert (
+        "](../docs/x.md)" not in links
+        and f"]({os.path.relpath(place, place / 'exp/tiny/notebooks')}/docs/x.md)" in links
+    )
+
+
+def test_a_page_that_cannot_be_made_costs_nothing_else(place, capsys):
+    def broken(folder, remarks):
+        raise OSError("disk full")
+
+    write_notebook(place / "notebooks", "01_first", "1")
+    assert run(place, write_page=broken) == 0
+    assert "There is no page of the executed notebooks: OSError: disk full" in capsys.readouterr().out
 
 
 def test_a_kernel_that_dies_is_reported(place, capsys):

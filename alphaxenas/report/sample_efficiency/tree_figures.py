@@ -10,6 +10,8 @@ import numpy as np
 from alphaxenas.report.style import INK, Style, panels, sentence
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
 Snapshot = tuple[int, Mapping[str, np.ndarray]]
@@ -29,30 +31,65 @@ def tree_growth(snapshots: Sequence[Snapshot], value: str = "mean accuracy below
     asked, snapshots = len(snapshots), [snapshot for snapshot in snapshots if len(snapshot[1]["visits"])]
     if not snapshots:
         return sentence("The table was searched before a tree grew." if asked else "This controller shows no tree.")
-    from matplotlib.collections import LineCollection
-
     trees = [{name: np.asarray(values) for name, values in tree.items()} for _, tree in snapshots]
     prefixes = [_prefixes(tree) for tree in trees]
     places = _radial(prefixes[-1])
-    means = [np.where(tree["visits"] > 0, tree["total"] / np.maximum(tree["visits"], 1), np.nan) for tree in trees]
-    known = np.concatenate([each[np.isfinite(each)] for each in means])
-    low, high = np.quantile(known, (0.1, 1.0)) if len(known) else (0.0, 1.0)
+    means = [_means(tree) for tree in trees]
+    low, high = _range(np.concatenate(means))
     figure, axes = panels(len(trees), 3, 3.4, 0.3)
-    reach = 1.04 * max(float(np.hypot(*place)) for place in places.values()) or 1.0
     most = max(1.0, *(float(np.max(tree["visits"])) for tree in trees))
-    for panel, (queries, _), tree, names, mean in zip(axes, snapshots, trees, prefixes, means):
-        points = np.array([places.get(prefix, (np.nan, np.nan)) for prefix in names])
-        lines = [points[[parent, node]] for node, parent in enumerate(tree["parent"]) if parent >= 0]
-        panel.add_collection(LineCollection(lines, colors="#c9cdd3", linewidths=0.5, zorder=1))
-        order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
-        sizes = 5 + 110 * np.sqrt(tree["visits"][order] / most)
-        colours = Style(c=mean[order], cmap="viridis", vmin=low, vmax=high, edgecolors=INK)
-        dots = panel.scatter(points[order, 0], points[order, 1], s=sizes, linewidths=0.25, zorder=2, **colours)
-        panel.set(title=f"{queries:,} queries, {len(names):,} nodes", xlim=(-reach, reach), ylim=(-reach, reach))
-        panel.set_aspect("equal")
-        panel.set_axis_off()
+    for panel, (queries, _), tree, mean in zip(axes, snapshots, trees, means):
+        dots = _draw(panel, tree, places, mean, (low, high), most)
+        panel.set_title(f"{queries:,} queries, {len(mean):,} nodes")
     figure.colorbar(dots, ax=list(axes), label=value, shrink=0.75, pad=0.01, extend="min")
     return figure
+
+
+def tree_panel(panel: Axes, tree: Mapping[str, np.ndarray]) -> None:
+    """One tree as it is now, drawn as in `tree_growth`.
+
+    Args:
+        panel: Where.
+        tree: See `Snapshot`; with a row at least.
+    """
+    mean = _means(tree)
+    _draw(panel, tree, _radial(_prefixes(tree)), mean, _range(mean), float(max(1.0, np.max(tree["visits"]))))
+
+
+def _means(tree: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Mean value of every node, NaN where nothing was backed up."""
+    return np.where(tree["visits"] > 0, tree["total"] / np.maximum(tree["visits"], 1), np.nan)
+
+
+def _range(means: np.ndarray) -> tuple[float, float]:
+    """Between which values colours differ."""
+    known = means[np.isfinite(means)]
+    low, high = np.quantile(known, (0.1, 1.0)) if len(known) else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def _draw(
+    panel: Axes,
+    tree: Mapping[str, np.ndarray],
+    places: Mapping[tuple[int, ...], tuple[float, float]],
+    mean: np.ndarray,
+    between: tuple[float, float],
+    most: float,
+) -> PathCollection:
+    from matplotlib.collections import LineCollection
+
+    points = np.array([places.get(prefix, (np.nan, np.nan)) for prefix in _prefixes(tree)])
+    lines = [points[[parent, node]] for node, parent in enumerate(tree["parent"]) if parent >= 0]
+    panel.add_collection(LineCollection(lines, colors="#c9cdd3", linewidths=0.5, zorder=1))
+    order = np.argsort(np.nan_to_num(mean, nan=-np.inf), kind="stable")
+    sizes = 5 + 110 * np.sqrt(tree["visits"][order] / most)
+    colours = Style(c=mean[order], cmap="viridis", vmin=between[0], vmax=between[1], edgecolors=INK)
+    dots = panel.scatter(points[order, 0], points[order, 1], s=sizes, linewidths=0.25, zorder=2, **colours)
+    reach = 1.04 * max(float(np.hypot(*place)) for place in places.values()) or 1.0
+    panel.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    panel.set_aspect("equal")
+    panel.set_axis_off()
+    return dots
 
 
 def _prefixes(tree: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:

@@ -1,0 +1,1 @@
+"""What only a notebook needs: figures that live, tables to search in, and one page of all executed notebooks."""

@@ -1,0 +1,190 @@
+"""Figures that live: one for all searches or trainings of a cell, redrawn in place while they go on.
+
+    with live("search"):
+        results = search(config, "alphaxenas", 0, data)
+
+Nobody is told anything twice: a figure is drawn from the records that a run has just stored. Where no person looks on,
+as under papermill, it is drawn once, at the end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from alphaxenas.report.diagnostic_figures import round_curves
+from alphaxenas.report.figures import PURPOSES, training_curves
+from alphaxenas.report.runs import NAMES, StoredRun
+from alphaxenas.report.sample_efficiency.tree_figures import tree_panel
+from alphaxenas.report.style import GREY, WIDTH, Style, count_on, dress, looks, new_figure, say
+from alphaxenas.runs import read_json
+from alphaxenas.runs.watch import person_looks_on, watching
+from alphaxenas.spaces.drawing.picture import as_png
+from alphaxenas.spaces.drawing.registry import draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from alphaxenas.runs.resume import ResumableLoop
+
+Runs = Mapping[str, StoredRun]
+"""Stage to its records so far; the one that goes on comes last."""
+FEWEST_SECONDS = 1.0
+SHARE = 0.05
+"""Of the time, at most, that goes into redrawing."""
+
+
+class LiveFigure:
+    """Watches runs, and redraws its figure in place.
+
+    Args:
+        seconds: At least between two drawings.
+        show: Puts a PNG where the figure is; by default into the output of the notebook's cell.
+    """
+
+    def __init__(self, seconds: float = FEWEST_SECONDS, show: Callable[[bytes], None] | None = None) -> None:
+        self.runs: dict[str, StoredRun] = {}
+        self.drawings = 0
+        self._about: dict[str, Any] = {}
+        self._seconds, self._next, self._show, self._handle = seconds, 0.0, show or self._display, None
+
+    def saw(self, loop: ResumableLoop) -> None:
+        """Notes the records of a run, and draws where it is time to."""
+        stage, folder = loop.folder.stage, loop.folder.path
+        known = self.runs.pop(stage, None)
+        description = known.description if known else read_json(folder / "run.json") or {"parameters": {}, "seed": 0}
+        self.runs[stage] = StoredRun(folder.parent.name, stage, description, tuple(loop.records), None)
+        self._about = loop.about
+        if person_looks_on() and time.monotonic() >= self._next:
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Draws what is known now."""
+        if self.runs:
+            begin = time.monotonic()
+            self._show(as_png(live_figure(self.runs, **self._about)))
+            self.drawings += 1
+            took = time.monotonic() - begin
+            self._next = time.monotonic() + max(self._seconds, took / SHARE)
+
+    def _display(self, picture: bytes) -> None:
+        from IPython.display import Image, display
+
+        image = Image(picture, format="png")
+        if self._handle is None:
+            self._handle = display(image, display_id=True)
+        else:
+            self._handle.update(image)
+
+
+@contextmanager
+def live(**how: Any) -> Iterator[LiveFigure]:
+    """A live figure of all runs that are made within it.
+
+    Args:
+        **how: Of `LiveFigure`.
+    """
+    figure = LiveFigure(**how)
+    try:
+        with watching(figure.saw):
+            yield figure
+    finally:
+        figure.redraw()
+
+
+def live_figure(runs: Runs, space: Any = None, controller: Any = None) -> Figure:
+    """What suits the records of the run that goes on: a search, a training, rounds of shared weights.
+
+    Args:
+        runs: Records so far.
+        space: The space of the search that goes on.
+        controller: Who searches in it; some show a tree.
+    """
+    *_, current = runs.values()
+    newest = current.records[-1]
+    if newest.get("purpose") in PURPOSES:
+        return search_figure(runs, space, getattr(controller, "tree_snapshot", lambda: None)())
+    if "train_accuracy" in newest and "epoch" in newest:
+        return training_curves([current])
+    if "entropy" in newest or newest.get("purpose") == "derived":
+        rounds = {stage: [record for record in run.records if "entropy" in record] for stage, run in runs.items()}
+        return round_curves(rounds)
+    return course_figure(current)
+
+
+def search_figure(runs: Runs, space: Any, tree: Mapping[str, np.ndarray] | None) -> Figure:
+    """Children as dots and the best so far as a line; beside them the best architecture and the tree.
+
+    Args:
+        runs: Searches; the one that goes on comes last and alone has dots.
+        space: Of that search.
+        tree: Its tree now, as `Controller.tree_snapshot`; None without one.
+    """
+    figure = Figure(figsize=(WIDTH, 4.4), dpi=100, layout="constrained")
+    has_tree = tree is not None and len(tree["parent"]) > 1
+    panels = figure.subplot_mosaic([["children", "best"], ["children", "tree"]] if has_tree else [["children", "best"]])
+    children = panels["children"]
+    dress(children)
+    *_, current = runs.values()
+    names = {stage: f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}" for stage, run in runs.items()}
+    styles = looks(dict.fromkeys(NAMES.get(run.controller, run.controller) for run in runs.values()))
+    for stage, run in runs.items():
+        look = styles[NAMES.get(run.controller, run.controller)]
+        places = np.cumsum(["cached" not in record["metrics"] for record in run.records])
+        best = [np.nan if record["best"] is None else record["best"] for record in run.records]
+        width = 2.2 if run is current else 1.2
+        children.plot(places, best, drawstyle="steps-post", linewidth=width, label=names[stage], **look.line)
+        for purpose, (label, marker, size, opacity) in PURPOSES.items() if run is current else ():
+            shown = [(place, record["reward"]) for place, record in zip(places, run.records) if _is(record, purpose)]
+            if shown:
+                dots = Style(s=size, marker=marker, alpha=opacity, color=look.colour, linewidths=0.8)
+                children.scatter(*zip(*shown), label=label, **dots)
+    children.set(xlabel="trained children", ylabel="validation accuracy")
+    children.set_title("best so far (line) and children (dots)", fontsize=10)
+    count_on(children)
+    children.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="lower right")
+    _draw_best(panels["best"], current, space)
+    if tree is not None and has_tree:
+        tree_panel(panels["tree"], tree)
+        panels["tree"].set_title(f"the tree now: {len(tree['parent']):,} nodes", fontsize=10)
+    return figure
+
+
+def _is(record: Mapping[str, Any], purpose: str) -> bool:
+    return record["purpose"] == purpose and record["status"] == "ok"
+
+
+def _draw_best(panel: Axes, run: StoredRun, space: Any) -> None:
+    """The best architecture, at the final budget if there is one."""
+    rated = [record for record in run.records if _is(record, "final")] or [r for r in run.records if _is(r, "search")]
+    if not rated or space is None:
+        say(panel, "No child has been rated yet.")
+        return
+    best = max(rated, key=lambda record: record["reward"])
+    draw(space, space.decode(tuple(best["tokens"])), panel)
+    panel.set_title(f"best of {run.stage}: {best['reward']:.4f}, trial {best['trial']}", fontsize=10)
+
+
+def course_figure(run: StoredRun) -> Figure:
+    """Loss and what validation says, against the number of the record, for every network of a training.
+
+    Args:
+        run: Its records have `validation_loss` or `reward`.
+    """
+    names: Sequence[str] = tuple(dict.fromkeys(record.get("name", run.stage) for record in run.records))
+    kinds = [kind for kind in ("loss", "validation_loss", "reward") if any(kind in record for record in run.records)]
+    figure, axes = new_figure(1, max(1, len(kinds)), height=3.4)
+    for panel, kind in zip(axes, kinds):
+        for name, look in looks(names).items():
+            found = [r[kind] for r in run.records if r.get("name", run.stage) == name and kind in r]
+            dots = Style(linestyle="", marker=".", color=GREY) if kind == "reward" else Style(color=look.colour)
+            panel.plot(range(1, len(found) + 1), found, label=name, **dots)
+        panel.set(title=kind.replace("_", " "), xlabel="record")
+        count_on(panel)
+    axes[0].legend(frameon=False, fontsize=8)
+    return figure
