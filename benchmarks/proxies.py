@@ -21,6 +21,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,8 @@ PUBLISHED = {
 """Our name to the column of the published values; of the others no values were published."""
 ACCURACY = "cifar10_test_200ep_mean"
 SUMS = {"sum of ranks: NASWOT, synflow, jacov": ("naswot", "synflow", "jacov"), "sum of ranks: all": tuple(PROXIES)}
+CELLS, VALUES = 15, 5 * (16 * 32**2 + 32 * 16**2 + 64 * 8**2)
+"""Cells of a network, and values that one edge of all of them puts out for an image."""
 NEAR = 0.05
 """Largest difference of the two correlations with accuracy that counts as agreement."""
 
@@ -85,6 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
         "seconds": dict(zip(PROXIES, np.round(np.mean([list(r["seconds"].values()) for r in chosen], 0), 4).tolist())),
         "not_finite": {name: int(np.isnan(ours[:, place]).sum()) for place, name in enumerate(PROXIES)},
     }
+    flops = {code: int(row["flops_cifar"]) for code, row in rows(tables / "nasbench201_cifar.csv.gz").items()}
+    figures["explained"] = explained(ours, [published[code] for code in codes], [flops[code] for code in codes], truth)
     values = {"cells": codes, **{name: column.tolist() for name, column in zip(PROXIES, _plain(ours).T)}}
     finish("proxies", options.record, started, figures, values)
     return 0
@@ -158,6 +163,38 @@ def compared(ours: np.ndarray, published: dict[str, dict[str, str]], truth: np.n
             found[name] |= {"published": tau(other, truth), "agreement": tau(own, other)}
             found[name]["near"] = bool(abs(found[name]["tau"] - found[name]["published"]) <= NEAR)
     return found
+
+
+def explained(
+    ours: np.ndarray, published: Sequence[dict[str, str]], flops: Sequence[int], truth: np.ndarray
+) -> dict[str, float]:
+    """Why two proxies differ from the published values, from the numbers of layers of every cell.
+
+    Args:
+        ours: Scores `[n, p]` in the order of `PROXIES`.
+        published: Rows of the published values.
+        flops: Exact published counts of the cells.
+        truth: Accuracies `[n]`.
+
+    Returns:
+        `offsets`: different values of the published count without pools and normalisations minus ours; `zen_step`: by
+        how much the published Zen-score is lower for every normalisation (least squares); `zen_agreement`, `zen_tau`:
+        rank correlation of ours without that with the published values and with accuracy.
+    """
+    names, codes = list(PROXIES), [row["op_code"] for row in published]
+    convolutions, pools = (np.array([sum(map(code.count, each)) for code in codes]) for each in ("23", "4"))
+    extra = VALUES * (3 * convolutions + 9 * pools)
+    zen, theirs = ours[:, names.index("zen")], np.array([float(row["zen"]) for row in published])
+    known = np.isfinite(zen)
+    layers = CELLS * convolutions[known]
+    step = float(np.polyfit(layers, (zen - theirs)[known], 1)[0]) if known.sum() > 1 and np.ptp(layers) else 0.0
+    without = zen[known] - step * layers
+    return {
+        "offsets": len(set((np.array(flops) - extra - ours[:, names.index("multiply_adds")]).tolist())),
+        "zen_step": round(step, 4),
+        "zen_agreement": tau(without, theirs[known]),
+        "zen_tau": tau(without, truth[known]),
+    }
 
 
 def filled(column: np.ndarray) -> np.ndarray:

@@ -67,7 +67,8 @@ def fisher(network: InitialNetwork) -> float:
         s = sum_c n_c / (2 B) sum_b (sum_xy a * dL/da)^2
 
     over the channels c of the outputs a of all convolutions and dense layers; n_c is the number of weights that make
-    the channel, over which Abdelfattah et al. (2021, section 3.2) sum.
+    the channel, over which Abdelfattah et al. (2021, section 3.2) sum. Scores depend on the initial scale of layers
+    that no batch normalisation follows, so published ones, of PyTorch's default initial weights, differ in rank too.
 
     Source: Theis et al. 2018, "Faster gaze prediction with dense networks and Fisher pruning", section 2; as a score of
     untrained networks in Turner et al. 2020, "BlockSwap: Fisher-guided block substitution", section 4.

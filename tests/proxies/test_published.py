@@ -13,7 +13,7 @@ from alphaxenas.networks.training.initial import NetworkWithBatch
 from alphaxenas.proxies import PROXIES
 from alphaxenas.seeds import stream
 from alphaxenas.spaces import NASBench201
-from benchmarks.proxies import PUBLISHED
+from benchmarks.proxies import CELLS, PUBLISHED, VALUES, explained
 from tests.data.real import real_table
 
 
@@ -47,3 +47,18 @@ def test_scores_rank_cells_as_the_published_ones_do():
     for name, least in (("synflow", 0.8), ("naswot", 0.7), ("snip", 0.7), ("grad_norm", 0.7)):
         ours = [PROXIES[name](network(row["op_code"], 6, lambda: fixed)) for row in rows]
         assert kendalltau(ours, [float(row[PUBLISHED[name]]) for row in rows]).statistic >= least, name
+
+
+def test_why_counts_and_zen_scores_differ_is_found_from_the_layers_of_cells():
+    codes = ["000000", "222200", "333444", "123401", "330012", "444444"]
+    convolutions = np.array([sum(map(code.count, "23")) for code in codes])
+    ours = np.zeros((len(codes), len(PROXIES)))
+    ours[:, list(PROXIES).index("multiply_adds")] = counts = 100.0 * convolutions
+    ours[:, list(PROXIES).index("zen")] = zen = np.arange(6.0) + 2.0 * CELLS * convolutions
+    flops = [int(n + 7 + VALUES * (3 * k + 9 * code.count("4"))) for n, k, code in zip(counts, convolutions, codes)]
+    published = [
+        {"op_code": code, "zen": str(value - 0.75 * CELLS * k)} for code, value, k in zip(codes, zen, convolutions)
+    ]
+    found = explained(ours, published, flops, np.arange(6.0))
+    assert found == {"offsets": 1, "zen_step": 0.75, "zen_agreement": 1.0, "zen_tau": found["zen_tau"]}
+    assert explained(ours, published, [*flops[:-1], 3], np.arange(6.0))["offsets"] == 2
