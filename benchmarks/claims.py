@@ -51,7 +51,23 @@ def static_orders(results: Mapping[str, Result]) -> str:
         for method in [one for one in ("alphaxenas", "guided") if one in result["values"]]:
             sides = (by_seed(queries(result, one)) for one in (method, best))
             pairs[TABLES[key], method, best] = tuple(sides)
-    return f"{table(['table', *map(name, methods)], rows)}\n\n{verdicts(compare_many(pairs))}"
+    ranked = [
+        [TABLES[key], name(order), f"{one['tau']:.2f}", str(one["places"][0]), ", ".join(map(str, one["places"][1:]))]
+        for key, result in results.items()
+        for order, one in result["figures"]["methods"].items()
+        if "places" in one
+    ]
+    parts = [table(["table", *map(name, methods)], rows), verdicts(compare_many(pairs))]
+    if ranked:
+        parts += [ORDERS, table(["table", "order", "Kendall's tau", "place of the best", "of the next nine"], ranked)]
+    return "\n\n".join(parts)
+
+
+ORDERS = (
+    "How well the orders rank the whole table. Where an order meets the best architecture early though it ranks the "
+    "table badly, and the next best stand far behind, it was luck: EC-NAS trained each cell once for 4 epochs, and "
+    "its best one happens to be large. No search can learn that from the others."
+)
 
 
 def all_methods(results: Mapping[str, Result]) -> str:

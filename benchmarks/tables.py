@@ -187,6 +187,24 @@ def static_order(table: BenchmarkTable, columns: tuple[str, ...], seed: int) -> 
     return np.lexsort([noise, *(-values[column] for column in reversed(columns))])
 
 
+def order_quality(table: BenchmarkTable, method: str) -> dict[str, object]:
+    """How well a static order ranks a whole table, which tells luck from knowledge where it meets a goal early.
+
+    Args:
+        table: A table whose space names its features.
+        method: One of `STATIC`.
+
+    Returns:
+        Kendall's `tau` with the signal, and from 1 the `places` of the ten best architectures, the best first.
+    """
+    from scipy.stats import kendalltau
+
+    places = np.argsort(static_order(table, STATIC[method], 0)) + 1
+    known = np.isfinite(_static_values(table)["parameters"])
+    tau = float(kendalltau(-places[known], table.signal[known]).statistic)
+    return {"tau": round(tau, 4), "places": places[np.argsort(-table.signal, kind="stable")[:10]].tolist()}
+
+
 def _static_values(table: BenchmarkTable) -> dict[str, np.ndarray]:
     names = table.space.feature_names()
     places = {
@@ -243,6 +261,7 @@ def measure(name: str, options: argparse.Namespace) -> None:
                 "median_queries": float(np.median(found["queries"])),
                 "found": float(np.mean(found["found"])),
                 "seconds_per_search": round(float(np.mean(found["seconds"])), 3),
+                **(order_quality(table, method) if method in STATIC else {}),
             }
             for method, found in values.items()
         },
