@@ -66,7 +66,7 @@ def static_orders(results: Mapping[str, Result]) -> str:
 ORDERS = (
     "How well the orders rank the whole table. Where an order meets the best architecture early though it ranks the "
     "table badly, and the next best stand far behind, it was luck: EC-NAS trained each cell once for 4 epochs, and "
-    "its best one happens to be large. No search can learn that from the others."
+    "its best one happens to be large. A search that learns from the others does not expect it there."
 )
 
 
