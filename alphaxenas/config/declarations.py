@@ -30,6 +30,7 @@ class Config(BaseModel):
     space: networks.SpaceConfig = networks.SpaceConfig()
     child: networks.ChildConfig = networks.ChildConfig()
     search: searches.SearchConfig = searches.SearchConfig()
+    workers: other_searches.WorkersConfig = other_searches.WorkersConfig()
     enas: other_searches.EnasConfig = other_searches.EnasConfig()
     baseline: networks.BaselineConfig = networks.BaselineConfig()
     training: networks.TrainingConfig = networks.TrainingConfig()

@@ -26,7 +26,10 @@ from alphaxenas.config.parameter import (
 from alphaxenas.spaces.zoo import zoo_names
 from alphaxenas.supernet import SAMPLE_POLICIES, SAMPLING
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_controllers, parse_table, parse_target
+from alphaxenas.workers.flight import DETERMINISTIC, ORDERS
 
+PROCESSES = "processes"
+"""The `cluster_address` of workers without Ray."""
 POLICY_PARTS = ("mnist", "table", "chains")
 """What notebook 07 can run."""
 ENAS_SPACES = ("micro", "macro")
@@ -64,6 +67,7 @@ EnasSampling = Annotated[str, OneOf(SAMPLING)]
 PoolSampling = Annotated[str, OneOf(SAMPLE_POLICIES)]
 PolicyPart = Annotated[str, OneOf(POLICY_PARTS), BeforeValidator(_policy_part)]
 EnasSpace = Annotated[str, OneOf(ENAS_SPACES)]
+Order = Annotated[str, OneOf(ORDERS)]
 Contestants = Annotated[Text, AfterValidator(_contestants)]
 """Controllers with settings, see `parse_controllers`."""
 TableText = Annotated[NonBlank, AfterValidator(_table)]
@@ -73,6 +77,7 @@ TableText = Annotated[NonBlank, AfterValidator(_table)]
 _enas = partial(parameter, notebooks="10")
 _chains = partial(parameter, notebooks="07")
 _nao = partial(parameter, notebooks="08")
+_workers = partial(parameter, affects_results=False)
 
 
 class EnasConfig(Group):
@@ -119,6 +124,36 @@ class NAOConfig(Group):
         ("nasnet_a", "darts_v2"),
         "known cells trained beside them, with as many filters, cells and epochs",
         notebooks="08*",
+    )
+
+
+class WorkersConfig(Group):
+    """Many evaluations at once, on workers; see docs/long-runs.md."""
+
+    workers: Natural = _workers(
+        0,
+        "evaluations at once, each on a worker of its own (Ray); 0 or 1 = one after another in this process",
+        notebooks="02 07 08 09",
+    )
+    cluster_address: Text = _workers(
+        "",
+        "where workers live: empty = a Ray of this machine; auto or HOST:PORT = a Ray cluster; processes = processes "
+        "of this machine, without Ray",
+    )
+    worker_cpus: PositiveNumber = _workers(1.0, "CPUs of a worker, and its threads; Ray takes fractions")
+    worker_gpus: NonNegative = _workers(0.0, "GPUs of a worker; 0.5 = two workers share one")
+    trial_attempts: Count = _workers(3, "a trial whose worker dies is tried again elsewhere, so often in all")
+    trial_minutes: NonNegative = _workers(0.0, "a trial that takes longer is stopped and counts as failed; 0 = never")
+    in_flight: Natural = parameter(
+        0,
+        "proposals whose outcomes are awaited at once; 0 = as many as workers, and results then depend on workers",
+        role="budget",
+    )
+    worker_order: Order = parameter(
+        DETERMINISTIC,
+        "in which order the controller hears of outcomes: that of its proposals, or as they arrive, which makes "
+        "results depend on timing",
+        role="budget",
     )
 
 

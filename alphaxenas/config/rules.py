@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alphaxenas.config.other_searches import PROCESSES
 from alphaxenas.config.parameter import ParameterError
 from alphaxenas.controllers.alphaxenas.settings import Settings
 from alphaxenas.networks.nasbench.stages import STAGES
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, space_from_parameters
 from alphaxenas.spaces.parse_any import parse_architecture
+from alphaxenas.workers import cluster
 
 if TYPE_CHECKING:
     from alphaxenas.config.declarations import Config
@@ -72,6 +74,16 @@ def check_together(config: Config) -> None:
             "the name of a column with truth_table, and nothing without",
         ),
         ("proxies", "ranked" in search.controllers and not search.proxies, "at least one where ranked searches"),
+        (
+            "workers",
+            config.workers.workers > 1 and config.workers.cluster_address != PROCESSES and not cluster.is_installed(),
+            f"0 or 1 without Ray. It is installed by `{cluster.INSTALL}`; cluster_address='{PROCESSES}' does without",
+        ),
+        (
+            "worker_gpus",
+            config.workers.cluster_address == PROCESSES and config.workers.worker_gpus,
+            f"0 with cluster_address='{PROCESSES}': only Ray divides GPUs",
+        ),
         ("densenet_depth", (depth - 4) % 6, "4 + a multiple of 6, such as 22, 40, 100"),
     ]
     for name, most in (

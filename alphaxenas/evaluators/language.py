@@ -69,7 +69,7 @@ class LanguageEvaluator:
         metrics: dict[str, float] = {"words": float(steps * self._recipe.window * self._recipe.batch_size)}
         before: Any = None
         try:
-            if self._shared is not None and proposal.purpose != "final":
+            if self._shared is not None and self.shares(proposal):
                 self._warm_up(self._shared)
                 before = self._shared.state()
                 loss = self._train(self._shared, steps, self._position, metrics, self._core.describe(cell))
@@ -88,6 +88,10 @@ class LanguageEvaluator:
         metrics["perplexity"] = perplexity(loss)
         reward = reward_of_loss(loss, len(self._data.vocabulary))
         return Outcome(proposal, reward, "ok", metrics, time.perf_counter() - begin)
+
+    def shares(self, proposal: Proposal) -> bool:
+        """Whether the child starts from the shared weights."""
+        return self._shared is not None and proposal.purpose != "final"
 
     def state(self) -> dict[str, Any]:
         """The shared weights and how far the text was read; nothing for children from scratch."""

@@ -116,7 +116,7 @@ class TrainedEvaluator:
             status `"failed"`, reward 0 and a reason, and leaves the shared weights as they were.
         """
         begin = time.perf_counter()
-        bank = self.bank if self._shares(proposal) else WeightBank(self._seed)
+        bank = self.bank if self.shares(proposal) else WeightBank(self._seed)
         network = self._build(self._space.decode(proposal.tokens))
         metrics: dict[str, float] = {}
         child = None
@@ -142,14 +142,14 @@ class TrainedEvaluator:
         if self._settings.share_weights:
             self.bank.restore(state)
 
-    def _shares(self, proposal: Proposal) -> bool:
+    def shares(self, proposal: Proposal) -> bool:
         """Whether the child starts from the shared weights."""
         alone = proposal.purpose == "final" and self._settings.final_weights == "scratch"
         return self._settings.share_weights and not alone
 
     def _score(self, child: CompiledChild, proposal: Proposal, metrics: dict[str, float]) -> float:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
-        rng_stream = ("trial", proposal.number) if self._shares(proposal) else ()
+        rng_stream = ("trial", proposal.number) if self.shares(proposal) else ()
         if epochs == 0:
             batches = self._training.epoch(self._seed, 0, fraction, rng_stream, augment=False)
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
@@ -162,7 +162,7 @@ class TrainedEvaluator:
         history = fit(child, training, validation, epochs, self._seed, **how)
         last = history[-1]
         metrics |= {"loss": last["loss"], "train_accuracy": last["train_accuracy"], "images_per_epoch": last["images"]}
-        if self._shares(proposal) and proposal.updates_shared_weights:
+        if self.shares(proposal) and proposal.updates_shared_weights:
             child.store()
         accuracies = [record["validation_accuracy"] for record in history if "validation_accuracy" in record]
         return reward_of(accuracies, self._settings.reward)

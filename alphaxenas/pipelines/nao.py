@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.config import Config
-from alphaxenas.contracts import Budget, Tokens
+from alphaxenas.contracts import Budget, Evaluator, Tokens
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.nao.controller import settings_of
 from alphaxenas.controllers.nao.model import NAOModel
@@ -34,6 +34,7 @@ from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import child_network, child_options, make_evaluator, recipe_from_config, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
+from alphaxenas.pipelines.raters.rating import Rating
 from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
@@ -116,9 +117,20 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         config.parameters("data", "child") | config.only(*own),
         space,
         data,
-        controller,
-        lambda: make_evaluator(config, data, seed, space, share_weights=False),
+        lambda: controller,
+        Rating(f"{__name__}:evaluator", {"seed": seed}),
     )
+
+
+def evaluator(config: Config, data: ImageData, seed: int) -> Evaluator:
+    """What rates the children of `search_from_scratch`.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+        seed: Of initial weights and training.
+    """
+    return make_evaluator(config, data, seed, micro_space(config), share_weights=False)
 
 
 def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from alphaxenas.config import Config
-from alphaxenas.contracts import Budget
+from alphaxenas.contracts import Budget, Evaluator
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
 from alphaxenas.networks.chain import chain_network
@@ -29,6 +29,7 @@ from alphaxenas.pipelines.early_checks import check_comparison
 from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
+from alphaxenas.pipelines.raters.rating import Rating
 from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.pipelines.study import run_study_in, study_tables
 from alphaxenas.runs import RunFolder
@@ -97,20 +98,25 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         parameters,
         space,
         data,
-        make_controller(
+        lambda: make_controller(
             controller, space, seed, search_budget=budget, final_budget=budget, promote_every=1, **settings
         ),
-        lambda: make_evaluator(
-            config,
-            data,
-            seed,
-            space,
-            recipe_from_config(config, **published_recipe(config)),
-            share_weights=False,
-            augment=False,
-            cutout=0,
-        ),
+        Rating(f"{__name__}:chain_evaluator", {"part": part, "seed": seed}),
     )
+
+
+def chain_evaluator(config: Config, data: ImageData, part: str, seed: int) -> Evaluator:
+    """What rates the children of `search_chains`.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+        part: As of `search_chains`.
+        seed: Of initial weights and training.
+    """
+    recipe = recipe_from_config(config, **published_recipe(config))
+    alone = {"share_weights": False, "augment": False, "cutout": 0}
+    return make_evaluator(config, data, seed, chain_space(part), recipe, **alone)
 
 
 def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from alphaxenas.config import Config
 from alphaxenas.config.language import FOUND, LSTM, RANDOM
+from alphaxenas.contracts import Evaluator
 from alphaxenas.data.text import TextData, load_text
 from alphaxenas.evaluators.language import LanguageEvaluator
 from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
@@ -23,6 +24,7 @@ from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import make_controller
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, train_language_models
+from alphaxenas.pipelines.raters.rating import Rating
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs.journal import Journal
 from alphaxenas.seeds import stream
@@ -80,16 +82,28 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
         "controller": controller,
         "search_seed": seed,
     }
-    shared = (language.shared_cells, language.shared_warmup)
     return stages.run_search(
         config,
         f"{STAGE}-{controller}-seed{seed}",
         parameters,
         space,
         data,
-        make_controller(config, controller, space, seed, language.shared_cells),
-        lambda: LanguageEvaluator(space, data, language_recipe(config), language.units, seed, *shared),
+        lambda: make_controller(config, controller, space, seed, language.shared_cells),
+        Rating(f"{__name__}:evaluator", {"seed": seed}),
     )
+
+
+def evaluator(config: Config, data: TextData, seed: int) -> Evaluator:
+    """What rates the cells of `search`.
+
+    Args:
+        config: The configuration.
+        data: The configured text.
+        seed: Of initial weights and training.
+    """
+    language = config.language
+    shared = (language.shared_cells, language.shared_warmup)
+    return LanguageEvaluator(recurrent_space(config), data, language_recipe(config), language.units, seed, *shared)
 
 
 def train_in_full(config: Config, data: TextData, searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

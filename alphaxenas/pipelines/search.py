@@ -17,6 +17,7 @@ from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.proxies import with_proxies
 from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator, search_space
+from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
 from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.proxies import ProxyScores
 
@@ -48,10 +49,21 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         parameters,
         space,
         data,
-        make_controller(config, controller, seen, seed),
-        lambda: make_evaluator(config, data, seed),
+        lambda: make_controller(config, controller, seen, seed),
+        Rating(f"{__name__}:evaluator", {"seed": seed}, tuple(names)),
         getattr(seen, "proxies", None),
     )
+
+
+def evaluator(config: Config, data: ImageData, seed: int) -> Evaluator:
+    """What rates the children of `search`.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+        seed: Of initial weights and training.
+    """
+    return make_evaluator(config, data, seed)
 
 
 def run_search(
@@ -60,8 +72,8 @@ def run_search(
     parameters: dict[str, Any],
     space: SearchSpace,
     data: ImageData | TextData | None,
-    controller: Controller,
-    evaluator: Callable[[], Evaluator],
+    controller: Callable[[], Controller],
+    rating: Rating,
     proxies: ProxyScores | None = None,
 ) -> dict[str, Any]:
     """Runs or continues a search in a stage of its own, until one of the configured limits.
@@ -72,19 +84,25 @@ def run_search(
         parameters: For run.json.
         space: What is searched.
         data: The configured images or text; None where the search is about something else.
-        controller: Who searches.
-        evaluator: Makes what rates the children; not called where the search has ended and limits ask for no more.
+        controller: Makes who searches; not called where the search has ended and limits ask for no more.
+        rating: What rates the children; several at once where the configuration asks for workers.
         proxies: Scores that the controller uses.
 
     Returns:
         Results as of `Coach.run`.
     """
+    if (at_once := awaited_at_once(config)) > 1:
+        parameters = {**parameters, "in_flight": at_once, "worker_order": config.workers.worker_order}
     ends = {name: getattr(config.search, name) for name in LIMITS}
     with open_stage(config, stage, parameters, data) as folder:
         results = folder.read_results()
-        rating: Any = None if results is not None and reaches(results, **ends) else evaluator()
-        every = config.search.checkpoint_every
-        return Coach(space, controller, rating, folder, **ends, checkpoint_every=every, proxies=proxies).run()
+        if results is not None and reaches(results, **ends):
+            nobody: Any = None
+            return Coach(space, nobody, nobody, folder, **ends).run()
+        how: dict[str, Any] = {"checkpoint_every": config.search.checkpoint_every, "proxies": proxies}
+        how |= {"in_flight": awaited_at_once(config), "order": config.workers.worker_order}
+        with rated(config, rating, data, proxies) as raters:
+            return Coach(space, controller(), raters, folder, **ends, **how).run()
 
 
 def child_epochs(config: Config) -> int:

@@ -30,6 +30,10 @@ class ProxyScores:
         network_of: The initial network of an architecture.
         clock: Seconds since whenever, for the cost.
 
+    Attributes:
+        names: As given.
+        elsewhere: Scores several architectures at once, on workers: rows, and seconds by proxy; None: here, in turn.
+
     Raises:
         ValueError: There is no such proxy; names the nearest.
     """
@@ -47,6 +51,7 @@ class ProxyScores:
         self._known: dict[str, np.ndarray] = {}
         self._seconds = dict.fromkeys(self.names, 0.0)
         self._taken = 0.0
+        self.elsewhere: Callable[[list[Any]], tuple[np.ndarray, dict[str, float]]] | None = None
 
     def check(self, architecture: Any) -> None:
         """Refuses, before any work, proxies that cannot score such an architecture's network.
@@ -68,9 +73,15 @@ class ProxyScores:
             which `ranks` and `rank_sum` count as the worst.
         """
         keys = [self._key(architecture) for architecture in architectures]
-        for key, architecture in zip(keys, architectures):
-            if key not in self._known:
-                self._known[key] = self._computed(architecture)
+        new = {key: one for key, one in reversed(list(zip(keys, architectures))) if key not in self._known}
+        fresh = [key for key in dict.fromkeys(keys) if key in new]
+        if self.elsewhere is not None and len(fresh) > 1:
+            rows, seconds = self.elsewhere([new[key] for key in fresh])
+            self._known |= zip(fresh, rows)
+            for name, spent in seconds.items():
+                self._seconds[name] += spent
+        else:
+            self._known |= {key: self._computed(new[key]) for key in fresh}
         return np.stack([self._known[key] for key in keys]) if keys else np.zeros((0, len(self.names)))
 
     def known(self, key: str) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,11 @@ class SpaceWithProxies:
         if np.isnan(scores).any():
             scores = np.where(np.isnan(scores), self._lowest, scores)
         return np.concatenate([self._space.features(architecture), np.arcsinh(scores)]).astype(np.float32)
+
+    def prepare(self, architectures: Iterable[Any]) -> None:
+        """Scores architectures whose features will be asked for, all at once where there are workers for that."""
+        if self.proxies.elsewhere is not None:
+            self.proxies.scores(list(architectures))
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""

@@ -69,6 +69,8 @@ class RayBackend:
     def __init__(
         self, work: Callable[[Any], Any], workers: int, address: str = "", cpus: float = 1.0, gpus: float = 0.0
     ) -> None:
+        # A machine under load needs longer than Ray's 30 seconds to start its own processes.
+        os.environ.setdefault("RAY_agent_register_timeout_ms", "300000")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
@@ -186,10 +188,11 @@ def _connect(ray: Any, address: str) -> None:
             # Ray itself would try for minutes.
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(**how)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises bare ones, too
+        ray.shutdown()
         what = "Ray cannot be started here" if not address else f"The cluster at {address!r} cannot be reached"
         raise WorkerError(
             f"{what} ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}). Start its "
             "head with `ray start --head --port=6379`, or change `cluster_address`: '' for this machine, 'auto' for "
-            "the cluster that this machine is part of, 'host:6379' for another."
+            "the cluster that this machine is part of, 'host:6379' for another, 'processes' to do without Ray."
         ) from error

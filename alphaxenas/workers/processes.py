@@ -42,6 +42,11 @@ class JobError:
     reason: str
 
 
+def usable_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def thread_limits(threads: int) -> dict[str, str]:
     """Environment variables that limit numerical libraries to so many threads."""
     return dict.fromkeys(_THREADS, str(threads))

@@ -69,7 +69,19 @@ def some_architectures(space: SearchSpace, count: int) -> Architectures:
 
 
 def _with_features(space: SearchSpace, sequences: list[Tokens], place: dict[str, int]) -> Architectures:
+    prepare(space, sequences)
     return Architectures(sequences, place, np.stack([space.features(space.decode(tokens)) for tokens in sequences]))
+
+
+def prepare(space: SearchSpace, sequences: Iterable[Tokens]) -> None:
+    """Has proxies score sequences at once where there are workers for that, instead of one by one when it is needed.
+
+    Args:
+        space: What gives features.
+        sequences: Complete ones.
+    """
+    if (together := getattr(space, "prepare", None)) is not None:
+        together(space.decode(tokens) for tokens in sequences)
 
 
 def has_proxies(space: SearchSpace) -> bool:
@@ -165,7 +177,8 @@ class CandidatePool:
 
     def add(self, sequences: Iterable[Tokens]) -> list[int]:
         """Takes sequences in, unless their key is there; returns their places."""
-        places = []
+        places, sequences = [], list(sequences)
+        prepare(self._space, (tokens for tokens in sequences if self._key(tokens) not in self._places))
         for tokens in sequences:
             key = self._key(tokens)
             place = self._places.get(key)

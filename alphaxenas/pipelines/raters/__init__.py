@@ -1,0 +1,1 @@
+"""Who rates the children of a search, in this process or on workers."""
