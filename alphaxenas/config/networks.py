@@ -27,7 +27,7 @@ from alphaxenas.config.parameter import (
     parameter,
 )
 from alphaxenas.data.formats import LAYOUTS
-from alphaxenas.data.images import DATASETS
+from alphaxenas.data.images import DATASETS, MIRRORING
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
 from alphaxenas.networks.devices import computes_bfloat16
@@ -47,6 +47,7 @@ def _native(precision: str) -> str:
 Precision = Annotated[str, OneOf((*PRECISIONS, "auto")), AfterValidator(_native)]
 Dataset = Annotated[str, OneOf(DATASETS)]
 ImageLayout = Annotated[str, OneOf(LAYOUTS)]
+Mirroring = Annotated[str, OneOf(MIRRORING)]
 SpaceName = Annotated[str, OneOf(tuple(SPACES))]
 ChainForm = Annotated[str, OneOf(FORMS)]
 Operation = Annotated[str, OneOf(OPERATIONS)]
@@ -106,17 +107,33 @@ class DataConfig(Group):
     role = "data"
 
     dataset: Dataset = parameter(
-        "digits", "the data set; arrays = a file of your own, see arrays_path", notebooks="01* 02* 03* 04* 07* 08* 10*"
+        "digits",
+        "the data set; of your own: arrays, see arrays_path; image_folder and parquet, see images_path",
+        notebooks="01* 02* 03* 04* 07* 08* 10*",
     )
     data_dir: FilePath = parameter(
         "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08 09 10", affects_results=False
     )
     arrays_path: FilePath = parameter(
         "",
-        "an .npz file with arrays x (images) and y (labels), for dataset arrays",
+        "an .npz file with arrays x (images) and y (labels), or an .npy file of images, for dataset arrays",
         notebooks="01",
         affects_results=False,
     )
+    labels_path: FilePath = parameter(
+        "", "the .npy file of labels that belongs to an .npy file of images", notebooks="01", affects_results=False
+    )
+    images_path: FilePath = parameter(
+        "",
+        "a folder with one folder of PNG or JPEG images for each class, for dataset image_folder; a Parquet file, or a "
+        "folder of them, for dataset parquet",
+        notebooks="01",
+        affects_results=False,
+    )
+    image_size: Natural = parameter(
+        0, "side that the images of images_path are brought to, pixels; 0 = as they are", notebooks="01"
+    )
+    label_column: Text = parameter("", "the column of labels in Parquet files; empty = the only one", notebooks="01")
     image_layout: ImageLayout = parameter(
         "auto",
         "axes of x in that file; auto = channels last, and what looks like channels first is refused",
@@ -128,6 +145,9 @@ class DataConfig(Group):
     )
     fraction: Share = parameter(
         1.0, "share of the training images kept at all, the same for each class", notebooks="01* 02 03 04 07 08 10"
+    )
+    mirror: Mirroring = parameter(
+        "auto", "whether augment mirrors images; auto = where a mirrored image surely shows the same", notebooks="01"
     )
     augment: bool = parameter(True, "random crop (pad 4) and mirror images while training", notebooks="01* 03 04")
     cutout: Natural = parameter(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from alphaxenas.config.other_searches import PROCESSES
 from alphaxenas.config.parameter import ParameterError
 from alphaxenas.controllers.alphaxenas.settings import Settings
+from alphaxenas.data.images import check_sources
 from alphaxenas.networks.nasbench.stages import STAGES
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, space_from_parameters
 from alphaxenas.spaces.parse_any import parse_architecture
@@ -28,8 +29,6 @@ def check_together(config: Config) -> None:
     budgets = {(search.search_epochs, search.search_fraction), (search.final_epochs, search.final_fraction)}
     from_scratch = search.final_weights == "scratch" and not scratch
     refused: list[tuple[str, object, str]] = [
-        ("arrays_path", data.dataset == "arrays" and not data.arrays_path, "an .npz file with dataset='arrays'"),
-        ("dataset", data.dataset != "arrays" and data.arrays_path, "'arrays' when arrays_path is given"),
         ("augment", not data.augment and (data.cutout or training.train_cutout), "true where images are cut out"),
         *(
             (
@@ -99,7 +98,9 @@ def check_together(config: Config) -> None:
         if wrong:
             received = config.parameters()[name]
             raise ParameterError(f"Invalid value for `{name}`. Expected {expected}. Received: {received!r}")
+    paths = (data.arrays_path, data.labels_path, data.images_path)
     try:
+        check_sources(data.dataset, *paths, data.image_size, data.label_column)
         Settings(search_children=search.search_children, promotion=search.promotion, **config.settings_of("alphaxenas"))
     except ValueError as error:
         raise ParameterError(str(error)) from None

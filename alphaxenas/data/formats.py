@@ -1,4 +1,4 @@
-"""Readers of the publishers' file formats: CIFAR's binary records, IDX, and a user's own `.npz`. No pickle anywhere."""
+"""Readers of file formats: CIFAR's two versions, IDX, a user's own `.npz` and `.npy`. Nothing in them is run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from alphaxenas.data.download import DataError
 from alphaxenas.data.labels import Labels, number_classes
+from alphaxenas.data.plain_pickle import read_plain_pickle
 
 CIFAR_PIXELS = (3, 32, 32)
 LAYOUTS = ("auto", "channels_last", "channels_first")
@@ -51,6 +53,60 @@ def read_cifar(path: Path, records: int, label_bytes: int) -> tuple[np.ndarray, 
     return np.ascontiguousarray(images), rows[:, label_bytes - 1].astype(np.int32)
 
 
+def read_cifar_python(path: Path, records: int, labels_key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Reads one file of CIFAR's Python version, a pickle, by a reader that builds plain data alone.
+
+    Args:
+        path: The file.
+        records: How many images it must hold.
+        labels_key: What the labels are called: `labels`, or `fine_labels`.
+
+    Returns:
+        As of `read_cifar`.
+
+    Raises:
+        DataError: It is missing, damaged, or holds something else.
+    """
+    found = read_plain_pickle(path)
+    data, labels = _entry(found, "data"), _entry(found, labels_key)
+    length = math.prod(CIFAR_PIXELS)
+    if not isinstance(data, np.ndarray) or data.shape != (records, length):
+        raise DataError(f"{path}: expected `data` of {records:,} x {length:,} unsigned bytes. Received: {_seen(data)}")
+    if not isinstance(labels, list) or len(labels) != records or not all(type(one) is int for one in labels):
+        raise DataError(f"{path}: expected `{labels_key}`, {records:,} whole numbers. Received: {_seen(labels)}")
+    if not 0 <= min(labels) <= max(labels) < 256:
+        raise DataError(f"{path}: labels out of range. Received: {min(labels)} to {max(labels)}")
+    images = data.reshape(-1, *CIFAR_PIXELS).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), np.array(labels, np.int32)
+
+
+def read_python_names(path: Path, key: str) -> tuple[str, ...]:
+    """Reads the class names of CIFAR's Python version.
+
+    Args:
+        path: The file `batches.meta` or `meta`.
+        key: What they are called there.
+
+    Raises:
+        DataError: It is missing, damaged, or holds no such list of texts.
+    """
+    names = _entry(read_plain_pickle(path), key)
+    if not isinstance(names, list) or not all(isinstance(name, str | bytes) for name in names):
+        raise DataError(f"{path}: expected `{key}`, a list of texts. Received: {_seen(names)}")
+    return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names)
+
+
+def _entry(found: dict[Any, Any], key: str) -> Any:
+    """An entry by its name, which Python 2 wrote as bytes."""
+    return found.get(key.encode(), found.get(key))
+
+
+def _seen(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"shape {list(value.shape)}"
+    return f"a {type(value).__name__}{f' of {len(value):,}' if isinstance(value, list) else ''}"
+
+
 def read_names(path: Path) -> tuple[str, ...]:
     """Reads CIFAR's class names, one a line; DataError if the file is missing."""
     if not path.is_file():
@@ -59,10 +115,10 @@ def read_names(path: Path) -> tuple[str, ...]:
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads a gzipped IDX file of unsigned bytes.
+    """Reads an IDX file of unsigned bytes.
 
     Args:
-        path: A `.gz` file.
+        path: The file, gzipped if its name ends with `.gz`.
         shape: What its header must say, e.g. `(60000, 28, 28)`.
 
     Returns:
@@ -77,7 +133,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     header = bytes([0, 0, _IDX_UINT8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
     count = math.prod(shape)
     try:
-        with gzip.open(path, "rb") as stream:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             received = stream.read(len(header))
             content = stream.read(count + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -128,8 +184,31 @@ def read_arrays(path: Path, layout: str = "auto") -> tuple[np.ndarray, Labels, b
             f"{path}: the images lie along the last axis of `x`, {list(x.shape)}. Expected [n, h, w, c]: save it with "
             "np.moveaxis(x, -1, 0)."
         )
-    images = _as_images(x, layout, path)
+    images = to_bytes(laid_out(x, layout, path))
     return images, number_classes(y, len(images), found.get("class_names"), path), _switch(found.get("flip"), path)
+
+
+def open_array(path: Path, name: str) -> np.ndarray:
+    """The array of a `.npy` file, mapped: nothing of it is read yet.
+
+    Args:
+        path: The file.
+        name: The parameter that says where it is, for messages.
+
+    Raises:
+        DataError: There is no such file, or it is no `.npy` file of plain values.
+    """
+    if not path.is_file():
+        raise DataError(f"Invalid value for `{name}`. Expected the path of an .npy file. Received: {path}")
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read as an .npy file of plain values (Python objects are never loaded): {error}"
+        ) from error
+    if not isinstance(found, np.ndarray):
+        raise DataError(f"{path} is no .npy file. Expected a single array, as np.save writes it.")
+    return found
 
 
 def unpack(archive: Path, destination: Path, names: Collection[str]) -> None:
@@ -182,12 +261,21 @@ def _switch(flip: np.ndarray | None, path: Path) -> bool:
     return bool(flip.item())
 
 
-def _as_images(x: np.ndarray, layout: str, path: Path) -> np.ndarray:
-    """uint8 `[n, h, w, c]` of images given as bytes, whole numbers or fractions."""
+def laid_out(x: np.ndarray, layout: str, path: Path) -> np.ndarray:
+    """The axes of a user's images as `[n, h, w, c]`; a view, so a mapped array stays on disk.
+
+    Args:
+        x: `[n, h, w]` or of four axes: bytes, whole numbers 0..255 or fractions in [0, 1].
+        layout: One of `LAYOUTS`.
+        path: For messages.
+
+    Raises:
+        DataError: Shape, type or values are others.
+    """
     if x.ndim == 3:
         x = x[..., None]
     elif x.ndim == 4 and layout == "channels_first":
-        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+        x = x.transpose(0, 2, 3, 1)
     if x.ndim != 4 or 0 in x.shape:
         raise DataError(f"{path}: invalid shape of `x`. Expected [n, h, w] or [n, h, w, c]. Received: {list(x.shape)}")
     if layout == "auto" and x.shape[1] <= MOST_COLOURS < x.shape[3]:
@@ -207,4 +295,11 @@ def _as_images(x: np.ndarray, layout: str, path: Path) -> np.ndarray:
             f"{path}: invalid pixels in `x`. Expected whole numbers 0..255 or fractions 0..1. "
             f"Received: {x.dtype} from {low} to {high}"
         )
-    return x.astype(np.uint8) if whole else np.rint(x * 255).astype(np.uint8)
+    return x
+
+
+def to_bytes(x: np.ndarray) -> np.ndarray:
+    """Images of `laid_out` as contiguous uint8."""
+    if np.issubdtype(x.dtype, np.floating):
+        x = np.rint(x * 255)
+    return np.ascontiguousarray(x, np.uint8)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,21 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.data.download import DataError
-from alphaxenas.data.published import PUBLISHED, Examples, read_digits, read_user_arrays
+from alphaxenas.data.own.sources import check_sources, read_examples
+from alphaxenas.data.published import PUBLISHED, Examples
 from alphaxenas.data.split import stratified_draw, take_out
+from alphaxenas.data.stored import Images, StoredImages, in_chunks, pick
 from alphaxenas.seeds import stream
 from alphaxenas.suggestions import check_name, check_whole, invalid
 
 if TYPE_CHECKING:
     import pandas
 
-DATASETS = ("digits", *PUBLISHED, "arrays")
+DATASETS = ("digits", *PUBLISHED, "arrays", "image_folder", "parquet")
+MIRRORING = ("auto", "always", "never")
 
 # Held out from the training part for validation, where the publisher gives a test part.
 _VALIDATION_IMAGES = 5_000
 # Share held out for validation, and again for test, where the publisher gives no test part.
 _HELD_OUT = 0.2
-_STATISTICS_CHUNK = 1_000
+# Of images that stay on disk, so many are read for their mean and deviation.
+_STATISTICS_IMAGES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +37,16 @@ class Part:
     """Images with their labels, read-only.
 
     Attributes:
-        images: uint8 `[n, h, w, c]`.
+        images: uint8 `[n, h, w, c]`; large sets stay on disk, and indexing reads what is asked for.
         labels: int32 `[n]`, 0..num_classes-1.
     """
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        self.images.flags.writeable = False
+        if isinstance(self.images, np.ndarray):
+            self.images.flags.writeable = False
         self.labels.flags.writeable = False
 
     def __len__(self) -> int:
@@ -61,8 +67,9 @@ class ImageData:
         class_names: One per class.
         flip: Whether augmentation may mirror the images; false where a mirrored image no longer shows its class.
         labels_in_file: What stands in the user's file for each class; empty where that is its number or its name.
-        source: The user's file, or the data set's name.
+        source: The user's file or folder, or the data set's name.
         fingerprint: Of all images and labels, before the split; empty for data made in memory.
+        read_with: The arguments of `read_examples` that tell how a user's data are read again.
     """
 
     name: str
@@ -76,11 +83,14 @@ class ImageData:
     labels_in_file: tuple[str, ...] = ()
     source: str = ""
     fingerprint: str = ""
+    read_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What a run keeps of its data, to be told when they change; empty for data made in memory."""
-        known = {"source": self.source, "fingerprint": self.fingerprint}
+        known: dict[str, Any] = {"source": self.source, "fingerprint": self.fingerprint}
+        if self.read_with:
+            known["read_with"] = dict(self.read_with)
         return known | {"labels_in_file": list(self.labels_in_file)} if self.fingerprint else {}
 
     @property
@@ -91,7 +101,8 @@ class ImageData:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
-        return self.train.images.shape[1:]
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
 
 
 def load_data(
@@ -103,22 +114,33 @@ def load_data(
     fraction: float = 1.0,
     seed: int = 0,
     image_layout: str = "auto",
+    labels_path: str | Path = "",
+    images_path: str | Path = "",
+    image_size: int = 0,
+    label_column: str = "",
+    mirror: str = "auto",
 ) -> ImageData:
     """Reads a data set, fetching it first if need be, and splits it.
 
     The publisher's test part is the test part. Validation images are drawn from the publisher's training part by seed,
-    stratified: 5,000 of them by default, so 45,000/5,000/10,000 for CIFAR. Where there is no such test part (`digits`,
-    `arrays`) one fifth is drawn for test and one fifth for validation. The split does not depend on `fraction`.
+    stratified: 5,000 of them by default, so 45,000/5,000/10,000 for CIFAR, and one fifth at most. Where there is no
+    such test part (`digits`, most data of one's own) one fifth is drawn for test and one fifth for validation. The
+    split does not depend on `fraction`.
 
     Args:
         dataset: One of `DATASETS`.
         data_dir: Folder with the publishers' files, or where they are downloaded to.
-        arrays_path: The user's `.npz` file with x and y, for `arrays` alone.
+        arrays_path: The user's `.npz` file with x and y, or `.npy` file of images, for `arrays` alone.
         validation_size: Number of validation images; 0 for the default.
         test_size: Number of test images, where the publisher gives no test part; 0 for the default.
         fraction: Share of the training images kept at all, stratified, in (0, 1].
         seed: The run's seed.
         image_layout: How the axes of a user's `x` are meant, one of `LAYOUTS`.
+        labels_path: The `.npy` file of labels that belongs to an `.npy` file of images.
+        images_path: The user's folder of images for `image_folder`; a file or folder of Parquet files for `parquet`.
+        image_size: Side in pixels that the images of these two are brought to; 0: they are of one size.
+        label_column: The column of labels, for `parquet`; empty for the only one.
+        mirror: Whether augmentation mirrors images, one of `MIRRORING`; auto: where the data set says that it may.
 
     Returns:
         The three parts, with mean and deviation of the training images that are kept.
@@ -128,15 +150,18 @@ def load_data(
         DataError: The files are missing, corrupt, or have too few examples of a class for the split (a ValueError too).
         OSError: No space is left, or the folder cannot be written.
     """
-    _check_parameters(dataset, arrays_path, validation_size, test_size, fraction, seed)
-    if dataset == "digits":
-        examples = read_digits()
-    elif dataset == "arrays":
-        examples = read_user_arrays(Path(arrays_path), image_layout)
-    else:
-        examples = PUBLISHED[dataset].read(Path(data_dir))
+    _check_parameters(dataset, validation_size, test_size, fraction, seed)
+    check_sources(dataset, str(arrays_path), str(labels_path), str(images_path), image_size, label_column)
+    check_name("mirror", mirror, MIRRORING)
+    own: dict[str, Any] = {"dataset": dataset, "data_dir": str(data_dir), "image_layout": image_layout}
+    own |= {"arrays_path": str(arrays_path), "labels_path": str(labels_path), "images_path": str(images_path)}
+    own |= {"image_size": image_size, "label_column": label_column}
+    examples, source = read_examples(**own), str(arrays_path) or str(images_path)
     data = split_examples(examples, dataset, validation_size, test_size, fraction, seed)
-    return replace(data, source=str(arrays_path) or dataset, fingerprint=examples.fingerprint())
+    if mirror != "auto":
+        data = replace(data, flip=mirror == "always")
+    fingerprint = examples.fingerprint()
+    return replace(data, source=source or dataset, fingerprint=fingerprint, read_with=own if source else {})
 
 
 def split_examples(
@@ -160,12 +185,23 @@ def split_examples(
     """
     _check_labels(examples, name)
     labels = examples.labels
-    rest, test, share = np.arange(len(labels)), None, round(_HELD_OUT * len(labels))
-    if examples.test_images is not None and examples.test_labels is not None:
-        test = Part(examples.test_images, examples.test_labels)
-    test_size = test_size or share
-    validation_size = validation_size or (share if test is None else _VALIDATION_IMAGES)
-    held_out = validation_size + (test_size if test is None else 0)
+    rest, share = np.arange(len(labels)), round(_HELD_OUT * len(labels))
+    parts = [
+        Part(images, numbers)
+        for images, numbers in (
+            (examples.test_images, examples.test_labels),
+            (examples.validation_images, examples.validation_labels),
+        )
+        if images is not None and numbers is not None
+    ]
+    # A single part that is held out is what results are compared by: the test part, whatever its name.
+    test, validation = (*parts, None, None)[:2]
+    for part_name, size, part in (("test_size", test_size, test), ("validation_size", validation_size, validation)):
+        if size and part is not None:
+            raise invalid(part_name, f"0, because {name} comes with its own {part_name.split('_')[0]} part", size)
+    test_size = 0 if test else test_size or share
+    validation_size = 0 if validation else validation_size or (min(share, _VALIDATION_IMAGES) if test else share)
+    held_out = validation_size + test_size
     if held_out >= len(labels):
         raise DataError(
             f"{name} has {len(labels):,} images to split, and {held_out:,} of them were asked for validation and test: "
@@ -173,13 +209,14 @@ def split_examples(
         )
     if test is None:
         taken, rest = take_out(labels, rest, test_size, stream(seed, "test split"))
-        test = Part(examples.images[taken], labels[taken])
-    taken, rest = take_out(labels, rest, validation_size, stream(seed, "validation split"))
-    validation = Part(examples.images[taken], labels[taken])
+        test = Part(pick(examples.images, taken), labels[taken])
+    if validation is None:
+        taken, rest = take_out(labels, rest, validation_size, stream(seed, "validation split"))
+        validation = Part(pick(examples.images, taken), labels[taken])
     if fraction < 1:
         kept = max(1, round(fraction * len(rest)))
         rest = np.sort(rest[stratified_draw(labels[rest], kept, stream(seed, "kept images"))])
-    train = Part(examples.images[rest], labels[rest])
+    train = Part(pick(examples.images, rest), labels[rest])
     for part_name, part in (("training", train), ("validation", validation), ("test", test)):
         _check_classes(part, part_name, name, examples.class_names)
     mean, std = channel_statistics(train.images)
@@ -188,19 +225,21 @@ def split_examples(
     )
 
 
-def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def channel_statistics(images: Images) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation per channel of images scaled to [0, 1].
 
     Args:
-        images: uint8 `[n, h, w, c]`.
+        images: uint8 `[n, h, w, c]`; of those on disk 20,000 count, at equal distances.
 
     Returns:
         Two float32 arrays `[c]`; the deviation of a channel that never changes is 1, so that it divides safely.
     """
     channels = images.shape[-1]
     histogram = np.zeros((channels, 256), np.int64)
-    for start in range(0, len(images), _STATISTICS_CHUNK):
-        pixels = images[start : start + _STATISTICS_CHUNK].reshape(-1, channels)
+    if isinstance(images, StoredImages):
+        images = images.pick(np.arange(0, len(images), -(-len(images) // _STATISTICS_IMAGES)))
+    for chunk in in_chunks(images):
+        pixels = chunk.reshape(-1, channels)
         for channel in range(channels):
             histogram[channel] += np.bincount(pixels[:, channel], minlength=256)
     levels = np.arange(256) / 255
@@ -225,7 +264,7 @@ def describe(data: ImageData) -> pandas.DataFrame:
 
 
 def _check_parameters(
-    dataset: object, arrays_path: object, validation_size: object, test_size: object, fraction: object, seed: object
+    dataset: object, validation_size: object, test_size: object, fraction: object, seed: object
 ) -> None:
     check_name("dataset", dataset, DATASETS)
     for name, value in (("validation_size", validation_size), ("test_size", test_size), ("seed", seed)):
@@ -234,14 +273,11 @@ def _check_parameters(
         raise invalid("fraction", "a number in (0, 1]", repr(fraction))
     if test_size and dataset in PUBLISHED:
         raise invalid("test_size", f"0, because {dataset} comes with its own test part", test_size)
-    if (dataset == "arrays") != bool(str(arrays_path)):
-        expected = "the path of an .npz file" if dataset == "arrays" else "nothing, unless `dataset` is 'arrays'"
-        raise invalid("arrays_path", expected, repr(str(arrays_path)))
 
 
 def _check_labels(examples: Examples, name: str) -> None:
     classes = len(examples.class_names)
-    for labels in (examples.labels, examples.test_labels):
+    for labels in (examples.labels, examples.test_labels, examples.validation_labels):
         if labels is not None and len(labels) and not (labels.min() >= 0 and labels.max() < classes):
             raise DataError(
                 f"{name}: labels out of range. Expected 0..{classes - 1} for {classes} classes. "

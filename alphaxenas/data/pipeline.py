@@ -1,7 +1,8 @@
 """`Batches`: training batches drawn, augmented and normalised in one TensorFlow graph, without Python per image.
 
-The images stay one uint8 tensor on the device. Crop and flip are index arithmetic: each output pixel is gathered from
-where it comes from, so an augmented batch costs one gather, one multiplication and one addition.
+The images stay one uint8 tensor on the device; of a large set on disk, each batch is read while the one before is used.
+Crop and flip are index arithmetic: each output pixel is gathered from where it comes from, so an augmented batch costs
+one gather, one multiplication and one addition.
 
 Departure from the usual recipe: where a crop reaches beyond the image, the image is mirrored at its border instead of
 continued with zeros. No artificial dark frame is ever shown to a network.
@@ -9,17 +10,22 @@ continued with zeros. No artificial dark frame is ever shown to a network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
 from alphaxenas.data.images import ImageData, Part
 from alphaxenas.data.split import stratified_draw
+from alphaxenas.data.stored import StoredImages
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.suggestions import check_whole, invalid
 
 PIXELS_PER_PAD = 8
+AHEAD = 3
+"""Batches that are read from disk before they are asked for."""
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
@@ -74,21 +80,25 @@ class Batches:
         self.image_shape = (height, width, channels)
         self._labels_host = part.labels
         self._cutout, self._pad, self._flip, self._alternating = cutout, pad, flip, alternating
-        self._pixels = tf.reshape(tf.constant(part.images), [-1, channels])
-        self._labels = tf.constant(part.labels)
+        self._stored = part.images if isinstance(part.images, StoredImages) else None
+        if self._stored is None:
+            self._tables = self._tensors(np.asarray(part.images), part.labels)
         # (x / 255 - mean) / std as one multiplication and one addition, laid out along the image: broadcasting over
         # three channels alone is too short for vector instructions and takes twice as long.
         scale = 1 / (255 * np.asarray(std, np.float64))
         offset = -np.asarray(mean, np.float64) / np.asarray(std, np.float64)
         self._scale = tf.constant(np.tile(scale, height * width), tf.float32)
         self._offset = tf.constant(np.tile(offset, height * width), tf.float32)
+        tables = [tf.TensorSpec([None, channels], tf.uint8), tf.TensorSpec([None], tf.int32)]
         indices, seed, turned = (
             tf.TensorSpec([None], tf.int64),
             tf.TensorSpec([2], tf.int32),
             tf.TensorSpec([None], tf.bool),
         )
-        self._plain = tf.function(self._plain_batch, input_signature=[indices], autograph=False)
-        self._augmented = tf.function(self._augmented_batch, input_signature=[indices, seed, turned], autograph=False)
+        self._plain = tf.function(self._plain_batch, input_signature=[*tables, indices], autograph=False)
+        self._augmented = tf.function(
+            self._augmented_batch, input_signature=[*tables, indices, seed, turned], autograph=False
+        )
 
     @classmethod
     def of(
@@ -169,27 +179,52 @@ class Batches:
             turned = (stream(seed, "mirror", *rng_stream).integers(2, size=len(self)) + epoch) % 2 == 1
 
         def batches() -> Iterator[Batch]:
-            for number, indices in enumerate(chunks):
+            for number, (images, labels, places) in enumerate(self._read(chunks)):
                 if augment:
-                    yield self._augmented(
-                        indices, tensor_seed(seed, "augment", *rng_stream, epoch, number), turned[indices]
-                    )
+                    drawn = tensor_seed(seed, "augment", *rng_stream, epoch, number)
+                    yield self._augmented(images, labels, places, drawn, turned[chunks[number]])
                 else:
-                    yield self._plain(indices)
+                    yield self._plain(images, labels, places)
 
         return batches()
 
     def in_order(self) -> Iterator[Batch]:
         """All images once, as stored and without augmentation, for evaluation; the last batch may be shorter."""
-        for start in range(0, len(self), self.batch_size):
-            yield self._plain(np.arange(start, min(start + self.batch_size, len(self))))
+        stops = range(self.batch_size, len(self), self.batch_size)
+        for images, labels, places in self._read(np.split(np.arange(len(self)), stops)):
+            yield self._plain(images, labels, places)
 
-    def _plain_batch(self, indices: tf.Tensor) -> Batch:
+    def _read(self, chunks: Sequence[np.ndarray]) -> Iterator[tuple[tf.Tensor, tf.Tensor, np.ndarray]]:
+        """For each chunk of indices: pixels and labels in which it is found, and where in them."""
+        stored = self._stored
+        if stored is None:
+            for indices in chunks:
+                yield *self._tables, indices
+            return
+
+        def read(indices: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, np.ndarray]:
+            return *self._tensors(stored[indices], self._labels_host[indices]), np.arange(len(indices))
+
+        with ThreadPoolExecutor(1, "images from disk") as reader:
+            coming = deque(reader.submit(read, indices) for indices in chunks[:AHEAD])
+            for number in range(len(chunks)):
+                if number + AHEAD < len(chunks):
+                    coming.append(reader.submit(read, chunks[number + AHEAD]))
+                yield coming.popleft().result()
+
+    @staticmethod
+    def _tensors(images: np.ndarray, labels: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pixels uint8 `[n * h * w, c]` and labels int32 `[n]`."""
+        return tf.reshape(tf.constant(images), [-1, images.shape[-1]]), tf.constant(labels)
+
+    def _plain_batch(self, pixels: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor) -> Batch:
         height, width, channels = self.image_shape
-        images = tf.gather(tf.reshape(self._pixels, [-1, height * width * channels]), indices)
-        return self._normalise(images), tf.gather(self._labels, indices)
+        images = tf.gather(tf.reshape(pixels, [-1, height * width * channels]), indices)
+        return self._normalise(images), tf.gather(labels, indices)
 
-    def _augmented_batch(self, indices: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor) -> Batch:
+    def _augmented_batch(
+        self, pixels: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor, seed: tf.Tensor, turned: tf.Tensor
+    ) -> Batch:
         height, width, _ = self.image_shape
         # int64 throughout: TensorFlow computes int32 indices on the host even when a GPU is there.
         random = tf.random.stateless_uniform([5, tf.shape(indices)[0]], seed)
@@ -201,10 +236,10 @@ class Batches:
             turned = turned if self._alternating else random[2] < 0.5
             columns = tf.where(turned[:, None], tf.reverse(columns, [1]), columns)
         sources = ((indices[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
-        images = self._normalise(tf.gather(self._pixels, sources))
+        images = self._normalise(tf.gather(pixels, sources))
         if self._cutout:
             images = self._cut_out(images, self._whole(random[3], height), self._whole(random[4], width))
-        return images, tf.gather(self._labels, indices)
+        return images, tf.gather(labels, indices)
 
     def _cut_out(self, images: tf.Tensor, centre_rows: tf.Tensor, centre_columns: tf.Tensor) -> tf.Tensor:
         """Sets a square around each centre `[B]` to 0, the mean colour."""

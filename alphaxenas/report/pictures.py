@@ -103,7 +103,7 @@ def augmented_pages(data: ImageData, config: Config, classes: int = 5, copies: i
     from alphaxenas.data.pipeline import Batches
 
     rows, how = min(classes, data.num_classes), config.data
-    first = np.stack([data.train.images[data.train.labels == label][0] for label in range(rows)])
+    first = data.train.images[np.array([np.argmax(data.train.labels == label) for label in range(rows)])]
     part = Part(np.repeat(first, copies, axis=0), np.repeat(np.arange(rows, dtype=np.int32), copies))
     changes = (how.augment, how.cutout, how.crop_pad or None, data.flip, how.alternating_flip)
     batches = Batches(part, data.mean, data.std, len(part), *changes)

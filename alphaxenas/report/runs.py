@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alphaxenas.coach import place_of_choice
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
-from alphaxenas.data.published import read_user_arrays
+from alphaxenas.data.images import read_examples
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.spaces.from_parameters import space_from_parameters
@@ -175,8 +175,10 @@ def refuse_other_data(suite: Suite) -> None:
             continue
         source, layout = made_of["source"], run.parameters.get("image_layout", "auto")
         if source not in now:
-            is_there = run.parameters.get("dataset") == "arrays" and Path(source).is_file()
-            print_now = read_user_arrays(Path(source), layout).fingerprint() if is_there else made_of["fingerprint"]
+            old = {"dataset": "arrays", "data_dir": "", "arrays_path": source, "image_layout": layout}
+            how = made_of.get("read_with") or (old if run.parameters.get("dataset") == "arrays" else {})
+            is_there = how and Path(source).exists()
+            print_now = read_examples(**how).fingerprint() if is_there else made_of["fingerprint"]
             now[source] = {"source": source, "fingerprint": print_now}
         compare_stored(f"{run.suite}/{run.stage}", run.description, {}, now[source])
 

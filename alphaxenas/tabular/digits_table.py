@@ -175,7 +175,7 @@ class _Stack:
 def _split() -> list[tuple[np.ndarray, np.ndarray]]:
     """Images `[n, 64]` in [0, 1] and labels for training, validation and test, stratified."""
     examples = read_digits()
-    images = examples.images.reshape(len(examples.labels), 64).astype(np.float32)
+    images = np.asarray(examples.images).reshape(len(examples.labels), 64).astype(np.float32)
     labels = (examples.labels >= 5).astype(np.int64)
     images /= images.max()
     rng = stream(0, "digits_table", "split")

@@ -134,6 +134,15 @@ def test_an_unknown_data_set_names_the_nearest():
         ({"seed": -1}, "seed"),
         ({"arrays_path": "own.npz"}, "arrays_path"),
         ({"dataset": "arrays"}, "arrays_path"),
+        ({"dataset": "arrays", "arrays_path": "x.npy"}, "labels_path"),
+        ({"dataset": "arrays", "arrays_path": "x.npz", "labels_path": "y.npy"}, "labels_path"),
+        ({"dataset": "image_folder"}, "images_path"),
+        ({"dataset": "parquet"}, "images_path"),
+        ({"images_path": "x"}, "images_path"),
+        ({"image_size": 8}, "image_size"),
+        ({"dataset": "image_folder", "images_path": "x", "image_size": -1}, "image_size"),
+        ({"dataset": "image_folder", "images_path": "x", "label_column": "y"}, "label_column"),
+        ({"mirror": "yes"}, "mirror"),
         ({"dataset": "cifar10", "test_size": 100}, "test_size"),
     ],
 )
@@ -168,4 +177,5 @@ def test_labels_beyond_the_class_names_are_refused(tmp_path):
 
 
 def test_every_data_set_of_the_interface_is_there():
-    assert DATASETS == ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", "arrays")
+    own = ("arrays", "image_folder", "parquet")
+    assert DATASETS == ("digits", "cifar10", "cifar100", "mnist", "fashion_mnist", *own)

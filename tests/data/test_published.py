@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import os
+import pickle
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,13 @@ from alphaxenas.data.images import load_data
 from alphaxenas.data.published import PUBLISHED, read_digits
 
 RECORDS, TEST_RECORDS = 40, 20
+
+
+@pytest.fixture(autouse=True)
+def keras(tmp_path, monkeypatch):
+    """No data set of this machine's user is found."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "keras" / "datasets"
 
 
 def offline(url, stream, _):
@@ -111,8 +119,8 @@ def idx(array):
     return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape) + array.tobytes()
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_the_mnists_are_fetched_into_their_folder_and_then_used_without_network(tmp_path, name):
+def small_mnist(name):
+    """An MNIST with few images, its arrays, and the content of its files by address."""
     real = PUBLISHED[name]
     rng = np.random.default_rng(0)
     arrays = [
@@ -126,12 +134,114 @@ def test_the_mnists_are_fetched_into_their_folder_and_then_used_without_network(
         replace(file, size=len(contents[file.url]), sha256=hashlib.sha256(contents[file.url]).hexdigest())
         for file in real.files
     )
-    small = replace(real, files=files, records=(RECORDS, TEST_RECORDS))
+    return replace(real, files=files, records=(RECORDS, TEST_RECORDS)), arrays, contents
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_mnists_are_fetched_into_their_folder_and_then_used_without_network(tmp_path, name):
+    small, arrays, contents = small_mnist(name)
     small.read(tmp_path, serve(contents))
     again = small.read(tmp_path, offline)
     np.testing.assert_array_equal(again.images[..., 0], arrays[0])
     np.testing.assert_array_equal(again.test_labels, arrays[3])
-    assert len(list((tmp_path / real.folder).iterdir())) == 4
+    assert len(list((tmp_path / small.folder).iterdir())) == 4
+
+
+@pytest.mark.parametrize("where", ["packed", "unpacked", "torchvision", "keras"])
+def test_the_mnists_are_read_where_they_lie(tmp_path, keras, where):
+    name = "fashion_mnist" if where == "keras" else "mnist"
+    small, arrays, contents = small_mnist(name)
+    places = {
+        "packed": tmp_path / small.folder,
+        "unpacked": tmp_path / small.folder,
+        "torchvision": tmp_path / small.also,
+        "keras": keras / "fashion-mnist",
+    }
+    places[where].mkdir(parents=True)
+    for file in small.files:
+        content = contents[file.url]
+        if where in ("unpacked", "torchvision"):
+            (places[where] / file.name.removesuffix(".gz")).write_bytes(gzip.decompress(content))
+        else:
+            (places[where] / file.name).write_bytes(content)
+    found = small.read(tmp_path, offline)
+    np.testing.assert_array_equal(found.images[..., 0], arrays[0])
+    np.testing.assert_array_equal(found.test_labels, arrays[3])
+
+
+def test_an_unpacked_file_of_mnist_that_is_cut_short_is_named(tmp_path):
+    small, _, contents = small_mnist("mnist")
+    (tmp_path / small.folder).mkdir()
+    for file in small.files:
+        content = gzip.decompress(contents[file.url])
+        (tmp_path / small.folder / file.name.removesuffix(".gz")).write_bytes(content[:-1])
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte is not the expected IDX file"):
+        small.read(tmp_path, offline)
+
+
+def test_keras_file_of_mnist_is_read_from_the_home_folder(tmp_path, keras):
+    small, arrays, _ = small_mnist("mnist")
+    keras.mkdir(parents=True)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(keras / "mnist.npz", **dict(zip(names, arrays)))
+    found = small.read(tmp_path, offline)
+    np.testing.assert_array_equal(found.test_images[..., 0], arrays[2])
+    assert found.labels.dtype == np.int32
+    np.savez(keras / "mnist.npz", **dict(zip(names, arrays[:3])))
+    with pytest.raises(DataError, match=r"mnist\.npz is not the file that Keras keeps .*y_test"):
+        small.read(tmp_path, offline)
+
+
+def python_version(name, folder):
+    """The files of a small CIFAR's Python version in a folder, and what the binary version holds."""
+    small, content = small_cifar(name)
+    folder.mkdir(parents=True)
+    python, length = small.python, 3072 + small.label_bytes
+    for seed, file in [*enumerate(python["train_files"]), (99, python["test_file"])]:
+        count = TEST_RECORDS if seed == 99 else RECORDS
+        rows = np.frombuffer(cifar_records(count, small.label_bytes, seed), np.uint8).reshape(-1, length)
+        labels = rows[:, small.label_bytes - 1].tolist()
+        batch = {
+            b"data": rows[:, small.label_bytes :].copy(),
+            python["labels"].encode(): labels,
+            b"filenames": [b"x.png"],
+        }
+        (folder / file).write_bytes(pickle.dumps(batch, 2))
+    names = [f"class{number}".encode() for number in range(10)]
+    (folder / python["names_file"]).write_bytes(pickle.dumps({python["names"].encode(): names}, 2))
+    return small, content
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("where", ["folder", "archive", "keras 2", "keras 3"])
+def test_cifars_python_version_is_the_same_data_as_its_binary_version(tmp_path, keras, name, where):
+    folder = PUBLISHED[name].python["folder"]
+    places = {"keras 2": keras / folder, "keras 3": keras / f"{folder}-target" / folder}
+    small, content = python_version(name, places.get(where, tmp_path / folder))
+    if where == "archive":
+        with tarfile.open(tmp_path / small.python["archive"], "w:gz") as tar:
+            tar.add(tmp_path / folder, folder)
+        (tmp_path / folder).rename(tmp_path / "away")
+    found = small.read(tmp_path, offline)
+    assert found.fingerprint() == small.read(tmp_path / "new", serve({small.archive.url: content})).fingerprint()
+
+
+def test_a_damaged_file_of_the_python_version_is_named(tmp_path):
+    small, _ = python_version("cifar10", tmp_path / "cifar-10-batches-py")
+    file = tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    whole = file.read_bytes()
+    for content, words in (
+        (whole[:-10_000], "data_batch_3 cannot be read as plain data, at byte .*cut short"),
+        (pickle.dumps({b"data": np.zeros((3, 3072), np.uint8), b"labels": [1]}, 2), "expected `data` of 40 x 3,072"),
+        (pickle.dumps({b"data": np.zeros((40, 3072), np.uint8), b"labels": [1]}, 2), "expected `labels`, 40 whole"),
+        (pickle.dumps([1], 2), "not a dictionary"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=words):
+            small.read(tmp_path, offline)
+    file.unlink()
+    with pytest.raises(DataError, match="data_batch_3 cannot be read: No such file"):
+        small.read(tmp_path, offline)
 
 
 def test_writing_is_never_mirrored_and_clothes_are():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from alphaxenas.data.stored import Images
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.outline import Outline, outline_of
 from alphaxenas.seeds import stream
@@ -74,7 +75,7 @@ class NetworkWithBatch:
 
 
 def initial_batch(
-    images: np.ndarray, labels: np.ndarray, mean: np.ndarray, std: np.ndarray, size: int, seed: int
+    images: Images, labels: np.ndarray, mean: np.ndarray, std: np.ndarray, size: int, seed: int
 ) -> Callable[[], tuple[Any, Any]]:
     """One batch of training images, as `NetworkWithBatch` wants it: drawn once, normalised, without augmentation.
 

@@ -1,0 +1,1 @@
+"""A user's own images: arrays, a folder of pictures, Parquet files."""
