@@ -300,7 +300,9 @@ class TrainingConfig(Group):
         False, "test the network also with the mean over six views of every image: moved by a pixel, mirrored"
     )
     export_formats: Several[ExportFormat] = _final(
-        ("keras",), "how the trained networks are stored beside their .keras file", affects_results=False
+        ("keras",),
+        "how the trained networks are stored beside their .keras file; litert = .tflite in float32, float16 and int8",
+        affects_results=False,
     )
 
 

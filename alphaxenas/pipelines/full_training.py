@@ -22,6 +22,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.export.keras_export import export_keras, hand_over, save_keras, test_accuracy
+from alphaxenas.networks.export.litert import report_of, save_litert
 from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.training.fit import affordable, fit, seconds_of_step
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
@@ -156,10 +157,16 @@ def check_minutes(needed: float, allowed: float, steps: int) -> None:
 
 def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, formats: Sequence[str]) -> None:
     """The further formats and the card of every trained network, each unless it is there."""
-    for model in results["models"]:
+    for number, model in enumerate(results["models"]):
         file = folder.path / model["file"]
         # Of a stored reference run there are the records, not the weights.
-        if file.is_file() and (hand_over(file, formats) or not file.with_suffix(".card.json").is_file()):
+        if not file.is_file():
+            continue
+        made, report = bool(hand_over(file, formats)), report_of(file)
+        if "litert" in formats and (not report.is_file() or report.stat().st_mtime < file.stat().st_mtime):
+            save_litert(file, data, number == results["chosen"] or "test_accuracy" in model)
+            made = True
+        if made or not file.with_suffix(".card.json").is_file():
             write_model_card(model_card(model, results, data, folder), file.parent)
 
 

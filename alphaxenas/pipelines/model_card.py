@@ -16,6 +16,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from alphaxenas.data.images import ImageData
+from alphaxenas.networks.export.litert import report_of
 from alphaxenas.runs.files import read_json, write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
 
@@ -80,8 +81,9 @@ def model_card(
         "files": {
             path.name: _digest(path)
             for path in sorted((folder.path / "models").glob(f"{model['name']}.*"))
-            if path.suffix in (".keras", ".onnx")
+            if path.suffix in (".keras", ".onnx", ".tflite")
         },
+        "litert": read_json(report_of(folder.path / "models" / f"{model['name']}.keras")),
     }
 
 
@@ -136,6 +138,9 @@ Classifies images of {height}x{width} pixels, {channels} channel(s), into {len(c
 {", ".join(map(str, machine))}
 - Seed: {card["seed"]}
 """
+    if card.get("litert"):
+        text += "\n## On devices: LiteRT\n\n"
+        text += "".join(_litert_line(f"{card['name']}.{kind}.tflite", found) for kind, found in card["litert"].items())
     files = {name: f"SHA-256 {digest}" for name, digest in card["files"].items()}
     versions = {**card["versions"], "revision": card["revision"]}
     recipe = {name: json.dumps(value) for name, value in training.items()}
@@ -144,6 +149,16 @@ Classifies images of {height}x{width} pixels, {channels} channel(s), into {len(c
     return (
         f"{text}\nIt knows the classes above and nothing else: an image of something else gets one of them too. "
         "Accuracy on other images than the data set's was not measured.\n"
+    )
+
+
+def _litert_line(name: str, found: Mapping[str, Any]) -> str:
+    if "error" in found:
+        return f"- {name}: cannot be converted, {found['error']}\n"
+    accuracy = f"test accuracy {found['test_accuracy']:.4f}" if "test_accuracy" in found else "not tested"
+    return (
+        f"- {name}: {found['bytes']:,} bytes, {accuracy}, {found['milliseconds']:.3g} ms an image (median, one thread, "
+        f"{found['runtime']})\n"
     )
 
 

@@ -41,6 +41,22 @@ def folder(tmp_path):
         yield opened
 
 
+def test_it_says_how_good_large_and_fast_the_files_for_devices_are(folder):
+    found = {
+        "float32": {"bytes": 54_321, "milliseconds": 0.4567, "runtime": "tensorflow", "test_accuracy": 0.9},
+        "float16": {"bytes": 27_000, "milliseconds": 0.5, "runtime": "tensorflow"},
+        "int8": {"error": "ConverterError: no such operation"},
+    }
+    (folder.path / "models" / "rank1.litert.json").write_text(json.dumps(found))
+    (folder.path / "models" / "rank1.float32.tflite").write_bytes(b"weights")
+    card = model_card(MODEL, RESULTS, load_data("digits"), folder)
+    assert card["litert"] == found and "rank1.float32.tflite" in card["files"]
+    text = markdown(card)
+    assert "- rank1.float32.tflite: 54,321 bytes, test accuracy 0.9000, 0.457 ms an image" in text
+    assert "- rank1.float16.tflite: 27,000 bytes, not tested, 0.5 ms" in text
+    assert "- rank1.int8.tflite: cannot be converted, ConverterError: no such operation" in text
+
+
 @pytest.fixture
 def card(folder):
     return model_card(MODEL, RESULTS, load_data("digits"), folder)

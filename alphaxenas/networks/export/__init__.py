@@ -1,9 +1,9 @@
-"""Trained networks as Keras, SavedModel and ONNX files."""
+"""Trained networks as Keras, SavedModel, ONNX and LiteRT files."""
 
 import importlib.util
 from collections.abc import Collection
 
-EXPORT_FORMATS = ("keras", "savedmodel", "onnx")
+EXPORT_FORMATS = ("keras", "savedmodel", "onnx", "litert")
 
 
 def require_formats(formats: Collection[str]) -> None:
