@@ -1,4 +1,4 @@
-"""Search and final training on real CIFAR-10 within an hour on two CPU cores: profile `cifar10-cpu`, one seed.
+"""Search and final training on real CIFAR-10 on two CPU cores: profile `cifar10-cpu`, one seed.
 
     python -m benchmarks.cifar10_cpu [--run cifar10-cpu] [--seed 0] [--data-dir data] [--record]
 
