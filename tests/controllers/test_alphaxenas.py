@@ -109,6 +109,18 @@ def test_every_move_of_every_plan_is_a_target_of_the_policy(monkeypatch):
     assert known.sum() == len(taught) - 1 >= 4 and np.all(sums[~known] == 0)
 
 
+def test_the_lstm_learns_before_every_early_plan_and_then_once_a_tenth_more_children_are_known(monkeypatch):
+    """Its fit takes most of a plan's time."""
+    from alphaxenas.controllers.alphaxenas.network import PolicyValueLSTM
+
+    fits = []
+    monkeypatch.setattr(PolicyValueLSTM, "fit", lambda self, examples: fits.append(known))
+    planner = small().strategy._planner
+    for known in (0, *range(5, 32)):
+        planner._learn([(0,) * 3], np.zeros(1), known)
+    assert fits == [0, *range(5, 20), 20, 22, 24, 26, 28, 30]
+
+
 def test_the_first_child_is_the_deepest_and_largest_of_many_and_the_next_are_drawn():
     space = NASBench201()
     first = [small(space, seed).ask().tokens for seed in range(3)]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.alphaxenas.memories import PrefixMemories
+from alphaxenas.controllers.alphaxenas.memories import CAPACITY, PrefixMemories
 from alphaxenas.controllers.alphaxenas.replay import CLIP, Examples
 from alphaxenas.controllers.alphaxenas.settings import Settings
 from alphaxenas.controllers.history import TrialHistory
@@ -84,8 +84,10 @@ class Planner:
         self.network = network
         self._memories = None if network is None else PrefixMemories(space, network)
         self._plans: dict[Tokens, np.ndarray] = {}
+        self._policies: dict[Tokens, np.ndarray] = {}
         self._low, self._high = 0.0, 1.0
         self._centre, self._spread = 0.0, 1.0
+        self._taught = -1
 
     def plan(self, known: list[Tokens]) -> Tokens | None:
         """The best new sequence that a new plan meets; None if it meets none.
@@ -101,7 +103,7 @@ class Planner:
         pool.forget(CANDIDATES)
         sequences, values = pool.valued()
         self._low, self._high = float(np.median(values)), float(values.max())
-        self._learn(sequences, values)
+        self._learn(sequences, values, len(known))
         if self._settings.planning == "tree":
             self._build()
         else:
@@ -113,10 +115,13 @@ class Planner:
 
     # --- the LSTM ----------------------------------------------------------------------------------------------------
 
-    def _learn(self, sequences: list[Tokens], values: np.ndarray) -> None:
-        """Teaches the LSTM the values of `n` sequences `[n]`, and the policies of the latest plans."""
-        if self.network is None or self._memories is None:
+    def _learn(self, sequences: list[Tokens], values: np.ndarray, known: int) -> None:
+        """Teaches the LSTM the values of `n` sequences `[n]`, and the policies of the latest plans, once a tenth more
+        children are `known`: as often as the belief fits its hyperparameters, because it takes most of a plan's time.
+        """
+        if self.network is None or self._memories is None or known < self._taught + max(1, self._taught // 10):
             return
+        self._taught = known
         length, count = self._space.max_length, len(sequences)
         self._centre, self._spread = float(values.mean()), max(float(values.std()), 1e-9)
         built = self._pool.add_valued(list(self._plans), self._belief.values) if self._plans else np.zeros(0)
@@ -138,17 +143,28 @@ class Planner:
                 policies,
             )
         )
-        self._memories.begin(CONTEXT)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forgets what the LSTM said before its weights changed."""
+        if self._memories is not None:
+            self._memories.begin(CONTEXT)
+        self._policies.clear()
 
     def _policy(self, tokens: Tokens, actions: Tokens) -> np.ndarray:
         """Probability of each action, `[n]`."""
         if self._memories is None:
             return np.full(len(actions), 1.0 / len(actions))
-        values = self._memories.values_after(tokens, actions) / TEMPERATURE
-        weights = np.exp(values - values.max())
-        if self._plans:
-            weights = weights * self._memories.policy(tokens, actions)
-        return weights / weights.sum()
+        found = self._policies.get(tokens)
+        if found is None:
+            values = self._memories.values_after(tokens, actions) / TEMPERATURE
+            weights = np.exp(values - values.max())
+            if self._plans:
+                weights = weights * self._memories.policy(tokens, actions)
+            if len(self._policies) >= CAPACITY:
+                self._policies.clear()
+            found = self._policies[tokens] = weights / weights.sum()
+        return found
 
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
         """Priors and values of a prefix for the tree."""
@@ -217,16 +233,19 @@ class Planner:
             "policies": [policies.copy() for policies in self._plans.values()],
             "lstm": None if self.network is None else self.network.state(),
             "grown": self._grown,
+            "taught": [self._taught, self._centre, self._spread],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._pool.restore(state["pool"])
         self._grown = dict(state["grown"])
+        taught, *scale = state["taught"]
+        self._taught, (self._centre, self._spread) = int(taught), map(float, scale)
         self._plans = {
             tuple(map(int, tokens)): np.asarray(policies, np.float32)
             for tokens, policies in zip(state["built"], state["policies"])
         }
         if self.network is not None and self._memories is not None:
             self.network.restore(state["lstm"])
-            self._memories.begin(CONTEXT)
+            self._forget()
