@@ -89,6 +89,21 @@ class Browser:
         """Waits until the expression is true and returns its value."""
         return wait_for(lambda: self.evaluate(script), lambda: self.evaluate(script), seconds, script)
 
+    def click(self, element):
+        """A click of the mouse on the middle of what a JavaScript expression gives."""
+        box = self.evaluate(
+            f"(() => {{ const e = {element}; e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect(); "
+            "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+        )
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+
+    def write(self, text):
+        """Types into what has the focus, key by key."""
+        for letter in text:
+            self.call("Input.dispatchKeyEvent", type="keyDown", text=letter, key=letter)
+            self.call("Input.dispatchKeyEvent", type="keyUp", key=letter)
+
     def picture(self, path, whole=False):
         """Stores what is seen as a PNG."""
         found = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

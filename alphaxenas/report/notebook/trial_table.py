@@ -43,7 +43,13 @@ _UNPACK = """<script>
   document.body.append(document.createRange().createContextualFragment(whole));
 })();
 </script>"""
-_CHOOSE = """<p id="%(id)s-drawing">Click a row to see its architecture; drawn are the best %(count)d.</p>
+_CHOOSE = """<style>
+#%(id)s { font-size: 13px; width: 100%% !important; }
+#%(id)s th, #%(id)s td { padding: 2px 6px; vertical-align: top; }
+#%(id)s tfoot input { width: 100%%; min-width: 2.5rem; box-sizing: border-box; }
+#%(id)s tbody tr { cursor: pointer; }
+</style>
+<p id="%(id)s-drawing">Click a row to see its architecture; drawn are the best %(count)d.</p>
 <script>
 (() => {
   const pictures = %(pictures)s;
@@ -101,7 +107,7 @@ def as_frame(trials: Sequence[Trial]) -> pandas.DataFrame:
         }
         for number, (label, run, record) in enumerate(trials, 1)
     ]
-    return frame(rows, COLUMNS)
+    return frame(rows, COLUMNS).astype({"parameters": "Int64", "multiply-adds": "Int64"})
 
 
 def trial_table(trials: Sequence[Trial]) -> HTML | Any:
@@ -136,6 +142,8 @@ def trial_table(trials: Sequence[Trial]) -> HTML | Any:
         maxBytes=0,
         lengthMenu=[10, 25, 100],
         classes="display compact",
+        autoWidth=False,
+        columnDefs=[{"targets": [len(COLUMNS.split(", ")) - 1], "width": "42%"}],
         display_logo_when_loading=False,
     )
     pictures = {}
