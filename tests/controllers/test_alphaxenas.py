@@ -176,7 +176,7 @@ def test_the_belief_chooses_better_finals_than_the_highest_reward():
         known = {proposal.tokens: reward(proposal) for proposal in drawn}
         promoted = sorted(known, key=known.__getitem__)[-20:]
         finals = {tokens: reward(Proposal(0, tokens, FINAL, "final")) for tokens in promoted}
-        found = Belief(space, 2.0, True).judged(promoted, known, finals)
+        found = Belief(space, 2.0, True, promotes=True).judged(promoted, known, finals)
         gains.append(quality(promoted[int(np.argmax(found))]) - quality(max(finals, key=finals.__getitem__)))
     assert np.mean(gains) > 0.3 and sum(gain >= 0 for gain in gains) >= 5
 
@@ -194,12 +194,19 @@ def test_asking_for_the_quality_changes_nothing(name):
     assert np.array_equal(again.quality(finals), controller.quality(finals))
 
 
-def test_nothing_is_chosen_by_a_belief_that_has_seen_too_little():
-    controller = small(NASBench201(), prior="uniform")
+def test_a_belief_chooses_from_two_rewards_on_and_trusts_them_where_nothing_is_promoted():
+    space = NASBench201()
+    controller = small(space, prior="uniform")
     assert controller.quality([(0,) * 6]) is None
-    outcomes = play(controller, total, steps=4)  # two children, their promotion, one more
-    assert controller.quality([outcome.proposal.tokens for outcome in outcomes]) is None
-    assert make_controller("random", NASBench201(), 0, SEARCH).quality([(0,) * 6]) is None
+    outcomes = play(controller, total, steps=3)  # two children, and the promotion of one
+    assert np.isfinite(controller.quality([outcome.proposal.tokens for outcome in outcomes])).all()
+    assert make_controller("random", space, 0, SEARCH).quality([(0,) * 6]) is None
+    rng = np.random.default_rng(0)
+    known = {space.encode(space.sample(rng)): place / 40 for place in range(40)}
+    fitted = Belief(space, 2.0, True)
+    mean, _ = (fitted.fit(known, [], {}), fitted.predict(list(known), fitted._features(known)))[1]
+    assert np.array_equal(Belief(space, 2.0, True).judged(list(known), known, {}), mean)
+    assert not np.allclose(Belief(space, 2.0, True, promotes=True).judged(list(known), known, {}), mean)
 
 
 class FewScores:

@@ -113,7 +113,8 @@ class AlphaXENAS:
         return True
 
     def _new_belief(self) -> Belief:
-        return Belief(self._seen, self._settings.uncertainty, self._settings.free_features)
+        chosen = self._settings
+        return Belief(self._seen, chosen.uncertainty, chosen.free_features, chosen.search_children > 0)
 
     def _measured(self) -> tuple[dict[Tokens, float], dict[Tokens, float]]:
         """Present rewards at the search budget and at the final budget."""

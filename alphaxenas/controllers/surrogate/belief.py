@@ -19,7 +19,8 @@ with one kernel, of which g has the share TRUST. Then the expected quality is pr
     quality(x) = TRUST * mean(x) + (1 - TRUST) * prior(x)
 
 with both in standard deviations over random architectures. The prior is what no training biases: size, depth and
-zero-cost proxies. Where nothing is promoted the reward is what is searched for, and is trusted.
+zero-cost proxies. Where nothing is promoted the reward is what is searched for, and is trusted. The quality decides the
+choice at the end alone: plans that followed it too tried fewer kinds of cells, and chose worse in the replay bench.
 
 Source: Srinivas et al. 2010, "Gaussian process optimization in the bandit setting" (the bound); Kennedy & O'Hagan 2000,
 "Predicting the output from a complex computer code when fast approximations are available", eq. 1 (two budgets);
@@ -163,10 +164,11 @@ class Belief:
         space: Gives features.
         uncertainty: Weight of the deviation in a value, >= 0.
         free_features: Judge by size and depth before the first fit.
+        promotes: Whether children are promoted: rewards are those of short trainings.
     """
 
-    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool) -> None:
-        self._space, self._uncertainty = plain(space), uncertainty
+    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool, promotes: bool = False) -> None:
+        self._space, self._uncertainty, self._promotes = plain(space), uncertainty, promotes
         self._search, self._correction = GaussianProcess(self._space), GaussianProcess(self._space)
         self._rho: float | None = None
         self._centre, self._spread = 0.0, 1.0
@@ -204,12 +206,13 @@ class Belief:
             noise, width = max(float(dear.var()), 1e-9), 1 / RHO_WIDTH**2
             self._rho = float((away @ dear / noise + RHO * width) / (away @ away / noise + width))
             self._correction.fit(list(final), self._features(final), dear - self._rho * away)
+        if self._promotes:
             means, _ = self.predict(*self.prior.reference)
             self._centre, self._spread = float(means.mean()), max(float(means.std()), 1e-9)
         self.fitted = True
 
     def values(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
-        """Upper confidence bounds of architectures, by their structure alone before the first fit; see the module.
+        """Upper confidence bounds of the rewards of architectures; their structure alone before the first fit.
 
         Args:
             sequences: `m` complete sequences.
@@ -221,16 +224,13 @@ class Belief:
         if not self.fitted:
             return self.prior.structure(features)
         mean, deviation = self.predict(sequences, features)
-        if self._rho is None:
-            return mean + self._uncertainty * deviation
-        found = TRUST * (mean - self._centre + self._uncertainty * deviation) / self._spread
-        return found + (1 - TRUST) * self.prior.structure(features)
+        return mean + self._uncertainty * deviation
 
     def quality(self, sequences: Sequence[Tokens]) -> np.ndarray:
         """Expected quality of architectures after a fit, `[m]`: see the module; proxies are computed for them."""
         features = self._features(sequences)
         mean, _ = self.predict(sequences, features)
-        if self._rho is None:
+        if not self._promotes:
             return mean
         found = TRUST * (mean - self._centre) / self._spread
         return found + (1 - TRUST) * self.prior.full(sequences, features)
@@ -245,7 +245,7 @@ class Belief:
             known: Rewards at the search budget.
             final: Rewards at the final budget.
         """
-        if len(set(known.values())) < 2 or 0 < len(final) < FEWEST_FINAL:
+        if len(set(known.values())) < 2:
             return None
         self.fit(known, (), final)
         return self.quality(sequences)

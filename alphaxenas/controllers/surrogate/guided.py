@@ -185,7 +185,8 @@ class GuidedSearch:
         """As `alphaxenas.contracts.Controller.quality`."""
         rated = {tokens: self._history.rewards.get(key) for key, (tokens, _) in self._evaluated.items()}
         known = {tokens: reward for tokens, reward in rated.items() if reward is not None}
-        return Belief(self._space, self._uncertainty, self._structure).judged(sequences, known, self._finals)
+        belief = Belief(self._space, self._uncertainty, self._structure, bool(self._finals))
+        return belief.judged(sequences, known, self._finals)
 
     def diagnostics(self) -> dict[str, float]:
         """Held-out quality over the latest outcomes: rank correlation, and the share within 1.96 deviations (0.95 =
