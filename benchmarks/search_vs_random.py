@@ -8,7 +8,7 @@ measure with the values of both, the mean difference, its 95 % bootstrap interva
 
 Finals are trained from scratch unless `-p final_weights shared`: then a search also trains what it likes more often
 than random search does, and its ratings say as much about that as about the cells. `--scratch-epochs N` tells the two
-apart, or checks finals of a short budget by a longer one: the best of every search is trained again, from initial
+apart, or checks finals of a short budget by a longer one: the choice of every search is trained again, from initial
 values, for N epochs on all training images, at the size of the search, and rated on the validation images.
 """
 
@@ -63,7 +63,7 @@ def main() -> None:
             {stored.seed: from_scratch(config, stored, data, options.scratch_epochs) for stored in group}
             for group in groups.values()
         ]
-        pairs[f"best final, trained from scratch for {options.scratch_epochs} epochs"] = rated[0], rated[1]
+        pairs[f"choice, trained from scratch for {options.scratch_epochs} epochs"] = rated[0], rated[1]
     comparisons = compare_many(pairs)
     figures = {
         "run": run,
@@ -86,14 +86,13 @@ def main() -> None:
 
 
 def from_scratch(config, stored, data, epochs: int) -> float:
-    """Validation accuracy of the best final of a stored search, trained without the weights of that search."""
+    """Validation accuracy of the choice of a stored search, trained without the weights of that search."""
     from alphaxenas.contracts import Budget, Proposal
     from alphaxenas.pipelines.factory import make_evaluator, search_space
+    from alphaxenas.report.runs import best_records
 
     space = search_space(config)
-    best = max(
-        (record for record in stored.records if record["purpose"] == "final"), key=lambda record: record["reward"]
-    )
+    [(_, best)] = best_records([stored], 1)
     proposal = Proposal(0, space.encode(space.parse(best["architecture"])), Budget(epochs), "final")
     reward = make_evaluator(config, data, stored.seed, share_weights=False).evaluate(proposal).reward
     print(

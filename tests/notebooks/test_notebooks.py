@@ -132,12 +132,13 @@ def test_each_notebook_stores_its_pictures_once(executed, number):
     assert not [picture for place in others for picture in place.glob("*.png")]
 
 
-def test_final_network_is_the_best_of_the_search(executed):
+def test_final_network_is_the_choice_of_the_search(executed):
     folder, parameters, _ = executed
     suite = folder / "exp" / parameters["run"]
     search, final = (json.loads((suite / stage / "results.json").read_text()) for stage in ("alphaxenas-seed0", "final"))
-    best = max((record for record in search["best"] if record["purpose"] == "final"), key=lambda record: record["reward"])
-    assert final["models"][final["chosen"]]["architecture"] == best["architecture"]
+    finals = [record for record in search["best"] if record["purpose"] == "final"]
+    assert search["chosen_by"] == "belief" or finals[0]["reward"] == max(record["reward"] for record in finals)
+    assert final["models"][final["chosen"]]["architecture"] == finals[0]["architecture"]
 
 
 def test_wrong_parameter_stops_a_notebook_before_any_work(tmp_path):
