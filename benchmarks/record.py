@@ -72,6 +72,8 @@ CODE: dict[str, tuple[str, ...]] = {
     ),
     "roofline": (*_CHILDREN, "alphaxenas/spaces/convnet.py", "alphaxenas/data/pipeline.py"),
     "rivals": ("alphaxenas/spaces/nasbench", "alphaxenas/tabular", "benchmarks/rivals", "benchmarks/tables.py"),
+    "ray_workers": ("alphaxenas/workers", "alphaxenas/coach.py", "alphaxenas/pipelines/raters"),
+    "scale": ("alphaxenas/workers", "alphaxenas/coach.py", "alphaxenas/runs", *_TABLES),
     "search_synthetic": ("alphaxenas/controllers", "alphaxenas/spaces/cell.py"),
     "search_vs_random": (*_IMAGES, "alphaxenas/controllers"),
     "step_time": _CHILDREN,

@@ -119,6 +119,9 @@ class Dispatcher:
         self._backend, self._wanted, self._attempts, self._minutes = backend, workers, attempts, minutes
         self._refuses, self._clock = refuses, clock
         self._workers: dict[Hashable, _Worker] = {}
+        # Of these, thousands of which may be there: who is free, and who is busy, the longest first.
+        self._free: dict[Hashable, None] = {}
+        self._busy: dict[Hashable, None] = {}
         self._waiting: deque[_Job] = deque()
         self._failed_starts = 0
         self._alone_since = clock()
@@ -131,10 +134,9 @@ class Dispatcher:
             WorkerError: One is refused or ended, or they have not come up in time.
         """
         begun = self._clock()
-        while sum(worker.greeted for worker in self._workers.values()) < self._wanted:
+        while (there := len(self._free) + len(self._busy)) < self._wanted:
             self._poll(0.2, strict=True)
             if self._clock() - begun > PATIENCE:
-                there = sum(worker.greeted for worker in self._workers.values())
                 raise WorkerError(
                     f"Only {there} of {self._wanted} workers have come up in {PATIENCE / 60:.0f} minutes. Lower "
                     "`workers`, `worker_cpus` or `worker_gpus`, or add machines."
@@ -164,12 +166,12 @@ class Dispatcher:
     def cancel(self) -> None:
         """Forgets all jobs; workers that are at one are replaced."""
         self._waiting.clear()
-        for handle in [handle for handle, worker in self._workers.items() if worker.job is not None]:
+        for handle in list(self._busy):
             self._drop(handle)
 
     def close(self) -> None:
         """Ends all workers."""
-        self._workers.clear()
+        self._workers, self._free, self._busy = {}, {}, {}
         self._waiting.clear()
         self._backend.close()
 
@@ -179,11 +181,11 @@ class Dispatcher:
         self._hand_out()
         answers = [
             answer
-            for handle, received in self._backend.receive(list(self._workers), seconds)
+            for handle, received in self._backend.receive(self._workers, seconds)
             if handle in self._workers and (answer := self._received(handle, received, strict)) is not None
         ]
         answers += self._stopped()
-        if any(worker.greeted for worker in self._workers.values()):
+        if self._free or self._busy:
             self._alone_since = self._clock()
         elif not strict and self._clock() - self._alone_since > PATIENCE:
             raise WorkerError(
@@ -194,11 +196,13 @@ class Dispatcher:
         return answers
 
     def _hand_out(self) -> None:
-        for handle, worker in self._workers.items():
-            if worker.greeted and worker.job is None and self._waiting:
-                job = worker.job = self._waiting.popleft()
-                job.attempts, job.begun = job.attempts + 1, self._clock()
-                self._backend.send(handle, job.message(worker.notes))
+        while self._waiting and self._free:
+            handle, job = next(iter(self._free)), self._waiting.popleft()
+            del self._free[handle]
+            self._busy[handle] = None
+            worker = self._workers[handle]
+            worker.job, job.attempts, job.begun = job, job.attempts + 1, self._clock()
+            self._backend.send(handle, job.message(worker.notes))
 
     def _received(self, handle: Hashable, received: Any, strict: bool) -> Answer | None:
         """What follows from an answer or from the end of a worker."""
@@ -209,8 +213,11 @@ class Dispatcher:
             if reason := self._refuses(received):
                 return self._died(handle, reason, strict)
             worker.greeted, self._failed_starts = True, 0
+            self._free[handle] = None
             return None
         job, worker.job = worker.job, None
+        self._busy.pop(handle, None)
+        self._free[handle] = None
         if job is not None and "error" in received and job.attempts < self._attempts:
             # Perhaps it is this machine: its disk, say. At the front it might come back to the same worker at once.
             self._waiting.append(job)
@@ -237,21 +244,20 @@ class Dispatcher:
 
     def _stopped(self) -> list[Answer]:
         """Stops what is past its time."""
-        late = (
-            []
-            if not self._minutes
-            else [
-                handle
-                for handle, worker in self._workers.items()
-                if worker.job is not None and self._clock() - worker.job.begun > 60 * self._minutes
-            ]
-        )
+        late: list[Hashable] = []
+        for handle in self._busy if self._minutes else ():
+            job = self._workers[handle].job
+            if job is None or self._clock() - job.begun <= 60 * self._minutes:
+                break
+            late.append(handle)
         jobs = [self._drop(handle).job for handle in late]
         return [Answer(job.name, lost=f"stopped after {self._minutes:g} minutes") for job in jobs if job is not None]
 
     def _drop(self, handle: Hashable) -> _Worker:
         """Ends a worker; the next poll starts another."""
         worker = self._workers.pop(handle)
+        self._free.pop(handle, None)
+        self._busy.pop(handle, None)
         self._backend.end(handle)
         return worker
 

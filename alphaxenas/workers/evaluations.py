@@ -113,9 +113,12 @@ class Workers:
         """Begins an evaluation as soon as a worker is free and the weights are known that it starts from."""
         shares = self._shared is not None and self._shared.shares(proposal)
         updates = shares and proposal.updates_shared_weights and proposal.budget.epochs > 0
-        self._begun[proposal.number] = _Begun(proposal, self._version, shares, updates)
+        begun = self._begun[proposal.number] = _Begun(proposal, self._version, shares, updates)
         self._version += updates
-        self._send()
+        if shares:
+            self._send()
+        else:
+            self._dispatcher.submit(proposal.number, self._message(begun, {}))
 
     def finished(self) -> list[Outcome]:
         """Outcomes that have arrived.
@@ -125,7 +128,8 @@ class Workers:
         """
         answers, self._answers = self._answers, []
         outcomes = [self._outcome(answer) for answer in answers or self._dispatcher.poll(TICK_SECONDS)]
-        self._send()
+        if self._shared is not None:
+            self._send()
         return outcomes
 
     def told(self, proposal: Proposal) -> None:
@@ -188,19 +192,18 @@ class Workers:
         self._dispatcher.close()
 
     def _send(self) -> None:
-        """Hands everything over whose weights are known."""
-        weights = None if self._shared is None else self._shared.state()
-        known = True
+        """Hands over every evaluation that shares weights once those are known."""
+        weights, known = self._shared.state(), True
         for begun in self._begun.values():
-            if not begun.sent and (known or not begun.shares):
+            if begun.shares and known and not begun.sent:
                 begun.sent = True
                 self._dispatcher.submit(begun.proposal.number, self._message(begun, weights))
             if begun.updates:
                 known = known and begun.changes is not None
                 if known and begun.changes:
-                    weights = merged(weights or {}, begun.changes)
+                    weights = merged(weights, begun.changes)
 
-    def _message(self, begun: _Begun, weights: Mapping[str, Any] | None) -> Any:
+    def _message(self, begun: _Begun, weights: Mapping[str, Any]) -> Any:
         """What a worker is sent, with the weights unless it has them."""
 
         def message(notes: dict[str, Any]) -> dict[str, Any]:

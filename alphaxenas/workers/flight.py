@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +57,7 @@ class Flight:
     ) -> None:
         self._space, self._evaluations, self._known = space, evaluations, known
         self._most, self._as_arrived = most, order != DETERMINISTIC
-        self._awaited: list[Awaited] = []
+        self._forget()
 
     def __len__(self) -> int:
         """Number of proposals awaited."""
@@ -82,65 +84,91 @@ class Flight:
         """
         while True:
             self._start(trials)
-            for one in self._in_order(stored):
-                outcome = one.outcome or (None if one.started else self._known_outcome(one))
-                if outcome is not None:
-                    self._awaited.remove(one)
-                    self._evaluations.told(one.proposal)
-                    return one, outcome
+            if (one := self._ready(stored)) is not None:
+                outcome = one.outcome or self._known_outcome(one)
+                assert outcome is not None, "what is told next is known"
+                self._leave(one)
+                return one, outcome
             if len(self._awaited) > 1:
                 check()
             for outcome in self._evaluations.finished():
-                for one in self._awaited:
-                    if one.proposal == outcome.proposal:
-                        one.outcome = _checked(outcome, one.proposal)
+                one = self._awaited.get(outcome.proposal.number)
+                if one is not None and one.proposal == outcome.proposal:
+                    one.outcome = _checked(outcome, one.proposal)
+                    self._arrived.append(one)
 
     def forget(self) -> None:
         """Awaits nothing any longer."""
-        self._awaited = []
+        self._forget()
         self._evaluations.forget()
 
     def state(self) -> list[Any]:
         """The proposals as JSON values, with outcomes that were not told yet; those that are missing are repeated."""
         keeps = self._evaluations.keeps_outcomes
         return [
-            [one.proposal.to_json(), one.outcome.to_json() if one.outcome and keeps else None] for one in self._awaited
+            [one.proposal.to_json(), one.outcome.to_json() if one.outcome and keeps else None]
+            for one in self._awaited.values()
         ]
 
     def restore(self, state: Iterable[Any]) -> None:
         """Takes over a `state()`."""
         for proposal, outcome in state:
-            self._add(Proposal.from_json(proposal))
+            one = self._add(Proposal.from_json(proposal))
             if outcome is not None:
-                one = self._awaited[-1]
                 one.outcome = Outcome.from_json(one.proposal, outcome)
+                self._arrived.append(one)
 
-    def _add(self, proposal: Proposal) -> None:
+    def _forget(self) -> None:
+        # Nothing here is looked through as a whole: thousands of proposals may be awaited.
+        self._awaited: dict[int, Awaited] = {}
+        self._unstarted: dict[int, Awaited] = {}
+        self._arrived: list[Awaited] = []
+        self._running: Counter[tuple[str, Budget]] = Counter()
+        self._training = 0
+
+    def _add(self, proposal: Proposal) -> Awaited:
         architecture = self._space.decode(proposal.tokens)
-        self._awaited.append(Awaited(proposal, architecture, self._space.key(architecture)))
+        one = Awaited(proposal, architecture, self._space.key(architecture))
+        self._awaited[proposal.number] = self._unstarted[proposal.number] = one
+        return one
+
+    def _leave(self, one: Awaited) -> None:
+        """Awaits a proposal no longer."""
+        del self._awaited[one.proposal.number]
+        self._unstarted.pop(one.proposal.number, None)
+        if one.outcome is not None:
+            self._arrived.remove(one)
+        if one.started:
+            self._running[one.key, one.proposal.budget] -= 1
+            self._training -= one.proposal.budget.epochs > 0
+        self._evaluations.told(one.proposal)
 
     def _start(self, trials: float) -> None:
         """Begins the evaluations that are needed."""
-        running = sum(one.started and one.proposal.budget.epochs > 0 for one in self._awaited)
-        met: set[tuple[str, Budget]] = set()
-        for one in self._awaited:
-            same, fresh = (one.key, one.proposal.budget), one.proposal.purpose == "refresh"
-            wanted = not one.started and one.outcome is None and self._known_outcome(one) is None
+        for number, one in list(self._unstarted.items()):
+            same, trains = (one.key, one.proposal.budget), one.proposal.budget.epochs > 0
+            if one.outcome is not None:
+                del self._unstarted[number]
             # An architecture that is being evaluated is not evaluated twice.
-            if wanted and (fresh or same not in met):
-                trains = one.proposal.budget.epochs > 0
-                if trains and running >= trials:
+            elif self._known_outcome(one) is None and (one.proposal.purpose == "refresh" or not self._running[same]):
+                if trains and self._training >= trials:
                     return
-                one.started, running = True, running + trains
+                del self._unstarted[number]
+                one.started = True
+                self._running[same] += 1
+                self._training += trains
                 self._evaluations.start(one.proposal)
-            if not fresh:
-                met.add(same)
 
-    def _in_order(self, stored: Mapping[str, Any] | None) -> list[Awaited]:
-        """Those that may be told next, the first of them first."""
+    def _ready(self, stored: Mapping[str, Any] | None) -> Awaited | None:
+        """The one to be told next; None while its outcome is awaited."""
         if not self._as_arrived:
-            return self._awaited[:1]
-        return [one for one in self._awaited if stored is not None and _is_of(one, stored)][:1] or list(self._awaited)
+            first = next(iter(self._awaited.values()))
+            return first if first.outcome or (not first.started and self._known_outcome(first)) else None
+        known = (one for one in self._unstarted.values() if self._known_outcome(one) is not None)
+        there = itertools.chain(self._arrived, known)
+        if stored is not None and any(_is_of(one, stored) for one in self._awaited.values()):
+            there = (one for one in there if _is_of(one, stored))  # type: ignore[assignment]
+        return next(iter(there), None)
 
     def _known_outcome(self, one: Awaited) -> Outcome | None:
         """What is known of the architecture at this budget, marked as costing nothing."""
