@@ -81,7 +81,7 @@ class Runs:
         np.dtype("f4"),
         {1: 2},
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_anything_else_is_refused_and_nothing_runs(tmp_path, monkeypatch, value, protocol):
     monkeypatch.chdir(tmp_path)
