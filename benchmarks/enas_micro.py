@@ -110,7 +110,7 @@ def rated(config, architectures, data) -> list[float]:
     from alphaxenas.pipelines.factory import recipe_from_config
     from alphaxenas.pipelines.stages import open_stage
     from alphaxenas.runs.checkpoint import Checkpoints
-    from alphaxenas.supernet.enas import CALIBRATION_BATCHES
+    from alphaxenas.supernet.shared_weights import CALIBRATION_BATCHES
     from alphaxenas.supernet.supernet import Supernet
 
     stage = f"enas-micro-s{config.run.seed}"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from alphaxenas.config.parameter import (
     Count,
+    Different,
     FilePath,
     Group,
     NonNegative,
@@ -21,10 +22,13 @@ from alphaxenas.spaces.recurrent import OUTPUTS
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
 
 FOUND, RANDOM, LSTM = "found", "random", "lstm"
+SHARED_SEARCHES = ("enas", "nao_shared")
+"""Searches of notebook 09 that are no controllers, because they train and rate shared weights themselves."""
 SCHEDULES = ("linear", "constant")
 TextName = Annotated[str, OneOf(TEXTS)]
 CellOutput = Annotated[str, OneOf(OUTPUTS)]
 Schedule = Annotated[str, OneOf(SCHEDULES)]
+SharedSearch = Annotated[str, OneOf(SHARED_SEARCHES)]
 ModelName = Annotated[str, OneOf((FOUND, RANDOM, LSTM, *RECURRENT_ZOO))]
 
 
@@ -60,6 +64,11 @@ class LanguageConfig(Group):
     shared_cells: bool = _shown(False, "children share weights, one matrix for each node, input, activation")
     shared_warmup: NonNegative = _shown(
         1.0, "passes over the text that train the shared weights before the first child"
+    )
+    shared_searches: Different[SharedSearch] = _shown(
+        (),
+        "who searches besides, over one set of shared weights: enas = the phases of ENAS, nao_shared = NAO's pool",
+        affects_results=False,
     )
     language_models: Several[ModelName] = _shown_first(
         (FOUND, LSTM, RANDOM),

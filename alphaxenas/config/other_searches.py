@@ -74,9 +74,9 @@ TableText = Annotated[NonBlank, AfterValidator(_table)]
 """A table, see `parse_table`."""
 
 
-_enas = partial(parameter, notebooks="10")
+_enas = partial(parameter, notebooks="09 10")
 _chains = partial(parameter, notebooks="07")
-_nao = partial(parameter, notebooks="08")
+_nao = partial(parameter, notebooks="08 09")
 _workers = partial(parameter, affects_results=False)
 
 
@@ -89,13 +89,13 @@ class EnasConfig(Group):
         notebooks="10*",
         affects_results=False,
     )
-    enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="10*")
-    enas_fraction: Share = parameter(1.0, "share of the training images drawn in a round")
+    enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="09 10*")
+    enas_fraction: Share = parameter(1.0, "share of the training images, or text, of a round", notebooks="09")
     enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
     enas_policy_steps: Natural = _enas(10, "steps of the policy in a round")
     enas_samples: int = _enas(5, "architectures rated for each of these steps", ge=2)
     enas_reward_images: int = _enas(
-        1000, "validation images that each is rated on; the standard error is recorded", ge=100
+        1000, "validation images, or words, that each is rated on; the standard error is recorded", ge=100
     )
     enas_learning_rate: PositiveNumber = parameter(0.0035, "Adam's learning rate for the policy")
     enas_entropy: NonNegative = parameter(0.0001, "weight of its entropy bonus")
@@ -107,19 +107,19 @@ class EnasConfig(Group):
         notebooks="10*",
         affects_results=False,
     )
-    enas_derive: Count = _enas(20, "architectures drawn at the end and ranked on all validation images")
+    enas_derive: Count = _enas(20, "architectures drawn at the end and ranked on all validation images, or words")
 
 
 class NAOConfig(Group):
-    """Notebook 08: NAO in the micro space, without and with shared weights; parameters of children count there, too."""
+    """NAO: notebook 08 in the micro space, without and with shared weights; notebook 09 for the pool over cells."""
 
-    nao_rounds: Count = parameter(4, "with shared weights: how often the pool is scored and renewed", notebooks="08*")
-    nao_epochs: Count = _nao(6, "with shared weights: passes over the training images before each scoring")
+    nao_rounds: Count = parameter(4, "with shared weights: how often the pool is scored and renewed", notebooks="08* 09")
+    nao_epochs: Count = _nao(6, "with shared weights: passes over the training data before each scoring")
     nao_policy: PoolSampling = _nao("uniform", "how architectures are drawn for a training step of the shared weights")
     nao_subset: int = _nao(
-        100, "validation images of the first scoring; more are taken until scores tell members apart", ge=2
+        100, "validation images, or words, of the first scoring; more are taken until scores tell members apart", ge=2
     )
-    nao_best_epochs: Count = _nao(8, "epochs of that")
+    nao_best_epochs: Count = parameter(8, "epochs of that", notebooks="08")
     nao_zoo: Several[ZooName] = parameter(
         ("nasnet_a", "darts_v2"),
         "known cells trained beside them, with as many filters, cells and epochs",

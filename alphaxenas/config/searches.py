@@ -42,7 +42,7 @@ _budget = partial(parameter, role="budget", notebooks="02")
 _alphaxenas = partial(parameter, controllers=("alphaxenas",), notebooks="02")
 _evolution = partial(parameter, controllers=("evolution",), prefix="evolution_", notebooks="02")
 _policy = partial(parameter, controllers=("reinforce", "controller_pool"), prefix="policy_", notebooks="07")
-_nao = partial(parameter, controllers=("nao",), prefix="nao_", notebooks="08")
+_nao = partial(parameter, controllers=("nao",), prefix="nao_", notebooks="08 09")
 
 
 class SearchConfig(Group):

@@ -16,7 +16,7 @@ from alphaxenas.contracts import Outcome, Proposal
 from alphaxenas.data.text import TextData, streams
 from alphaxenas.evaluators.trained import DivergedError
 from alphaxenas.networks.language.cores import CellCore, SharedCellCore
-from alphaxenas.networks.language.fit import TextReader, train_windows
+from alphaxenas.networks.language.fit import TextReader, train_shared, train_windows
 from alphaxenas.networks.language.model import LanguageModel, perplexity, reward_of_loss
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.seeds import stream
@@ -121,10 +121,7 @@ class LanguageEvaluator:
         steps = round(self._warmup * self._reader.windows)
         if self._position or not steps:
             return
-        rng, state = stream(self._seed, "language", "warm-up"), None
-        for number in range(steps):
-            cell = self._core.describe(self._space.sample(rng))
-            _, state = train_windows(
-                model, self._reader, number, number + 1, lambda n: self._recipe.rate_at(n / steps), state, cell
-            )
+        rng = stream(self._seed, "language", "warm-up")
+        cells = (self._core.describe(self._space.sample(rng)) for _ in range(steps))
+        train_shared(model, self._reader, 0, cells, lambda number: self._recipe.rate_at(number / steps))
         self._position = steps

@@ -1,28 +1,39 @@
 """The stages of notebook 10, ENAS: from a checked configuration to a search, its best architectures, and their training
-in full.
+in full. Notebook 09 runs the same phases over recurrent cells (`alphaxenas.pipelines.recurrent`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import Config
 from alphaxenas.config.other_searches import ENAS_SPACES
-from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings
+from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings, PolicySpace
 from alphaxenas.data import ImageData
+from alphaxenas.data.pipeline import Batches
+from alphaxenas.networks.training.loop import EVALUATION_BATCH
 from alphaxenas.pipelines.factory import child_network, load_images, recipe_from_config
 from alphaxenas.pipelines.final import train_ranked
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.supernet.enas import EnasSearch, Phases
+from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
+from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork, Supernetwork
+
+if TYPE_CHECKING:
+    from alphaxenas.data.text import TextData
 
 STAGE = "enas"
 """Stage of what notebook 10 concludes; its other stages begin with this word."""
-TANH_CONSTANTS = {"micro": 1.1, "macro": 1.5}
-"""As published."""
+PUBLISHED = {
+    "micro": {"tanh_constant": 1.1},
+    "macro": {"tanh_constant": 1.5},
+    "recurrent": {"tanh_constant": 2.5, "temperature": 5.0},
+}
+"""Settings of the policy by space that no parameter changes."""
 
 
 def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
@@ -73,24 +84,57 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
         Results as of `EnasSearch.run`.
     """
     seed = config.run.seed if seed is None else seed
-    space, enas = enas_space(config, space_name), config.enas
+    space = enas_space(config, space_name)
     size = {"blocks": config.space.blocks} if space_name == "micro" else {"layers": config.space.layers}
     parameters = {**config.parameters("data", "child", "enas"), **size, "space_name": space_name, "search_seed": seed}
     data = data or load_images(config)
-    with open_stage(config, _stage(space_name, seed), parameters, data) as folder:
+
+    def weights() -> ImageWeights:
+        network = enas_supernetwork(config, space_name, data.num_classes)
+        supernet = Supernet(network, data.image_shape, recipe_from_config(config), seed)
+        augmented = (config.child.batch_size, config.data.augment, config.data.cutout)
+        validation = Batches.of(data, "validation", EVALUATION_BATCH)
+        return ImageWeights(supernet, Batches.of(data, "train", *augmented), validation, seed)
+
+    return run_phases(config, _stage(space_name, seed), parameters, space, data, weights, seed, PUBLISHED[space_name])
+
+
+def run_phases(
+    config: Config,
+    stage: str,
+    parameters: Mapping[str, Any],
+    space: PolicySpace,
+    data: ImageData | TextData,
+    weights: Callable[[], SharedWeights],
+    seed: int,
+    published: Mapping[str, float],
+) -> dict[str, Any]:
+    """Runs or continues ENAS's phases in a stage of their own.
+
+    Args:
+        config: The configuration; its group `enas` says how long.
+        stage: Name of the stage.
+        parameters: For run.json.
+        space: What is searched.
+        data: What the weights are trained on.
+        weights: Makes them; not called where the search has ended.
+        seed: Of the policy.
+        published: Further settings of it.
+
+    Returns:
+        Results as of `EnasSearch.run`.
+    """
+    enas = config.enas
+    with open_stage(config, stage, parameters, data) as folder:
         stored = folder.read_results()
         if stored is not None:
             return stored
         settings = PolicySettings(
-            tanh_constant=TANH_CONSTANTS[space_name],
-            entropy_weight=enas.enas_entropy,
-            **enas.values_for(PolicySettings, "enas_"),
+            entropy_weight=enas.enas_entropy, **enas.values_for(PolicySettings, "enas_"), **published
         )
-        shared = config.data.values_for(Phases) | config.child.values_for(Phases)
-        phases = Phases(**{**shared, **enas.values_for(Phases, "enas_"), "derived": enas.enas_derive})
+        phases = Phases(**enas.values_for(Phases, "enas_"), derived=enas.enas_derive)
         policy = AttentionPolicy(space, seed, settings)
-        network = enas_supernetwork(config, space_name, data.num_classes)
-        return EnasSearch(space, network, policy, data, recipe_from_config(config), phases, folder, seed).run()
+        return EnasSearch(space, weights(), policy, phases, folder, seed).run()
 
 
 def derive(config: Config, space_name: str, seed: int | None = None, data: ImageData | None = None) -> list[Any]:

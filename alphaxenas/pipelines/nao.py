@@ -12,14 +12,14 @@ What the trajectories through the continuous space show is computed from the rec
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alphaxenas.config import Config
-from alphaxenas.contracts import Budget, Evaluator, Tokens
+from alphaxenas.contracts import Budget, Evaluator, SearchSpace, Tokens
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.nao.controller import settings_of
 from alphaxenas.controllers.nao.model import NAOModel
@@ -41,6 +41,10 @@ from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.zoo import zoo_cell
 from alphaxenas.supernet.shared_pool import Plan, SharedPool
+from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
+
+if TYPE_CHECKING:
+    from alphaxenas.data.text import TextData
 
 STAGE = "nao"
 """Stage of what notebook 08 concludes; its other stages begin with this word."""
@@ -147,24 +151,48 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
 
     check_children(config)
-    child, space, seed = config.child, micro_space(config), config.run.seed
-    plan = Plan(**config.nao.values_for(Plan, "nao_"), learning_rate=child.learning_rate)
-    parameters = config.parameters("data", "child") | config.only(
+    space, seed = micro_space(config), config.run.seed
+    augmented = (config.child.batch_size, config.data.augment, config.data.cutout)
+
+    def weights() -> ImageWeights:
+        network = MicroSupernetwork(space, child_network(config, data.num_classes))
+        supernet = Supernet(network, data.image_shape, recipe_from_config(config), seed)
+        validation = Batches.of(data, "validation", SCORING_BATCH)
+        return ImageWeights(supernet, Batches.of(data, "train", *augmented), validation, seed)
+
+    parameters = config.parameters("data", "child")
+    return run_pool(config, f"{STAGE}-shared", parameters, space, data, weights, seed)
+
+
+def run_pool(
+    config: Config,
+    stage: str,
+    parameters: Mapping[str, Any],
+    space: SearchSpace,
+    data: ImageData | TextData,
+    weights: Callable[[], SharedWeights],
+    seed: int,
+) -> dict[str, Any]:
+    """Runs or continues NAO's pool with shared weights in a stage of its own.
+
+    Args:
+        config: The configuration; its parameters `nao_...` say how large and how long.
+        stage: Name of the stage.
+        parameters: For run.json, with those of NAO.
+        space: What is searched; `blocks` counts.
+        data: What the weights are trained on.
+        weights: Makes them; called when there is something to train.
+        seed: Of everything.
+
+    Returns:
+        Results as of `SharedPool.run`.
+    """
+    plan = Plan(**config.nao.values_for(Plan, "nao_"), learning_rate=config.child.learning_rate)
+    own = config.only(
         "blocks", "nao_preset", "nao_pool", "nao_new", "nao_rounds", "nao_epochs", "nao_policy", "nao_subset"
     )
-    with open_stage(config, f"{STAGE}-shared", parameters, data) as folder:
-        network = MicroSupernetwork(space, child_network(config, data.num_classes))
-        training = Batches.of(data, "train", child.batch_size, config.data.augment, config.data.cutout)
-        return SharedPool(
-            space,
-            lambda: Supernet(network, data.image_shape, recipe_from_config(config), seed),
-            training,
-            Batches.of(data, "validation", SCORING_BATCH),
-            folder,
-            nao_settings(config),
-            plan,
-            seed,
-        ).run()
+    with open_stage(config, stage, {**parameters, **own}, data) as folder:
+        return SharedPool(space, weights, folder, nao_settings(config), plan, seed).run()
 
 
 def train_best(config: Config, data: ImageData, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The stages of notebook 09: recurrent cells for language models.
 
 - `recurrent-<controller>-seed<s>`: a search; any controller, children from scratch or with shared weights.
+- `recurrent-enas-seed<s>`, `recurrent-nao_shared-seed<s>`: ENAS's phases, and NAO's pool, over one set of shared weights.
 - `recurrent-final`: the best cell of each search, LSTMs, drawn and published cells, all trained with the same recipe at
   equal parameters and for equal time; see `alphaxenas.pipelines.language_training`.
 """
@@ -14,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.config import Config
-from alphaxenas.config.language import FOUND, LSTM, RANDOM
+from alphaxenas.config.language import FOUND, LSTM, RANDOM, SHARED_SEARCHES
 from alphaxenas.contracts import Evaluator
+from alphaxenas.data.download import DataError
 from alphaxenas.data.text import TextData, load_text
 from alphaxenas.evaluators.language import LanguageEvaluator
 from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
 from alphaxenas.networks.language.model import weight_shapes
 from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.pipelines import enas, nao
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import make_controller
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, train_language_models
@@ -30,16 +33,29 @@ from alphaxenas.runs.journal import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.recurrent_zoo import recurrent_zoo_cell
+from alphaxenas.supernet.shared_weights import TextWeights
 
 STAGE = "recurrent"
 """Stage of what notebook 09 concludes; its other stages begin with this word."""
 
 
 def load_configured_text(config: Config) -> TextData:
-    """The configured text; of its training part only the share `fraction`, from the start."""
+    """The configured text; of its training part only the share `fraction`, from the start.
+
+    Raises:
+        DataError: The text cannot be used (see `load_text`), or this share is shorter than one batch of one window.
+    """
     language = config.language
     data = load_text(language.text, config.data.data_dir, language.text_path, language.vocabulary_size, config.run.seed)
-    return replace(data, train=data.train[: round(config.data.fraction * len(data.train))])
+    train = data.train[: round(config.data.fraction * len(data.train))]
+    least = config.child.batch_size * language.window
+    if len(train) < least:
+        raise DataError(
+            f"The training part of {data.source or data.name} is shorter than one batch of one window. Expected at "
+            f"least batch_size x window = {config.child.batch_size} x {language.window} = {least:,} words. Received: "
+            f"{len(train):,}"
+        )
+    return replace(data, train=train)
 
 
 def recurrent_space(config: Config) -> RecurrentSpace:
@@ -66,14 +82,24 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
 
     Args:
         config: The configuration.
-        controller: Name of the controller.
+        controller: Name of the controller, or one of `SHARED_SEARCHES`.
         seed: Of the search.
         data: The configured text.
 
     Returns:
-        Results as of `Coach.run`.
+        Results as of `Coach.run`, `EnasSearch.run` or `SharedPool.run`.
     """
-    space, language = recurrent_space(config), config.language
+    space, language, stage = recurrent_space(config), config.language, f"{STAGE}-{controller}-seed{seed}"
+    if controller in SHARED_SEARCHES:
+
+        def weights() -> TextWeights:
+            return TextWeights(space, data, language_recipe(config), language.units, seed)
+
+        own = {**_text_parameters(config), "search_seed": seed}
+        if controller == "enas":
+            own |= config.parameters("enas")
+            return enas.run_phases(config, stage, own, space, data, weights, seed, enas.PUBLISHED["recurrent"])
+        return nao.run_pool(config, stage, own, space, data, weights, seed)
     parameters = {
         **_text_parameters(config),
         **config.parameters("search"),
@@ -84,7 +110,7 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
     }
     return stages.run_search(
         config,
-        f"{STAGE}-{controller}-seed{seed}",
+        stage,
         parameters,
         space,
         data,

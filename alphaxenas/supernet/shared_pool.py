@@ -1,13 +1,13 @@
 """NAO with shared weights: the members of a pool take turns at training one set of weights, are scored with it, and the
 worst replaced.
 
-A round: every mini-batch trains one member, drawn by a policy (`pool_sampling.py`); then all members are scored on the
-same validation images; then encoder, predictor and decoder are trained on these scores and a gradient ascent finds new
-members (`controllers/nao.py` explains it).
+A round: every mini-batch, or window of text, trains one member, drawn by a policy (`pool_sampling.py`); then all
+members are scored on the same validation images, or words; then encoder, predictor and decoder are trained on these
+scores and a gradient ascent finds new members (`controllers/nao.py` explains it).
 
-Scores are worth something only if chance moves them less than architectures differ. So the subset of validation images
+Scores are worth something only if chance moves them less than architectures differ. So the subset of validation data
 grows, twofold at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no
-more images; both numbers are reported. The spread is the standard deviation of the scores less what chance alone would
+more data; both numbers are reported. The spread is the standard deviation of the scores less what chance alone would
 make of it. Scoring draws nothing: no dropout, statistics of the batch norms measured for all members on the same
 training batches, which are not augmented because validation images are not.
 
@@ -18,12 +18,11 @@ prediction" does not run.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -32,19 +31,13 @@ from alphaxenas.controllers.nao.pool import Member, best, renewed
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.controllers.nao.trajectory import search_round
-from alphaxenas.data.pipeline import Batches
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
-from alphaxenas.seeds import generator_state, restore_generator, stream, tensor_seed
+from alphaxenas.seeds import generator_state, restore_generator, stream
 from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.pool_sampling import Plan, draw_probabilities
 from alphaxenas.supernet.pool_scores import Scores
-
-if TYPE_CHECKING:
-    from alphaxenas.supernet.supernet import Supernet
-
-CALIBRATION_BATCHES = 4
-"""Training batches on which a member's statistics are measured before it is scored."""
+from alphaxenas.supernet.shared_weights import SharedWeights
 
 
 class SharedPool:
@@ -52,9 +45,8 @@ class SharedPool:
 
     Args:
         space: Of the architectures that `weights` knows.
-        weights: Makes the shared weights; called when there is something to train.
-        training: Batches of the training images.
-        validation: Batches of the validation images; the subset grows by whole batches.
+        weights: Makes the shared weights; called when there is something to train. The subset grows by whole parts of
+            its validation data.
         folder: An open run folder.
         settings: Of NAO; `memory` is the pool, because older scores are of other weights.
         plan: How many rounds there are and what each of them does.
@@ -64,16 +56,14 @@ class SharedPool:
     def __init__(
         self,
         space: SearchSpace,
-        weights: Callable[[], Supernet],
-        training: Batches,
-        validation: Batches,
+        weights: Callable[[], SharedWeights],
         folder: RunFolder,
         settings: NAOSettings,
         plan: Plan,
         seed: int,
     ) -> None:
-        self._space, self._make_weights, self._training, self._validation = space, weights, training, validation
-        self._folder, self._settings, self._plan, self._seed = folder, replace(settings, memory="pool"), plan, seed
+        self._space, self._make_weights = space, weights
+        self._folder, self._settings, self._plan = folder, replace(settings, memory="pool"), plan
         self._rng = stream(seed, "shared_pool")
         self._encoder = TokenEncoder(space)
         self._round = 0
@@ -84,7 +74,7 @@ class SharedPool:
         self._loop = ResumableLoop(folder, self._state, self._restore, "record")
 
     @cached_property
-    def _weights(self) -> Supernet:
+    def _weights(self) -> SharedWeights:
         return self._make_weights()
 
     def run(self) -> dict[str, Any]:
@@ -132,7 +122,9 @@ class SharedPool:
         losses = self._train()
         scores = self._score()
         pool = [
-            Member(key, tokens, float(accuracy)) for (key, tokens), accuracy in zip(self._members, scores.accuracies)
+            # The mean reward of words is negative where a model is worse than guessing.
+            Member(key, tokens, max(0.0, float(accuracy)))
+            for (key, tokens), accuracy in zip(self._members, scores.accuracies)
         ]
         for member in pool:
             tokens, architecture = list(map(int, member.tokens)), str(self._space.decode(member.tokens))
@@ -155,30 +147,30 @@ class SharedPool:
         self._rounds.append(numbers)
         curves = {f"nao/{name}": float(value) for name, value in numbers.items() if name != "round"}
         self._folder.events.scalars(self._round, curves)
-        chance = f"standard error {scores.standard_error:.4f} on {scores.images} images, spread {scores.spread:.4f}"
+        measured = f"{scores.images} {self._weights.unit}"
+        chance = f"standard error {scores.standard_error:.4f} on {measured}, spread {scores.spread:.4f}"
         reached = f"mean {numbers['mean']:.4f}, best {numbers['best']:.4f}"
         self._folder.log(f"round {self._round} of {self._plan.rounds}: {reached}, {chance}")
         self._loop.checkpoint()
 
     def _train(self) -> float:
         """One round of training; the mean loss of its last pass."""
-        plan, steps = self._plan, self._training.steps()
+        plan, weights, rng = self._plan, self._weights, self._rng
+        steps, loss = weights.steps(), float("inf")
         architectures = [self._space.decode(tokens) for _, tokens in self._members]
         odds = self._odds(architectures)
-        losses: list[float] = []
         for epoch in range(plan.epochs):
             first = self._round * plan.epochs + epoch
-            batches = self._training.epoch(self._seed, first, rng_stream=("shared_pool",))
-            for number, (images, labels) in enumerate(batches):
-                turn = self._rng.choice(len(architectures), p=odds)
-                done = (epoch * steps + number) / (plan.epochs * steps)
+
+            def schedule(step: int, epoch: int = epoch, first: int = first) -> tuple[float, float]:
+                done = (epoch * steps + step) / (plan.epochs * steps)
                 rate = 0.5 * plan.learning_rate * (1 + math.cos(math.pi * done))
-                progress = (first * steps + number) / (plan.rounds * plan.epochs * steps)
-                seed = tensor_seed(self._seed, "shared_pool", first, number)
-                loss, _ = self._weights.train_step(architectures[turn], images, labels, rate, progress, seed)
-                losses.append(loss)
-        finite = [loss for loss in losses[-steps:] if math.isfinite(loss)]
-        return float(np.mean(finite)) if finite else float("inf")
+                return rate, (first * steps + step) / (plan.rounds * plan.epochs * steps)
+
+            turns = (architectures[rng.choice(len(architectures), p=odds)] for _ in range(steps))
+            passed = weights.train("shared_pool", first, turns, schedule)
+            loss = float("inf") if passed["left_out"] == steps else passed["loss"]
+        return loss
 
     def _odds(self, architectures: Sequence[Any]) -> np.ndarray:
         """How often each member is to be drawn. New members have a predicted score, but no accuracy yet: theirs is the
@@ -192,27 +184,16 @@ class SharedPool:
         return draw_probabilities(policy, self._values)
 
     def _score(self) -> Scores:
-        """All members on the same images, as many as it takes."""
+        """All members on the same validation data, as much as it takes."""
         architectures = [self._space.decode(tokens) for _, tokens in self._members]
-        plain = self._training.epoch(self._seed, self._round, rng_stream=("calibration",), augment=False)
-        calibration = list(itertools.islice(plain, CALIBRATION_BATCHES))
-        statistics = [self._weights.measure(architecture, calibration) for architecture in architectures]
-        batches = iter(self._validation.in_order())
-        hits = np.zeros((len(architectures), 0), bool)
-        wanted = self._plan.subset
-        while hits.shape[1] < wanted:
-            batch = next(batches, None)
-            if batch is None:
-                break
-            found = [self._hits(architecture, *batch, own) for architecture, own in zip(architectures, statistics)]
-            hits = np.concatenate([hits, np.stack(found)], axis=1)
-            if hits.shape[1] >= wanted and not Scores.of(hits).ranking_is_resolved:
-                wanted = 2 * hits.shape[1]
-        return Scores.of(hits)
-
-    def _hits(self, architecture: Any, images: Any, labels: Any, statistics: np.ndarray) -> np.ndarray:
-        logits = self._weights.predict(architecture, images, statistics)
-        return (logits.argmax(1) == np.asarray(labels)) & np.isfinite(logits).all(1)
+        scores, wanted = np.zeros((len(architectures), 0)), self._plan.subset
+        for part in self._weights.scores(architectures, self._round):
+            scores = np.concatenate([scores, part], axis=1)
+            if scores.shape[1] >= wanted:
+                if Scores.of(scores).ranking_is_resolved:
+                    break
+                wanted = 2 * scores.shape[1]
+        return Scores.of(scores)
 
     def _renew(self, pool: Sequence[Member]) -> dict[str, float]:
         """The next round's members, and the numbers of the network that found them."""

@@ -16,7 +16,8 @@ from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.report.runs import load_suite
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import same_record
-from alphaxenas.supernet.enas import Phases, standard_error
+from alphaxenas.supernet.enas import Phases
+from alphaxenas.supernet.shared_weights import standard_error
 
 TINY = {
     "blocks": 1,

@@ -18,6 +18,7 @@ from alphaxenas.runs import Interruption, RunFolder
 from alphaxenas.spaces import CellSpace
 from alphaxenas.supernet.pool_sampling import SAMPLE_POLICIES
 from alphaxenas.supernet.shared_pool import Plan, Scores, SharedPool
+from alphaxenas.supernet.shared_weights import ImageWeights
 
 SPACE = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"))
 PLAN = Plan(rounds=3, epochs=2, subset=50)
@@ -91,7 +92,8 @@ def make(tmp_path, training, name="pool", plan=PLAN, spread=1.0, settings=SETTIN
     validation = Validation()
     weights.labels = validation.labels
     folder = RunFolder.open("suite", name, {"seed": 0}, tmp_path / "exp", tmp_path / "events")
-    return SharedPool(space, lambda: weights, training, validation, folder, settings, plan, 0), weights, folder
+    shared = ImageWeights(weights, training, validation, 0)
+    return SharedPool(space, lambda: shared, folder, settings, plan, 0), weights, folder
 
 
 def test_a_round_trains_scores_all_members_and_replaces_the_worst(tmp_path, training):

@@ -2,7 +2,8 @@
 
 The LSTM takes a step for every decision. After it has described a node (micro) or a layer (macro), its state is kept as
 the anchor of that output. An input, or a skip connection, from output j is chosen by how well anchor j answers the
-state h now:
+state h now. In the space of recurrent cells an output is a state, s0 first, and there is one input and one
+activation a node.
 
     score_j = v . tanh(W1 anchor_j + W2 h)                inputs: softmax over j; skips: each j by itself, p_j =
     sigmoid(2 s_j) logit   = C tanh(score / temperature)                 operations: score = W h + b, and C divided by
@@ -12,8 +13,9 @@ It learns by REINFORCE with a moving baseline b, and in the macro space is drawn
 
     loss = -mean_i (R_i - b) log p(sequence_i) - w_H mean_i H_i + w_S mean_i mean_layers KL(p_skip, target)
 
-Source: Pham et al. 2018, sections 2.2 and 2.3 and appendix; constants of the published code (temperature none, C 1.1
-micro and 1.5 macro, entropy weight 1e-4, baseline decay 0.99, Adam with beta1 0, skip target 0.4 with weight 0.8).
+Source: Pham et al. 2018, sections 2.2 and 2.3 and appendix; constants of the published code (temperature none, for
+cells 5; C 1.1 micro, 1.5 macro and 2.5 for cells; entropy weight 1e-4, baseline decay 0.99, Adam with beta1 0, skip
+target 0.4 with weight 0.8).
 Departures: the entropy is a term of the loss with its own gradient, not an addition to the reward; decisions come in
 the order of the tokens (input, operation, input, operation); the baseline starts at the first batch's mean reward
 instead of 0; gradients are clipped at a global norm, which the published `clip_mode="norm"` did not do.
@@ -36,8 +38,10 @@ from alphaxenas.controllers.optimizer import Adam, clipped
 from alphaxenas.seeds import generator_state, restore_generator, stream
 from alphaxenas.spaces.macro import MACRO_OPERATIONS, MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.spaces.recurrent import ACTIVATIONS, RecurrentSpace
 from alphaxenas.suggestions import check_fields
 
+PolicySpace = MicroSpace | MacroSpace | RecurrentSpace
 OPERATION_REDUCTION = 2.5
 SPREAD = 0.1
 
@@ -107,7 +111,7 @@ class AttentionPolicy:
     """The controller's network and its learning.
 
     Args:
-        space: Micro or macro.
+        space: Micro, macro or that of recurrent cells.
         seed: Of weights and draws.
         settings: See `PolicySettings`.
 
@@ -115,11 +119,12 @@ class AttentionPolicy:
         baseline: Moving average of the rewards; None before the first.
     """
 
-    def __init__(self, space: MicroSpace | MacroSpace, seed: int, settings: PolicySettings | None = None) -> None:
+    def __init__(self, space: PolicySpace, seed: int, settings: PolicySettings | None = None) -> None:
         self.space, self.settings = space, settings or PolicySettings()
         self.baseline: float | None = None
         self._moves, self._length = list(_moves(space)), space.max_length
-        units, codes = self.settings.units, len(space.operations)
+        operations = ACTIVATIONS if isinstance(space, RecurrentSpace) else space.operations
+        units, codes = self.settings.units, len(operations)
         self._shapes = {
             "lstm": (2 * units, 4 * units),
             "lstm_bias": (4 * units,),
@@ -290,8 +295,15 @@ class AttentionPolicy:
         return constant * tf.tanh(scores) if constant else scores
 
 
-def _moves(space: MicroSpace | MacroSpace) -> Iterator[tuple[str, int]]:
+def _moves(space: PolicySpace) -> Iterator[tuple[str, int]]:
     """Decisions in the order of the tokens with the number of their first token, and where anchors are taken."""
+    if isinstance(space, RecurrentSpace):
+        yield "begin", 0
+        yield from [("operation", space.nodes)] * space.choose_first
+        yield "anchor", 0
+        for _ in range(space.nodes):
+            yield from [("source", 0), ("operation", space.nodes), ("anchor", 0)]
+        return
     if isinstance(space, MicroSpace):
         for _ in range(2):
             yield "begin", 0

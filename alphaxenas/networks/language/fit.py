@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.networks.language.model import LanguageModel
+from alphaxenas.networks.training.loop import DivergedError
 
 
 class TextReader:
@@ -67,3 +69,31 @@ def train_windows(
         total, words = total + loss * weights.sum(), words + weights.sum()
     assert state is not None, "at least one window"
     return float(total / max(words, 1.0)), state
+
+
+def train_shared(
+    model: LanguageModel, reader: TextReader, begin: int, cells: Iterable[Any], rate: Callable[[int], float]
+) -> list[float]:
+    """Trains shared weights on windows `begin`, `begin + 1` ..., each with a cell of its own.
+
+    A window whose loss is not finite is left out, so that one cell cannot spoil the weights of all; the state after it
+    is zero.
+
+    Args:
+        model: Its weights move in place; its core knows all cells.
+        reader: The text.
+        begin: Number of the first window.
+        cells: What the core is told about the cell of each window.
+        rate: Learning rate of a window's number.
+
+    Returns:
+        Mean loss of a word in nats, for every window; not finite where it was left out.
+    """
+    losses, state = list[float](), None
+    for number, cell in enumerate(cells, begin):
+        try:
+            loss, state = train_windows(model, reader, number, number + 1, rate, state, cell)
+        except DivergedError:
+            loss, state = math.nan, None
+        losses.append(loss)
+    return losses

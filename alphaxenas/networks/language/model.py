@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,16 +102,28 @@ class LanguageModel:
         Raises:
             DivergedError: It is not finite.
         """
-        inputs, targets, weights = streams(words, min(count, len(words)))
-        state, total = self.start(inputs.shape[1]), 0.0
-        values = self._values()
-        for begin in range(0, len(inputs), self.recipe.window):
-            part = slice(begin, begin + self.recipe.window)
-            sum_of_losses, state = self._evaluate(inputs[part], targets[part], weights[part], state, values, cell)
-            total += float(sum_of_losses)
+        total = sum(float(losses.sum(dtype=np.float64)) for losses in self.window_losses(words, cell, count))
         if not math.isfinite(total):
             raise DivergedError("The loss is not finite in evaluation.")
         return total / len(words)
+
+    def window_losses(self, words: np.ndarray, cell: Any = (), count: int = EVALUATION_STREAMS) -> Iterator[np.ndarray]:
+        """Losses in nats of single words, window after window; arguments as of `loss`.
+
+        Args:
+            words: int32 `[words]`.
+            cell: What the core is told about the cell.
+            count: Streams.
+
+        Returns:
+            float32 arrays that hold every word once between them.
+        """
+        inputs, targets, weights = streams(words, min(count, len(words)))
+        state, values = self.start(inputs.shape[1]), self._values()
+        for begin in range(0, len(inputs), self.recipe.window):
+            part = slice(begin, begin + self.recipe.window)
+            losses, state = self._evaluate(inputs[part], targets[part], state, values, cell)
+            yield losses.numpy()[weights[part].reshape(-1) > 0]
 
     def next_word(self, inputs: np.ndarray, state: tuple[Any, ...]) -> tuple[np.ndarray, tuple[Any, ...]]:
         """Logits of the word after a window of a model with a fixed core.
@@ -170,15 +182,16 @@ class LanguageModel:
 
     @functools.cached_property
     def _predict(self) -> Callable:
-        ids, _, _, state, values, _ = self._signature(False)
+        ids, _, state, values, _ = self._signature(False)
         return tf.function(self._prediction, input_signature=[ids, state, values], autograph=False)
 
     def _signature(self, training: bool) -> list[Any]:
         ids, units = tf.TensorSpec((None, None), tf.int32), self._weights["embedding"].shape[1]
         state = (tf.TensorSpec((None, units), tf.float32),) * self.core.states
-        further: list[Any] = [tf.TensorSpec((), tf.float32), tf.TensorSpec((2,), tf.int32)]
         if not training:
-            further = [{name: tf.TensorSpec(weight.shape, tf.float32) for name, weight in self._weights.items()}]
+            values = {name: tf.TensorSpec(weight.shape, tf.float32) for name, weight in self._weights.items()}
+            return [ids, ids, state, values, self.core.signature]
+        further = [tf.TensorSpec((), tf.float32), tf.TensorSpec((2,), tf.int32)]
         return [ids, ids, tf.TensorSpec((None, None), tf.float32), state, *further, self.core.signature]
 
     def _training(self, inputs, targets, weights, state, rate, seed, cell):
@@ -201,7 +214,8 @@ class LanguageModel:
             dropout = Dropout(mask((batch, units), recipe.state_dropout, 3), (recipe.weight_dropout, seed + 100))
             hidden, after = self.core.run(values, embedded, state, dropout, cell)
             dropped = hidden * mask((batch, units), recipe.output_dropout, 4)
-            loss = _total_loss(values, dropped, targets, weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
+            losses = _losses(values, dropped, targets) * tf.reshape(weights, [-1])
+            loss = tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(weights), 1.0)
             objective = loss
             if recipe.activation:
                 objective += recipe.activation * tf.reduce_mean(dropped**2)
@@ -217,9 +231,9 @@ class LanguageModel:
             self._weights[name].assign_sub(tf.math.multiply_no_nan(gradient, scale))
         return tf.where(tf.math.is_finite(norm), loss, math.nan), after
 
-    def _evaluation(self, inputs, targets, weights, state, values, cell):
+    def _evaluation(self, inputs, targets, state, values, cell):
         hidden, after = self._hidden(inputs, state, values, cell)
-        return _total_loss(values, hidden, targets, weights), after
+        return _losses(values, hidden, targets), after
 
     def _prediction(self, inputs, state, values):
         hidden, after = self._hidden(inputs, state, values, ())
@@ -242,12 +256,11 @@ def weight_shapes(core: Core, words: int) -> dict[str, tuple[int, ...]]:
     return {"embedding": (words, core.units), "bias": (words,), **core.shapes}
 
 
-def _total_loss(values: Mapping[str, Any], hidden: Any, targets: Any, weights: Any) -> tf.Tensor:
-    """Sum of the losses of a window's words, in nats."""
+def _losses(values: Mapping[str, Any], hidden: Any, targets: Any) -> tf.Tensor:
+    """Losses of a window's words `[time x batch]`, in nats."""
     flat = tf.reshape(hidden, (-1, values["embedding"].shape[1]))
     logits = tf.matmul(flat, values["embedding"], transpose_b=True) + values["bias"]
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(targets, [-1]), logits)
-    return tf.reduce_sum(losses * tf.reshape(weights, [-1]))
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.reshape(targets, [-1]), logits)
 
 
 def _initial(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -276,3 +289,13 @@ def reward_of_loss(loss: float, words: int) -> float:
         words: Size of the vocabulary.
     """
     return min(1.0, max(0.0, 1.0 - loss / math.log(words)))
+
+
+def loss_of_reward(reward: float, words: int) -> float:
+    """The mean loss in nats that has this reward, for rewards in (0, 1]; see `reward_of_loss`.
+
+    Args:
+        reward: In [0, 1].
+        words: Size of the vocabulary.
+    """
+    return (1.0 - reward) * math.log(words)
