@@ -22,6 +22,7 @@ from benchmarks.layout import (
     verdicts,
     with_interval,
 )
+from benchmarks.recurrent_claims import RECURRENT_CLAIMS
 from benchmarks.tables import STATIC
 
 
@@ -428,6 +429,7 @@ CLAIMS = (
         decoder,
         ("nao_reconstruction",),
     ),
+    *RECURRENT_CLAIMS,
     Claim(
         "How fast is it, and does memory grow?",
         "Children of a search at the sizes that the module texts of the benchmarks state. The machine's own rate "

@@ -21,7 +21,7 @@ FLOORS = (
     {"command"},
 )
 """Rooms by floor, lowest first: a module imports from its own room and from lower floors."""
-PROTOCOLS = {"LayerInterface": set(vars(LayerInterface)), "Core": {"run"}}
+PROTOCOLS = {"LayerInterface": set(vars(LayerInterface)), "Core": {"run"}, "SharedWeights": {"train", "rate", "scores"}}
 """Operations that a protocol documents for all its implementations."""
 DOCUMENTED = set().union(*PROTOCOLS.values())
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -302,6 +302,7 @@ class TrainingConfig(Group):
     export_formats: Several[ExportFormat] = _final(
         ("keras",),
         "how the trained networks are stored beside their .keras file; litert = .tflite in float32, float16 and int8",
+        notebooks="04 09",
         affects_results=False,
     )
 

@@ -113,7 +113,9 @@ class EnasConfig(Group):
 class NAOConfig(Group):
     """NAO: notebook 08 in the micro space, without and with shared weights; notebook 09 for the pool over cells."""
 
-    nao_rounds: Count = parameter(4, "with shared weights: how often the pool is scored and renewed", notebooks="08* 09")
+    nao_rounds: Count = parameter(
+        4, "with shared weights: how often the pool is scored, then renewed", notebooks="08* 09"
+    )
     nao_epochs: Count = _nao(6, "with shared weights: passes over the training data before each scoring")
     nao_policy: PoolSampling = _nao("uniform", "how architectures are drawn for a training step of the shared weights")
     nao_subset: int = _nao(

@@ -136,7 +136,7 @@ def _check_networks(config: Config, number: str, shape: ImageShape, search_comes
         outline_of(child_network(config, shape.num_classes)(space.sample(np.random.default_rng(0))), shape.image_shape)
     if number == "03":
         outline_of(baseline_network(config, shape.num_classes), shape.image_shape)
-    if number in ("03", "04"):
+    if number in ("03", "04", "09"):
         require_formats(config.training.export_formats)
     if number == "04":
         if given or not config.training.train_multiply_adds:

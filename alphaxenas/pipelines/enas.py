@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STAGE = "enas"
 """Stage of what notebook 10 concludes; its other stages begin with this word."""
-PUBLISHED = {
+PUBLISHED: dict[str, dict[str, Any]] = {
     "micro": {"tanh_constant": 1.1},
     "macro": {"tanh_constant": 1.5},
     "recurrent": {"tanh_constant": 2.5, "temperature": 5.0},
@@ -107,7 +107,7 @@ def run_phases(
     data: ImageData | TextData,
     weights: Callable[[], SharedWeights],
     seed: int,
-    published: Mapping[str, float],
+    published: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Runs or continues ENAS's phases in a stage of their own.
 

@@ -20,12 +20,14 @@ import numpy as np
 import tensorflow as tf
 
 from alphaxenas.data.text import TextData, streams
+from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
-from alphaxenas.networks.language.export import export_step_model
+from alphaxenas.networks.language.export import STEP, hand_over
 from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
 from alphaxenas.networks.language.model import LanguageModel, perplexity
 from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.spaces.recurrent import RecurrentCell
@@ -58,6 +60,7 @@ def train_language_models(
     seeds: Sequence[int] = (0,),
     epochs: float = 1.0,
     minutes: float = 0.0,
+    formats: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Trains every model with every seed, or what is left of that.
 
@@ -69,16 +72,26 @@ def train_language_models(
         seeds: Of initial weights and dropout.
         epochs: Passes over the text, where `minutes` is 0.
         minutes: Time of each training without validation; see the module text.
+        formats: How the models are stored besides, see `alphaxenas.networks.language.export`; others also of trainings
+            that are finished.
 
     Returns:
         The content of results.json: `headline`, `models` (one record for every training: name, seed, architecture,
         parameters, units, windows, validation and test perplexity, history, seconds, file, text written) and `seconds`.
 
     Raises:
+        ValueError: The package for a format is missing.
         DivergedError: A loss is not finite; the last checkpoint is kept.
         Stopped, KeyboardInterrupt: After a signal, with the state of the last validation saved.
     """
-    return _Trainer(models, data, recipe, folder, seeds, epochs, minutes).run()
+    require_formats(formats)
+    results = _Trainer(models, data, recipe, folder, seeds, epochs, minutes).run()
+    for model in results["models"]:
+        path = folder.path / f"{model['file']}.npz"
+        if path.is_file():
+            card, loaded = load_language_model(path)
+            _write_card(path, {**card, "files": hand_over(loaded, path.with_suffix(""), formats)})
+    return results
 
 
 class _Trainer:
@@ -204,31 +217,27 @@ class _Trainer:
         self._loop.leave_if_requested()
 
     def _export(self, model: LanguageModel, wanted: LanguageModelToTrain, path: Path) -> None:
-        """Writes the weights with what is needed to use them, and a cell's model as a plain Keras model of one step."""
+        """Writes the weights with what is needed to use them."""
         path.parent.mkdir(exist_ok=True)
         np.savez(path.with_suffix(".npz"), allow_pickle=False, **model.arrays())
-        card = {"name": wanted.name, "architecture": wanted.description, "vocabulary": list(self._data.vocabulary)}
-        path.with_suffix(".json").write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
-        if isinstance(wanted.core, CellCore):
-            export_step_model(model, wanted.core.cell).save(path.with_suffix(".keras"))
+        card = {"name": wanted.name, "architecture": wanted.description, "step": STEP}
+        _write_card(path, {**card, "vocabulary": list(self._data.vocabulary)})
 
 
-def evaluate_language_model(path: Path, data: TextData) -> dict[str, Any]:
-    """Test perplexity of a model that `train_language_models` stored; nothing is trained or stored.
+def load_language_model(path: Path) -> tuple[dict[str, Any], LanguageModel]:
+    """A model that `train_language_models` stored, with what is written about it.
 
     Args:
         path: Its `.npz` file; the `.json` file of the same name lies beside it.
-        data: Its test part is used.
 
     Returns:
-        `headline`, `test_perplexity` and `test_words`.
+        The content of the `.json` file, and the model.
 
     Raises:
-        ValueError: The files are damaged, or the model is of another vocabulary.
+        ValueError: The files are damaged.
     """
-    card_file = path.with_suffix(".json")
     try:
-        card = json.loads(card_file.read_text(encoding="utf-8"))
+        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         with np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
         words, units = arrays["embedding"].shape
@@ -237,18 +246,40 @@ def evaluate_language_model(path: Path, data: TextData) -> dict[str, Any]:
             if "nodes" in arrays
             else LSTMCore(sum(name.startswith("input") for name in arrays), units)
         )
+        model = LanguageModel(core, words, LanguageRecipe(), 0)
+        model.restore({"weights": arrays, "averages": {}, "averaged": 0})
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"The language model {path} cannot be read: {error}") from error
+    return card, model
+
+
+def evaluate_language_model(path: Path, data: TextData) -> dict[str, Any]:
+    """Test perplexity of a model that `train_language_models` stored; nothing is trained or stored.
+
+    Args:
+        path: As for `load_language_model`.
+        data: Its test part is used.
+
+    Returns:
+        `headline`, `test_perplexity` and `test_words`.
+
+    Raises:
+        ValueError: The files are damaged, or the model is of another vocabulary.
+    """
+    card, model = load_language_model(path)
     if tuple(card["vocabulary"]) != data.vocabulary:
         raise ValueError(
             f"The language model {path} knows another vocabulary. Expected the {len(data.vocabulary):,} words of "
-            f"`text` {data.name!r}. Received: {words:,} words"
+            f"`text` {data.name!r}. Received: {len(card['vocabulary']):,} words"
         )
-    model = LanguageModel(core, words, LanguageRecipe(), 0)
-    model.restore({"weights": arrays, "averages": {}, "averaged": 0})
     reached = perplexity(model.loss(data.test))
     headline = f"test perplexity {reached:.2f} of {card['name']}: {card['architecture']}"
     return {"headline": headline, "test_perplexity": reached, "test_words": len(data.test)}
+
+
+def _write_card(path: Path, card: dict[str, Any]) -> None:
+    """What is known of a model, beside its `.npz` file."""
+    write_atomically(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False).encode())
 
 
 def _file_name(name: str) -> str:

@@ -1,7 +1,7 @@
 """The stages of notebook 09: recurrent cells for language models.
 
 - `recurrent-<controller>-seed<s>`: a search; any controller, children from scratch or with shared weights.
-- `recurrent-enas-seed<s>`, `recurrent-nao_shared-seed<s>`: ENAS's phases, and NAO's pool, over one set of shared weights.
+- `recurrent-enas-seed<s>`, `recurrent-nao_shared-seed<s>`: ENAS's phases, NAO's pool, over one set of shared weights.
 - `recurrent-final`: the best cell of each search, LSTMs, drawn and published cells, all trained with the same recipe at
   equal parameters and for equal time; see `alphaxenas.pipelines.language_training`.
 """
@@ -163,6 +163,7 @@ def train_in_full(config: Config, data: TextData, searches: Mapping[str, Mapping
             seeds=tuple(range(language.language_seeds)),
             epochs=language.language_epochs,
             minutes=language.language_minutes,
+            formats=config.training.export_formats,
         )
 
 

@@ -27,8 +27,18 @@ def describe_text(data: TextData) -> str:
     return f"{sizes}; vocabulary {len(data.vocabulary):,}{best}"
 
 
+def headlines(searches: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: a line for every search, with its seconds where they are known."""
+    lines = [
+        f"- {name}: {found['headline']}" + (f", {found['seconds']:.0f} s" if "seconds" in found else "")
+        for name, found in searches.items()
+    ]
+    return "\n".join(lines)
+
+
 def search_curves(journals: Mapping[str, Sequence[Mapping[str, Any]]], words: int) -> Figure:
-    """Perplexity of every child at the final budget, and the best so far, over the words trained on.
+    """Perplexity of every child at the final budget, and the best so far, over the words trained on. Searches without
+    such children, ENAS and NAO's pool, are left out.
 
     Args:
         journals: Records of each search by name.
@@ -38,7 +48,8 @@ def search_curves(journals: Mapping[str, Sequence[Mapping[str, Any]]], words: in
     shown = False
     for (name, records), colour, dashes in zip(journals.items(), cycle(COLOURS), cycle(DASHES)):
         cost = np.cumsum([record.get("metrics", {}).get("words", 0.0) for record in records])
-        finals = [(x, r["reward"]) for x, r in zip(cost, records) if r["purpose"] == "final" and r["status"] == "ok"]
+        children = [record.get("purpose") == "final" and record["status"] == "ok" for record in records]
+        finals = [(x, record["reward"]) for x, record, trained in zip(cost, records, children) if trained]
         if not finals:
             continue
         shown = True

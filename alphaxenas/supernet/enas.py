@@ -194,9 +194,7 @@ class EnasSearch:
         return means | ({"skips": float(np.mean(skips))} if skips else {})
 
     def _derive(self) -> list[dict[str, Any]]:
-        """Draws architectures from the policy and rates each on all validation data; what is recorded already is not done
-        again.
-        """
+        """Draws architectures from the policy and rates each on all validation data, unless it is recorded already."""
         loop, rounds = self._loop, self._phases.rounds
         for trial, architecture in enumerate(self.derive(self._phases.derived)):
             if rounds + trial < len(loop.records):

@@ -95,9 +95,7 @@ class SharedWeights(Protocol):
             change nothing.
         """
 
-    def rate(
-        self, architectures: Sequence[Any], number: int, step: int | None = None, size: int = 0
-    ) -> list[Rating]:
+    def rate(self, architectures: Sequence[Any], number: int, step: int | None = None, size: int = 0) -> list[Rating]:
         """Rates architectures on the same validation data; one whose outputs are not finite has reward 0.
 
         Args:
@@ -158,9 +156,7 @@ class ImageWeights:
             correct, images = correct + hits, images + len(y)
         return {**_mean_loss(losses), "train_accuracy": correct / images, "images": images, **_end(losses, rate)}
 
-    def rate(
-        self, architectures: Sequence[Any], number: int, step: int | None = None, size: int = 0
-    ) -> list[Rating]:
+    def rate(self, architectures: Sequence[Any], number: int, step: int | None = None, size: int = 0) -> list[Rating]:
         """See `SharedWeights`; the reward is the accuracy."""
         calibration = self._calibration(("enas", "calibration"), number, CALIBRATION_BATCHES)
         images = self._validation.in_order()
@@ -246,9 +242,7 @@ class TextWeights:
         reached = {"train_perplexity": perplexity(mean["loss"]), "words": words}
         return {**mean, **reached, **_end(losses, schedule(steps - 1)[0])}
 
-    def rate(
-        self, architectures: Sequence[Any], number: int, step: int | None = None, size: int = 0
-    ) -> list[Rating]:
+    def rate(self, architectures: Sequence[Any], number: int, step: int | None = None, size: int = 0) -> list[Rating]:
         """See `SharedWeights`: the words of a step are one stretch, which may lie anywhere in the validation text."""
         words = self._data.validation
         if step is not None and size < len(words):

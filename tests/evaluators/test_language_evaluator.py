@@ -10,6 +10,8 @@ import pytest
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.text import TextData, load_text
 from alphaxenas.evaluators.language import LanguageEvaluator
+from alphaxenas.evaluators.trained import DivergedError
+from alphaxenas.networks.language.model import LanguageModel
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.spaces.recurrent import RecurrentSpace
@@ -78,3 +80,19 @@ def test_a_child_that_diverges_fails_and_leaves_the_shared_weights(data):
     )
     assert pack(evaluator.state()) == before
     assert np.isfinite(evaluator.state()["weights"]["weights"]["nodes"]).all()
+
+
+def test_a_warm_up_that_explodes_leaves_out_its_windows_and_the_search_goes_on(data, monkeypatch):
+    train, calls = LanguageModel.train_window, []
+
+    def explodes_once(self, *arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise DivergedError("The loss became nan")
+        return train(self, *arguments)
+
+    monkeypatch.setattr(LanguageModel, "train_window", explodes_once)
+    evaluator = LanguageEvaluator(SPACE, data, RECIPE, 12, 0, True, warmup_epochs=0.4)
+    assert evaluator.evaluate(ASKED[0]).status == "ok"
+    windows = evaluator._reader.windows
+    assert evaluator.state()["position"] == 2 * round(0.4 * windows) == len(calls)

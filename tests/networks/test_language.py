@@ -183,3 +183,24 @@ def test_rewards_are_bounded_and_fall_with_perplexity():
     assert reward_of_loss(math.log(10_000), 10_000) == 0.0 == reward_of_loss(50.0, 10_000)
     assert reward_of_loss(0.0, 10_000) == 1.0
     assert reward_of_loss(math.log(100), 10_000) == pytest.approx(0.5)
+
+
+def test_nao9_the_norm_of_a_step_is_clipped(text):
+    """NAO-9: with `clip_mode="norm"` the published code applied the gradient as it was."""
+    for clip, bound in ((0.01, 0.01), (0.0, math.inf)):
+        recipe = LanguageRecipe(batch_size=4, window=7, clip=clip, input_dropout=0.0, output_dropout=0.0)
+        model, reader = (
+            LanguageModel(LSTMCore(1, 8), len(text.vocabulary), recipe, 0),
+            TextReader(streams(text.train, 4), 7),
+        )
+        before = model.arrays()
+        train_windows(model, reader, 0, 1, lambda _: 1.0)
+        moved = math.sqrt(sum(((model.arrays()[name] - array) ** 2).sum() for name, array in before.items()))
+        assert 0.01 * 0.999 <= moved <= bound * 1.001
+        assert (moved > 0.02) == (clip == 0.0)
+
+
+def test_losses_of_single_words_are_those_of_the_text(text):
+    model, part = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), PLAIN, 0), text.validation[:50]
+    losses = np.concatenate(list(model.window_losses(part, count=3)))
+    assert len(losses) == 50 and losses.mean() == pytest.approx(model.loss(part, count=3))

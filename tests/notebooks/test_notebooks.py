@@ -17,7 +17,8 @@ from alphaxenas.config.render import notebook_default, parameters_cell
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 STAGES = {"00": ["method"], "01": ["data"], "02": ["alphaxenas-seed0", "random-seed0", "reinforce-seed0"], "03": ["densenet"], "04": ["final"], "05": ["results"], "06": ["study"], "07": ["policy"],
           "08": ["nao", "nao-scratch", "nao-shared", "nao-best", "nao-zoo"],
-          "09": ["recurrent", "recurrent-alphaxenas-seed0", "recurrent-random-seed0", "recurrent-reinforce-seed0", "recurrent-final"],
+          "09": ["recurrent", "recurrent-alphaxenas-seed0", "recurrent-random-seed0", "recurrent-reinforce-seed0", "recurrent-enas-seed0",
+                 "recurrent-nao_shared-seed0", "recurrent-final"],
           "10": ["enas", "enas-micro-s0", "enas-macro-s0"]}
 LIMIT = 1_000_000
 CELL_LINES = 25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 from types import SimpleNamespace
@@ -11,14 +12,15 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import from_values
+from alphaxenas.data.download import DataError
 from alphaxenas.data.text import TextData, load_text, streams
-from alphaxenas.networks.language.cores import CellCore
-from alphaxenas.networks.language.export import export_step_model
+from alphaxenas.networks.language.cores import CellCore, LSTMCore, SharedCellCore
+from alphaxenas.networks.language.export import export_step_model, save_step_onnx
 from alphaxenas.networks.language.model import LanguageModel
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.pipelines import language_training
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, evaluate_language_model, train_language_models
-from alphaxenas.pipelines.recurrent import models_to_train
+from alphaxenas.pipelines.recurrent import load_configured_text, models_to_train, search
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.recurrent import RecurrentCell
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO, recurrent_zoo_cell
@@ -84,21 +86,44 @@ def test_models_have_as_many_parameters_as_a_searched_cell():
     assert models[0].core.units == 32
 
 
-def test_a_step_of_the_exported_model_is_a_step_of_the_trained_one(tmp_path, data):
-    cell = RecurrentCell.parse("s0=sigmoid; relu(0); identity(1); tanh(0) -> unused")
-    model = LanguageModel(CellCore(cell, 6), len(data.vocabulary), RECIPE, 0)
+@pytest.mark.parametrize(
+    "core",
+    [CellCore(RecurrentCell.parse("s0=sigmoid; relu(0); identity(1); tanh(0) -> unused"), 6), LSTMCore(2, 6)],
+    ids=["cell", "lstm"],
+)
+def test_a_step_of_the_exported_model_is_a_step_of_the_trained_one(tmp_path, data, core):
+    model = LanguageModel(core, len(data.vocabulary), RECIPE, 0)
     state = model.state()
     state["weights"] = {name: 10 * array for name, array in state["weights"].items()}
     model.restore(state)
-    export_step_model(model, cell).save(tmp_path / "step.keras")
+    export_step_model(model).save(tmp_path / "step.keras")
     loaded = keras.saving.load_model(tmp_path / "step.keras", compile=False)
+    save_step_onnx(model, tmp_path / "step.onnx")
+    session, names = onnx_session(tmp_path / "step.onnx")
     words, _, _ = streams(data.validation[:20], 2)
-    ours, theirs = model.start(2), np.zeros((2, 6), np.float32)
+    ours = model.start(2)
+    theirs = third = [np.zeros((2, 6), np.float32) for _ in ours]
     for word in words:
         logits, ours = model.next_word(word[None], ours)
-        exported, theirs = loaded([word, theirs])
-        theirs = np.asarray(theirs)
+        exported, *theirs = map(np.asarray, loaded([word, *theirs]))
         np.testing.assert_allclose(exported, logits, atol=1e-5)
+        portable, *third = session(dict(zip(names, (word, *third))))
+        np.testing.assert_allclose(portable, logits, atol=1e-5)
+
+
+def onnx_session(path):
+    """Runs an ONNX file with onnxruntime, or with the reference of onnx itself; and the names of its inputs."""
+    onnx = pytest.importorskip("onnx")
+    names = [one.name for one in onnx.load(path).graph.input]
+    if importlib.util.find_spec("onnxruntime"):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    else:
+        from onnx.reference import ReferenceEvaluator
+
+        session = ReferenceEvaluator(path)
+    return lambda inputs: session.run(None, inputs), names
 
 
 def test_published_cells_are_found_by_name():
@@ -121,3 +146,47 @@ def test_a_stored_model_is_evaluated_again_and_only_on_its_own_vocabulary(tmp_pa
     stored.write_bytes(stored.read_bytes()[:100])
     with pytest.raises(ValueError, match="cannot be read"):
         evaluate_language_model(stored, data)
+
+
+def test_formats_are_stored_beside_a_model_and_its_file_says_what_a_step_takes(tmp_path, data):
+    train(tmp_path, data)
+    models = tmp_path / "exp/suite/final/models"
+    assert not (models / "a-cell-seed0.onnx").exists()
+    pytest.importorskip("onnx")
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
+        train_language_models([MODEL], data, RECIPE, run, epochs=1.0, formats=("onnx",))
+    card = json.loads((models / "a-cell-seed0.json").read_text())
+    assert card["files"] == {"keras": "a-cell-seed0.keras", "onnx": "a-cell-seed0.onnx"}
+    assert all((models / file).is_file() for file in card["files"].values()) and "int32" in card["step"]["word"]
+
+
+def test_shared_weights_of_many_cells_are_no_model_to_export(data):
+    shared = LanguageModel(SharedCellCore(2, 6), len(data.vocabulary), RECIPE, 0)
+    with pytest.raises(ValueError, match="one cell or of LSTMs"):
+        export_step_model(shared)
+
+
+def test_a_text_shorter_than_one_batch_of_one_window_is_refused_by_its_name(tmp_path):
+    file = tmp_path / "short.txt"
+    file.write_text("a few words only\n" * 30)
+    values = {"text": "text", "text_path": str(file), "batch_size": 8, "window": 20}
+    with pytest.raises(DataError, match=r"short\.txt is shorter.*8 x 20 = 160 words. Received: 130"):
+        load_configured_text(from_values(values))
+    with pytest.raises(DataError, match="grammar"):
+        load_configured_text(from_values({"fraction": 0.001}))
+    assert len(load_configured_text(from_values({**values, "window": 10})).train) == 130
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["from scratch", "shared weights"])
+def test_nao_searches_cells_that_share_weights_or_do_not(tmp_path, data, shared):
+    """Issue: NAO with and without shared weights, by parameter; with, every child moves the weights of all."""
+    places = {"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events")}
+    config = from_values({
+        **places, "blocks": 2, "units": 8, "batch_size": 16, "window": 20, "trials": 7, "search_children": 2,
+        "shared_cells": shared, "shared_warmup": 0.2, "nao_pool": 4, "nao_new": 2, "search_fraction": 0.2,
+        "final_epochs": 1, "final_fraction": 0.3,
+    })  # fmt: skip
+    found = search(config, "nao", 0, data)
+    assert found["trained"] == 7 and 0 < found["best"][0]["reward"] < 1
+    stored = json.loads((tmp_path / "exp/quick/recurrent-nao-seed0/run.json").read_text())["parameters"]
+    assert stored["shared_cells"] is shared

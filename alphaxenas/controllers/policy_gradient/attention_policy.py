@@ -298,11 +298,8 @@ class AttentionPolicy:
 def _moves(space: PolicySpace) -> Iterator[tuple[str, int]]:
     """Decisions in the order of the tokens with the number of their first token, and where anchors are taken."""
     if isinstance(space, RecurrentSpace):
-        yield "begin", 0
-        yield from [("operation", space.nodes)] * space.choose_first
-        yield "anchor", 0
-        for _ in range(space.nodes):
-            yield from [("source", 0), ("operation", space.nodes), ("anchor", 0)]
+        yield from [("begin", 0), *[("operation", space.nodes)] * space.choose_first, ("anchor", 0)]
+        yield from [("source", 0), ("operation", space.nodes), ("anchor", 0)] * space.nodes
         return
     if isinstance(space, MicroSpace):
         for _ in range(2):

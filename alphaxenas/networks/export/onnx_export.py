@@ -31,11 +31,20 @@ def save_onnx(model: keras.Model, path: Path) -> None:
         ValueError: A layer is of another kind, or onnx is not installed.
     """
     require_formats(["onnx"])
-    import onnx
-
     graph = _Graph(model)
     keras.models.clone_model(model, graph.pixels, clone_function=lambda layer: layer, call_function=graph.add)
-    made = graph.proto(model)
+    store_onnx(graph.proto(model), path)
+
+
+def store_onnx(made: Any, path: Path) -> None:
+    """Writes an ONNX model after onnx has checked it.
+
+    Args:
+        made: An `onnx.ModelProto`.
+        path: The file; written under another name first, then renamed.
+    """
+    import onnx
+
     onnx.checker.check_model(made)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
