@@ -108,7 +108,9 @@ def live_figure(runs: Runs, space: Any = None, controller: Any = None) -> Figure
     *_, current = runs.values()
     newest = current.records[-1]
     if newest.get("purpose") in PURPOSES:
-        return search_figure(runs, space, getattr(controller, "tree_snapshot", lambda: None)())
+        # Notebook 09 has searches of both kinds.
+        children = {stage: run for stage, run in runs.items() if run.records and "metrics" in run.records[0]}
+        return search_figure(children, space, getattr(controller, "tree_snapshot", lambda: None)())
     if "train_accuracy" in newest and "epoch" in newest:
         return training_curves([current])
     if "entropy" in newest or newest.get("purpose") == "derived":
