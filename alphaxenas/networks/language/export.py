@@ -95,18 +95,20 @@ def hand_over(model: LanguageModel, path: Path, formats: Sequence[str]) -> dict[
         formats: Of `alphaxenas.networks.export.EXPORT_FORMATS`; Keras's is stored in any case.
 
     Returns:
-        Format to name of the file.
+        Format to name of the file, or to why there is none.
     """
     writers = {
         "keras": lambda file: save_keras(export_step_model(model), file),
         "savedmodel": lambda file: save_savedmodel(export_step_model(model), file),
         "onnx": lambda file: save_step_onnx(model, file),
     }
-    files = {name: path.with_suffix(f".{name}") for name in dict.fromkeys(("keras", *formats))}
-    for name, file in files.items():
-        if not file.exists():
+    told = dict[str, str]()
+    for name in dict.fromkeys(("keras", *formats)):
+        file = path.with_suffix(f".{name}")
+        if name in writers and not file.exists():
             writers[name](file)
-    return {name: file.name for name, file in files.items()}
+        told[name] = file.name if name in writers else "not written: language models are not converted to this format"
+    return told
 
 
 def _state_names(model: LanguageModel) -> list[str]:
