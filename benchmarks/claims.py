@@ -270,6 +270,12 @@ _SPEEDS = (
     ("memory", "memory growth after the first 50 children", "{growth_mib:+.1f} MiB ({children} children)"),
     ("input_pipeline", "augmented images per second", "{images_per_second[crop_flip]:,}"),
     (
+        "image_folder",
+        "PNG images per second, first reading of a folder of {images:,}",
+        "{images_per_second:,} ({images_per_cpu_second:,} a second of one core); {peak_memory_mib:,} MiB; "
+        "training waits {wait_share_later:.1%} of later epochs",
+    ),
+    (
         "roofline",
         "training step of a plain convolution net in float32, whitening trained and frozen: share of the machine's "
         "convolution rate",
@@ -435,6 +441,15 @@ CLAIMS = (
         "Children of a search at the sizes that the module texts of the benchmarks state. The machine's own rate "
         "is that of a product of two matrices, measured between the steps.",
         speeds,
-        ("import_time", "tree_speed", "step_time", "roofline", "language_step", "memory", "input_pipeline"),
+        (
+            "import_time",
+            "tree_speed",
+            "step_time",
+            "roofline",
+            "language_step",
+            "memory",
+            "input_pipeline",
+            "image_folder",
+        ),
     ),
 )

@@ -96,7 +96,7 @@ def test_an_environment_without_pip_is_made_anew(place):
 
 def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
     shutil.copy(PROJECT_ROOT / "setup_venv.sh", tmp_path)
-    for name in ("python3", "python3.11", "python3.12", "python"):
+    for name in ("python3", "python3.11", "python3.12", "python3.13", "python"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
     answer = subprocess.run(
@@ -107,7 +107,30 @@ def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
         check=False,
         env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": ""},
     )
-    assert answer.returncode == 1 and "Python 3.11 or 3.12 is needed" in answer.stderr
+    assert answer.returncode == 1 and "Python 3.11, 3.12 or 3.13 is needed" in answer.stderr
+
+
+def test_on_a_python_without_a_wheel_of_tensorflow_one_sentence_says_what_to_do(tmp_path):
+    shutil.copy(PROJECT_ROOT / "setup_venv.sh", tmp_path)
+    (tmp_path / "requirements.txt").write_text("tensorflow==2.21.0\n")
+    for name in ("python3", "python3.11", "python3.12", "python3.13", "python"):
+        # As Python 3.14: it says its version, and of the questions about versions only "older than 3.14?" is denied.
+        told = '#!/bin/sh\n[ "$1" != --version ] || { echo Python 3.14.1; exit 0; }\n'
+        told += 'case "$2" in *"< (3, 14)"*) exit 0;; esac\n'
+        (tmp_path / name).write_text(f"{told}exit 1\n" if name == "python3" else "#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    answer = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", ". ./setup_venv.sh; find_python"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": ""},
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(
+        "Python 3.14.1 is too new: TensorFlow 2.21.0 has no wheel for it. Install Python 3.13"
+    )
 
 
 def test_the_whole_suite_runs_in_two_processes_and_coverage_is_demanded_of_it_alone(tmp_path):

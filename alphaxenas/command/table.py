@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -49,9 +48,10 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
     from alphaxenas.report.sample_efficiency.journals import load_study
     from alphaxenas.runs import RunFolder
     from alphaxenas.tabular.study import STAGE, check_study, run_study
+    from alphaxenas.workers.processes import usable_cores
 
     after = [_queries(text) for text in options.regret.split(",") if text.strip()]
-    processes, seeds = options.processes or len(os.sched_getaffinity(0)), range(options.seeds)
+    processes, seeds = options.processes or usable_cores(), range(options.seeds)
     run = options.run or f"sample-{table.name}"
     limits: dict[str, Any] = {"cap": options.cap, "target": options.target}
     check_study([table], controllers, seeds, **limits)

@@ -5,7 +5,6 @@ Kept apart from the other stages, which load TensorFlow.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from alphaxenas.tabular.choices import (
 )
 from alphaxenas.tabular.digits_table import digits_table
 from alphaxenas.tabular.study import STAGE, check_study, make, run_search, run_study
+from alphaxenas.workers.processes import usable_cores
 
 STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
 """The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""
@@ -70,7 +70,7 @@ def study_controllers(config: Config) -> list[ControllerChoice]:
 
 def study_processes(config: Config) -> int:
     """How many searches run at the same time."""
-    return config.study.processes or len(os.sched_getaffinity(0))
+    return config.study.processes or usable_cores()
 
 
 def study_path(config: Config) -> Path:

@@ -232,7 +232,7 @@ def _in_threads(
     def group_of(group: list[Source]) -> list[tuple[str, Result | Failure]]:
         return [(name, _result(function, name, file)) for name, file in group]
 
-    workers, sources = len(os.sched_getaffinity(0)), iter(sources)
+    workers, sources = os.cpu_count() or 1, iter(sources)
     waiting: deque[Future[list[tuple[str, Result | Failure]]]] = deque()
     with ThreadPoolExecutor(workers) as pool, tqdm(total=count, desc=words, unit=" images", delay=2) as bar:
         while (group := list(islice(sources, _GROUP))) or waiting:
