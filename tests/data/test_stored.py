@@ -24,7 +24,9 @@ def on_disk(tmp_path, images):
 
 
 @pytest.mark.parametrize(
-    "key", [3, slice(None), slice(5, 40, 3), [7, 2, 2, 59], np.arange(60) % 7 == 0, np.array([], int)], ids=repr
+    "key",
+    [3, slice(None), slice(5, 40, 3), [7, 2, 2, 59], np.arange(60) % 7 == 0, np.array([], int)],
+    ids=["one", "all", "slice", "list", "truth values", "none"],
 )
 def test_indexing_is_that_of_arrays(images, on_disk, key):
     assert np.array_equal(on_disk[key], images[key]) and on_disk[key].shape == images[key].shape
