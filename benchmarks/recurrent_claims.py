@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from math import exp, log
 from statistics import fmean
 
@@ -49,7 +50,8 @@ def _pairs(values: Mapping[str, Mapping[str, Sequence[float]]], order: Sequence[
     drawn = [model for model in order if model.startswith("drawn")][:1]
     chosen = [(model, lstm[0]) for model in order if lstm and model != lstm[0]]
     chosen += [(model, drawn[0]) for model in order if drawn and model.startswith("found")]
-    return {pair: tuple(by_seed(values[model]["test"]) for model in pair) for pair in chosen}
+    tests = {model: dict(zip(found.get("seeds", count()), found["test"])) for model, found in values.items()}
+    return {pair: tuple(tests[model] for model in pair) for pair in chosen}
 
 
 def searches(results: Mapping[str, Result]) -> str:

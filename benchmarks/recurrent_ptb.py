@@ -43,7 +43,8 @@ def main() -> None:
     results = train_in_full(config, load_configured_text(config), found)
     models: dict[str, dict[str, list[float]]] = {}
     for model in results["models"]:
-        mine = models.setdefault(model["name"], {"validation": [], "test": [], "epochs": []})
+        mine = models.setdefault(model["name"], {"seeds": [], "validation": [], "test": [], "epochs": []})
+        mine["seeds"].append(model["seed"])
         mine["validation"].append(round(model["validation_perplexity"], 3))
         mine["test"].append(round(model["test_perplexity"], 3))
         mine["epochs"].append(round(model["epochs"], 2))
@@ -51,6 +52,7 @@ def main() -> None:
         "minutes": chosen.minutes,
         "parameters": {model["name"]: model["parameters"] for model in results["models"]},
         "architectures": {model["name"]: model["architecture"] for model in results["models"]},
+        "failed": results.get("failed", []),
     }
     name = f"recurrent_ptb_{chosen.minutes:g}"
     finish("recurrent_ptb", chosen.record, started, figures, models, name=name)

@@ -27,6 +27,7 @@ from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
 from alphaxenas.networks.language.model import LanguageModel, perplexity
 from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
@@ -77,11 +78,12 @@ def train_language_models(
 
     Returns:
         The content of results.json: `headline`, `models` (one record for every training: name, seed, architecture,
-        parameters, units, windows, validation and test perplexity, history, seconds, file, text written) and `seconds`.
+        parameters, units, windows, validation and test perplexity, history, seconds, file, text written), `failed`
+        (name, seed and reason of each whose loss was not finite; the others go on) and `seconds`.
 
     Raises:
         ValueError: The package for a format is missing.
-        DivergedError: A loss is not finite; the last checkpoint is kept.
+        DivergedError: No training came to its end, because losses were not finite.
         Stopped, KeyboardInterrupt: After a signal, with the state of the last validation saved.
     """
     require_formats(formats)
@@ -112,6 +114,7 @@ class _Trainer:
         self._epochs, self._minutes = epochs, minutes
         self._reader = TextReader(streams(data.train, recipe.batch_size), recipe.window)
         self._done: list[dict[str, Any]] = []
+        self._failed: list[dict[str, Any]] = []
         self._current: dict[str, Any] | None = None
         self._loop = ResumableLoop(folder, self._state, self._restore, "validation")
 
@@ -119,22 +122,30 @@ class _Trainer:
         return self._loop.run(self._train_all)
 
     def _state(self) -> dict[str, Any]:
-        return {"done": self._done, "current": self._current}
+        return {"done": self._done, "failed": self._failed, "current": self._current}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._done, self._current = state["done"], state["current"]
+        self._done, self._failed, self._current = state["done"], state.get("failed", []), state["current"]
         self._folder.event_start = len(self._loop.records) + 1
 
     def _train_all(self) -> dict[str, Any]:
-        for model, seed in self._turns[len(self._done) :]:
-            self._done.append(self._train(model, seed))
+        for model, seed in self._turns[len(self._done) + len(self._failed) :]:
+            try:
+                self._done.append(self._train(model, seed))
+            except DivergedError as error:
+                self._failed.append({"name": model.name, "seed": seed, "reason": str(error)})
+                self._folder.log(f"{model.name}, seed {seed}, failed: {error}")
             self._current = None
             self._loop.checkpoint()
+        if not self._done:
+            raise DivergedError(f"No training came to its end. {self._failed[0]['reason']}")
         best = min(self._done, key=lambda record: record["validation_perplexity"])
         return {
             "headline": f"best validation perplexity {best['validation_perplexity']:.2f} (test "
-            f"{best['test_perplexity']:.2f}): {best['name']}",
+            f"{best['test_perplexity']:.2f}): {best['name']}"
+            + (f"; {len(self._failed)} of {len(self._turns)} trainings failed" if self._failed else ""),
             "models": self._done,
+            "failed": self._failed,
             "entropy": self._data.entropy,
             "seconds": sum(record["seconds"] for record in self._done),
         }

@@ -12,6 +12,7 @@ from alphaxenas.tabular.choices import TableChoice
 from benchmarks import record, results
 from benchmarks.claims import CLAIMS, rivals
 from benchmarks.layout import mean_queries, with_interval
+from benchmarks.recurrent_claims import models as recurrent_models
 from benchmarks.tables import STUDIES, search, static_order
 
 RECORDED = record.load()
@@ -201,3 +202,16 @@ def test_what_is_not_shown_stands_at_the_top_of_the_readme():
     )
     verdicts = [line.endswith("not shown |") for line in table.splitlines()[2:]]
     assert verdicts == sorted(verdicts, reverse=True) and len(set(verdicts)) == 2
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_recurrent_cells_are_better_than_an_lstm_only_where_the_law_says_so(seeds):
+    far, near = np.linspace(90, 92, seeds).tolist(), np.linspace(110, 114, seeds).tolist()
+    values = {
+        model: {"seeds": list(range(seeds)), "validation": test, "test": test, "epochs": [4.0] * seeds}
+        for model, test in {"LSTM, 2 layers": near, "nao_rnn": far}.items()
+    }
+    figures = {"minutes": 15, "parameters": dict.fromkeys(values, 2_400_000)}
+    text = recurrent_models({"recurrent_ptb_15": {"figures": figures, "values": values}})
+    assert f"| nao_rnn | 2.40 | {seeds} | 4.0 | 91.0 [90.0, 92.0] |" in text
+    assert ("**nao_rnn** is better" if seeds == 6 else "| not shown |") in text

@@ -18,6 +18,7 @@ from alphaxenas.networks.language.cores import CellCore, LSTMCore, SharedCellCor
 from alphaxenas.networks.language.export import export_step_model, save_step_onnx
 from alphaxenas.networks.language.model import LanguageModel
 from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.pipelines import language_training
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, evaluate_language_model, train_language_models
 from alphaxenas.pipelines.recurrent import load_configured_text, models_to_train, search
@@ -191,3 +192,23 @@ def test_nao_searches_cells_that_share_weights_or_do_not(tmp_path, data, shared)
     assert found["trained"] == 7 and 0 < found["best"][0]["reward"] < 1
     stored = json.loads((tmp_path / "exp/quick/recurrent-nao-seed0/run.json").read_text())["parameters"]
     assert stored["shared_cells"] is shared
+
+
+def test_a_training_that_explodes_is_recorded_and_the_others_go_on(tmp_path, data, monkeypatch):
+    train_window = LanguageModel.train_window
+
+    def exploding(self, *arguments):
+        if self.core.units == 6:
+            raise DivergedError("The loss became nan at step 1, learning rate 5.")
+        return train_window(self, *arguments)
+
+    monkeypatch.setattr(LanguageModel, "train_window", exploding)
+    wild = LanguageModelToTrain("a wild one", CellCore(MODEL.core.cell, 6), "tanh(0); relu(1)")
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
+        results = train_language_models([wild, MODEL], data, RECIPE, run, epochs=0.3)
+    assert [model["name"] for model in results["models"]] == ["a cell"]
+    (failed,) = results["failed"]
+    assert failed["name"] == "a wild one" and "step 1" in failed["reason"] and "1 of 2" in results["headline"]
+    with RunFolder.open("suite", "none", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
+        with pytest.raises(DivergedError, match="No training came to its end. The loss became nan"):
+            train_language_models([wild], data, RECIPE, run, epochs=0.3)
