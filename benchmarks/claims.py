@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from alphaxenas.proxies import PROXIES
 from alphaxenas.report.statistics import compare_many
+from benchmarks import scale
 from benchmarks.layout import (
     TABLES,
     Claim,
@@ -338,6 +339,14 @@ def rivals(results: Mapping[str, Result]) -> str:
     return table(["table", "method", "mean queries, at most the cap", "found", "seeds"], rows)
 
 
+def two_workers(results: Mapping[str, Result]) -> str:
+    """Trials a minute of two workers and of one process."""
+    found = results["ray_workers"]["figures"]
+    rows = [["1", f"{found['trials_per_minute_of_one']:.1f}"], ["2", f"{found['trials_per_minute_of_two']:.1f}"]]
+    met = "met" if found["times"] >= found["goal"] else "missed"
+    return f"{table(['workers', 'trials a minute'], rows)}\n\n{found['times']:.2f} times; goal {found['goal']}: {met}."
+
+
 CLAIMS = (
     Claim(
         "Does the tree help GuidedSearch?",
@@ -436,6 +445,19 @@ CLAIMS = (
         ("nao_reconstruction",),
     ),
     *RECURRENT_CLAIMS,
+    Claim(
+        "What do many workers cost?",
+        "Simulated workers under the real coach, and searches of NAS-Bench-201 with several proposals in flight; see "
+        "[scale.md](scale.md).",
+        scale.section,
+        ("scale",),
+    ),
+    Claim(
+        "How much faster are two workers than one?",
+        "Children from scratch on digits, one thread each, the same children in both searches.",
+        two_workers,
+        ("ray_workers",),
+    ),
     Claim(
         "How fast is it, and does memory grow?",
         "Children of a search at the sizes that the module texts of the benchmarks state. The machine's own rate "
