@@ -62,8 +62,9 @@ def test_a_limited_vocabulary_keeps_the_most_frequent_words(tmp_path):
     ],
 )
 def test_unusable_texts_are_refused(tmp_path, content, message):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as refusal:
         load_text("text", text_path=write(tmp_path / "t.txt", content))
+    assert str(tmp_path / "t.txt") in str(refusal.value)
 
 
 def test_a_missing_text_and_an_unknown_name_are_refused(tmp_path):
@@ -71,7 +72,7 @@ def test_a_missing_text_and_an_unknown_name_are_refused(tmp_path):
         load_text("text", text_path=tmp_path / "none.txt")
     with pytest.raises(ValueError, match="ptb"):
         load_text("ptd")
-    with pytest.raises(DataError, match="covers no word"):
+    with pytest.raises(DataError, match=r"The vocabulary of .*/t covers no word"):
         load_text("text", text_path=write(tmp_path / "t", "a b\n" * 50), vocabulary_size=2)
 
 
