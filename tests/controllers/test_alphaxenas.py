@@ -212,7 +212,7 @@ def test_a_belief_chooses_from_two_rewards_on_and_trusts_them_where_nothing_is_p
 class FewScores:
     """Counts what is scored; the number of 3x3 convolutions, which is not finite for cells without one."""
 
-    names = ("naswot",)
+    names, elsewhere = ("naswot",), None
 
     def __init__(self):
         self.scored = set()
