@@ -277,7 +277,8 @@ def replay(options: argparse.Namespace) -> int:
     """Lets controllers search the pool; returns the exit code."""
     started = time.perf_counter()
     figures, values = search(options)
-    finish("image_truth", options.record, started, figures, values, "image_truth_replay")
+    keep = tuple(options.methods) != METHODS
+    finish("image_truth", options.record, started, figures, values, "image_truth_replay", keep=keep)
     return 0
 
 
