@@ -55,7 +55,7 @@ def tree_curves(groups: Groups) -> Figure:
     titles = {"nodes": ("tree/nodes",), "longest prefix (tokens)": ("tree/depth",)}
     figure = _inside(groups, titles, "None of these searches has told of a tree.", 3.3)
     for panel in figure.axes:
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.05 * panel.get_ylim()[1])
         panel.locator_params(axis="y", integer=True)
     return figure
 
@@ -69,7 +69,7 @@ def policy_curves(groups: Groups) -> Figure:
     }
     figure = _inside(groups, titles, "None of these searches has told of a policy.", 3.5, "steps-post")
     if len(figure.axes) == len(titles):
-        figure.axes[1].set_ylim(bottom=0)
+        figure.axes[1].set_ylim(0, 1.05 * figure.axes[1].get_ylim()[1])
         figure.axes[2].set_ylim(0, 1.05)
     return figure
 

@@ -36,7 +36,7 @@ class Browser:
 
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
                 page = next(each for each in json.load(answer) if each["type"] == "page")
-            self._socket = websocket.create_connection(page["webSocketDebuggerUrl"], timeout=60)
+            self._socket = websocket.create_connection(page["webSocketDebuggerUrl"], timeout=180)
         except BaseException:
             self.close()
             raise

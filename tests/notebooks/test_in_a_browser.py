@@ -19,7 +19,8 @@ from tests.notebooks.browser import Browser, find, wait_for
 
 pytestmark = pytest.mark.slow
 TOKEN = "seen-by-a-test"
-CELLS = "jupyterapp.shell.currentWidget.content.widgets"
+CELLS = "seen.content.widgets"
+"""`window.seen` is the notebook that was opened last."""
 
 
 @pytest.fixture
@@ -64,9 +65,13 @@ def lab(tmp_path):
 
 def run_all(browser, address, name, watched="", seconds=900):
     """Runs all cells of a notebook; returns its cells, and the different pictures that one cell showed meanwhile."""
-    browser.open(f"{address}/lab/tree/notebooks/{name}?token={TOKEN}&reset")
-    browser.wait("!!window.jupyterapp", 120)
-    browser.wait(f"!!jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel && {CELLS}.length > 5", 120)
+    browser.open(f"{address}/lab?token={TOKEN}&reset")
+    browser.wait("!!window.jupyterapp", 180)
+    browser.evaluate(
+        f"jupyterapp.restored.then(() => jupyterapp.commands.execute('docmanager:open', {{path: 'notebooks/{name}'}}))"
+        ".then(async (opened) => { await opened.context.ready; await opened.sessionContext.ready;"
+        " window.seen = opened; jupyterapp.shell.activateById(opened.id); })"
+    )
     browser.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
     seen = []
     pictures = f"JSON.stringify({CELLS}.find(cell => cell.model.id === '{watched}').model.outputs.toJSON().map(o => o.data?.['image/png']).filter(Boolean))"
@@ -98,7 +103,7 @@ def test_notebooks_run_in_jupyterlab_and_the_figure_of_the_search_is_redrawn_in_
         folded = "document.querySelectorAll('.jp-Placeholder, .jp-InputPlaceholder').length"
         assert browser.evaluate(folded) >= 1, "the parameters that are rarely changed are folded"
         cells, drawn = run_all(browser, lab, "02_controller_search.ipynb", watched="search")
-        browser.evaluate(f"jupyterapp.shell.currentWidget.content.scrollToCell({CELLS}.find(c => c.model.id === 'search'))")
+        browser.evaluate(f"seen.content.scrollToCell({CELLS}.find(c => c.model.id === 'search'))")
         browser.picture(f"{pictures}/lab-02.png")
         assert not shown_errors(cells)
         assert len(drawn) >= 3, "redrawn while the search went on"

@@ -115,14 +115,17 @@ def run(place, capsys, *words):
     return said.err
 
 
-def test_a_file_system_without_locks_is_named_with_the_parameter(place, capsys, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
+def test_a_file_system_without_locks_is_named_with_the_parameter(place, capsys, monkeypatch, number):
+    reason = os.strerror(number)
+
     def flock(file, how):
-        raise OSError(errno.ENOLCK, "No locks available")
+        raise OSError(number, reason)
 
     monkeypatch.setattr(fcntl, "flock", flock)
     said = run(place, capsys)
-    assert said.startswith(f"run_all: No locks available: {place}/exp/mine/notebooks/.lock") and "`exp_dir`" in said
-    with pytest.raises(OSError, match=f"No locks available: {place}/exp/mine/data .*`exp_dir`"):
+    assert said.startswith(f"run_all: {reason}: {place}/exp/mine/notebooks/.lock") and "`exp_dir`" in said
+    with pytest.raises(OSError, match=f"{reason}: {place}/exp/mine/data .*`exp_dir`"):
         RunFolder.open("mine", "data", {}, place / "exp", place / "events")
 
 

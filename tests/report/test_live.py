@@ -66,7 +66,7 @@ def test_a_search_shows_children_best_architecture_and_tree(play):
     records = figure.runs["uct-seed0"].records
     assert sum(len(dots.get_offsets()) for dots in children.collections) == len(records)
     assert children.lines[0].get_ydata()[-1] == max(r["reward"] for r in records if r["purpose"] == "final")
-    assert best.get_title().startswith("best of uct-seed0: 0.") and "nodes" in tree.get_title()
+    assert best.get_title().startswith("best of UCT (ranked values), seed 0: 0.") and "nodes" in tree.get_title()
     rounds = ({"round": 0, "purpose": "round", "reward": 0.1, "entropy": 3.0, "unique": 1.0},)
     beside = StoredRun("s", "recurrent-enas-seed0", {"parameters": {}, "seed": 0}, rounds, None)
     again = live_figure({"recurrent-enas-seed0": beside, **figure.runs}, **figure._about)

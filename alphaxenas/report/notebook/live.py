@@ -133,14 +133,13 @@ def search_figure(runs: Runs, space: Any, tree: Mapping[str, np.ndarray] | None)
     children = panels["children"]
     dress(children)
     *_, current = runs.values()
-    names = {stage: f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}" for stage, run in runs.items()}
-    styles = looks(dict.fromkeys(NAMES.get(run.controller, run.controller) for run in runs.values()))
-    for stage, run in runs.items():
-        look = styles[NAMES.get(run.controller, run.controller)]
+    styles = looks(dict.fromkeys(map(_searcher, runs.values())))
+    for run in runs.values():
+        look = styles[_searcher(run)]
         places = np.cumsum(["cached" not in record["metrics"] for record in run.records])
         best = [np.nan if record["best"] is None else record["best"] for record in run.records]
         width = 2.2 if run is current else 1.2
-        children.plot(places, best, drawstyle="steps-post", linewidth=width, label=names[stage], **look.line)
+        children.plot(places, best, drawstyle="steps-post", linewidth=width, label=_name(run), **look.line)
         for purpose, (label, marker, size, opacity) in PURPOSES.items() if run is current else ():
             shown = [(place, record["reward"]) for place, record in zip(places, run.records) if _is(record, purpose)]
             if shown:
@@ -149,12 +148,23 @@ def search_figure(runs: Runs, space: Any, tree: Mapping[str, np.ndarray] | None)
     children.set(xlabel="trained children", ylabel="validation accuracy")
     children.set_title("best so far (line) and children (dots)", fontsize=10)
     count_on(children)
-    children.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="lower right")
+    children.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="best")
     _draw_best(panels["best"], current, space)
     if tree is not None and has_tree:
         tree_panel(panels["tree"], tree)
         panels["tree"].set_title(f"the tree now: {len(tree['parent']):,} nodes", fontsize=10)
     return figure
+
+
+def _searcher(run: StoredRun) -> str:
+    """Who searches, as all figures name it; stages of some notebooks are called otherwise."""
+    controller = run.parameters.get("controller", run.controller)
+    return NAMES.get(controller, controller)
+
+
+def _name(run: StoredRun) -> str:
+    seed = run.parameters.get("search_seed", run.stage.rpartition("seed")[2])
+    return f"{_searcher(run)}, seed {seed}" if str(seed).isdecimal() else _searcher(run)
 
 
 def _is(record: Mapping[str, Any], purpose: str) -> bool:
@@ -169,7 +179,7 @@ def _draw_best(panel: Axes, run: StoredRun, space: Any) -> None:
         return
     best = max(rated, key=lambda record: record["reward"])
     draw(space, space.decode(tuple(best["tokens"])), panel)
-    panel.set_title(f"best of {run.stage}: {best['reward']:.4f}, trial {best['trial']}", fontsize=10)
+    panel.set_title(f"best of {_name(run)}: {best['reward']:.4f}, trial {best['trial']}", fontsize=10)
 
 
 def course_figure(run: StoredRun) -> Figure:

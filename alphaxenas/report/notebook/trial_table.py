@@ -47,6 +47,7 @@ _CHOOSE = """<style>
 #%(id)s { font-size: 13px; width: 100%% !important; }
 #%(id)s th, #%(id)s td { padding: 2px 6px; vertical-align: top; }
 #%(id)s tfoot input { width: 100%%; min-width: 2.5rem; box-sizing: border-box; }
+#%(id)s td:last-child { min-width: 24rem; line-height: 1.3; }
 #%(id)s tbody tr { cursor: pointer; }
 </style>
 <p id="%(id)s-drawing">Click a row to see its architecture; drawn are the best %(count)d.</p>
@@ -143,7 +144,6 @@ def trial_table(trials: Sequence[Trial]) -> HTML | Any:
         lengthMenu=[10, 25, 100],
         classes="display compact",
         autoWidth=False,
-        columnDefs=[{"targets": [len(COLUMNS.split(", ")) - 1], "width": "42%"}],
         display_logo_when_loading=False,
     )
     pictures = {}
