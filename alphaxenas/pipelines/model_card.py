@@ -20,7 +20,7 @@ from alphaxenas.networks.export.litert import report_of
 from alphaxenas.runs.files import read_json, write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
 
-DATA_PARAMETERS = ("fraction", "augment", "arrays_path")
+DATA_PARAMETERS = ("fraction", "augment", "mirror", "image_size")
 
 
 def model_card(

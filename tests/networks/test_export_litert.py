@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +29,12 @@ def stored_model(place, tokens=EVERYTHING):
     return model
 
 
-def test_three_precisions_are_written_loaded_and_measured(tmp_path):
+def test_three_precisions_are_written_loaded_and_measured(tmp_path, tmp_path_factory, monkeypatch):
+    home = tmp_path_factory.mktemp("home")
+    wrong = {"backend": "torch", "floatx": "float64", "image_data_format": "channels_first", "epsilon": 0.1}
+    (home / "keras.json").write_text(json.dumps(wrong))
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
     model, data = stored_model(tmp_path), data_of()
     rng = np.random.default_rng(1)
     many = replace(data.test, images=np.tile(data.test.images, (11, 1, 1, 1)), labels=rng.integers(0, 3, 132))

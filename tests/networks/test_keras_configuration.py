@@ -52,4 +52,5 @@ def test_every_module_takes_keras_from_one_place():
         for path in (PROJECT_ROOT / "alphaxenas").rglob("*.py")
         if any(line.strip().startswith(imports[:2]) or imports[2] in line for line in path.read_text().splitlines())
     ]
-    assert found == ["plain_keras.py"]
+    # The worker is a process without this project, and sets its own environment: see test_export_litert.py.
+    assert sorted(found) == ["litert_worker.py", "plain_keras.py"]

@@ -1,8 +1,12 @@
 """Notebook 05 shows no results of other images without a word; users' words in tables are text."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas
 import pytest
+from PIL import Image
 
 from alphaxenas.data import describe, load_data
 from alphaxenas.report.runs import StoredRun, Suite, refuse_other_data
@@ -31,6 +35,20 @@ def test_a_file_that_has_changed_since_is_named_and_one_that_is_gone_is_no_hindr
     with pytest.raises(RunMismatch, match=r"mine/random-seed0 was made of other images or labels than .*own\.npz"):
         refuse_other_data(suite(made_of))
     (tmp_path / "own.npz").unlink()
+    refuse_other_data(suite(made_of))
+
+
+def test_a_folder_in_which_a_picture_has_changed_is_named(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("L", (4, 4), 10 * number).save(tmp_path / "mine" / name / f"{number}.png")
+    made_of = load_data("image_folder", tmp_path / "data", images_path=tmp_path / "mine", image_size=3).identity
+    refuse_other_data(suite(json.loads(json.dumps(made_of))))
+    Image.new("L", (4, 4), 200).save(tmp_path / "mine" / "cat" / "0.png")
+    with pytest.raises(RunMismatch, match=r"random-seed0 was made of other images or labels than .*mine"):
+        refuse_other_data(suite(made_of))
+    shutil.rmtree(tmp_path / "mine")
     refuse_other_data(suite(made_of))
 
 
