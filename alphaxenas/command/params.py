@@ -17,6 +17,9 @@ from alphaxenas.config.render import description, documentation, parameters_cell
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 PAGE = PROJECT_ROOT / "docs" / "parameters.md"
 GENERATED = ("navigation", "parameters", "other-parameters")
+"""Beginnings of the names of cells that are written here."""
+MOST_LINES = 30
+"""Of parameters in a folded cell; others follow in a second one."""
 PAGES = ("[all notebooks](../docs/notebooks.md)", "[all parameters](../docs/parameters.md)")
 HOW_TO_CHANGE = """To change a parameter, edit its value in the cell *Change these first*, or in the folded cell above
 it, and choose *Run > Restart Kernel and Run All Cells*. Records belong to the parameters that made them, so a new name
@@ -71,12 +74,17 @@ def write_cells(path: Path, paths: Sequence[Path]) -> None:
         paths: All of them, in order.
     """
     notebook = nbformat.read(path, as_version=4)
-    title, *rest = [cell for cell in notebook.cells if cell.id not in GENERATED]
+    title, *rest = [cell for cell in notebook.cells if not cell.id.startswith(GENERATED)]
     first, others = (parameters_cell(path.name[:2], part) for part in ("first", "others"))
     cells = [nbformat.v4.new_code_cell(first, id="parameters", metadata={"tags": ["parameters"]})]
-    if others:
-        folded = {"jupyter": {"source_hidden": True}, "tags": ["other-parameters"]}
-        cells.insert(0, nbformat.v4.new_code_cell(others, id="other-parameters", metadata=folded))
+    folded = {"jupyter": {"source_hidden": True}, "tags": ["other-parameters"]}
+    heading, *lines = others.splitlines() or [""]
+    for begin in reversed(range(0, len(lines), MOST_LINES)):
+        name, label = (
+            ("other-parameters", heading) if begin == 0 else (f"other-parameters-{begin}", f"{heading}, continued")
+        )
+        source = "\n".join([label, *lines[begin : begin + MOST_LINES]])
+        cells.insert(0, nbformat.v4.new_code_cell(source, id=name, metadata=folded))
     around = nbformat.v4.new_markdown_cell(navigation(path, paths), id="navigation")
     notebook.cells = [title, around, *cells, *rest]
     nbformat.write(notebook, path)
