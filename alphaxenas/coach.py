@@ -22,12 +22,13 @@ import numpy as np
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
 from alphaxenas.proxies.scores import ProxyScores
+from alphaxenas.runs.events import is_drawn
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.runs.watch import progress_bar
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.workers.evaluations import InTurn, Workers
-from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite
+from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite, is_of, outcome_of
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
@@ -38,6 +39,8 @@ follows from the journal, so a continued run decides the same.
 """
 BEST_KEPT = 10
 """How many of the best architectures results.json lists."""
+BELIEVED = 1000
+"""Among so many of the best by reward the controller's belief chooses, so that a long run need not load all."""
 
 
 class Coach:
@@ -78,7 +81,7 @@ class Coach:
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
         self._checkpoint_every, self._proxies = checkpoint_every, proxies
         evaluations = evaluator if isinstance(evaluator, Workers) else InTurn(evaluator)
-        self._flight = Flight(space, evaluations, self._known_outcome, in_flight, order)
+        self._flight = Flight(space, evaluations, self._known_outcome, self._stored_outcome, in_flight, order)
         self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
         self._loop.about = {"space": space, "controller": controller}
         self._forget()
@@ -123,7 +126,7 @@ class Coach:
     def _forget(self) -> None:
         """Resets what the coach derives from the journal."""
         self._flight.forget()
-        self._known: dict[tuple[str, Budget], Outcome] = {}
+        self._known: dict[tuple[str, Budget], int] = {}
         self._failures: Counter[tuple[str, Budget]] = Counter()
         self._finals = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
@@ -146,10 +149,21 @@ class Coach:
 
     def _known_outcome(self, key: str, budget: Budget) -> Outcome | None:
         """What is known of an architecture at a budget; None where it is to be evaluated."""
-        known = self._known.get((key, budget))
+        number = self._known.get((key, budget))
+        known = None if number is None else outcome_of(self._loop.records[number])
         if known is not None and known.status == "failed" and self._failures[key, budget] < MAX_FAILURES:
             return None
         return known
+
+    def _stored_outcome(self, proposal: Proposal) -> Outcome | None:
+        """What the journal says of a child that a kill separated from its checkpoint.
+
+        Only where children leave no trace in the evaluator, so that it need not train them again.
+        """
+        if self._loop.next_stored() is None or self._evaluator.state():
+            return None
+        found = (record for record in self._loop.to_repeat() if is_of(proposal, record))
+        return next((outcome_of(record) for record in found if "cached" not in record["metrics"]), None)
 
     def _record(self, one: Awaited, outcome: Outcome) -> None:
         """Tells an outcome and records it."""
@@ -183,7 +197,7 @@ class Coach:
         self._show(record, architecture, improved=self._best != best_before)
         self._since_checkpoint += evaluated
         if self._since_checkpoint >= self._checkpoint_every:
-            self._loop.checkpoint()
+            self._loop.save_if_due()
             self._since_checkpoint = 0
 
     def _count(self, record: dict[str, Any]) -> None:
@@ -193,13 +207,11 @@ class Coach:
         self._finals += record["purpose"] == "final"
         self._repeats = self._repeats + 1 if cached else 0
         if record["purpose"] != "refresh" and not cached:
-            budget = Budget(record["epochs"], record["fraction"])
-            self._trained += budget.epochs > 0
-            proposal = Proposal(record["trial"], tuple(record["tokens"]), budget, record["purpose"])
-            self._failures[record["key"], budget] += record["status"] == "failed"
-            self._known[record["key"], budget] = Outcome(
-                proposal, record["reward"], record["status"], record["metrics"], record["seconds"], record["reason"]
-            )
+            place = (record["key"], Budget(record["epochs"], record["fraction"]))
+            self._trained += record["epochs"] > 0
+            if record["status"] == "failed":
+                self._failures[place] += 1
+            self._known[place] = record["trial"]
 
     def _show(self, record: dict[str, Any], architecture: Any, improved: bool) -> None:
         """The log line, the curves, and a picture of a new best architecture."""
@@ -212,7 +224,8 @@ class Coach:
         if not cached:
             scalars["seconds/child"] = record["seconds"]
         events = self._folder.events
-        events.scalars(step, scalars)
+        if improved or is_drawn(step):
+            events.scalars(step, scalars)
         if improved:
             events.text(
                 step,
@@ -266,13 +279,15 @@ class Coach:
 
     def _results(self, reason: str) -> dict[str, Any]:
         """The content of results.json."""
-        ranked: dict[str, dict[str, Any]] = {}
-        rated = [record for record in self._loop.records if record["status"] == "ok" and record["purpose"] != "refresh"]
-        for record in sorted(
-            rated, key=lambda record: (record["purpose"] != "final", -record["reward"], record["trial"])
-        ):
-            ranked.setdefault(record["key"], record)
-        best, rule = self._chosen(list(ranked.values()))
+        rated, failed = [], 0
+        for record in self._loop.records:
+            failed += record["status"] == "failed"
+            if record["status"] == "ok" and record["purpose"] != "refresh":
+                rated.append((record["purpose"] != "final", -record["reward"], record["trial"], record["key"]))
+        ranked: dict[str, int] = {}
+        for *_, number, key in sorted(rated):
+            ranked.setdefault(key, number)
+        best, rule = self._chosen([self._loop.records[number] for number in list(ranked.values())[:BELIEVED]])
         top = max((record["reward"] for record in best if record["purpose"] == best[0]["purpose"]), default=0.0)
         score = f"best validation accuracy {top:.4f}" if best else "no child could be evaluated"
         return {
@@ -283,7 +298,7 @@ class Coach:
             "trained": self._trained,
             "iterations": self._finals,
             "evaluations": len(self._loop.records),
-            "failed": sum(record["status"] == "failed" for record in self._loop.records),
+            "failed": failed,
             "seconds": round(self._loop.elapsed(), 1),
             **({"proxies": self._proxies.summary()} if self._proxies is not None else {}),
         }

@@ -148,20 +148,21 @@ class Checkpoints:
         A damaged or unreadable file is passed over with a warning that names it.
 
         Args:
-            up_to: Pass over later steps than this one, because the journal does not reach them.
+            up_to: Pass over later steps than this one, because the journal does not reach them. Lines of which a state
+                holds copies, in its list `lines`, need not be there.
         """
         for path in self._stored():
-            if up_to is not None and self._step(path) > up_to:
-                _log.warning(
-                    "The checkpoint %s is ahead of the journal, which has %d lines: the one before it is used.",
-                    path,
-                    up_to,
-                )
-                continue
+            step = self._step(path)
             try:
-                return self._step(path), _verified(path)
+                state = _verified(path)
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 _log.warning("The checkpoint %s is damaged or unreadable (%s): the one before it is used.", path, error)
+                continue
+            if up_to is None or step - len(state.get("lines", ())) <= up_to:
+                return step, state
+            _log.warning(
+                "The checkpoint %s is ahead of the journal, which has %d lines: the one before it is used.", path, up_to
+            )
         return None
 
     def _stored(self) -> list[Path]:

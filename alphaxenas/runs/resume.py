@@ -3,24 +3,29 @@
 read results -> load checkpoint -> append records, compare repeated ones -> checkpoint -> write results
 
 A record goes to the journal first (flushed and fsynced), a checkpoint follows. A continued run restores the newest
-valid checkpoint. Journal lines beyond it are measured again and compared with what is stored instead of being written
-twice, so the journal of a continued run equals that of an uninterrupted one.
+valid checkpoint, which also holds copies of the last lines and so mends a damaged end of the journal. Journal lines
+beyond it are measured again and compared with what is stored instead of being written twice, so the journal of a
+continued run equals that of an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from alphaxenas.runs.files import StorageError
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Interruption
-from alphaxenas.runs.journal import TIMING, same_record
+from alphaxenas.runs.journal import TIMING, Records, same_record
 from alphaxenas.runs.watch import tell
 
 _log = logging.getLogger(__name__)
+CHECKPOINT_SHARE = 0.02
+"""A checkpoint that takes long is followed by work of so many times its duration, see `ResumableLoop.save_if_due`."""
+SHORT_SECONDS = 0.05
+"""A checkpoint that takes less time of the processor is never put off, however busy the machine is."""
 
 
 class ResumableLoop:
@@ -35,7 +40,7 @@ class ResumableLoop:
 
     Attributes:
         folder: As given.
-        records: The journal's records that are part of the run so far, oldest first.
+        records: The journal's records that are part of the run so far, oldest first; read from the file when asked for.
         about: What makes the records, for whoever looks on: a search's `space` and `controller`.
     """
 
@@ -47,12 +52,12 @@ class ResumableLoop:
         unit: str = "trial",
         grace_seconds: float = 20.0,
     ) -> None:
-        self.folder, self.records = folder, list[dict[str, Any]]()
+        self.folder, self.records = folder, Records(folder.journal)
         self.about: dict[str, Any] = {}
         self._state, self._restore, self._unit = state, restore, unit
         self._interruption = Interruption(grace_seconds)
-        self._to_repeat: list[dict[str, Any]] = []
         self._saved = 0
+        self._save_from = 0.0
         self._elapsed_before, self._started = 0.0, time.monotonic()
 
     def run(
@@ -101,22 +106,42 @@ class ResumableLoop:
 
         A record that comes out differently, as it may on a GPU, replaces the stored one and all that follow.
         """
-        stored = self._to_repeat.pop(0) if self._to_repeat else None
+        stored = self.next_stored()
         if stored is None or not same_record(stored, record):
             if stored is not None:
                 self._drop_stored(stored, record)
             self.folder.journal.append(record)
-        self.records.append(record)
+        self.records.count += 1
         tell(self)
 
     def next_stored(self) -> dict[str, Any] | None:
         """The record that the next `append` will be compared with; None where the journal ends here."""
-        return self._to_repeat[0] if self._to_repeat else None
+        journal, number = self.folder.journal, len(self.records)
+        return journal[number] if number < len(journal) else None
+
+    def to_repeat(self) -> Iterator[dict[str, Any]]:
+        """The records that the next calls of `append` will be compared with."""
+        journal = self.folder.journal
+        return (journal[number] for number in range(len(self.records), len(journal)))
 
     def checkpoint(self) -> None:
         """Saves the state reached after the records so far."""
-        self.folder.checkpoints.save(len(self.records), {**self._state(), "elapsed": self.elapsed()})
+        started, processor = time.monotonic(), time.process_time()
+        lines = self.folder.journal.lines(len(self.records))
+        state = {**self._state(), "elapsed": self.elapsed(), "lines": lines}
+        self.folder.checkpoints.save(len(self.records), state)
         self._saved = len(self.records)
+        ended, short = time.monotonic(), time.process_time() - processor < SHORT_SECONDS
+        self._save_from = ended + (0.0 if short else (ended - started) / CHECKPOINT_SHARE)
+
+    def save_if_due(self) -> None:
+        """A checkpoint, unless the last one took so long that saving would cost more than `CHECKPOINT_SHARE` of the run.
+
+        What lies beyond the last checkpoint when a run is killed is repeated, so at most about 50 times as long as one
+        checkpoint takes.
+        """
+        if time.monotonic() >= self._save_from:
+            self.checkpoint()
 
     def leave_if_requested(self) -> None:
         """Saves and leaves after a signal. Raises `Stopped` or `KeyboardInterrupt`."""
@@ -133,25 +158,30 @@ class ResumableLoop:
 
     def _continue(self) -> None:
         """Restores the newest checkpoint; sets the journal's later lines aside for comparison."""
-        records = self.folder.journal.read()
-        covered, state = self.folder.checkpoints.load(up_to=len(records)) or (0, None)
-        self.records, self._to_repeat, self._saved = records[:covered], records[covered:], covered
-        self.folder.event_start = covered
+        journal = self.folder.journal
+        found = self.folder.checkpoints.load(up_to=journal.survey())
+        covered, state = found or (0, None)
+        if state is None:
+            journal.read()  # a damaged line is an error here: nothing can mend it
+        elif mended := journal.mend(covered, state.pop("lines", [])):
+            message = f"journal lines {', '.join(map(str, mended))} were damaged or lost: mended, or measured again"
+            _log.warning("%s: %s", self.folder.name, message)
+            self.folder.log(message)
+        self.records.count = self._saved = self.folder.event_start = covered
+        repeated = len(journal) - covered
         self._elapsed_before, self._started = 0.0, time.monotonic()
         if state is None:
             # So that work interrupted before its first checkpoint can be started again in the same process.
             self.checkpoint()
-            repeated = f"no usable checkpoint: all {len(records)} {self._unit}s are repeated"
-            self.folder.log(repeated if records else "the run starts")
+            every = f"no usable checkpoint: all {repeated} {self._unit}s are repeated"
+            self.folder.log(every if repeated else "the run starts")
         else:
             self._elapsed_before = state.pop("elapsed", 0.0)
             self._restore(state)
-            repeated = f"{len(self._to_repeat)} recorded later are repeated"
-            self.folder.log(f"continued after {covered} {self._unit}s; {repeated}")
+            self.folder.log(f"continued after {covered} {self._unit}s; {repeated} recorded later are repeated")
 
     def _drop_stored(self, stored: Mapping[str, Any], record: Mapping[str, Any]) -> None:
         """Empties the journal from this record on, with a warning that names what differs."""
-        self._to_repeat = []
         self.folder.journal.keep(len(self.records))
         differing = [
             f"{name} {stored.get(name)!r} before, {record.get(name)!r} now"

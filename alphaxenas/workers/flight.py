@@ -43,6 +43,7 @@ class Flight:
         space: Tells architectures and their keys.
         evaluations: Where they are evaluated.
         known: The outcome of a key at a budget; None where that is to be evaluated.
+        stored: The outcome of a proposal that was evaluated before an interruption; None where it was not.
         most: So many are awaited at once.
         order: One of `ORDERS`.
     """
@@ -52,10 +53,11 @@ class Flight:
         space: SearchSpace,
         evaluations: Evaluations,
         known: Callable[[str, Budget], Outcome | None],
+        stored: Callable[[Proposal], Outcome | None],
         most: int,
         order: str,
     ) -> None:
-        self._space, self._evaluations, self._known = space, evaluations, known
+        self._space, self._evaluations, self._known, self._stored = space, evaluations, known, stored
         self._most, self._as_arrived = most, order != DETERMINISTIC
         self._forget()
 
@@ -157,7 +159,11 @@ class Flight:
                 one.started = True
                 self._running[same] += 1
                 self._training += trains
-                self._evaluations.start(one.proposal)
+                one.outcome = self._stored(one.proposal)
+                if one.outcome is None:
+                    self._evaluations.start(one.proposal)
+                else:
+                    self._arrived.append(one)
 
     def _ready(self, stored: Mapping[str, Any] | None) -> Awaited | None:
         """The one to be told next; None while its outcome is awaited."""
@@ -166,8 +172,8 @@ class Flight:
             return first if first.outcome or (not first.started and self._known_outcome(first)) else None
         known = (one for one in self._unstarted.values() if self._known_outcome(one) is not None)
         there = itertools.chain(self._arrived, known)
-        if stored is not None and any(_is_of(one, stored) for one in self._awaited.values()):
-            there = (one for one in there if _is_of(one, stored))  # type: ignore[assignment]
+        if stored is not None and any(is_of(one.proposal, stored) for one in self._awaited.values()):
+            there = (one for one in there if is_of(one.proposal, stored))  # type: ignore[assignment]
         return next(iter(there), None)
 
     def _known_outcome(self, one: Awaited) -> Outcome | None:
@@ -178,11 +184,24 @@ class Flight:
         return Outcome(one.proposal, known.reward, known.status, {**known.metrics, "cached": 1.0}, 0.0, known.reason)
 
 
-def _is_of(one: Awaited, record: Mapping[str, Any]) -> bool:
-    """Whether a journal's record is about a proposal."""
-    proposal, fields = one.proposal, ("purpose", "tokens", "epochs", "fraction")
+def is_of(proposal: Proposal, record: Mapping[str, Any]) -> bool:
+    """Whether a journal's record is about a proposal.
+
+    Args:
+        proposal: What a controller proposed.
+        record: A line of the coach's journal.
+    """
+    fields = ("purpose", "tokens", "epochs", "fraction")
     said = (proposal.purpose, list(map(int, proposal.tokens)), proposal.budget.epochs, proposal.budget.fraction)
     return said == tuple(record[name] for name in fields)
+
+
+def outcome_of(record: Mapping[str, Any]) -> Outcome:
+    """The outcome that a journal's record tells."""
+    budget = Budget(record["epochs"], record["fraction"])
+    proposal = Proposal(record["trial"], tuple(record["tokens"]), budget, record["purpose"])
+    values = (record["reward"], record["status"], record["metrics"], record["seconds"], record["reason"])
+    return Outcome(proposal, *values)
 
 
 def _checked(outcome: Outcome, proposal: Proposal) -> Outcome:

@@ -125,3 +125,10 @@ def killed_repeatedly(folder: str, trials: int) -> int:
         deaths += 1
         assert deaths < 100, "it makes no progress"
     return deaths
+
+
+def faults(place: str, count: int, seed: int) -> dict:
+    """So many faults of all kinds, see `tests.faults.campaign`."""
+    from tests.faults.campaign import campaign
+
+    return campaign(place, count, seed)
