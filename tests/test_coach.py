@@ -283,3 +283,33 @@ def test_tensorboard_and_log_show_what_a_person_wants_to_know(folder):
     log = (folder.path.parent / "log.txt").read_text().splitlines()
     assert any("trial 2 final 0.4234 (3 ep. x 50% data" in line and "best letter" in line for line in log)
     assert "finished (trials): best validation accuracy" in log[-1]
+
+
+class Stateless(Counting):
+    """Children from scratch: they leave nothing behind."""
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
+
+def test_children_from_scratch_that_are_in_the_journal_are_not_trained_again(tmp_path):
+    def play(evaluator, script):
+        with RunFolder.open("toy", "search", {"seed": 0}, tmp_path, tmp_path / "events") as folder:
+            return Coach(WordSpace(), script, evaluator, folder, checkpoint_every=100).run(), folder.journal.path
+
+    class Stops(Stateless):
+        def evaluate(self, proposal):
+            if len(self.asked) == 2:
+                raise RuntimeError("out of memory")
+            return super().evaluate(proposal)
+
+    moves, first, second = ((A, "search", 1), (B, "search", 1), (B, "final", 3)), Stops(), Stateless()
+    with pytest.raises(RuntimeError):
+        play(first, Script(*moves))
+    script = Script(*moves)
+    _, path = play(second, script)
+    assert first.asked == [(A, "search"), (B, "search")] and second.asked == [(B, "final")]
+    assert len(script.heard) == 3 and len(path.read_bytes().splitlines()) == 3

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.pipelines.stages import stages_of
+from alphaxenas.runs.files import last_lines, write_atomically
 
 HEARTBEAT_SECONDS = 20.0
 
@@ -65,11 +66,24 @@ class Progress:
         if time.monotonic() < self._last + HEARTBEAT_SECONDS:
             return
         self._last = time.monotonic()
-        line = self.log.read_text(encoding="utf-8").splitlines()[-1:] if self.log.exists() else []
+        line = last_lines(self.log, 1)
         if line and line[0] != self._line:
             self._line = line[0]
             minutes = (self._last - self._started) / 60
             say(f"{self.name}  cell {self.number} of {self.total}  {minutes:.1f} min  {self._line[:150]}")
+
+
+def save_whole(running: Path) -> None:
+    """Papermill saves a notebook in place, again and again; of this one, from now on, each save is whole or none."""
+    from papermill.iorw import LocalHandler, papermill_io
+
+    class Whole(LocalHandler):
+        """The old file, or the new one."""
+
+        def write(self, buf: str, path: str) -> None:
+            write_atomically(Path(path), buf.encode())
+
+    papermill_io.register(str(running), Whole())
 
 
 def explanation(error: BaseException, name: str, progress: Progress, failed: Path) -> str:

@@ -28,6 +28,7 @@ from alphaxenas.pipelines.notebook_progress import (
     Execution,
     Progress,
     explanation,
+    save_whole,
     say,
     say_summary,
     say_where_the_page_is,
@@ -232,6 +233,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
 
         interrupt_kernel = _async_interrupt_kernel  # type: ignore[assignment]
 
+    save_whole(running)
     # Parameters that this notebook does not show in its cell are meant for others, not unknown: they were checked
     # above.
     logging.getLogger("papermill").setLevel(logging.ERROR)

@@ -113,3 +113,21 @@ def read_json(path: Path) -> Any | None:
             f"{path} is damaged ({error}). Delete this file, or the folder it lies in, and run the same command again"
         )
         raise StorageError(errno.EIO, message) from error
+
+
+def last_lines(path: Path, count: int, most_bytes: int = 1 << 16) -> list[str]:
+    """The last complete lines of a text, without reading the rest of it; none where there is no such file.
+
+    Args:
+        path: The file.
+        count: How many at most.
+        most_bytes: Only so many from its end are looked at.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - most_bytes)
+            file.seek(start)
+            lines = file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    return [line.decode(errors="replace") for line in lines[start > 0 :][-count:]]

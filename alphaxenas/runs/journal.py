@@ -197,7 +197,7 @@ class Journal:
         return self._descriptor
 
     def _complete(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """The complete lines with their records, up to the first damaged one; sets `_damage` if that is not the last."""
+        """The complete lines and their records, up to the first damaged one; sets `_damage` if it is not the last."""
         number, checked = 0, False
         try:
             with open(self.path, "rb") as file:
@@ -225,18 +225,18 @@ class Journal:
 
 
 class Records(Sequence[dict[str, Any]]):
-    """The first `count` records of a journal, read when they are asked for: a long run holds none in memory.
+    """The first `length` records of a journal, read when they are asked for: a long run holds none in memory.
 
     Args:
         journal: Nobody else appends to it.
-        count: How many there are, at most the journal's lines.
+        length: How many there are, at most the journal's lines.
     """
 
-    def __init__(self, journal: Journal, count: int = 0) -> None:
-        self._journal, self.count = journal, count
+    def __init__(self, journal: Journal, length: int = 0) -> None:
+        self._journal, self.length = journal, length
 
     def __len__(self) -> int:
-        return self.count
+        return self.length
 
     @overload
     def __getitem__(self, place: int) -> dict[str, Any]: ...
@@ -245,11 +245,11 @@ class Records(Sequence[dict[str, Any]]):
     def __getitem__(self, place: slice) -> list[dict[str, Any]]: ...
 
     def __getitem__(self, place: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        numbers = range(self.count)[place]
+        numbers = range(self.length)[place]
         return self._journal[numbers] if isinstance(numbers, int) else [self._journal[number] for number in numbers]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return islice(self._journal, self.count)
+        return islice(self._journal, self.length)
 
 
 def _written(record: Mapping[str, Any]) -> bytes:
@@ -258,7 +258,7 @@ def _written(record: Mapping[str, Any]) -> bytes:
 
 
 def _read(line: bytes, checked: bool = False) -> tuple[dict[str, Any], bool]:
-    """The record of a line and whether it has a checksum. ValueError: it is damaged, or lacks the checksum it must have."""
+    """The record of a line, and whether it has a checksum. ValueError: it is damaged, or lacks what others have."""
     if not line.endswith(b"\n"):
         raise ValueError("its end is missing")
     text, marked = line[:-_MARKED] + b"}", line[-_MARKED:-11] == _MARK

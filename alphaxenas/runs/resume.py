@@ -80,6 +80,10 @@ class ResumableLoop:
         """
         results = self.folder.read_results()
         if results is not None and is_enough(results):
+            try:
+                self._mended()
+            except StorageError as error:  # the results stand; only what reads the journal misses something
+                _log.warning("%s is finished, but %s", self.folder.name, error)
             self.folder.log(f"finished earlier: {results['headline']}")
             return results
         with self._interruption:
@@ -111,7 +115,7 @@ class ResumableLoop:
             if stored is not None:
                 self._drop_stored(stored, record)
             self.folder.journal.append(record)
-        self.records.count += 1
+        self.records.length += 1
         tell(self)
 
     def next_stored(self) -> dict[str, Any] | None:
@@ -135,7 +139,7 @@ class ResumableLoop:
         self._save_from = ended + (0.0 if short else (ended - started) / CHECKPOINT_SHARE)
 
     def save_if_due(self) -> None:
-        """A checkpoint, unless the last one took so long that saving would cost more than `CHECKPOINT_SHARE` of the run.
+        """A checkpoint, unless the last one took so long that it would cost more than `CHECKPOINT_SHARE` of the run.
 
         What lies beyond the last checkpoint when a run is killed is repeated, so at most about 50 times as long as one
         checkpoint takes.
@@ -158,16 +162,11 @@ class ResumableLoop:
 
     def _continue(self) -> None:
         """Restores the newest checkpoint; sets the journal's later lines aside for comparison."""
+        covered, state = self._mended()
         journal = self.folder.journal
-        found = self.folder.checkpoints.load(up_to=journal.survey())
-        covered, state = found or (0, None)
         if state is None:
             journal.read()  # a damaged line is an error here: nothing can mend it
-        elif mended := journal.mend(covered, state.pop("lines", [])):
-            message = f"journal lines {', '.join(map(str, mended))} were damaged or lost: mended, or measured again"
-            _log.warning("%s: %s", self.folder.name, message)
-            self.folder.log(message)
-        self.records.count = self._saved = self.folder.event_start = covered
+        self.records.length = self._saved = self.folder.event_start = covered
         repeated = len(journal) - covered
         self._elapsed_before, self._started = 0.0, time.monotonic()
         if state is None:
@@ -179,6 +178,17 @@ class ResumableLoop:
             self._elapsed_before = state.pop("elapsed", 0.0)
             self._restore(state)
             self.folder.log(f"continued after {covered} {self._unit}s; {repeated} recorded later are repeated")
+
+    def _mended(self) -> tuple[int, dict[str, Any] | None]:
+        """The newest usable checkpoint, by the number of lines it covers, after the journal was mended from it."""
+        journal = self.folder.journal
+        covered, state = self.folder.checkpoints.load(up_to=journal.survey()) or (0, None)
+        mended = journal.mend(covered, state.pop("lines", [])) if state is not None else []
+        if mended:
+            message = f"journal lines {', '.join(map(str, mended))} were damaged or lost: mended, or measured again"
+            _log.warning("%s: %s", self.folder.name, message)
+            self.folder.log(message)
+        return covered, state
 
     def _drop_stored(self, stored: Mapping[str, Any], record: Mapping[str, Any]) -> None:
         """Empties the journal from this record on, with a warning that names what differs."""

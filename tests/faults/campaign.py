@@ -1,4 +1,4 @@
-"""Many faults on many runs: each is hit, continued by the same call, hit again ..., and ends as if nothing had happened.
+"""Many faults on many runs: each is hit, continued by the same call, hit again, and ends as if nothing had happened.
 
 Every life of a run is a process of its own, forked from one that has imported everything, and really killed. A fault
 strikes a process at a random moment from outside, at a random call that changes the disk from within, or, once the
@@ -27,7 +27,7 @@ from unittest import mock
 import alphaxenas.coach
 import alphaxenas.runs.folder
 from alphaxenas.runs import same_record
-from tests.faults import searches
+from tests.faults import notebooks, searches
 from tests.faults.harness import CALLS, PNG
 
 EXPECTED = ("StorageError", "MemoryError", "No space left", "Input/output error", "RunInUse")
@@ -74,10 +74,7 @@ class Tally:
             "unreadable_states": self.unreadable,
             "differing_journals": self.differing,
             "trained_again": self.repeated,
-            "seconds_to_continue": {
-                "median": round(ordered[len(ordered) // 2], 3),
-                "most": round(ordered[-1], 3),
-            },
+            "seconds_to_continue": {"median": round(ordered[len(ordered) // 2], 3), "most": round(ordered[-1], 3)},
             "problems": self.problems[:20],
         }
 
@@ -165,7 +162,8 @@ def out_of_memory(rng: random.Random) -> Callable[[int], None]:
             os.kill(os.getpid(), signal.SIGKILL)
         elif begun == number:
             pages = int(Path("/proc/self/statm").read_text().split()[0])
-            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (8 << 20),) * 2)
+            most = resource.getrlimit(resource.RLIMIT_AS)[1]
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (8 << 20), most))
             bytearray(1 << 30)
 
     return before
@@ -282,7 +280,7 @@ class Run:
         except KeyboardInterrupt:
             code = 130
         except BaseException:
-            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+            resource.setrlimit(resource.RLIMIT_AS, (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2)
             traceback.print_exc()
         finally:
             os._exit(code)
@@ -306,10 +304,11 @@ class Run:
         if earlier and now:
             self.tally.seconds.append(now[0][1] - started)
         again = len({number for number, _ in now} & {number for number, _ in earlier})
-        self.tally.repeated += max(0, again - 1)
-        if again > 1 + self.allowed:
+        extra = max(0, again - 1)
+        self.tally.repeated += extra
+        if extra > self.allowed:
             self.problem(kind, f"{again} trials were trained again, {self.allowed} of them were damaged")
-        self.allowed = 0
+        self.allowed = max(0, self.allowed - extra)
         try:
             self.finished = max(self.finished, searches.records(self.exp_dir), key=len)
         except OSError:
@@ -390,6 +389,10 @@ class Run:
             self.tally.unreadable += 1
             self.problem("last life", Path(f"{self.exp_dir}.err").read_text()[-1500:])
             return
+        self.compare(reference)
+
+    def compare(self, reference: list[dict[str, Any]]) -> None:
+        """The journal, trial by trial, with that of the uninterrupted run."""
         records = searches.records(self.exp_dir)
         same = [same_record(one, other) for one, other in zip(records, reference)]
         if len(records) != len(reference) or not all(same):
@@ -397,6 +400,39 @@ class Run:
             self.problem("last life", f"{len(records)} records, {same.count(False)} of them differ")
         lost = [record for record in self.finished if record["trial"] >= len(records) or not same[record["trial"]]]
         self.tally.lost += len(lost)
+
+
+def hit_notebooks(place: Path, faults: int, rng: random.Random, tally: Tally, reference: list[dict[str, Any]]) -> None:
+    """Hits a search in a notebook, its runner and its kernel.
+
+    Args:
+        place: An empty folder.
+        faults: How many.
+        rng: Source of all draws.
+        tally: Where they are counted.
+        reference: Journal of the uninterrupted search `notebooks.NAME`.
+    """
+    left, number = faults, 0
+    while left:
+        number += 1
+        suite = notebooks.Suite(place / f"notebook{number}")
+        run, code = Run(notebooks.NAME, suite.exp_dir, rng, tally), 1
+        for kind in rng.sample(notebooks.KINDS, min(left, len(notebooks.KINDS))):
+            started, code, left = time.monotonic(), suite.hit(kind, rng), left - 1
+            tally.faults[kind] += 1
+            run.count(started, kind)
+            if code not in (0, notebooks.EXIT_CODES[kind]) or suite.unreadable():
+                tally.unreadable += 1
+                run.problem(kind, f"exit code {code}, damaged {suite.unreadable()}, {suite.output()}")
+            if code == 0:
+                break
+        started, code = time.monotonic(), notebooks.ended(suite.start())
+        run.count(started, "last life")
+        if code:
+            tally.unreadable += 1
+            run.problem("last life", f"exit code {code}: {suite.output()}")
+        else:
+            run.compare(reference)
 
 
 def mount(folder: Path, size: str) -> bool:
@@ -423,6 +459,13 @@ def campaign(place: Path | str, faults: int, seed: int = 0) -> dict[str, Any]:
         if not whole.ended(whole.life(), started, "uninterrupted"):
             raise RuntimeError(Path(f"{whole.exp_dir}.err").read_text())
         references[name], lengths[name] = searches.records(whole.exp_dir), time.monotonic() - started
+    in_notebooks, downloads = faults * len(notebooks.KINDS) // (len(KINDS) + 6), faults // (len(KINDS) + 6)
+    hit_notebooks(place, in_notebooks, rng, tally, references[notebooks.NAME])
+    for number in range(downloads):
+        tally.faults["SIGKILL or full disk in a download"] += 1
+        if wrong := notebooks.hit_download(place / f"download{number}", rng):
+            tally.unreadable += 1
+            tally.problems.append(f"download {number}: {wrong}")
     bag: list[str] = []  # so that each kind comes equally often
     number = 0
     while sum(tally.faults.values()) < faults:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaxenas.runs import Journal, StorageError, same_record
+from alphaxenas.runs.journal import Records
 
 
 def filled(path, count=4):
@@ -42,7 +43,9 @@ def test_cut_anywhere_the_complete_lines_remain_and_appending_goes_on(tmp_path_f
     journal.append({"trial": complete})
     assert [record["trial"] for record in Journal(path).read()] == list(range(complete + 1))
     written = path.read_bytes()
-    assert written.count(b"\n") == complete + 1 and written.splitlines()[-1].startswith(b'{"trial": %d, "check": "' % complete)
+    assert written.count(b"\n") == complete + 1 and written.splitlines()[-1].startswith(
+        b'{"trial": %d, "check": "' % complete
+    )
 
 
 def test_a_damaged_last_line_with_a_line_break_is_dropped(tmp_path):
@@ -100,3 +103,43 @@ def test_records_agree_if_only_times_differ():
     record = {"trial": 1, "reward": 0.1 + 0.2, "seconds": 1.0, "finished_at": "today"}
     assert same_record(record, json.loads(json.dumps({**record, "seconds": 2.0, "finished_at": "tomorrow"})))
     assert not same_record(record, {**record, "reward": 0.3})
+
+
+def test_a_flipped_bit_is_noticed_even_where_the_line_is_still_json(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    filled(path).close()
+    whole = path.read_bytes()
+    place = whole.index(b"0.333") + 3
+    path.write_bytes(whole[:place] + b"2" + whole[place + 1 :])
+    with pytest.raises(StorageError, match="Line 2 of .*its checksum differs"):
+        Journal(path).read()
+
+
+def test_lines_without_checksum_are_read_unless_others_before_them_have_one(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    path.write_bytes(b'{"trial": 0}\n{"trial": 1}\n')
+    journal = Journal(path)
+    journal.append({"trial": 2})
+    assert [record["trial"] for record in journal.read()] == [0, 1, 2]
+    with open(path, "ab") as file:
+        file.write(b'{"trial": 3}\n{"trial": 4}\n')
+    with pytest.raises(StorageError, match="Line 4 of .*its checksum is missing"):
+        Journal(path).read()
+
+
+def test_records_are_a_sequence_that_lives_in_the_file(tmp_path):
+    records = Records(filled(tmp_path / "trials.jsonl"), 3)
+    assert len(records) == 3 and [record["trial"] for record in records] == [0, 1, 2]
+    assert records[-1]["trial"] == 2 and [record["trial"] for record in records[1:]] == [1, 2]
+    with pytest.raises(IndexError):
+        records[3]
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_copies_of_the_last_lines_mend_a_journal_that_lacks_them(tmp_path, lost):
+    journal = filled(tmp_path / "trials.jsonl", 30)
+    whole, copies = journal.path.read_bytes(), journal.lines(29)
+    journal.path.write_bytes(b"".join(whole.splitlines(keepends=True)[: 29 - lost]))
+    assert journal.survey() == 29 - lost
+    assert journal.mend(29, copies) == list(range(30 - lost, 30))
+    assert whole.startswith(journal.path.read_bytes()) and len(journal) == 29

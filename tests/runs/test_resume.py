@@ -1,10 +1,11 @@
 """The loop under all long runs: what it repeats, what it saves, what it says. Kills and broken disks: tests/faults."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
-from alphaxenas.runs import ResumableLoop, RunFolder
+from alphaxenas.runs import ResumableLoop, RunFolder, StorageError, resume
 
 
 class Counter:
@@ -78,3 +79,56 @@ def test_the_same_object_can_start_again_after_an_error_before_the_first_checkpo
 
 def _run(counter):
     return counter.loop.run(counter.work)
+
+
+def run_to(folder, end=7, fail_at=None):
+    try:
+        return _run(Counter(folder, end=end, fail_at=fail_at))
+    except RuntimeError:
+        return None
+
+
+def damaged(data, place):
+    return data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize("harm", [lambda data: damaged(data, len(data) // 2), lambda data: data[:60], lambda data: b""])
+def test_a_damaged_or_shortened_journal_is_mended_from_the_checkpoint_without_repeating_anything(
+    opened, finished, harm, caplog
+):
+    run_to(opened, fail_at=None if finished else 6)
+    path = opened.journal.path
+    whole = path.read_bytes()
+    opened.journal.close()
+    path.write_bytes(harm(whole))
+    again = Counter(opened)
+    with caplog.at_level(logging.WARNING):
+        _run(again)
+    assert path.read_bytes().startswith(whole) and values(opened) == [1, 2, 3, 4, 5, 6, 7]
+    assert "were damaged or lost: mended" in caplog.text
+
+
+def test_damage_that_no_checkpoint_can_mend_is_an_error_and_nothing_is_thrown_away(opened):
+    run_to(opened, end=70, fail_at=60)
+    opened.journal.close()
+    opened.journal.path.write_bytes(damaged(opened.journal.path.read_bytes(), 100))
+    before = opened.journal.path.read_bytes()
+    with pytest.raises(StorageError, match="Line 2 of .* is damaged .its checksum differs"):
+        _run(Counter(opened, end=70))
+    assert opened.journal.path.read_bytes() == before
+
+
+def test_a_checkpoint_that_takes_long_is_followed_by_fifty_times_as_much_work(opened, monkeypatch):
+    clock, loop = [0.0], ResumableLoop(opened, dict, lambda state: None)
+
+    def save(step, state):
+        clock[0] += 3
+
+    monkeypatch.setattr(resume, "time", SimpleNamespace(monotonic=lambda: clock[0], process_time=lambda: clock[0]))
+    saved = []
+    monkeypatch.setattr(opened.checkpoints, "save", lambda step, state: (saved.append(clock[0]), save(step, state)))
+    for _ in range(40):
+        clock[0] += 10
+        loop.save_if_due()
+    assert len(saved) == 3 and all(later - (earlier + 3) >= 150 for earlier, later in zip(saved, saved[1:]))
