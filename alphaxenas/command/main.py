@@ -3,6 +3,8 @@
 alphaxenas run quick                               the notebooks, what ./run_all.sh calls
 alphaxenas params trials                           what a parameter means and may be
 alphaxenas evaluate exp/quick/final/models/rank1.keras
+alphaxenas status exp/quick [--watch]               how a run is doing, from outside
+alphaxenas clean exp/quick [--yes]                  what an aborted run left behind
 alphaxenas table --table FILE --signal COLUMN      a study on a table of trained architectures
 """
 
@@ -16,6 +18,8 @@ VERBS = {
     "run": "alphaxenas.command.run",
     "params": "alphaxenas.command.params",
     "evaluate": "alphaxenas.command.evaluate",
+    "status": "alphaxenas.command.status",
+    "clean": "alphaxenas.command.clean",
     "table": "alphaxenas.command.table",
 }
 """Verb to the module whose `main` runs it."""

@@ -193,17 +193,19 @@ class RunFolder:
 
 def _take_lock(path: Path) -> int:
     """An exclusive lock that ends with this process, however it ends."""
-    lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     patient_until = time.monotonic() + LOCK_PATIENCE
     while True:
+        lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
+            if _is_at(lock, path / ".lock"):
+                break
+            os.close(lock)  # `alphaxenas clean` deleted the file meanwhile: another process would lock a new one
         except BlockingIOError:
             holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
+            os.close(lock)
             # This very process will not let go while it waits.
             if time.monotonic() > patient_until or holder == _myself():
-                os.close(lock)
                 raise RunInUse(
                     f"The run in {path} is in use by {holder or 'another process'}. "
                     "Wait for it, end it, or choose another name with `run`."
@@ -216,6 +218,14 @@ def _take_lock(path: Path) -> int:
         os.close(lock)
         raise
     return lock
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether a file that is open is the one under this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _myself() -> str:

@@ -10,7 +10,7 @@ from alphaxenas.command import main as command
 from alphaxenas.config import FIELDS, PROJECT_ROOT
 
 
-@pytest.mark.parametrize("verb", ["run", "params", "evaluate", "table"])
+@pytest.mark.parametrize("verb", ["run", "params", "evaluate", "status", "clean", "table"])
 def test_every_verb_explains_itself(verb, capsys):
     with pytest.raises(SystemExit) as caught:
         command.main([verb, "--help"])

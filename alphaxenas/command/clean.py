@@ -1,0 +1,120 @@
+"""`alphaxenas clean`: what an aborted run left behind, listed, and with --yes deleted.
+
+    alphaxenas clean exp/quick [exp/other ...] [--yes]
+
+Temporary files of writes that were cut off, notebooks that were never finished, checkpoints that are damaged or older
+than the two newest whole ones, lock files of processes that are gone, and half downloads where the folder of the data
+is named. Never a finished trial, never the checkpoint that a run would continue from, and nothing of a run that a
+process works on. Exit code: 0 all went well, 1 something could not be deleted, 2 there is no such folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from alphaxenas.runs.checkpoint import read_checkpoint
+from alphaxenas.runs.status import is_locked
+
+KEPT_CHECKPOINTS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Lists the leftovers and, if asked to, deletes them; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="alphaxenas clean", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path, help="folders of runs, exp/NAME, or of data")
+    parser.add_argument("--yes", action="store_true", help="delete what is listed")
+    options = parser.parse_args(arguments)
+    missing = [folder for folder in options.folders if not folder.is_dir()]
+    if missing:
+        print(f"alphaxenas clean: Expected folders such as exp/quick. Received: {missing[0]}", file=sys.stderr)
+        return 2
+    found = [pair for folder in options.folders for pair in leftovers(folder)]
+    for path, reason in found:
+        print(f"{path.stat().st_size:>12,}  {path}  ({reason})")
+    failed = delete([path for path, _ in found]) if options.yes else []
+    for problem in failed:
+        print(f"alphaxenas clean: {problem}", file=sys.stderr)
+    done = "deleted" if options.yes else "found; --yes deletes them" if found else "found: there is nothing to clean"
+    print(f"{len(found) - len(failed)} files {done}")
+    return int(bool(failed))
+
+
+def leftovers(folder: Path) -> list[tuple[Path, str]]:
+    """What may be deleted below a folder, each with the reason.
+
+    Args:
+        folder: Of a suite, of one of its stages, or of data.
+    """
+    found: list[tuple[Path, str]] = []
+    for place in sorted({folder, *(path for path in folder.rglob("*") if path.is_dir())}):
+        owner = place.parent if place.name in ("checkpoints", "figures") else place
+        if is_locked(owner) or _is_downloading(place):
+            continue
+        found += [(path, "a write that was cut off") for path in sorted(place.glob(".*.tmp"))]
+        found += [(path, "a notebook that was never finished") for path in sorted(place.glob("*.running.ipynb"))]
+        found += [(path, "half a download") for path in sorted(place.glob("*.part"))]
+        found += list(_checkpoints(place)) if place.name == "checkpoints" else []
+        lock = place / ".lock"
+        found += [(lock, "the lock of a process that is gone")] if lock.is_file() else []
+    return found
+
+
+def delete(paths: Sequence[Path]) -> list[str]:
+    """Deletes files, each under the lock of its run where there is one.
+
+    Args:
+        paths: As of `leftovers`.
+
+    Returns:
+        What could not be deleted and why.
+    """
+    failed = []
+    for path in sorted(paths, key=lambda path: path.name == ".lock"):
+        owner = path.parent.parent if path.parent.name in ("checkpoints", "figures") else path.parent
+        try:
+            lock = os.open(owner / ".lock", os.O_RDWR | os.O_CLOEXEC) if (owner / ".lock").exists() else None
+            try:
+                if lock is not None:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+            finally:
+                if lock is not None:
+                    os.close(lock)
+        except BlockingIOError:
+            failed.append(f"{path} is kept: a process has begun to work there")
+        except OSError as error:
+            failed.append(f"{path}: {error.strerror}")
+    return failed
+
+
+def _checkpoints(place: Path) -> Iterator[tuple[Path, str]]:
+    """Those that a run would not continue from, newest first."""
+    whole = 0
+    for path in sorted(place.glob("step-*.npz"), reverse=True):
+        try:
+            read_checkpoint(path)
+        except ValueError:
+            yield path, "a damaged checkpoint"
+            continue
+        whole += 1
+        if whole > KEPT_CHECKPOINTS:
+            yield path, "an old checkpoint"
+
+
+def _is_downloading(folder: Path) -> bool:
+    """Whether a process fetches files into a folder; downloads lock the folder itself."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
