@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = delete([path for path, _ in found]) if options.yes else []
     for problem in failed:
         print(f"alphaxenas clean: {problem}", file=sys.stderr)
-    done = "deleted" if options.yes else "found; --yes deletes them" if found else "found: there is nothing to clean"
-    print(f"{len(found) - len(failed)} files {done}")
+    done = "deleted" if options.yes else "found; --yes deletes them"
+    print(f"{len(found) - len(failed)} files {done}" if found else "nothing to clean")
     return int(bool(failed))
 
 

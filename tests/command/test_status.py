@@ -110,7 +110,7 @@ def test_a_finished_run_shows_what_it_concluded(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "error, first", [("OSError: No space left on device", "make room"), ("MemoryError: x", "smaller")]
+    "error, first", [("OSError: No space left on device", "make room"), ("MemoryError: x", "choose smaller batches")]
 )
 def test_what_to_do_follows_from_the_last_error(tmp_path, error, first):
     with open_run(tmp_path) as folder:
