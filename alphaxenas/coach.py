@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,8 @@ class Coach:
         proxies: Scores that the controller uses: their seconds count as those of the trial that they led to.
         in_flight: Proposals that are awaited at once, as far as the controller has so many.
         order: One of `alphaxenas.workers.flight.ORDERS`.
+        imported: Outcomes of another search, purpose `"imported"`: the controller learns from them before its first
+            proposal. They are in the journal, and neither counted nor ranked with what this search evaluated.
     """
 
     def __init__(
@@ -76,10 +78,11 @@ class Coach:
         proxies: ProxyScores | None = None,
         in_flight: int = 1,
         order: str = DETERMINISTIC,
+        imported: Sequence[Outcome] = (),
     ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
-        self._checkpoint_every, self._proxies = checkpoint_every, proxies
+        self._checkpoint_every, self._proxies, self._imported = checkpoint_every, proxies, imported
         evaluations = evaluator if isinstance(evaluator, Workers) else InTurn(evaluator)
         self._flight = Flight(space, evaluations, self._known_outcome, self._stored_outcome, in_flight, order)
         self._loop = ResumableLoop(folder, self._state, self._restore, "trial", grace_seconds)
@@ -106,6 +109,8 @@ class Coach:
         if not loop.records:
             self._forget()
             self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
+        if len(loop.records) < len(self._imported):
+            self._import()
         total = int(self._limits["trials"] or self._limits["iterations"])
         with progress_bar(total, self._done(), "child", seconds=10.0) as bar:
             # At the end of the minutes, evaluations in progress are waited for.
@@ -122,6 +127,16 @@ class Coach:
                 bar.set_postfix_str("" if self._best is None else f"best {self._best:.4f}", refresh=False)
                 bar.update(self._done() - bar.n)
         return self._results(reason)
+
+    def _import(self) -> None:
+        """Hands the controller what another search measured; each trial has a line of its own."""
+        for outcome in self._imported[len(self._loop.records) :]:
+            architecture = self._space.decode(outcome.proposal.tokens)
+            self._loop.leave_if_requested()
+            self._controller.learn(outcome)  # type: ignore[attr-defined]
+            self._loop.append(self._recorded(outcome, architecture, self._space.key(architecture)))
+        self._loop.checkpoint()
+        self._folder.log(f"{len(self._imported)} trials of another search imported")
 
     def _forget(self) -> None:
         """Resets what the coach derives from the journal."""
@@ -174,7 +189,19 @@ class Coach:
         best_before = self._best
         if proposal.purpose == "final" and outcome.status == "ok":
             self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
-        record = {
+        record = self._recorded(outcome, architecture, key, scoring)
+        self._loop.append(record)
+        self._count(record)
+        self._show(record, architecture, improved=self._best != best_before)
+        self._since_checkpoint += evaluated
+        if self._since_checkpoint >= self._checkpoint_every:
+            self._loop.save_if_due()
+            self._since_checkpoint = 0
+
+    def _recorded(self, outcome: Outcome, architecture: Any, key: str, scoring: float | None = None) -> dict[str, Any]:
+        """The journal line of an outcome; `scoring` are the seconds that proxies took."""
+        proposal, proxies = outcome.proposal, self._proxies if scoring is not None else None
+        return {
             "trial": len(self._loop.records),
             "purpose": proposal.purpose,
             "tokens": list(map(int, proposal.tokens)),
@@ -185,23 +212,18 @@ class Coach:
             "status": outcome.status,
             "reward": outcome.reward,
             "reason": outcome.reason,
-            "metrics": dict(outcome.metrics) | (self._proxies.known(key) if self._proxies is not None else {}),
+            "metrics": dict(outcome.metrics) | (proxies.known(key) if proxies is not None else {}),
             "best": self._best,
-            "diagnostics": finite(self._controller.diagnostics()),
-            "seconds": round(outcome.seconds + scoring, 3),
-            **({"proxy_seconds": round(scoring, 3)} if self._proxies is not None else {}),
+            "diagnostics": {} if proposal.purpose == "imported" else finite(self._controller.diagnostics()),
+            "seconds": round(outcome.seconds + (scoring or 0.0), 3),
+            **({"proxy_seconds": round(scoring or 0.0, 3)} if proxies is not None else {}),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
-        self._loop.append(record)
-        self._count(record)
-        self._show(record, architecture, improved=self._best != best_before)
-        self._since_checkpoint += evaluated
-        if self._since_checkpoint >= self._checkpoint_every:
-            self._loop.save_if_due()
-            self._since_checkpoint = 0
 
     def _count(self, record: dict[str, Any]) -> None:
         """Everything the coach knows follows from the journal; this is where it learns a line of it."""
+        if record["purpose"] == "imported":
+            return
         cached = "cached" in record["metrics"]
         self._best = record["best"]
         self._finals += record["purpose"] == "final"
@@ -234,9 +256,8 @@ class Coach:
             )
             events.picture(step, "best/cell", picture(self._space, architecture))
         score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
-        cost = (
-            "known" if cached else f"{record['epochs']} ep. x {record['fraction']:.0%} data, {record['seconds']:.1f} s"
-        )
+        budget = f"{record['epochs']} ep. x {record['fraction']:.0%} data"
+        cost = "known" if cached else f"{budget}, {record['seconds']:.1f} s"
         cost += f", {record['proxy_seconds']:.1f} s of it proxies" if record.get("proxy_seconds") else ""
         best = "" if self._best is None else f" | best {self._best:.4f}"
         parts = [
@@ -247,13 +268,8 @@ class Coach:
         self._folder.log(" | ".join(parts))
 
     def _done(self) -> int:
-        return (
-            self._trained
-            if self._limits["trials"]
-            else self._finals
-            if self._limits["iterations"]
-            else len(self._loop.records)
-        )
+        counts = {"trials": self._trained, "iterations": self._finals}
+        return next((count for limit, count in counts.items() if self._limits[limit]), len(self._loop.records))
 
     def _reason_to_stop(self) -> str:
         """Why the run is over; empty while it goes on."""
@@ -282,7 +298,7 @@ class Coach:
         rated, failed = [], 0
         for record in self._loop.records:
             failed += record["status"] == "failed"
-            if record["status"] == "ok" and record["purpose"] != "refresh":
+            if record["status"] == "ok" and record["purpose"] not in ("refresh", "imported"):
                 rated.append((record["purpose"] != "final", -record["reward"], record["trial"], record["key"]))
         ranked: dict[str, int] = {}
         for *_, number, key in sorted(rated):
@@ -297,7 +313,8 @@ class Coach:
             "chosen_by": rule,
             "trained": self._trained,
             "iterations": self._finals,
-            "evaluations": len(self._loop.records),
+            "evaluations": len(self._loop.records) - len(self._imported),
+            **({"imported": len(self._imported)} if self._imported else {}),
             "failed": failed,
             "seconds": round(self._loop.elapsed(), 1),
             **({"proxies": self._proxies.summary()} if self._proxies is not None else {}),

@@ -43,8 +43,9 @@ class Proposal:
         tokens: A complete token sequence of the search space.
         budget: What the evaluation may cost.
         purpose: `"search"` (an architecture evaluated at the search budget),
-            `"final"` (an architecture promoted to the final budget) or
-            `"refresh"` (score again, without training, because the shared weights have moved).
+            `"final"` (an architecture promoted to the final budget),
+            `"refresh"` (score again, without training, because the shared weights have moved) or
+            `"imported"` (another search's, evaluated by it at the search budget).
         updates_shared_weights: Whether shared weights keep what the child learns.
     """
 
@@ -164,6 +165,9 @@ class Controller(Protocol):
     complete sequences, or None where it knows too little; asking changes nothing. Of the architectures at the highest
     budget the one of the highest quality is chosen at the end, because the highest single reward is the luckiest one.
     Where there is no such method the highest reward decides.
+
+    A controller that can use trials of another search has `learn(outcome)`, called before its first `ask`; it proposes
+    no such architecture.
     """
 
     def ask(self) -> Proposal | None:

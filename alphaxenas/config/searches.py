@@ -8,6 +8,7 @@ from typing import Annotated
 from alphaxenas.config.parameter import (
     Count,
     Different,
+    FilePath,
     Group,
     Natural,
     NonNegative,
@@ -177,4 +178,10 @@ class SearchConfig(Group):
     nao_preset: NaoPreset = _nao("small", "nao: constants for small budgets, those of the paper, or those of its code")
     nao_pool: Natural = _nao(12, "nao: architectures in the pool, all drawn uniformly at first; 0 = the preset's")
     nao_new: Natural = _nao(5, "nao: architectures that a round decodes; 0 = the preset's")
+    import_trials: FilePath = parameter(
+        "",
+        "results of another search as experience: CSV or JSON lines of architecture, reward, budget; empty = none",
+        notebooks="02",
+        role="method",
+    )
     checkpoint_every: Count = parameter(1, "write a checkpoint after so many evaluated children", affects_results=False)

@@ -62,6 +62,13 @@ class TrialHistory:
             self._left.spend(key)
         return tokens
 
+    def take(self, tokens: Tokens) -> bool:
+        """Makes a sequence from elsewhere a suggestion; False if its key was suggested before."""
+        new = (key := self.key(tokens)) not in self
+        if new:
+            self.suggest(tokens, key)
+        return new
+
     def draw(self, rng: np.random.Generator) -> Tokens | None:
         """A suggestion drawn uniformly over the complete sequences whose key is new; None when there is none left."""
         space = self._space
@@ -132,6 +139,16 @@ class HistoryStrategy:
             reward: None if the evaluation failed.
         """
         self._history.observe(tokens, reward)
+
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """Takes over what another search measured, as `alphaxenas.controllers.promotion.Strategy.learn`.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self._history.take(tokens):
+            self.observe(tokens, reward)
 
     def diagnostics(self) -> dict[str, float]:
         """Nothing, unless the strategy believes something."""

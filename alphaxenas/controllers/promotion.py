@@ -111,6 +111,14 @@ class Strategy(Protocol):
             reward: None when the evaluation failed or a table has no such architecture.
         """
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """Takes over what another search measured; the architecture is never suggested again.
+
+        Args:
+            tokens: A complete sequence, suggested or not.
+            reward: At the search budget.
+        """
+
     def diagnostics(self) -> dict[str, float]:
         """As `alphaxenas.contracts.Controller.diagnostics`."""
 
@@ -215,6 +223,10 @@ class SuccessiveHalving:
             self.strategy.observe(tokens, reward)
         elif (observe_final := getattr(self.strategy, "observe_final", None)) is not None:
             observe_final(tokens, reward)
+
+    def learn(self, outcome: Outcome) -> None:
+        """Learns from a trial of another search; such an architecture is neither tried again nor promoted."""
+        self.strategy.learn(outcome.proposal.tokens, float(outcome.reward))
 
     def diagnostics(self) -> dict[str, float]:
         """How much was tried, the best reward at either budget once there is one, and the strategy's own numbers."""

@@ -29,6 +29,7 @@ from alphaxenas.pipelines.factory import (
     load_images,
     search_space,
 )
+from alphaxenas.pipelines.search import foreign_trials
 from alphaxenas.pipelines.stages import LIMITS, stages_of
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
@@ -75,6 +76,9 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
         if shape is not None:
             check_sizes(config, shape)
             _check_networks(config, number, shape, "02" in notebooks)
+        if number == "02":
+            for controller in config.search.controllers:
+                foreign_trials(config, search_space(config), controller)
         if number == "06":
             _check_tables(config)
         if number == "07" and "mnist" in config.chains.policy_parts:

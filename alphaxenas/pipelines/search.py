@@ -7,12 +7,12 @@ stage that is finished returns at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from alphaxenas.coach import Coach, reaches
 from alphaxenas.config import Config
-from alphaxenas.contracts import Controller, Evaluator, SearchSpace
+from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, SearchSpace
 from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.proxies import with_proxies
@@ -20,6 +20,7 @@ from alphaxenas.pipelines.factory import child_network, load_images, make_contro
 from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
 from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.proxies import ProxyScores
+from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 
 STATIC_ORDER = ("depth", "parameters")
 """Proxies of the controller `static`, whatever the parameter `proxies` names."""
@@ -41,6 +42,9 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
     data = data or load_images(config)
+    imported = foreign_trials(config, space, controller)
+    if imported:
+        parameters["imported"] = content_of(config.search.import_trials)
     names = STATIC_ORDER if controller == "static" else config.search.proxies
     seen = with_proxies(names, space, child_network(config, data.num_classes), data, seed) if names else space
     return run_search(
@@ -52,6 +56,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         lambda: make_controller(config, controller, seen, seed),
         Rating(f"{__name__}:evaluator", {"seed": seed}, tuple(names)),
         getattr(seen, "proxies", None),
+        imported,
     )
 
 
@@ -66,6 +71,26 @@ def evaluator(config: Config, data: ImageData, seed: int) -> Evaluator:
     return make_evaluator(config, data, seed)
 
 
+def foreign_trials(config: Config, space: SearchSpace, controller: str) -> list[Outcome]:
+    """The trials of another search that the parameter `import_trials` names; none without it.
+
+    Args:
+        config: The configuration.
+        space: What is searched.
+        controller: Who is to learn from them.
+
+    Raises:
+        ValueError: The file is not usable for this search, see `read_foreign_trials`; or the controller cannot learn.
+    """
+    chosen = config.search
+    if not chosen.import_trials:
+        return []
+    if controller == "alphaxenas" and chosen.planning == "children":
+        raise ValueError("Invalid value for `import_trials`. Expected none where planning=children, as in the original")
+    budget = Budget(chosen.search_epochs, chosen.search_fraction)
+    return read_foreign_trials(chosen.import_trials, space, budget)
+
+
 def run_search(
     config: Config,
     stage: str,
@@ -75,6 +100,7 @@ def run_search(
     controller: Callable[[], Controller],
     rating: Rating,
     proxies: ProxyScores | None = None,
+    imported: Sequence[Outcome] = (),
 ) -> dict[str, Any]:
     """Runs or continues a search in a stage of its own, until one of the configured limits.
 
@@ -87,6 +113,7 @@ def run_search(
         controller: Makes who searches; not called where the search has ended and limits ask for no more.
         rating: What rates the children; several at once where the configuration asks for workers.
         proxies: Scores that the controller uses.
+        imported: Trials of another search, as of `Coach`.
 
     Returns:
         Results as of `Coach.run`.
@@ -99,7 +126,11 @@ def run_search(
         if results is not None and reaches(results, **ends):
             nobody: Any = None
             return Coach(space, nobody, nobody, folder, **ends).run()
-        how: dict[str, Any] = {"checkpoint_every": config.search.checkpoint_every, "proxies": proxies}
+        how: dict[str, Any] = {
+            "checkpoint_every": config.search.checkpoint_every,
+            "proxies": proxies,
+            "imported": imported,
+        }
         how |= {"in_flight": awaited_at_once(config), "order": config.workers.worker_order}
         with rated(config, rating, data, proxies) as raters:
             return Coach(space, controller(), raters, folder, **ends, **how).run()

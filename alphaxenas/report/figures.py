@@ -37,6 +37,7 @@ PURPOSES = {
     "search": ("search budget", "o", 16, 0.55),
     "final": ("final budget", "D", 34, 1.0),
     "refresh": ("scored again, untrained", "x", 18, 0.8),
+    "imported": ("imported: by another search", "s", 14, 0.6),
 }
 """Label, marker, size and opacity of the dots of a purpose; their colour says who searched."""
 
@@ -85,8 +86,8 @@ def trial_dots(groups: Groups) -> Figure:
                 continue
             points = np.array([(x, reward) for x, kind, reward in records[label] if kind == purpose]).reshape(-1, 2)
             inside, below = points[points[:, 1] >= low], points[points[:, 1] < low, 0]
-            colour = GREY if purpose == "refresh" else look.colour
-            edge: dict[str, Any] = {"edgecolors": "none" if purpose == "search" else INK} if marker != "x" else {}
+            colour = GREY if purpose in ("refresh", "imported") else look.colour
+            edge: dict[str, Any] = {"edgecolors": INK if purpose == "final" else "none"} if marker != "x" else {}
             panel.scatter(
                 inside[:, 0], inside[:, 1], s=size, c=colour, marker=marker, alpha=opacity, linewidths=0.9, **edge
             )
@@ -203,8 +204,9 @@ def model_name(model: Mapping[str, Any]) -> str:
 
 
 def _evaluated(runs: Sequence[StoredRun]) -> list[tuple[float, str, float]]:
-    """Trained children so far, purpose and reward of every record that is not a repetition."""
-    return [
+    """Trained children so far, purpose and reward of every record that is not a repetition; imported ones at 0."""
+    imported = [(0.0, record["purpose"], record["reward"]) for run in runs for record in run.imported]
+    return imported + [
         (x, record["purpose"], record["reward"])
         for run in runs
         for x, record in zip(cumulative_cost(run, "trials"), run.records)

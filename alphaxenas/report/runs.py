@@ -15,6 +15,7 @@ from alphaxenas.data.images import read_examples
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.workers.flight import own_and_imported
 
 if TYPE_CHECKING:
     from alphaxenas.config import Config
@@ -35,6 +36,7 @@ class StoredRun:
         description: run.json: parameters, versions, machine, revision.
         records: The journal, oldest first.
         results: results.json; None while the run is not finished.
+        imported: Lines of the journal about trials of another search, which are not this run's own.
     """
 
     suite: str
@@ -42,6 +44,7 @@ class StoredRun:
     description: dict[str, Any]
     records: tuple[dict[str, Any], ...]
     results: dict[str, Any] | None
+    imported: tuple[dict[str, Any], ...] = ()
 
     @property
     def controller(self) -> str:
@@ -147,6 +150,7 @@ class Suite:
         """What a reader has to know before trusting the numbers: unfinished runs, missing parts."""
         going_on = [run for run in self.runs if run.results is None]
         remarks = [f"`{run.stage}` is not finished: {len(run.records)} records so far." for run in going_on]
+        remarks += [f"`{r.stage}`: {len(r.imported)} imported trials, not counted." for r in self.runs if r.imported]
         controllers = {run.controller for run in self.searches}
         missing = [] if "random" in controllers else [NAMES["random"]]
         missing += [] if controllers - {"random"} else [f"a search other than {NAMES['random']}"]
@@ -342,5 +346,5 @@ def load_run(folder: Path) -> StoredRun:
     description = read_json(folder / "run.json")
     if description is None:
         raise FileNotFoundError(f"Invalid value for `folder`. Expected the folder of a stored run. Received: {folder}")
-    records = tuple(Journal(folder / "trials.jsonl").read())
-    return StoredRun(folder.parent.name, folder.name, description, records, read_json(folder / "results.json"))
+    own, imported = own_and_imported(Journal(folder / "trials.jsonl").read())
+    return StoredRun(folder.parent.name, folder.name, description, own, read_json(folder / "results.json"), imported)

@@ -218,3 +218,9 @@ def finite(values: Mapping[str, float]) -> dict[str, float]:
     know.
     """
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
+def own_and_imported(records: Iterable[dict[str, Any]]) -> tuple[tuple[dict[str, Any], ...], ...]:
+    """The records of what a run evaluated itself, and those of trials that were imported from another search."""
+    both = tuple(records)
+    return tuple(tuple(one for one in both if (one.get("purpose") == "imported") is kind) for kind in (False, True))

@@ -156,6 +156,19 @@ class AlphaXENAS:
             self._quality.append([*expected, reward])
             del self._quality[:-WINDOW]
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """As `alphaxenas.controllers.promotion.Strategy.learn`; shared weights have not learned from it.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self._history.take(tokens):
+            self._noted(tokens, believes=False)
+            age = self._age
+            self.observe(tokens, reward)
+            self._age = age
+
     def observe_final(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a promoted child, at the final budget.
 

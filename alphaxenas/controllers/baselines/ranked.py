@@ -78,6 +78,16 @@ class RankedSample:
         """
         self._history.observe(tokens, reward)
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """As `alphaxenas.controllers.promotion.Strategy.learn`: it learns nothing but what not to try.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self._history.take(tokens):
+            self.observe(tokens, reward)
+
     def diagnostics(self) -> dict[str, float]:
         """Nothing: it believes nothing."""
         return {}

@@ -138,6 +138,16 @@ class UCT:
         for leaf, predicted in self._waiting.pop(key, ()):
             self._back_up_reward(leaf, reward, predicted)
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """As `alphaxenas.controllers.promotion.Strategy.learn`: simulations that meet the sequence back its reward up.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self.history.take(tokens):
+            self.observe(tokens, reward)
+
     def value(self, reward: float) -> float:
         """What a reward counts in the tree now."""
         if self._values == "raw":

@@ -118,6 +118,18 @@ class NAO(HistoryStrategy):
         if reward is not None:
             self._arrived.append(key)
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """As `alphaxenas.controllers.promotion.Strategy.learn`: a member of the first pool that need not be drawn.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self._history.take(tokens):
+            self._sequences[self._history.key(tokens)] = tokens
+            self._to_draw = max(self._to_draw - 1, 0)
+            self.observe(tokens, reward)
+
     def diagnostics(self) -> dict[str, float]:
         """Rounds, rewards of the pool, and of the latest round: held-out quality of the network, its losses, and what
         the gradient ascent found.

@@ -142,6 +142,16 @@ class AlphaX:
         if len(self._evaluated) % self._refit_every == 0:
             self._fit()
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """As `alphaxenas.controllers.promotion.Strategy.learn`: what the meta-DNN is fitted to.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self._uct.history.take(tokens):
+            self.observe(tokens, reward)
+
     def _fit(self) -> None:
         """Fits to everything evaluated; what came in since the last fit is predicted first, never seen before."""
         features = np.stack([self._space.features(self._space.decode(tokens)) for tokens, _ in self._evaluated])

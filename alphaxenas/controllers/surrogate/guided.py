@@ -171,6 +171,17 @@ class GuidedSearch:
             self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
             del self._quality[:-WINDOW]
 
+    def learn(self, tokens: Tokens, reward: float) -> None:
+        """As `alphaxenas.controllers.promotion.Strategy.learn`: the surrogate is fitted to it like to any other.
+
+        Args:
+            tokens: A complete sequence.
+            reward: At the search budget.
+        """
+        if self._history.take(tokens):
+            self._evaluated[self._history.key(tokens)] = tokens, self._memory.features_of(tokens)
+            self.observe(tokens, reward)
+
     def observe_final(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a promoted child; no plan depends on it.
 

@@ -26,6 +26,7 @@ from alphaxenas.runs import read_json
 from alphaxenas.runs.watch import person_looks_on, watching
 from alphaxenas.spaces.drawing.picture import as_png
 from alphaxenas.spaces.drawing.registry import draw
+from alphaxenas.workers.flight import own_and_imported
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,24 +49,32 @@ class LiveFigure:
     """
 
     def __init__(self, seconds: float = FEWEST_SECONDS, show: Callable[[bytes], None] | None = None) -> None:
-        self.runs: dict[str, StoredRun] = {}
+        self._loops: dict[str, ResumableLoop] = {}
         self.drawings = 0
         self._about: dict[str, Any] = {}
         self._seconds, self._next, self._show, self._handle = seconds, 0.0, show or self._display, None
 
     def saw(self, loop: ResumableLoop) -> None:
-        """Notes the records of a run, and draws where it is time to."""
-        stage, folder = loop.folder.stage, loop.folder.path
-        known = self.runs.pop(stage, None)
-        description = known.description if known else read_json(folder / "run.json") or {"parameters": {}, "seed": 0}
-        self.runs[stage] = StoredRun(folder.parent.name, stage, description, tuple(loop.records), None)
+        """Notes that a run has a new record, and draws where it is time to."""
+        self._loops.pop(loop.folder.stage, None)
+        self._loops[loop.folder.stage] = loop
         self._about = loop.about
         if person_looks_on() and time.monotonic() >= self._next:
             self.redraw()
 
+    @property
+    def runs(self) -> dict[str, StoredRun]:
+        """What is stored now; records are read when a figure is drawn and not kept, so a long run may be watched."""
+        found = {}
+        for stage, loop in self._loops.items():
+            description = read_json(loop.folder.path / "run.json") or {"parameters": {}, "seed": 0}
+            records, imported = own_and_imported(loop.records)
+            found[stage] = StoredRun(loop.folder.path.parent.name, stage, description, records, None, imported)
+        return found
+
     def redraw(self) -> None:
         """Draws what is known now."""
-        if self.runs:
+        if self._loops:
             begin = time.monotonic()
             self._show(as_png(live_figure(self.runs, **self._about)))
             self.drawings += 1
@@ -106,7 +115,7 @@ def live_figure(runs: Runs, space: Any = None, controller: Any = None) -> Figure
         controller: Who searches in it; some show a tree.
     """
     *_, current = runs.values()
-    newest = current.records[-1]
+    newest = (current.records or current.imported)[-1]
     if newest.get("purpose") in PURPOSES:
         # Notebook 09 has searches of both kinds.
         children = {stage: run for stage, run in runs.items() if run.records and "metrics" in run.records[0]}
