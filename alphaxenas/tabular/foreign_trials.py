@@ -90,7 +90,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 if line.strip():
                     row = json.loads(line)
                     if not isinstance(row, dict):
-                        raise ValueError(f"line {number} is no JSON object")
+                        raise _invalid(f"a CSV file, or JSON lines, in {path}", f"line {number}: {line.strip()[:80]}")
                     yield number, row
     except (OSError, csv.Error, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise _invalid(f"a CSV file, or JSON lines, in {path}", str(error)) from error

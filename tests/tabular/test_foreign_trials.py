@@ -1,4 +1,4 @@
-"""Trials of another search: what is read, what is refused, what controllers make of them, and that they are not ours."""
+"""Trials of another search: what is read, what is refused, what controllers make of them; they are never ours."""
 
 import json
 
