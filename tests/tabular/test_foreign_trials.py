@@ -120,13 +120,14 @@ def test_every_controller_learns_from_them_and_does_not_propose_them_again(file,
         controller.tell(outcome), again.tell(outcome)
 
 
-def test_evolution_mutates_the_best_imported_architecture_at_once(file):
+def test_evolution_mutates_good_imported_architectures_at_once(file):
     imported = read_foreign_trials(file(lines(20)), SPACE, BUDGET)
     controller = make_controller("evolution", SPACE, 0, BUDGET, population=20, sample=20)
     for outcome in imported:
         controller.learn(outcome)
     child = SPACE.decode(controller.ask().tokens)
-    assert child in SPACE.neighbours(SPACE.parse(str(ARCHITECTURES[19])))
+    parents = [SPACE.parse(str(architecture)) for architecture in ARCHITECTURES[10:20]]
+    assert any(child in SPACE.neighbours(parent) for parent in parents)
 
 
 def test_an_import_that_was_interrupted_continues_to_the_same_journal(file, tmp_path):
