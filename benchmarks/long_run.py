@@ -163,26 +163,26 @@ def in_a_notebook(place: Path, trials: int, controller: str) -> dict[str, Any]:
 
 
 def readers(place: Path) -> dict[str, Any]:
-    """Seconds that those need who look at the run: each in a fresh process, imports not counted."""
+    """Seconds of the processor that those need who look at the run, each in a fresh process."""
     code = {
         "tensorboard": (
             "from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer\n"
-            "from time import perf_counter\nbegin = perf_counter()\n"
+            "from time import process_time\nbegin = process_time()\n"
             "reader = EventMultiplexer().AddRunsFromDirectory(sys.argv[1] + '/events'); reader.Reload()\n"
-            "print(json.dumps([perf_counter() - begin, len(reader.Runs())]))"
+            "print(json.dumps([process_time() - begin, len(reader.Runs())]))"
         ),
         "notebook_05": (
             "from alphaxenas.report.runs import load_suite\n"
-            "from alphaxenas.report.figures import search_curves, trial_dots\nfrom time import perf_counter\n"
-            "from alphaxenas.spaces.drawing.picture import as_png\nbegin = perf_counter()\n"
-            "suite = load_suite('long', sys.argv[1]); read = perf_counter() - begin\n"
+            "from alphaxenas.report.figures import search_curves, trial_dots\nfrom time import process_time\n"
+            "from alphaxenas.spaces.drawing.picture import as_png\nbegin = process_time()\n"
+            "suite = load_suite('long', sys.argv[1]); read = process_time() - begin\n"
             "pictures = [as_png(draw(suite.groups())) for draw in (search_curves, trial_dots)]\n"
-            "print(json.dumps([read, perf_counter() - begin, len(suite.searches[0].records)]))"
+            "print(json.dumps([read, process_time() - begin, len(suite.searches[0].records)]))"
         ),
         "status": (
-            "from time import perf_counter\nbegin = perf_counter()\n"
+            "from time import process_time\nbegin = process_time()\n"
             "from alphaxenas.runs.status import status_text\nstatus_text(sys.argv[1] + '/long')\n"
-            "print(json.dumps([perf_counter() - begin]))"
+            "print(json.dumps([process_time() - begin]))"
         ),
     }
     found = {}
@@ -209,15 +209,15 @@ def cost_of(name: str) -> dict[str, list[float]]:
             tokens = space.encode(space.sample(rng))
             controller.learn(Outcome(Proposal(known, tokens, Budget(1), "imported"), value(tokens)))  # type: ignore[attr-defined]
             known += 1
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(2):
             proposal = controller.ask()
             if proposal is not None:
                 controller.tell(Outcome(proposal, value(proposal.tokens)))
-        asked.append(round((time.perf_counter() - begin) / 2, 3))
-        begin = time.perf_counter()
+        asked.append(round((time.process_time() - begin) / 2, 3))
+        begin = time.process_time()
         sizes.append(round(len(pack(controller.state())) / 1e6, 2))
-        packed.append(round(time.perf_counter() - begin, 3))
+        packed.append(round(time.process_time() - begin, 3))
     return {"proposal_seconds": asked, "state_mb": sizes, "state_seconds": packed}
 
 

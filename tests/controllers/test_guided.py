@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
+from alphaxenas.controllers.surrogate.acquisition import RewardTransform, best_and_latest, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, make_surrogate
 from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess, negative_log_posterior
 from alphaxenas.controllers.surrogate.guided import GuidedSearch
@@ -261,3 +261,11 @@ def test_the_transform_is_monotone_and_can_be_undone():
 def test_impossible_settings_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         GuidedSearch(SPACE, 0, **{name: value})
+
+
+def test_of_very_many_measured_architectures_the_surrogate_sees_the_best_and_the_latest():
+    rewards = {number: None if number == 7 else (number * 37 % 101) / 101 for number in range(50)}
+    assert best_and_latest(rewards, 50) == list(range(50))
+    kept = best_and_latest(rewards, 20)
+    best = sorted((number for number in range(50) if number != 7), key=lambda number: -rewards[number])[:10]
+    assert set(kept) == {*best, *range(40, 50)} and kept == sorted(kept)

@@ -24,6 +24,8 @@ and the best new sequence that it met, after climbing from it along single chang
   believer"), so that several can be asked for at once.
 - Failed and missing architectures count as the lowest reward seen: the plan leaves their neighbourhood.
 
+Of more than 1,000 measured architectures the surrogate sees the best 500 and the latest 500, whatever a run's length.
+
 Zero-cost knowledge (parameters, depth) enters through `space.features`; no accuracy does that was not paid for.
 `without="flow"` hides it.
 """
@@ -40,7 +42,7 @@ from alphaxenas.controllers.alphaxenas.replay import rank_correlation
 from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
-from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
+from alphaxenas.controllers.surrogate.acquisition import RewardTransform, best_and_latest, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
 from alphaxenas.controllers.surrogate.belief import Belief
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, Promising, every_architecture, is_small
@@ -50,14 +52,10 @@ ELITE = 48
 """Best sequences of the memory that give the priors and lead the rollouts."""
 CANDIDATES = 1200
 """Sequences kept from plan to plan."""
-DEVIATION = 0.15
-"""Chance that a rollout leaves the sequence it follows, per move."""
-BATCH = 32
-"""Walks whose sequences are predicted together."""
-PROMISING = 3
-"""Promising architectures before the first plan."""
-CLIMBS = 3
-"""Best new sequences from which a plan climbs to the top."""
+DEVIATION, BATCH = 0.15, 32
+"""Chance that a rollout leaves the sequence it follows, per move; walks whose sequences are predicted together."""
+PROMISING, CLIMBS = 3, 3
+"""Promising architectures before the first plan; best new sequences from which a plan climbs to the top."""
 WINDOW = 60
 """Latest outcomes over which the surrogate's quality is measured."""
 PLANS = ("auto", "tree", "rollouts", "enumerate")
@@ -195,7 +193,7 @@ class GuidedSearch:
     def quality(self, sequences: Sequence[Tokens]) -> np.ndarray | None:
         """As `alphaxenas.contracts.Controller.quality`."""
         rated = {tokens: self._history.rewards.get(key) for key, (tokens, _) in self._evaluated.items()}
-        known = {tokens: reward for tokens, reward in rated.items() if reward is not None}
+        known = {one: reward for one in best_and_latest(rated) if (reward := rated[one]) is not None}
         belief = Belief(self._space, self._uncertainty, self._structure, bool(self._finals))
         return belief.judged(sequences, known, self._finals)
 
@@ -250,11 +248,11 @@ class GuidedSearch:
     def _fit(self) -> None:
         """Fits the surrogate to what is measured, and to what is outstanding at its predicted mean."""
         rewards = self._history.rewards
-        known = [key for key in self._evaluated if key in rewards]
+        known = best_and_latest({key: rewards[key] for key in self._evaluated if key in rewards})
         awaited = [key for key in self._evaluated if key not in rewards]
         lowest = min(reward for reward in rewards.values() if reward is not None)
         values = np.array([lowest if rewards[key] is None else rewards[key] for key in known], np.float64)
-        self._transform = RewardTransform(values)
+        self._transform, self._fitted_to = RewardTransform(values), {*known, *awaited}
         values = self._transform(values)
         self._surrogate.fit(*self._arrays(known), values)
         self._incumbent = float(self._surrogate.predict(*self._arrays(known))[0].max())
@@ -289,7 +287,7 @@ class GuidedSearch:
                 every.sequences[row] for row in np.argsort(-values, kind="stable")[:2] if values[row] > -np.inf
             ]
             return next(iter(self._elite), None)
-        memory.add(tokens for tokens, _ in self._evaluated.values())
+        memory.add(tokens for key, (tokens, _) in self._evaluated.items() if key in self._fitted_to)
         memory.value(self._bounds)
         self._remember_elite()
         if self._plan == "tree":
