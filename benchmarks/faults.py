@@ -1,6 +1,6 @@
 """Faults of all kinds on real searches: what is lost, and how long it takes to continue. Prints JSON last.
 
-    python -m benchmarks.faults [--faults 1000] [--seed 0] [--digits 3] [--record]
+    python -m benchmarks.faults [--faults 1000] [--seed 0] [--processes 2] [--digits 3] [--record]
 
 Small searches in processes of their own, some of them in a notebook under papermill, are hit at random moments: by
 SIGKILL, SIGTERM and SIGINT, also in the middle of a checkpoint, a journal line, a notebook or a download; by a full or
@@ -13,12 +13,13 @@ import of TensorFlow included; target: below 15. A hundred faults are part of ev
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.record import finish, parser
-from tests.faults.campaign import campaign
+from tests.faults.campaign import Tally, campaign
 from tests.faults.test_real_search_continues import journal, start
 
 TARGET_SECONDS = 15.0
@@ -61,10 +62,14 @@ def main() -> None:
     words = parser(__doc__)
     words.add_argument("--faults", type=int, default=1000)
     words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--processes", type=int, default=2, help="at the same time, each with a share [%(default)s]")
     words.add_argument("--digits", type=int, default=3)
     options, started = words.parse_args(), time.perf_counter()
-    with tempfile.TemporaryDirectory() as place:
-        figures = campaign(Path(place), options.faults, options.seed)
+    processes = max(1, options.processes)
+    shares = [options.faults // processes + (part < options.faults % processes) for part in range(processes)]
+    with tempfile.TemporaryDirectory() as place, multiprocessing.get_context("spawn").Pool(processes) as pool:
+        parts = [(Path(place) / str(part), share, options.seed + part) for part, share in enumerate(shares)]
+        figures = sum(pool.starmap(campaign, parts), Tally()).as_json()
         digits = seconds_on_digits(Path(place) / "digits", options.digits)
     figures |= {"target_seconds": TARGET_SECONDS, "minutes": round((time.perf_counter() - started) / 60, 1)}
     finish("faults", options.record, started, figures, {"seconds_on_digits": digits})

@@ -7,6 +7,7 @@ what is stored of the run. Loads no TensorFlow.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from alphaxenas.runs.folder import compare_stored
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
+LEAST_FREE = 64 << 20
+"""Bytes that must be free where a run writes: a few checkpoints, notebooks and curves."""
 OWN_WORDS = ("tables",)
 """Parameters that run.json keeps in another form than they are given in."""
 REFUSED_IN_COMPARISON = (
@@ -99,7 +102,7 @@ def config_of(number: str, parameters: Mapping[str, Any]) -> Config:
 
 
 def check_writable(name: str, folder: Path) -> None:
-    """Refuses a folder that cannot be made or written to.
+    """Refuses a folder that cannot be made or written to, or whose disk is full.
 
     Args:
         name: The parameter that says where it lies.
@@ -110,6 +113,8 @@ def check_writable(name: str, folder: Path) -> None:
     """
     there = next(place for place in (folder, *folder.parents) if place.exists() or place.is_symlink())
     reason = "is a file" if not there.is_dir() else "" if os.access(there, os.W_OK | os.X_OK) else "is not writable"
+    if not reason and (free := shutil.disk_usage(there).free) < LEAST_FREE:
+        reason = f"lies on a disk with {free >> 20} MiB left, where {LEAST_FREE >> 20} are needed"
     if reason:
         raise ParameterError(
             f"Invalid value for `{name}`. Expected a folder that can be written to. Received: {folder}, and {there} "

@@ -19,7 +19,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -63,6 +63,10 @@ class Tally:
     differing: int = 0
     repeated: int = 0
     seconds: list[float] = field(default_factory=list)
+
+    def __add__(self, other: Tally) -> Tally:
+        """Both together."""
+        return Tally(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     def as_json(self) -> dict[str, Any]:
         """Counts, and the seconds as median and maximum."""
@@ -441,7 +445,7 @@ def mount(folder: Path, size: str) -> bool:
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
-def campaign(place: Path | str, faults: int, seed: int = 0) -> dict[str, Any]:
+def campaign(place: Path | str, faults: int, seed: int = 0) -> Tally:
     """Hits runs until there were so many faults.
 
     Args:
@@ -450,7 +454,7 @@ def campaign(place: Path | str, faults: int, seed: int = 0) -> dict[str, Any]:
         seed: Of everything that is drawn.
 
     Returns:
-        As of `Tally.as_json`.
+        What came of them.
     """
     place, rng, tally = Path(place), random.Random(seed), Tally()
     references, lengths = {}, {}
@@ -489,4 +493,4 @@ def campaign(place: Path | str, faults: int, seed: int = 0) -> dict[str, Any]:
         run.finish(references[name])
         if not tally.problems:
             shutil.rmtree(run.exp_dir)
-    return tally.as_json()
+    return tally

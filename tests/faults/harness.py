@@ -131,4 +131,4 @@ def faults(place: str, count: int, seed: int) -> dict:
     """So many faults of all kinds, see `tests.faults.campaign`."""
     from tests.faults.campaign import campaign
 
-    return campaign(place, count, seed)
+    return campaign(place, count, seed).as_json()

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pytest
 from alphaxenas.config import PROJECT_ROOT, from_values
 from alphaxenas.pipelines import run_notebooks
 from alphaxenas.pipelines.early_checks import check_before_work, config_of
-from alphaxenas.pipelines.factory import load_images
+from alphaxenas.pipelines.factory import load_images, search_space
 from alphaxenas.runs import RunFolder, RunMismatch
 
 ALL = tuple(f"{number:02}" for number in range(11))
@@ -73,6 +74,28 @@ def test_what_a_later_notebook_would_refuse_is_refused_first(place, notebooks, m
 def test_a_table_without_the_column_is_refused(place):
     with pytest.raises(ValueError, match="Expected columns among arch, acc. Received: 'accuracy'"):
         check_before_work(parameters(place, tables=[f"{place}/five.csv code=arch signal=accuracy"]), ("02", "06"))
+
+
+def test_a_full_disk_is_refused_before_any_work_naming_what_to_change(place, monkeypatch):
+    usage = shutil.disk_usage(place)._replace(free=5 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(ValueError, match="`exp_dir`.*a disk with 5 MiB left, where 64 are needed.*-p exp_dir FOLDER"):
+        check_before_work(parameters(place), ("01",))
+
+
+def test_trials_to_import_are_read_before_any_work(place):
+    space = search_space(config_of("02", parameters(place)))
+    known = {"architecture": str(space.sample(np.random.default_rng(0))), "reward": 0.5, "budget": 1}
+    (place / "foreign.jsonl").write_text(json.dumps(known) + "\n" + json.dumps({**known, "architecture": "conv77"}))
+    values = parameters(place, import_trials=str(place / "foreign.jsonl"), search_epochs=1)
+    with pytest.raises(
+        ValueError, match="`import_trials`. Expected an architecture.*line 2 of .*foreign.jsonl.*conv77"
+    ):
+        check_before_work(values, ("01", "02"))
+    (place / "foreign.jsonl").write_text(
+        json.dumps({**known, "fraction": config_of("02", values).search.search_fraction})
+    )
+    check_before_work(values, ("01", "02"))
 
 
 def test_a_folder_without_permission_is_refused(place, monkeypatch):
