@@ -417,13 +417,14 @@ def hit_notebooks(place: Path, faults: int, rng: random.Random, tally: Tally, re
         reference: Journal of the uninterrupted search `notebooks.NAME`.
     """
     left, number = faults, 0
-    while left:
+    while left > 0:
         number += 1
         suite = notebooks.Suite(place / f"notebook{number}")
         run, code = Run(notebooks.NAME, suite.exp_dir, rng, tally), 1
         for kind in rng.sample(notebooks.KINDS, min(left, len(notebooks.KINDS))):
-            started, code, left = time.monotonic(), suite.hit(kind, rng), left - 1
-            tally.faults[kind] += 1
+            started, code = time.monotonic(), suite.hit(kind, rng)
+            if code:  # else it came too late, and was none
+                tally.faults[kind], left = tally.faults[kind] + 1, left - 1
             run.count(started, kind)
             if code not in (0, notebooks.EXIT_CODES[kind]) or suite.unreadable():
                 tally.unreadable += 1
@@ -487,7 +488,8 @@ def campaign(place: Path | str, faults: int, seed: int = 0) -> Tally:
                 bag.append(fitting[0])
                 continue
             fresh = False
-            tally.faults[fitting[0]] += 1
+            if not done or fitting[0] in AFTER:  # else it came too late, and was none
+                tally.faults[fitting[0]] += 1
             if done or sum(tally.faults.values()) >= faults:
                 break
         run.finish(references[name])

@@ -1,5 +1,6 @@
 """run_all.sh's Python part: notebooks made for the test, run by papermill in real kernels."""
 
+import errno
 import json
 import os
 import re
@@ -12,12 +13,15 @@ import nbformat
 import psutil
 import pytest
 from jupyter_client.provisioning import LocalProvisioner
+from papermill.iorw import papermill_io
 
 from alphaxenas.config import FIELDS, PROJECT_ROOT
+from alphaxenas.pipelines import notebook_progress
 from alphaxenas.pipelines import run_notebooks as suite
 from alphaxenas.pipelines.stages import stages_of
 from alphaxenas.report.notebook.page import write_page
 from alphaxenas.runs import same_record
+from alphaxenas.runs.files import write_atomically
 from tests.faults.harness import records
 from tests.faults.toy import play
 
@@ -281,3 +285,27 @@ def test_both_commands_are_executable_and_sound_shell():
     for name in ("run_all.sh", "run_tests.sh", ".ci/run", "setup_venv.sh"):
         assert subprocess.run(["bash", "-n", str(PROJECT_ROOT / name)], check=False).returncode == 0
         assert name == "setup_venv.sh" or os.access(PROJECT_ROOT / name, os.X_OK)
+
+
+def test_papermill_saves_each_notebook_whole_or_not_at_all(place, monkeypatch):
+    """Papermill alone opens the file for writing and then writes, so a kill in between leaves half a notebook."""
+    saved = []
+
+    def save(path, data):
+        saved.append((path.name, json.loads(data)["nbformat"]))
+        write_atomically(path, data)
+
+    monkeypatch.setattr(notebook_progress, "write_atomically", save)
+    write_notebook(place / "notebooks", "01_first", "1 + 1")
+    assert run(place) == 0
+    assert len(saved) > 3 and set(saved) == {("01_first.running.ipynb", 4)}
+    path = place / "exp" / "tiny" / "notebooks" / "01_first.running.ipynb"
+    path.write_text("{}")
+
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        papermill_io.write("[1, 2]", str(path))
+    assert path.read_text() == "{}"
