@@ -491,7 +491,8 @@ CLAIMS = (
         "regret in published points of the cell that a search chooses after so many seconds of one core (3,600: 30 "
         "minutes of two). Searches spend the measured seconds of their trainings and proxies, and their own. The "
         "choice is by the belief of a search, where it has one, else by the highest reward. The pool is small: after "
-        "1,200 seconds all searches have trained all of it, and differ in the choice alone.",
+        "1,200 seconds all searches have trained all of it, and differ in the choice alone. How much the belief trusts "
+        "rewards was chosen while looking at this pool.",
         image_replay,
         ("image_truth_replay",),
     ),

@@ -47,9 +47,6 @@ class StoredScores:
         names: Proxies of the pool.
     """
 
-    elsewhere = None
-    """As of `ProxyScores`: no workers compute them."""
-
     def __init__(self, pool: Pool, names: Sequence[str]) -> None:
         self.names, self.spent, self.elsewhere = tuple(names), 0.0, None
         self._pool, self._known = pool, set[int]()

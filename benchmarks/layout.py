@@ -47,8 +47,10 @@ class Claim:
 
 
 def name(method: str) -> str:
-    """How a method is called in tables."""
-    return _NAMES.get(method) or name_of(method)
+    """How a method is called in tables; behind a `+` stand the proxies that it reads."""
+    words, _, proxies = method.partition("+")
+    shown = _NAMES.get(words) or name_of(words)
+    return f"{shown} ({proxies.replace(',', ', ')})" if proxies else shown
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
