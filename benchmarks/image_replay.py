@@ -48,7 +48,7 @@ class StoredScores:
     """
 
     def __init__(self, pool: Pool, names: Sequence[str]) -> None:
-        self.names, self.spent, self.elsewhere = tuple(names), 0.0, None
+        self.names, self.spent = tuple(names), 0.0
         self._pool, self._known = pool, set[int]()
 
     def scores(self, architectures: Sequence[Any]) -> np.ndarray:

@@ -51,7 +51,7 @@ def save_litert(file: Path, data: ImageData, test: bool) -> dict[str, Any]:
     step = max(1, len(images) // CALIBRATION_IMAGES)
     with tempfile.TemporaryDirectory() as place:
         np.save(Path(place, "calibration.npy"), pick(images, np.arange(0, len(images), step)[:CALIBRATION_IMAGES])[:])
-        command = [sys.executable, "-E", "-s", str(_WORKER), str(file.resolve()), f"{place}/calibration.npy"]
+        command = [sys.executable, "-I", str(_WORKER), str(file.resolve()), f"{place}/calibration.npy"]
         command.append(str(len(labels) if test else 0))
         with open(Path(place, "errors"), "w+b") as errors:
             worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=place)

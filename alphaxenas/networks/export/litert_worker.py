@@ -19,12 +19,11 @@ os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow", "KERA
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import tensorflow as tf
-from plain_keras import keras  # type: ignore[import-not-found]  # its folder is the first on a script's path
 
 BATCH, WARM, REPEATS, SECONDS = 100, 5, 101, 2.0
 
 
-def convert(model: keras.Model, precision: str, calibration: np.ndarray) -> bytes:
+def convert(model: tf.keras.Model, precision: str, calibration: np.ndarray) -> bytes:
     """The content of a `.tflite` file.
 
     Args:
@@ -113,7 +112,7 @@ def main() -> None:
     """Converts and measures; see above."""
     file, count, answers = Path(sys.argv[1]), int(sys.argv[3]), os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever TensorFlow prints goes to the errors
-    model, calibration = keras.models.load_model(file, compile=False), np.load(sys.argv[2])
+    model, calibration = tf.keras.models.load_model(file, compile=False), np.load(sys.argv[2])
 
     def say(**values: object) -> None:
         answers.write(json.dumps(values) + "\n")
