@@ -112,7 +112,6 @@ def test_notebooks_run_in_jupyterlab_and_the_figure_of_the_search_is_redrawn_in_
 
 
 def test_the_page_of_a_run_opens_without_network_and_its_table_sorts_filters_and_draws(tmp_path):
-    pytest.importorskip("itables")
     notebooks = tmp_path / "reference-quick" / "notebooks"
     shutil.copytree(PROJECT_ROOT / "exp" / "reference-quick" / "notebooks", notebooks)
     trials = trials_of(load_suite("reference-quick", PROJECT_ROOT / "exp").groups())

@@ -81,13 +81,11 @@ def test_the_page_holds_everything_and_asks_the_network_for_nothing(write):
 
 
 def test_formulas_are_mathml_and_what_cannot_be_read_stays_as_it_is():
-    pytest.importorskip("latex2mathml")
     assert mathml(r"\frac{1}{2}", "block").startswith("<math") and "<mfrac>" in mathml(r"\frac{1}{2}", "inline")
     assert mathml(r"\frac{<", "block").startswith(("<code>", "<math")) and "{<" not in mathml(r"\frac{<", "block")
 
 
 def test_every_formula_of_the_notebooks_can_be_read(request):
-    pytest.importorskip("latex2mathml")
     from alphaxenas.config import PROJECT_ROOT
 
     found = 0

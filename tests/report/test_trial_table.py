@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 
+import itables
 import pytest
 
 from alphaxenas.report.notebook.trial_table import as_frame, draw_trial, trial_table, trials_of
@@ -30,7 +31,6 @@ def test_any_trial_is_drawn_and_one_that_is_not_there_is_refused(suites):
 
 
 def test_the_table_is_small_and_holds_its_program_and_drawings(suites):
-    itables = pytest.importorskip("itables")
     trials = trials_of(suites[1].groups())
     page = trial_table(trials).data
     assert page == trial_table(trials).data and len(page) < 600_000
@@ -40,9 +40,3 @@ def test_the_table_is_small_and_holds_its_program_and_drawings(suites):
     assert program == itables.options.dt_bundle.read_text() and "dataTable" in style
     pictures = json.loads(re.search(r"const pictures = (\{.*\});", page)[1])
     assert list(pictures) == [str(number) for number in range(1, len(pictures) + 1)] and len(pictures) == 20
-
-
-def test_without_itables_the_best_rows_are_shown_with_what_to_do(suites, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "itables", None)
-    shown = trial_table(trials_of(suites[1].groups())).to_html()
-    assert "requirements.txt" in shown and shown.count("<tr>") < 30

@@ -18,8 +18,8 @@ from typing import Any
 from alphaxenas.runs.files import write_atomically
 
 PAGE = "report.html"
-LARGE_PICTURE = 100_000
-"""Bytes of a PNG above which it is stored as WebP instead."""
+LARGE_PICTURE = 40_000
+"""Bytes of a PNG above which it may become a WebP picture."""
 _POLICY = "default-src 'unsafe-inline' 'unsafe-eval' data: blob:"
 """Nothing but what the page itself holds."""
 _STYLE = Path(__file__).with_name("page.css")
@@ -166,15 +166,17 @@ def mathml(formula: str, display: str) -> str:
 
 
 def _smaller(encoded: str) -> tuple[str, str]:
-    """Kind and base64 of a picture: large ones as WebP, which takes a third for photographs."""
+    """Kind and base64 of a picture, as WebP where that takes less: without loss for drawings, which have a palette."""
     encoded = encoded.replace("\n", "")
     if len(encoded) * 3 // 4 < LARGE_PICTURE:
         return "png", encoded
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB").save(buffer, "webp", quality=88)
-    return "webp", base64.b64encode(buffer.getvalue()).decode()
+    picture, buffer = Image.open(io.BytesIO(base64.b64decode(encoded))), io.BytesIO()
+    drawn = picture.mode == "P"  # then quality is effort
+    picture.convert("RGB").save(buffer, "webp", lossless=drawn, quality=20 if drawn else 88)
+    smaller = base64.b64encode(buffer.getvalue()).decode()
+    return ("webp", smaller) if len(smaller) < len(encoded) else ("png", encoded)
 
 
 def _highlighted(source: str) -> str:

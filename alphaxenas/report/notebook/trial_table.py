@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from alphaxenas.report.pictures import drawings
 from alphaxenas.report.runs import Groups, StoredRun
 from alphaxenas.report.style import INK
-from alphaxenas.report.tables import formatted, frame
+from alphaxenas.report.tables import frame
 from alphaxenas.spaces.drawing.picture import as_png
 from alphaxenas.spaces.drawing.registry import draw, natural_size
 
@@ -111,21 +111,17 @@ def as_frame(trials: Sequence[Trial]) -> pandas.DataFrame:
     return frame(rows, COLUMNS).astype({"parameters": "Int64", "multiply-adds": "Int64"})
 
 
-def trial_table(trials: Sequence[Trial]) -> HTML | Any:
-    """The table for a notebook, with drawings that appear at a click; a plain one where itables is not installed.
+def trial_table(trials: Sequence[Trial]) -> HTML:
+    """The table for a notebook, with drawings that appear at a click.
 
     Args:
         trials: See `trials_of`; beyond `MOST_ROWS` they are left out.
     """
     from IPython.display import HTML
+    from itables import options, to_html_datatable
+    from itables.javascript import generate_init_offline_itables_html
 
     table = as_frame(trials[:MOST_ROWS])
-    try:
-        from itables import options, to_html_datatable
-        from itables.javascript import generate_init_offline_itables_html
-    except ImportError:
-        hint = "itables is not installed: pip install -r requirements.txt makes this table one to sort and filter"
-        return formatted(table.head(MOST_DRAWINGS)).set_caption(hint)
     name = "trials-" + re.sub(r"\W", "-", trials[0][1].suite if trials else "none")
     page, files = generate_init_offline_itables_html(options.dt_bundle), []
     for number, kind in enumerate((".js", ".css")):
