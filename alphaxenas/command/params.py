@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +17,8 @@ from alphaxenas.config.render import description, documentation, parameters_cell
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 PAGE = PROJECT_ROOT / "docs" / "parameters.md"
-GENERATED = ("navigation", "parameters", "other-parameters")
-"""Beginnings of the names of cells that are written here."""
+GENERATED = r"navigation|parameters|other-parameters(-\d+)?"
+"""Names of the cells that are written here."""
 MOST_LINES = 30
 """Of parameters in a folded cell; others follow in a second one."""
 PAGES = ("[all notebooks](../docs/notebooks.md)", "[all parameters](../docs/parameters.md)")
@@ -74,7 +75,7 @@ def write_cells(path: Path, paths: Sequence[Path]) -> None:
         paths: All of them, in order.
     """
     notebook = nbformat.read(path, as_version=4)
-    title, *rest = [cell for cell in notebook.cells if not cell.id.startswith(GENERATED)]
+    title, *rest = [cell for cell in notebook.cells if not re.fullmatch(GENERATED, cell.id)]
     first, others = (parameters_cell(path.name[:2], part) for part in ("first", "others"))
     cells = [nbformat.v4.new_code_cell(first, id="parameters", metadata={"tags": ["parameters"]})]
     folded = {"jupyter": {"source_hidden": True}, "tags": ["other-parameters"]}

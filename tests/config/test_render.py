@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from alphaxenas.command import params
+from alphaxenas.command.params import write_cells
 from alphaxenas.config import FIELDS, PROJECT_ROOT, ParameterError, from_values
 from alphaxenas.config.declarations import schema
 from alphaxenas.config.renamed import REMOVED, RENAMED, under_new_names
@@ -85,3 +86,14 @@ def test_a_new_parameter_is_one_declaration(tmp_path):
 
 def test_a_declaration_says_whether_it_affects_results():
     assert not schema("exp_dir")["affects_results"] and schema("trials")["affects_results"]
+
+
+@pytest.mark.parametrize("name", ["02_controller_search", "05_results", "09_recurrent_cells"])
+def test_writing_the_generated_cells_again_changes_nothing(tmp_path, name):
+    """Also cells whose names begin alike, such as `parameters-figure` of notebook 05, stay."""
+    paths = [tmp_path / path.name for path in sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))]
+    path = tmp_path / f"{name}.ipynb"
+    shutil.copy(PROJECT_ROOT / "notebooks" / path.name, path)
+    before = path.read_bytes()
+    write_cells(path, paths)
+    assert path.read_bytes() == before
