@@ -6,7 +6,8 @@ interval, share found, seconds.
 
 A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`:
 the first alone; `--target 0.001`: in this top share of the table; `--target 94.0`, or `">=0.94"` below 1: at a signal
-of at least that), or at the cap, and then counts as the cap. The searches are stored in exp/<run>/study/ and continued
+of at least that), or at the cap, and then counts as the cap. With several signals (`--signal ACCURACY,min:LATENCY`) it
+goes on to the cap, and the result is the share of the table's hypervolume that it has found. The searches are stored in exp/<run>/study/ and continued
 by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit code: 0 all searches are
 recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before any search.
 """
@@ -22,7 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import PROJECT_ROOT
-from alphaxenas.tabular.choices import ControllerChoice, TableChoice, parse_controllers, parse_target, parse_where
+from alphaxenas.tabular.choices import (
+    ControllerChoice,
+    TableChoice,
+    parse_at_most,
+    parse_controllers,
+    parse_target,
+    parse_where,
+)
 
 if TYPE_CHECKING:
     from alphaxenas.report.sample_efficiency.measures import Course
@@ -34,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = {field.name: getattr(options, field.name) for field in fields(TableChoice) if field.name in options}
         path, where = str(Path(options.table).expanduser().resolve()), tuple(map(parse_where, options.where))
-        table = TableChoice(**{**chosen, "path": path, "where": where})
+        at_most = tuple(map(parse_at_most, options.at_most))
+        table = TableChoice(**{**chosen, "path": path, "where": where, "at_most": at_most})
         controllers = parse_controllers(options.controllers)
         parse_target(options.target)
         return _study(options, table, controllers)
@@ -67,6 +76,8 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
             "controllers": report.as_json(study),
             "failures": failures,
         }
+        if volumes := report.volumes(study, table.name):
+            results["hypervolume"] = volumes
         if after:
             results["regret"] = _regret(report.regret_course(study, table.name), after)
         folder.write_results(results)
@@ -122,12 +133,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     kinds = "CSV (also .csv.gz), nasbench101_20k.npz, or NAS-Bench-101 records (.tfrecord)"
     parser.add_argument("--table", required=True, metavar="FILE", help=kinds)
-    parser.add_argument("--signal", required=True, metavar="COLUMN", help="column that the search sees")
+    signal = "column that the search sees, min:COLUMN where less is better; several with commas"
+    parser.add_argument("--signal", required=True, metavar="COLUMN", help=signal)
     for name, default, metavar, text in OPTIONS:
         shown = f"{text} [%(default)s]" if default else text
         parser.add_argument(f"--{name}", default=default, type=type(default), metavar=metavar, help=shown)
     only = "only rows with this value; repeatable"
     parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE", help=only)
+    limit = "search only what has at most this; repeatable"
+    parser.add_argument("--at-most", action="append", default=[], metavar="COLUMN=NUMBER", help=limit)
     average = "mean: average the rows of one architecture"
     parser.add_argument("--repeats", default="", choices=("", "mean"), help=average)
     parser.add_argument("--same-signal-and-report", action="store_true", help="allow --report to be the signal")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import signature
 from typing import Any, NamedTuple
 
 from alphaxenas.contracts import Budget, Controller, SearchSpace
-from alphaxenas.controllers.promotion import SuccessiveHalving
+from alphaxenas.controllers.pareto.objectives import Objectives
+from alphaxenas.controllers.promotion import Strategy, SuccessiveHalving
+from alphaxenas.seeds import derived_seed
 from alphaxenas.suggestions import check_name, did_you_mean, invalid
 
 
@@ -20,24 +22,28 @@ class Entry(NamedTuple):
         place: Module and class; the class takes a space, a seed and settings (`promotion.Strategy`).
         display: Its name in figures and tables; variants of a published method say how they differ.
         settings: What makes another controller of a class; settings that are given go before.
+        pareto: Module and class for several objectives; empty where `pareto.scalarised` makes one of the class.
     """
 
     place: str
     display: str
     settings: Mapping[str, Any] = {}
+    pareto: str = ""
 
 
 _HERE = "alphaxenas.controllers"
 _POOL = {"policies": 4, "imitation": 0.1, "restart_below": 0.5}
+_NSGA2 = f"{_HERE}.pareto.nsga2.NSGA2"
+_IMPROVEMENT = f"{_HERE}.pareto.improvement.ExpectedHypervolume"
 STRATEGIES = {
     "random": Entry(f"{_HERE}.baselines.random_search.RandomSearch", "random search"),
     "ranked": Entry(f"{_HERE}.baselines.ranked.RankedSample", "random search with proxies"),
     "static": Entry(f"{_HERE}.baselines.ranked.RankedSample", "static order", {"by": "depth+parameters"}),
     "uct": Entry(f"{_HERE}.mcts.uct.UCT", "UCT (ranked values)"),
     "alphax": Entry(f"{_HERE}.surrogate.alphax.AlphaX", "AlphaX (ranked values, planning)"),
-    "evolution": Entry(f"{_HERE}.baselines.evolution.RegularizedEvolution", "regularized evolution"),
+    "evolution": Entry(f"{_HERE}.baselines.evolution.RegularizedEvolution", "regularized evolution", {}, _NSGA2),
     "local": Entry(f"{_HERE}.baselines.local_search.LocalSearch", "local search"),
-    "guided": Entry(f"{_HERE}.surrogate.guided.GuidedSearch", "GuidedSearch"),
+    "guided": Entry(f"{_HERE}.surrogate.guided.GuidedSearch", "GuidedSearch", {}, _IMPROVEMENT),
     "reinforce": Entry(f"{_HERE}.policy_gradient.reinforce.Reinforce", "REINFORCE"),
     "controller_pool": Entry(f"{_HERE}.policy_gradient.reinforce.Reinforce", "pool of controllers", _POOL),
     "nao": Entry(f"{_HERE}.nao.controller.NAO", "NAO"),
@@ -55,6 +61,7 @@ def make_controller(
     final_budget: Budget | None = None,
     promote_every: int = 0,
     promotion: str = "best_unpromoted",
+    objectives: Objectives | None = None,
     **settings: Any,
 ) -> Controller:
     """The controller called `name`.
@@ -69,6 +76,7 @@ def make_controller(
             `"alphaxenas"` it is `search_children`, and without a final budget promoted architectures have the search
             budget.
         promotion: The rule, one of `promotion.PROMOTION_RULES`; `"rollout"` for `"alphaxenas"` alone.
+        objectives: What is searched for where that is more than the reward; the outcomes' metrics hold their costs.
         **settings: Further keyword arguments of the controller's or strategy's class.
 
     Raises:
@@ -83,21 +91,43 @@ def make_controller(
         _check(name, Settings, settings)
         chosen = Settings(**settings)
         if chosen.planning == "children":
+            if objectives is not None:
+                raise invalid("planning", "'tree' or 'rollouts' where there are several objectives", "'children'")
             from alphaxenas.controllers.alphaxenas.original import OriginalAlphaXENAS
 
             return OriginalAlphaXENAS(space, search_budget, final_budget or search_budget, seed=seed, **settings)
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
         budgets = (search_budget, final_budget or search_budget)
-        planned = AlphaXENAS(space, seed, **settings)
-        return SuccessiveHalving(planned, space, *budgets, chosen.search_children, chosen.uniform_share)
+        planned = _strategy(lambda seed: AlphaXENAS(space, seed, **settings), space, seed, objectives)
+        shares = chosen.search_children, chosen.uniform_share
+        return SuccessiveHalving(planned, space, *budgets, *shares, objectives=objectives)
     if promotion != "best_unpromoted":
         expected = "'best_unpromoted': only alphaxenas has another rule"
         raise invalid("promotion", expected, repr(promotion), f"of the controller {name}")
-    strategy = _imported(STRATEGIES[name].place)
-    settings = {**STRATEGIES[name].settings, **settings}
-    _check(name, strategy, settings)
-    return SuccessiveHalving(strategy(space, seed, **settings), space, search_budget, final_budget, promote_every)
+    entry = STRATEGIES[name]
+    pareto = objectives is not None and entry.pareto
+    kind = _imported(entry.pareto if pareto else entry.place)
+    settings = {**entry.settings, **settings}
+    _check(name, kind, settings)
+    strategy = _strategy(lambda seed: kind(space, seed, **settings), space, seed, None if pareto else objectives)
+    budgets = search_budget, final_budget
+    return SuccessiveHalving(strategy, space, *budgets, promote_every, objectives=objectives)
+
+
+def _strategy(
+    make: Callable[[int], Strategy], space: SearchSpace, seed: int, objectives: Objectives | None
+) -> Strategy:
+    """The strategy that `make` makes of a seed; with objectives one of their directions each."""
+    if objectives is None:
+        return make(seed)
+    from alphaxenas.controllers.pareto.scalarised import Scalarised
+
+    return Scalarised(
+        lambda number: make(derived_seed(seed, "direction", number) if number else seed),
+        len(objectives.parts),
+        lambda tokens: space.key(space.decode(tokens)),
+    )
 
 
 def resolved_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,51 +3,83 @@
 Architectures with equal keys are one architecture: suggested once, one reward. A strategy that meets a known key uses
 the known reward, which costs nothing. New architectures are drawn uniformly over the complete sequences whose key is
 new: by trying, and by counting out the sequences that are left once trying has been in vain for long.
+
+What a user wants and knows (`alphaxenas.spaces.user_space`) reaches all strategies here. An architecture that breaks a
+limit counts as known and failed from the moment in which its key is asked for, so nothing suggests it. Draws follow the
+user's prior, where there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.choice_prior import ChoicePrior
 from alphaxenas.seeds import generator_state, restore_generator
 from alphaxenas.suggestions import invalid
 
 PATIENCE = 1000
 """Draws in a row that may meet known keys before the sequences that are left are counted out instead."""
+BY_PRIOR = 100
+"""The first of them, which follow the user's prior."""
+COUNTABLE = 2_000_000
+"""Sequences of the largest space that are counted out; of a larger one so scarce architectures count as exhausted."""
 
 
 class TrialHistory:
     """Suggested architectures of one search and their rewards.
 
     Attributes:
-        rewards: Reward by key, in the order in which they came in; None for a failed or missing architecture.
+        rewards: Reward by key, in the order in which they came in; None for a failed or missing architecture, and for
+            one that breaks a limit.
         outstanding: Key by tokens of the suggestions whose outcome is awaited.
+        prior: What the user thinks of choices; it fades with every reward.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self.rewards: dict[str, float | None] = {}
         self.outstanding: dict[Tokens, str] = {}
+        self.prior = ChoicePrior(space)
+        self._allows: Callable[[Any], bool] | None = getattr(space, "allows", None)
+        self._allowed: set[str] = set()
+        self._refused = 0
         self._suggested: set[str] = set()
         self._scarce = False
         self._left: _Left | None = None
 
     def __contains__(self, key: str) -> bool:
-        """Whether an architecture of this key was suggested, answered or not."""
+        """Whether an architecture of this key was suggested, answered or not, or breaks a limit."""
         return key in self._suggested
 
     def __len__(self) -> int:
         """Number of suggestions."""
-        return len(self._suggested)
+        return len(self._suggested) - self._refused
 
     def key(self, tokens: Tokens) -> str:
         """The key of a complete sequence."""
-        return self._space.key(self._space.decode(tokens))
+        architecture = self._space.decode(tokens)
+        return self._checked(self._space.key(architecture), architecture)
+
+    def _checked(self, key: str, architecture: Any) -> str:
+        """The key, known from now on as refused if its architecture breaks a limit."""
+        if self._allows is not None and key not in self._suggested and key not in self._allowed:
+            if self._allows(architecture):
+                self._allowed.add(key)
+            else:
+                self.rewards[key] = None
+                self._suggested.add(key)
+                self._refused += 1
+        return key
+
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside; None where its key is known."""
+        key = self.key(tokens)
+        return None if key in self else self.suggest(tokens, key)
 
     def suggest(self, tokens: Tokens, key: str) -> Tokens:
         """Stores a suggestion and returns its tokens.
@@ -70,14 +102,19 @@ class TrialHistory:
         return new
 
     def draw(self, rng: np.random.Generator) -> Tokens | None:
-        """A suggestion drawn uniformly over the complete sequences whose key is new; None when there is none left."""
+        """A suggestion drawn uniformly over the complete sequences whose key is new, or by the user's prior; None when
+        there is none left.
+        """
         space = self._space
-        for _ in range(0 if self._scarce else PATIENCE):
-            architecture = space.sample(rng)
-            key = space.key(architecture)
+        for tried in range(0 if self._scarce else PATIENCE):
+            by_prior = self.prior and tried < BY_PRIOR
+            architecture = space.decode(self.prior.draw(rng)) if by_prior else space.sample(rng)
+            key = self._checked(space.key(architecture), architecture)
             if key not in self._suggested:
                 return self.suggest(space.encode(architecture), key)
         self._scarce = True
+        if space.size() > COUNTABLE:
+            return None
         if self._left is None:
             # Only a cache: it follows from the space and the suggested keys, so it need not be in the state.
             self._left = _Left(self._space, self._suggested)
@@ -98,6 +135,7 @@ class TrialHistory:
         if key is None:
             raise invalid("tokens", f"one of the {len(self.outstanding)} outstanding suggestions", tokens)
         self.rewards[key] = reward
+        self.prior.forget(len(self.rewards) - self._refused)
         return key
 
     def state(self) -> dict[str, Any]:
@@ -108,6 +146,7 @@ class TrialHistory:
             "rewards": np.array(rewards, np.float64),
             "outstanding": [[[int(token) for token in tokens], key] for tokens, key in self.outstanding.items()],
             "scarce": self._scarce,
+            "refused": self._refused,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -116,7 +155,8 @@ class TrialHistory:
         self.rewards = {key: None if reward != reward else reward for key, reward in zip(state["keys"], rewards)}
         self.outstanding = {tuple(tokens): key for tokens, key in state["outstanding"]}
         self._suggested = {*self.rewards, *self.outstanding.values()}
-        self._scarce = bool(state["scarce"])
+        self._scarce, self._refused, self._allowed = bool(state["scarce"]), int(state["refused"]), set()
+        self.prior.forget(len(self.rewards) - self._refused)
         self._left = None
 
 
@@ -130,6 +170,10 @@ class HistoryStrategy:
 
     def __init__(self, space: SearchSpace, rng: np.random.Generator) -> None:
         self._space, self._rng, self._history = space, rng, TrialHistory(space)
+
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside (`alphaxenas.controllers.promotion.Strategy`)."""
+        return self._history.start(tokens)
 
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion.
@@ -200,11 +244,12 @@ def numbered_sequences(space: SearchSpace) -> tuple[list[Tokens], np.ndarray, di
 
 
 def complete_sequences(space: SearchSpace) -> Iterator[Tokens]:
-    """Every complete sequence of a (small) space, in ascending order of tokens."""
+    """Every complete sequence of a (small) space that holds the limits, in ascending order of tokens."""
     unfinished: list[Tokens] = [()]
+    allows = getattr(space, "allows", None)
     while unfinished:
         tokens = unfinished.pop()
         actions = space.legal_actions(tokens)
-        if not actions:
+        if not actions and (allows is None or allows(space.decode(tokens))):
             yield tokens
         unfinished += [(*tokens, action) for action in reversed(actions)]

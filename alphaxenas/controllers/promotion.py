@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.controllers.pareto.objectives import Objectives
 from alphaxenas.controllers.pending import PendingTrials, plain
 from alphaxenas.suggestions import check_whole, invalid
 
@@ -95,8 +96,12 @@ class Strategy(Protocol):
     method `tree_snapshot`, and one that models rewards `quality`, as controllers may. Three more are optional:
     `draw() -> Tokens | None`, a suggestion drawn uniformly; `observe_final(tokens, reward)`, which takes the reward of
     a promoted child at the final budget; and `present_reward(key) -> float | None`, what the reward of a child would be
-    now, where shared weights make it age.
+    now, where shared weights make it age. Strategies for several objectives (`alphaxenas.controllers.pareto`) are told
+    a vector in place of a reward.
     """
+
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """Takes complete tokens as a suggestion of its own, to be answered by `observe`; None if their key is known."""
 
     def suggest(self) -> Tokens | None:
         """Complete tokens whose key was never suggested before; None when every key was, or a reward must arrive
@@ -152,8 +157,9 @@ class SuccessiveHalving:
         final_budget: Budget | None = None,
         promote_every: int = 0,
         uniform_share: float = 0.0,
+        objectives: Objectives | None = None,
     ) -> None:
-        """Starts the first round.
+        """Starts the first round, with the `starts` of the space (`alphaxenas.spaces.user_space`), if it has any.
 
         Args:
             strategy: A strategy in `space` that has suggested nothing yet.
@@ -163,6 +169,7 @@ class SuccessiveHalving:
             promote_every: Suggestions per promotion (the reduction factor); 0 = no promotions.
             uniform_share: Share of a round's suggestions, in [0, 1], that the strategy draws uniformly, and that alone
                 update shared weights; 0 = all do.
+            objectives: What the strategy is told; None for rewards.
 
         Raises:
             ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
@@ -176,7 +183,8 @@ class SuccessiveHalving:
         self._promote_every, self._uniform_share = promote_every, uniform_share
         self._pending = PendingTrials()
         self._bracket = Bracket()
-        self._asked = self._rounds = 0
+        self._objectives, self._starts = objectives, tuple(getattr(space, "starts", ()))
+        self._asked = self._rounds = self._started = 0
         self._best: dict[str, tuple[float, Tokens]] = {}
         self._count = {"search": 0, "final": 0, "failed": 0}
 
@@ -188,7 +196,11 @@ class SuccessiveHalving:
                 # Of the first k of a round, ceil(k * share) are drawn uniformly.
                 share = self._uniform_share
                 uniform = ceil((self._asked + 1) * share) > ceil(self._asked * share)
-                tokens = self.strategy.draw() if uniform else self.strategy.suggest()  # type: ignore[attr-defined]
+                tokens = self._next_start()
+                if tokens is not None:
+                    uniform = False
+                else:
+                    tokens = self.strategy.draw() if uniform else self.strategy.suggest()  # type: ignore[attr-defined]
                 if tokens is not None:
                     self._asked += 1
                     return self._pending.propose(tokens, self._search_budget, "search", uniform or not share)
@@ -203,8 +215,16 @@ class SuccessiveHalving:
                 self._bracket.promoted.add(key)
                 return self._pending.propose(tokens, self._final_budget or self._search_budget, "final")
 
+    def _next_start(self) -> Tokens | None:
+        """The next of the architectures that the user begins with; None once all were suggested."""
+        while self._started < len(self._starts):
+            self._started += 1
+            if (tokens := self.strategy.start(self._starts[self._started - 1])) is not None:
+                return tokens
+        return None
+
     def tell(self, outcome: Outcome) -> None:
-        """Takes an outcome.
+        """Takes an outcome. One that was refused for its cost has cost no training and does not count in its round.
 
         Raises:
             ValueError: The outcome belongs to no outstanding proposal.
@@ -213,16 +233,19 @@ class SuccessiveHalving:
         number, tokens, purpose = proposal.number, proposal.tokens, proposal.purpose
         reward = float(outcome.reward) if outcome.status == "ok" else None
         self._count[purpose] += 1
-        if reward is None:
+        told = reward if reward is None or self._objectives is None else self._objectives.values(outcome)
+        if outcome.status == "refused" and purpose == "search":
+            self._asked -= 1
+        elif reward is None:
             self._count["failed"] += 1
         elif purpose not in self._best or reward > self._best[purpose][0]:
             self._best[purpose] = (reward, tokens)
         if purpose == "search":
             if reward is not None and self._promote_every:
                 self._bracket.add(self._space.key(self._space.decode(tokens)), number, tokens, reward)
-            self.strategy.observe(tokens, reward)
+            self.strategy.observe(tokens, told)  # type: ignore[arg-type]
         elif (observe_final := getattr(self.strategy, "observe_final", None)) is not None:
-            observe_final(tokens, reward)
+            observe_final(tokens, told)
 
     def learn(self, outcome: Outcome) -> None:
         """Learns from a trial of another search; such an architecture is neither tried again nor promoted."""
@@ -265,6 +288,7 @@ class SuccessiveHalving:
             "strategy": self.strategy.state(),
             "rounds": self._rounds,
             "asked": self._asked,
+            "started": self._started,
             "outstanding": self._pending.state(),
             "bracket": self._bracket.state(),
             "best": {purpose: [reward, plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
@@ -274,7 +298,7 @@ class SuccessiveHalving:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
         self.strategy.restore(state["strategy"])
-        self._rounds, self._asked = int(state["rounds"]), int(state["asked"])
+        self._rounds, self._asked, self._started = (int(state[name]) for name in ("rounds", "asked", "started"))
         self._pending.restore(state["outstanding"])
         self._bracket.restore(state["bracket"])
         self._best = {purpose: (reward, tuple(tokens)) for purpose, (reward, tokens) in state["best"].items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.pareto.objectives import Objective, Objectives
 from alphaxenas.data.download import DataError
 from alphaxenas.spaces import NASBench101
 from alphaxenas.spaces.checks import check_name
+from alphaxenas.spaces.user_space import Limits, UserSpace
+from alphaxenas.suggestions import invalid
+from alphaxenas.tabular.choices import parse_signals
 from alphaxenas.tabular.csv_tables import SPACES, csv_header, read_csv
 
 ANY_EPOCHS = 0
@@ -55,6 +59,9 @@ class BenchmarkTable:
         signal_name: The named column.
         report_name: The named column, or None.
         cost_name: The named column, or None.
+        objectives: What is searched for where several signals were named, by their columns; None with one.
+        measures: Further signals and limited columns by name, in the file's units, float64 `[rows]` each.
+        allowed: Whether a row holds the limits, bool `[rows]`; None without limits. The space allows no other.
     """
 
     name: str
@@ -65,6 +72,9 @@ class BenchmarkTable:
     signal_name: str
     report_name: str | None = None
     cost_name: str | None = None
+    objectives: Objectives | None = None
+    measures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    allowed: np.ndarray | None = None
     _found: dict[Tokens, int | None] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -72,7 +82,7 @@ class BenchmarkTable:
 
     @property
     def signal(self) -> np.ndarray:
-        """The search signal in the file's units, float64 `[rows]`."""
+        """The (first) search signal in the file's units, with a minus where less is better, float64 `[rows]`."""
         return self.scores[self.epochs].signal
 
     @property
@@ -99,8 +109,16 @@ class BenchmarkTable:
 
     @cached_property
     def optimum(self) -> float:
-        """The largest signal, in the file's units."""
-        return float(self.signal.max())
+        """The largest signal, in the file's units, of the rows that hold the limits."""
+        return float(self.signal.max() if self.allowed is None else self.signal[self.allowed].max())
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """All signals as rewards, larger is better, float64 `[rows, signals]`."""
+        if self.objectives is None:
+            return self.rewards[:, None]
+        others = [self.measures[one.name] * (1 if one.maximise else -1) for one in self.objectives.parts[1:]]
+        return np.stack([self.rewards, *others], axis=1)
 
     def lookup(self, tokens: Tokens) -> int | None:
         """Row of a complete token sequence, or None where the table lacks it; ValueError if the sequence is invalid."""
@@ -122,6 +140,7 @@ def read_table(
     same_signal_and_report: bool = False,
     where: Mapping[str, Any] | None = None,
     repeats: str | None = None,
+    at_most: Mapping[str, float] | None = None,
 ) -> BenchmarkTable:
     """Reads a table.
 
@@ -130,7 +149,7 @@ def read_table(
             `train_time_108_s`); or `nasbench_only108.tfrecord`, `nasbench_full.tfrecord` (columns in
             `nasbench_records.COLUMNS`; several trainings of a cell are averaged).
         code: Column that says which architecture a row is; `module_hash` in the last two.
-        signal: Column that a search may see.
+        signal: Column that a search may see, or several; see `choices.parse_signals`.
         report: Column that a search is judged by.
         cost: Column of seconds of training.
         space: A space, or one of `SPACES`. `auto`: NASBench201 where the codes are its strings (or its six digits,
@@ -142,6 +161,7 @@ def read_table(
         where: Keep only the rows of a CSV whose columns have these values; `{"repeat": 0}` takes one training of each
             cell from records.
         repeats: `"mean"` averages the rows of a CSV with the same code, which is an error otherwise.
+        at_most: Limits by column of a CSV: only architectures that hold them are searched.
 
     Returns:
         The table, with the key of every row in its space.
@@ -169,10 +189,18 @@ def read_table(
         )
     if not path.is_file():
         raise DataError(f"Invalid value for `path`. Expected a table. Received: {path}, which does not exist")
-    named = _Named(code, signal, report, cost)
+    (column, more), *others = parse_signals(signal)
+    limits = dict(at_most or {})
+    further = tuple(dict.fromkeys([*(name for name, _ in others), *limits]))
+    named = _Named(code, column, report, cost)
+    measures: dict[str, np.ndarray] = {}
     if path.name.endswith((".csv", ".csv.gz")):
-        found, keys, scores, chosen = _from_csv(path, named, space, epochs, where, repeats)
+        found, keys, scores, chosen, measures = _from_csv(path, named, space, epochs, where, repeats, further)
     else:
+        if further:
+            raise invalid(
+                "signal" if others else "at_most", "one signal and no limits for this file", further, path.name
+            )
         if repeats is not None or space not in ("auto", "nasbench101"):
             name, value = ("repeats", repeats) if repeats is not None else ("space", space)
             raise ValueError(
@@ -181,7 +209,36 @@ def read_table(
         reader = _from_pool if path.name.endswith(".npz") else _from_records
         found, keys, scores, chosen = reader(path, named, epochs, where)
     name = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", path.name)
-    return BenchmarkTable(name, found, {key: row for row, key in enumerate(keys)}, scores, chosen, signal, report, cost)
+    if not more:
+        scores = {budget: replace(each, signal=-each.signal) for budget, each in scores.items()}
+    rows, objectives, allowed = {key: row for row, key in enumerate(keys)}, None, None
+    if others:
+        first = Objective(column, "", True)
+        objectives = Objectives((first, *(Objective(name, name, more) for name, more in others)))
+    if limits:
+        found, allowed = _limited(found, rows, measures, limits)
+    columns = (signal, report, cost, objectives, measures, allowed)
+    return BenchmarkTable(name, found, rows, scores, chosen, *columns)
+
+
+def _limited(
+    space: SearchSpace, rows: Mapping[str, int], measures: Mapping[str, np.ndarray], limits: Mapping[str, float]
+) -> tuple[SearchSpace, np.ndarray]:
+    """The space without the architectures that the table knows to break a limit, and the rows that break none."""
+    allowed = np.all([measures[name] <= most for name, most in limits.items()], axis=0)
+    if not allowed.any():
+        name = max(limits, key=lambda name: float(measures[name].min()) / limits[name])
+        raise invalid(
+            "at_most", f"at least {float(measures[name].min()):g}, the least of the table", limits[name], name
+        )
+
+    def costs(architecture: Any) -> Mapping[str, float]:
+        row = rows.get(space.key(architecture))
+        return {} if row is None else {name: float(measures[name][row]) for name in limits}
+
+    names = {name: f"at_most {name}" for name in limits}
+    # A hundred thousand look-ups take a second, so the space may be looked at as a whole.
+    return UserSpace(space, Limits(limits, costs, names)), allowed
 
 
 _Read = tuple[SearchSpace, Sequence[str], dict[int, Scores], int]
@@ -198,19 +255,29 @@ class _Named(NamedTuple):
 
 
 def _from_csv(
-    path: Path, named: _Named, space: SearchSpace | str, epochs: int | None, where: dict[str, str], repeats: str | None
-) -> _Read:
+    path: Path,
+    named: _Named,
+    space: SearchSpace | str,
+    epochs: int | None,
+    where: dict[str, str],
+    repeats: str | None,
+    further: tuple[str, ...],
+) -> tuple[SearchSpace, Sequence[str], dict[int, Scores], int, dict[str, np.ndarray]]:
     header = csv_header(path)
     _check(path, named, dict.fromkeys(named._fields, header))
+    for name in further:
+        check_name("signal or at_most", name, header, str(path))
     for name in where:
         check_name("where", name, header, str(path))
     if epochs is not None:
         check_name("epochs", "epochs", header, f"{path}, which tells no epochs by a column of that name")
         where = {**where, "epochs": str(epochs)}
-    found, keys, (signal, *others) = read_csv(path, named.code, named[1:], space, where, repeats == "mean")
+    columns = (*named[1:], *further)
+    found, keys, (signal, report, cost, *others) = read_csv(path, named.code, columns, space, where, repeats == "mean")
     chosen = ANY_EPOCHS if epochs is None else epochs
     assert signal is not None  # the signal is always named
-    return found, keys, {chosen: Scores(signal, *others)}, chosen
+    measures = {name: column for name, column in zip(further, others) if column is not None}
+    return found, keys, {chosen: Scores(signal, report, cost)}, chosen, measures
 
 
 def _from_pool(path: Path, named: _Named, epochs: int | None, where: dict[str, str]) -> _Read:

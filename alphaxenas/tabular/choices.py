@@ -2,6 +2,7 @@
 
 random,evolution,guided:plan=rollouts,surrogate=gp,local      four controllers, one of them with two settings
 FILE code=COLUMN signal=COLUMN report=COLUMN               one table
+FILE code=COLUMN signal=ACCURACY,min:LATENCY               one with two signals, of the second of which less is better
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alphaxenas.suggestions import invalid
+
 CHAINS_TABLE = "chains"
 """Names the stored table of titu1994's 1,296 networks."""
 DIGITS_TABLE = "digits"
@@ -21,6 +24,8 @@ OPTIMA = ("optimum", "first-optimum")
 """Targets: any row with the best signal, or of several such rows the first alone, as figures published for one
 architecture have it.
 """
+LESS = "min:"
+"""Before the name of a signal: less is better."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -56,11 +61,13 @@ class TableChoice:
     Attributes:
         path: The file.
         code: Column that names the architecture.
-        signal: Column that the search sees.
+        signal: Column that the search sees, more is better; `min:COLUMN` where less is. Several with commas are a
+            search for their front.
         report: Column that is only reported, such as test accuracy; empty for none.
         cost: Column of seconds that a query would have taken; empty for none.
         space: `auto`, `table`, `nasbench101` or `nasbench201`.
         where: Only rows whose column has this value, as `(column, value)` pairs.
+        at_most: Only architectures whose column is at most this number are searched, as `(column, number)` pairs.
         repeats: `mean` averages the rows of one architecture; empty makes them an error.
         epochs: Budget, where the table has several; 0 where it has one.
         same_signal_and_report: Allow the report column to be the signal.
@@ -74,6 +81,7 @@ class TableChoice:
     cost: str = ""
     space: str = "auto"
     where: tuple[tuple[str, str], ...] = ()
+    at_most: tuple[tuple[str, float], ...] = ()
     repeats: str = ""
     epochs: int = 0
     same_signal_and_report: bool = False
@@ -84,6 +92,7 @@ class TableChoice:
         parts = [
             stem,
             *(value for _, value in self.where),
+            *(f"{column}-at-most-{most:g}" for column, most in self.at_most),
             *([f"{self.epochs}epochs"] if self.epochs else ()),
             self.signal,
         ]
@@ -109,6 +118,7 @@ class TableChoice:
             "cost": self.cost,
             "space": self.space,
             "where": [list(pair) for pair in self.where],
+            "at_most": [list(pair) for pair in self.at_most],
             "repeats": self.repeats,
             "epochs": self.epochs,
         }
@@ -163,7 +173,8 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
     """A table written as `FILE code=COLUMN signal=COLUMN ...`, quoted as in a shell where names contain blanks.
 
     Args:
-        text: After the file, any of the attributes of `TableChoice`; `where=COLUMN=VALUE` may be repeated.
+        text: After the file, any of the attributes of `TableChoice`; `where=COLUMN=VALUE` and `at_most=COLUMN=NUMBER`
+            may be repeated.
         folder: What a relative path is meant from.
 
     Raises:
@@ -177,17 +188,17 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
         ) from None
     known = [name for name in TableChoice.__dataclass_fields__ if name != "path"]
     values: dict[str, Any] = {}
-    where = []
+    pairs: dict[str, list] = {"where": [], "at_most": []}
     for word in words:
         name, equals, value = word.partition("=")
-        if name not in known or not equals or (name in values and name != "where"):
+        if name not in known or not equals or name in values:
             raise ValueError(
                 f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in "
                 "signal=COLUMN. "
                 f"Received: {word!r} in {text!r}"
             )
-        if name == "where":
-            where.append(parse_where(value))
+        if name in pairs:
+            pairs[name].append((parse_where if name == "where" else parse_at_most)(value))
         else:
             values[name] = value
     for name, kind in (("epochs", int), ("same_signal_and_report", bool)):
@@ -198,7 +209,8 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
                     f"Invalid value for `{name}` in `tables`. Expected {kind.__name__}. Received: {values[name]!r}"
                 )
             values[name] = value
-    return TableChoice(str(Path(folder) / Path(file).expanduser()), where=tuple(where), **values)
+    place = str(Path(folder) / Path(file).expanduser())
+    return TableChoice(place, where=tuple(pairs["where"]), at_most=tuple(pairs["at_most"]), **values)
 
 
 def parse_where(text: str) -> tuple[str, str]:
@@ -207,6 +219,32 @@ def parse_where(text: str) -> tuple[str, str]:
     if not column or not equals:
         raise ValueError(f"Invalid value for `where`. Expected COLUMN=VALUE. Received: {text!r}")
     return column, value
+
+
+def parse_at_most(text: str) -> tuple[str, float]:
+    """`COLUMN=NUMBER` as a pair. Raises `ValueError`."""
+    column, equals, value = text.rpartition("=")
+    number = _value(value)
+    if not column or not equals or isinstance(number, (str, bool)) or not (math.isfinite(number) and number > 0):
+        raise invalid("at_most", "COLUMN=NUMBER with a number above 0", repr(text))
+    return column, float(number)
+
+
+def parse_signals(text: str) -> tuple[tuple[str, bool], ...]:
+    """The columns of a signal, and whether more is better of each.
+
+    Args:
+        text: `COLUMN`, `min:COLUMN`, or several of these with commas.
+
+    Raises:
+        ValueError: A column is empty or comes twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    signals = tuple((part.removeprefix(LESS), not part.startswith(LESS)) for part in parts)
+    columns = [column for column, _ in signals]
+    if not all(columns) or len(set(columns)) < len(columns):
+        raise invalid("signal", f"different columns with commas, {LESS!r} before those of which less is better", text)
+    return signals
 
 
 def parse_target(text: str) -> tuple[str, float]:

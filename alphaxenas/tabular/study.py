@@ -11,6 +11,9 @@ A journal, `<study>/journals/<table>/<controller>/seed17.jsonl`, is all that the
     {"after": 20, "diagnostics": {...}}   now and then: what the controller tells of itself
     {"ended": "found", "queries": 212, "missing": 0, "cpu_seconds": 0.005}
 
+Of a table with several signals the last line also holds `volume`, the share of the table's hypervolume that the search
+has found; it ends at its cap.
+
 Queries are counted once per architecture. `found` means success: a row that meets the target was queried. `missing`
 counts proposals that are not in the table: they are no queries, and their outcome has the status `"missing"`.
 """
@@ -33,7 +36,7 @@ from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last
 from alphaxenas.runs.watch import progress_bar
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice
-from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, run_search
+from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, run_search, volume_share
 from alphaxenas.workers.processes import JobError, run_jobs
 
 _log = logging.getLogger(__name__)
@@ -217,7 +220,7 @@ def _searches(
             "table": {**choice.description(), "sha256": sha256},
             "rows": len(table),
             "goals": len(goals),
-            "threshold": float(min(table.signal[row] for row in goals)),
+            "threshold": float(min(table.signal[row] for row in goals)) if goals else None,
             "optimum": table.optimum,
             "best_report": None if table.report is None else float(np.max(table.report)),
         }
@@ -282,6 +285,8 @@ def _search_and_record(search: Search) -> None:
         "missing": trace.not_in_table,
         "cpu_seconds": round(time.process_time() - started, 4),
     }
+    if table.objectives is not None:
+        ended["volume"] = round(volume_share(table, trace.rows), 6)
     _write(search, _lines(table, trace), ended)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from alphaxenas.contracts import Budget, Controller, Outcome, SearchSpace
 from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.controllers.pareto.front import hypervolume
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.registry import build_network
 from alphaxenas.networks.training.initial import NetworkWithBatch
@@ -68,6 +69,7 @@ def _read(choice: TableChoice, changed: int, size: int) -> BenchmarkTable:
         choice.same_signal_and_report,
         dict(choice.where),
         choice.repeats or None,
+        dict(choice.at_most),
     )
 
 
@@ -90,7 +92,7 @@ def make(choice: ControllerChoice, table: BenchmarkTable, seed: int) -> Controll
     proxies = str(settings.pop("proxies", ""))
     # Spaces are hashable, which a protocol cannot say.
     space = with_free_proxies(table.space, tuple(proxies.split("+"))) if proxies else table.space  # type: ignore[arg-type]
-    return make_controller(choice.name, space, seed, Budget(1), **settings)
+    return make_controller(choice.name, space, seed, Budget(1), objectives=table.objectives, **settings)
 
 
 @lru_cache(maxsize=8)
@@ -133,21 +135,39 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
         table: Any table.
         target: `"optimum"`: all rows with the best signal. `"first-optimum"`: the first of them. A share such as
             `"0.001"`: the rows of this top share, and those as good as the last of them. A value such as `"94.0"` or
-            `">=0.94"`: the rows whose signal is at least that.
+            `">=0.94"`: the rows whose signal is at least that. Rows that break a limit are left out; where several
+            signals are searched no row ends the search, which then goes on to its cap.
 
     Raises:
         ValueError: The target is none of these, or a value that no row has.
     """
     kind, number = parse_target(target)
+    if table.objectives is not None:
+        return frozenset()
+    signal = table.signal if table.allowed is None else np.where(table.allowed, table.signal, -np.inf)
     if target == OPTIMA[1]:
-        return frozenset([int(np.argmax(table.signal))])
-    threshold = number if kind == "value" else np.sort(table.signal)[-max(1, int(number * len(table)))]
+        return frozenset([int(np.argmax(signal))])
+    threshold = number if kind == "value" else np.sort(signal)[-max(1, int(number * np.isfinite(signal).sum()))]
     if threshold > table.optimum:
         raise ValueError(
             f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. "
             f"Received: {target!r}"
         )
-    return frozenset(np.flatnonzero(table.signal >= threshold).tolist())
+    return frozenset(np.flatnonzero(signal >= threshold).tolist())
+
+
+def volume_share(table: BenchmarkTable, rows: Sequence[int]) -> float:
+    """The hypervolume of rows of a table with several signals, as a share of that of all rows.
+
+    It is measured from the worst value of every signal in the table.
+
+    Args:
+        table: Any table.
+        rows: Places of rows.
+    """
+    vectors = table.vectors if table.allowed is None else table.vectors[table.allowed]
+    reference = vectors.min(0)
+    return hypervolume(table.vectors[list(rows)], reference) / hypervolume(vectors, reference)
 
 
 def run_search(table: BenchmarkTable, controller: Controller, cap: int, goals: Collection[int] = ()) -> Trace:
@@ -164,6 +184,7 @@ def run_search(table: BenchmarkTable, controller: Controller, cap: int, goals: C
     """
     trace = Trace()
     ask, tell, lookup, rewards = controller.ask, controller.tell, table.lookup, table.rewards.tolist()
+    measures = {} if table.objectives is None else {name: each.tolist() for name, each in table.measures.items()}
     rows, known, idle, mark = trace.rows, bytearray(len(rewards)), 0, 5
     while len(rows) < cap:
         proposal = ask()
@@ -175,7 +196,7 @@ def run_search(table: BenchmarkTable, controller: Controller, cap: int, goals: C
             trace.not_in_table, idle = trace.not_in_table + 1, idle + 1
             tell(Outcome(proposal, 0.0, "missing"))
             continue
-        tell(Outcome(proposal, rewards[row]))
+        tell(Outcome(proposal, rewards[row], metrics={name: column[row] for name, column in measures.items()}))
         if known[row]:
             idle += 1
             continue

@@ -86,6 +86,10 @@ class AlphaXENAS:
         self._expected: dict[Tokens, list[float]] = {}
         self._quality: list[list[float]] = []
 
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside."""
+        return self._noted(self._history.start(tokens), self._believe())
+
     def suggest(self) -> Tokens | None:
         """The best architecture of a new plan; None when every key has been suggested."""
         believes, history = self._believe(), self._history

@@ -18,6 +18,7 @@ et al. 2020, "AlphaX".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from alphaxenas.controllers.alphaxenas.lookahead import Lookahead
 from alphaxenas.controllers.alphaxenas.replay import Replay
 from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
 from alphaxenas.controllers.alphaxenas.settings import Settings
+from alphaxenas.controllers.choice_prior import ChoicePrior
 from alphaxenas.controllers.mcts.nodes import leaf_from_json, leaf_to_json
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Leaf, Prediction, Tree
@@ -85,6 +87,10 @@ class OriginalAlphaXENAS:
         self._leaves: dict[int, Leaf] = {}
         self._best: tuple[float, Tokens] | None = None
         self._over = False
+        # What the user wants and knows; see `alphaxenas.spaces.user_space`.
+        self._allows = getattr(space, "allows", lambda architecture: True)
+        self._starts, self._started = tuple(getattr(space, "starts", ())), 0
+        self._user = ChoicePrior(space)
 
     # --- the iteration ------------------------------------------------------------------------------------------------
 
@@ -93,6 +99,9 @@ class OriginalAlphaXENAS:
         while not self._over:
             if any(proposal.purpose == "final" for proposal in self._outstanding):
                 return None
+            if self._started < len(self._starts):
+                self._started += 1
+                return self._propose(self._starts[self._started - 1], self._search_budget, "search", None)
             if not self._tree.root_actions():
                 return self._propose(self._promoted(), self._final_budget, "final", None)
             proposal = self._simulate()
@@ -116,6 +125,8 @@ class OriginalAlphaXENAS:
                 self._tree.backup(leaf, leaf.value)
                 continue
             key = self._key(leaf.tokens)
+            if key not in self._evaluated and not self._allows(self._space.decode(leaf.tokens)):
+                self._evaluated.add(key, 0.0, True, self._age)
             known = key in self._evaluated
             if self._awaited(key):
                 self._tree.cancel(leaf)
@@ -179,6 +190,7 @@ class OriginalAlphaXENAS:
         policies = self._schedule.policies_along(proposal.tokens, self._tree.prefix) if final else None
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._age, failed, policies)
         self._trained += 1
+        self._user.forget(self._trained)
         if not final:
             if not failed:
                 self._bracket.add(key, proposal.number, proposal.tokens, reward)
@@ -209,7 +221,11 @@ class OriginalAlphaXENAS:
         self._schedule.begin()
 
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
-        return self._lookahead.predict(tokens, actions, self._uses_policy())
+        prediction = self._lookahead.predict(tokens, actions, self._uses_policy())
+        if not self._user:
+            return prediction
+        chances = self._user.chances(actions) * prediction.priors
+        return replace(prediction, priors=(chances / chances.sum()).tolist())
 
     def _uses_policy(self) -> bool:
         return self._prior == "lstm" and self._iteration >= self._warmup
@@ -251,7 +267,7 @@ class OriginalAlphaXENAS:
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
             "game": self._schedule.state(),
-            "counters": [self._iteration, self._trained, self._age],
+            "counters": [self._iteration, self._trained, self._age, self._started],
             "over": self._over,
             "measured": self._evaluated.state(),
             "bracket": self._bracket.state(),
@@ -267,7 +283,8 @@ class OriginalAlphaXENAS:
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
         self._schedule.restore(state["game"])
-        self._iteration, self._trained, self._age = map(int, state["counters"])
+        self._iteration, self._trained, self._age, self._started = map(int, state["counters"])
+        self._user.forget(self._trained)
         self._over = bool(state["over"])
         self._evaluated.restore(state["measured"])
         self._bracket.restore(state["bracket"])

@@ -76,6 +76,7 @@ class Planner:
         rng: np.random.Generator,
     ) -> None:
         self._space, self._belief, self._settings, self._rng = space, belief, settings, rng
+        self._prior = history.prior
         self._pool = CandidatePool(space, history)
         self._gumbel = settings.move_rule == "gumbel"
         select = ImprovedPolicy() if self._gumbel else PUCT(settings.exploration)
@@ -99,7 +100,7 @@ class Planner:
         if not len(pool):
             pool.add(space.encode(space.sample(self._rng)) for _ in range(FIRST))
         pool.add(known)
-        pool.value(self._belief.values)
+        pool.value(self._values)
         pool.forget(CANDIDATES)
         sequences, values = pool.valued()
         self._low, self._high = float(np.median(values)), float(values.max())
@@ -108,10 +109,14 @@ class Planner:
             self._build()
         else:
             for _ in range(0, self._settings.num_simulations * space.max_length, BATCH):
-                pool.add_valued([self._rollout(()) for _ in range(BATCH)], self._belief.values)
+                pool.add_valued([self._rollout(()) for _ in range(BATCH)], self._values)
         if self._settings.climb:
-            pool.climb(CLIMBS, self._belief.values)
+            pool.climb(CLIMBS, self._values)
         return pool.best_new()
+
+    def _values(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
+        """What sequences are worth, `[m]`: as the search believes, and as the user does."""
+        return self._belief.values(sequences, features) + self._prior.preference(sequences)
 
     # --- the LSTM ----------------------------------------------------------------------------------------------------
 
@@ -124,7 +129,7 @@ class Planner:
         self._taught = known
         length, count = self._space.max_length, len(sequences)
         self._centre, self._spread = float(values.mean()), max(float(values.std()), 1e-9)
-        built = self._pool.add_valued(list(self._plans), self._belief.values) if self._plans else np.zeros(0)
+        built = self._pool.add_valued(list(self._plans), self._values) if self._plans else np.zeros(0)
         together = [*sequences, *self._plans]
         tokens = np.full((len(together), length), -1, np.int32)
         policies = np.zeros((len(together), length, len(self._space.vocabulary)), np.float32)
@@ -154,7 +159,7 @@ class Planner:
     def _policy(self, tokens: Tokens, actions: Tokens) -> np.ndarray:
         """Probability of each action, `[n]`."""
         if self._memories is None:
-            return np.full(len(actions), 1.0 / len(actions))
+            return self._prior.chances(actions)
         found = self._policies.get(tokens)
         if found is None:
             values = self._memories.values_after(tokens, actions) / TEMPERATURE
@@ -164,7 +169,10 @@ class Planner:
             if len(self._policies) >= CAPACITY:
                 self._policies.clear()
             found = self._policies[tokens] = weights / weights.sum()
-        return found
+        if not self._prior:
+            return found
+        weights = found * self._prior.chances(actions)
+        return weights / weights.sum()
 
     def _predict(self, tokens: Tokens, actions: Tokens) -> Prediction:
         """Priors and values of a prefix for the tree."""
@@ -200,14 +208,14 @@ class Planner:
                 leaf = None if slot == -1 else tree.select_and_expand(slot)
                 if leaf is None:
                     break
-                value = self._pool.add_valued([self._rollout(leaf.tokens)], self._belief.values)[0]
+                value = self._pool.add_valued([self._rollout(leaf.tokens)], self._values)[0]
                 tree.backup(leaf, self._scaled(float(value)), solved=leaf.complete)
             row = np.zeros(len(self._space.vocabulary), np.float32)
             row[list(root.actions)] = np.maximum(improved_policy(root, *tree.range), 1e-6)
             policies.append(row / row.sum())
             slot = int(np.argmax(tree.visit_counts())) if halving is None else halving.move(*tree.range)
             tree.advance(root.actions[slot])
-        self._pool.add_valued([tree.prefix], self._belief.values)
+        self._pool.add_valued([tree.prefix], self._values)
         self._plans[tree.prefix] = np.array(policies, np.float32)
         self._grown = dict(tree.summary())
         while len(self._plans) > PLANS:

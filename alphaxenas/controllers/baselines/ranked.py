@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.controllers.history import PATIENCE, TrialHistory, complete_sequences
+from alphaxenas.controllers.history import PATIENCE, HistoryStrategy, complete_sequences
 from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.proxies.scores import ProxyScores
-from alphaxenas.seeds import generator_state, restore_generator, stream
+from alphaxenas.seeds import stream
 
 WHOLE = 50_000
 """Largest space whose features are all looked at."""
@@ -30,7 +30,7 @@ FEATURES = {"parameters": "log parameters", "depth": "longest .* by convolution|
 """What the features of spaces call what proxies have other names for."""
 
 
-class RankedSample:
+class RankedSample(HistoryStrategy):
     """Tries architectures by falling rank (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
@@ -47,9 +47,8 @@ class RankedSample:
     def __init__(self, space: SearchSpace, seed: int, *, by: str = "", sample: int = 256) -> None:
         if sample < 1:
             raise ValueError(f"Invalid value for `sample`. Expected a whole number >= 1. Received: {sample}")
-        self._space, self._sample = space, int(sample)
-        self._rng = stream(seed, "ranked_sample")
-        self._history = TrialHistory(space)
+        super().__init__(space, stream(seed, "ranked_sample"))
+        self._sample = int(sample)
         self._queue: list[Tokens] = []
         self._scores: ProxyScores | None = getattr(space, "proxies", None)
         self._names = tuple(filter(None, by.split("+")))
@@ -69,29 +68,6 @@ class RankedSample:
                 return self._history.suggest(tokens, key)
         return self._history.draw(self._rng)
 
-    def observe(self, tokens: Tokens, reward: float | None) -> None:
-        """Takes the reward of a suggestion.
-
-        Args:
-            tokens: An outstanding suggestion.
-            reward: None if the evaluation failed.
-        """
-        self._history.observe(tokens, reward)
-
-    def learn(self, tokens: Tokens, reward: float) -> None:
-        """As `alphaxenas.controllers.promotion.Strategy.learn`: it learns nothing but what not to try.
-
-        Args:
-            tokens: A complete sequence.
-            reward: At the search budget.
-        """
-        if self._history.take(tokens):
-            self.observe(tokens, reward)
-
-    def diagnostics(self) -> dict[str, float]:
-        """Nothing: it believes nothing."""
-        return {}
-
     def status_line(self) -> str:
         """By what the space does not tell, if anything."""
         missing = [name for name, column in self._columns.items() if column is None]
@@ -101,16 +77,11 @@ class RankedSample:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""
-        return {
-            "generator": generator_state(self._rng),
-            "history": self._history.state(),
-            "queue": [list(map(int, tokens)) for tokens in self._queue],
-        }
+        return super().state() | {"queue": [list(map(int, tokens)) for tokens in self._queue]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        restore_generator(self._rng, state["generator"])
-        self._history.restore(state["history"])
+        super().restore(state)
         self._queue = [tuple(tokens) for tokens in state["queue"]]
 
     def _ranked(self) -> list[Tokens]:
@@ -127,15 +98,18 @@ class RankedSample:
         return [sequences[place] for place in np.lexsort([noise, *values.T[::-1]])]
 
     def _drawn(self) -> list[Tokens]:
-        """A sample without equal keys or what was suggested; fewer where nothing new is met for long."""
+        """A sample without equal keys or what was suggested, by the user's prior where there is one; fewer where nothing
+        new is met for long.
+        """
         found: dict[str, Tokens] = {}
         vain = 0
         while len(found) < self._sample and vain < PATIENCE:
-            architecture = self._space.sample(self._rng)
-            key = self._space.key(architecture)
+            prior, space = self._history.prior, self._space
+            tokens = prior.draw(self._rng) if prior else space.encode(space.sample(self._rng))
+            key = self._history.key(tokens)
             vain = vain + 1 if key in found or key in self._history else 0
             if not vain:
-                found[key] = self._space.encode(architecture)
+                found[key] = tokens
         return list(found.values())
 
     def _values(self, architectures: list[Any]) -> np.ndarray:

@@ -77,9 +77,9 @@ class PUCT:
 
 
 class UCB1:
-    """Upper confidence bounds of means, without priors and without a range; see `alphaxenas.controllers.mcts.uct`.
+    """Upper confidence bounds of means, without a range; see `alphaxenas.controllers.mcts.uct`.
 
-        argmax_a  Q(a) + 2 c sqrt(2 ln N / N(a)),      untried edges before all others, ties at random
+        argmax_a  Q(a) + 2 c sqrt(2 ln N / N(a)),      untried edges before all others, drawn by their priors
 
     Args:
         exploration: c >= 0.
@@ -93,9 +93,9 @@ class UCB1:
         self.exploration, self._random = checked_exploration(exploration), random
 
     def __call__(self, node: Node, priors: Sequence[float], low: float, high: float) -> int:
-        """See `SelectionRule`; priors and range play no part."""
+        """See `SelectionRule`; the range plays no part. Other ties are decided at random."""
         if len(node.order) < len(node.actions):
-            slot = self._one_of([slot for slot in range(len(node.actions)) if slot not in node.order])
+            slot = self._drawn([slot for slot in range(len(node.actions)) if slot not in node.order], priors)
             node.order = [*node.order, slot]
             return slot
         edges = [slot for slot in node.order if not node.solved[slot]]
@@ -118,6 +118,18 @@ class UCB1:
             elif score == best:
                 ties.append(slot)
         return self._one_of(ties)
+
+    def _drawn(self, slots: list[int], priors: Sequence[float]) -> int:
+        """One of the slots, by the priors where they differ."""
+        weights = [priors[slot] for slot in slots]
+        if max(weights) == min(weights):
+            return self._one_of(slots)
+        mark = self._random() * sum(weights)
+        for slot, weight in zip(slots, weights):
+            mark -= weight
+            if mark < 0:
+                return slot
+        return slots[-1]
 
     def _one_of(self, slots: list[int]) -> int:
         return slots[int(self._random() * len(slots))] if len(slots) > 1 else slots[0]

@@ -110,6 +110,26 @@ class Tree:
             above.virtual_loss[taken] += 1
         return Leaf(tuple(tokens), child is None, float("nan") if child is None else child.sum)
 
+    def enter(self, tokens: Tokens) -> Leaf:
+        """Walks from the empty prefix along a complete sequence that comes from outside, adding every prefix of it.
+
+        Returns:
+            The leaf, to be answered by `backup` or `cancel`.
+        """
+        self.open_root()
+        node = self._top
+        for length, token in enumerate(tokens, 1):
+            assert node is not None, "only a complete sequence has no node"
+            slot = node.actions.index(token)
+            if slot not in node.order:
+                node.order = [*node.order, slot]
+            node.virtual_loss[slot] += 1
+            if node.children[slot] is None:
+                node.children[slot] = self._expand(tokens[:length])
+            node = node.children[slot]
+        self._deepest = max(self._deepest, len(tokens))
+        return Leaf(tokens, True, float("nan"))
+
     def _expand(self, tokens: Tokens) -> Node | None:
         """A new node, or None for a complete sequence."""
         actions = self.legal_actions(tokens)

@@ -24,6 +24,7 @@ with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo pla
   nothing is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and
   an edge without any value yet takes the lowest of its siblings', so that several rewards can be outstanding and a part
   of the space that always fails is left.
+- Where the user prefers some choices, rollouts and the order of untried edges are drawn by that prior.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class UCT:
         self._space, self._values = space, values
         self._rng = stream(seed, "uct")
         self.history = TrialHistory(space)
-        self.nodes = Tree(space.legal_actions, _nothing, UCB1(exploration, self._rng.random))
+        self.nodes = Tree(space.legal_actions, self._predict, UCB1(exploration, self._rng.random))
         self._sorted: list[float] = []
         self._free = 0
         # The first simulation walks no edge; its value stands here once there is one.
@@ -89,6 +90,15 @@ class UCT:
             if suggested is not None:
                 return suggested
         return self.history.draw(self._rng)
+
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside: its path becomes part of the tree."""
+        started = self.history.start(tokens)
+        if started is not None:
+            leaf = self.nodes.enter(started)
+            self.nodes.mark_solved(started)
+            self._waiting[self.history.key(started)] = [(leaf, None)]
+        return started
 
     def reach(self) -> Leaf | None:
         """The leaf of the next simulation, to be answered by `end` or `back_up`; None when the space is exhausted."""
@@ -156,16 +166,17 @@ class UCT:
         return (below + up_to) / (2 * len(self._sorted))
 
     def rollout(self, prefix: Tokens, rng: np.random.Generator) -> Tokens:
-        """A complete sequence with uniformly drawn tokens.
+        """A complete sequence with uniformly drawn tokens, or by the user's prior.
 
         Args:
             prefix: Where it begins.
             rng: Source of the draws.
         """
-        legal, random = self._space.legal_actions, rng.random
-        while actions := legal(prefix):
-            prefix = (*prefix, actions[int(random() * len(actions))])
-        return prefix
+        return self.history.prior.draw(rng, prefix)
+
+    def _predict(self, prefix: Tokens, actions: Tokens) -> Prediction:
+        """No value, and the user's prior."""
+        return Prediction(self.history.prior.chances(actions).tolist(), 0.0)
 
     def back_up(self, leaf: Leaf, value: float) -> None:
         """Adds the value of a simulation to the edges it walked.
@@ -234,8 +245,3 @@ class UCT:
         self._waiting = {}
         for key, leaf, predicted in state["waiting"]:
             self._waiting.setdefault(key, []).append((leaf_from_json(leaf), predicted))
-
-
-def _nothing(prefix: Tokens, actions: Tokens) -> Prediction:
-    """UCT predicts neither priors nor values."""
-    return Prediction([0.0] * len(actions), 0.0)

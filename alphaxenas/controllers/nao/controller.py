@@ -86,6 +86,14 @@ class NAO(HistoryStrategy):
         self._round = 0
         self._numbers: dict[str, float] = {}
 
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside: a member of the first pool."""
+        started = super().start(tokens)
+        if started is not None:
+            self._sequences[self._history.key(started)] = started
+            self._to_draw = max(self._to_draw - 1, 0)
+        return started
+
     def suggest(self) -> Tokens | None:
         """A member of the first pool, or of the next; None when the round's rewards are awaited or every key has been
         suggested.
@@ -189,7 +197,7 @@ class NAO(HistoryStrategy):
     def _known(self) -> list[str]:
         """Keys of the architectures that the network is trained on."""
         if self.settings.memory == "all":
-            return list(self._history.rewards)
+            return [key for key in self._history.rewards if key in self._sequences]
         return [member.key for member in self.pool]
 
     def _ascended(self) -> list[Tokens]:

@@ -76,6 +76,7 @@ class PolicyNetwork:
         units: U.
         tanh_constant: C, the largest logit; 0 = unbounded.
         seed: Of the initial weights.
+        logits: Initial logits of the tokens, `[V]`, such as the logarithms of a user's prior; None for none.
 
     Attributes:
         parameters: All weights, one vector; changing it in place changes the policy.
@@ -92,13 +93,14 @@ class PolicyNetwork:
         units: int = 32,
         tanh_constant: float = 0.0,
         seed: int = 0,
+        logits: np.ndarray | None = None,
     ) -> None:
         check_whole("units", units)
         check_name("cell", cell, CELLS)
         if not tanh_constant >= 0:
             raise invalid("tanh_constant", "a number >= 0", repr(tanh_constant))
         self._tokens, self._length, self._units = vocabulary_size, max_length, units
-        self._cell, self._tanh = CELLS[cell], tanh_constant
+        self._cell, self._tanh, self._logits = CELLS[cell], tanh_constant, logits
         wide = self._cell.branches * units
         self._shapes: dict[str, tuple[int, ...]] = {
             "token": (vocabulary_size + 1, EMBEDDING),
@@ -114,12 +116,18 @@ class PolicyNetwork:
         self.initialise(seed)
 
     def initialise(self, seed: int) -> None:
-        """Initial weights: uniform, biases 0, the LSTM's forget bias 1."""
+        """Initial weights: uniform, biases 0, the LSTM's forget bias 1; the head's biases give the initial logits."""
         rng = stream(seed, "policy", "weights")
         for name, weight in self._weights.items():
             weight[...] = 0.0 if "bias" in name else rng.uniform(-SPREAD, SPREAD, weight.shape)
             if name.startswith("bias") and self._cell.forget is not None:
                 weight[self._cell.forget * self._units : (self._cell.forget + 1) * self._units] = 1.0
+        if self._logits is not None:
+            wanted = self._logits - self._logits.mean()
+            if self._tanh:
+                # What the tanh makes the wanted logits of, as far as it reaches.
+                wanted = np.arctanh(np.clip(wanted / self._tanh, -0.95, 0.95))
+            self._weights["head_bias"][...] = wanted
 
     def sample(
         self,

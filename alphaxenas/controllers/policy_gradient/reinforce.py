@@ -118,7 +118,8 @@ class Reinforce(HistoryStrategy):
         self._learners = []
         for number in range(policies):
             sizes = len(space.vocabulary), space.max_length
-            network = PolicyNetwork(*sizes, cell, units, tanh_constant, self._seed_of(number, 0))
+            logits = self._history.prior.logs
+            network = PolicyNetwork(*sizes, cell, units, tanh_constant, self._seed_of(number, 0), logits)
             self._learners.append(PolicyLearner(network, self._legal, learning))
         self._restarts = [0] * policies
         self._waiting: list[_Draw] = []

@@ -94,6 +94,10 @@ class AlphaX:
         self._correlation: float | None = None
         self._predicted: dict[str, float] = {}
 
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside."""
+        return self._uct.start(tokens)
+
     def suggest(self) -> Tokens | None:
         """The most promising new sequence of the next simulations; None when every key has been suggested."""
         uct = self._uct

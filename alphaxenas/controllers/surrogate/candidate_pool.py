@@ -20,7 +20,7 @@ from alphaxenas.seeds import stream
 ENUMERABLE = 40_000
 """Sequences of the largest space that is looked at as a whole."""
 SAMPLE, FEW = 2_000, 64
-"""Random architectures of a larger space among which promising ones are looked for; fewer where proxies score them."""
+"""Random architectures of a larger space among which promising ones are looked for; fewer where each takes time."""
 TRIES = 100
 """Draws of a promising architecture before a uniform one is taken."""
 _PROMISING = re.compile(r"log parameters|longest path by convolution|sum of levels")
@@ -84,14 +84,17 @@ def prepare(space: SearchSpace, sequences: Iterable[Tokens]) -> None:
         together(space.decode(tokens) for tokens in sequences)
 
 
-def has_proxies(space: SearchSpace) -> bool:
-    """Whether features contain scores of proxies, which take time: such a space is never looked at as a whole."""
-    return "proxies" in getattr(space, "feature_groups", dict)()
+def takes_time(space: SearchSpace) -> bool:
+    """Whether looking at an architecture takes time, because features contain scores of proxies or limits need its
+    outline: such a space is never looked at as a whole.
+    """
+    limits = getattr(space, "limits", None)
+    return "proxies" in getattr(space, "feature_groups", dict)() or (limits is not None and limits.takes_time)
 
 
 def is_small(space: SearchSpace) -> bool:
     """Whether all architectures of a space can be looked at in every plan."""
-    return space.size() <= ENUMERABLE and not has_proxies(space)
+    return space.size() <= ENUMERABLE and not takes_time(space)
 
 
 class Promising:
@@ -131,9 +134,9 @@ class Promising:
         found = (
             every_architecture(space)
             if self._whole
-            else some_architectures(space, FEW if has_proxies(space) else SAMPLE)
+            else some_architectures(space, FEW if takes_time(space) else SAMPLE)
         )
-        values = rank_sum(found.features[:, self._columns])
+        values = rank_sum(found.features[:, self._columns]) + history.prior.preference(found.sequences)
         order = np.lexsort([rng.random(len(values)), -values])
         shares = [0.0] if not len(history) else rng.random(TRIES) ** 2
         for share in shares:

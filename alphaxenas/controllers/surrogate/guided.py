@@ -137,6 +137,10 @@ class GuidedSearch:
 
     # --- Strategy ----------------------------------------------------------------------------------------------------
 
+    def start(self, tokens: Tokens) -> Tokens | None:
+        """A suggestion that comes from outside."""
+        return self._noted(self._history.start(tokens))
+
     def suggest(self) -> Tokens | None:
         """The best architecture of a new plan; None when every key has been suggested."""
         rewards = [reward for reward in self._history.rewards.values() if reward is not None]
@@ -151,6 +155,9 @@ class GuidedSearch:
                 self._history.suggest(tokens, self._history.key(tokens))
                 mean, deviation = self._surrogate.predict([tokens], self._memory.features_of(tokens)[None])
                 self._expected[tokens] = float(mean[0]), float(np.hypot(deviation[0], self._surrogate.noise()))
+        return self._noted(tokens)
+
+    def _noted(self, tokens: Tokens | None) -> Tokens | None:
         if tokens is not None:
             self._evaluated[self._history.key(tokens)] = tokens, self._memory.features_of(tokens)
         return tokens
@@ -166,7 +173,9 @@ class GuidedSearch:
         self._history.observe(tokens, reward)
         if expected is not None and reward is not None:
             mean, deviation = expected
-            self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
+            self._quality.append(
+                [float(self._transform.inverse(mean)), reward, (self._transform(reward) - mean) / deviation]
+            )
             del self._quality[:-WINDOW]
 
     def learn(self, tokens: Tokens, reward: float) -> None:
@@ -265,14 +274,15 @@ class GuidedSearch:
         return list(sequences), np.stack(features)
 
     def _bounds(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
-        """Upper confidence bounds, `[m]`."""
+        """Upper confidence bounds, `[m]`, with the user's prior."""
         mean, deviation = self._surrogate.predict(sequences, features)
-        return mean + 2.0 * self._uncertainty * deviation
+        return mean + 2.0 * self._uncertainty * deviation + self._history.prior.preference(sequences)
 
     def _improvement(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
-        """Logarithm of the expected improvement, `[m]`."""
+        """Logarithm of the expected improvement, `[m]`, with the user's prior."""
         mean, deviation = self._surrogate.predict(sequences, features)
-        return log_improvement(mean - self._incumbent, self._uncertainty * deviation)
+        improvement = log_improvement(mean - self._incumbent, self._uncertainty * deviation)
+        return improvement + self._history.prior.preference(sequences)
 
     # --- the plan ----------------------------------------------------------------------------------------------------
 
@@ -282,7 +292,7 @@ class GuidedSearch:
         if self._plan == "enumerate":
             every = every_architecture(self._space)  # type: ignore[arg-type]
             values = self._improvement(every.sequences, every.features)
-            values[[every.place[key] for key in self._evaluated]] = -np.inf
+            values[[every.place[key] for key in self._evaluated if key in every.place]] = -np.inf
             self._elite = [
                 every.sequences[row] for row in np.argsort(-values, kind="stable")[:2] if values[row] > -np.inf
             ]
@@ -328,12 +338,13 @@ class GuidedSearch:
             made += len(leaves)
 
     def _predict(self, prefix: Tokens, actions: Tokens) -> Prediction:
-        """Priors of the tree: half uniform, half the shares of the elite."""
-        count, row = len(actions), self._followers.get(prefix)
+        """Priors of the tree: half the user's, uniform where there is none, half the shares of the elite."""
+        chances, row = self._history.prior.chances(actions).tolist(), self._followers.get(prefix)
         if row is None:
-            return Prediction([1.0 / count] * count, self._middle)
+            return Prediction(chances, self._middle)
         total = sum(row.values())
-        return Prediction([0.5 / count + 0.5 * row.get(action, 0) / total for action in actions], self._middle)
+        shares = [0.5 * chance + 0.5 * row.get(action, 0) / total for chance, action in zip(chances, actions)]
+        return Prediction(shares, self._middle)
 
     def _rollout(self, tokens: Tokens) -> Tokens:
         """A complete sequence from a prefix, along one of the elite with deviations."""
@@ -346,5 +357,5 @@ class GuidedSearch:
             if place < len(leader) and leader[place] in actions and rng.random() >= DEVIATION:
                 tokens = (*tokens, leader[place])
             else:
-                tokens = (*tokens, actions[int(len(actions) * rng.random())])
+                tokens = (*tokens, self._history.prior.choose(actions, rng))
         return tokens

@@ -223,10 +223,33 @@ def as_json(study: Study) -> list[dict[str, Any]]:
     ]
 
 
+def volumes(study: Study, table: str) -> dict[str, list[float | None]]:
+    """Shares of a table's hypervolume that the controllers found: mean over seeds and its interval.
+
+    Args:
+        study: The searches.
+        table: Name of a table; the result is empty where it has one signal.
+
+    Returns:
+        By label `[mean, low, high]`, the interval None with one seed.
+    """
+    found = {}
+    for controller in study.controllers:
+        shares = [search.ended["volume"] for search in study.of(table, controller).values() if "volume" in search.ended]
+        if shares:
+            part = interval(shares)
+            found[controller] = [part.mean, part.low, part.high]
+    return found
+
+
 def as_text(study: Study) -> str:
     """The efficiencies as a table of plain text, a block per table; searches without success count as their cap."""
     lines = []
     for table in study.tables:
+        if shares := volumes(study, table):
+            lines.append(f"{table}; share of the hypervolume found after the cap, mean over seeds")
+            lines += [f"  {name_of(label):34} {mean:8.4%}" for label, (mean, _, _) in shares.items()]
+            continue
         lines.append(f"{table}; rows that count as success: {study.goals[table]:,}")
         lines.append(
             f"  {'controller':34} {'seeds':>5} {'found':>6} {'restr. mean':>11} {'95 % interval':>19} {'median':>9} "
@@ -247,6 +270,10 @@ def headline(study: Study) -> str:
     """The best controller of every table in one line."""
     parts = []
     for table in study.tables:
+        if shares := volumes(study, table):
+            leader, (mean, _, _) = max(shares.items(), key=lambda pair: pair[1][0] or 0.0)
+            parts.append(f"{table}: {name_of(leader)} with {mean:.2%} of the hypervolume")
+            continue
         best = min((each for each in efficiencies(study) if each.table == table), key=lambda each: each.queries.mean)
         parts.append(f"{table}: {name_of(best.controller)} with {best.queries.mean:,.1f} queries")
     return "; ".join(parts) or "no search is recorded"

@@ -1,0 +1,131 @@
+"""What a search looks for: accuracy, and what a network costs. Every objective is declared once, here.
+
+objectives = named(("accuracy", "latency"))
+objectives.values(outcome)      # larger is better in every entry: the latency with a minus
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Outcome
+from alphaxenas.controllers.pareto.front import front, hypervolume, knee
+from alphaxenas.suggestions import check_name, invalid
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing that is wanted.
+
+    Attributes:
+        name: How parameters, journals and figures call it.
+        metric: Where an outcome has it among its metrics; empty for the reward.
+        maximise: Whether more is better.
+        unit: For figures; empty for a plain number.
+    """
+
+    name: str
+    metric: str
+    maximise: bool
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """For the axis of a figure."""
+        return f"{self.name.replace('_', '-')} ({self.unit})" if self.unit else self.name.replace("_", "-")
+
+
+OBJECTIVES = {
+    one.name: one
+    for one in (
+        Objective("accuracy", "", True),
+        Objective("latency", "latency_ms", False, "ms"),
+        Objective("parameters", "parameters", False),
+        Objective("multiply_adds", "multiply_adds", False),
+    )
+}
+"""What the parameter `objectives` may name."""
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """Several objectives of one search, in the order in which they were named.
+
+    Attributes:
+        parts: Two or more, the first of them what a scalar reward is.
+    """
+
+    parts: tuple[Objective, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parts) < 2 or len({one.name for one in self.parts}) < len(self.parts):
+            raise invalid("objectives", "two or more different ones", [one.name for one in self.parts])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(one.name for one in self.parts)
+
+    def of(self, outcome: Outcome) -> dict[str, float]:
+        """The objectives of an outcome by name, as they are measured.
+
+        Raises:
+            ValueError: Nothing measured one of them; names it.
+        """
+        for one in self.parts:
+            if one.metric and one.metric not in outcome.metrics:
+                known = ", ".join(outcome.metrics) or "nothing"
+                raise invalid("objectives", f"an evaluator that measures `{one.metric}`", f"one that measures {known}")
+        return {one.name: float(outcome.metrics[one.metric] if one.metric else outcome.reward) for one in self.parts}
+
+    def values(self, outcome: Outcome) -> np.ndarray:
+        """The objectives of an outcome, larger is better, float64 `[m]`."""
+        return self.larger_is_better(self.of(outcome))
+
+    def larger_is_better(self, measured: Mapping[str, float]) -> np.ndarray:
+        """What `of` returns, or the `objectives` of a journal's record, with a minus where less is better, `[m]`."""
+        return np.array([measured[one.name] if one.maximise else -measured[one.name] for one in self.parts])
+
+    def front_of(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The records that no other one beats, best first in the first objective; `knee` marks one of them.
+
+        Args:
+            records: Of a journal, with their `objectives`. Of equal keys the first counts.
+        """
+        first = {record["key"]: record for record in reversed(records)}
+        found = list(first.values())
+        if not found:
+            return []
+        values = np.stack([self.larger_is_better(record["objectives"]) for record in found])
+        places = sorted(front(values).tolist(), key=lambda place: tuple(-values[place]))
+        marked = knee(values[places])
+        return [{**found[place], "knee": number == marked} for number, place in enumerate(places)]
+
+    def volume_of(self, records: Sequence[Mapping[str, Any]], among: Sequence[Mapping[str, Any]]) -> float:
+        """The hypervolume of records, measured from the worst that some other records have of every objective.
+
+        Args:
+            records: Of a journal, with their `objectives`.
+            among: The records that give the reference point.
+        """
+        if not records or not among:
+            return 0.0
+        values, all_values = (
+            np.stack([self.larger_is_better(record["objectives"]) for record in part]) for part in (records, among)
+        )
+        return hypervolume(values, all_values.min(0))
+
+
+def named(names: Sequence[str]) -> Objectives | None:
+    """The objectives of these names; None where there are none, or accuracy alone, which every search looks for.
+
+    Raises:
+        ValueError: An unknown name, or one twice.
+    """
+    for name in names:
+        check_name("objectives", name, OBJECTIVES)
+    return None if tuple(names) in ((), ("accuracy",)) else Objectives(tuple(OBJECTIVES[name] for name in names))
