@@ -10,6 +10,7 @@ import pytest
 
 from alphaxenas.contracts import Budget
 from alphaxenas.controllers.catalogue import make_controller as make
+from alphaxenas.controllers.pareto.objectives import named
 
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 
@@ -49,6 +50,13 @@ def with_depth(name, **settings):
     return factory
 
 
+def for_two(name, **settings):
+    """A controller of two objectives."""
+    factory = played(name, objectives=named(("accuracy", "parameters")), **settings)
+    factory.several_objectives = True
+    return factory
+
+
 LSTM = {"lstm_units": 8, "lstm_steps": 3, "lstm_batch_size": 4}
 FACTORIES = {
     "random_search": played("random"),
@@ -74,6 +82,10 @@ FACTORIES = {
     "reinforce_nascell": played("reinforce", batch=3, units=4, cell="nascell", epsilon=0.5),
     "controller_pool": played("controller_pool", batch=3, units=8, policies=2),
     "guided_none": played("guided", simulations=8, initial=3, surrogate="none", plan="rollouts"),
+    "evolution_of_two": for_two("evolution", population=4, sample=2),
+    "guided_of_two": for_two("guided", initial=3),
+    "uct_of_two": for_two("uct"),
+    "alphaxenas_of_two": for_two("alphaxenas", num_simulations=2, initial_children=2, prior="uniform", climb=False),
     "nao": played("nao", pool=4, tops=2, new=2, random=1, epochs=2),
     "nao_code": played("nao", preset="code", pool=5, tops=2, new=3, random=1, epochs=1),
 }

@@ -12,6 +12,7 @@ import pytest
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.alphaxenas.replay import Replay
 from alphaxenas.spaces import CellSpace
+from alphaxenas.spaces.user_space import Limits, UserSpace
 
 STEPS = 14
 SPACE = CellSpace(blocks=2, operations=("conv3x3", "sep3x3", "identity"))
@@ -22,7 +23,24 @@ def judged(proposal, space=SPACE):
     """A reward that is the same for the same proposal on every machine, better at the dearer budget."""
     text = space.key(space.decode(proposal.tokens))
     chance = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
-    return Outcome(proposal, 0.3 + 0.4 * chance + 0.02 * proposal.budget.epochs, metrics={"loss": 1.0 - chance})
+    metrics = {"loss": 1.0 - chance, "parameters": float(cost(space, text))}
+    return Outcome(proposal, 0.3 + 0.4 * chance + 0.02 * proposal.budget.epochs, metrics=metrics)
+
+
+def cost(space, text):
+    """From 1 to 4, the same for the same key."""
+    return 1 + hashlib.sha256(b"cost" + text.encode()).digest()[0] % 4
+
+
+def wished(space=SPACE):
+    """The space of somebody who knows: a limit that half the architectures hold, favoured words, two starts."""
+    limits = Limits({"cost": 2.0}, lambda architecture: {"cost": cost(space, space.key(architecture))})
+    rng, starts = np.random.default_rng(7), {}
+    while len(starts) < 2:
+        architecture = space.sample(rng)
+        if not limits.broken(architecture):
+            starts.setdefault(space.key(architecture), architecture)
+    return UserSpace(space, limits, {space.vocabulary[-1]: 5.0, space.vocabulary[0]: 0.5}, starts)
 
 
 def play(controller, steps, space=SPACE):
@@ -69,6 +87,8 @@ class TestControllerContract:
     def test_all_promote_by_the_same_rule(self, make_controller, monkeypatch):
         """Rewards count as they are told here; what AlphaXENAS makes of their age under shared weights is left out."""
         monkeypatch.setattr(Replay, "drift", lambda self, budget: 0.0)
+        if getattr(make_controller, "several_objectives", False):
+            return  # by fronts: tests/controllers/test_pareto.py
         controller, unpromoted, promotions = make_controller(SPACE, 2), {}, 0
         for _ in range(40):
             proposal = controller.ask()
@@ -109,6 +129,30 @@ class TestControllerContract:
         second.restore(stored(first.state()))
         second.tell(judged(waiting))
         assert [waiting, *play(second, 2)] == uninterrupted[3:6]
+
+    def test_what_a_user_wants_and_knows_is_held_and_survives_interruptions(self, make_controller):
+        space = wished()
+        uninterrupted = play(make_controller(space, 5), STEPS)
+        searched = [proposal for proposal in uninterrupted if proposal.purpose == "search"]
+        assert [proposal.tokens for proposal in searched[:2]] == list(space.starts)
+        for proposal in searched:
+            assert space.allows(space.decode(proposal.tokens))
+        controller, proposals = make_controller(space, 5), []
+        for _ in range(STEPS):
+            proposals += play(controller, 1)
+            state = stored(controller.state())
+            controller = make_controller(space, 6)
+            controller.restore(state)
+        assert proposals == uninterrupted
+
+    def test_what_is_refused_for_its_cost_does_not_count_in_a_round(self, make_controller):
+        controller, counted = make_controller(SPACE, 3), []
+        for step in range(12):
+            proposal = controller.ask()
+            refused = proposal.purpose == "search" and step % 2
+            controller.tell(Outcome(proposal, 0.0, "refused") if refused else judged(proposal))
+            counted.append("refused" if refused else proposal.purpose)
+        assert counted.count("refused") >= 3 and "final" in counted
 
     def test_a_state_is_not_changed_by_playing_on(self, make_controller):
         controller = make_controller(SPACE, 7)

@@ -14,10 +14,10 @@ one of the front, and in a large space what earlier plans met and, from the best
 
 Source: Emmerich et al. 2011, "Hypervolume-based expected improvement: monotonicity properties and exact computation";
 Knowles 2006, "ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective
-optimization problems", eq. 2. Departures: models see objectives standardised, the first one after it is stretched
-towards its best (`RewardTransform`); the expectations are taken by a Gauss-Hermite rule, in the objectives' own units,
-so that it is the hypervolume itself that is expected to grow; the reference point is the worst value seen of each;
-suggestions that are outstanding count as measured at their predicted means; failed ones as the worst of each objective.
+optimization problems", eq. 2. Departures: the hypervolume is that of the objectives as the models see them,
+standardised, the first one after it is stretched towards its best (`RewardTransform`), so that its small differences
+count; the reference point lies `MARGIN` of what was seen below the worst of each; suggestions that are outstanding
+count as measured at their predicted means; failed ones as the worst of each objective.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ CLIMBS = 3
 """Best new sequences from which a plan climbs."""
 AUGMENTED = 0.05
 """rho of the augmented Tchebycheff function."""
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
-"""Of the Gauss-Hermite rule by which predictions are turned back."""
+MARGIN = 0.3
+"""Of the range of an objective, between the worst seen and the reference point: what extends a front is worth something.
+"""
 
 
 class ExpectedHypervolume(ParetoStrategy):
@@ -69,7 +69,6 @@ class ExpectedHypervolume(ParetoStrategy):
         self._pool = CandidatePool(space, self._history)
         self._suggested: dict[str, Tokens] = {}
         self._models: list[GaussianProcess] = []
-        self._transforms: list[Any] = []
         self._thetas: list[Any] = []
 
     def start(self, tokens: Tokens) -> Tokens | None:
@@ -93,14 +92,13 @@ class ExpectedHypervolume(ParetoStrategy):
     # --- the models --------------------------------------------------------------------------------------------------
 
     def _fit(self) -> np.ndarray:
-        """Fits a model to every objective; returns the values that they were fitted to, `[n, m]`."""
+        """Fits a model to every objective; returns the values that they were fitted to, transformed, `[n, m]`."""
         history, vectors, features = self._history, self._archive.vectors, self._pool.features_of
         known = [key for key in self._suggested if key in history.rewards]
         awaited = [key for key in self._suggested if key not in history.rewards]
         worst = self._archive.values().min(0)
         raw = np.stack([vectors.get(key, worst) for key in known])
-        self._transforms = [(Logarithmic if number else RewardTransform)(part) for number, part in enumerate(raw.T)]
-        values = np.stack([transform(part) for transform, part in zip(self._transforms, raw.T)], axis=1)
+        values = np.stack([transformed(part, number == 0) for number, part in enumerate(raw.T)], axis=1)
         sequences = [self._suggested[key] for key in (*known, *awaited)]
         seen = np.stack([features(tokens) for tokens in sequences])
         while len(self._models) < values.shape[1]:
@@ -113,34 +111,28 @@ class ExpectedHypervolume(ParetoStrategy):
             if awaited:
                 means, _ = model.predict(sequences[len(known) :], seen[len(known) :])
                 model.condition(sequences, seen, np.concatenate([column, means]))
-        return raw
+        return values
 
     def _acquisition(self, values: np.ndarray) -> Any:
         """What is to be largest, as a function of sequences and their features `[n, d]`."""
         low, high = values.min(0), values.max(0)
         if values.shape[1] == 2:
-            stairs = values[front(values)]
+            stairs, reference = values[front(values)], low - MARGIN * (high - low)
 
-            def value(told: list[np.ndarray]) -> np.ndarray:
-                return np.log(np.maximum(expected_improvement(told[0], told[1], stairs, low), 1e-300))
+            def value(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+                return np.log(np.maximum(expected_improvement(mean, deviation, stairs, reference), 1e-300))
 
         else:
             weights = self._rng.dirichlet(np.ones(values.shape[1])) / np.where(high > low, high - low, 1.0)
             best = float(tchebycheff(values, high, weights).max())
 
-            def value(told: list[np.ndarray]) -> np.ndarray:
-                mean = np.stack([nodes @ WEIGHTS for nodes in told], axis=1)
-                away = [(nodes - part[:, None]) ** 2 @ WEIGHTS for nodes, part in zip(told, mean.T)]
-                spread = np.sqrt((weights**2 * np.stack(away, axis=1)).max(1))
-                return log_improvement(tchebycheff(mean, high, weights) - best, spread)
+            def value(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+                return log_improvement(tchebycheff(mean, high, weights) - best, (weights * deviation).max(1))
 
         def of(sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
-            told = []
-            for model, transform, worst in zip(self._models, self._transforms, low):
-                mean, deviation = model.predict(sequences, features)
-                deviation = np.hypot(deviation, model.noise())  # the front is one of measured values
-                told.append(np.maximum(transform.inverse(mean[:, None] + deviation[:, None] * NODES), worst))
-            return value(told) + self._history.prior.preference(sequences)
+            told = [model.predict(sequences, features) for model in self._models]
+            mean, deviation = (np.stack(part, axis=1) for part in zip(*told))
+            return value(mean, deviation) + self._history.prior.preference(sequences)
 
         return of
 
@@ -192,37 +184,26 @@ class ExpectedHypervolume(ParetoStrategy):
         self._models, self._thetas = [], [state["models"][str(number)] for number in range(len(state["models"]))]
 
 
-class Logarithmic:
-    """One objective as a model sees it: standardised, of costs (all of one sign) the logarithm.
+def transformed(values: np.ndarray, stretched: bool) -> np.ndarray:
+    """One objective as a model sees it, standardised.
 
     Args:
-        values: `[n]`; mean and deviation come from them.
+        values: `[n]`, larger is better.
+        stretched: Whether differences near the best are stretched before.
     """
-
-    def __init__(self, values: np.ndarray) -> None:
-        self._sign = 1.0 if (values > 0).all() else -1.0 if (values < 0).all() else 0.0
-        self._mean, self._deviation = 0.0, 1.0
-        bent = self(values)
-        self._mean, self._deviation = float(bent.mean()), max(float(bent.std()), 1e-12)
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        bent = self._sign * np.log(self._sign * values) if self._sign else values
-        return (bent - self._mean) / self._deviation
-
-    def inverse(self, values: np.ndarray) -> np.ndarray:
-        """What transformed values stand for."""
-        bent = self._mean + self._deviation * values
-        return self._sign * np.exp(self._sign * bent) if self._sign else bent
+    if stretched:
+        return RewardTransform(values)(values)
+    return (values - values.mean()) / max(float(values.std()), 1e-12)
 
 
 def expected_improvement(
-    first: np.ndarray, second: np.ndarray, stairs: np.ndarray, reference: np.ndarray
+    mean: np.ndarray, deviation: np.ndarray, stairs: np.ndarray, reference: np.ndarray
 ) -> np.ndarray:
-    """Expected improvement of the hypervolume of a front, for two independent objectives.
+    """Expected improvement of the hypervolume of a front by a normal vector of two independent objectives.
 
     Args:
-        first: What the first objective may be, `[n, q]`, with the probabilities `WEIGHTS`.
-        second: The same of the second.
+        mean: `[n, 2]`.
+        deviation: `[n, 2]`, > 0.
         stairs: The front, `[k, 2]`.
         reference: `[2]`.
 
@@ -233,13 +214,17 @@ def expected_improvement(
     """
     stairs = stairs[(stairs > reference).all(1)]
     stairs = stairs[np.argsort(stairs[:, 0], kind="stable")]
-    edges, heights = np.append(reference[0], stairs[:, 0]), np.append(stairs[:, 1], reference[1])
-    total, right = np.zeros(len(first)), np.zeros(len(first))
-    for edge, height in zip(edges[::-1], heights[::-1]):
-        left = np.maximum(first - edge, 0.0) @ WEIGHTS
-        total += (left - right) * (np.maximum(second - height, 0.0) @ WEIGHTS)
-        right = left
-    return total
+    across = _above(mean[:, :1], deviation[:, :1], np.append(reference[0], stairs[:, 0]))
+    across[:, :-1] -= across[:, 1:].copy()
+    return (across * _above(mean[:, 1:], deviation[:, 1:], np.append(stairs[:, 1], reference[1]))).sum(1)
+
+
+def _above(mean: np.ndarray, deviation: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """psi: E[max(f - t, 0)] of normal values, `[n, k]` for means `[n, 1]` and thresholds `[k]`."""
+    from scipy.special import ndtr
+
+    z = (mean - threshold) / deviation
+    return deviation * np.maximum(np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi) + z * ndtr(z), 0.0)
 
 
 def tchebycheff(values: np.ndarray, ideal: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -96,7 +96,9 @@ class Objectives:
         Args:
             records: Of a journal, with their `objectives`. Of equal keys the first counts.
         """
-        first = {record["key"]: record for record in reversed(records)}
+        first: dict[str, Mapping[str, Any]] = {}
+        for record in records:
+            first.setdefault(record["key"], record)
         found = list(first.values())
         if not found:
             return []

@@ -76,12 +76,11 @@ class RewardTransform:
         bent = -np.log(np.maximum(away, 0.0) + OFFSET) + np.maximum(-away, 0.0) / OFFSET
         return (bent - self._centre) / self._scale
 
-    def inverse(self, value):
-        """The rewards that transformed values stand for."""
-        bent = np.asarray(value, np.float64) * self._scale + self._centre
-        straight = bent + np.log(OFFSET)  # above 0: better than the best so far
-        away = np.exp(np.maximum(-straight, 0.0)) * OFFSET - OFFSET - OFFSET * np.maximum(straight, 0.0)
-        return self._best - self._spread * away
+    def inverse(self, value: float) -> float:
+        """The reward that a transformed value stands for."""
+        bent = value * self._scale + self._centre
+        away = np.exp(-bent) - OFFSET if bent < -np.log(OFFSET) else -OFFSET * (bent + np.log(OFFSET))
+        return float(self._best - self._spread * away)
 
     def state(self) -> list[float]:
         """Its four numbers."""

@@ -173,9 +173,7 @@ class GuidedSearch:
         self._history.observe(tokens, reward)
         if expected is not None and reward is not None:
             mean, deviation = expected
-            self._quality.append(
-                [float(self._transform.inverse(mean)), reward, (self._transform(reward) - mean) / deviation]
-            )
+            self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
             del self._quality[:-WINDOW]
 
     def learn(self, tokens: Tokens, reward: float) -> None:

@@ -1,0 +1,158 @@
+"""Fronts, hypervolumes, the expected improvement, and strategies for several objectives."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from alphaxenas.contracts import Budget, Outcome, Proposal
+from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.controllers.pareto import front as fronts
+from alphaxenas.controllers.pareto.improvement import expected_improvement
+from alphaxenas.controllers.pareto.objectives import OBJECTIVES, Objectives, named
+from tests.controllers.tabular import Digits
+
+SPACE = Digits(length=4)
+
+
+def measured(tokens):
+    """Accuracy rises with all digits, the cost with the first most."""
+    return 0.5 + 0.1 * np.log1p(sum(tokens)) + 0.001 * tokens[3], 1.0 + 4 * tokens[0] + sum(tokens[1:])
+
+
+def vectors(every):
+    return np.array([(accuracy, -cost) for accuracy, cost in map(measured, every)])
+
+
+EVERY = list(itertools.product(range(4), repeat=4))
+
+
+def searched(name, steps, seed=0, **settings):
+    controller = make_controller(
+        name, SPACE, seed, Budget(1), Budget(2), 6, objectives=named(("accuracy", "parameters")), **settings
+    )
+    found = []
+    while len(found) < steps and (proposal := controller.ask()) is not None:
+        accuracy, cost = measured(proposal.tokens)
+        controller.tell(Outcome(proposal, accuracy, metrics={"parameters": cost}))
+        found.append(proposal)
+    return found
+
+
+def share(proposals):
+    low = vectors(EVERY).min(0)
+    tokens = [proposal.tokens for proposal in proposals]
+    return fronts.hypervolume(vectors(tokens), low) / fronts.hypervolume(vectors(EVERY), low)
+
+
+class TestFronts:
+    def test_a_front_holds_what_nothing_dominates_and_of_equals_the_first(self):
+        values = np.array([[1, 5], [2, 4], [2, 4], [1, 4], [3, 1], [0, 6], [3, 0]])
+        assert fronts.front(values).tolist() == [0, 1, 4, 5]
+        rng = np.random.default_rng(0)
+        values = rng.integers(0, 6, (60, 3))
+        kept = fronts.front(values)
+        for row in range(60):
+            beaten = any((values[other] >= values[row]).all() for other in kept if other != row)
+            assert beaten == (row not in kept)
+
+    def test_ranks_peel_front_after_front(self):
+        values = np.array([[3, 3], [2, 2], [1, 1], [2, 4], [1, 3]])
+        assert fronts.ranks(values).tolist() == [0, 1, 2, 0, 1]
+
+    def test_crowding_is_the_size_of_the_box_of_the_neighbours(self):
+        away = fronts.crowding(np.array([[0.0, 4.0], [1.0, 3.0], [3.0, 1.0], [4.0, 0.0]]))
+        assert away.tolist() == [np.inf, 0.75 + 0.75, 0.75 + 0.75, np.inf]
+
+    def test_fitness_prefers_fronts_then_the_less_crowded(self):
+        values = np.array([[0.0, 4.0], [1.9, 2.1], [2.0, 2.0], [4.0, 0.0], [1.0, 1.0]])
+        fitness = fronts.fitness(values)
+        assert fitness[4] < min(fitness[:4])
+        assert min(fitness[0], fitness[3]) > max(fitness[1], fitness[2])
+
+    @pytest.mark.parametrize("objectives", [2, 3])
+    def test_hypervolume_is_the_share_of_points_dominated(self, objectives):
+        rng = np.random.default_rng(1)
+        values, points = rng.random((8, objectives)), rng.random((200_000, objectives))
+        sampled = np.any([(points <= value).all(1) for value in values], axis=0).mean()
+        assert fronts.hypervolume(values, np.zeros(objectives)) == pytest.approx(sampled, abs=0.004)
+        assert fronts.hypervolume(values, np.ones(objectives)) == 0.0
+
+    def test_the_knee_is_where_the_front_bends_most(self):
+        assert fronts.knee(np.array([[0.0, 1.0], [0.8, 0.9], [0.9, 0.2], [1.0, 0.0]])) == 1
+
+
+def test_expected_improvement_is_the_mean_of_the_improvements():
+    rng = np.random.default_rng(2)
+    stairs, reference = np.array([[0.2, 0.9], [0.5, 0.6], [0.8, 0.1]]), np.zeros(2)
+    mean, deviation = rng.random((4, 2)), 0.05 + 0.2 * rng.random((4, 2))
+    before = fronts.hypervolume(stairs, reference)
+    for row, found in enumerate(expected_improvement(mean, deviation, stairs, reference)):
+        drawn = mean[row] + deviation[row] * rng.normal(size=(4000, 2))
+        gains = [fronts.hypervolume(np.vstack([stairs, point]), reference) - before for point in drawn]
+        assert found == pytest.approx(np.mean(gains), abs=4 * np.std(gains) / np.sqrt(len(gains)))
+
+
+class TestObjectives:
+    def test_less_is_better_is_declared_once(self):
+        proposal = Proposal(0, (), Budget(1))
+        outcome = Outcome(proposal, 0.9, metrics={"latency_ms": 3.0, "parameters": 5.0})
+        chosen = named(("accuracy", "latency"))
+        assert chosen.of(outcome) == {"accuracy": 0.9, "latency": 3.0}
+        assert chosen.values(outcome).tolist() == [0.9, -3.0]
+        with pytest.raises(ValueError, match="measures `multiply_adds`"):
+            named(("accuracy", "multiply_adds")).of(outcome)
+
+    def test_accuracy_alone_is_what_every_search_looks_for(self):
+        assert named(("accuracy",)) is named(()) is None
+        with pytest.raises(ValueError, match="Did you mean 'latency'"):
+            named(("accuracy", "latenzy"))
+        with pytest.raises(ValueError, match="two or more different ones"):
+            Objectives((OBJECTIVES["latency"],))
+
+    def test_the_front_of_records_stands_best_first_with_one_knee(self):
+        chosen = named(("accuracy", "parameters"))
+        pairs = [(0.5, 1), (0.9, 9), (0.4, 2), (0.85, 3), (0.85, 3)]
+        records = [
+            {"key": str(place), "objectives": {"accuracy": accuracy, "parameters": cost}}
+            for place, (accuracy, cost) in enumerate(pairs)
+        ]
+        found = chosen.front_of(records)
+        assert [record["key"] for record in found] == ["1", "3", "0"]
+        assert [record["knee"] for record in found] == [False, True, False]
+        # From the worst of each, 0.4 and 9: strips above the reference of widths 0, 6 and 2.
+        assert chosen.volume_of(found, records) == pytest.approx(0.45 * 6 + 0.1 * 2)
+
+
+class TestSearches:
+    @pytest.mark.parametrize("name", ["evolution", "guided"])
+    def test_a_search_for_fronts_beats_random_search(self, name):
+        settings = {"population": 8} if name == "evolution" else {}
+        ours = np.mean([share(searched(name, 50, seed, **settings)) for seed in (1, 2, 3)])
+        assert ours > np.mean([share(searched("random", 50, seed)) for seed in (1, 2, 3)])
+
+    def test_directions_share_what_they_find(self):
+        proposals = searched("uct", 60)
+        tokens = [proposal.tokens for proposal in proposals if proposal.purpose == "search"]
+        assert len(set(tokens)) == len(tokens)
+        assert share(proposals) > 0.9
+
+    @pytest.mark.parametrize("name", ["evolution", "guided", "uct"])
+    def test_the_final_budget_goes_to_the_front(self, name):
+        seen, promoted = [], []
+        for proposal in searched(name, 30):
+            if proposal.purpose == "search":
+                seen.append(proposal.tokens)
+            else:
+                left = [tokens for tokens in seen if tokens not in promoted]
+                ranks = fronts.ranks(vectors(seen))
+                best = min(ranks[seen.index(tokens)] for tokens in left)
+                assert ranks[seen.index(proposal.tokens)] == best
+                promoted.append(proposal.tokens)
+        assert promoted
+
+    def test_the_original_search_has_one_objective(self):
+        with pytest.raises(ValueError, match="several objectives"):
+            searched("alphaxenas", 1, planning="children")
