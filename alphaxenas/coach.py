@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
+from alphaxenas.controllers.pareto.objectives import Objectives
 from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.runs.events import is_drawn
 from alphaxenas.runs.folder import RunFolder
@@ -81,6 +82,7 @@ class Coach:
         imported: Sequence[Outcome] = (),
     ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
+        self._objectives: Objectives | None = getattr(controller, "objectives", None)
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
         self._checkpoint_every, self._proxies, self._imported = checkpoint_every, proxies, imported
         evaluations = evaluator if isinstance(evaluator, Workers) else InTurn(evaluator)
@@ -217,8 +219,19 @@ class Coach:
             "diagnostics": {} if proposal.purpose == "imported" else finite(self._controller.diagnostics()),
             "seconds": round(outcome.seconds + (scoring or 0.0), 3),
             **({"proxy_seconds": round(scoring or 0.0, 3)} if proxies is not None else {}),
+            **self._wished(proposal, outcome),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
+
+    def _wished(self, proposal: Proposal, outcome: Outcome) -> dict[str, Any]:
+        """What a record holds besides where there are several objectives or starting architectures."""
+        found: dict[str, Any] = {}
+        starts = getattr(self._space, "starts", {})
+        if proposal.number < len(starts) and proposal.tokens in starts:
+            found["start_from"] = starts[proposal.tokens]
+        if self._objectives is not None and outcome.status == "ok":
+            found["objectives"] = self._objectives.of(outcome)
+        return found
 
     def _count(self, record: dict[str, Any]) -> None:
         """Everything the coach knows follows from the journal; this is where it learns a line of it."""
@@ -227,10 +240,10 @@ class Coach:
         cached = "cached" in record["metrics"]
         self._best = record["best"]
         self._finals += record["purpose"] == "final"
-        self._repeats = self._repeats + 1 if cached else 0
+        self._repeats = self._repeats + 1 if cached or record["status"] == "refused" else 0
         if record["purpose"] != "refresh" and not cached:
             place = (record["key"], Budget(record["epochs"], record["fraction"]))
-            self._trained += record["epochs"] > 0
+            self._trained += record["epochs"] > 0 and record["status"] != "refused"
             if record["status"] == "failed":
                 self._failures[place] += 1
             self._known[place] = record["trial"]
@@ -247,6 +260,10 @@ class Coach:
             scalars["seconds/child"] = record["seconds"]
         events = self._folder.events
         if improved or is_drawn(step):
+            if self._objectives is not None:
+                rated = self._objectives.rated(self._loop.records)
+                scalars["pareto/front"] = float(len(self._objectives.front_of(rated)))
+                scalars["pareto/hypervolume"] = self._objectives.volume_of(rated, rated)
             events.scalars(step, scalars)
         if improved:
             events.text(
@@ -318,6 +335,7 @@ class Coach:
             "failed": failed,
             "seconds": round(self._loop.elapsed(), 1),
             **({"proxies": self._proxies.summary()} if self._proxies is not None else {}),
+            **({} if self._objectives is None else self._objectives.summary(self._loop.records)),
         }
 
 

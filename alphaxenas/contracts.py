@@ -75,7 +75,8 @@ class Outcome:
     Attributes:
         proposal: The proposal that was evaluated.
         reward: Validation accuracy in [0, 1]; 0 for a failed evaluation.
-        status: `"ok"`, `"failed"` (see `reason`) or `"missing"` (a table without this architecture).
+        status: `"ok"`, `"failed"` (see `reason`), `"refused"` (it breaks a limit and was not trained, see `reason`) or
+            `"missing"` (a table without this architecture).
         metrics: Further numbers, such as `loss`, `parameters`, `flops`, `images_per_epoch`.
         seconds: Wall time of the evaluation. Never used to decide anything, so that continued runs repeat exactly.
         reason: Why the evaluation failed; empty otherwise.

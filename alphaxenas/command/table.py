@@ -7,9 +7,10 @@ interval, share found, seconds.
 A search ends at the optimum of the signal, any of them where several rows are equally good (`--target first-optimum`:
 the first alone; `--target 0.001`: in this top share of the table; `--target 94.0`, or `">=0.94"` below 1: at a signal
 of at least that), or at the cap, and then counts as the cap. With several signals (`--signal ACCURACY,min:LATENCY`) it
-goes on to the cap, and the result is the share of the table's hypervolume that it has found. The searches are stored in exp/<run>/study/ and continued
-by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit code: 0 all searches are
-recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before any search.
+goes on to the cap, and the result is the share of the table's hypervolume that it has found. The searches are stored in
+exp/<run>/study/ and continued by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit
+code: 0 all searches are recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before
+any search.
 """
 
 from __future__ import annotations

@@ -246,7 +246,8 @@ class TrainingConfig(Group):
 
     architecture: Text = _first_final(
         "",
-        "train this architecture (text, JSON, or a name of the zoo such as darts_v2); empty = the best of the search",
+        "train this architecture (text, JSON, or a name of the zoo such as darts_v2; pareto:3 or pareto:knee of a "
+        "search's front); empty = the best of the search",
     )
     top_k: Count = parameter(
         1, "how many of the best architectures are trained in full", notebooks="04* 08* 10*", defaults={"08": 5}

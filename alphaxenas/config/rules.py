@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 from alphaxenas.config.other_searches import PROCESSES
 from alphaxenas.config.parameter import ParameterError
 from alphaxenas.controllers.alphaxenas.settings import Settings
+from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.data.images import check_sources
 from alphaxenas.networks.nasbench.stages import STAGES
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, space_from_parameters
 from alphaxenas.spaces.parse_any import parse_architecture
+from alphaxenas.spaces.user_space import UserSpace
 from alphaxenas.workers import cluster
 
 if TYPE_CHECKING:
     from alphaxenas.config.declarations import Config
+
+FRONT = "pareto:"
+"""Before a place in the front of a search, in the parameter `architecture`."""
 
 
 def check_together(config: Config) -> None:
@@ -72,6 +77,16 @@ def check_together(config: Config) -> None:
             bool(config.report.truth_table) != bool(config.report.truth_column),
             "the name of a column with truth_table, and nothing without",
         ),
+        (
+            "objectives",
+            place_in_front(config) is not None and len(search.objectives) < 2,
+            f"two or more where architecture is {training.architecture}",
+        ),
+        (
+            "objectives",
+            search.objectives != ("accuracy",) and search.planning == "children" and "alphaxenas" in search.controllers,
+            "('accuracy',) where planning is 'children', as in the original search",
+        ),
         ("proxies", "ranked" in search.controllers and not search.proxies, "at least one where ranked searches"),
         (
             "workers",
@@ -104,7 +119,59 @@ def check_together(config: Config) -> None:
         Settings(search_children=search.search_children, promotion=search.promotion, **config.settings_of("alphaxenas"))
     except ValueError as error:
         raise ParameterError(str(error)) from None
+    try:
+        named(search.objectives)
+        if favoured(config) or search.start_from:
+            UserSpace(space_from_parameters(config.parameters("space")), None, favoured(config), starting(config))
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
     given_architecture(config)
+
+
+def favoured(config: Config) -> dict[str, float]:
+    """The weights of the parameter `favoured` by word of the vocabulary.
+
+    Raises:
+        ParameterError: A text is not of the form WORD=WEIGHT with a weight above 0.
+    """
+    found: dict[str, float] = {}
+    for text in config.search.favoured:
+        word, _, weight = text.rpartition("=")
+        try:
+            found[word.strip()] = float(weight)
+            if not (word.strip() and 0 < found[word.strip()] < float("inf")):
+                raise ValueError
+        except ValueError:
+            raise ParameterError(
+                f"Invalid value for `favoured`. Expected WORD=WEIGHT with a weight above 0. Received: {text!r}"
+            ) from None
+    return found
+
+
+def starting(config: Config) -> dict[str, Any]:
+    """The architectures of the parameter `start_from` by what it calls them; ParameterError where one is none."""
+    found = {text: given_architecture(config, text) for text in config.search.start_from}
+    return {text: getattr(architecture, "architecture", architecture) for text, architecture in found.items()}
+
+
+def place_in_front(config: Config) -> int | None:
+    """Which architecture of a search's front `architecture` asks for, from 0, -1 for its knee; None for no such thing.
+
+    Raises:
+        ParameterError: It is neither `pareto:` and a place from 1 nor `pareto:knee`.
+    """
+    text = config.training.architecture.strip()
+    if not text.startswith(FRONT):
+        return None
+    place = text.removeprefix(FRONT)
+    if place == "knee":
+        return -1
+    if not place.isdecimal() or int(place) < 1:
+        raise ParameterError(
+            f"Invalid value for `architecture`. Expected {FRONT}1, the best of the front in the first objective, "
+            f"{FRONT}2, ... or {FRONT}knee. Received: {text!r}"
+        )
+    return int(place) - 1
 
 
 def given_architecture(config: Config, text: str = "") -> Any:
@@ -115,11 +182,13 @@ def given_architecture(config: Config, text: str = "") -> Any:
         text: The architecture; by default the parameter `architecture`.
 
     Returns:
-        The architecture; None where the parameter is empty too.
+        The architecture; None where the parameter is empty too, or asks for one of a search's front.
 
     Raises:
         ParameterError: The text is none.
     """
+    if not text and place_in_front(config) is not None:
+        return None
     text, space = text or config.training.architecture, config.space.space
     try:
         if space in ("cell", "micro") and text:

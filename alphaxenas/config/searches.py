@@ -11,6 +11,7 @@ from alphaxenas.config.parameter import (
     FilePath,
     Group,
     Natural,
+    NonBlank,
     NonNegative,
     Number,
     OneOf,
@@ -23,6 +24,7 @@ from alphaxenas.config.parameter import (
 from alphaxenas.controllers.alphaxenas.settings import MOVE_RULES, PLANNINGS, PRIORS
 from alphaxenas.controllers.catalogue import CONTROLLERS
 from alphaxenas.controllers.nao.settings import PRESETS
+from alphaxenas.controllers.pareto.objectives import OBJECTIVES
 from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS
 from alphaxenas.controllers.promotion import PROMOTION_RULES
 from alphaxenas.evaluators import FINAL_WEIGHTS
@@ -35,6 +37,7 @@ Prior = Annotated[str, OneOf(PRIORS)]
 Planning = Annotated[str, OneOf(PLANNINGS)]
 MoveRule = Annotated[str, OneOf(MOVE_RULES)]
 PolicyCell = Annotated[str, OneOf(tuple(CELLS))]
+ObjectiveName = Annotated[str, OneOf(tuple(OBJECTIVES))]
 ProxyName = Annotated[str, OneOf(tuple(PROXIES))]
 NaoPreset = Annotated[str, OneOf(tuple(PRESETS))]
 
@@ -83,6 +86,37 @@ class SearchConfig(Group):
     search_children: Natural = parameter(
         6,
         "children trained before the best one is promoted; 0 with planning=children: all that the tree meets",
+        notebooks="02",
+        role="method",
+    )
+    objectives: Several[ObjectiveName] = parameter(
+        ("accuracy",),
+        "what is looked for; more than accuracy is a search for the front of the best trade-offs",
+        notebooks="02",
+        role="space",
+    )
+    max_parameters: Natural = parameter(
+        0, "children of at most so many parameters alone are suggested; 0 = any", notebooks="02", role="space"
+    )
+    max_multiply_adds: NonNegative = parameter(
+        0.0, "children of at most so many million multiply-adds an image; 0 = any", notebooks="02", role="space"
+    )
+    max_latency_ms: NonNegative = parameter(
+        0.0,
+        "children that take at most so many ms for one image, measured on this machine; slower ones are not trained; "
+        "0 = any",
+        notebooks="02",
+        role="space",
+    )
+    start_from: Different[NonBlank] = parameter(
+        (),
+        "architectures that every controller evaluates first: names such as darts_v2, text forms, files",
+        notebooks="02",
+        role="method",
+    )
+    favoured: Different[NonBlank] = parameter(
+        (),
+        "choices that seem right before anything is measured, as in sep3x3=4 (1 = as good as others); fades with time",
         notebooks="02",
         role="method",
     )

@@ -147,6 +147,7 @@ class SuccessiveHalving:
 
     Attributes:
         strategy: What chooses the architectures.
+        objectives: What it is told; None for rewards.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class SuccessiveHalving:
         self._promote_every, self._uniform_share = promote_every, uniform_share
         self._pending = PendingTrials()
         self._bracket = Bracket()
-        self._objectives, self._starts = objectives, tuple(getattr(space, "starts", ()))
+        self.objectives, self._starts = objectives, tuple(getattr(space, "starts", ()))
         self._asked = self._rounds = self._started = 0
         self._best: dict[str, tuple[float, Tokens]] = {}
         self._count = {"search": 0, "final": 0, "failed": 0}
@@ -233,7 +234,7 @@ class SuccessiveHalving:
         number, tokens, purpose = proposal.number, proposal.tokens, proposal.purpose
         reward = float(outcome.reward) if outcome.status == "ok" else None
         self._count[purpose] += 1
-        told = reward if reward is None or self._objectives is None else self._objectives.values(outcome)
+        told = reward if reward is None or self.objectives is None else self.objectives.values(outcome)
         if outcome.status == "refused" and purpose == "search":
             self._asked -= 1
         elif reward is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Controller, SearchSpace
 from alphaxenas.controllers import catalogue
+from alphaxenas.controllers.pareto.objectives import Objectives
 from alphaxenas.data import ImageData, load_data
 from alphaxenas.networks.convnet.network import check_image_size
 from alphaxenas.networks.densenet import DenseNet
@@ -245,7 +246,14 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
     return replace(recipe, **published)
 
 
-def make_controller(config: Config, name: str, space: SearchSpace, seed: int, shared: bool | None = None) -> Controller:
+def make_controller(
+    config: Config,
+    name: str,
+    space: SearchSpace,
+    seed: int,
+    shared: bool | None = None,
+    objectives: Objectives | None = None,
+) -> Controller:
     """A controller with both budgets, which are the same for all controllers.
 
     Args:
@@ -254,6 +262,7 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int, sh
         space: What it searches.
         seed: Of its random choices.
         shared: Whether children share weights; None: as the space has it, see `shares_weights`.
+        objectives: What is looked for where that is more than accuracy.
 
     Returns:
         The controller with its configured settings.
@@ -273,6 +282,7 @@ def make_controller(config: Config, name: str, space: SearchSpace, seed: int, sh
         final_budget=Budget(search.final_epochs, search.final_fraction),
         promote_every=children,
         promotion=search.promotion,
+        objectives=objectives,
         **settings,
     )
 

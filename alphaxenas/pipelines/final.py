@@ -10,7 +10,8 @@ from typing import Any
 
 from alphaxenas.coach import place_of_choice
 from alphaxenas.config import Config
-from alphaxenas.config.rules import given_architecture
+from alphaxenas.config.rules import given_architecture, place_in_front
+from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.data import ImageData
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.bank import WeightBank
@@ -143,9 +144,11 @@ def chosen_architectures(config: Config) -> list[Any]:
         ValueError: There is no finished search to choose from, or the text is no architecture.
     """
     space, controller = search_space(config), config.search.controllers[0]
-    if config.training.architecture:
-        return [given_architecture(config)]
+    if (given := given_architecture(config)) is not None:
+        return [given]
     suite = Path(config.run.exp_dir) / config.run.run
+    if (place := place_in_front(config)) is not None:
+        return [space.parse(_of_the_front(config, suite, place)["architecture"])]
     found: list[tuple[int, float, dict[str, Any]]] = []
     for seed in search_seeds(config):
         results = read_json(suite / f"{controller}-seed{seed}" / "results.json") or {"best": ()}
@@ -160,6 +163,22 @@ def chosen_architectures(config: Config) -> list[Any]:
             "Run notebook 02 with the same `run` first, or give one with the parameter `architecture`."
         )
     return [space.parse(record["architecture"]) for record in ranked]
+
+
+def _of_the_front(config: Config, suite: Path, place: int) -> dict[str, Any]:
+    """A record of the front over all seeds of the first controller, from 0; -1 for its knee."""
+    controller, records = config.search.controllers[0], []
+    for seed in search_seeds(config):
+        records += (read_json(suite / f"{controller}-seed{seed}" / "results.json") or {}).get("front", ())
+    wanted = named(config.search.objectives)
+    front = wanted.front_of(records) if wanted is not None else []
+    if not front or place >= len(front):
+        raise ValueError(
+            f"Invalid value for `architecture`. Expected a place in the front of {controller} in {suite}, which has "
+            f"{len(front)} architectures for the objectives {', '.join(config.search.objectives)}. "
+            f"Received: {config.training.architecture!r}"
+        )
+    return next(record for record in front if record["knee"]) if place < 0 else front[place]
 
 
 def evaluate_checkpoint(

@@ -16,9 +16,10 @@ from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, SearchS
 from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.proxies import with_proxies
-from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator, search_space
+from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator
 from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
 from alphaxenas.pipelines.stages import LIMITS, open_stage
+from alphaxenas.pipelines.wishes import objectives, priced, user_space
 from alphaxenas.proxies import ProxyScores
 from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 
@@ -38,7 +39,6 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     Returns:
         Results as of `Coach.run`.
     """
-    space = search_space(config)
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
     data = data or load_images(config)
@@ -46,14 +46,15 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     if imported:
         parameters["imported"] = content_of(config.search.import_trials)
     names = STATIC_ORDER if controller == "static" else config.search.proxies
-    seen = with_proxies(names, space, child_network(config, data.num_classes), data, seed) if names else space
+    wished = user_space(config, data)
+    seen = with_proxies(names, wished, child_network(config, data.num_classes), data, seed) if names else wished
     return run_search(
         config,
         f"{controller}-seed{seed}",
         parameters,
-        space,
+        wished,
         data,
-        lambda: make_controller(config, controller, seen, seed),
+        lambda: make_controller(config, controller, seen, seed, objectives=objectives(config)),
         Rating(f"{__name__}:evaluator", {"seed": seed}, tuple(names)),
         getattr(seen, "proxies", None),
         imported,
@@ -68,7 +69,7 @@ def evaluator(config: Config, data: ImageData, seed: int) -> Evaluator:
         data: The configured images.
         seed: Of initial weights and training.
     """
-    return make_evaluator(config, data, seed)
+    return priced(config, data, make_evaluator(config, data, seed))
 
 
 def foreign_trials(config: Config, space: SearchSpace, controller: str) -> list[Outcome]:

@@ -106,9 +106,9 @@ class UserSpace:
             words = list(space.vocabulary)
             self.token_weights = np.ones(len(words)) if self.token_weights is None else self.token_weights.copy()
             for word, weight in weights.items():
-                place = words.index(check_name("choice_prior", word, words))
+                place = words.index(check_name("favoured", word, words))
                 if not (np.isfinite(weight) and weight > 0):
-                    raise invalid("choice_prior", "weights above 0", weight, f"of {word}")
+                    raise invalid("favoured", "weights above 0", weight, f"of {word}")
                 self.token_weights[place] *= weight
         self.starts: dict[Tokens, str] = {}
         for name, architecture in (starts or {}).items():

@@ -155,4 +155,4 @@ class TestSearches:
 
     def test_the_original_search_has_one_objective(self):
         with pytest.raises(ValueError, match="several objectives"):
-            searched("alphaxenas", 1, planning="children")
+            searched("alphaxenas", 1, planning="children", search_children=0)

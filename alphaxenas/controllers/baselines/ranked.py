@@ -98,8 +98,8 @@ class RankedSample(HistoryStrategy):
         return [sequences[place] for place in np.lexsort([noise, *values.T[::-1]])]
 
     def _drawn(self) -> list[Tokens]:
-        """A sample without equal keys or what was suggested, by the user's prior where there is one; fewer where nothing
-        new is met for long.
+        """A sample without equal keys or what was suggested, by the user's prior where there is one; fewer where
+        nothing new is met for long.
         """
         found: dict[str, Tokens] = {}
         vain = 0

@@ -45,7 +45,7 @@ CLIMBS = 3
 AUGMENTED = 0.05
 """rho of the augmented Tchebycheff function."""
 MARGIN = 0.3
-"""Of the range of an objective, between the worst seen and the reference point: what extends a front is worth something.
+"""Between the worst seen and the reference point, in ranges of an objective: what extends a front is worth something.
 """
 
 

@@ -90,6 +90,20 @@ class Objectives:
         """What `of` returns, or the `objectives` of a journal's record, with a minus where less is better, `[m]`."""
         return np.array([measured[one.name] if one.maximise else -measured[one.name] for one in self.parts])
 
+    def rated(self, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Those of a journal that a front is made of: at the final budget once there are such ones."""
+        found = [record for record in records if "objectives" in record and record["purpose"] != "refresh"]
+        return [record for record in found if record["purpose"] == "final"] or found
+
+    def summary(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """For the results of a search: `objectives`, `front` (best first in the first objective) and `hypervolume`."""
+        rated = self.rated(records)
+        return {
+            "objectives": list(self.names),
+            "front": self.front_of(rated),
+            "hypervolume": self.volume_of(rated, rated),
+        }
+
     def front_of(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The records that no other one beats, best first in the first objective; `knee` marks one of them.
 
