@@ -59,6 +59,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "long_run": ("alphaxenas/coach.py", "alphaxenas/runs", "alphaxenas/report/runs.py", "alphaxenas/controllers"),
     "memory": _IMAGES,
     "nao_reconstruction": ("alphaxenas/controllers/nao", "alphaxenas/spaces/micro.py"),
+    "pareto": ("alphaxenas/spaces/user_space.py", *_TABLES),
     "proxies": (
         "alphaxenas/proxies",
         "alphaxenas/networks/bank.py",

@@ -111,8 +111,7 @@ def make_controller(
     settings = {**entry.settings, **settings}
     _check(name, kind, settings)
     strategy = _strategy(lambda seed: kind(space, seed, **settings), space, seed, None if pareto else objectives)
-    budgets = search_budget, final_budget
-    return SuccessiveHalving(strategy, space, *budgets, promote_every, objectives=objectives)
+    return SuccessiveHalving(strategy, space, search_budget, final_budget, promote_every, objectives=objectives)
 
 
 def _strategy(

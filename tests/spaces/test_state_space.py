@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.report.pictures import drawings
 from alphaxenas.spaces import Chain, Layer, StateSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND, convolution_chains, mnist_chains
@@ -269,3 +270,27 @@ class TestPictures:
         figure = drawings(chains, [short, long], ["short", "long"])
         first, second = (axes.get_position() for axes in figure.axes)
         assert first.y0 > second.y1 and first.width < second.width
+
+
+class TestPrior:
+    def test_weights_stand_at_the_tokens_of_their_values(self):
+        space = StateSpace(2).add("kernel", [1, 3, 5], prior=[1, 4, 2]).add("filters", [8, 16])
+        assert space.token_weights.tolist() == [1, 4, 2, 1, 1]
+        assert StateSpace(2).add("kernel", [1, 3]).token_weights is None
+
+    @pytest.mark.parametrize("prior", [[1, 2], [1, 0, 1], [1, -1, 1], [1, float("nan"), 1], ["a", 1, 1]])
+    def test_a_weight_above_0_for_every_value_is_expected(self, prior):
+        with pytest.raises(ValueError, match="`prior` of choice 'kernel'. Expected 3 weights above 0"):
+            StateSpace(1).add("kernel", [1, 3, 5], prior=prior)
+
+    def test_first_draws_follow_it_and_later_ones_forget_it(self):
+        space = StateSpace(4).add("kernel", [1, 3, 5], prior=[1, 8, 1])
+        history = TrialHistory(space)
+        rng, shares = np.random.default_rng(0), []
+        for _ in range(75):
+            tokens = history.draw(rng)
+            shares.append(np.mean(np.equal(tokens, 1)))
+            history.observe(tokens, 0.5)
+        assert history.prior.exponent == 10 / 75
+        assert np.mean(shares[:10]) > 0.55 and np.mean(shares[40:]) < 0.4
+        assert history.prior.preference([(1, 1, 1, 1)])[0] > 0 > history.prior.preference([(0, 0, 0, 0)])[0]

@@ -36,7 +36,7 @@ from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
 from alphaxenas.seeds import stream
 from alphaxenas.suggestions import check_whole
 
-SAMPLE, RANDOM = 1500, 256
+SAMPLE, RANDOM = 800, 256
 """Architectures drawn for a plan, in a small and in a large space."""
 CANDIDATES = 1024
 """Sequences kept from plan to plan."""

@@ -24,11 +24,14 @@ class Choice:
         values: What may be chosen; at least one, all different.
         when: (name of an earlier choice, values): the choice exists only in layers where each of these has one of its
             values.
+        prior: How likely each value is thought to be right before anything is measured, a weight above 0 for each;
+            empty where nothing is known.
     """
 
     name: str
     values: tuple[Value, ...]
     when: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+    prior: tuple[float, ...] = ()
 
     def exists(self, layer: Mapping[str, Value]) -> bool:
         """Whether the choice has to be made, given the earlier choices of the layer."""
@@ -50,6 +53,27 @@ class Rule:
         if self.over == "pair":
             return len(layers) < 2 or bool(self.allows(*layers[-2:]))
         return bool(self.allows(layers))
+
+
+def checked_prior(prior: Sequence[float] | None, count: int, place: str) -> tuple[float, ...]:
+    """Returns weights as plain numbers: one above 0 for each of `count` values, or none at all.
+
+    Args:
+        prior: The weights received.
+        count: How many values there are.
+        place: What they are weights of, for the message.
+
+    Raises:
+        ValueError: Says what is wrong.
+    """
+    weights = () if prior is None else tuple(prior)
+    numbers = all(isinstance(one, (int, float, np.number)) and np.isfinite(one) and one > 0 for one in weights)
+    if prior is not None and (len(weights) != count or not numbers):
+        raise ValueError(
+            f"Invalid value for `prior` of {place}. Expected {count} weights above 0, one for each value. "
+            f"Received: {prior!r}"
+        )
+    return tuple(map(float, weights))
 
 
 def is_word(text: str) -> bool:

@@ -2,7 +2,7 @@
 
     space = (
         StateSpace(layers=4)
-        .add("kernel", [1, 3])
+        .add("kernel", [1, 3], prior=[1, 4])
         .add("filters", [16, 32, 64])
         .add("rate", [0.1, 0.3], when={"filters": [32, 64]})
         .constrain("filters", lambda before, layer: layer["filters"] >= before["filters"], over="pair")
@@ -11,6 +11,9 @@
 The token sequence goes through the layers. Each layer has one token for every choice, in the order of the declaration
 (a conditional choice only where its condition holds), and then, with `skips=True`, one token for every earlier layer:
 whether it feeds this one. A space is a value that cannot be changed: `add` and `constrain` return a new one.
+
+A prior on the values of a choice is what every controller begins with and forgets as architectures are rated, see
+`alphaxenas.controllers.choice_prior`.
 
 Source: StateSpace of titu1994/neural-architecture-search for choices repeated per layer; Zoph & Le 2016, "Neural
 architecture search with reinforcement learning", section 3.3, for skip connections by anchor points. Departures:
@@ -29,7 +32,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.chains.automaton import SequenceAutomaton
 from alphaxenas.spaces.chains.chain import SKIPS, Chain, Layer, Value, format_value, read_chain
-from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_values, is_word
+from alphaxenas.spaces.chains.choices import FORBIDDEN, SCOPES, Choice, Rule, checked_prior, checked_values, is_word
 from alphaxenas.spaces.chains.features import ChainFeatures
 from alphaxenas.spaces.chains.transitions import Transitions
 from alphaxenas.spaces.checks import check_name, set_fields
@@ -47,6 +50,7 @@ class StateSpace:
         skips: Whether every layer chooses which of the earlier layers feed it. Without, each feeds the next.
         vocabulary: `name=value` for every choice, then `skips=no` and `skips=yes`.
         max_length: Of the longest token sequence.
+        token_weights: The weights of the priors by token, `[V]`; None where no choice has a prior.
 
     Raises:
         ValueError: A choice is empty, holds a value twice or has a name that is taken; `layers` is below 1; or
@@ -66,6 +70,7 @@ class StateSpace:
     skips: bool = False
     vocabulary: tuple[str, ...] = field(init=False, repr=False, compare=False)
     max_length: int = field(init=False, repr=False, compare=False)
+    token_weights: np.ndarray | None = field(init=False, repr=False, compare=False)
     _tokens: dict[str, dict[str, int]] = field(init=False, repr=False, compare=False)
     _graph: SequenceAutomaton = field(init=False, repr=False, compare=False)
     _features: ChainFeatures = field(init=False, repr=False, compare=False)
@@ -90,12 +95,28 @@ class StateSpace:
             rules=tuple(self.rules),
             vocabulary=tuple(vocabulary),
             max_length=graph.longest if self.choices else 0,
+            token_weights=self._weights(len(vocabulary), tokens),
             _tokens=tokens,
             _graph=graph,
             _features=ChainFeatures.of(self.layers, declared, self.skips),
         )
 
-    def add(self, name: str, values: Sequence[Value], when: Mapping[str, Any] | None = None) -> StateSpace:
+    def _weights(self, count: int, tokens: Mapping[str, Mapping[str, int]]) -> np.ndarray | None:
+        if not any(choice.prior for choice in self.choices):
+            return None
+        weights = np.ones(count)
+        for choice in self.choices:
+            for value, weight in zip(choice.values, choice.prior):
+                weights[tokens[choice.name][format_value(value)]] = weight
+        return weights
+
+    def add(
+        self,
+        name: str,
+        values: Sequence[Value],
+        when: Mapping[str, Any] | None = None,
+        prior: Sequence[float] | None = None,
+    ) -> StateSpace:
         """This space with a further choice in every layer.
 
         Args:
@@ -103,6 +124,7 @@ class StateSpace:
             values: What may be chosen: numbers, texts or truth values, all different.
             when: Earlier choices of the layer and the value, or list of values, that each must have for this choice to
                 exist.
+            prior: For every value a weight above 0, how likely it is thought to be right; None: all are alike.
 
         Raises:
             ValueError: See the class.
@@ -121,7 +143,8 @@ class StateSpace:
             known = {format_value(value): value for value in earlier[other].values}
             texts = [check_name(f"when of {other}", format_value(value), known, place) for value in wanted]
             conditions.append((other, tuple(known[text] for text in texts)))
-        return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions))))
+        weights = checked_prior(prior, len(values), place)
+        return replace(self, choices=(*self.choices, Choice(name, values, tuple(conditions), weights)))
 
     def constrain(self, name: str, allows: Callable[..., bool], over: str = "layer") -> StateSpace:
         """This space without the token sequences in which the choice `name` breaks a rule.
