@@ -4,7 +4,7 @@
     python -m benchmarks.pareto front_pixel3 --tables FOLDER --methods guided --seeds 30 --record
 
 - `front_DEVICE`: the share of the hypervolume of mean test accuracy on CIFAR-10 and latency that a search has found
-  after its queries; the reference point is the worst of the table in both. Random search may look at 4,000 of the 15,625
+  after its queries; the reference point is the worst of the table in both. Random search may look at 4,000 of 15,625
   architectures, NSGA-II at 1,000, the others at 200.
 - `bound_DEVICE`: queries until the most accurate of the architectures that take at most a quarter of the largest
   latency; the others are not looked at.

@@ -145,8 +145,9 @@ class ExpectedHypervolume(ParetoStrategy):
             new[[every.place[key] for key in self._suggested if key in every.place]] = False
             places = np.flatnonzero(new)
             if len(places) > SAMPLE:
-                near = {every.place[self._history.key(tokens)] for tokens in self._near_the_front()}
-                places = np.union1d(self._rng.choice(places, SAMPLE, replace=False), [*near.intersection(places)])
+                keys = map(self._history.key, self._near_the_front())
+                near = {every.place[key] for key in keys if key in every.place}.intersection(places.tolist())
+                places = np.union1d(self._rng.choice(places, SAMPLE, replace=False), sorted(near))
                 places = places.astype(np.int64)
             if not len(places):
                 return None

@@ -171,7 +171,7 @@ class AlphaX:
         """Keys and values of sequences: the true one where it was evaluated, None where that failed."""
         space, rewards = self._space, self._uct.history.rewards
         architectures = [space.decode(tokens) for tokens in sequences]
-        keys = [space.key(architecture) for architecture in architectures]
+        keys = [self._uct.history.key(tokens) for tokens in sequences]
         unknown = {
             key: architecture
             for key, architecture in zip(keys, architectures)
