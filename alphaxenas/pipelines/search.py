@@ -18,8 +18,8 @@ from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.proxies import with_proxies
 from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator
 from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
+from alphaxenas.pipelines.raters.wishes import objectives, priced, user_space
 from alphaxenas.pipelines.stages import LIMITS, open_stage
-from alphaxenas.pipelines.wishes import objectives, priced, user_space
 from alphaxenas.proxies import ProxyScores
 from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 

@@ -14,8 +14,8 @@ from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.evaluators import costs as prices
 from alphaxenas.pipelines.factory import ImageShape, child_network, search_space
 from alphaxenas.pipelines.final import chosen_architectures
+from alphaxenas.pipelines.raters.wishes import network_costs, priced, user_space
 from alphaxenas.pipelines.search import search
-from alphaxenas.pipelines.wishes import network_costs, priced, user_space
 from alphaxenas.spaces.user_space import Limits, UserSpace
 from tests.controllers.tabular import Digits
 
