@@ -80,7 +80,9 @@ def test_without_a_final_budget_every_controller_stays_at_the_only_one(name):
 
 def test_every_parameter_of_the_search_is_a_setting_of_some_controller_or_read_by_a_pipeline():
     reaching = {parameter for name in CONTROLLERS for parameter in controller_settings(name).values()}
-    source = "".join(path.read_text() for path in (PROJECT_ROOT / "alphaxenas" / "pipelines").glob("*.py"))
+    package = PROJECT_ROOT / "alphaxenas"
+    readers = [*(package / "pipelines").rglob("*.py"), package / "config" / "rules.py"]
+    source = "".join(path.read_text() for path in readers)
     read = set(re.findall(r"\b(?:search|limits)\.(\w+)", source))
     read |= {*LIMITS, *from_values({}).search.values_for(ChildTraining)}
     assert set(SearchConfig.model_fields) <= reaching | read
