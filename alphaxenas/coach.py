@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
-from alphaxenas.controllers.pareto.objectives import Objectives
+from alphaxenas.controllers.pareto.objectives import curves, summary, wished
 from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.runs.events import is_drawn
 from alphaxenas.runs.folder import RunFolder
@@ -82,7 +82,7 @@ class Coach:
         imported: Sequence[Outcome] = (),
     ) -> None:
         self._space, self._controller, self._evaluator, self._folder = space, controller, evaluator, folder
-        self._objectives: Objectives | None = getattr(controller, "objectives", None)
+        self._objectives = getattr(controller, "objectives", None)
         self._limits = {"iterations": iterations, "trials": trials, "max_minutes": max_minutes}
         self._checkpoint_every, self._proxies, self._imported = checkpoint_every, proxies, imported
         evaluations = evaluator if isinstance(evaluator, Workers) else InTurn(evaluator)
@@ -219,19 +219,9 @@ class Coach:
             "diagnostics": {} if proposal.purpose == "imported" else finite(self._controller.diagnostics()),
             "seconds": round(outcome.seconds + (scoring or 0.0), 3),
             **({"proxy_seconds": round(scoring or 0.0, 3)} if proxies is not None else {}),
-            **self._wished(proposal, outcome),
+            **wished(self._objectives, getattr(self._space, "starts", {}), outcome),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
-
-    def _wished(self, proposal: Proposal, outcome: Outcome) -> dict[str, Any]:
-        """What a record holds besides where there are several objectives or starting architectures."""
-        found: dict[str, Any] = {}
-        starts = getattr(self._space, "starts", {})
-        if proposal.number < len(starts) and proposal.tokens in starts:
-            found["start_from"] = starts[proposal.tokens]
-        if self._objectives is not None and outcome.status == "ok":
-            found["objectives"] = self._objectives.of(outcome)
-        return found
 
     def _count(self, record: dict[str, Any]) -> None:
         """Everything the coach knows follows from the journal; this is where it learns a line of it."""
@@ -260,17 +250,11 @@ class Coach:
             scalars["seconds/child"] = record["seconds"]
         events = self._folder.events
         if improved or is_drawn(step):
-            if self._objectives is not None:
-                rated = self._objectives.rated(self._loop.records)
-                scalars["pareto/front"] = float(len(self._objectives.front_of(rated)))
-                scalars["pareto/hypervolume"] = self._objectives.volume_of(rated, rated)
+            scalars |= curves(self._objectives, self._loop.records)
             events.scalars(step, scalars)
         if improved:
-            events.text(
-                step,
-                "best/architecture",
-                f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}",
-            )
+            told = f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}"
+            events.text(step, "best/architecture", told)
             events.picture(step, "best/cell", picture(self._space, architecture))
         score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
         budget = f"{record['epochs']} ep. x {record['fraction']:.0%} data"
@@ -300,9 +284,7 @@ class Coach:
         return "space exhausted" if self._repeats >= MAX_REPEATS else ""
 
     def _chosen(self, ranked: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-        """Records that are ranked by reward, those at the highest budget by the controller's belief instead if it has
-        one; and by which of the two.
-        """
+        """Records ranked by reward, the dearest by the controller's belief if it has one; and by which of the two."""
         judge = getattr(self._controller, "quality", None)
         top = [record for record in ranked if record["purpose"] == ranked[0]["purpose"]]
         quality = judge([tuple(record["tokens"]) for record in top]) if judge is not None and top else None
@@ -335,7 +317,7 @@ class Coach:
             "failed": failed,
             "seconds": round(self._loop.elapsed(), 1),
             **({"proxies": self._proxies.summary()} if self._proxies is not None else {}),
-            **({} if self._objectives is None else self._objectives.summary(self._loop.records)),
+            **summary(self._objectives, self._loop.records),
         }
 
 

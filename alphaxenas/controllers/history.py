@@ -191,7 +191,7 @@ class HistoryStrategy:
             tokens: A complete sequence.
             reward: At the search budget.
         """
-        if self._history.take(tokens):
+        if self.start(tokens) is not None:
             self.observe(tokens, reward)
 
     def diagnostics(self) -> dict[str, float]:

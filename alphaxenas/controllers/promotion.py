@@ -250,7 +250,8 @@ class SuccessiveHalving:
 
     def learn(self, outcome: Outcome) -> None:
         """Learns from a trial of another search; such an architecture is neither tried again nor promoted."""
-        self.strategy.learn(outcome.proposal.tokens, float(outcome.reward))
+        told = outcome.reward if self.objectives is None else self.objectives.values(outcome)
+        self.strategy.learn(outcome.proposal.tokens, told)  # type: ignore[arg-type]
 
     def diagnostics(self) -> dict[str, float]:
         """How much was tried, the best reward at either budget once there is one, and the strategy's own numbers."""

@@ -42,11 +42,11 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
     data = data or load_images(config)
-    imported = foreign_trials(config, space, controller)
+    wished = user_space(config, data)
+    imported = foreign_trials(config, wished, controller)
     if imported:
         parameters["imported"] = content_of(config.search.import_trials)
     names = STATIC_ORDER if controller == "static" else config.search.proxies
-    wished = user_space(config, data)
     seen = with_proxies(names, wished, child_network(config, data.num_classes), data, seed) if names else wished
     return run_search(
         config,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.contracts import Outcome
+from alphaxenas.contracts import Outcome, Tokens
 from alphaxenas.controllers.pareto.front import front, hypervolume, knee
 from alphaxenas.suggestions import check_name, invalid
 
@@ -95,15 +95,6 @@ class Objectives:
         found = [record for record in records if "objectives" in record and record["purpose"] != "refresh"]
         return [record for record in found if record["purpose"] == "final"] or found
 
-    def summary(self, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """For the results of a search: `objectives`, `front` (best first in the first objective) and `hypervolume`."""
-        rated = self.rated(records)
-        return {
-            "objectives": list(self.names),
-            "front": self.front_of(rated),
-            "hypervolume": self.volume_of(rated, rated),
-        }
-
     def front_of(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The records that no other one beats, best first in the first objective; `knee` marks one of them.
 
@@ -145,3 +136,51 @@ def named(names: Sequence[str]) -> Objectives | None:
     for name in names:
         check_name("objectives", name, OBJECTIVES)
     return None if tuple(names) in ((), ("accuracy",)) else Objectives(tuple(OBJECTIVES[name] for name in names))
+
+
+def wished(objectives: Objectives | None, starts: Mapping[Tokens, str], outcome: Outcome) -> dict[str, Any]:
+    """What the record of a trial holds besides, of what a user wants and knows.
+
+    Args:
+        objectives: Of the search; None for one.
+        starts: Names of the starting architectures by their tokens.
+        outcome: Of the trial.
+
+    Returns:
+        `start_from` of a starting architecture's trial, `objectives` of one that succeeded.
+    """
+    found: dict[str, Any] = {}
+    if outcome.proposal.number < len(starts) and outcome.proposal.tokens in starts:
+        found["start_from"] = starts[outcome.proposal.tokens]
+    if objectives is not None and outcome.status == "ok":
+        found["objectives"] = objectives.of(outcome)
+    return found
+
+
+def curves(objectives: Objectives | None, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Size and hypervolume of the front so far, for event files; nothing with one objective.
+
+    Args:
+        objectives: Of the search.
+        records: Its journal.
+    """
+    if objectives is None:
+        return {}
+    rated = objectives.rated(records)
+    front = objectives.front_of(rated)
+    return {"pareto/front": float(len(front)), "pareto/hypervolume": objectives.volume_of(front, rated)}
+
+
+def summary(objectives: Objectives | None, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """For the results of a search: `objectives`, `front` (best first in the first of them) and `hypervolume`.
+
+    Args:
+        objectives: Of the search; None for one, of which there is nothing to say.
+        records: Its journal.
+    """
+    if objectives is None:
+        return {}
+    rated = objectives.rated(records)
+    front = objectives.front_of(rated)
+    volume = objectives.volume_of(front, rated)
+    return {"objectives": list(objectives.names), "front": front, "hypervolume": volume}

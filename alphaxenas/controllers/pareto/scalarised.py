@@ -84,6 +84,16 @@ class Scalarised:
         for part, scalar in zip(self._parts, self._scalars(reward)):
             part.observe(tokens, scalar)
 
+    def learn(self, tokens: Tokens, reward: Any) -> None:
+        """Takes over what another search measured.
+
+        Args:
+            tokens: A complete sequence.
+            reward: As of `observe`.
+        """
+        if self.start(tokens) is not None:
+            self.observe(tokens, reward)
+
     def observe_final(self, tokens: Tokens, reward: Any) -> None:
         """Takes the objectives of a promoted child at the final budget.
 

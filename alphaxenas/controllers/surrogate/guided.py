@@ -39,7 +39,7 @@ import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
-from alphaxenas.controllers.history import TrialHistory
+from alphaxenas.controllers.history import HistoryStrategy
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.acquisition import RewardTransform, best_and_latest, log_improvement
@@ -62,7 +62,7 @@ PLANS = ("auto", "tree", "rollouts", "enumerate")
 PRIORS = ("elite", "uniform")
 
 
-class GuidedSearch:
+class GuidedSearch(HistoryStrategy):
     """Plans by tree search over a surrogate (`alphaxenas.controllers.promotion.Strategy`).
 
     Args:
@@ -111,14 +111,13 @@ class GuidedSearch:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}")
         if plan == "auto":
             plan = "enumerate" if surrogate == "gp" and is_small(space) else "tree"
-        self._space, self._plan, self._prior = space, plan, prior
+        super().__init__(space, stream(seed, "guided"))
+        self._plan, self._prior = plan, prior
         hidden = tuple(filter(None, without.split("+")))
         self._promising = Promising(space, plan == "enumerate", hidden)
         self._structure = "flow" not in hidden
         self._initial = min(int(initial), PROMISING) if self._promising else int(initial)
         self._uncertainty, self._simulations = float(uncertainty), int(simulations)
-        self._rng = stream(seed, "guided")
-        self._history = TrialHistory(space)
         self._surrogate: Surrogate = make_surrogate(surrogate, space, seed, hidden)
         self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._memory = CandidatePool(space, self._history)
@@ -175,17 +174,6 @@ class GuidedSearch:
             mean, deviation = expected
             self._quality.append([self._transform.inverse(mean), reward, (self._transform(reward) - mean) / deviation])
             del self._quality[:-WINDOW]
-
-    def learn(self, tokens: Tokens, reward: float) -> None:
-        """As `alphaxenas.controllers.promotion.Strategy.learn`: the surrogate is fitted to it like to any other.
-
-        Args:
-            tokens: A complete sequence.
-            reward: At the search budget.
-        """
-        if self._history.take(tokens):
-            self._evaluated[self._history.key(tokens)] = tokens, self._memory.features_of(tokens)
-            self.observe(tokens, reward)
 
     def observe_final(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a promoted child; no plan depends on it.
