@@ -196,7 +196,8 @@ def _parsed(lines: Sequence[str]) -> list[dict[str, Any]]:
 
 def _pace(records: Sequence[Mapping[str, Any]]) -> float | None:
     """Seconds per trial: the mean gap between ends without the longest tenth, as the run may have been interrupted."""
-    ends = [datetime.fromisoformat(record["finished_at"]).timestamp() for record in records if "finished_at" in record]
+    told = [record["finished_at"] for record in records if record.get("finished_at")]
+    ends = [datetime.fromisoformat(moment).timestamp() for moment in told]
     gaps = sorted(later - earlier for earlier, later in zip(ends, ends[1:]))
     kept = gaps[: len(gaps) - len(gaps) // 10]
     own = [float(record["seconds"]) for record in records if "seconds" in record]
