@@ -191,7 +191,11 @@ class Controller(Protocol):
 
 
 class Evaluator(Protocol):
-    """Scores architectures by validation accuracy; never sees test data."""
+    """Scores architectures by validation accuracy; never sees test data.
+
+    An evaluator whose children share weights has one more method where it is used with workers, `shares(proposal) ->
+    bool`: whether the child starts from them.
+    """
 
     def evaluate(self, proposal: Proposal) -> Outcome:
         """Applies the proposal's budget and scores it. A failing child is an outcome, not an exception."""

@@ -23,12 +23,12 @@ from alphaxenas.workers.processes import thread_limits
 from benchmarks.record import finish, parser
 
 SETTINGS = {
-    "space": "convnet",
-    "batch_size": 100,
-    "search_epochs": 4,
+    "space": "chain",
+    "batch_size": 64,
+    "search_epochs": 3,
     "search_fraction": 1.0,
     "search_children": 6,
-    "final_epochs": 4,
+    "final_epochs": 3,
     "controllers": ["random"],
     "threads": 1,
     "in_flight": 4,

@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from alphaxenas.config.parameter import (
     Count,
+    Different,
     FilePath,
     Group,
     Natural,
@@ -63,6 +64,7 @@ _recipe = partial(parameter, role="recipe", notebooks="03 04")
 _final = partial(parameter, notebooks="04")
 _first_final = partial(parameter, notebooks="04*")
 _baseline = partial(parameter, notebooks="03*")
+Machine = Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")]
 
 
 class RunConfig(Group):
@@ -288,6 +290,14 @@ class TrainingConfig(Group):
     )
     train_average: Rate = _final(0.0, "decay of the moving average of weights that is validated and exported; 0 = off")
     train_devices: Count = _final(1, "GPUs (without any: CPU devices) that share every training step")
+    train_machines: Different[Machine] = parameter(
+        (),
+        "HOST:PORT of every machine that shares the steps, the one that keeps the records first; empty = this one",
+        affects_results=False,
+    )
+    train_machine: Natural = parameter(
+        0, "which of them this process is, 0 = the first; each is started with its own", affects_results=False
+    )
     train_teraflops: NonNegative = parameter(
         0.0,
         "10^12 operations of the training: large networks train fewer epochs, at most train_epochs; 0 = train_epochs",

@@ -98,6 +98,11 @@ def check_together(config: Config) -> None:
             config.workers.cluster_address == PROCESSES and config.workers.worker_gpus,
             f"0 with cluster_address='{PROCESSES}': only Ray divides GPUs",
         ),
+        (
+            "train_machine",
+            training.train_machine and training.train_machine >= len(training.train_machines),
+            f"less than the number of train_machines ({len(training.train_machines)})",
+        ),
         ("densenet_depth", (depth - 4) % 6, "4 + a multiple of 6, such as 22, 40, 100"),
     ]
     for name, most in (

@@ -61,7 +61,10 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     architectures = chosen_architectures(config)
     trained = [str(architecture) for architecture in architectures]
     parameters, data = config.parameters("data", "space", "training"), data or load_images(config)
-    with open_stage(config, "final", {**parameters, "trained": trained}, data) as folder:
+    # Other machines than the first follow it; what they record is of one session.
+    number = config.training.train_machine
+    stage, anew = (f"final-machine{number}", True) if number else ("final", None)
+    with open_stage(config, stage, {**parameters, "trained": trained}, data, anew) as folder:
         results = train_ranked(config, architectures, data, folder)
         chosen = architectures[results["chosen"]]
         write_atomically(folder.figures / "architecture.png", picture(search_space(config), chosen))

@@ -27,7 +27,9 @@ from alphaxenas.networks.export.plain_keras import keras
 from alphaxenas.networks.training.fit import affordable, fit, seconds_of_step
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
 from alphaxenas.networks.training.recipe import Recipe
+from alphaxenas.networks.training.replicas import Replicas
 from alphaxenas.pipelines.model_card import model_card, write_model_card
+from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
 
@@ -81,6 +83,8 @@ class TrainingSettings:
         alternating: Whether images are mirrored in every second epoch instead of by chance.
         patience: Stop a network after so many epochs without a better validation accuracy; 0 = never.
         devices: How many devices share a training step; see `networks.training.replicas`.
+        machines: `host:port` of the machines that share it; empty for this one alone.
+        machine: Which of them this is.
         teraflops: Work of every training in 10^12 operations, see `fit.affordable`: networks train as long as it lasts,
             at most `epochs`; 0 for `epochs` each.
         minutes: A network whose training would take longer, measured on its first steps, is refused; 0 for no limit.
@@ -94,6 +98,8 @@ class TrainingSettings:
     cutout: int = 0
     patience: int = 0
     devices: int = 1
+    machines: tuple[str, ...] = ()
+    machine: int = 0
     formats: tuple[str, ...] = ("keras",)
     pad: int | None = None
     alternating: bool = False
@@ -184,11 +190,18 @@ class _Trainer:
     def __post_init__(self) -> None:
         self._models: list[dict[str, Any]] = []
         self._current: Any = None
+        self._devices: int | Replicas = self.settings.devices
         self.loop = ResumableLoop(self.folder, self._state, self._restore, "epoch")
 
     def train(self) -> dict[str, Any]:
         """Trains the networks that are left; the content of results.json."""
-        settings, models, folder = self.settings, self._models, self.folder
+        settings, folder = self.settings, self.folder
+        if settings.machines:
+            self._devices = Replicas(settings.devices, settings.machines, settings.machine)
+            # All go on from where the first machine stands, which alone keeps records between two sessions.
+            state = unpack(self._devices.from_first(pack(self._state())))
+            self._models, self._current = state["models"], state["current"]
+        models = self._models
         images = (settings.augment, settings.cutout, settings.pad, settings.alternating)
         training = Batches.of(self.data, "train", settings.batch_size, *images)
         validation = Batches.of(self.data, "validation", EVALUATION_BATCH)
@@ -235,7 +248,7 @@ class _Trainer:
     def _train_network(self, network: NetworkToTrain, training: Batches, validation: Batches) -> dict[str, Any]:
         """Trains from the start or from a checkpoint to the end; the network's record for results.json."""
         folder, settings, bank = self.folder, self.settings, WeightBank(self.seed)
-        child = CompiledChild(network.network, bank, self.data.image_shape, self.recipe, settings.devices)
+        child = CompiledChild(network.network, bank, self.data.image_shape, self.recipe, self._devices)
         history: list[dict[str, float]] = []
         best: Any = None  # of the best epoch: its accuracy, its number and the state of the child
         seconds, since = 0.0, time.monotonic()

@@ -62,7 +62,7 @@ class CompiledChild:
         bank: Where the weights come from; `store` brings them back.
         image_shape: Height, width and channels.
         recipe: See `Recipe`.
-        devices: How many devices share a training step; see `replicas`.
+        devices: How many devices share a training step, or which; see `replicas`.
 
     Attributes:
         weights: Specs of the trainable arrays of the path, by name.
@@ -72,7 +72,12 @@ class CompiledChild:
     """
 
     def __init__(
-        self, network: Network, bank: WeightBank, image_shape: tuple[int, int, int], recipe: Recipe, devices: int = 1
+        self,
+        network: Network,
+        bank: WeightBank,
+        image_shape: tuple[int, int, int],
+        recipe: Recipe,
+        devices: int | Replicas = 1,
     ) -> None:
         outline, predicted = outline_of(network, image_shape, training=True), outline_of(network, image_shape)
         self.recipe = recipe
@@ -82,7 +87,8 @@ class CompiledChild:
         self._bank = bank
         self._network = network
         self._image_shape = image_shape
-        self._replicas = Replicas(devices) if devices > 1 else None
+        several = devices if isinstance(devices, Replicas) else Replicas(devices) if devices > 1 else None
+        self._replicas = several
         self._whitened = [name for name, spec in self.statistics.items() if spec.initial == "whitening"]
         with self._replicas.scope() if self._replicas else nullcontext():
             self.vectors = ChildVectors(outline, bank, recipe)
