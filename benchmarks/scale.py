@@ -342,7 +342,8 @@ def main() -> None:
         draw(values, FIGURE)
         text = PAGE.read_text(encoding="utf-8")
         before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n{section({'scale': result})}\n\n{END}{after}", encoding="utf-8")
+        found = f"{section({'scale': result})}\n\n![Queries against proposals in flight](images/{FIGURE.name})"
+        PAGE.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
