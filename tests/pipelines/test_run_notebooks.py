@@ -305,6 +305,7 @@ def test_papermill_saves_each_notebook_whole_or_not_at_all(place, monkeypatch):
     def full(descriptor, data):
         raise OSError(errno.ENOSPC, "full")
 
+    monkeypatch.setattr(notebook_progress, "write_atomically", write_atomically)
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space left"):
         papermill_io.write("[1, 2]", str(path))
