@@ -47,6 +47,9 @@ class StoredScores:
         names: Proxies of the pool.
     """
 
+    elsewhere = None
+    """No workers score for it."""
+
     def __init__(self, pool: Pool, names: Sequence[str]) -> None:
         self.names, self.spent = tuple(names), 0.0
         self._pool, self._known = pool, set[int]()

@@ -424,7 +424,10 @@ def test_report_needs_no_tensorflow():
 
 def test_every_setting_of_a_controller_may_be_what_an_ablation_changes():
     settings = {parameter for name in CONTROLLERS for parameter in controller_settings(name).values()}
-    assert set(checklist._METHOD) == settings | {"search_children", "promotion", "proxies"}
+    assert set(checklist._METHOD) == settings | {
+        *("search_children", "promotion", "proxies"),
+        *("start_from", "favoured", "import_trials"),
+    }
 
 
 def test_importing_the_report_loads_neither_declarations_of_parameters_nor_scipy():
