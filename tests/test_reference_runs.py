@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+import re
 import subprocess
+import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.report import load_suite
@@ -46,8 +50,10 @@ def test_every_stored_file_has_a_checksum():
 
 def test_reference_runs_are_small():
     files = stored_files()
-    assert sum(path.stat().st_size for path in files) < 5e6
-    assert all(path.stat().st_size < 1e6 for path in files)
+    networks = [path for path in files if path.suffix == ".keras"]
+    assert len(networks) == 1 and networks[0].stat().st_size < 3e6
+    assert sum(path.stat().st_size for path in files if path not in networks) < 5e6
+    assert all(path.stat().st_size < 1e6 for path in files if path not in networks)
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -70,3 +76,13 @@ def test_parameters_of_earlier_names_are_read_under_todays():
     assert {"expansions", "finals"} <= run.description["parameters"].keys()
     assert run.parameters["num_simulations"] == 24 and run.parameters["promotion"] == "best_unpromoted"
     assert not {"expansions", "finals"} & run.parameters.keys()
+
+
+def test_the_stored_network_classifies_a_photo_as_the_documentation_says(tmp_path):
+    text = (PROJECT_ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    program = re.search(r"^```python\n(# classify.py.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.jpg")
+    command = [sys.executable, "-c", program, str(tmp_path / "photo.jpg")]
+    said = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(said) == 3 and all(re.fullmatch(r"[a-z]+: \d+%", line) for line in said)
