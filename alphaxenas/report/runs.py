@@ -188,7 +188,7 @@ def refuse_other_data(suite: Suite) -> None:
 
 
 def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
-    """The suite to show: the one asked for or, in a fresh clone, the first reference suite.
+    """The suite to show: the one asked for or, in a fresh clone, the first reference suite with a search.
 
     Args:
         run: Name of the suite asked for.
@@ -204,7 +204,7 @@ def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
     if _holds_records(exp_dir / run):
         return run, f"Shown: the run `{run}`."
     stored = sorted(path.name for path in exp_dir.glob("*") if _holds_records(path))
-    references = [name for name in stored if name.startswith("reference-")]
+    references = [one for one in stored if one.startswith("reference-") and any((exp_dir / one).glob("*-seed*"))]
     if references:
         instead = f"Shown instead: the stored reference run `{references[0]}`. `./run_all.sh` makes your own."
         return references[0], f"There is no run `{run}` here yet. {instead}"
