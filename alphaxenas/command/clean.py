@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alphaxenas.runs.checkpoint import read_checkpoint
-from alphaxenas.runs.status import is_locked
+from alphaxenas.runs.status import is_held, is_locked
 
 KEPT_CHECKPOINTS = 2
 
@@ -55,7 +55,7 @@ def leftovers(folder: Path) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for place in sorted({folder, *(path for path in folder.rglob("*") if path.is_dir())}):
         owner = place.parent if place.name in ("checkpoints", "figures") else place
-        if is_locked(owner) or _is_downloading(place):
+        if is_locked(owner) or is_held(os.open(place, os.O_RDONLY | os.O_CLOEXEC)):  # downloads lock their folder
             continue
         found += [(path, "a write that was cut off") for path in sorted(place.glob(".*.tmp"))]
         found += [(path, "a notebook that was never finished") for path in sorted(place.glob("*.running.ipynb"))]
@@ -106,15 +106,3 @@ def _checkpoints(place: Path) -> Iterator[tuple[Path, str]]:
         whole += 1
         if whole > KEPT_CHECKPOINTS:
             yield path, "an old checkpoint"
-
-
-def _is_downloading(folder: Path) -> bool:
-    """Whether a process fetches files into a folder; downloads lock the folder itself."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)

@@ -122,13 +122,18 @@ def is_locked(folder: Path) -> bool:
         lock = os.open(folder / ".lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
+    return is_held(lock)
+
+
+def is_held(descriptor: int) -> bool:
+    """Whether another process holds the exclusive lock of an open file or folder, which is closed here."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False
     except BlockingIOError:
         return True
     finally:
-        os.close(lock)
+        os.close(descriptor)
 
 
 def _stage_status(path: Path) -> Status:
