@@ -11,16 +11,14 @@ from alphaxenas.config import Config
 from alphaxenas.config.other_searches import ENAS_SPACES
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings, PolicySpace
 from alphaxenas.data import ImageData
-from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.training.loop import EVALUATION_BATCH
-from alphaxenas.pipelines.factory import child_network, load_images, recipe_from_config
+from alphaxenas.pipelines.factory import child_network, image_weights, load_images
 from alphaxenas.pipelines.final import train_ranked
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.supernet.enas import EnasSearch, Phases
 from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
-from alphaxenas.supernet.supernet import Supernet
 from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork, Supernetwork
 
 if TYPE_CHECKING:
@@ -91,10 +89,7 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
 
     def weights() -> ImageWeights:
         network = enas_supernetwork(config, space_name, data.num_classes)
-        supernet = Supernet(network, data.image_shape, recipe_from_config(config), seed)
-        augmented = (config.child.batch_size, config.data.augment, config.data.cutout)
-        validation = Batches.of(data, "validation", EVALUATION_BATCH)
-        return ImageWeights(supernet, Batches.of(data, "train", *augmented), validation, seed)
+        return image_weights(config, network, data, seed, EVALUATION_BATCH)
 
     return run_phases(config, _stage(space_name, seed), parameters, space, data, weights, seed, PUBLISHED[space_name])
 

@@ -27,6 +27,8 @@ from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_paramet
 if TYPE_CHECKING:
     from alphaxenas.evaluators.trained import TrainedEvaluator
     from alphaxenas.networks.training.loop import Network
+    from alphaxenas.supernet.shared_weights import ImageWeights
+    from alphaxenas.supernet.supernetworks import Supernetwork
 
 ORIGINAL_SEARCH_CHILDREN = 12
 """Children that the original trained per iteration; the others' round where AlphaXENAS's is not fixed."""
@@ -319,3 +321,27 @@ def make_evaluator(
     return TrainedEvaluator(
         space or search_space(config), build, data, recipe or recipe_from_config(config), settings, seed
     )
+
+
+def image_weights(
+    config: Config, network: Supernetwork, data: ImageData, seed: int, scoring_batch: int
+) -> ImageWeights:
+    """What searches with shared weights train and rate on images.
+
+    Args:
+        config: The configuration.
+        network: All networks of the space.
+        data: Images to train and validate on.
+        seed: Of weights and draws.
+        scoring_batch: Validation images at a time.
+
+    Returns:
+        The weights.
+    """
+    from alphaxenas.data.pipeline import Batches
+    from alphaxenas.supernet.shared_weights import ImageWeights
+    from alphaxenas.supernet.supernet import Supernet
+
+    supernet = Supernet(network, data.image_shape, recipe_from_config(config), seed)
+    training = Batches.of(data, "train", config.child.batch_size, config.data.augment, config.data.cutout)
+    return ImageWeights(supernet, training, Batches.of(data, "validation", scoring_batch), seed)

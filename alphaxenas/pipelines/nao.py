@@ -27,11 +27,10 @@ from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_t
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
-from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.registry import build_network
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.factory import child_network, child_options, make_evaluator, recipe_from_config, regularised
+from alphaxenas.pipelines.factory import child_network, child_options, image_weights, make_evaluator, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.pipelines.raters.rating import Rating
@@ -147,18 +146,14 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     Returns:
         Results as of `SharedPool.run`.
     """
-    from alphaxenas.supernet.supernet import Supernet
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
 
     check_children(config)
     space, seed = micro_space(config), config.run.seed
-    augmented = (config.child.batch_size, config.data.augment, config.data.cutout)
 
     def weights() -> ImageWeights:
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
-        supernet = Supernet(network, data.image_shape, recipe_from_config(config), seed)
-        validation = Batches.of(data, "validation", SCORING_BATCH)
-        return ImageWeights(supernet, Batches.of(data, "train", *augmented), validation, seed)
+        return image_weights(config, network, data, seed, SCORING_BATCH)
 
     parameters = config.parameters("data", "child")
     return run_pool(config, f"{STAGE}-shared", parameters, space, data, weights, seed)
