@@ -18,7 +18,6 @@ FOLDER holds nasbench201_hardware.csv.gz, see data/README.md. Prints JSON last, 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -32,7 +31,8 @@ from alphaxenas.spaces.user_space import UserSpace
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
 from alphaxenas.tabular.table_search import goal_rows, load_table, make, run_search, volume_share
-from benchmarks.record import finish, parser
+from benchmarks.record import finish
+from benchmarks.tables import one_thread, study_arguments, study_parser
 
 FILE = "nasbench201_hardware.csv.gz"
 ACCURACY, KNOWN_ACCURACY = "cifar10_test_200ep_mean", "cifar100_test_200ep_mean"
@@ -150,23 +150,14 @@ def measure(name: str, options: argparse.Namespace) -> None:
             for label, found in values.items()
         },
     }
-    arguments = [name, "--tables", "FOLDER", "--seeds", str(options.seeds), "--record"]
-    if options.methods:
-        arguments[3:3] = ["--methods", *options.methods]
+    arguments = study_arguments(name, options)
     finish("pareto", options.record, started, figures, values, f"pareto_{name}", arguments, keep=bool(options.methods))
 
 
 def main() -> None:
     """Runs the named studies."""
-    words = parser(__doc__, "the results of the studies")
-    words.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY", help=", ".join(STUDIES))
-    words.add_argument("--tables", default="data", metavar="FOLDER", help="folder of the table [%(default)s]")
-    words.add_argument("--methods", nargs="+", metavar="METHOD", help="measure these alone [those of the study]")
-    words.add_argument("--seeds", type=int, default=30, metavar="N", help="seeds 0 to N-1 [%(default)s]")
-    options = words.parse_args()
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[variable] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    options = study_parser(__doc__, STUDIES, 30).parse_args()
+    one_thread()
     for name in options.studies:
         measure(name, options)
 

@@ -22,7 +22,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -247,6 +247,8 @@ def measure(name: str, options: argparse.Namespace) -> None:
             print(
                 f"{name}: {method}, seed {seed}: {values[method]['queries'][-1]} queries", file=sys.stderr, flush=True
             )
+    if options.confirm:
+        return _confirmed(name, values)
     table = study.table(options.tables)
     figures = {
         "architectures": len(table),
@@ -266,12 +268,19 @@ def measure(name: str, options: argparse.Namespace) -> None:
             for method, found in values.items()
         },
     }
-    if options.confirm:
-        return _confirmed(name, values)
-    arguments = [name, "--tables", "FOLDER", "--seeds", str(options.seeds), "--record"]
-    if options.methods:
-        arguments[3:3] = ["--methods", *options.methods]
+    arguments = study_arguments(name, options)
     finish("tables", options.record, started, figures, values, name, arguments, keep=bool(options.methods))
+
+
+def study_arguments(study: str, options: argparse.Namespace) -> list[str]:
+    """The arguments of the command that measures a study again.
+
+    Args:
+        study: As on the command line.
+        options: With `methods` and `seeds`.
+    """
+    methods = ["--methods", *options.methods] if options.methods else []
+    return [study, "--tables", "FOLDER", *methods, "--seeds", str(options.seeds), "--record"]
 
 
 def _seeds(options: argparse.Namespace, study: Study, method: str) -> int:
@@ -293,13 +302,32 @@ def _confirmed(name: str, values: dict[str, dict[str, list]]) -> None:
     print(f"{name}: {len(compared) - len(differing)} of {len(compared)} methods are confirmed", flush=True)
 
 
-def main() -> None:
-    """Runs the named studies."""
-    words = parser(__doc__, "the results of the studies")
-    words.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY", help=", ".join(STUDIES))
+def study_parser(text: str | None, studies: Collection[str], seeds: int) -> argparse.ArgumentParser:
+    """The arguments of all benchmarks that consist of studies on tables.
+
+    Args:
+        text: Of the benchmark's module.
+        studies: Their names.
+        seeds: By default.
+    """
+    words = parser(text, "the results of the studies")
+    words.add_argument("studies", nargs="+", choices=studies, metavar="STUDY", help=", ".join(studies))
     words.add_argument("--tables", default="data", metavar="FOLDER", help="folder of the tables [%(default)s]")
     words.add_argument("--methods", nargs="+", metavar="METHOD", help="measure these alone [those of the study]")
-    words.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
+    words.add_argument("--seeds", type=int, default=seeds, metavar="N", help="seeds 0 to N-1 [%(default)s]")
+    return words
+
+
+def one_thread() -> None:
+    """Searches compute on one thread each, and TensorFlow is quiet; call it before anything is imported by them."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[variable] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main() -> None:
+    """Runs the named studies."""
+    words = study_parser(__doc__, STUDIES, 20)
     words.add_argument(
         "--confirm",
         type=int,
@@ -309,9 +337,7 @@ def main() -> None:
     )
     words.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     options = words.parse_args()
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[variable] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    one_thread()
     for name in options.studies:
         measure(name, options)
 
