@@ -16,6 +16,7 @@ from alphaxenas.config import PROJECT_ROOT, from_values
 from alphaxenas.pipelines.recurrent import load_configured_text, train_in_full
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
 from benchmarks.record import finish, parser
+from benchmarks.recurrent_search import MODEL
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     chosen, started = options.parse_args(), time.perf_counter()
     values = {
         "run": chosen.run or f"recurrent-ptb-{chosen.minutes:g}", "text": "ptb", "data_dir": chosen.data_dir,
-        "blocks": 8, "units": 200, "batch_size": 20, "learning_rate": 20.0, "input_dropout": 0.2, "output_dropout": 0.2,
+        **MODEL,
         "language_models": [*(["found"] if chosen.found else []), *chosen.models.split(",")],
         "language_minutes": chosen.minutes, "language_seeds": chosen.seeds, "random_cells": 4,
     }  # fmt: skip

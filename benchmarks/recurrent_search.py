@@ -16,6 +16,16 @@ import time
 
 from benchmarks.record import finish, parser
 
+MODEL = {
+    "blocks": 8,
+    "units": 200,
+    "batch_size": 20,
+    "learning_rate": 20.0,
+    "input_dropout": 0.2,
+    "output_dropout": 0.2,
+}
+"""What is searched and trained; `benchmarks.recurrent_ptb` trains the same in full."""
+
 
 def main() -> None:
     """Searches what is left, and prints the result."""
@@ -33,7 +43,7 @@ def main() -> None:
     config = from_values({
         "run": f"recurrent-search-{chosen.minutes:g}", "text": chosen.text, "data_dir": chosen.data_dir,
         "controllers": chosen.controllers.split(","), "trials": 0, "max_minutes": chosen.minutes,
-        "blocks": 8, "units": 200, "batch_size": 20, "learning_rate": 20.0, "input_dropout": 0.2, "output_dropout": 0.2,
+        **MODEL,
         "search_epochs": 1, "search_fraction": 0.1, "final_epochs": 1, "final_fraction": 0.3,
     })  # fmt: skip
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
