@@ -94,13 +94,6 @@ class TrialHistory:
             self._left.spend(key)
         return tokens
 
-    def take(self, tokens: Tokens) -> bool:
-        """Makes a sequence from elsewhere a suggestion; False if its key was suggested before."""
-        new = (key := self.key(tokens)) not in self
-        if new:
-            self.suggest(tokens, key)
-        return new
-
     def draw(self, rng: np.random.Generator) -> Tokens | None:
         """A suggestion drawn uniformly over the complete sequences whose key is new, or by the user's prior; None when
         there is none left.

@@ -167,7 +167,7 @@ class AlphaXENAS:
             tokens: A complete sequence.
             reward: At the search budget.
         """
-        if self._history.take(tokens):
+        if self._history.start(tokens) is not None:
             self._noted(tokens, believes=False)
             age = self._age
             self.observe(tokens, reward)

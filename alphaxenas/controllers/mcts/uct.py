@@ -155,7 +155,7 @@ class UCT:
             tokens: A complete sequence.
             reward: At the search budget.
         """
-        if self.history.take(tokens):
+        if self.history.start(tokens) is not None:
             self.observe(tokens, reward)
 
     def value(self, reward: float) -> float:

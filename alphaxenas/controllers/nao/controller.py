@@ -133,7 +133,7 @@ class NAO(HistoryStrategy):
             tokens: A complete sequence.
             reward: At the search budget.
         """
-        if self._history.take(tokens):
+        if self._history.start(tokens) is not None:
             self._sequences[self._history.key(tokens)] = tokens
             self._to_draw = max(self._to_draw - 1, 0)
             self.observe(tokens, reward)

@@ -153,7 +153,7 @@ class AlphaX:
             tokens: A complete sequence.
             reward: At the search budget.
         """
-        if self._uct.history.take(tokens):
+        if self._uct.history.start(tokens) is not None:
             self.observe(tokens, reward)
 
     def _fit(self) -> None:
