@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from alphaxenas.controllers.pareto.objectives import Objectives, named
 from alphaxenas.report.runs import Groups, StoredRun
@@ -45,7 +47,7 @@ def fronts(groups: Groups) -> Figure:
             plane.scatter(*zip(*places), label=label, **dots)
         for run in groups[label]:
             numbers = [record["trial"] for record in run.records]
-            volumes = [objectives.volume_of(_rated(objectives, [run], number), every) / whole for number in numbers]
+            volumes = np.array(volumes_so_far(objectives, run.records, every)) / whole
             course.plot(numbers, volumes, color=look.colour, linestyle=look.dashes, linewidth=1.6)
     for record in front:
         if record["knee"]:
@@ -72,10 +74,33 @@ def front_table(groups: Groups) -> pandas.DataFrame:
     return frame(rows, ", ".join(["place", *names, "", "architecture"]))
 
 
-def _rated(objectives: Objectives, runs: Sequence[StoredRun], last: int | None = None) -> list[Any]:
-    """Records that a front is made of, of each run up to some trial."""
-    found: list[Any] = []
-    for run in runs:
-        kept = run.records if last is None else [record for record in run.records if record["trial"] <= last]
-        found += objectives.rated(kept)
-    return found
+def volumes_so_far(
+    objectives: Objectives, records: Sequence[Mapping[str, Any]], among: Sequence[Mapping[str, Any]]
+) -> list[float]:
+    """The hypervolume of what a search had rated after each of its trials; as many as records.
+
+    It is computed when the front changes, and of the front alone, so that long searches are drawn soon.
+
+    Args:
+        objectives: What is looked for.
+        records: Of one journal, in order.
+        among: As of `Objectives.volume_of`.
+    """
+    volumes, volume, front, purpose = list[float](), 0.0, list[Mapping[str, Any]](), ""
+    for record in records:
+        rated = objectives.rated([record])
+        if rated and record["purpose"] == "final" != purpose:
+            front, purpose = [], "final"  # from here on children at the final budget alone are rated
+        if rated and (not purpose or record["purpose"] == purpose):
+            value = objectives.larger_is_better(record["objectives"])
+            others = [objectives.larger_is_better(one["objectives"]) for one in front]
+            if not any((other >= value).all() for other in others):
+                front = [one for one, other in zip(front, others) if not (value >= other).all()] + [record]
+                volume = objectives.volume_of(front, among)
+        volumes.append(volume)
+    return volumes
+
+
+def _rated(objectives: Objectives, runs: Sequence[StoredRun]) -> list[Any]:
+    """Records that a front is made of."""
+    return [record for run in runs for record in objectives.rated(run.records)]
