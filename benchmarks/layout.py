@@ -76,6 +76,11 @@ def with_interval(values: Sequence[float], shown: Callable[[float], str] = numbe
     return f"{shown(found.mean)} [{shown(found.low)}, {shown(found.high)}]"
 
 
+def with_two(values: Sequence[float]) -> str:
+    """`mean [low, high]` with two digits after the point."""
+    return with_interval(values, "{:.2f}".format)
+
+
 def mean_queries(result: Result, method: str) -> str:
     """The mean of `queries` with its interval; where searches failed it is restricted, and the share found follows."""
     share = statistics.fmean(result["values"][method]["found"])

@@ -51,7 +51,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "enas_micro": (*_IMAGES, "alphaxenas/supernet", "alphaxenas/controllers/policy_gradient"),
     "faults": ("alphaxenas/coach.py", "alphaxenas/runs", "alphaxenas/workers", "tests/faults"),
     "fresh_architecture": (*_CHILDREN, "alphaxenas/supernet"),
-    "image_truth": ("benchmarks/image_replay.py", *_IMAGES, *_TABLES, "alphaxenas/proxies", "alphaxenas/supernet"),
+    "image_truth": ("benchmarks/image_truth", *_IMAGES, *_TABLES, "alphaxenas/proxies", "alphaxenas/supernet"),
     "image_folder": ("alphaxenas/data",),
     "import_time": ("alphaxenas/__init__.py", "alphaxenas/spaces/__init__.py", "alphaxenas/runs/__init__.py"),
     "input_pipeline": ("alphaxenas/data",),

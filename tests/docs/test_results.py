@@ -10,9 +10,10 @@ import pytest
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.tabular.choices import TableChoice
 from benchmarks import record, results
-from benchmarks.claims import CLAIMS, rivals
+from benchmarks.claims import CLAIMS
+from benchmarks.claims.recurrent import models as recurrent_models
+from benchmarks.claims.tables import rivals
 from benchmarks.layout import mean_queries, with_interval
-from benchmarks.recurrent_claims import models as recurrent_models
 from benchmarks.tables import STUDIES, search, static_order
 
 RECORDED = record.load()

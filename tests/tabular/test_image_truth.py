@@ -9,11 +9,12 @@ import gzip
 import numpy as np
 import pytest
 
+import benchmarks.image_truth.__main__ as image_truth
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
-from benchmarks import image_replay, image_truth
-from benchmarks.image_pool import ranking, read_pool
-from benchmarks.image_replay import MARKS, made, replay, search
+from benchmarks.image_truth import replay as image_replay
+from benchmarks.image_truth.pool import ranking, read_pool
+from benchmarks.image_truth.replay import MARKS, made, replay, search
 
 SPACE = NASBench201()
 

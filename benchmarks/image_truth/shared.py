@@ -30,7 +30,7 @@ def rater(options: argparse.Namespace, settings: dict[str, Any]) -> Callable[[st
     Returns:
         What rates a cell: reward and seconds, an equal part of the training included.
     """
-    from benchmarks.image_truth import network_of, one_thread, pool_data
+    from benchmarks.image_truth.__main__ import network_of, one_thread, pool_data
 
     one_thread()
     from alphaxenas.data.pipeline import Batches

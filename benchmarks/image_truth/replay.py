@@ -25,7 +25,7 @@ from alphaxenas.proxies.space import SpaceWithProxies
 from alphaxenas.report.statistics import compare_many, interval
 from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.workers.processes import JobError, run_jobs
-from benchmarks.image_pool import PARENT, STATIC, Pool, ranking, read_pool, static_order
+from benchmarks.image_truth.pool import PARENT, STATIC, Pool, ranking, read_pool, static_order
 
 LOW, HIGH = Budget(1), Budget(2)
 """Stand for the pool's budgets; what they buy is in its table."""

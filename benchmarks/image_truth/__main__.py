@@ -13,7 +13,7 @@ from scratch on images halved to 16x16 by averaging, with 8 channels and one cel
 Test images are not read. `score` computes every zero-cost proxy of the cell's initial network. `share` trains one
 supernet, a random cell at every step, and rates each cell with its weights. `table` joins all of them to one file,
 `POOL`, without published accuracies, and prints their rank correlations with those. `replay` lets controllers search
-the pool, see `benchmarks.image_replay`.
+the pool, see `benchmarks.image_truth.replay`.
 
 Seconds are processor time of one thread: graph building and validation included, and of shared weights an equal part of
 the supernet's training. Everything is appended to a journal in OUT at once, and the same command goes on where it was
@@ -42,8 +42,8 @@ from alphaxenas.runs import Journal
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
-from benchmarks.image_pool import ranking, read_pool
-from benchmarks.image_replay import METHODS, search
+from benchmarks.image_truth.pool import ranking, read_pool
+from benchmarks.image_truth.replay import METHODS, search
 from benchmarks.record import finish
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def score(options: argparse.Namespace) -> int:
 
 def share(options: argparse.Namespace) -> int:
     """Trains the supernet and rates the cells of a part that the journals lack; returns the exit code."""
-    from benchmarks.image_shared import rater
+    from benchmarks.image_truth.shared import rater
 
     return _each_cell(options, "shared", SHARED, lambda: rater(options, SHARED))
 
@@ -283,7 +283,9 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = argparse.ArgumentParser(
+        "python -m benchmarks.image_truth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     verbs = words.add_subparsers(dest="verb", required=True)
     for name, text in (
         ("train", "train the cells of the pool"),

@@ -1,4 +1,4 @@
-"""The sections of docs/results.md about recurrent cells; see `benchmarks.claims`."""
+"""Recurrent cells for language models."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _verdict(one: Comparison, first: str, second: str) -> str:
     return f"**{name(first if one.mean < 0 else second)}** is better" if one.shown else "not shown"
 
 
-RECURRENT_CLAIMS = (
+CLAIMS = (
     Claim(
         "Are searched and published recurrent cells better than an LSTM?",
         "Language models on the Penn Treebank, all trained with one recipe at equal parameters and for equal minutes "

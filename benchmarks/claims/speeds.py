@@ -1,0 +1,65 @@
+"""Times and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks.layout import Claim, Result, table
+
+_SPEEDS = (
+    ("import_time", "`import alphaxenas`", "{seconds:.4f} s; limit {limit_seconds} s"),
+    ("tree_speed", "simulations per second, tree alone", "{simulations_per_second:,}"),
+    ("step_time", "training step of a random child, median", "{step_ms_median:.0f} ms"),
+    ("step_time", "its share of the machine's own rate", "{share_of_machine_median:.0%}"),
+    ("step_time", "training step of the published cell", "{known_step_ms:.0f} ms ({cell})"),
+    ("step_time", "its share of the machine's own rate", "{known_share_of_machine:.0%}"),
+    ("step_time", "tracing of a child, share of an epoch of 13,500 images", "{first_step_share_median:.1%}"),
+    ("language_step", "step of a recurrent cell against Keras's LSTM, slowest cell", "{worst_ratio:.2f} times"),
+    ("language_step", "share of the softmax in it", "{softmax_share:.0%}"),
+    ("memory", "memory growth after the first 50 children", "{growth_mib:+.1f} MiB ({children} children)"),
+    ("input_pipeline", "augmented images per second", "{images_per_second[crop_flip]:,}"),
+    (
+        "image_folder",
+        "PNG images per second, first reading of a folder of {images:,}",
+        "{images_per_second:,} ({images_per_cpu_second:,} a second of one core); {peak_memory_mib:,} MiB; "
+        "training waits {wait_share_later:.1%} of later epochs",
+    ),
+    (
+        "roofline",
+        "training step of a plain convolution net in float32, whitening trained and frozen: share of the machine's "
+        "convolution rate",
+        "{step_float32_share_of_convolution_float32:.0%} and {frozen_float32_share_of_convolution_float32:.0%} of "
+        "{convolution_float32_gflops:.0f} GFLOP/s, batch {batch}",
+    ),
+    (
+        "roofline",
+        "images a second of it, float32 and bfloat16; the share that drawing the data takes",
+        "{frozen_float32_images_per_second:.0f} and {frozen_bfloat16_images_per_second:.0f}; {data_share:.1%}",
+    ),
+)
+
+
+def speeds(results: Mapping[str, Result]) -> str:
+    """Times and memory, one row each."""
+    rows = [[title, form.format_map(results[key]["figures"])] for key, title, form in _SPEEDS if key in results]
+    return table(["what", "measured"], rows)
+
+
+CLAIMS = (
+    Claim(
+        "How fast is it, and does memory grow?",
+        "Children of a search at the sizes that the module texts of the benchmarks state. The machine's own rate "
+        "is that of a product of two matrices, measured between the steps.",
+        speeds,
+        (
+            "import_time",
+            "tree_speed",
+            "step_time",
+            "roofline",
+            "language_step",
+            "memory",
+            "input_pipeline",
+            "image_folder",
+        ),
+    ),
+)
