@@ -1,1 +1,1 @@
-"""A pool of trained cells: `__main__` makes it, `shared` rates it, `pool` reads it, `replay` lets searches run on it."""
+"""A pool of trained cells: `__main__` makes it, `shared` rates it, `pool` reads it, searches run on it in `replay`."""
