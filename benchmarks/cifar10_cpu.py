@@ -1,61 +1,85 @@
-"""Search and final training on real CIFAR-10 on two CPU cores: profile `cifar10-cpu`, one seed.
+"""Search and final training on real CIFAR-10 on two CPU cores: profile `cifar10-cpu`, from one command to the report.
 
-    python -m benchmarks.cifar10_cpu [--run cifar10-cpu] [--architecture airbench93] [--seed 0] [--record]
+    python -m benchmarks.cifar10_cpu [--hour] [--architecture airbench93] [--seeds 0 1 2] [--record]
 
-The run is stored in exp/<run>/ and continued or reused when it is there. Prints JSON last: test accuracy of the
-searched network with one view of every image and with six, validation accuracies, and minutes of search and final
-training as recorded by the run itself.
+Without `--architecture`, the profile as it stands (half an hour), or with `--hour` with the budgets that it names for a
+whole hour. With it, the final training of that net alone, at the same price. Every seed is a run of its own, which
+splits the images, draws weights and searches by that seed; with `--record` it joins the seeds recorded before.
+A run that was interrupted is continued by the same command; its time is then that of its stages alone.
+
+Prints JSON last: test accuracy with one view of every image and with six, validation accuracy, and the minutes of the
+whole command, of its search and of its final training.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from typing import Any
 
 from benchmarks.record import finish, parser
+
+HOUR = {"max_minutes": 20, "train_teraflops": 900, "child_teraflops": 14}
+"""Parameters of the profile for a whole hour."""
+
+
+def measured(run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """One run of the profile, made or continued by the project's own command.
+
+    Args:
+        run: Its name.
+        seed: Its seed.
+        data_dir: Folder of the data.
+        changes: Parameters that are not as in the profile.
+
+    Returns:
+        What it found and took.
+
+    Raises:
+        subprocess.CalledProcessError: The run failed.
+    """
+    from alphaxenas.config import PROJECT_ROOT
+    from alphaxenas.runs import read_json
+
+    place = PROJECT_ROOT / "exp" / run
+    continued, begin = place.exists(), time.monotonic()
+    given = [f"--run={run}", *(["--only=04"] if "architecture" in changes else [])]
+    for name, value in {"seed": seed, "data_dir": data_dir, **changes}.items():
+        given += ["-p", name, str(value)]
+    subprocess.run([sys.executable, "-m", "alphaxenas.command.main", "run", "cifar10-cpu", *given], check=True)
+    seconds = time.monotonic() - begin
+    final = read_json(place / "final" / "results.json")
+    searches = [read_json(path) for path in place.glob("alphaxenas-seed*/results.json")]
+    model = final["models"][final["chosen"]]
+    searched = sum(search["seconds"] for search in searches)
+    return {
+        **{name: final[name] for name in ("test_accuracy", "test_accuracy_of_views", "test_images")},
+        **{name: model[name] for name in ("validation_accuracy", "architecture", "parameters", "multiply_adds")},
+        "trained_children": sum(search["trained"] for search in searches),
+        "search_minutes": searched / 60,
+        "training_minutes": final["seconds"] / 60,
+        "minutes": (searched + final["seconds"] if continued else seconds) / 60,
+    }
 
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--run", default="cifar10-cpu")
     arguments.add_argument("--architecture", default="", help="train this one, without a search")
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--data-dir", default="data")
+    arguments.add_argument("--hour", action="store_true", help="with the budgets for a whole hour")
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the runs")
+    arguments.add_argument("--data-dir", default="data", help="folder of the data")
     options, started = arguments.parse_args(), time.perf_counter()
-
-    from alphaxenas.config import from_values, load_profile
-    from alphaxenas.networks.devices import prepare_tensorflow
-
-    given = {"run": options.run, "seed": options.seed, "data_dir": options.data_dir}
-    given |= {"architecture": options.architecture}
-    config = from_values({**load_profile("cifar10-cpu"), **given})
-    prepare_tensorflow(config.run.threads, config.run.memory_growth)
-
-    from alphaxenas.pipelines.factory import load_images
-    from alphaxenas.pipelines.final import train_best
-    from alphaxenas.pipelines.search import search
-
-    data = load_images(config)
-    found = {"trained": 0, "seconds": 0.0}
-    if not options.architecture:
-        found = search(config, "alphaxenas", config.run.seed, data)
-    final = train_best(config, data)
-    model = final["models"][final["chosen"]]
-    figures = {
-        "run": options.run,
-        "seed": options.seed,
-        "test_accuracy": final["test_accuracy"],
-        "test_accuracy_of_views": final["test_accuracy_of_views"],
-        "test_images": final["test_images"],
-        "validation_accuracy": model["validation_accuracy"],
-        "architecture": model["architecture"],
-        "parameters": model["parameters"],
-        "multiply_adds": model["multiply_adds"],
-        "trained_children": found["trained"],
-        "search_minutes": found["seconds"] / 60,
-        "training_minutes": final["seconds"] / 60,
-        "minutes": (found["seconds"] + final["seconds"]) / 60,
-    }
-    finish("cifar10_cpu", options.record, started, figures, name=f"cifar10_cpu_{options.architecture or 'searched'}")
+    name = f"cifar10_cpu_{options.architecture or 'searched'}{'_hour' * options.hour}"
+    changes: dict[str, Any] = dict(HOUR) if options.hour else {}
+    if options.architecture:
+        changes |= {"architecture": options.architecture, "train_epochs": 100}
+    values: dict[str, dict[str, Any]] = {}
+    for seed in options.seeds:
+        run = f"{name.replace('_', '-')}-{seed}"
+        values[f"seed {seed}"] = measured(run, seed, options.data_dir, changes)
+        accuracies = {method: [found["test_accuracy"]] for method, found in values.items()}
+        finish("cifar10_cpu", options.record, started, {"methods": values}, accuracies, name, keep=True)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.networks.training.fit import affordable
-from alphaxenas.pipelines.factory import load_images, make_evaluator
+from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
 from alphaxenas.pipelines.final import evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.convnet import ConvNet
@@ -66,6 +67,25 @@ def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured
     config = configured(controllers=["random"], trials=2, search_children=1, child_teraflops=teraflops)
     assert make_evaluator(config, load_images(config), 0).state() == {}
     assert search(config, "random", 0)["trained"] == 2
+
+
+def test_a_child_has_no_larger_part_of_the_epochs_than_of_the_work(configured):
+    net = ConvNet.parse(SMALL)
+    price = 6 * net.multiply_adds(10, 3, 3) * 108e-12  # an epoch in full
+    values = dict(width_share=0.5, train_teraflops=80 * price, train_epochs=4)
+
+    def images(**changed):
+        config = configured(**{**values, "child_teraflops": 10 * price, **changed})
+        data = load_images(config)
+        assert len(data.train) == 108
+        proposal = Proposal(0, search_space(config).encode(net), Budget(1, 1.0))
+        return make_evaluator(config, data, 0).evaluate(proposal).metrics["images_per_epoch"]
+
+    # Half of the work of the whole training at half the channels, so half of its epochs, in whole batches of 20.
+    assert images(train_epochs=1) == 60
+    assert images(train_epochs=1, child_teraflops=5 * price) == 20
+    assert images(train_epochs=2) == 100
+    assert images(train_epochs=1, train_teraflops=0.0) == 100
 
 
 def test_final_training_beside_a_hand_made_net(configured):
