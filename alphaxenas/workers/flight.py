@@ -35,6 +35,11 @@ class Awaited:
     started: bool = False
     outcome: Outcome | None = None
 
+    @property
+    def same(self) -> tuple[str, Budget]:
+        """Equal of proposals that one evaluation answers."""
+        return self.key, self.proposal.budget
+
 
 class Flight:
     """The awaited proposals of one search, oldest first.
@@ -97,7 +102,7 @@ class Flight:
                 one = self._awaited.get(outcome.proposal.number)
                 if one is not None and one.proposal == outcome.proposal:
                     one.outcome = _checked(outcome, one.proposal)
-                    self._arrived.append(one)
+                    self._arrived[outcome.proposal.number] = one
 
     def forget(self) -> None:
         """Awaits nothing any longer."""
@@ -118,62 +123,96 @@ class Flight:
             one = self._add(Proposal.from_json(proposal))
             if outcome is not None:
                 one.outcome = Outcome.from_json(one.proposal, outcome)
-                self._arrived.append(one)
+                self._arrived[one.proposal.number] = one
 
     def _forget(self) -> None:
-        # Nothing here is looked through as a whole: thousands of proposals may be awaited.
+        # Nothing here is looked through as a whole for every trial: thousands of proposals may be awaited. Those that
+        # are not begun are `unstarted`, or `cached` where the outcome is known, or wait `behind` the same architecture.
         self._awaited: dict[int, Awaited] = {}
         self._unstarted: dict[int, Awaited] = {}
-        self._arrived: list[Awaited] = []
+        self._cached: dict[int, Awaited] = {}
+        self._behind: dict[tuple[str, Budget], dict[int, Awaited]] = {}
+        self._arrived: dict[int, Awaited] = {}
         self._running: Counter[tuple[str, Budget]] = Counter()
         self._training = 0
+        self._left: tuple[str, Budget] | None = None
 
     def _add(self, proposal: Proposal) -> Awaited:
         architecture = self._space.decode(proposal.tokens)
         one = Awaited(proposal, architecture, self._space.key(architecture))
-        self._awaited[proposal.number] = self._unstarted[proposal.number] = one
+        self._awaited[proposal.number] = one
+        self._behind.setdefault(one.same, {})[proposal.number] = one
+        self._sort_in(one)
         return one
+
+    def _sort_in(self, one: Awaited) -> None:
+        """Looks at a proposal that is not begun, in view of what is known now."""
+        known = self._cached if self._known_outcome(one) is not None else self._unstarted
+        known[one.proposal.number] = one
 
     def _leave(self, one: Awaited) -> None:
         """Awaits a proposal no longer."""
-        del self._awaited[one.proposal.number]
-        self._unstarted.pop(one.proposal.number, None)
-        if one.outcome is not None:
-            self._arrived.remove(one)
+        number = one.proposal.number
+        for held in (self._awaited, self._unstarted, self._cached, self._arrived):
+            held.pop(number, None)
+        self._begin(one)
         if one.started:
-            self._running[one.key, one.proposal.budget] -= 1
+            self._running[one.same] -= 1
             self._training -= one.proposal.budget.epochs > 0
+        self._left = one.same
         self._evaluations.told(one.proposal)
+
+    def _begin(self, one: Awaited) -> None:
+        """Counts a proposal no longer among those that are not begun."""
+        behind = self._behind.get(one.same, {})
+        behind.pop(one.proposal.number, None)
+        if not behind:
+            self._behind.pop(one.same, None)
 
     def _start(self, trials: float) -> None:
         """Begins the evaluations that are needed."""
-        for number, one in list(self._unstarted.items()):
-            same, trains = (one.key, one.proposal.budget), one.proposal.budget.epochs > 0
-            if one.outcome is not None:
-                del self._unstarted[number]
+        if self._left is not None and (same := self._behind.get(self._left)):
+            # The outcome told last says of these whether they are known, or to be tried again.
+            self._unstarted = {n: one for n, one in self._unstarted.items() if n not in same}
+            for one in same.values():
+                self._cached.pop(one.proposal.number, None)
+                self._sort_in(one)
+            self._unstarted = dict(sorted(self._unstarted.items()))
+        self._left = None
+        begun: list[Awaited] = []
+        for one in self._unstarted.values():
             # An architecture that is being evaluated is not evaluated twice.
-            elif self._known_outcome(one) is None and (one.proposal.purpose == "refresh" or not self._running[same]):
+            if one.outcome is None and (one.proposal.purpose == "refresh" or not self._running[one.same]):
+                trains = one.proposal.budget.epochs > 0
                 if trains and self._training >= trials:
-                    return
-                del self._unstarted[number]
+                    break
                 one.started = True
-                self._running[same] += 1
+                self._running[one.same] += 1
                 self._training += trains
+            begun.append(one)
+        for one in begun:
+            number = one.proposal.number
+            del self._unstarted[number]
+            if one.started or one.outcome is not None:
+                self._begin(one)
+            if one.started:
                 one.outcome = self._stored(one.proposal)
                 if one.outcome is None:
                     self._evaluations.start(one.proposal)
                 else:
-                    self._arrived.append(one)
+                    self._arrived[number] = one
 
     def _ready(self, stored: Mapping[str, Any] | None) -> Awaited | None:
         """The one to be told next; None while its outcome is awaited."""
         if not self._as_arrived:
             first = next(iter(self._awaited.values()))
             return first if first.outcome or (not first.started and self._known_outcome(first)) else None
-        known = (one for one in self._unstarted.values() if self._known_outcome(one) is not None)
-        there = itertools.chain(self._arrived, known)
-        if stored is not None and any(is_of(one.proposal, stored) for one in self._awaited.values()):
-            there = (one for one in there if is_of(one.proposal, stored))  # type: ignore[assignment]
+        there = itertools.chain(self._arrived.values(), (one for _, one in sorted(self._cached.items())))
+        if stored is not None:
+            tokens = tuple(stored["tokens"])
+            found = [one for one in self._awaited.values() if one.proposal.tokens == tokens]
+            if any(is_of(one.proposal, stored) for one in found):
+                there = (one for one in there if is_of(one.proposal, stored))  # type: ignore[assignment]
         return next(iter(there), None)
 
     def _known_outcome(self, one: Awaited) -> Outcome | None:

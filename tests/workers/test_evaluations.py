@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from alphaxenas.coach import Coach
-from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.runs import RunFolder
 from alphaxenas.runs.journal import TIMING
 from alphaxenas.seeds import stream
+from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from alphaxenas.workers.dispatch import Dispatcher, WorkerError, greeting_refused
-from alphaxenas.workers.evaluations import Workers
+from alphaxenas.workers.evaluations import InTurn, Workers
+from alphaxenas.workers.flight import Flight
 from alphaxenas.workers.serve import changes, merged
 from tests.faults.toy import SeededPlayer, WordSpace
 from tests.workers.toys import FromScratch, Sharing, Simulated
@@ -28,6 +30,17 @@ def searched(path, evaluator, name="search", trials=24, **options):
     with RunFolder.open("toy", name, {}, path, path / "events") as folder:
         Coach(WordSpace(), SeededPlayer(0), evaluator, folder, trials=trials, **options).run()
         return [{k: v for k, v in record.items() if k not in TIMING} for record in folder.journal.read()]
+
+
+class ListController:
+    """Proposes sequences of a list, one after the other."""
+
+    def __init__(self, sequences):
+        self.sequences, self.asked = sequences, 0
+
+    def ask(self):
+        self.asked += 1
+        return Proposal(self.asked - 1, self.sequences[self.asked - 1], Budget(1))
 
 
 def delays(seed):
@@ -186,3 +199,21 @@ def test_changes_are_what_makes_the_one_state_of_the_other():
     found = changes(before, after)
     assert list(found) == ["b"] and list(found["b"]) == ["c", "e"]
     assert changes(merged(before, found), after) == {}
+
+
+def test_proposals_that_are_not_begun_any_more_are_not_looked_through_for_every_trial():
+    """As many in flight as a search has trials: nearly all are proposed after the last one was begun."""
+    space, evaluator, told, asked = NASBench201(), FromScratch(), {}, []
+    evaluator.evaluate = lambda proposal: Outcome(proposal, 0.5)
+
+    def known(key, budget):
+        asked.append(key)
+        return told.get(key)
+
+    controller = ListController([tuple(number // 5**place % 5 for place in range(6)) for number in range(2000)])
+    flight = Flight(space, InTurn(evaluator), known, lambda proposal: None, 300, "arrival")
+    for left in range(300, 0, -1):
+        flight.fill(controller)
+        one, outcome = flight.next(left, None, lambda: None)
+        told[one.key] = outcome
+    assert len(asked) < 5 * controller.asked
