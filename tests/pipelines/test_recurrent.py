@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from alphaxenas.config import from_values
 from alphaxenas.data.download import DataError
 from alphaxenas.data.text import TextData, load_text, streams
+from alphaxenas.networks.export.keras_export import save_savedmodel
 from alphaxenas.networks.language.cores import CellCore, LSTMCore, SharedCellCore
 from alphaxenas.networks.language.export import export_step_model, save_step_onnx
 from alphaxenas.networks.language.model import LanguageModel
@@ -101,15 +103,19 @@ def test_a_step_of_the_exported_model_is_a_step_of_the_trained_one(tmp_path, dat
     loaded = keras.saving.load_model(tmp_path / "step.keras", compile=False)
     save_step_onnx(model, tmp_path / "step.onnx")
     session, names = onnx_session(tmp_path / "step.onnx")
+    save_savedmodel(export_step_model(model), tmp_path / "step.savedmodel")
+    served = tf.saved_model.load(tmp_path / "step.savedmodel")
     words, _, _ = streams(data.validation[:20], 2)
     ours = model.start(2)
-    theirs = third = [np.zeros((2, 6), np.float32) for _ in ours]
+    theirs = third = fourth = [np.zeros((2, 6), np.float32) for _ in ours]
     for word in words:
         logits, ours = model.next_word(word[None], ours)
         exported, *theirs = map(np.asarray, loaded([word, *theirs]))
         np.testing.assert_allclose(exported, logits, atol=1e-5)
         portable, *third = session(dict(zip(names, (word, *third))))
         np.testing.assert_allclose(portable, logits, atol=1e-5)
+        plain, *fourth = map(np.asarray, served.serve([word, *fourth]))
+        np.testing.assert_allclose(plain, logits, atol=1e-5)
 
 
 def onnx_session(path):
