@@ -1,10 +1,11 @@
-"""Search and final training on real CIFAR-10 on two CPU cores: profile `cifar10-cpu`, from one command to the report.
+"""Search and final training on real CIFAR-10 or MNIST on two CPU cores, from one command to the report.
 
     python -m benchmarks.cifar10_cpu [--hour] [--architecture airbench93] [--seeds 0 1 2] [--record]
+    python -m benchmarks.cifar10_cpu --profile mnist-cpu
 
-Without `--architecture`, the profile as it stands (half an hour), or with `--hour` with the budgets that it names for a
-whole hour. With it, the final training of that net alone, at the same price. Every seed is a run of its own, which
-splits the images, draws weights and searches by that seed; with `--record` it joins the seeds recorded before.
+Without `--architecture`, the profile `cifar10-cpu` as it stands (half an hour), or with `--hour` with the budgets that
+it names for a whole hour. With it, the final training of that net alone, at the same price. Every seed is a run of its
+own, which splits the images, draws weights and searches by that seed; with `--record` it joins those recorded before.
 A run that was interrupted is continued by the same command; its time is then that of its stages alone.
 
 Prints JSON last: test accuracy with one view of every image and with six, validation accuracy, and the minutes of the
@@ -24,11 +25,12 @@ HOUR = {"max_minutes": 20, "train_teraflops": 900, "child_teraflops": 14}
 """Parameters of the profile for a whole hour."""
 
 
-def measured(run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dict[str, Any]:
+def measured(profile: str, run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dict[str, Any]:
     """One run of the profile, made or continued by the project's own command.
 
     Args:
-        run: Its name.
+        profile: Its name.
+        run: Name of the run.
         seed: Its seed.
         data_dir: Folder of the data.
         changes: Parameters that are not as in the profile.
@@ -47,14 +49,14 @@ def measured(run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dic
     given = [f"--run={run}", *(["--only=04"] if "architecture" in changes else [])]
     for name, value in {"seed": seed, "data_dir": data_dir, **changes}.items():
         given += ["-p", name, str(value)]
-    subprocess.run([sys.executable, "-m", "alphaxenas.command.main", "run", "cifar10-cpu", *given], check=True)
+    subprocess.run([sys.executable, "-m", "alphaxenas.command.main", "run", profile, *given], check=True)
     seconds = time.monotonic() - begin
     final = read_json(place / "final" / "results.json")
     searches = [read_json(path) for path in place.glob("alphaxenas-seed*/results.json")]
     model = final["models"][final["chosen"]]
     searched = sum(search["seconds"] for search in searches)
     return {
-        **{name: final[name] for name in ("test_accuracy", "test_accuracy_of_views", "test_images")},
+        **{name: value for name, value in final.items() if name.startswith("test_")},
         **{name: model[name] for name in ("validation_accuracy", "architecture", "parameters", "multiply_adds")},
         "trained_children": sum(search["trained"] for search in searches),
         "search_minutes": searched / 60,
@@ -65,19 +67,20 @@ def measured(run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dic
 
 def main() -> None:
     arguments = parser(__doc__)
+    arguments.add_argument("--profile", default="cifar10-cpu")
     arguments.add_argument("--architecture", default="", help="train this one, without a search")
     arguments.add_argument("--hour", action="store_true", help="with the budgets for a whole hour")
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the runs")
     arguments.add_argument("--data-dir", default="data", help="folder of the data")
     options, started = arguments.parse_args(), time.perf_counter()
-    name = f"cifar10_cpu_{options.architecture or 'searched'}{'_hour' * options.hour}"
+    name = f"{options.profile.replace('-', '_')}_{options.architecture or 'searched'}{'_hour' * options.hour}"
     changes: dict[str, Any] = dict(HOUR) if options.hour else {}
     if options.architecture:
         changes |= {"architecture": options.architecture, "train_epochs": 100}
     values: dict[str, dict[str, Any]] = {}
     for seed in options.seeds:
         run = f"{name.replace('_', '-')}-{seed}"
-        values[f"seed {seed}"] = measured(run, seed, options.data_dir, changes)
+        values[f"seed {seed}"] = measured(options.profile, run, seed, options.data_dir, changes)
         accuracies = {method: [found["test_accuracy"]] for method, found in values.items()}
         finish("cifar10_cpu", options.record, started, {"methods": values}, accuracies, name, keep=True)
 

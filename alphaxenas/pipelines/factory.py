@@ -317,26 +317,14 @@ def make_evaluator(
     configured |= {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
     configured |= {"alternating": config.data.alternating_flip, "teraflops": config.child.child_teraflops}
     if config.training.train_teraflops:
-        configured["most_epochs"] = most_child_epochs(config)
+        # A child is the final training at a smaller scale: no larger part of its epochs than of its work.
+        whole = config.training.train_teraflops * config.child.width_share**2
+        configured["most_epochs"] = config.training.train_epochs * config.child.child_teraflops / whole
     settings = ChildTraining(**{**configured, **changes})
     build = child_network(config, data.num_classes)
     return TrainedEvaluator(
         space or search_space(config), build, data, recipe or recipe_from_config(config), settings, seed
     )
-
-
-def most_child_epochs(config: Config) -> float:
-    """Epochs that a child may be trained for at most, for one epoch of its budget, where children have one price.
-
-    The final training is at most `train_epochs` long, and `train_teraflops` of work. A child is that training at a
-    smaller scale: it costs `width_share` squared of it, and has no larger part of the epochs than of the work.
-
-    Args:
-        config: The configuration, with `train_teraflops`.
-    """
-    child, training = config.child, config.training
-    whole = training.train_teraflops * child.width_share**2
-    return training.train_epochs * child.child_teraflops / whole
 
 
 def image_weights(

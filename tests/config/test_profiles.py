@@ -19,8 +19,13 @@ class _Cifar:
     image_shape, num_classes = CIFAR_SHAPE, 10
 
 
+class _Mnist:
+    image_shape, num_classes = (28, 28, 1), 10
+
+
 def images_of(config):
-    return _Cifar() if config.data.dataset == "cifar10" else load_data(config.data.dataset)
+    known = {"cifar10": _Cifar, "mnist": _Mnist}
+    return known[config.data.dataset]() if config.data.dataset in known else load_data(config.data.dataset)
 
 
 def given_network(name):
@@ -36,6 +41,7 @@ def test_the_profiles_of_the_readme_are_there():
         "cifar10-cpu",
         "cifar10-cells-cpu",
         "cifar10-fast",
+        "mnist-cpu",
         "cifar10",
         "original-multiple",
         "original-one",
