@@ -11,6 +11,7 @@ work.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -45,18 +46,22 @@ def configure(namespace: Mapping[str, Any]) -> Config:
         The configuration; relative paths are resolved against the project's root, wherever the notebook was started.
 
     Raises:
-        ParameterError: A name is unknown, or a value has the wrong type or is impossible.
+        ParameterError: A name is unknown, or a value has the wrong type or is impossible; or the notebook runs in one
+            checkout with the code of another.
     """
-    values = {name: value for name, value in namespace.items() if name in FIELDS}
     cells = namespace.get("In")
+    # What IPython and a user's start-up files define stands in no cell.
+    named = _assigned(cells) if isinstance(cells, list) else set(namespace)
+    started_with = _defined_at_the_start(namespace) - named
+    values = {name: value for name, value in namespace.items() if name in FIELDS and name not in started_with}
+    if isinstance(cells, list):
+        _refuse_code_of_another_checkout()
     if "_configured_after" in namespace and isinstance(cells, list):
         # The cell is run a second time: variables of later cells are around, so only cells that hold nothing but
         # constants count as parameters cells.
         unknown = _constants_assigned(cells[namespace["_configured_after"] :]) - set(FIELDS)
     else:
         plain = (bool, int, float, str, list, tuple, dict, type(None))
-        # What IPython and a user's start-up files define stands in no cell.
-        named = _assigned(cells) if isinstance(cells, list) else set(namespace)
         unknown = {
             name
             for name, value in namespace.items()
@@ -176,6 +181,27 @@ def _refuse(error: ValidationError, values: Mapping[str, Any]) -> NoReturn:
     name, own = str(first["loc"][0]), first.get("ctx", {}).get("error")
     # A validator of the declarations says itself what it expects; an assertion leaves that to the schema.
     raise (ParameterError(str(own)) if isinstance(own, ValueError) else refusal(name, values[name])) from None
+
+
+def _refuse_code_of_another_checkout() -> None:
+    """A notebook of one checkout whose `.venv` was installed from another one would run that one's code in silence."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "alphaxenas" / "config" / "load.py").is_file():
+            if folder != PROJECT_ROOT:
+                raise ParameterError(
+                    f"This notebook runs in the checkout {folder}, but with the code and records of {PROJECT_ROOT}, "
+                    f"which this Python ({sys.executable}) was installed from. Start Jupyter with "
+                    f"PYTHONPATH={folder}, or with the checkout's own .venv, which ./run_all.sh makes where none is "
+                    "(delete a link or a copy first)."
+                )
+            return
+
+
+def _defined_at_the_start(namespace: Mapping[str, Any]) -> set[str]:
+    """Names that a notebook had before its first cell: IPython hides them from its own lists of variables."""
+    shell = namespace.get("get_ipython")
+    return set(getattr(shell(), "user_ns_hidden", ())) if callable(shell) else set()
 
 
 def _assigned(cells: list[str]) -> set[str]:

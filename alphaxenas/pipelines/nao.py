@@ -23,7 +23,7 @@ from alphaxenas.contracts import Budget, Evaluator, SearchSpace, Tokens
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.nao.controller import settings_of
 from alphaxenas.controllers.nao.model import NAOModel
-from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
+from alphaxenas.controllers.nao.quality import FEWEST, Quality, fit_and_measure, scale_targets
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
@@ -288,7 +288,8 @@ def latent_trajectories(
         count: Trajectories: from the worst, the middle ones, the best.
 
     Returns:
-        Quality on held-out architectures, and the trajectories.
+        Quality on held-out architectures, and the trajectories; NaN and none where the search was too short to hold
+        any out.
     """
     space, settings, seed = micro_space(config), nao_settings(config), config.run.seed
     measured: dict[str, tuple[Tokens, float]] = {}
@@ -296,6 +297,8 @@ def latent_trajectories(
         if record.get("status", "ok") == "ok":
             measured.setdefault(record["key"], (tuple(record["tokens"]), record["reward"]))
     keys = sorted(measured, key=lambda key: measured[key][1])
+    if len(keys) < FEWEST:
+        return Quality(0, *[float("nan")] * 4), []
     tokens, rewards = zip(*(measured[key] for key in keys))
     model = NAOModel(space, settings.network, derived_seed(seed, "nao", "walks") % 2**31, settings.variants)
     targets, rng = scale_targets(rewards, settings.targets), stream(seed, "nao", "walks")
@@ -324,7 +327,6 @@ def conclusions(
         best: Results of `train_best`.
         zoo: Results of `train_zoo`.
     """
-    pairs = float(quality.pairwise_accuracy)
     kept = ("name", "validation_accuracy")
     return {
         "headline": f"NAO: {best['headline']}; shared weights: {shared['headline']}",
@@ -332,8 +334,10 @@ def conclusions(
         "shared": {name: shared[name] for name in ("headline", "rounds", "ranking_is_resolved")},
         "walk": {
             "held_out": quality.held_out,
-            "pairwise_accuracy": pairs if np.isfinite(pairs) else None,
-            "hamming": quality.hamming,
+            **{
+                name: value if np.isfinite(value := float(getattr(quality, name))) else None
+                for name in ("pairwise_accuracy", "hamming")
+            },
         },
         "best": [
             {**record, "validation_accuracy": model["validation_accuracy"]}

@@ -22,6 +22,7 @@ from alphaxenas.report.style import (
     legend_above,
     new_figure,
     say,
+    sentence,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ QUALITY = {
 """Measures of a round: title, what guessing gives, limits of the axis."""
 TICKS = (0.1, 0.3, 1, 3)
 """Step sizes written at the axis of a trajectory."""
+TOO_SHORT = "Too few different architectures were trained to hold some of them out: `trials` was less than 4, say."
 
 
 def rounds_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -84,10 +86,12 @@ def trajectory_curves(trajectories: Sequence[LatentTrajectory], names: Sequence[
     Where a line of dots jumps, another architecture is decoded.
 
     Args:
-        trajectories: One per panel, one or more.
+        trajectories: One per panel.
         names: What each trajectory starts from.
     """
-    figure, axes = new_figure(1, max(1, len(trajectories)), height=3.5, sharey=True)
+    if not trajectories:
+        return sentence(TOO_SHORT)
+    figure, axes = new_figure(1, len(trajectories), height=3.5, sharey=True)
     for panel, trajectory, name in zip(axes, trajectories, names):
         panel.axhline(trajectory.scores[0], color=INK, linewidth=0.8, linestyle=DASHES[2], label="of the start")
         panel.plot(trajectory.steps[1:], trajectory.scores[1:], color=BLUE, label="at the latent point")
@@ -110,14 +114,17 @@ def changes(trajectory: LatentTrajectory) -> list[int]:
     return [step for step, tokens in enumerate(decoded) if step == 0 or tokens != decoded[step - 1]]
 
 
-def decoded_cells(trajectory: LatentTrajectory, space: Any, most: int = 3) -> Figure:
-    """Drawings of architectures that are decoded along a trajectory: the first, and others at even distances.
+def decoded_cells(trajectories: Sequence[LatentTrajectory], space: Any, most: int = 3) -> Figure:
+    """Drawings of architectures that are decoded along the first trajectory: its first, and others at even distances.
 
     Args:
-        trajectory: Of one starting architecture.
+        trajectories: As of `trajectory_curves`.
         space: Decodes its token sequences.
         most: How many are drawn, at most.
     """
+    if not trajectories:
+        return sentence(TOO_SHORT)
+    trajectory = trajectories[0]
     steps = changes(trajectory)
     chosen = sorted({steps[round(number)] for number in np.linspace(0, len(steps) - 1, min(most, len(steps)))})
     titles = [f"step {trajectory.steps[step]:.2f}: predicted {trajectory.read_again[step]:.3f}" for step in chosen]

@@ -112,6 +112,21 @@ def test_running_the_notebook_again_ignores_variables_of_later_cells_but_not_new
         configure(namespace)
 
 
+def test_a_notebook_of_one_checkout_is_not_run_with_the_code_of_another(monkeypatch, tmp_path):
+    """Both have the same `.venv`, as a link or a copy; commands outside of notebooks say where their records lie."""
+    notebooks = tmp_path / "other" / "notebooks"
+    for folder in (notebooks, tmp_path / "other" / "alphaxenas" / "config"):
+        folder.mkdir(parents=True)
+    (tmp_path / "other" / "alphaxenas" / "config" / "load.py").touch()
+    monkeypatch.chdir(notebooks)
+    with pytest.raises(ParameterError, match=f"{tmp_path}/other.*{PROJECT_ROOT}.*PYTHONPATH={tmp_path}/other"):
+        configure({"In": [""]})
+    assert configure({}) == Config()
+    for allowed in (tmp_path, PROJECT_ROOT / "notebooks"):
+        monkeypatch.chdir(allowed)
+        assert configure({"In": [""]}) == Config()
+
+
 def test_parameters_are_json_values_that_make_the_same_config_again():
     values = {"trials": 7, "seeds": [1, 2], "exp_dir": "/tmp/elsewhere"}
     config = configure(values)

@@ -1,5 +1,7 @@
 """What people type, and what their machines put beside it: profiles, command lines, notebooks' name spaces."""
 
+import types
+
 import pytest
 
 from alphaxenas.config import ParameterError, configure, from_values, load_profile, parse_value
@@ -56,6 +58,15 @@ NOTEBOOK = {"In": ["", "trials: int = 5\nrun = 'mine'"], "Out": {}, "trials": 5,
 @pytest.mark.parametrize("name", ["x", "paths", "np_options", "trails"])
 def test_names_of_a_users_start_up_files_are_no_parameters(name):
     assert configure(NOTEBOOK | {name: 1}).search.trials == 5
+
+
+def test_parameters_of_a_users_start_up_files_count_where_a_cell_gives_them_too():
+    """`seed = 3` there is meant for something else, also where a notebook does not show the parameter `seed`."""
+    shell = types.SimpleNamespace(user_ns_hidden={"seed": 3, "precision": None, "trials": 2})
+    namespace = NOTEBOOK | {"seed": 3, "precision": None, "filters": 9, "get_ipython": lambda: shell}
+    config = configure(namespace)  # `filters` came by an import, say
+    assert (config.run.seed, config.search.trials, config.child.filters) == (0, 5, 9)
+    assert configure(namespace | {"In": [*NOTEBOOK["In"], "seed = 3"]}).run.seed == 3
 
 
 @pytest.mark.parametrize("cell", ["trails = 5", "a, trails = 1, 5", "trails = 10 * 5", "trails: int = int(5)"])

@@ -70,6 +70,19 @@ def test_results_hold_no_nan():
         assert results["walk"]["pairwise_accuracy"] == stored and json.dumps(results, allow_nan=False)
 
 
+@pytest.mark.parametrize("trials", [1, 2, 3])
+def test_a_search_of_a_few_trials_has_no_trajectories_and_says_no_number(trials):
+    config = from_values({"blocks": 1})
+    cells = list(nao_stage.micro_space(config).sample(np.random.default_rng(seed)) for seed in range(trials))
+    told = [
+        {"key": str(place), "tokens": nao_stage.micro_space(config).encode(cell), "reward": 0.5 + 0.1 * place}
+        for place, cell in enumerate([*cells, *cells[:1]])
+    ]
+    told[-1]["key"] = "0"
+    quality, trajectories = nao_stage.latent_trajectories(config, told)
+    assert trajectories == [] and quality.held_out == 0 and np.isnan(quality.hamming)
+
+
 def configured(folder, **values):
     return from_values({"exp_dir": str(folder / "exp"), "tensorboard_dir": str(folder / "events"), **values})
 

@@ -64,8 +64,13 @@ def test_a_walk_marks_where_another_architecture_is_decoded():
 
 
 def test_decoded_cells_are_drawn_with_their_step_and_score():
-    texts = [text.get_text() for text in figures.decoded_cells(trajectory(), SPACE).texts]
+    texts = [text.get_text() for text in figures.decoded_cells([trajectory()], SPACE).texts]
     assert texts == ["step 0.00: predicted 0.300", "step 0.50: predicted 0.600", "step 2.00: predicted 0.500"]
+
+
+def test_a_search_too_short_for_trajectories_is_a_sentence():
+    for figure in (figures.trajectory_curves([], ["the worst"]), figures.decoded_cells([], SPACE)):
+        assert "Too few different architectures" in figure.axes[0].texts[0].get_text()
 
 
 def test_a_pool_shows_every_member_and_tells_newcomers_apart():

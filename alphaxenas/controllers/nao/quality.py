@@ -18,6 +18,9 @@ from alphaxenas.controllers.nao.model import NAOModel
 from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.suggestions import invalid
 
+FEWEST = 4
+"""Architectures that can be split in two parts, each with a pair to be put in order."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -52,7 +55,7 @@ def split(keys: Sequence[str], share: float, rng: np.random.Generator) -> tuple[
     Raises:
         ValueError: Too few keys, or one of them twice: parts of different places would then share it.
     """
-    if len(keys) < 4 or len(set(keys)) < len(keys):
+    if len(keys) < FEWEST or len(set(keys)) < len(keys):
         raise invalid("keys", "four or more different ones", f"{len(keys)}, {len(set(keys))} of them different")
     count = min(max(3 if len(keys) >= 8 else 2, round(share * len(keys))), len(keys) - 2)
     order = rng.permutation(len(keys))
