@@ -321,10 +321,8 @@ def make_evaluator(
         whole = config.training.train_teraflops * config.child.width_share**2
         configured["most_epochs"] = config.training.train_epochs * config.child.child_teraflops / whole
     settings = ChildTraining(**{**configured, **changes})
-    build = child_network(config, data.num_classes)
-    return TrainedEvaluator(
-        space or search_space(config), build, data, recipe or recipe_from_config(config), settings, seed
-    )
+    build, recipe = child_network(config, data.num_classes), recipe or recipe_from_config(config)
+    return TrainedEvaluator(space or search_space(config), build, data, recipe, settings, seed)
 
 
 def image_weights(
