@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -201,8 +202,21 @@ def _answer(worker: _Worker) -> tuple[Any] | None:
     )
 
 
+def _end_with_parent() -> None:
+    """Ends this process as soon as the one that started it has ended, kill -9 included.
+
+    A closed pipe is noticed between two jobs alone. A training may take hours: it would go on for nobody, beside the
+    workers of the process that continues the run.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this process was started by another one"
+    wait([parent.sentinel])
+    os._exit(1)
+
+
 def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
     """The life of a process: until the pipe is closed, also by the death of the other side."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C in a terminal reaches every process; the one that started this one decides what follows.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -122,14 +122,20 @@ class SeededPlayer:
 
 
 def play(
-    exp_dir: Path, trials: int = 12, seconds: float = 0.0, checkpoint_every: int = 1, seed: int = 0, **more
+    exp_dir: Path,
+    trials: int = 12,
+    seconds: float = 0.0,
+    checkpoint_every: int = 1,
+    seed: int = 0,
+    evaluator=None,
+    **more,
 ) -> dict:
     """Starts or continues the run `toy/search` in `exp_dir`."""
     with RunFolder.open("toy", "search", {"seed": seed, "trials": trials}, exp_dir, Path(exp_dir) / "events") as folder:
         coach = Coach(
             WordSpace(),
             SeededPlayer(seed),
-            DriftingEvaluator(seconds),
+            evaluator or DriftingEvaluator(seconds),
             folder,
             trials=trials,
             checkpoint_every=checkpoint_every,

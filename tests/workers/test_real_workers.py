@@ -1,18 +1,26 @@
 """Real worker processes, really killed: of this machine, and of Ray where it is installed."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.runs.journal import TIMING
 from alphaxenas.workers import cluster
 from alphaxenas.workers.cluster import RayBackend, check_room
 from alphaxenas.workers.dispatch import Dispatcher, WorkerError, greeting_refused
 from alphaxenas.workers.evaluations import Workers
 from alphaxenas.workers.processes import ProcessBackend
 from alphaxenas.workers.serve import Server, fingerprint
+from tests.faults import toy
+from tests.faults.harness import records
 from tests.workers.test_evaluations import searched
 from tests.workers.toys import MAKER, FromScratch, Sharing
 
@@ -112,3 +120,84 @@ def test_an_unreachable_cluster_is_said_before_the_search():
     for address, word in (("127.0.0.1:9", "'127.0.0.1:9' cannot be reached"), ("auto", "'auto' cannot be reached")):
         with pytest.raises(WorkerError, match=f"{word}.*ray start --head.*`cluster_address`"):
             RayBackend(Server(MAKER, {}), 1, address)
+
+
+# --- the coordinator is killed ---------------------------------------------------------------------------------------
+
+
+def started_coordinator(backend, exp_dir, **arguments):
+    """A process that coordinates the toy search of `tests.workers.toys`."""
+    words = json.dumps({"exp_dir": str(exp_dir), "backend": backend, "marks": str(exp_dir / "marks"), **arguments})
+    (exp_dir / "marks").mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.workers.toys", words]
+    variables = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    return subprocess.Popen(command, cwd=PROJECT_ROOT, env=variables, stderr=subprocess.PIPE, text=True)
+
+
+def finished(coordinator):
+    """Waits for its end, which must be a good one."""
+    errors = coordinator.communicate(timeout=300)[1]
+    assert coordinator.returncode == 0, errors[-2000:]
+
+
+def waited_for(condition, seconds=120.0):
+    """What the condition returns, once that is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.02)
+    return found
+
+
+def is_alive(process):
+    """Whether a process of this number runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def evaluations(exp_dir):
+    """The processes that began evaluations, by the order in which they did."""
+    marks = sorted((exp_dir / "marks").iterdir(), key=lambda mark: int(mark.name.rsplit("-")[-1]))
+    return [int(mark.name.split("-")[1]) for mark in marks]
+
+
+def journal(exp_dir):
+    """What the search has recorded, without what may differ."""
+    return [{k: v for k, v in record.items() if k not in TIMING} for record in records(exp_dir)]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="how processes of others end is told by /proc")
+@pytest.mark.parametrize(
+    "backend, order, shared",
+    [
+        ("processes", "deterministic", True),
+        ("processes", "arrival", False),
+        pytest.param("ray", "deterministic", False, marks=[needs_ray, pytest.mark.slow]),
+    ],
+)
+def test_a_killed_coordinator_leaves_no_worker_and_the_same_command_loses_no_trial(tmp_path, backend, order, shared):
+    place, options = tmp_path / "killed", {"order": order, "shared": shared, "trials": 14}
+    stored = []
+    for more in ({"stuck": 6}, {"seconds": 0.1}):
+        told = len(stored) + 2
+        coordinator = started_coordinator(backend, place, **options, **more)
+        # The first is killed while its workers are in a training that would take ten minutes.
+        waited_for(lambda: len(evaluations(place)) >= 8 if "stuck" in more else len(journal(place)) >= told)
+        os.kill(coordinator.pid, signal.SIGKILL)
+        coordinator.wait()
+        waited_for(lambda: not any(map(is_alive, evaluations(place))), 20.0)
+        assert journal(place)[: len(stored)] == stored
+        stored = journal(place)
+        assert 0 < len(stored) < 14
+    finished(started_coordinator(backend, place, **options))
+    found = journal(place)
+    assert found[: len(stored)] == stored
+    trained = sum("cached" not in record["metrics"] for record in found)
+    assert trained <= len(evaluations(place)) <= trained + 2 * 3, (
+        "at most the three in flight are repeated at each kill"
+    )
+    if order == "deterministic":
+        toy.play(tmp_path / "alone", 14, evaluator=(Sharing if shared else FromScratch)(), in_flight=3)
+        assert found == journal(tmp_path / "alone")

@@ -1,15 +1,23 @@
-"""Workers for tests: a backend without processes under a clock of its own, and a maker of a toy search's evaluator."""
+"""Workers for tests: a backend without processes under a clock of its own, and a maker of a toy search's evaluator.
+
+Run as a program it coordinates one toy search: `python -m tests.workers.toys JSON`, arguments of `coordinate` by name.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
-from alphaxenas.workers.dispatch import Gone
+from alphaxenas.workers.dispatch import Dispatcher, Gone
+from alphaxenas.workers.evaluations import Workers
+from alphaxenas.workers.processes import ProcessBackend
 from alphaxenas.workers.serve import Parts, Server
-from tests.faults.toy import DriftingEvaluator
+from tests.faults.toy import DriftingEvaluator, play
 
 
 class Sharing(DriftingEvaluator):
@@ -38,8 +46,10 @@ class FromScratch(DriftingEvaluator):
         return super().evaluate(proposal)
 
 
-def make(kind="scratch", seconds=0.0, marks="", dies=0, sleeps=0, data=""):
-    """Parts of a toy search; every `dies`-th evaluation on this machine kills its worker, every `sleeps`-th hangs."""
+def make(kind="scratch", seconds=0.0, marks="", dies=0, sleeps=0, stuck=0, data=""):
+    """Parts of a toy search; every `dies`-th evaluation on this machine kills its worker, every `sleeps`-th hangs, and
+    so do all from number `stuck` on.
+    """
     evaluator = {"scratch": FromScratch, "shared": Sharing}[kind](seconds)
     plain = evaluator.evaluate
 
@@ -49,7 +59,7 @@ def make(kind="scratch", seconds=0.0, marks="", dies=0, sleeps=0, data=""):
             open(os.path.join(marks, f"{number}-{os.getpid()}-{time.monotonic_ns()}"), "w").close()
         if dies and number % dies == dies - 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        if sleeps and number % sleeps == sleeps - 1:
+        if (sleeps and number % sleeps == sleeps - 1) or (stuck and number >= stuck):
             time.sleep(600)
         return plain(proposal)
 
@@ -104,3 +114,25 @@ class Simulated:
 
     def close(self):
         self.due = []
+
+
+def coordinate(exp_dir, backend="processes", workers=2, shared=False, trials=14, order="deterministic", **arguments):
+    """The toy search with three proposals in flight, on real workers."""
+    server = Server(MAKER, {"kind": "shared" if shared else "scratch", **arguments})
+    if backend == "ray":
+        from alphaxenas.workers.cluster import RayBackend
+
+        opened = RayBackend(server, workers, cpus=0.5)
+    else:
+        opened = ProcessBackend(server)
+    try:
+        dispatcher = Dispatcher(opened, workers)
+        dispatcher.begin()
+        evaluations = Workers(dispatcher, Sharing() if shared else None)
+        play(Path(exp_dir), trials, evaluator=evaluations, in_flight=3, order=order)
+    finally:
+        opened.close()
+
+
+if __name__ == "__main__":
+    coordinate(**json.loads(sys.argv[1]))
