@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, Proposal, SearchSpace
-from alphaxenas.controllers.pareto.objectives import curves, summary, wished
+from alphaxenas.controllers.pareto.objectives import FrontSoFar, summary, wished
 from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.runs.events import is_drawn
 from alphaxenas.runs.folder import RunFolder
@@ -147,6 +147,7 @@ class Coach:
         self._failures: Counter[tuple[str, Budget]] = Counter()
         self._finals = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
+        self._front = FrontSoFar(self._objectives)
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {"controller": self._controller.state(), "evaluator": self._evaluator.state()}
@@ -250,8 +251,7 @@ class Coach:
             scalars["seconds/child"] = record["seconds"]
         events = self._folder.events
         if improved or is_drawn(step):
-            scalars |= curves(self._objectives, self._loop.records)
-            events.scalars(step, scalars)
+            events.scalars(step, scalars | self._front.curves(self._loop.records))
         if improved:
             told = f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}"
             events.text(step, "best/architecture", told)

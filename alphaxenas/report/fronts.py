@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alphaxenas.controllers.pareto.objectives import Objectives, named
+from alphaxenas.controllers.pareto.objectives import FrontSoFar, Objectives, named
 from alphaxenas.report.runs import Groups, StoredRun
 from alphaxenas.report.style import GREY, INK, Style, legend_above, looks, new_figure, say
 from alphaxenas.report.tables import frame
@@ -86,17 +86,10 @@ def volumes_so_far(
         records: Of one journal, in order.
         among: As of `Objectives.volume_of`.
     """
-    volumes, volume, front, purpose = list[float](), 0.0, list[Mapping[str, Any]](), ""
+    volumes, volume, front = list[float](), 0.0, FrontSoFar(objectives)
     for record in records:
-        rated = objectives.rated([record])
-        if rated and record["purpose"] == "final" != purpose:
-            front, purpose = [], "final"  # from here on children at the final budget alone are rated
-        if rated and (not purpose or record["purpose"] == purpose):
-            value = objectives.larger_is_better(record["objectives"])
-            others = [objectives.larger_is_better(one["objectives"]) for one in front]
-            if not any((other >= value).all() for other in others):
-                front = [one for one, other in zip(front, others) if not (value >= other).all()] + [record]
-                volume = objectives.volume_of(front, among)
+        if front.add(record):
+            volume = objectives.volume_of(front.records, among)
         volumes.append(volume)
     return volumes
 

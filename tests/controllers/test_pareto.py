@@ -11,7 +11,7 @@ from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.pareto import front as fronts
 from alphaxenas.controllers.pareto.improvement import expected_improvement
-from alphaxenas.controllers.pareto.objectives import OBJECTIVES, Objectives, named
+from alphaxenas.controllers.pareto.objectives import OBJECTIVES, FrontSoFar, Objectives, named, summary
 from tests.controllers.tabular import Digits
 
 SPACE = Digits(length=4)
@@ -156,3 +156,26 @@ class TestSearches:
     def test_the_original_search_has_one_objective(self):
         with pytest.raises(ValueError, match="several objectives"):
             searched("alphaxenas", 1, planning="children", search_children=0)
+
+
+@pytest.mark.parametrize("names", [("accuracy", "parameters"), ("accuracy", "parameters", "multiply_adds")])
+def test_the_front_of_a_growing_journal_is_that_of_all_its_records_and_each_is_read_once(names):
+    rng, objectives, read = np.random.default_rng(1), named(names), []
+
+    class Journal(list):
+        def __getitem__(self, place):
+            read.append(place)
+            return super().__getitem__(place)
+
+    journal, so_far = Journal(), FrontSoFar(objectives)
+    assert so_far.curves(journal) == {"pareto/front": 0.0, "pareto/hypervolume": 0.0}
+    for trial in range(120):
+        purpose = "final" if trial > 60 and trial % 5 == 0 else "refresh" if trial % 11 == 3 else "search"
+        measured = {} if trial % 7 == 5 else {"objectives": dict(zip(names, np.round(rng.random(len(names)), 1)))}
+        journal.append({"purpose": purpose, "key": str(trial), **measured})
+        if trial % 3:  # a long curve has gaps
+            found, whole = so_far.curves(journal), summary(objectives, list(journal))
+            assert found["pareto/front"] == len(whole["front"])
+            assert found["pareto/hypervolume"] == pytest.approx(whole["hypervolume"], abs=1e-12)
+    assert found["pareto/hypervolume"] > 0 and read == list(range(120))
+    assert FrontSoFar(None).curves(journal) == {}

@@ -157,18 +157,57 @@ def wished(objectives: Objectives | None, starts: Mapping[Tokens, str], outcome:
     return found
 
 
-def curves(objectives: Objectives | None, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Size and hypervolume of the front so far, for event files; nothing with one objective.
+class FrontSoFar:
+    """The front of a journal that grows; every record is looked at once, however long the search.
 
     Args:
-        objectives: Of the search.
-        records: Its journal.
+        objectives: Of the search; None for one, which has no front.
+
+    Attributes:
+        records: Those that no other one beats so far, in the order of the journal.
     """
-    if objectives is None:
-        return {}
-    rated = objectives.rated(records)
-    front = objectives.front_of(rated)
-    return {"pareto/front": float(len(front)), "pareto/hypervolume": objectives.volume_of(front, rated)}
+
+    def __init__(self, objectives: Objectives | None) -> None:
+        self._objectives, self._seen, self._final = objectives, 0, False
+        self._restart()
+
+    def _restart(self) -> None:
+        self.records: list[Mapping[str, Any]] = []
+        self._values = self._worst = np.zeros(0)
+
+    def add(self, record: Mapping[str, Any]) -> bool:
+        """Looks at the next record; returns whether the front has changed."""
+        if self._objectives is None or not self._objectives.rated([record]):
+            return False
+        if (final := record["purpose"] == "final") and not self._final:
+            self._restart()  # from here on children at the final budget alone are rated
+        if self._final and not final:
+            return False
+        self._final = final
+        value = self._objectives.larger_is_better(record["objectives"])
+        if not self.records:
+            self._values, self._worst = np.zeros((0, len(value))), value
+        self._worst = np.minimum(self._worst, value)
+        if (self._values >= value).all(1).any():
+            return False
+        kept = np.flatnonzero(~(value >= self._values).all(1))
+        self.records = [*(self.records[place] for place in kept), record]
+        self._values = np.vstack([self._values[kept], value])
+        return True
+
+    def curves(self, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """Size and hypervolume of the front so far, for event files; nothing with one objective.
+
+        Args:
+            records: The journal; those at its end that were not there the last time are looked at.
+        """
+        if self._objectives is None:
+            return {}
+        while self._seen < len(records):
+            self.add(records[self._seen])
+            self._seen += 1
+        volume = hypervolume(self._values, self._worst) if self.records else 0.0
+        return {"pareto/front": float(len(self.records)), "pareto/hypervolume": volume}
 
 
 def summary(objectives: Objectives | None, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
