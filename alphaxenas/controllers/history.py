@@ -129,6 +129,7 @@ class TrialHistory:
             raise invalid("tokens", f"one of the {len(self.outstanding)} outstanding suggestions", tokens)
         self.rewards[key] = reward
         self.prior.forget(len(self.rewards) - self._refused)
+        self.prior.observe(tokens, reward)
         return key
 
     def state(self) -> dict[str, Any]:
@@ -140,7 +141,7 @@ class TrialHistory:
             "outstanding": [[[int(token) for token in tokens], key] for tokens, key in self.outstanding.items()],
             "scarce": self._scarce,
             "refused": self._refused,
-        }
+        } | ({"prior": self.prior.state()} if self.prior else {})
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
@@ -150,6 +151,8 @@ class TrialHistory:
         self._suggested = {*self.rewards, *self.outstanding.values()}
         self._scarce, self._refused, self._allowed = bool(state["scarce"]), int(state["refused"]), set()
         self.prior.forget(len(self.rewards) - self._refused)
+        if "prior" in state:
+            self.prior.restore(state["prior"])
         self._left = None
 
 

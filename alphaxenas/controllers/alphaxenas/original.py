@@ -192,6 +192,7 @@ class OriginalAlphaXENAS:
         self._trained += 1
         self._user.forget(self._trained)
         if not final:
+            self._user.observe(proposal.tokens, None if failed else reward)
             if not failed:
                 self._bracket.add(key, proposal.number, proposal.tokens, reward)
             first = self._evaluated.add(key, reward, failed, self._age)
@@ -274,7 +275,7 @@ class OriginalAlphaXENAS:
             "outstanding": self._outstanding.state(),
             "leaves": [[number, leaf_to_json(leaf)] for number, leaf in self._leaves.items()],
             "best": None if self._best is None else [self._best[0], list(self._best[1])],
-        }
+        } | ({"user": self._user.state()} if self._user else {})
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
@@ -285,6 +286,8 @@ class OriginalAlphaXENAS:
         self._schedule.restore(state["game"])
         self._iteration, self._trained, self._age, self._started = map(int, state["counters"])
         self._user.forget(self._trained)
+        if "user" in state:
+            self._user.restore(state["user"])
         self._over = bool(state["over"])
         self._evaluated.restore(state["measured"])
         self._bracket.restore(state["bracket"])

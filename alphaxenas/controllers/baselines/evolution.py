@@ -91,6 +91,8 @@ class RegularizedEvolution(HistoryStrategy):
             if len(self._neighbours) > 4 * self._size:
                 self._neighbours.clear()
             others = self._neighbours[parent] = self._space.neighbours(self._space.decode(parent))
+        if self._history.prior and others:
+            return self._history.prior.pick([self._space.encode(other) for other in others], self._rng)
         return self._space.encode(others[int(random() * len(others))]) if others else None
 
     def _enter(self, tokens: Tokens, reward: float | None) -> None:

@@ -73,11 +73,11 @@ class LocalSearch(HistoryStrategy):
             self._better = tokens, reward
 
     def _settle(self, tokens: Tokens, reward: float) -> None:
-        """Makes an architecture the centre; its neighbours will be looked at in random order."""
+        """Makes an architecture the centre; its neighbours will be looked at in random order, or by the prior."""
         self._centre, self._better = (tokens, reward), None
         space = self._space
         others = [space.encode(other) for other in space.neighbours(space.decode(tokens))]
-        self._neighbours = [others[place] for place in self._rng.permutation(len(others))]
+        self._neighbours = self._history.prior.shuffled(others, self._rng)
 
     def diagnostics(self) -> dict[str, float]:
         """Moves to a better neighbour, local optima met, and the reward of the architecture stood on."""

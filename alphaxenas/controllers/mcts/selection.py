@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from math import log, sqrt
 from typing import Protocol
 
+import numpy as np
+
+from alphaxenas.controllers.choice_prior import ChoicePrior
 from alphaxenas.controllers.mcts.nodes import Node
+
+AGAINST = 2.0 / sqrt(1.5)
+"""What a prior takes from a bound, in units of the bound's width: Rosin 2011, eq. of PUCB, 2 / M against sqrt(3 / 2).
+"""
 
 
 class SelectionRule(Protocol):
@@ -79,23 +86,31 @@ class PUCT:
 class UCB1:
     """Upper confidence bounds of means, without a range; see `alphaxenas.controllers.mcts.uct`.
 
-        argmax_a  Q(a) + 2 c sqrt(2 ln N / N(a)),      untried edges before all others, drawn by their priors
+        argmax_a  Q(a) + 2 c sqrt(2 ln N / N(a)),      untried edges before all others
+
+    As long as the user's prior is trusted, an untried edge is worth 1 instead, the most that a reward can be, and every
+    edge loses 2 c AGAINST sqrt(2 ln(N + 1) / N) / (n P(a)) by its prior among n: what a user thinks little of waits.
+
+    Source: Rosin 2011, "Multi-armed bandits with episode context", section 2, for that loss.
 
     Args:
         exploration: c >= 0.
         random: Draws uniformly from [0, 1).
+        prior: The user's; None for none.
 
     Raises:
         ValueError: If `exploration` is negative.
     """
 
-    def __init__(self, exploration: float, random: Callable[[], float]) -> None:
-        self.exploration, self._random = checked_exploration(exploration), random
+    def __init__(self, exploration: float, random: Callable[[], float], prior: ChoicePrior | None = None) -> None:
+        self.exploration, self._random, self._prior = checked_exploration(exploration), random, prior
 
     def __call__(self, node: Node, priors: Sequence[float], low: float, high: float) -> int:
-        """See `SelectionRule`; the range plays no part. Other ties are decided at random."""
+        """See `SelectionRule`; range and `priors` play no part. Ties are decided at random."""
+        if self._prior is not None and self._prior.trusted:
+            return self._preferred(node, self._prior.chances(node.actions))
         if len(node.order) < len(node.actions):
-            slot = self._drawn([slot for slot in range(len(node.actions)) if slot not in node.order], priors)
+            slot = self._one_of([slot for slot in range(len(node.actions)) if slot not in node.order])
             node.order = [*node.order, slot]
             return slot
         edges = [slot for slot in node.order if not node.solved[slot]]
@@ -119,17 +134,34 @@ class UCB1:
                 ties.append(slot)
         return self._one_of(ties)
 
-    def _drawn(self, slots: list[int], priors: Sequence[float]) -> int:
-        """One of the slots, by the priors where they differ."""
-        weights = [priors[slot] for slot in slots]
-        if max(weights) == min(weights):
-            return self._one_of(slots)
-        mark = self._random() * sum(weights)
-        for slot, weight in zip(slots, weights):
-            mark -= weight
-            if mark < 0:
-                return slot
-        return slots[-1]
+    def _preferred(self, node: Node, chances: np.ndarray) -> int:
+        """The edge of the highest bound less what the prior has against it.
+
+        Args:
+            node: The node that the simulation has reached.
+            chances: Of its `n` actions as the user sees them now, `[n]`.
+        """
+        count = max(node.total + sum(node.virtual_loss), 1)
+        best, ties = float("-inf"), []
+        means = [total / real for total, real in zip(node.sums, node.visits) if real]
+        lowest = min(means, default=0.0)
+        for slot, chance in enumerate(chances.tolist()):
+            if node.solved[slot]:
+                continue
+            real, tries = node.visits[slot], node.visits[slot] + node.virtual_loss[slot]
+            score = 1.0
+            if tries:
+                mean = node.sums[slot] / real if real else lowest
+                score = mean + 2 * self.exploration * sqrt(2 * log(count) / tries)
+            score -= AGAINST * 2 * self.exploration * sqrt(2 * log(count + 1) / count) / (len(chances) * chance)
+            if score > best:
+                best, ties = score, [slot]
+            elif score == best:
+                ties.append(slot)
+        slot = self._one_of(ties) if ties else -1
+        if slot >= 0 and slot not in node.order:
+            node.order = [*node.order, slot]
+        return slot
 
     def _one_of(self, slots: list[int]) -> int:
         return slots[int(self._random() * len(slots))] if len(slots) > 1 else slots[0]

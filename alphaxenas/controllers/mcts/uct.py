@@ -24,7 +24,7 @@ with the code beside it; Kocsis & Szepesvari 2006, "Bandit based Monte-Carlo pla
   nothing is backed up. The walk still counts as an attempt in the second term, as one whose reward is awaited does, and
   an edge without any value yet takes the lowest of its siblings', so that several rewards can be outstanding and a part
   of the space that always fails is left.
-- Where the user prefers some choices, rollouts and the order of untried edges are drawn by that prior.
+- Where the user prefers some choices, rollouts are drawn by that prior, and edges wait by it (`UCB1`).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class UCT:
         self._space, self._values = space, values
         self._rng = stream(seed, "uct")
         self.history = TrialHistory(space)
-        self.nodes = Tree(space.legal_actions, self._predict, UCB1(exploration, self._rng.random))
+        self.nodes = Tree(space.legal_actions, self._predict, UCB1(exploration, self._rng.random, self.history.prior))
         self._sorted: list[float] = []
         self._free = 0
         # The first simulation walks no edge; its value stands here once there is one.

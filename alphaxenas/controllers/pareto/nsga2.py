@@ -99,6 +99,8 @@ class NSGA2(ParetoStrategy):
             tokens = (*tokens, fitting[0] if fitting else actions[int(rng.random() * len(actions))])
         if tokens in (mother, father) or rng.random() < MUTATION:
             others = space.neighbours(space.decode(tokens))
+            if self._history.prior and others:
+                return self._history.prior.pick([space.encode(other) for other in others], rng)
             return space.encode(others[int(rng.random() * len(others))]) if others else tokens
         return tokens
 

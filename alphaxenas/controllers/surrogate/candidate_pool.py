@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import SearchSpace, Tokens
+from alphaxenas.controllers.choice_prior import ChoicePrior
 from alphaxenas.controllers.history import TrialHistory, numbered_sequences
 from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.seeds import stream
@@ -98,10 +99,11 @@ def is_small(space: SearchSpace) -> bool:
 
 
 class Promising:
-    """Architectures to begin with: large and deep ones, and those that proxies rate high. False where nothing is known.
+    """Architectures to begin with: large and deep ones, those that proxies rate high, those that the user prefers.
 
     The first is the best by the sum of the logarithms of its ranks by size, depth and every proxy among the features.
     The others are drawn by rank, whose share is the square of a uniform number: half of them are in the best quarter.
+    Where the user has a prior, every second one is drawn by it instead: neither hides what the other one is worth.
 
     Args:
         space: Any search space.
@@ -118,8 +120,9 @@ class Promising:
         self._columns = sorted(found.difference(*(members.get(group, ()) for group in without)))
         self._space, self._whole = space, whole
 
-    def __bool__(self) -> bool:
-        return bool(self._columns)
+    def known(self, prior: ChoicePrior) -> bool:
+        """Whether anything is known: features, or a prior that is trusted."""
+        return bool(self._columns) or prior.trusted
 
     def suggest(self, history: TrialHistory, rng: np.random.Generator) -> Tokens | None:
         """Suggests a new one of them; None where nothing is known or `TRIES` draws were known.
@@ -128,7 +131,7 @@ class Promising:
             history: What was suggested, nothing at the first call.
             rng: Decides between equals, and draws.
         """
-        if not self:
+        if not self.known(history.prior):
             return None
         space: Any = self._space
         found = (
@@ -136,7 +139,10 @@ class Promising:
             if self._whole
             else some_architectures(space, FEW if takes_time(space) else SAMPLE)
         )
-        values = rank_sum(found.features[:, self._columns]) + history.prior.preference(found.sequences)
+        if history.prior and (len(history) % 2 or not self._columns):
+            values = np.asarray(history.prior.preference(found.sequences))
+        else:
+            values = rank_sum(found.features[:, self._columns])
         order = np.lexsort([rng.random(len(values)), -values])
         shares = [0.0] if not len(history) else rng.random(TRIES) ** 2
         for share in shares:

@@ -76,7 +76,8 @@ class GuidedSearch(HistoryStrategy):
         prior: `"elite"` or `"uniform"` (flat: tree and rollouts know nothing of earlier plans).
         uncertainty: Factor of all deviations, >= 0; 0 takes the best mean.
         simulations: Walks per plan, >= 1.
-        initial: Architectures before the first plan, >= 2; at most `PROMISING` where features tell promising ones.
+        initial: Architectures before the first plan, >= 2; at most `PROMISING` where features or a trusted prior tell
+            promising ones.
         without: Groups of features that neither the Gaussian process nor the first suggestions see, with `+` between
             them: `"flow"` holds size and depth.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
@@ -116,7 +117,7 @@ class GuidedSearch(HistoryStrategy):
         hidden = tuple(filter(None, without.split("+")))
         self._promising = Promising(space, plan == "enumerate", hidden)
         self._structure = "flow" not in hidden
-        self._initial = min(int(initial), PROMISING) if self._promising else int(initial)
+        self._initial = int(initial)
         self._uncertainty, self._simulations = float(uncertainty), int(simulations)
         self._surrogate: Surrogate = make_surrogate(surrogate, space, seed, hidden)
         self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
@@ -143,7 +144,8 @@ class GuidedSearch(HistoryStrategy):
     def suggest(self) -> Tokens | None:
         """The best architecture of a new plan; None when every key has been suggested."""
         rewards = [reward for reward in self._history.rewards.values() if reward is not None]
-        if len(self._history) < self._initial or len(set(rewards)) < 2:
+        known = self._promising.known(self._history.prior)
+        if len(self._history) < (min(self._initial, PROMISING) if known else self._initial) or len(set(rewards)) < 2:
             tokens = self._promising.suggest(self._history, self._rng) or self._history.draw(self._rng)
         else:
             self._fit()
