@@ -13,7 +13,8 @@ import json
 import time
 
 from alphaxenas.config import PROJECT_ROOT, from_values
-from alphaxenas.pipelines.recurrent import load_configured_text, train_in_full
+from alphaxenas.pipelines.recurrent import train_in_full
+from alphaxenas.pipelines.stages import load_configured_text
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
 from benchmarks.record import finish, parser
 from benchmarks.recurrent_search import MODEL

@@ -48,7 +48,8 @@ def main() -> None:
     })  # fmt: skip
     prepare_tensorflow(config.run.threads, config.run.memory_growth)
 
-    from alphaxenas.pipelines.recurrent import load_configured_text, search
+    from alphaxenas.pipelines.recurrent import search
+    from alphaxenas.pipelines.stages import load_configured_text
 
     data, values = load_configured_text(config), dict[str, dict[str, list]]()
     for seed in range(chosen.seeds):

@@ -48,6 +48,6 @@ def _language_model(config: Config, model: Path) -> dict[str, Any] | None:
     if model.suffix != ".npz" or not model.with_suffix(".json").is_file():
         return None
     from alphaxenas.pipelines.language_training import evaluate_language_model
-    from alphaxenas.pipelines.recurrent import load_configured_text
+    from alphaxenas.pipelines.stages import load_configured_text
 
     return evaluate_language_model(model, load_configured_text(config))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from alphaxenas.config.other_searches import PROCESSES
 from alphaxenas.config.parameter import ParameterError
 from alphaxenas.controllers.alphaxenas.settings import Settings
+from alphaxenas.controllers.nao.settings import FEWEST, PRESETS
 from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.data.images import check_sources
 from alphaxenas.networks.nasbench.stages import STAGES
@@ -33,7 +34,10 @@ def check_together(config: Config) -> None:
     scratch = config.space.space in SCRATCH_SPACES
     budgets = {(search.search_epochs, search.search_fraction), (search.final_epochs, search.final_fraction)}
     from_scratch = search.final_weights == "scratch" and not scratch
+    nao_pool = search.nao_pool or PRESETS[search.nao_preset].pool
     refused: list[tuple[str, object, str]] = [
+        ("nao_pool", nao_pool < FEWEST, f"0 or at least {FEWEST}, below which no predictor can be fitted"),
+        ("nao_new", search.nao_new > nao_pool, f"at most nao_pool ({nao_pool})"),
         ("augment", not data.augment and (data.cutout or training.train_cutout), "true where images are cut out"),
         *(
             (
@@ -155,7 +159,12 @@ def favoured(config: Config) -> dict[str, float]:
 
 def starting(config: Config) -> dict[str, Any]:
     """The architectures of the parameter `start_from` by what it calls them; ParameterError where one is none."""
-    found = {text: given_architecture(config, text) for text in config.search.start_from}
+    found = {}
+    for text in config.search.start_from:
+        try:
+            found[text] = given_architecture(config, text)
+        except ValueError as error:
+            raise ParameterError(str(error).replace("`architecture`", "`start_from`", 1)) from None
     return {text: getattr(architecture, "architecture", architecture) for text, architecture in found.items()}
 
 

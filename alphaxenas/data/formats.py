@@ -176,7 +176,8 @@ def read_arrays(path: Path, layout: str = "auto") -> tuple[np.ndarray, Labels, b
         raise
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"{path} cannot be read as an .npz of plain arrays (Python objects are never loaded): {error}"
+            f"{path} cannot be read as an .npz of plain arrays (Python objects are never loaded; labels that are texts "
+            f"are saved with y=labels.astype(str)): {error}"
         ) from error
     x, y = found["x"], found["y"]
     if x.ndim == 4 and y.ndim and len(x) != len(y) == x.shape[3]:

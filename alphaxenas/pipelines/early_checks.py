@@ -18,7 +18,8 @@ from alphaxenas.config import PROJECT_ROOT, Config, ParameterError, from_values
 from alphaxenas.config.declarations import FIELDS, schema
 from alphaxenas.config.rules import given_architecture
 from alphaxenas.data import ImageData
-from alphaxenas.data.published import KNOWN_SHAPES
+from alphaxenas.data.published import KNOWN_SHAPES, PUBLISHED
+from alphaxenas.data.text import TextData
 from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import (
@@ -31,7 +32,7 @@ from alphaxenas.pipelines.factory import (
     search_space,
 )
 from alphaxenas.pipelines.search import foreign_trials
-from alphaxenas.pipelines.stages import LIMITS, stages_of
+from alphaxenas.pipelines.stages import LIMITS, load_configured_text, stages_of
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
@@ -70,12 +71,17 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
         config = config_of(number, parameters)
         for name in ("exp_dir", "tensorboard_dir"):
             check_writable(name, Path(getattr(config.run, name), config.run.run))
-        known, data = KNOWN_SHAPES.get(config.data.dataset), None
+        if config.data.dataset in PUBLISHED or (number == "09" and config.language.text in ("ptb", "wikitext2")):
+            folder = Path(config.data.data_dir)
+            if not folder.is_dir():  # one that cannot be written to may hold all that is needed
+                check_writable("data_dir", folder)
+        known = KNOWN_SHAPES.get(config.data.dataset)
+        data: ImageData | TextData | None = None
         shape = ImageShape(*known) if known else None
         if shape is None and number not in ("00", "05", "06", "09"):
             wanted = repr(config.parameters("data"))
-            data = images[wanted] = images.get(wanted) or load_images(config)
-            shape = ImageShape(data.image_shape, data.num_classes)
+            data = own = images[wanted] = images.get(wanted) or load_images(config)
+            shape = ImageShape(own.image_shape, own.num_classes)
         if shape is not None:
             check_sizes(config, shape)
             _check_networks(config, number, shape, "02" in notebooks)
@@ -84,6 +90,8 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
                 foreign_trials(config, search_space(config), controller)
         if number == "06":
             _check_tables(config)
+        if number == "09" and config.language.text == "text":
+            data = load_configured_text(config)
         if number == "07" and "mnist" in config.chains.policy_parts:
             check_comparison(config)
         if not config.run.overwrite:
@@ -176,7 +184,7 @@ def _check_tables(config: Config) -> None:
                     )
 
 
-def _check_stored(config: Config, number: str, data: ImageData | None) -> None:
+def _check_stored(config: Config, number: str, data: ImageData | TextData | None) -> None:
     """Compares what is stored of the notebook's stages with today's parameters and images."""
     now = {name: value for name, value in config.parameters().items() if name not in (*LIMITS, *OWN_WORDS)}
     for folder in stages_of(number, Path(config.run.exp_dir, config.run.run)):

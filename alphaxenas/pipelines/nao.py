@@ -23,8 +23,8 @@ from alphaxenas.contracts import Budget, Evaluator, SearchSpace, Tokens
 from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.nao.controller import settings_of
 from alphaxenas.controllers.nao.model import NAOModel
-from alphaxenas.controllers.nao.quality import FEWEST, Quality, fit_and_measure, scale_targets
-from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_targets
+from alphaxenas.controllers.nao.settings import FEWEST, NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
 from alphaxenas.networks.micro import FEWEST_CELLS

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from typing import Any
 from alphaxenas.config import Config
 from alphaxenas.config.language import FOUND, LSTM, RANDOM, SHARED_SEARCHES
 from alphaxenas.contracts import Evaluator
-from alphaxenas.data.download import DataError
-from alphaxenas.data.text import TextData, load_text
+from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.language import LanguageEvaluator
 from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
 from alphaxenas.networks.language.model import weight_shapes
@@ -37,25 +35,6 @@ from alphaxenas.supernet.shared_weights import TextWeights
 
 STAGE = "recurrent"
 """Stage of what notebook 09 concludes; its other stages begin with this word."""
-
-
-def load_configured_text(config: Config) -> TextData:
-    """The configured text; of its training part only the share `fraction`, from the start.
-
-    Raises:
-        DataError: The text cannot be used (see `load_text`), or this share is shorter than one batch of one window.
-    """
-    language = config.language
-    data = load_text(language.text, config.data.data_dir, language.text_path, language.vocabulary_size, config.run.seed)
-    train = data.train[: round(config.data.fraction * len(data.train))]
-    least = config.child.batch_size * language.window
-    if len(train) < least:
-        raise DataError(
-            f"The training part of {data.source or data.name} is shorter than one batch of one window. Expected at "
-            f"least batch_size x window = {config.child.batch_size} x {language.window} = {least:,} words. Received: "
-            f"{len(train):,}"
-        )
-    return replace(data, train=train)
 
 
 def recurrent_space(config: Config) -> RecurrentSpace:

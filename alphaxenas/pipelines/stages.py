@@ -1,18 +1,20 @@
-"""The run folder of a stage of the configured suite. Loads no TensorFlow."""
+"""The run folder of a stage of the configured suite, and its text. Loads no TensorFlow."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import Config
+from alphaxenas.data.download import DataError
+from alphaxenas.data.text import TextData, load_text
 from alphaxenas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from alphaxenas.data import ImageData
-    from alphaxenas.data.text import TextData
 
 
 STAGES = {
@@ -71,3 +73,22 @@ def open_stage(
     run, identity = config.run, getattr(data, "identity", None)
     emptied = run.overwrite if overwrite is None else overwrite
     return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, emptied, LIMITS, identity)
+
+
+def load_configured_text(config: Config) -> TextData:
+    """The configured text; of its training part only the share `fraction`, from the start.
+
+    Raises:
+        DataError: The text cannot be used (see `load_text`), or this share is shorter than one batch of one window.
+    """
+    language = config.language
+    data = load_text(language.text, config.data.data_dir, language.text_path, language.vocabulary_size, config.run.seed)
+    train = data.train[: round(config.data.fraction * len(data.train))]
+    least = config.child.batch_size * language.window
+    if len(train) < least:
+        raise DataError(
+            f"The training part of {data.source or data.name} is shorter than one batch of one window. Expected at "
+            f"least batch_size x window = {config.child.batch_size} x {language.window} = {least:,} words. Received: "
+            f"{len(train):,}"
+        )
+    return replace(data, train=train)

@@ -44,7 +44,7 @@ def parse_architecture(text: str) -> ParsedArchitecture:
     """The architecture that a person wrote or copied.
 
     Args:
-        text: In one of `FORMS`. A file may also be a model card, or the folder of a final training.
+        text: In one of `FORMS`. A file may also be a model card, or the folder of a final training or of its run.
 
     Returns:
         A `Cell`, a `MicroArchitecture`, a `ZooCell`, a `Genotype` or a `ConvNet`.
@@ -53,7 +53,8 @@ def parse_architecture(text: str) -> ParsedArchitecture:
         ValueError: Says where what is wrong and what is legal there, and lists the forms.
     """
     try:
-        architecture = _parse(text)
+        file = _file(text.strip())
+        architecture = _parse(text) if file is None else _from_file(file)
         if isinstance(architecture, MicroArchitecture):
             _check_inputs_are_read(architecture)
         return architecture
@@ -64,8 +65,6 @@ def parse_architecture(text: str) -> ParsedArchitecture:
 
 def _parse(text: str) -> ParsedArchitecture:
     written = text.strip()
-    if file := _file(written):
-        return _parse(file.read_text(encoding="utf-8"))
     if is_genotype(written) and not written.startswith("{"):
         return read_genotype(written)
     if is_convnet_text(written):
@@ -79,16 +78,31 @@ def _parse(text: str) -> ParsedArchitecture:
     return MicroArchitecture.parse(written) if "/" in written else Cell.parse(written)
 
 
+def _from_file(path: Path) -> ParsedArchitecture:
+    """What a file holds, which is no name of another file."""
+    try:
+        return _parse(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"Invalid value for `architecture`. Expected a file of text. Received: {path}") from None
+    except (ValueError, OSError) as error:
+        raise ValueError(f"In the file {path}: {error}") from None
+
+
 def _file(written: str) -> Path | None:
     """The file that a text names, from here or from the project's root; None where it names none.
 
     Raises:
-        ValueError: It looks like a file's name, and there is no such file.
+        ValueError: It looks like a file's name, and there is no such file; or it is a folder without an architecture.
     """
     if len(written) > 1000 or set(written) & set(":;|+{}[]()\n"):
         return None
     for path in (Path(written).expanduser(), _ROOT / written):
-        path = path / "architecture.json" if path.is_dir() and "/" in written else path
+        if path.is_dir() and "/" in written:
+            places = [path / "architecture.json", path / "final" / "architecture.json"]
+            if found := next(filter(Path.is_file, places), None):
+                return found
+            expected = "a file, or a folder that has final/architecture.json, as notebook 04 writes it"
+            raise invalid("architecture", expected, str(path))
         if path.is_file() and (path.suffix or "/" in written):
             return path
     if written.endswith(".json"):

@@ -115,7 +115,8 @@ class UserSpace:
             try:
                 tokens = space.encode(architecture)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise invalid("start_from", f"architectures of the space ({error})", name) from None
+                reason = error if isinstance(error, ValueError) else f"this is a {type(architecture).__name__}"
+                raise invalid("start_from", f"architectures of the space ({reason})", name) from None
             if reason := "" if limits is None else limits.broken(architecture):
                 raise invalid("start_from", "architectures that hold the limits", f"{name}, whose {reason}")
             self.starts[tokens] = name

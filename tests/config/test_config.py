@@ -73,6 +73,8 @@ def test_the_config_is_frozen():
         ("densenet_depth", 23, ["`densenet_depth`", "multiple of 6"]),
         ("warmup_epochs", 1000, ["`warmup_epochs`", "train_epochs"]),
         ("seed", None, ["`seed`", "None"]),
+        ("nao_pool", 3, ["`nao_pool`", "0 or at least 4"]),
+        ("nao_new", 13, ["`nao_new`", "at most nao_pool (12)"]),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(name, value, parts):

@@ -102,6 +102,7 @@ IMAGES, LABELS = np.zeros((3, 4, 4), np.uint8), np.array([0, 1, 1])
         ({"x": IMAGES, "y": LABELS / 2}, "invalid `y`"),
         ({"x": IMAGES, "y": LABELS - 1}, "labels out of range"),
         ({"x": IMAGES, "y": np.array([0, {}, 1], object)}, "never loaded"),
+        ({"x": IMAGES, "y": np.array(["a", "b", "b"], object)}, r"astype\(str\)"),
     ],
 )
 def test_unusable_arrays_are_refused_by_name(tmp_path, arrays, message):

@@ -64,6 +64,10 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("01",), {"exp_dir": "PLACE/file/deeper"}, "`exp_dir`.*is a file"),
         (("02", "06"), {"tables": ["none.csv code=a signal=b"]}, r"`tables`.*none\.csv"),
         (("02", "07"), {"cells": 0}, "`cells`"),
+        (("02", "09"), {"text": "text", "text_path": "PLACE/none.txt"}, r"The text .*none\.txt cannot be read"),
+        (("02", "09"), {"text": "text", "text_path": "PLACE/five.csv"}, r"The text .*five\.csv is|shorter than one"),
+        (("02", "09"), {"text": "ptb", "data_dir": "PLACE/file"}, "`data_dir`.*file is a file"),
+        (("06", "02"), {"dataset": "mnist", "arrays_path": "", "data_dir": "PLACE/file/x"}, "`data_dir`.*is a file"),
     ],
 )  # fmt: skip
 def test_what_a_later_notebook_would_refuse_is_refused_first(place, notebooks, more, message):

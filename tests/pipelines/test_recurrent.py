@@ -23,7 +23,8 @@ from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.pipelines import language_training
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, evaluate_language_model, train_language_models
-from alphaxenas.pipelines.recurrent import load_configured_text, models_to_train, search
+from alphaxenas.pipelines.recurrent import models_to_train, search
+from alphaxenas.pipelines.stages import load_configured_text
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.recurrent import RecurrentCell
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO, recurrent_zoo_cell

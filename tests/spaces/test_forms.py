@@ -97,6 +97,26 @@ def test_files_that_hold_an_architecture_are_read(tmp_path, name):
     assert parse_architecture(str(tmp_path / name) + ("" if name else "/")) == zoo_cell("darts_v2")
 
 
+def test_the_folder_of_a_run_holds_its_architecture_and_another_folder_is_named(tmp_path):
+    assert parse_architecture("exp/reference-quick") == parse_architecture("exp/reference-quick/final")
+    with pytest.raises(ValueError, match=rf"a folder that has final/architecture.json.*Received: {tmp_path}"):
+        parse_architecture(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"headline": "test accuracy"}', r"In the file .*some\.json: Invalid value"),
+        (b"PK\x03\x04\xff\xfe", r"Expected a file of text. Received: .*some\.json"),
+        (b"PLACE/some.json", r"In the file .*some\.json: "),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_name(tmp_path, content, message):
+    (tmp_path / "some.json").write_bytes(content.replace(b"PLACE", str(tmp_path).encode()))
+    with pytest.raises(ValueError, match=message):
+        parse_architecture(str(tmp_path / "some.json"))
+
+
 def test_a_path_is_also_meant_from_the_projects_root(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stored = "exp/reference-quick/final/architecture.json"

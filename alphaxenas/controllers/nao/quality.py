@@ -15,11 +15,8 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.controllers.alphaxenas.replay import rank_correlation
 from alphaxenas.controllers.nao.model import NAOModel
-from alphaxenas.controllers.nao.settings import NAOSettings
+from alphaxenas.controllers.nao.settings import FEWEST, NAOSettings
 from alphaxenas.suggestions import invalid
-
-FEWEST = 4
-"""Architectures that can be split in two parts, each with a pair to be put in order."""
 
 
 @dataclass(frozen=True)

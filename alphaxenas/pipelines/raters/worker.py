@@ -34,7 +34,7 @@ def parts(
     config = from_values(parameters)
     prepare_tensorflow(max(1, int(config.workers.worker_cpus)), config.run.memory_growth)
     if text:
-        from alphaxenas.pipelines.recurrent import load_configured_text
+        from alphaxenas.pipelines.stages import load_configured_text
 
         data: Any = load_configured_text(config)
     else:
