@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.choices import (
     ControllerChoice,
     TableChoice,
@@ -106,7 +107,7 @@ def _regret(course: Course | None, after: Sequence[int]) -> dict[str, dict[str, 
 
 def _queries(text: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
-        raise ValueError(f"Invalid value for `--regret`. Expected whole numbers >= 1 with commas. Received: {text!r}")
+        raise invalid("--regret", "whole numbers >= 1 with commas", repr(text))
     return int(text)
 
 

@@ -24,6 +24,7 @@ from alphaxenas.config.parameter import (
     parameter,
 )
 from alphaxenas.spaces.zoo import zoo_names
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet import SAMPLE_POLICIES, SAMPLING
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_controllers, parse_table, parse_target
 from alphaxenas.workers.flight import DETERMINISTIC, ORDERS
@@ -47,10 +48,8 @@ def _target(text: str) -> str:
 
 def _policy_part(name: str) -> str:
     if name in ENAS_SPACES:
-        raise ValueError(
-            f"Invalid value for `policy_parts`. Expected {', '.join(POLICY_PARTS)}: ENAS is notebook 10 now, "
-            f"-p enas_spaces {name} --only 10, and finds what is stored. Received: {name!r}"
-        )
+        moved = f"ENAS is notebook 10 now, -p enas_spaces {name} --only 10, and finds what is stored"
+        raise invalid("policy_parts", f"{', '.join(POLICY_PARTS)}: {moved}", repr(name))
     return name
 
 
@@ -58,7 +57,7 @@ def _table(text: str, info: ValidationInfo) -> str:
     words = (DIGITS_TABLE, CHAINS_TABLE)
     if text not in words and not Path(path := parse_table(text, PROJECT_ROOT).path).is_file():
         expected = f"{', '.join(words)}, or an existing file"
-        raise ValueError(f"Invalid value for `{info.field_name}`. Expected {expected}. Received: {path}")
+        raise invalid(info.field_name, expected, path)
     return text
 
 

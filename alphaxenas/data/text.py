@@ -19,7 +19,7 @@ import numpy as np
 from alphaxenas.data import grammar
 from alphaxenas.data.download import DataError, Fetch, RemoteFile, download, locked, require_space
 from alphaxenas.seeds import stream
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import did_you_mean, invalid
 
 TEXTS = ("grammar", "ptb", "wikitext2", "text")
 END, UNKNOWN = grammar.END, "<unk>"
@@ -122,9 +122,7 @@ def load_text(
         return _numbered(
             name, [[word for line in part for word in line] for part in cut], vocabulary_size, source=source
         )
-    raise ValueError(
-        f"Invalid value for `text`. Expected one of {', '.join(TEXTS)}. Received: {name!r}{did_you_mean(name, TEXTS)}"
-    )
+    raise invalid("text", f"one of {', '.join(TEXTS)}", f"{name!r}{did_you_mean(name, TEXTS)}")
 
 
 def _wikitext2(data_dir: Path, fetch: Fetch | None) -> Path:

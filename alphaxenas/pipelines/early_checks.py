@@ -35,6 +35,7 @@ from alphaxenas.pipelines.search import foreign_trials
 from alphaxenas.pipelines.stages import LIMITS, load_configured_text, stages_of
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
+from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
@@ -139,9 +140,10 @@ def check_comparison(config: Config) -> None:
     for name in REFUSED_IN_COMPARISON:
         value, default = getattr(config.training, name), FIELDS[name].default
         if value != default:
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected {default!r} where policy_parts has mnist, because both networks "
-                f"are trained as in the original. Received: {value!r}"
+            raise invalid(
+                name,
+                f"{default!r} where policy_parts has mnist, because both networks are trained as in the original",
+                repr(value),
             )
 
 

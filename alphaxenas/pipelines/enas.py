@@ -17,6 +17,7 @@ from alphaxenas.pipelines.final import train_ranked
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.enas import EnasSearch, Phases
 from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
 from alphaxenas.supernet.supernetworks import MacroSupernetwork, MicroSupernetwork, Supernetwork
@@ -48,9 +49,7 @@ def enas_space(config: Config, space_name: str) -> MicroSpace | MacroSpace:
         ValueError: Another name.
     """
     if space_name not in ENAS_SPACES:
-        raise ValueError(
-            f"Invalid value for `space_name`. Expected one of {', '.join(ENAS_SPACES)}. Received: {space_name!r}"
-        )
+        raise invalid("space_name", f"one of {', '.join(ENAS_SPACES)}", repr(space_name))
     return MicroSpace(config.space.blocks) if space_name == "micro" else MacroSpace(config.space.layers)
 
 

@@ -23,6 +23,7 @@ from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     from alphaxenas.evaluators.trained import TrainedEvaluator
@@ -92,7 +93,7 @@ def check_sizes(config: Config, data: ImageShape | ImageData) -> None:
             what = f"{len(data.train)} {what}"
     for name, value, most in limits:
         if value > most:
-            raise ValueError(f"Invalid value for `{name}`. Expected at most {most} for {what}. Received: {value}")
+            raise invalid(name, f"at most {most} for {what}", value)
 
 
 def search_space(config: Config) -> SearchSpace:
@@ -151,9 +152,10 @@ def regularised(config: Config, architecture: Any, options: NetworkOptions) -> N
     used = network_family(architecture).options
     for name, value in values.items():
         if value and name not in used:
-            raise ValueError(
-                f"Invalid value for `train_{name}`. Expected {type(value)(0)!r}, because the network of a "
-                f"{type(architecture).__name__} has no place for it. Received: {value!r}"
+            raise invalid(
+                f"train_{name}",
+                f"{type(value)(0)!r}, because the network of a {type(architecture).__name__} has no place for it",
+                repr(value),
             )
     return replace(options, **values)
 
@@ -178,9 +180,10 @@ def final_network(config: Config, architecture: Any, data: ImageShape | ImageDat
     """
     training, family = config.training, network_family(architecture)
     if family.reductions is not None and training.train_reductions != family.reductions:
-        raise ValueError(
-            f"Invalid value for `train_reductions`. Expected {family.reductions}, as every network of a "
-            f"{type(architecture).__name__} has. Received: {training.train_reductions}"
+        raise invalid(
+            "train_reductions",
+            f"{family.reductions}, as every network of a {type(architecture).__name__} has",
+            training.train_reductions,
         )
     sizes = training.values_for(NetworkOptions, "train_") | config.space.values_for(NetworkOptions)
     options = regularised(config, architecture, NetworkOptions(data.num_classes, **sizes))
@@ -195,9 +198,10 @@ def final_network(config: Config, architecture: Any, data: ImageShape | ImageDat
         cost = outline_of(network, data.image_shape).multiply_adds
         if cost <= 1e6 * training.train_multiply_adds:
             return network
-    raise ValueError(
-        f"Invalid value for `train_multiply_adds`. Expected at least {cost / 1e6:.1f}, what this architecture costs "
-        f"with {filters} filters. Received: {training.train_multiply_adds:g}"
+    raise invalid(
+        "train_multiply_adds",
+        f"at least {cost / 1e6:.1f}, what this architecture costs with {filters} filters",
+        f"{training.train_multiply_adds:g}",
     )
 
 

@@ -27,6 +27,7 @@ from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.drawing.picture import picture
+from alphaxenas.suggestions import invalid
 
 
 def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, Any]:
@@ -176,11 +177,9 @@ def _of_the_front(config: Config, suite: Path, place: int) -> dict[str, Any]:
     wanted = named(config.search.objectives)
     front = wanted.front_of(records) if wanted is not None else []
     if not front or place >= len(front):
-        raise ValueError(
-            f"Invalid value for `architecture`. Expected a place in the front of {controller} in {suite}, which has "
-            f"{len(front)} architectures for the objectives {', '.join(config.search.objectives)}. "
-            f"Received: {config.training.architecture!r}"
-        )
+        found = f"{len(front)} architectures for the objectives {', '.join(config.search.objectives)}"
+        expected = f"a place in the front of {controller} in {suite}, which has {found}"
+        raise invalid("architecture", expected, repr(config.training.architecture))
     return next(record for record in front if record["knee"]) if place < 0 else front[place]
 
 

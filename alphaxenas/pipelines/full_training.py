@@ -32,6 +32,7 @@ from alphaxenas.pipelines.model_card import model_card, write_model_card
 from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.resume import ResumableLoop
+from alphaxenas.suggestions import invalid
 
 AGREEMENT = 1e-3
 """Largest difference of probabilities allowed between a child in float32 and its exported model."""
@@ -154,11 +155,9 @@ def check_minutes(needed: float, allowed: float, steps: int) -> None:
         ValueError: It does.
     """
     if needed > allowed:
-        raise ValueError(
-            f"Invalid value for `train_minutes`. Expected at least {needed:.1f} for {steps:,} steps of this network, "
-            "as measured on this machine just now, or smaller `train_epochs` or `train_teraflops`. "
-            f"Received: {allowed:g}"
-        )
+        measured = f"{needed:.1f} for {steps:,} steps of this network, as measured on this machine just now"
+        expected = f"at least {measured}, or smaller `train_epochs` or `train_teraflops`"
+        raise invalid("train_minutes", expected, f"{allowed:g}")
 
 
 def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, formats: Sequence[str]) -> None:

@@ -39,6 +39,7 @@ from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.zoo import zoo_cell
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.shared_pool import Plan, SharedPool
 from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
 
@@ -77,10 +78,7 @@ def check_children(config: Config) -> None:
         ValueError: `cells` is less than three.
     """
     if config.child.cells < FEWEST_CELLS:
-        raise ValueError(
-            f"Invalid value for `cells`. Expected at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells. "
-            f"Received: {config.child.cells}"
-        )
+        raise invalid("cells", f"at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells", config.child.cells)
 
 
 def nao_settings(config: Config) -> NAOSettings:

@@ -21,6 +21,7 @@ from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
 from alphaxenas.pipelines.raters.wishes import objectives, priced, user_space
 from alphaxenas.pipelines.stages import LIMITS, open_stage
 from alphaxenas.proxies import ProxyScores
+from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 
 STATIC_ORDER = ("depth", "parameters")
@@ -144,9 +145,7 @@ def child_epochs(config: Config) -> int:
         ValueError: They are 0: the weights would be the initial ones.
     """
     if not config.search.search_epochs:
-        raise ValueError(
-            "Invalid value for `search_epochs`. Expected >= 1 where children start from scratch. Received: 0"
-        )
+        raise invalid("search_epochs", ">= 1 where children start from scratch", "0")
     return config.search.search_epochs
 
 

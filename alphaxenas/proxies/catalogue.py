@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from alphaxenas.proxies.network import InitialNetwork, Outlined
-from alphaxenas.suggestions import did_you_mean
+from alphaxenas.suggestions import did_you_mean, invalid
 
 COSTS = ("free", "batch")
 """What a score takes: the shapes of the network alone, or forward and backward passes of one batch."""
@@ -65,10 +65,7 @@ def check_names(names: Iterable[str]) -> None:
     """ValueError for a name that no proxy has, with the nearest that one has."""
     for name in names:
         if name not in PROXIES:
-            raise ValueError(
-                f"Invalid value for `proxies`. Expected names among {', '.join(PROXIES)}. "
-                f"Received: {name!r}{did_you_mean(name, PROXIES)}"
-            )
+            raise invalid("proxies", f"names among {', '.join(PROXIES)}", f"{name!r}{did_you_mean(name, PROXIES)}")
 
 
 def check_defined(names: Iterable[str], outline: Outlined, what: str = "this network") -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.statistics import Comparison, Course, compare_many, course
 from alphaxenas.spaces.from_parameters import SCRATCH_SPACES
+from alphaxenas.suggestions import invalid
 
 COSTS = {
     "trials": "trained children",
@@ -75,7 +76,7 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
         seconds = np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
         wall = (run.results or {}).get("seconds", 0.0)
         return seconds * max(1.0, wall / seconds[-1]) if len(seconds) and seconds[-1] > 0 else seconds
-    raise ValueError(f"Invalid value for `cost`. Expected one of {', '.join(COSTS)}. Received: {cost!r}")
+    raise invalid("cost", f"one of {', '.join(COSTS)}", repr(cost))
 
 
 def best_so_far(run: StoredRun, cost: str, grid: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from alphaxenas.data.images import read_examples
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.suggestions import invalid
 from alphaxenas.workers.flight import own_and_imported
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class StoredRun:
     def outcome(self) -> dict[str, Any]:
         """The results of a run that is finished; reading those of another is a mistake of the caller."""
         if self.results is None:
-            raise ValueError(f"Invalid value for `run`. Expected a finished run. Received: {self.suite}/{self.stage}")
+            raise invalid("run", "a finished run", f"{self.suite}/{self.stage}")
         return self.results
 
     @property

@@ -17,6 +17,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from alphaxenas.suggestions import invalid
+
 FEWEST_SEEDS = 6
 """With fewer pairs the exact test cannot fall below 0.05."""
 SIGNIFICANT = 0.05
@@ -147,7 +149,7 @@ def interval(values: Sequence[float]) -> Interval:
         ValueError: There is no number.
     """
     if len(values) == 0:
-        raise ValueError("Invalid value for `values`. Expected at least one number. Received: none")
+        raise invalid("values", "at least one number", "none")
     rows = np.asarray(values, float)
     if len(rows) == 1:
         return Interval(float(rows[0]), None, None, 1)
@@ -170,7 +172,7 @@ def compare(a_by_seed: Mapping[int, float], b_by_seed: Mapping[int, float]) -> C
     """
     seeds = _common(a_by_seed, b_by_seed)
     if not seeds:
-        raise ValueError("Invalid value for `b_by_seed`. Expected a seed that both searches have. Received: none")
+        raise invalid("b_by_seed", "a seed that both searches have", "none")
     ours, theirs = (tuple(float(values[seed]) for seed in seeds) for values in (a_by_seed, b_by_seed))
     differences = np.subtract(ours, theirs)
     spread = interval(differences.tolist())

@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 
 from alphaxenas.runs.files import storage_error, write_all
+from alphaxenas.suggestions import invalid
 
 EVERY_POINT = 1000
 """Up to this step a curve has every point; TensorBoard shows no more than so many."""
@@ -101,7 +102,7 @@ class Events:
             imsave(buffer, picture, format="png")
             picture = buffer.getvalue()
         if picture[:8] != b"\x89PNG\r\n\x1a\n":
-            raise ValueError("Invalid value for `picture`. Expected the bytes of a PNG file. Received: something else")
+            raise invalid("picture", "the bytes of a PNG file", "something else")
         width, height = struct.unpack(">II", picture[16:24])
         summary = _protos()[1].Summary
         image = summary.Image(height=height, width=width, colorspace=3, encoded_image_string=picture)

@@ -20,6 +20,7 @@ from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import EXP_DIR_HINT, read_json, storage_error, write_all, write_json
 from alphaxenas.runs.journal import Journal
 from alphaxenas.runs.machine import git_revision, provenance
+from alphaxenas.suggestions import invalid
 
 _log = logging.getLogger(__name__)
 LOCK_PATIENCE = 5.0
@@ -102,9 +103,7 @@ class RunFolder:
         """
         for name, value in (("run", run), ("stage", stage)):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", value):
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected letters, digits, '.', '_', '-'. Received: {value!r}"
-                )
+                raise invalid(name, "letters, digits, '.', '_', '-'", repr(value))
         exp_dir, tensorboard_dir, path = Path(exp_dir), Path(tensorboard_dir), Path(exp_dir) / run / stage
         parameters = json.loads(json.dumps(dict(parameters)))
         try:

@@ -29,6 +29,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import check_name, read_fields
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
+from alphaxenas.suggestions import invalid
 
 WIDTHS = tuple(range(32, 257, 32))
 BLOCKS = ((1, False), (2, False), (3, False), (2, True), (3, True))
@@ -97,19 +98,15 @@ class ConvNet:
 
     def __post_init__(self) -> None:
         if len(self.stages) != STAGES:
-            raise ValueError(f"Invalid value for `stages`. Expected {STAGES} stages. Received: {len(self.stages)}")
+            raise invalid("stages", f"{STAGES} stages", len(self.stages))
         for number, stage in enumerate(self.stages):
-            place = f" in stage {number}"
             for name, value, allowed in (
                 ("width", stage.width, WIDTHS),
                 ("pool", stage.pool, POOLS),
                 ("convolutions and residual", (stage.convolutions, stage.residual), BLOCKS),
             ):
                 if value not in allowed:
-                    raise ValueError(
-                        f"Invalid value for `{name}`{place}. Expected one of {', '.join(map(str, allowed))}. "
-                        f"Received: {value!r}"
-                    )
+                    raise invalid(name, f"one of {', '.join(map(str, allowed))}", repr(value), f"in stage {number}")
         check_name("activation", self.activation, ACTIVATIONS)
         check_name("head", self.head, HEADS)
 
@@ -169,10 +166,8 @@ class ConvNet:
             return cls(stages, fields["activation"], fields["head"])
         pieces = [piece.strip() for piece in written.removesuffix(";").split(";")]
         if len(pieces) != STAGES + 2:
-            raise ValueError(
-                f"Invalid value for `architecture`. Expected {STAGES} stages, an activation and a head, such as "
-                f"{_EXAMPLE!r}, or one of {', '.join(KNOWN_CONVNETS)}. Received: {text.strip()!r}"
-            )
+            form = f"{STAGES} stages, an activation and a head, such as {_EXAMPLE!r}"
+            raise invalid("architecture", f"{form}, or one of {', '.join(KNOWN_CONVNETS)}", repr(text.strip()))
         return cls(tuple(_stage_of_text(piece, number) for number, piece in enumerate(pieces[:-2])), *pieces[-2:])
 
 
@@ -278,9 +273,8 @@ def _stage_of_text(text: str, number: int) -> Stage:
     found = re.fullmatch(r"(\d+)\s+(.*)", text)
     words = re.sub(r"\s+", " ", found[2]) if found else ""
     if found is None or words not in _PATTERNS:
-        raise ValueError(
-            f"Invalid value for `architecture` in stage {number}. Expected a width and one of "
-            f"{', '.join(map(repr, _PATTERNS))}. Received: {text!r}"
+        raise invalid(
+            "architecture", f"a width and one of {', '.join(map(repr, _PATTERNS))}", repr(text), f"in stage {number}"
         )
     count, pool, residual = _PATTERNS[words]
     return Stage(int(found[1]), count, pool, residual)
@@ -290,8 +284,5 @@ def _stage_of_json(stage: Any, number: int) -> Stage:
     """Stage `number` from its JSON object."""
     names = tuple(Stage.__dataclass_fields__)
     if not isinstance(stage, dict) or set(stage) != set(names):
-        raise ValueError(
-            f"Invalid value for `stages` in stage {number}. Expected an object with {', '.join(names)}. "
-            f"Received: {stage!r}"
-        )
+        raise invalid("stages", f"an object with {', '.join(names)}", repr(stage), f"in stage {number}")
     return Stage(**stage)

@@ -106,7 +106,7 @@ def _file(written: str) -> Path | None:
         if path.is_file() and (path.suffix or "/" in written):
             return path
     if written.endswith(".json"):
-        raise ValueError(f"Invalid value for `architecture`. Expected a file that exists. Received: {written!r}")
+        raise invalid("architecture", "a file that exists", repr(written))
     return None
 
 

@@ -173,20 +173,17 @@ def read_table(
     """
     path, where = Path(path), {name: str(value) for name, value in (where or {}).items()}
     if report is not None and report == signal and not same_signal_and_report:
-        raise ValueError(
-            "Invalid value for `report`. Expected another column than `signal`: a search that is judged by what "
-            "it saw looks "
-            f"better than it is. Received: {report!r} for both. To judge by the signal all the same, set "
-            "`same_signal_and_report`."
+        raise invalid(
+            "report",
+            "another column than `signal`: a search that is judged by what it saw looks better than it is",
+            f"{report!r} for both. To judge by the signal all the same, set `same_signal_and_report`.",
         )
     if repeats not in (None, "mean"):
-        raise ValueError(f"Invalid value for `repeats`. Expected None or 'mean'. Received: {repeats!r}")
+        raise invalid("repeats", "None or 'mean'", repr(repeats))
     if isinstance(space, str):
         check_name("space", space, SPACES)
     if not path.name.endswith(ENDINGS):
-        raise ValueError(
-            f"Invalid value for `path`. Expected a file that ends in {', '.join(ENDINGS)}. Received: {path}"
-        )
+        raise invalid("path", f"a file that ends in {', '.join(ENDINGS)}", path)
     if not path.is_file():
         raise DataError(f"Invalid value for `path`. Expected a table. Received: {path}, which does not exist")
     (column, more), *others = parse_signals(signal)
@@ -203,9 +200,7 @@ def read_table(
             )
         if repeats is not None or space not in ("auto", "nasbench101"):
             name, value = ("repeats", repeats) if repeats is not None else ("space", space)
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected it for CSV tables alone. Received: {value!r} for {path}"
-            )
+            raise invalid(name, "it for CSV tables alone", f"{value!r} for {path}")
         reader = _from_pool if path.name.endswith(".npz") else _from_records
         found, keys, scores, chosen = reader(path, named, epochs, where)
     name = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", path.name)
@@ -289,9 +284,7 @@ def _from_pool(path: Path, named: _Named, epochs: int | None, where: dict[str, s
     chosen = pool.epochs[named.signal]
     if epochs not in (None, chosen) or where:
         name, value = ("where", where) if where else ("epochs", epochs)
-        raise ValueError(
-            f"Invalid value for `{name}`. Expected none, for {named.signal!r} says the budget. Received: {value}"
-        )
+        raise invalid(name, f"none, for {named.signal!r} says the budget", value)
     # Report and cost are of the chosen budget; at the others the file has a signal alone.
     scores = {budget: Scores(pool.columns[name]) for name, budget in pool.epochs.items()}
     scores[chosen] = Scores(

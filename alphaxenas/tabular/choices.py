@@ -103,9 +103,7 @@ class TableChoice:
             ("name", name, re.fullmatch(_NAME, name), "letters, digits, '.', '_', '-'"),
         ):
             if not rule:
-                raise ValueError(
-                    f"Invalid value for `{word}` of the table {self.path}. Expected {expected}. Received: {value!r}"
-                )
+                raise invalid(word, expected, repr(value), f"of the table {self.path}")
 
     def description(self) -> dict[str, Any]:
         """All but the folder of the file, as JSON values: where a table lies does not change what it says."""
@@ -142,10 +140,10 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
         head, colon, rest = part.partition(":")
         if colon or "=" not in part:
             if head not in CONTROLLERS:
-                raise ValueError(
-                    f"Invalid value for `{parameter}`. Expected names among {', '.join(CONTROLLERS)}, each with "
-                    "settings "
-                    f"as in name:setting=value,setting=value. Received: {part!r}"
+                raise invalid(
+                    parameter,
+                    f"names among {', '.join(CONTROLLERS)}, each with settings as in name:setting=value,setting=value",
+                    repr(part),
                 )
             found.append((head, {}))
             part = rest
@@ -153,19 +151,15 @@ def parse_controllers(text: str, parameter: str = "controllers") -> tuple[Contro
                 continue
         name, equals, value = part.partition("=")
         if not found or not equals or not name.isidentifier() or not value or name in found[-1][1]:
-            raise ValueError(
-                f"Invalid value for `{parameter}`. Expected settings as in name:setting=value,setting=value, each "
-                "once. "
-                f"Received: {part!r} in {text!r}"
+            raise invalid(
+                parameter, "settings as in name:setting=value,setting=value, each once", f"{part!r} in {text!r}"
             )
         found[-1][1][name] = _value(value)
     choices = tuple(ControllerChoice(name, tuple(settings.items())) for name, settings in found)
     folders = [choice.folder for choice in choices]
     for choice in choices:
         if folders.count(choice.folder) > 1:
-            raise ValueError(
-                f"Invalid value for `{parameter}`. Expected every controller once. Received: {choice.label} twice"
-            )
+            raise invalid(parameter, "every controller once", f"{choice.label} twice")
     return choices
 
 
@@ -183,19 +177,17 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
     try:
         file, *words = shlex.split(text)
     except ValueError as error:
-        raise ValueError(
-            f"Invalid value for `tables`. Expected FILE and words as in signal=COLUMN. Received: {text!r} ({error})"
-        ) from None
+        raise invalid("tables", "FILE and words as in signal=COLUMN", f"{text!r} ({error})") from None
     known = [name for name in TableChoice.__dataclass_fields__ if name != "path"]
     values: dict[str, Any] = {}
     pairs: dict[str, list] = {"where": [], "at_most": []}
     for word in words:
         name, equals, value = word.partition("=")
         if name not in known or not equals or name in values:
-            raise ValueError(
-                f"Invalid value for `tables`. Expected FILE and, each once, some of {', '.join(known)} as in "
-                "signal=COLUMN. "
-                f"Received: {word!r} in {text!r}"
+            raise invalid(
+                "tables",
+                f"FILE and, each once, some of {', '.join(known)} as in signal=COLUMN",
+                f"{word!r} in {text!r}",
             )
         if name in pairs:
             pairs[name].append((parse_where if name == "where" else parse_at_most)(value))
@@ -205,9 +197,7 @@ def parse_table(text: str, folder: Path | str = ".") -> TableChoice:
         if name in values:
             value = _value(values[name])
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-                raise ValueError(
-                    f"Invalid value for `{name}` in `tables`. Expected {kind.__name__}. Received: {values[name]!r}"
-                )
+                raise invalid(name, kind.__name__, repr(values[name]), "in `tables`")
             values[name] = value
     place = str(Path(folder) / Path(file).expanduser())
     return TableChoice(place, where=tuple(pairs["where"]), at_most=tuple(pairs["at_most"]), **values)
@@ -217,7 +207,7 @@ def parse_where(text: str) -> tuple[str, str]:
     """`COLUMN=VALUE` as a pair. Raises `ValueError`."""
     column, equals, value = text.partition("=")
     if not column or not equals:
-        raise ValueError(f"Invalid value for `where`. Expected COLUMN=VALUE. Received: {text!r}")
+        raise invalid("where", "COLUMN=VALUE", repr(text))
     return column, value
 
 
@@ -270,11 +260,8 @@ def parse_target(text: str) -> tuple[str, float]:
         or not math.isfinite(number)
         or not (marked or 0 < number < 1 or number > 1)
     ):
-        raise ValueError(
-            f"Invalid value for `target`. Expected {', '.join(OPTIMA)}, a share between 0 and 1 such as 0.001, or "
-            "a value of the "
-            f"signal such as 94.0 or '>=0.94'. Received: {text!r}"
-        )
+        others = "a share between 0 and 1 such as 0.001, or a value of the signal such as 94.0 or '>=0.94'"
+        raise invalid("target", f"{', '.join(OPTIMA)}, {others}", repr(text))
     return ("value" if marked or number > 1 else "share"), float(number)
 
 

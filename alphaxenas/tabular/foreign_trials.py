@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace
+from alphaxenas.suggestions import invalid
 
 COLUMNS = ("architecture", "reward", "budget")
 IMPORTED = "imported"
@@ -119,4 +120,4 @@ def _trial(row: Mapping[str, Any], where: str) -> tuple[str, float, float]:
 
 
 def _invalid(expected: str, received: str) -> ValueError:
-    return ValueError(f"Invalid value for `import_trials`. Expected {expected}. Received: {received}")
+    return invalid("import_trials", expected, received)

@@ -34,6 +34,7 @@ import numpy as np
 from alphaxenas.controllers.catalogue import resolved_settings
 from alphaxenas.runs import Interruption, RunFolder, RunMismatch, first_and_last, git_revision, write_atomically
 from alphaxenas.runs.watch import progress_bar
+from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice
 from alphaxenas.tabular.table_search import Trace, goal_rows, load_table, make, run_search, volume_share
@@ -111,7 +112,7 @@ def check_study(
         ("processes", processes >= 1, "a whole number >= 1", processes),
     ):
         if not holds:
-            raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value}")
+            raise invalid(name, expected, value)
     for choice in tables:
         table = load_table(choice)
         goal_rows(table, target)
@@ -119,9 +120,8 @@ def check_study(
             try:
                 make(controller, table, seeds[0])
             except TypeError as error:
-                raise ValueError(
-                    f"Invalid value for `controllers`. Expected settings of {controller.name}. Received: "
-                    f"{controller.label} ({error})"
+                raise invalid(
+                    "controllers", f"settings of {controller.name}", f"{controller.label} ({error})"
                 ) from error
 
 

@@ -19,6 +19,7 @@ from alphaxenas.networks.registry import build_network
 from alphaxenas.networks.training.initial import NetworkWithBatch
 from alphaxenas.proxies import PROXIES, ProxyScores, SpaceWithProxies, check_names
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable, read_table
 from alphaxenas.tabular.choices import OPTIMA, ControllerChoice, TableChoice, parse_target
 
@@ -112,9 +113,7 @@ def with_free_proxies(space: SearchSpace, names: tuple[str, ...]) -> SpaceWithPr
     check_names(names)
     if costly := [name for name in names if PROXIES[name].cost != "free"]:
         free = ", ".join(name for name, proxy in PROXIES.items() if proxy.cost == "free")
-        raise ValueError(
-            f"Invalid value for `proxies`. Expected names among {free}: tables have no images. Received: {costly[0]!r}"
-        )
+        raise invalid("proxies", f"names among {free}: tables have no images", repr(costly[0]))
     options = NetworkOptions(num_classes=10, filters=16, cells=3)
 
     def network_of(architecture: Any) -> NetworkWithBatch:
@@ -149,10 +148,7 @@ def goal_rows(table: BenchmarkTable, target: str) -> frozenset[int]:
         return frozenset([int(np.argmax(signal))])
     threshold = number if kind == "value" else np.sort(signal)[-max(1, int(number * np.isfinite(signal).sum()))]
     if threshold > table.optimum:
-        raise ValueError(
-            f"Invalid value for `target`. Expected at most the best signal of the table, {table.optimum:g}. "
-            f"Received: {target!r}"
-        )
+        raise invalid("target", f"at most the best signal of the table, {table.optimum:g}", repr(target))
     return frozenset(np.flatnonzero(signal >= threshold).tolist())
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.suggestions import invalid
 
 
 def places(space: SearchSpace) -> list[Tokens]:
@@ -29,7 +30,7 @@ def places(space: SearchSpace) -> list[Tokens]:
     for place in range(space.max_length):
         legal = {space.legal_actions(sequence[:place]) for sequence in sequences}
         if len(legal) > 1:
-            raise ValueError(f"Invalid value for `space`. Expected the same tokens after any others. Received: {space}")
+            raise invalid("space", "the same tokens after any others", space)
         found += legal
     return found
 

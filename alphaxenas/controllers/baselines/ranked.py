@@ -23,6 +23,7 @@ from alphaxenas.controllers.history import PATIENCE, HistoryStrategy, complete_s
 from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.seeds import stream
+from alphaxenas.suggestions import invalid
 
 WHOLE = 50_000
 """Largest space whose features are all looked at."""
@@ -46,7 +47,7 @@ class RankedSample(HistoryStrategy):
 
     def __init__(self, space: SearchSpace, seed: int, *, by: str = "", sample: int = 256) -> None:
         if sample < 1:
-            raise ValueError(f"Invalid value for `sample`. Expected a whole number >= 1. Received: {sample}")
+            raise invalid("sample", "a whole number >= 1", sample)
         super().__init__(space, stream(seed, "ranked_sample"))
         self._sample = int(sample)
         self._queue: list[Tokens] = []

@@ -78,9 +78,8 @@ def _arrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ValueError(
-            "Invalid value for `dataset`. Expected the package pyarrow to be installed for 'parquet': "
-            "pip install pyarrow. Received: no such package"
+        raise invalid(
+            "dataset", "the package pyarrow to be installed for 'parquet': pip install pyarrow", "no such package"
         ) from error
     return pyarrow
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.convnet import STAGES, ConvNet, Stage
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -82,10 +83,9 @@ def check_image_size(height: int, width: int) -> None:
         ValueError: They are.
     """
     if min(height, width) < SMALLEST_SIDE:
-        raise ValueError(
-            f"Invalid value for `dataset`. Expected images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels for the "
-            f"space convnet, which halves them {STAGES} times. Received: images of {height}x{width} pixels"
-        )
+        least = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
+        expected = f"{least} for the space convnet, which halves them {STAGES} times"
+        raise invalid("dataset", expected, f"images of {height}x{width} pixels")
 
 
 def convnet_network(net: ConvNet, options: NetworkOptions) -> ConvNetwork:

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from alphaxenas.suggestions import invalid
+
 IMAGES, EPSILON = 5_000, 5e-4
 """From how many images the kernel is computed, and what is added to the eigenvalues of normalised patches."""
 
@@ -41,9 +43,10 @@ def whitening_kernel(batches: Iterable[np.ndarray]) -> np.ndarray:
         if count >= IMAGES:
             break
     if not lowest < highest:
-        raise ValueError(
-            "Invalid value for `dataset`. Expected training images that differ, whose patches can be whitened for the "
-            f"space convnet. Received: {count} images whose pixels all have the value {lowest:g} (normalised)"
+        raise invalid(
+            "dataset",
+            "training images that differ, whose patches can be whitened for the space convnet",
+            f"{count} images whose pixels all have the value {lowest:g} (normalised)",
         )
     values, vectors = np.linalg.eigh(moments / patches)
     # An eigenvector's sign is arbitrary: its largest entry is made positive, so that every machine agrees.

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from alphaxenas.networks.nasbench.stages import first_cells
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -51,9 +52,8 @@ def vertex_channels(cell: NASBench101Cell, channels: int) -> tuple[int, ...]:
     last = len(cell.operations) + 1
     feeding = [source for source, target in cell.edges if target == last and source]
     if channels < len(feeding):
-        raise ValueError(
-            f"Invalid value for `filters`. Expected at least {len(feeding)}, one for each vertex that feeds the output "
-            f"of {cell}. Received: {channels}"
+        raise invalid(
+            "filters", f"at least {len(feeding)}, one for each vertex that feeds the output of {cell}", channels
         )
     found = [0] * (last + 1)
     for place, vertex in enumerate(feeding):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from alphaxenas.suggestions import invalid
+
 STAGES = 3
 """Of equal length, each with half the resolution and twice the channels of the one before it."""
 
@@ -13,5 +15,5 @@ def first_cells(cells: int) -> tuple[int, ...]:
         ValueError: There are fewer cells than stages.
     """
     if cells < STAGES:
-        raise ValueError(f"Invalid value for `cells`. Expected a whole number >= {STAGES}. Received: {cells}")
+        raise invalid("cells", f"a whole number >= {STAGES}", cells)
     return tuple(cells * stage // STAGES for stage in range(1, STAGES))

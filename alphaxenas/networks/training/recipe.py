@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alphaxenas.suggestions import invalid
+
 OPTIMIZERS = ("momentum", "adam", "decoupled", "muon")
 SCHEDULES = ("cosine", "triangle")
 TRIANGLE = ((0.0, 0.23, 1.0), (0.2, 1.0, 0.07))
@@ -77,15 +79,9 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"Invalid value for `{name}`. Expected one of {', '.join(allowed)}. "
-                    f"Received: {getattr(self, name)!r}"
-                )
+                raise invalid(name, f"one of {', '.join(allowed)}", repr(getattr(self, name)))
         if self.average and self.lookahead:
-            raise ValueError(
-                "Invalid value for `average`. Expected 0 with lookahead, which averages the weights itself. "
-                f"Received: {self.average}"
-            )
+            raise invalid("average", "0 with lookahead, which averages the weights itself", self.average)
 
     @property
     def per_image(self) -> bool:

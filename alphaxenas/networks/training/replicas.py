@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from alphaxenas.suggestions import invalid
+
 
 class Share:
     """The part of a batch that one device computes; made inside its step.
@@ -66,10 +68,8 @@ class Replicas:
             return
         present = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         if not 2 <= devices <= len(present):
-            raise ValueError(
-                f"Invalid value for `devices`. Expected 1 to {len(present)}, the devices of this machine "
-                f"({', '.join(device.name.removeprefix('/device:') for device in present)}). Received: {devices}"
-            )
+            names = ", ".join(device.name.removeprefix("/device:") for device in present)
+            raise invalid("devices", f"1 to {len(present)}, the devices of this machine ({names})", devices)
         self._strategy = tf.distribute.MirroredStrategy([device.name for device in present[:devices]])
 
     def scope(self) -> AbstractContextManager:

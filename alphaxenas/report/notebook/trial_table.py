@@ -25,6 +25,7 @@ from alphaxenas.report.style import INK
 from alphaxenas.report.tables import frame
 from alphaxenas.spaces.drawing.picture import as_png
 from alphaxenas.spaces.drawing.registry import draw, natural_size
+from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -161,7 +162,7 @@ def draw_trial(trials: Sequence[Trial], number: int) -> Figure:
         ValueError: There is no such row.
     """
     if not 1 <= number <= len(trials):
-        raise ValueError(f"Invalid value for `number`. Expected 1 to {len(trials)}. Received: {number}")
+        raise invalid("number", f"1 to {len(trials)}", number)
     label, run, record = trials[number - 1]
     title = f"no. {number}: {label}, seed {run.seed}, trial {record['trial']}, {record['purpose']} budget"
     title += f", validation accuracy {record['reward']:.4f}" if record["status"] == "ok" else f", {record['status']}"

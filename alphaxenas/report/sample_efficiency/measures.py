@@ -20,6 +20,7 @@ import numpy as np
 
 from alphaxenas.report.sample_efficiency.journals import Study, name_of
 from alphaxenas.report.statistics import Comparison, Course, Interval, compare_many, course, interval
+from alphaxenas.suggestions import invalid
 
 _POINTS = 160
 
@@ -143,7 +144,7 @@ def regret_course(study: Study, table: str, measure: str = "signal", cost: str =
     """
     for name, value, options in (("measure", measure, ("signal", "report")), ("cost", cost, ("queries", "seconds"))):
         if value not in options:
-            raise ValueError(f"Invalid value for `{name}`. Expected one of {', '.join(options)}. Received: {value!r}")
+            raise invalid(name, f"one of {', '.join(options)}", repr(value))
     spent: dict[str, list[np.ndarray]] = {}
     regret: dict[str, list[np.ndarray]] = {}
     for controller in study.controllers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alphaxenas.spaces.chains.chain import Layer, Value, format_value
+from alphaxenas.suggestions import invalid
 
 SCOPES = ("layer", "pair", "prefix")
 """What a constraint looks at: one layer, a layer and the one before it, or all layers so far."""
@@ -69,10 +70,7 @@ def checked_prior(prior: Sequence[float] | None, count: int, place: str) -> tupl
     weights = () if prior is None else tuple(prior)
     numbers = all(isinstance(one, (int, float, np.number)) and np.isfinite(one) and one > 0 for one in weights)
     if prior is not None and (len(weights) != count or not numbers):
-        raise ValueError(
-            f"Invalid value for `prior` of {place}. Expected {count} weights above 0, one for each value. "
-            f"Received: {prior!r}"
-        )
+        raise invalid("prior", f"{count} weights above 0, one for each value", repr(prior), f"of {place}")
     return tuple(map(float, weights))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import check_name
 from alphaxenas.spaces.micro import MicroArchitecture
+from alphaxenas.suggestions import invalid
 
 OPERATIONS_READ = {
     "sep_conv_3x3": "sep3x3",
@@ -94,9 +95,10 @@ def read_genotype(text: str) -> Genotype | MicroArchitecture:
         cells = [_cell(fields[part], part) for part in _PARTS]
         concats: list[Any] = [fields[f"{part}_concat"] for part in _PARTS]
     except (SyntaxError, AssertionError, KeyError, TypeError) as error:
-        raise ValueError(
-            "Invalid value for `architecture`. Expected Genotype(normal=[(operation, input), ...], normal_concat=..., "
-            f"reduce=[...], reduce_concat=...). Received: {line[:80]!r} ({type(error).__name__}: {error})"
+        raise invalid(
+            "architecture",
+            "Genotype(normal=[(operation, input), ...], normal_concat=..., reduce=[...], reduce_concat=...)",
+            f"{line[:80]!r} ({type(error).__name__}: {error})",
         ) from None
     architecture = MicroArchitecture(*cells)
     everything = [list(range(2, 2 + len(cell.blocks))) for cell in cells]
@@ -106,9 +108,10 @@ def read_genotype(text: str) -> Genotype | MicroArchitecture:
         return architecture
     if sorted_concats == everything:
         return Genotype(architecture)
-    raise ValueError(
-        f"Invalid value for `architecture`. Expected normal_concat and reduce_concat to name all nodes, {everything}, "
-        f"or those that no node uses, {unused}. Received: {concats}"
+    raise invalid(
+        "architecture",
+        f"normal_concat and reduce_concat to name all nodes, {everything}, or those that no node uses, {unused}",
+        concats,
     )
 
 
@@ -126,22 +129,15 @@ def _literal(node: ast.expr) -> object:
 
 def _cell(pairs: object, part: str) -> Cell:
     if not isinstance(pairs, (list, tuple)) or not pairs or len(pairs) % 2:
-        raise ValueError(
-            f"Invalid value for `architecture`, {part}. Expected two (operation, input) for each node. "
-            f"Received: {str(pairs)[:80]}"
-        )
+        raise invalid("architecture", "two (operation, input) for each node", str(pairs)[:80], f"in {part}")
     sides = []
     for place, pair in enumerate(pairs):
         where, most = f"pair {place} of {part}", place // 2 + 1
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ValueError(
-                f"Invalid value for `architecture`, {where}. Expected (operation, input). Received: {pair!r}"
-            )
+            raise invalid("architecture", "(operation, input)", repr(pair), f"in {where}")
         operation = OPERATIONS_READ[check_name("operation", pair[0], OPERATIONS_READ, where)]
         if type(pair[1]) is not int or not 0 <= pair[1] <= most:
-            raise ValueError(
-                f"Invalid value for `architecture`, {where}. Expected an input from 0 to {most}. Received: {pair[1]!r}"
-            )
+            raise invalid("architecture", f"an input from 0 to {most}", repr(pair[1]), f"in {where}")
         sides.append((1 - pair[1] if pair[1] < 2 else pair[1], operation))
     blocks = zip(sides[::2], sides[1::2])
     return Cell(tuple(Block(one, two, first, second, "add") for (one, first), (two, second) in blocks))
