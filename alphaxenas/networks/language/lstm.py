@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from alphaxenas.networks.language.over_time import over_time
 from alphaxenas.networks.language.recurrence import weight_gradients
 
 
@@ -31,25 +32,19 @@ def lstm_layer(
 
     @tf.custom_gradient
     def run(inputs: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor, recurrent: tf.Tensor) -> Any:
-        steps = tf.shape(inputs)[0]
-
-        def step(time: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor, kept: Any) -> Any:
+        def step(time: tf.Tensor, hidden: tf.Tensor, memory: tf.Tensor) -> Any:
             enter, forget, value, leave = tf.split(inputs[time] + tf.matmul(hidden, recurrent), 4, -1)
             enter, forget, leave = (tf.sigmoid(gate) for gate in (enter, forget, leave))
             value = tf.tanh(value)
             new_memory = forget * memory + enter * value
             new = leave * tf.tanh(new_memory)
             stored = (hidden, memory, tf.concat([enter, forget, value, leave], -1), new_memory, new)
-            return time + 1, new, new_memory, [array.write(time, what) for array, what in zip(kept, stored)]
+            return (new, new_memory), stored
 
-        kept = [tf.TensorArray(inputs.dtype, steps, element_shape=None) for _ in range(5)]
-        _, _, _, kept = tf.while_loop(
-            lambda time, *_: time < steps, step, (tf.constant(0), hidden, memory, kept), parallel_iterations=1
-        )
-        before, memory_before, gates, memories, states = (array.stack() for array in kept)
+        _, (before, memory_before, gates, memories, states) = over_time(step, (hidden, memory), inputs, 5)
 
         def gradient(upstream: tf.Tensor, _: tf.Tensor) -> Any:
-            def back(time: tf.Tensor, to_hidden: tf.Tensor, to_memory: tf.Tensor, kept: tf.TensorArray) -> Any:
+            def back(time: tf.Tensor, to_hidden: tf.Tensor, to_memory: tf.Tensor) -> Any:
                 enter, forget, value, leave = tf.split(gates[time], 4, -1)
                 squashed, error = tf.tanh(memories[time]), upstream[time] + to_hidden
                 to_memory += error * leave * (1.0 - squashed * squashed)
@@ -63,14 +58,10 @@ def lstm_layer(
                     -1,
                 )
                 to_hidden = tf.matmul(product, recurrent, transpose_b=True)
-                return time - 1, to_hidden, to_memory * forget, kept.write(time, product)
+                return (to_hidden, to_memory * forget), [product]
 
-            kept = tf.TensorArray(inputs.dtype, steps, element_shape=None)
             zeros = tf.zeros_like(hidden)
-            _, to_hidden, to_memory, kept = tf.while_loop(
-                lambda time, *_: time >= 0, back, (steps - 1, zeros, zeros, kept), parallel_iterations=1
-            )
-            products = kept.stack()
+            (to_hidden, to_memory), (products,) = over_time(back, (zeros, zeros), inputs, 1, backwards=True)
             by_weight = weight_gradients(before[:, None], products[:, None])[0]
             return products, to_hidden, to_memory, by_weight
 

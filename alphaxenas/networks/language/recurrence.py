@@ -10,12 +10,12 @@ every step; here one product over the window gives it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
+from alphaxenas.networks.language.over_time import over_time
 from alphaxenas.spaces.recurrent import RecurrentCell
 
 _FUNCTIONS = {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid, "identity": tf.identity}
@@ -91,9 +91,8 @@ def _differentiable(cell: RecurrentCell) -> Any:
     @tf.custom_gradient
     def run(inputs: tf.Tensor, state: tf.Tensor, first: tf.Tensor, weights: tf.Tensor, mask: tf.Tensor) -> Any:
         grouped = [tf.gather(weights, [node - 1 for node in level.nodes]) for level in levels]
-        steps = tf.shape(inputs)[0]
 
-        def step(time: tf.Tensor, hidden: tf.Tensor, kept: Sequence[tf.TensorArray]) -> Any:
+        def step(time: tf.Tensor, hidden: tf.Tensor) -> Any:
             states: dict[int, tf.Tensor] = {}
             gate, value = tf.split(inputs[time] + tf.matmul(hidden * mask, first), 2, -1)
             gate, value = tf.sigmoid(gate), _FUNCTIONS[cell.first](value)
@@ -114,16 +113,12 @@ def _differentiable(cell: RecurrentCell) -> Any:
                 tf.concat(values, 0),
                 new,
             )
-            return time + 1, new, [array.write(time, what) for array, what in zip(kept, stored)]
+            return (new,), stored
 
-        kept = [tf.TensorArray(inputs.dtype, steps, element_shape=None) for _ in range(4)]
-        _, _, kept = tf.while_loop(
-            lambda time, *_: time < steps, step, (tf.constant(0), state, kept), parallel_iterations=1
-        )
-        states, gates, values, hidden = (array.stack() for array in kept)
+        _, (states, gates, values, hidden) = over_time(step, (state,), inputs, 4)
 
         def gradient(upstream: tf.Tensor) -> Any:
-            def back(time: tf.Tensor, carried: tf.Tensor, kept: tf.TensorArray) -> Any:
+            def back(time: tf.Tensor, carried: tf.Tensor) -> Any:
                 here, gate, value = states[time], gates[time], values[time]
                 share = (upstream[time] + carried) / len(outputs)
                 errors: dict[int, list[tf.Tensor]] = {number: [] for number in range(nodes + 1)}
@@ -146,13 +141,10 @@ def _differentiable(cell: RecurrentCell) -> Any:
                 product, direct = through(tf.add_n(errors[0]), here[0], gate[0], value[0], _DERIVATIVES[cell.first])
                 products.insert(0, product[None])
                 before = direct + tf.matmul(product, first, transpose_b=True) * mask
-                return time - 1, before, kept.write(time, tf.concat(products, 0))
+                return (before,), [tf.concat(products, 0)]
 
-            kept = tf.TensorArray(inputs.dtype, steps, element_shape=None)
-            _, to_state, kept = tf.while_loop(
-                lambda time, *_: time >= 0, back, (steps - 1, tf.zeros_like(state), kept), parallel_iterations=1
-            )
-            products = kept.stack()  # [time, 1 + nodes, batch, 2 units]
+            # Products are [time, 1 + nodes, batch, 2 units].
+            (to_state,), (products,) = over_time(back, (tf.zeros_like(state),), inputs, 1, backwards=True)
             sources = [1 + place[source] for level in levels for source in level.inputs]
             read = tf.gather(states, [0, *sources], axis=1) * mask
             by_node = weight_gradients(read, products)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from alphaxenas.networks.language.over_time import over_time
 from alphaxenas.networks.language.recurrence import through, weight_gradients
 from alphaxenas.spaces.recurrent import ACTIVATIONS, RecurrentCell
 
@@ -71,9 +72,7 @@ def shared_recurrence(
 
     @tf.custom_gradient
     def run(inputs: tf.Tensor, state: tf.Tensor, first: tf.Tensor, weights: tf.Tensor, mask: tf.Tensor) -> Any:
-        steps = tf.shape(inputs)[0]
-
-        def step(time: tf.Tensor, hidden: tf.Tensor, kept: Any) -> Any:
+        def step(time: tf.Tensor, hidden: tf.Tensor) -> Any:
             states, gates, values = [hidden], [], []
             product, before = inputs[time] + tf.matmul(hidden * mask, first), hidden
             for node in range(nodes + 1):
@@ -86,17 +85,12 @@ def shared_recurrence(
                 states.append(before + gates[-1] * (values[-1] - before))
             stacked = tf.stack(states)
             new = tf.tensordot(outputs, stacked[2:], 1)
-            stored = (stacked, tf.stack(gates), tf.stack(values), new)
-            return time + 1, new, [array.write(time, what) for array, what in zip(kept, stored)]
+            return (new,), (stacked, tf.stack(gates), tf.stack(values), new)
 
-        kept = [tf.TensorArray(inputs.dtype, steps, element_shape=None) for _ in range(4)]
-        _, _, kept = tf.while_loop(
-            lambda time, *_: time < steps, step, (tf.constant(0), state, kept), parallel_iterations=1
-        )
-        states, gates, values, hidden = (array.stack() for array in kept)
+        _, (states, gates, values, hidden) = over_time(step, (state,), inputs, 4)
 
         def gradient(upstream: tf.Tensor) -> Any:
-            def back(time: tf.Tensor, carried: tf.Tensor, kept: tf.TensorArray) -> Any:
+            def back(time: tf.Tensor, carried: tf.Tensor) -> Any:
                 here, gate, value = states[time], gates[time], values[time]
                 errors = tf.pad(outputs, [[1, 0]])[:, None, None] * (upstream[time] + carried)
                 products: list[tf.Tensor] = []
@@ -115,13 +109,9 @@ def shared_recurrence(
                 product, direct = through(errors[0], here[0], gate[0], value[0], lambda v: _derivative(choices[0], v))
                 products.insert(0, product)
                 before = direct + tf.matmul(product, first, transpose_b=True) * mask
-                return time - 1, before, kept.write(time, tf.stack(products))
+                return (before,), [tf.stack(products)]
 
-            kept = tf.TensorArray(inputs.dtype, steps, element_shape=None)
-            _, to_state, kept = tf.while_loop(
-                lambda time, *_: time >= 0, back, (steps - 1, tf.zeros_like(state), kept), parallel_iterations=1
-            )
-            products = kept.stack()
+            (to_state,), (products,) = over_time(back, (tf.zeros_like(state),), inputs, 1, backwards=True)
             read = tf.gather(states, tf.concat([[0], 1 + reads], 0), axis=1) * mask
             by_node = weight_gradients(read, products)
             return products[:, 0], to_state, by_node[0], by_node[1:], None

@@ -133,9 +133,7 @@ def nasbench101_network(cell: NASBench101Cell, options: NetworkOptions) -> NASBe
     Returns:
         The network.
     """
-    return NASBench101Network(
-        cell, options.num_classes, options.filters, options.cells, options.stem_stride, options.dropout
-    )
+    return NASBench101Network(cell, **options.of(NASBench101Network))
 
 
 def _convolved(layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1) -> tf.Tensor:

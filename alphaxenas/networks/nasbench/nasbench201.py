@@ -150,6 +150,4 @@ def nasbench201_network(cell: NASBench201Cell, options: NetworkOptions) -> NASBe
     Returns:
         The network.
     """
-    return NASBench201Network(
-        cell, options.num_classes, options.filters, options.cells, options.stem_stride, options.dropout
-    )
+    return NASBench201Network(cell, **options.of(NASBench201Network))
