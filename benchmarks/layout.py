@@ -103,17 +103,15 @@ def by_seed(values: Sequence[float]) -> dict[int, float]:
     return dict(enumerate(values))
 
 
-def verdicts(found: Mapping[tuple[str, str, str], Comparison], unit: str = "queries", fewer: bool = True) -> str:
-    """The differences as a table.
+def verdicts(found: Mapping[tuple[str, str, str], Comparison]) -> str:
+    """The differences in queries as a table; fewer are better.
 
     Args:
         found: Comparisons, first minus second, by what they are of and the two methods.
-        unit: What is counted.
-        fewer: Whether less of it is better.
     """
     rows = []
     for (title, first, second), one in found.items():
-        better = first if (one.mean < 0) == fewer else second
+        better = first if one.mean < 0 else second
         rows.append(
             [
                 title,
@@ -124,7 +122,7 @@ def verdicts(found: Mapping[tuple[str, str, str], Comparison], unit: str = "quer
                 f"**{name(better)}** is better" if one.shown else "not shown",
             ]
         )
-    return "Verdict:\n\n" + table(["", "difference", unit, "p", "seeds", "shown?"], rows)
+    return "Verdict:\n\n" + table(["", "difference", "queries", "p", "seeds", "shown?"], rows)
 
 
 def p(difference: Comparison) -> str:

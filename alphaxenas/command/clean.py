@@ -17,10 +17,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from alphaxenas.runs.checkpoint import read_checkpoint
+from alphaxenas.runs.checkpoint import KEPT, read_checkpoint
 from alphaxenas.runs.status import is_held, is_locked
-
-KEPT_CHECKPOINTS = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,5 +102,5 @@ def _checkpoints(place: Path) -> Iterator[tuple[Path, str]]:
             yield path, "a damaged checkpoint"
             continue
         whole += 1
-        if whole > KEPT_CHECKPOINTS:
+        if whole > KEPT:
             yield path, "an old checkpoint"

@@ -28,26 +28,24 @@ def clipped(gradient: np.ndarray, bound: float) -> tuple[np.ndarray, float]:
     return (gradient * (bound / norm) if bound and norm > bound else gradient), norm
 
 
+BETA2 = 0.999
+"""Decay of the average of squares."""
+
+
 class Adam:
     """Moving averages of gradients and of their squares, and the steps that follow from them.
 
     Args:
         arrays: The parameters; only shapes and types are taken from them.
         beta1: Decay of the average of gradients, in [0, 1); with 0 there is no momentum.
-        beta2: Decay of the average of squares, in (0, 1).
         epsilon: Added to the root of the squares, > 0.
         as_keras: Add it before the bias correction.
     """
 
     def __init__(
-        self,
-        arrays: Sequence[np.ndarray],
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        as_keras: bool = False,
+        self, arrays: Sequence[np.ndarray], beta1: float = 0.9, epsilon: float = 1e-8, as_keras: bool = False
     ) -> None:
-        self._beta1, self._beta2, self._epsilon, self._as_keras = beta1, beta2, epsilon, as_keras
+        self._beta1, self._epsilon, self._as_keras = beta1, epsilon, as_keras
         self._first = [np.zeros_like(array) for array in arrays]
         self._second = [np.zeros_like(array) for array in arrays]
         self._steps = 0
@@ -61,12 +59,12 @@ class Adam:
             learning_rate: > 0.
         """
         self._steps += 1
-        correction = sqrt(1 - self._beta2**self._steps)
+        correction = sqrt(1 - BETA2**self._steps)
         rate = learning_rate * correction / (1 - self._beta1**self._steps)
         epsilon = self._epsilon if self._as_keras else self._epsilon * correction
         for array, gradient, first, second in zip(arrays, gradients, self._first, self._second, strict=True):
             first += (1 - self._beta1) * (gradient - first)
-            second += (1 - self._beta2) * (gradient * gradient - second)
+            second += (1 - BETA2) * (gradient * gradient - second)
             array -= rate * first / (np.sqrt(second) + epsilon)
 
     def state(self) -> dict[str, Any]:

@@ -40,21 +40,20 @@ def channel_names(channels: int) -> list[str]:
     return names.get(channels, [f"channel {number}" for number in range(1, channels + 1)])
 
 
-def sheet(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """Lays images out in rows on white.
+def sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """Lays images out in rows on white, a pixel between them.
 
     Args:
         images: uint8 `[n, h, w, c]`; see `colours`.
         columns: Images a row.
-        gap: Pixels between them.
 
     Returns:
-        uint8 `[rows * (h + gap) - gap, columns * (w + gap) - gap, 3]`, for `imshow`.
+        uint8 `[rows * (h + 1) - 1, columns * (w + 1) - 1, 3]`, for `imshow`.
     """
     count, height, width, _ = images.shape
     rows = -(-count // columns)
-    page = np.full((rows * (height + gap), columns * (width + gap), 3), 255, np.uint8)
+    page = np.full((rows * (height + 1), columns * (width + 1), 3), 255, np.uint8)
     for number, image in enumerate(colours(images)):
-        top, left = number // columns * (height + gap), number % columns * (width + gap)
+        top, left = number // columns * (height + 1), number % columns * (width + 1)
         page[top : top + height, left : left + width] = image
-    return page[: rows * (height + gap) - gap, : columns * (width + gap) - gap]
+    return page[:-1, :-1]

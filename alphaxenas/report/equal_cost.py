@@ -168,21 +168,18 @@ def measures(
     return found
 
 
-def compare_each(
-    groups: Mapping[str, Sequence[StoredRun]], reference: str = REFERENCE
-) -> dict[str, dict[str, Comparison]]:
-    """Every other search with the reference by all `measures`, corrected over measures and searches together.
+def compare_each(groups: Mapping[str, Sequence[StoredRun]]) -> dict[str, dict[str, Comparison]]:
+    """Every other search with random search by all `measures`, corrected over measures and searches together.
 
     Args:
         groups: Label to the runs of all seeds.
-        reference: Label of the search that all others are compared with.
 
     Returns:
         Label to comparisons by measure, in the order of the groups; searches without a common seed are left out.
     """
-    others = [label for label in groups if label.split(" (")[0] != reference]
+    others = [label for label in groups if label.split(" (")[0] != REFERENCE]
     pairs = {
-        (label, measure): values for label in others for measure, values in measures(groups, label, reference).items()
+        (label, measure): values for label in others for measure, values in measures(groups, label, REFERENCE).items()
     }
     found: dict[str, dict[str, Comparison]] = {}
     for (label, measure), comparison in compare_many(pairs).items():

@@ -173,12 +173,11 @@ def accuracy_against_parameters(groups: Groups, trainings: Sequence[StoredRun]) 
     return figure
 
 
-def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test accuracy") -> Figure:
+def accuracy_dots(tests: Mapping[str, Mapping[int, float]]) -> Figure:
     """Accuracies of trainings as dots, seeds of one network in a row, with the mean and its 95 % interval.
 
     Args:
         tests: Network to seed to accuracy.
-        measure: What the axis is called.
     """
     figure, (panel,) = new_figure(height=1.0 + 0.55 * len(tests))
     for row, (look, (name, found)) in enumerate(zip(looks(tests).values(), tests.items())):
@@ -189,7 +188,7 @@ def accuracy_dots(tests: Mapping[str, Mapping[int, float]], measure: str = "test
         panel.plot([spread.mean], [row], "|", color=look.colour, markersize=16, markeredgewidth=2.5)
     panel.set_yticks(range(len(tests)), list(tests))
     panel.set_ylim(len(tests) - 0.5, -0.5)
-    panel.set_xlabel(measure)
+    panel.set_xlabel("test accuracy")
     return figure
 
 

@@ -114,19 +114,18 @@ def changes(trajectory: LatentTrajectory) -> list[int]:
     return [step for step, tokens in enumerate(decoded) if step == 0 or tokens != decoded[step - 1]]
 
 
-def decoded_cells(trajectories: Sequence[LatentTrajectory], space: Any, most: int = 3) -> Figure:
-    """Drawings of architectures that are decoded along the first trajectory: its first, and others at even distances.
+def decoded_cells(trajectories: Sequence[LatentTrajectory], space: Any) -> Figure:
+    """Drawings of up to three architectures decoded along the first trajectory: its first, and others at even distances.
 
     Args:
         trajectories: As of `trajectory_curves`.
         space: Decodes its token sequences.
-        most: How many are drawn, at most.
     """
     if not trajectories:
         return sentence(TOO_SHORT)
     trajectory = trajectories[0]
     steps = changes(trajectory)
-    chosen = sorted({steps[round(number)] for number in np.linspace(0, len(steps) - 1, min(most, len(steps)))})
+    chosen = sorted({steps[round(number)] for number in np.linspace(0, len(steps) - 1, min(3, len(steps)))})
     titles = [f"step {trajectory.steps[step]:.2f}: predicted {trajectory.read_again[step]:.3f}" for step in chosen]
     return drawings([space.decode(trajectory.sequences[step]) for step in chosen], [space] * len(chosen), titles)
 

@@ -87,14 +87,12 @@ def image_rows(pages: Mapping[str, np.ndarray], inches_a_row: float = 1.0) -> Fi
     return figure
 
 
-def augmented_pages(data: ImageData, config: Config, classes: int = 5, copies: int = 15) -> dict[str, np.ndarray]:
+def augmented_pages(data: ImageData, config: Config) -> dict[str, np.ndarray]:
     """Images as stored and, beside each, what training makes of it.
 
     Args:
         data: The configured images.
         config: Augmentation as configured, drawn by the run's seed.
-        classes: One image of so many classes.
-        copies: How often each is augmented.
 
     Returns:
         Class to a strip of images, for `image_rows`.
@@ -102,7 +100,7 @@ def augmented_pages(data: ImageData, config: Config, classes: int = 5, copies: i
     from alphaxenas.data import Part, sheet, to_pixels
     from alphaxenas.data.pipeline import Batches
 
-    rows, how = min(classes, data.num_classes), config.data
+    rows, copies, how = min(5, data.num_classes), 15, config.data
     first = data.train.images[np.array([np.argmax(data.train.labels == label) for label in range(rows)])]
     part = Part(np.repeat(first, copies, axis=0), np.repeat(np.arange(rows, dtype=np.int32), copies))
     changes = (how.augment, how.cutout, how.crop_pad or None, data.flip, how.alternating_flip)

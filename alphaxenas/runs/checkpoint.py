@@ -22,6 +22,8 @@ from alphaxenas.runs.files import write_atomically
 
 _NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.npz")
 _ARRAY = "__array__"
+KEPT = 2
+"""Checkpoints of a run: one may turn out to be damaged."""
 _log = logging.getLogger(__name__)
 
 
@@ -108,12 +110,10 @@ class Checkpoints:
 
     Args:
         folder: Where they lie; created when missing.
-        keep: How many are kept, at least 2, so that one may turn out to be damaged.
     """
 
-    def __init__(self, folder: Path | str, keep: int = 2) -> None:
+    def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self.keep = keep
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, step: int, state: Mapping[str, Any]) -> Path:
@@ -136,7 +136,7 @@ class Checkpoints:
         # Later steps can only be damaged ones that were skipped: the run has come this way again.
         older = [other for other in self._stored() if other != path and self._step(other) < step]
         for other in self._stored():
-            if other != path and other not in older[: self.keep - 1]:
+            if other != path and other not in older[: KEPT - 1]:
                 other.unlink()
         for leftover in self.folder.glob(".*.tmp"):
             leftover.unlink()

@@ -97,22 +97,20 @@ class MacroArchitecture:
         names = [(layer.operation, list(map(source_name, layer.skips))) for layer in self.layers]
         return write_lines("layers", ({"operation": operation, "skips": skips} for operation, skips in names))
 
-    def to_integers(self, operations: Sequence[str] = MACRO_OPERATIONS) -> str:
+    def to_integers(self) -> str:
         """As ENAS prints it: per layer the operation's code, then 0 or 1 for every source."""
         numbers: list[int] = []
         for number, layer in enumerate(self.layers):
-            check_name("operation", layer.operation, operations, f"layer l{number}")
-            numbers.append(tuple(operations).index(layer.operation))
+            numbers.append(MACRO_OPERATIONS.index(layer.operation))
             numbers += (int(source in layer.skips) for source in range(number))
         return " ".join(map(str, numbers))
 
     @classmethod
-    def from_integers(cls, text: str, operations: Sequence[str] = MACRO_OPERATIONS) -> MacroArchitecture:
+    def from_integers(cls, text: str) -> MacroArchitecture:
         """The architecture that ENAS printed as `text`; brackets, commas and line breaks do not matter.
 
         Args:
             text: 1 + l integers for layer l: its operation's code, then 0 or 1 for every source.
-            operations: What the codes 0, 1, 2, ... mean.
 
         Raises:
             ValueError: Names the position and what is legal there.
@@ -121,11 +119,11 @@ class MacroArchitecture:
         numbers = read_integers(text, lengths, "1 + l for layer l: 1, 3, 6, ..., 78 for twelve layers")
         layers, found, start = lengths[len(numbers)], [], 0
         for layer in range(layers):
-            code = check_code(numbers, start, f"operation of layer {layer}", range(len(operations)))
+            code = check_code(numbers, start, f"operation of layer {layer}", range(len(MACRO_OPERATIONS)))
             for source in range(layer):
                 check_code(numbers, start + 1 + source, f"skip from {source_name(source)} to layer {layer}", range(2))
             skips = tuple(source for source in range(layer) if numbers[start + 1 + source])
-            found.append(MacroLayer(operations[code], skips))
+            found.append(MacroLayer(MACRO_OPERATIONS[code], skips))
             start += layer + 1
         return cls(tuple(found))
 

@@ -98,18 +98,18 @@ class MicroArchitecture:
         parts = (f'  "{part}": ' + write_json(cell.rows).replace("\n", "\n  ") for part, cell in zip(PARTS, self.cells))
         return "{\n" + ",\n".join(parts) + "\n}"
 
-    def to_integers(self, operations: Sequence[str] = ENAS_OPERATIONS) -> str:
+    def to_integers(self) -> str:
         """As ENAS and NAO print it: input, operation, input, operation per node; normal cell, then reduction cell.
 
         Raises:
-            ValueError: An operation is not among `operations`.
+            ValueError: An operation is not among ENAS's five.
         """
         numbers: list[int] = []
         for part, cell in zip(PARTS, self.cells):
             for node, (input1, input2, operation1, operation2, _) in enumerate(cell.rows):
                 for source, operation in ((input1, operation1), (input2, operation2)):
-                    check_name("operation", operation, operations, f"block b{node} of the {part} cell")
-                    numbers += [_exchanged(source), tuple(operations).index(operation)]
+                    check_name("operation", operation, ENAS_OPERATIONS, f"block b{node} of the {part} cell")
+                    numbers += [_exchanged(source), ENAS_OPERATIONS.index(operation)]
         return " ".join(map(str, numbers))
 
     @classmethod

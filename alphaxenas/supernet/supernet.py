@@ -141,19 +141,11 @@ class Supernet:
             return 0.0
         return float(np.mean(np.concatenate(hits)))
 
-    def child(self, architecture: Any, recipe: Recipe | None = None) -> CompiledChild:
-        """The architecture's own network with the present weights and slots.
-
-        Args:
-            architecture: Of the space.
-            recipe: How it is trained further; None for the recipe of the shared weights.
-
-        Returns:
-            A network whose statistics have to be calibrated before it predicts.
-        """
+    def child(self, architecture: Any) -> CompiledChild:
+        """The architecture's own network with the present weights and slots; to be calibrated before it predicts."""
         bank = WeightBank(self.seed)
         self.store(bank)
-        return CompiledChild(self._network.network(architecture), bank, self._image_shape, recipe or self.recipe)
+        return CompiledChild(self._network.network(architecture), bank, self._image_shape, self.recipe)
 
     def store(self, bank: WeightBank) -> None:
         """Puts all weights and slots into a bank."""

@@ -25,8 +25,8 @@ class SwitchedOutline(Outline):
         choices: How many choices the walk makes.
     """
 
-    def __init__(self, training: bool = True) -> None:
-        super().__init__(training)
+    def __init__(self) -> None:
+        super().__init__(training=True)
         self.place_of: dict[str, dict[str, int]] = {group: {} for group in GROUPS}
         self.branches: list[list[Outline]] = []
         self.choices = self.places = 0

@@ -72,7 +72,7 @@ def test_tree_walks_along_the_scores_that_are_drawn(simulations, exploration):
 
 
 def test_last_panel_counts_the_simulation_on_its_path_and_nowhere_else():
-    figure = tutorial_figures.one_simulation(simulations=9)
+    figure = tutorial_figures.one_simulation()
     bold = [text.get_text() for text in figure.axes[2].texts if text.get_weight() == "bold"]
     assert "N 11" in bold
     path = tutorial_numbers.toy_tree(9, 1.5).select_and_expand().tokens

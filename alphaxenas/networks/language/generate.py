@@ -8,16 +8,13 @@ from alphaxenas.networks.language.model import LanguageModel
 from alphaxenas.seeds import stream
 
 
-def generate(
-    model: LanguageModel, vocabulary: tuple[str, ...], count: int, temperature: float = 1.0, seed: int = 0
-) -> str:
+def generate(model: LanguageModel, vocabulary: tuple[str, ...], count: int, seed: int = 0) -> str:
     """Words drawn one after the other from the model's predictions, beginning as a new line does.
 
     Args:
         model: A trained model of one cell.
         vocabulary: Word of every number.
         count: Words.
-        temperature: Below 1 likely words become more likely.
         seed: Of the draws.
 
     Returns:
@@ -27,8 +24,8 @@ def generate(
     word = vocabulary.index("<eos>") if "<eos>" in vocabulary else 0
     for _ in range(count):
         logits, state = model.next_word(np.array([[word]], np.int32), state)
-        scaled = logits[0].astype(np.float64) / temperature
-        odds = np.exp(scaled - scaled.max())
+        exact = logits[0].astype(np.float64)
+        odds = np.exp(exact - exact.max())
         word = int(rng.choice(len(vocabulary), p=odds / odds.sum()))
         written.append(vocabulary[word])
     return " ".join(written).replace(" <eos>", "\n").replace("\n ", "\n").strip()

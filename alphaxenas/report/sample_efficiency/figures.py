@@ -99,13 +99,12 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
     return figure
 
 
-def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float, float] | None = None) -> Figure:
+def diagnostic_curves(study: Study, tags: Mapping[str, str]) -> Figure:
     """What controllers tell of themselves while they search: mean over seeds, with the middle half of the seeds shaded.
 
     Args:
         study: The searches.
         tags: Tag of `diagnostics` to title of its panel; controllers without a tag are left out of its panel.
-        bounds: Of the vertical axes; None = as the values are.
     """
     figure, axes = new_figure(1, max(1, len(tags)), height=3.7)
     own, tables = _looks(study.controllers), study.tables
@@ -123,8 +122,6 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str], bounds: tuple[float
             panel.plot(at, means, color=colour, markersize=3.5, linewidth=1.5, label=name, **line)
             panel.fill_between(at, *quarters.T, color=colour, alpha=0.12, linewidth=0)
         panel.set(title=title, xlabel="queries")
-        if bounds is not None:
-            panel.set_ylim(*bounds)
         if not panel.lines:
             say(panel, "not recorded")
     _one_legend(figure)

@@ -5,7 +5,6 @@ Nothing here reads a run; numbers come from `tutorial.numbers`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,14 +94,10 @@ def search_loop() -> Figure:
     return figure
 
 
-def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
-    """One simulation of the real tree on a toy space of three choices among three tokens: select, expand, back up.
-
-    Args:
-        simulations: Simulations made before the one that is drawn, >= 1.
-        exploration: c of PUCT.
-    """
-    tree = toy_tree(simulations, exploration)
+def one_simulation() -> Figure:
+    """The tenth simulation of the real tree on a toy space of three choices among three tokens, in three steps."""
+    exploration = 1.5
+    tree = toy_tree(9, exploration)
     scores, (figure, axes) = puct_scores(tree, exploration), new_figure(1, 3, height=3.5)
     before = snapshot(tree)
     leaf = tree.select_and_expand()
@@ -118,9 +113,9 @@ def one_simulation(simulations: int = 9, exploration: float = 1.5) -> Figure:
     return figure
 
 
-def lstm_unrolled(tokens: Sequence[str] = ("start", "prev", "prev2", "conv3x3", "sep5x5")) -> Figure:
+def lstm_unrolled() -> Figure:
     """The LSTM over a prefix: what it reads at each step and what it says at the end."""
-    figure, axes = canvas(3.45)
+    tokens, (figure, axes) = ("start", "prev", "prev2", "conv3x3", "sep5x5"), canvas(3.45)
     step, left = 1.42, 1.55
     last = left + step * (len(tokens) - 1)
     always = "at every step: log(1 + epochs), share of the data, age of the shared weights"
@@ -185,9 +180,9 @@ def shared_weights(space: CellSpace, first: Cell, second: Cell) -> Figure:
     return figure
 
 
-def dense_block(layers: int = 4) -> Figure:
+def dense_block() -> Figure:
     """A dense block: every layer reads the outputs of all layers before it."""
-    figure, axes = canvas(2.5)
+    layers, (figure, axes) = 4, canvas(2.5)
     y, step = 0.75, (WIDTH - 1.6) / (layers + 1)
     places = [0.8 + step * number for number in range(layers + 2)]
     for number, x in enumerate(places):

@@ -108,15 +108,13 @@ def tree_layout(prefixes: set[tuple[int, ...]]) -> dict[tuple[int, ...], tuple[f
     return places
 
 
-def nesterov_step(uses: int, rate: float = 0.1, momentum: float = 0.9) -> float:
+def nesterov_step(uses: int) -> float:
     """How far a kernel with gradient 1 moves in its first step if its update is applied once per use.
 
     Args:
         uses: How often the network uses the kernel; the original updates it as often in one step.
-        rate: Learning rate.
-        momentum: Nesterov momentum, in [0, 1).
     """
-    slot = moved = 0.0
+    rate, momentum, slot, moved = 0.1, 0.9, 0.0, 0.0
     for _ in range(uses):
         slot = momentum * slot + 1.0
         moved += rate * (1.0 + momentum * slot)
@@ -158,15 +156,14 @@ def our_visits(values: np.ndarray, exploration: float) -> np.ndarray:
     return np.array(root["visits"], dtype=float)
 
 
-def mean_visits(rule: Callable[[np.ndarray], np.ndarray], values: np.ndarray, orders: int = 200) -> np.ndarray:
+def mean_visits(rule: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> np.ndarray:
     """Visits of each action, averaged over random orders of the actions, because ties go to the first.
 
     Args:
         rule: Visits `[n]` of actions with values `[n]`.
         values: What each action returns, `[n]`.
-        orders: How many orders.
     """
-    rng, counts = np.random.default_rng(0), np.zeros(len(values))
+    rng, counts, orders = np.random.default_rng(0), np.zeros(len(values)), 200
     for _ in range(orders):
         order = rng.permutation(len(values))
         counts[order] += rule(values[order]) / orders
