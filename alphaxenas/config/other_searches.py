@@ -57,7 +57,7 @@ def _table(text: str, info: ValidationInfo) -> str:
     words = (DIGITS_TABLE, CHAINS_TABLE)
     if text not in words and not Path(path := parse_table(text, PROJECT_ROOT).path).is_file():
         expected = f"{', '.join(words)}, or an existing file"
-        raise invalid(info.field_name, expected, path)
+        raise invalid(str(info.field_name), expected, path)
     return text
 
 

@@ -152,11 +152,8 @@ def regularised(config: Config, architecture: Any, options: NetworkOptions) -> N
     used = network_family(architecture).options
     for name, value in values.items():
         if value and name not in used:
-            raise invalid(
-                f"train_{name}",
-                f"{type(value)(0)!r}, because the network of a {type(architecture).__name__} has no place for it",
-                repr(value),
-            )
+            why = f"because the network of a {type(architecture).__name__} has no place for it"
+            raise invalid(f"train_{name}", f"{type(value)(0)!r}, {why}", repr(value))
     return replace(options, **values)
 
 
@@ -180,11 +177,8 @@ def final_network(config: Config, architecture: Any, data: ImageShape | ImageDat
     """
     training, family = config.training, network_family(architecture)
     if family.reductions is not None and training.train_reductions != family.reductions:
-        raise invalid(
-            "train_reductions",
-            f"{family.reductions}, as every network of a {type(architecture).__name__} has",
-            training.train_reductions,
-        )
+        expected = f"{family.reductions}, as every network of a {type(architecture).__name__} has"
+        raise invalid("train_reductions", expected, training.train_reductions)
     sizes = training.values_for(NetworkOptions, "train_") | config.space.values_for(NetworkOptions)
     options = regularised(config, architecture, NetworkOptions(data.num_classes, **sizes))
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
@@ -198,11 +192,8 @@ def final_network(config: Config, architecture: Any, data: ImageShape | ImageDat
         cost = outline_of(network, data.image_shape).multiply_adds
         if cost <= 1e6 * training.train_multiply_adds:
             return network
-    raise invalid(
-        "train_multiply_adds",
-        f"at least {cost / 1e6:.1f}, what this architecture costs with {filters} filters",
-        f"{training.train_multiply_adds:g}",
-    )
+    least = f"at least {cost / 1e6:.1f}, what this architecture costs with {filters} filters"
+    raise invalid("train_multiply_adds", least, f"{training.train_multiply_adds:g}")
 
 
 def baseline_network(config: Config, num_classes: int) -> DenseNet:

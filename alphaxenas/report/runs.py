@@ -329,9 +329,8 @@ def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun,
     """
     finals = [(run, record) for run in runs for record in run.finals]
     best: dict[str, tuple[StoredRun, dict[str, Any]]] = {}
-    for run, record in sorted(
-        finals, key=lambda pair: (place_of_choice(pair[0].results, pair[1]["key"]), -pair[1]["reward"])
-    ):
+    finals.sort(key=lambda pair: (place_of_choice(pair[0].results, pair[1]["key"]), -pair[1]["reward"]))
+    for run, record in finals:
         best.setdefault(record["key"], (run, record))
     return list(best.values())[:count]
 

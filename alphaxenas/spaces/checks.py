@@ -75,18 +75,20 @@ def check_object(value: Any, name: str, where: str, **kinds: type) -> Any:
     """
     fits = isinstance(value, dict) and set(value) == set(kinds)
     if not fits or not all(isinstance(value[field], kind) for field, kind in kinds.items()):
-        raise invalid(name, f"an object with {' and '.join(kinds)}", repr(value), where)
+        fields = " and ".join(", ".join(kinds).rsplit(", ", 1))
+        raise invalid(name, f"an object with {fields}", repr(value), where)
     return value
 
 
-def write_lines(name: str, rows: Iterable[Any]) -> str:
-    """A JSON object of one list, with a line for each of its elements.
+def write_lines(**fields: Any) -> str:
+    """A JSON object with a line for each of its fields, and for each element of those that are lists."""
 
-    Args:
-        name: The field that holds the list.
-        rows: JSON values.
-    """
-    return f'{{\n  "{name}": [\n    ' + ",\n    ".join(map(json.dumps, rows)) + "\n  ]\n}"
+    def written(value: Any) -> str:
+        if not isinstance(value, list):
+            return json.dumps(value)
+        return "[\n    " + ",\n    ".join(map(json.dumps, value)) + "\n  ]"
+
+    return "{\n" + ",\n".join(f'  "{name}": {written(value)}' for name, value in fields.items()) + "\n}"
 
 
 def read_integers(text: str, lengths: Iterable[int], expected: str) -> list[int]:

@@ -17,7 +17,6 @@ its 96 % variant for three convolutions with a residual connection. Departure: h
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -27,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import check_name, read_fields
+from alphaxenas.spaces.checks import check_name, check_object, read_fields, write_lines
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import invalid
 
@@ -119,10 +119,7 @@ class ConvNet:
 
     def to_json(self) -> str:
         """JSON text with a line per stage."""
-        lines = ",\n    ".join(json.dumps(vars(stage)) for stage in self.stages)
-        return (
-            f'{{\n  "stages": [\n    {lines}\n  ],\n  "activation": "{self.activation}",\n  "head": "{self.head}"\n}}'
-        )
+        return write_lines(stages=list(map(vars, self.stages)), activation=self.activation, head=self.head)
 
     def layers(self, side: int, channels: int) -> Iterator[tuple[int, int, int]]:
         """Every 3x3 convolution in order, as (side of its image, input channels, output channels).
@@ -250,12 +247,8 @@ class ConvNetSpace(FixedLengthSpace):
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
-        stages, names = 4 * STAGES, len(ACTIVATIONS) + len(HEADS)
-        return {
-            "stages": (slice(0, stages), "numbers"),
-            "activation and head": (slice(stages, stages + names), "one-hot"),
-            "costs": (slice(stages + names, stages + names + 3), "numbers"),
-        }
+        names = (len(ACTIVATIONS) + len(HEADS), "one-hot")
+        return groups_of(stages=(4 * STAGES, "numbers"), **{"activation and head": names}, costs=(3, "numbers"))
 
     def parse(self, text: str) -> ConvNet:
         """As `ConvNet.parse`."""
@@ -282,7 +275,5 @@ def _stage_of_text(text: str, number: int) -> Stage:
 
 def _stage_of_json(stage: Any, number: int) -> Stage:
     """Stage `number` from its JSON object."""
-    names = tuple(Stage.__dataclass_fields__)
-    if not isinstance(stage, dict) or set(stage) != set(names):
-        raise invalid("stages", f"an object with {', '.join(names)}", repr(stage), f"in stage {number}")
-    return Stage(**stage)
+    fields = dict.fromkeys(Stage.__dataclass_fields__, object)
+    return Stage(**check_object(stage, "stages", f"in stage {number}", **fields))

@@ -95,7 +95,7 @@ class MacroArchitecture:
     def to_json(self) -> str:
         """JSON text with a line per layer."""
         names = [(layer.operation, list(map(source_name, layer.skips))) for layer in self.layers]
-        return write_lines("layers", ({"operation": operation, "skips": skips} for operation, skips in names))
+        return write_lines(layers=[{"operation": operation, "skips": skips} for operation, skips in names])
 
     def to_integers(self) -> str:
         """As ENAS prints it: per layer the operation's code, then 0 or 1 for every source."""

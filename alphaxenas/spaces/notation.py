@@ -100,7 +100,7 @@ def write_json(rows: Sequence[Row]) -> str:
     for input1, input2, *operations, combination in rows:
         inputs = [input_name(input1), input_name(input2)]
         blocks.append({"inputs": inputs, "operations": operations, "combination": combination})
-    return write_lines("blocks", blocks)
+    return write_lines(blocks=blocks)
 
 
 def _read_json_block(block: object, number: int, operations: Sequence[str], combinations: Sequence[str]) -> Row:

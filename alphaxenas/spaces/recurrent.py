@@ -18,14 +18,22 @@ Luo et al. 2018 (NAO), section 4.1 (11 nodes).
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from alphaxenas.contracts import Tokens
-from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, read_fields, read_integers
+from alphaxenas.spaces.checks import (
+    NUMBERS,
+    check_code,
+    check_name,
+    check_object,
+    read_fields,
+    read_integers,
+    write_lines,
+)
+from alphaxenas.spaces.features import groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import check_whole, invalid
 
@@ -76,7 +84,7 @@ class RecurrentCell:
             raise invalid("nodes", "at least one node", "none")
         for number, node in enumerate(self.nodes, 1):
             check_name("activation", node.activation, ACTIVATIONS, f"node {number}")
-            if not 0 <= node.input < number:
+            if isinstance(node.input, bool) or not 0 <= node.input < number:
                 raise invalid("input", f"0 to {number - 1}", node.input, f"in node {number}")
 
     @property
@@ -113,9 +121,7 @@ class RecurrentCell:
 
     def to_json(self) -> str:
         """JSON text with a line per node."""
-        lines = (json.dumps({"activation": node.activation, "input": node.input}) for node in self.nodes)
-        head = f'{{\n  "first": "{self.first}",\n  "output": "{self.output}",\n  "nodes": [\n    '
-        return head + ",\n    ".join(lines) + "\n  ]\n}"
+        return write_lines(first=self.first, output=self.output, nodes=list(map(vars, self.nodes)))
 
     def to_darts(self) -> str:
         """As DARTS prints it; the activation of s0 is always tanh there.
@@ -254,10 +260,14 @@ class RecurrentSpace(FixedLengthSpace):
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
         count = len(ACTIVATIONS)
-        ends = np.cumsum([0, count, count, count**2, self.nodes, count, 5]).tolist()
-        names = ("activations", "activations of unused nodes", "activation after activation", "nodes by depth", "s0")
-        kinds = ("counts", "counts", "counts", "counts", "one-hot", "numbers")
-        return {name: (slice(*ends[i : i + 2]), kinds[i]) for i, name in enumerate((*names, "shape"))}
+        groups = {
+            "activations": (count, "counts"),
+            "activations of unused nodes": (count, "counts"),
+            "activation after activation": (count**2, "counts"),
+            "nodes by depth": (self.nodes, "counts"),
+            "s0": (count, "one-hot"),
+        }
+        return groups_of(**groups, shape=(5, "numbers"))
 
     def parse(self, text: str) -> RecurrentCell:
         """A cell of this space from any form that `RecurrentCell.parse` reads; ValueError as there."""
@@ -309,7 +319,5 @@ def _from_json(text: str) -> RecurrentCell:
     fields = read_fields(text, '{"first": "tanh", "output": "all", "nodes": [...]}', first=str, output=str, nodes=list)
     nodes = []
     for number, node in enumerate(fields["nodes"], 1):
-        if not isinstance(node, dict) or set(node) != {"activation", "input"} or type(node["input"]) is not int:
-            raise invalid("nodes", "an object with activation and input", repr(node), f"in node {number}")
-        nodes.append(RecurrentNode(node["activation"], node["input"]))
+        nodes.append(RecurrentNode(**check_object(node, "nodes", f"in node {number}", activation=str, input=int)))
     return RecurrentCell(tuple(nodes), fields["first"], fields["output"])

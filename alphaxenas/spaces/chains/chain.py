@@ -86,7 +86,7 @@ class Chain:
         rows = [dict[str, Any](layer) for layer in self.layers]
         for row, sources in zip(rows[1:], self.skips[1:]):
             row[SKIPS] = list(sources)
-        return write_lines("layers", rows)
+        return write_lines(layers=rows)
 
     def inputs(self, number: int) -> tuple[int, ...]:
         """The layers that feed layer `number`; empty where it reads the network's input."""

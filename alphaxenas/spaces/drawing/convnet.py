@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.path import Path
 
 from alphaxenas.spaces.drawing.cell import BETWEEN, FRAME, INK, PAPER, SHADES
-from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen
+from alphaxenas.spaces.drawing.pen import HEAD, LETTER, Pen, size_in_inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +25,7 @@ def draw_convnet(net: ConvNet, axes: Axes) -> None:
         net: Any.
         axes: matplotlib axes.
     """
-    height = _height(net)
-    axes.set_xlim(-0.3, _COLUMNS * WIDTH + (_COLUMNS - 1) * GAP + 0.3)
-    axes.set_ylim(-height / 2 - 0.8, height / 2 + 0.3)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    pen = Pen(axes)
+    height, pen = _height(net), Pen.on(axes, *_limits(net))
     for column in range(1, _COLUMNS):
         end = column * (WIDTH + GAP)
         pen.line(Path([(end - GAP, 0.0), (end - HEAD / 2, 0.0)]), BETWEEN, 1.0, order=1.1)
@@ -44,8 +39,13 @@ def draw_convnet(net: ConvNet, axes: Axes) -> None:
 
 def convnet_size(net: ConvNet) -> tuple[float, float]:
     """Width and height in inches of axes in which the lettering has about 9 points."""
-    inches = 9 / 72 / LETTER
-    return (_COLUMNS * WIDTH + (_COLUMNS - 1) * GAP + 0.6) * inches, (_height(net) + 1.1) * inches
+    return size_in_inches(*_limits(net))
+
+
+def _limits(net: ConvNet) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Of the axes, across and upwards."""
+    half = _height(net) / 2
+    return (-0.3, _COLUMNS * WIDTH + (_COLUMNS - 1) * GAP + 0.3), (-half - 0.8, half + 0.3)
 
 
 def _height(net: ConvNet) -> float:

@@ -69,8 +69,7 @@ class NASBench101Cell:
 
     def to_json(self) -> str:
         """JSON text with a line per vertex; see the module text."""
-        rows = ({"operation": operation, "inputs": inputs} for operation, inputs in self._vertices())
-        return write_lines("vertices", rows)
+        return write_lines(vertices=[{"operation": name, "inputs": inputs} for name, inputs in self._vertices()])
 
     def matrix(self) -> np.ndarray:
         """Adjacency, uint8 `[vertices, vertices]`: row is source, column is target."""
