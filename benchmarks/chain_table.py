@@ -28,11 +28,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alphaxenas.runs import Journal
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.chains.presets import convolution_chains
-from benchmarks.record import finish, parser
+from benchmarks.record import finish, journal_of, parser
 
 if TYPE_CHECKING:
     from alphaxenas.data.images import ImageData
@@ -42,24 +41,16 @@ FILE = "chain_table.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Trains what is missing and writes the table; returns the exit code: 1 if other settings are stored."""
+    """Trains what is missing and writes the table; returns the exit code. SystemExit if other settings are stored."""
     options, started = _parser().parse_args(arguments), time.perf_counter()
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder / "trials.jsonl")
     settings = {
         name: getattr(options, name)
         for name in ("dataset", "epochs", "fraction", "side", "batch_size", "learning_rate", "seed")
     }
-    stored = journal.read()
-    if not stored:
-        journal.append(settings)
-    elif stored[0] != settings:
-        print(
-            f"chain_table: {folder} holds results of other settings: {stored[0]}. Received: {settings}", file=sys.stderr
-        )
-        return 1
-    done = {record["code"]: record for record in stored[1:]}
+    journal = journal_of(folder / "trials.jsonl", settings)
+    done = {record["code"]: record for record in journal.read()[1:]}
     space = convolution_chains()
     sequences = [space.encode(chain) for chain in _all_chains(space)]
     order = [sequences[place] for place in stream(options.seed, "chain_table").permutation(len(sequences))]

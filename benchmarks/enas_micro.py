@@ -102,39 +102,22 @@ def main() -> None:
 
 def rated(config, architectures, data) -> list[float]:
     """Validation accuracy of each with the shared weights as the search left them; rated once, then read."""
-    import itertools
-
-    from alphaxenas.data.pipeline import Batches
     from alphaxenas.networks.training.loop import EVALUATION_BATCH
     from alphaxenas.pipelines.enas import enas_supernetwork
-    from alphaxenas.pipelines.factory import recipe_from_config
+    from alphaxenas.pipelines.factory import image_weights
     from alphaxenas.pipelines.stages import open_stage
     from alphaxenas.runs.checkpoint import Checkpoints
-    from alphaxenas.supernet.shared_weights import CALIBRATION_BATCHES
-    from alphaxenas.supernet.supernet import Supernet
 
-    stage = f"enas-micro-s{config.run.seed}"
+    seed, suite = config.run.seed, Path(config.run.exp_dir) / config.run.run
     with open_stage(config, "enas-rated", config.parameters("data", "child", "enas")) as folder:
         known = {record["architecture"]: record["reward"] for record in folder.journal.read()}
-        if not all(str(one) in known for one in architectures):
-            supernet = Supernet(
-                enas_supernetwork(config, "micro", data.num_classes),
-                data.image_shape,
-                recipe_from_config(config),
-                config.run.seed,
-            )
-            supernet.restore(
-                Checkpoints(Path(config.run.exp_dir) / config.run.run / stage / "checkpoints").load()[1]["supernet"]
-            )
-            training = Batches.of(data, "train", config.child.batch_size)
-            calibration = list(
-                itertools.islice(training.epoch(config.run.seed, 0, 1.0, ("rated",)), CALIBRATION_BATCHES)
-            )
-            validation = Batches.of(data, "validation", EVALUATION_BATCH)
-            for one in architectures:
-                if str(one) not in known:
-                    known[str(one)] = supernet.accuracy(one, calibration, validation.in_order())
-                    folder.journal.append({"architecture": str(one), "reward": known[str(one)]})
+        if missing := [one for one in architectures if str(one) not in known]:
+            network = enas_supernetwork(config, "micro", data.num_classes)
+            weights = image_weights(config, network, data, seed, EVALUATION_BATCH)
+            weights.restore(Checkpoints(suite / f"enas-micro-s{seed}" / "checkpoints").load()[1]["supernet"])
+            for one, rating in zip(missing, weights.rate(missing, config.enas.enas_rounds)):
+                known[str(one)] = rating.reward
+                folder.journal.append({"architecture": str(one), "reward": rating.reward})
     return [known[str(one)] for one in architectures]
 
 
@@ -148,9 +131,8 @@ class Scratch:
     def accuracy(self, architecture, seed: int) -> float:
         """Validation accuracy after the epochs asked for; `seed` is that of initial weights and batches."""
         from alphaxenas.contracts import Budget, Proposal
-        from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
-        from alphaxenas.pipelines.enas import enas_space, enas_supernetwork
-        from alphaxenas.pipelines.factory import recipe_from_config
+        from alphaxenas.pipelines.enas import enas_space
+        from alphaxenas.pipelines.factory import make_evaluator
         from alphaxenas.pipelines.stages import open_stage
 
         config, data = self._config, self._data
@@ -165,15 +147,8 @@ class Scratch:
                     (record["architecture"], record["seed"]): record["reward"] for record in folder.journal.read()
                 }
             if (str(architecture), seed) not in self._known:
-                space, network = enas_space(config, "micro"), enas_supernetwork(config, "micro", data.num_classes)
-                evaluator = TrainedEvaluator(
-                    space,
-                    network.network,
-                    data,
-                    recipe_from_config(config),
-                    ChildTraining(config.child.batch_size, share_weights=False, augment=config.data.augment),
-                    seed,
-                )
+                space = enas_space(config, "micro")
+                evaluator = make_evaluator(config, data, seed, space, share_weights=False)
                 outcome = evaluator.evaluate(Proposal(0, space.encode(architecture), Budget(self._options.epochs)))
                 record = {
                     "architecture": str(architecture),

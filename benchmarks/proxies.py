@@ -27,10 +27,9 @@ from pathlib import Path
 import numpy as np
 
 from alphaxenas.proxies import PROXIES, ProxyScores, rank_sum
-from alphaxenas.runs import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces import NASBench201
-from benchmarks.record import finish, parser
+from benchmarks.record import finish, journal_of, parser
 
 PUBLISHED = {
     "parameters": "params",
@@ -48,7 +47,7 @@ NEAR = 0.05
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Scores what is missing and prints the result; returns the exit code: 1 if other settings are stored."""
+    """Scores what is missing and prints the result; returns the exit code. SystemExit if other settings are stored."""
     options, started = _parser().parse_args(arguments), time.perf_counter()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[variable] = "1"
@@ -61,15 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     codes = [codes[place] for place in stream(options.seed, "proxies", "cells").permutation(len(codes))][
         : options.cells
     ]
-    journal, settings = Journal(folder / "proxies.jsonl"), {"batch": options.batch, "seed": options.seed}
-    settings["proxies"] = list(PROXIES)
-    stored = journal.read()
-    if not stored:
-        journal.append(settings)
-    elif stored[0] != settings:
-        print(f"proxies: {folder} holds scores of other settings: {stored[0]}. Received: {settings}", file=sys.stderr)
-        return 1
-    done = {record["code"]: record for record in stored[1:]}
+    settings = {"batch": options.batch, "seed": options.seed, "proxies": list(PROXIES)}
+    journal = journal_of(folder / "proxies.jsonl", settings)
+    done = {record["code"]: record for record in journal.read()[1:]}
     if missing := [code for code in codes if code not in done]:
         scores = scorer(options.data_dir, options.batch, options.seed)
         for code in missing:

@@ -25,7 +25,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alphaxenas.runs import Journal
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -239,6 +242,27 @@ def origins(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     before = {method for part in earlier for method in part["methods"]}
     methods = [method for method in result.get("values") or {} if method not in before]
     return [{**{key: result[key] for key in _ORIGIN if key in result}, "methods": methods}, *earlier]
+
+
+def journal_of(path: Path, settings: Mapping[str, Any]) -> Journal:
+    """A journal that begins with its settings, for a measurement that goes on where it was stopped.
+
+    Args:
+        path: The file.
+        settings: What its first line says or has to say.
+
+    Raises:
+        SystemExit: It holds results of other settings.
+    """
+    from alphaxenas.runs import Journal
+
+    journal = Journal(path)
+    stored = journal.read()
+    if not stored:
+        journal.append(settings)
+    elif stored[0] != settings:
+        sys.exit(f"{path} holds results of other settings: {stored[0]}. Received: {settings}")
+    return journal
 
 
 def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:

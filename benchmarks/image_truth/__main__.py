@@ -44,7 +44,7 @@ from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
 from benchmarks.image_truth.pool import ranking, read_pool
 from benchmarks.image_truth.replay import METHODS, search
-from benchmarks.record import finish
+from benchmarks.record import finish, journal_of
 
 if TYPE_CHECKING:
     from alphaxenas.data.images import ImageData
@@ -117,7 +117,7 @@ def _each_cell(options: argparse.Namespace, name: str, settings: dict, worker: C
     part, parts = map(int, options.part.split("/"))
     folder, until = Path(options.out), options.until or (time.time() + options.seconds if options.seconds else 0.0)
     folder.mkdir(parents=True, exist_ok=True)
-    journal = opened(folder / f"{name}-{part}-of-{parts}.jsonl", settings)
+    journal = journal_of(folder / f"{name}-{part}-of-{parts}.jsonl", settings)
     done = stored(folder, name)
     missing = [code for code in drawn_cells(options.cells)[part - 1 :: parts] if code not in done]
     work = worker() if missing else None
@@ -138,25 +138,6 @@ def stored(folder: Path, name: str) -> dict[str, dict]:
     """The records of all journals of a name, by code."""
     journals = sorted(folder.glob(f"{name}-*-of-*.jsonl"))
     return {record["code"]: record for path in journals for record in Journal(path).read()[1:]}
-
-
-def opened(path: Path, settings: dict) -> Journal:
-    """A journal that begins with its settings.
-
-    Args:
-        path: The file.
-        settings: What its first line says or has to say.
-
-    Raises:
-        SystemExit: It holds results of other settings.
-    """
-    journal = Journal(path)
-    stored = journal.read()
-    if not stored:
-        journal.append(settings)
-    elif stored[0] != settings:
-        sys.exit(f"image_truth: {path} holds results of other settings: {stored[0]}. Received: {settings}")
-    return journal
 
 
 def pool_data(data_dir: str) -> ImageData:

@@ -15,6 +15,7 @@ from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from benchmarks.image_truth import replay as image_replay
 from benchmarks.image_truth.pool import ranking, read_pool
 from benchmarks.image_truth.replay import MARKS, made, replay, search
+from benchmarks.record import journal_of
 
 SPACE = NASBench201()
 
@@ -53,7 +54,7 @@ def test_a_journal_goes_on_and_parts_share_the_work(tmp_path):
     assert sorted(met) == sorted(image_truth.drawn_cells(6)) and len(set(met)) == 6
     assert set(image_truth.stored(tmp_path, "trained")) == set(met)
     with pytest.raises(SystemExit, match="other settings"):
-        image_truth.opened(tmp_path / "trained-1-of-2.jsonl", {"format": 2})
+        journal_of(tmp_path / "trained-1-of-2.jsonl", {"format": 2})
 
 
 def test_time_spent_is_measured_time_and_what_is_not_over_does_not_count(files):
