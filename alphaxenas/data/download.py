@@ -146,6 +146,31 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def unpacked(folder: Path, size: int, unpack: Callable[[Path], None]) -> None:
+    """Makes a folder unless it is there: under a temporary name beside it and renamed, so that it is whole or absent.
+
+    Args:
+        folder: The folder; its parent exists.
+        size: Bytes that it takes.
+        unpack: Fills the folder that it is given.
+
+    Raises:
+        OSError: There is no room.
+    """
+    unfinished = folder.with_name(f".{folder.name}.part")
+    with locked(folder.parent):
+        if folder.is_dir():
+            return
+        require_space(folder.parent, size)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        try:
+            unpack(unfinished)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def _damage(target: Path, file: RemoteFile) -> str | None:
     """What is wrong with the file on disk, empty if it is missing; None if it is whole."""
     try:

@@ -14,7 +14,6 @@ import json
 import logging
 import math
 import os
-import shutil
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from alphaxenas.data.download import DataError, Fetch, RemoteFile, download, locked, require_space
+from alphaxenas.data.download import DataError, Fetch, RemoteFile, download, unpacked
 from alphaxenas.data.formats import (
     CIFAR_PIXELS,
     read_cifar,
@@ -122,15 +121,19 @@ class Cifar:
         if not folder.is_dir():
             if not (data_dir / self.archive.name).exists() and (place := self._python_folder(data_dir)):
                 return self._read_python(place)
-            records = self.records * len(self.train_files) + self.test_records
             archive = download(self.archive, data_dir, fetch)
-            require_space(data_dir, records * (self.label_bytes + math.prod(CIFAR_PIXELS)))
-            _unpacked(archive, folder, (*self.train_files, self.test_file, self.names_file))
+            self._unpack(archive, folder, (*self.train_files, self.test_file, self.names_file))
         parts = [read_cifar(folder / name, self.records, self.label_bytes) for name in self.train_files]
         test_images, test_labels = read_cifar(folder / self.test_file, self.test_records, self.label_bytes)
         names = read_names(folder / self.names_file)
         images, labels = (np.concatenate(arrays) for arrays in zip(*parts))
         return Examples(images, labels, names, True, test_images, test_labels)
+
+    def _unpack(self, archive: Path, folder: Path, files: tuple[str, ...]) -> None:
+        records = self.records * len(self.train_files) + self.test_records
+        size = records * (self.label_bytes + math.prod(CIFAR_PIXELS))
+        unpacked(folder, size, lambda unfinished: unpack(archive, unfinished, files))
+        log.info("Unpacked %s; the archive is no longer needed", archive)
 
     def _python_folder(self, data_dir: Path) -> Path | None:
         """The folder of the Python version in the data folder or among what Keras downloaded; None without one."""
@@ -138,7 +141,7 @@ class Cifar:
         files = (*self.python["train_files"], self.python["test_file"], self.python["names_file"])
         archive = data_dir / self.python["archive"]
         if not (data_dir / name).is_dir() and archive.is_file():
-            _unpacked(archive, data_dir / name, files)
+            self._unpack(archive, data_dir / name, files)
         for place in (data_dir / name, keras_folder() / name, keras_folder() / f"{name}-target" / name):
             if place.is_dir():
                 return place
@@ -157,22 +160,6 @@ class Cifar:
 def keras_folder() -> Path:
     """Where Keras keeps the data sets that it has downloaded."""
     return Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser(), "datasets")
-
-
-def _unpacked(archive: Path, folder: Path, names: tuple[str, ...]) -> None:
-    """Unpacks files under a temporary name beside the folder and renames, so that the folder is whole or absent."""
-    unfinished = folder.with_name(f".{folder.name}.part")
-    with locked(folder.parent):
-        if folder.is_dir():
-            return
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        try:
-            unpack(archive, unfinished, names)
-            unfinished.rename(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    log.info("Unpacked %s; the archive is no longer needed", archive)
 
 
 @dataclass(frozen=True)

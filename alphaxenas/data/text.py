@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from alphaxenas.data import grammar
-from alphaxenas.data.download import DataError, Fetch, RemoteFile, download, locked, require_space
+from alphaxenas.data.download import DataError, Fetch, RemoteFile, download, unpacked
 from alphaxenas.seeds import stream
 from alphaxenas.suggestions import did_you_mean, invalid
 
@@ -126,19 +126,17 @@ def load_text(
 
 
 def _wikitext2(data_dir: Path, fetch: Fetch | None) -> Path:
-    """The unpacked folder; unpacked under a temporary name and renamed, so that it is whole or absent."""
-    folder, unfinished = data_dir / "wikitext-2", data_dir / ".wikitext-2.part"
-    if folder.is_dir():
-        return folder
-    archive = download(WIKITEXT2, data_dir, fetch)
-    with locked(data_dir):
-        if not folder.is_dir():
-            require_space(data_dir, _WIKITEXT2_BYTES)
-            unfinished.mkdir(exist_ok=True)
+    """The unpacked folder."""
+    folder = data_dir / "wikitext-2"
+    if not folder.is_dir():
+        archive = download(WIKITEXT2, data_dir, fetch)
+
+        def unpack(unfinished: Path) -> None:
             with zipfile.ZipFile(archive) as packed:
                 for name in _WIKITEXT2_FILES:  # by name, so nothing else can be written and nowhere else
                     (unfinished / name).write_bytes(packed.read(f"wikitext-2/{name}"))
-            unfinished.rename(folder)
+
+        unpacked(folder, _WIKITEXT2_BYTES, unpack)
     return folder
 
 
