@@ -182,9 +182,7 @@ def final_network(config: Config, architecture: Any, data: ImageShape | ImageDat
     sizes = training.values_for(NetworkOptions, "train_") | config.space.values_for(NetworkOptions)
     options = regularised(config, architecture, NetworkOptions(data.num_classes, **sizes))
     # Convolutions compute 16 channels at a time: measured on two cores, 24 filters take as long as 32.
-    narrower = sorted(
-        {*range(16, training.train_filters, 16), *range(4, min(16, training.train_filters), 4)}, reverse=True
-    )
+    narrower = (size for size in range(training.train_filters - 1, 3, -1) if size % (16 if size > 16 else 4) == 0)
     for filters in (training.train_filters, *narrower):
         network = family.build(architecture, replace(options, filters=filters))
         if not training.train_multiply_adds or "filters" not in family.options:
@@ -203,14 +201,7 @@ def baseline_network(config: Config, num_classes: int) -> DenseNet:
         config: The configuration.
         num_classes: Number of classes of the data.
     """
-    base = config.baseline
-    return DenseNet(
-        num_classes,
-        depth=base.densenet_depth,
-        growth=base.densenet_growth,
-        compression=base.densenet_compression,
-        dropout=base.densenet_dropout,
-    )
+    return DenseNet(num_classes, **config.baseline.values_for(DenseNet, "densenet_"))
 
 
 def recipe_from_config(config: Config, epochs: int | None = None, **published: Any) -> Recipe:

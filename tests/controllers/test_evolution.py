@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from scipy.stats import wilcoxon
 
 from alphaxenas.controllers.baselines.evolution import RegularizedEvolution
-from alphaxenas.controllers.baselines.random_search import RandomSearch
-from tests.controllers.tabular import SPACE, Digits, queries, reward, search
+from tests.controllers.tabular import SPACE, Digits, reward, search
 
 
 def population(strategy):
@@ -67,13 +64,6 @@ def test_it_waits_only_while_nothing_has_arrived():
     strategy.observe(waiting[1], 0.5)
     child = strategy.suggest()
     assert sum(a != b for a, b in zip(child, waiting[1])) == 1
-
-
-def test_it_needs_fewer_queries_than_random_search():
-    ours = [queries(RegularizedEvolution(SPACE, seed)) for seed in range(25)]
-    theirs = [queries(RandomSearch(SPACE, seed)) for seed in range(25)]
-    assert np.mean(ours) < 0.5 * np.mean(theirs)
-    assert wilcoxon(ours, theirs, alternative="less").pvalue < 0.01
 
 
 @pytest.mark.parametrize("name", ["population", "sample"])
