@@ -23,7 +23,7 @@ from alphaxenas.controllers.history import PATIENCE, HistoryStrategy, complete_s
 from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.proxies.scores import ProxyScores
 from alphaxenas.seeds import stream
-from alphaxenas.suggestions import invalid
+from alphaxenas.suggestions import check_whole
 
 WHOLE = 50_000
 """Largest space whose features are all looked at."""
@@ -46,10 +46,9 @@ class RankedSample(HistoryStrategy):
     """
 
     def __init__(self, space: SearchSpace, seed: int, *, by: str = "", sample: int = 256) -> None:
-        if sample < 1:
-            raise invalid("sample", "a whole number >= 1", sample)
+        check_whole("sample", sample)
         super().__init__(space, stream(seed, "ranked_sample"))
-        self._sample = int(sample)
+        self._sample = sample
         self._queue: list[Tokens] = []
         self._scores: ProxyScores | None = getattr(space, "proxies", None)
         self._names = tuple(filter(None, by.split("+")))
@@ -65,8 +64,8 @@ class RankedSample(HistoryStrategy):
             self._queue = self._ranked()
         while self._queue:
             tokens = self._queue.pop()
-            if (key := self._history.key(tokens)) not in self._history:
-                return self._history.suggest(tokens, key)
+            if self._history.start(tokens) is not None:
+                return tokens
         return self._history.draw(self._rng)
 
     def status_line(self) -> str:
