@@ -136,4 +136,5 @@ def test_every_refusal_lists_the_forms(text):
 
 @pytest.mark.parametrize("example", [example for _, example in FORMS if "..." not in example])
 def test_the_examples_are_read(example):
-    parse_architecture(example.replace("exp/quick", "exp/reference-quick"))
+    architecture = parse_architecture(example.replace("exp/quick", "exp/reference-quick"))
+    assert parse_architecture(str(architecture)) == architecture
