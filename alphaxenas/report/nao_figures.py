@@ -115,7 +115,7 @@ def changes(trajectory: LatentTrajectory) -> list[int]:
 
 
 def decoded_cells(trajectories: Sequence[LatentTrajectory], space: Any) -> Figure:
-    """Drawings of up to three architectures decoded along the first trajectory: its first, and others at even distances.
+    """Drawings of up to three architectures decoded along the first trajectory: the first, and others evenly spread.
 
     Args:
         trajectories: As of `trajectory_curves`.
