@@ -11,6 +11,7 @@ work.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,8 @@ from alphaxenas.config.rules import check_together
 from alphaxenas.suggestions import did_you_mean
 
 PROFILES = PROJECT_ROOT / "notebooks" / "profiles"
+_YAMLS_OWN_NUMBER = re.compile(r"[-+]?(0[\d_]+|[\d_]+(:[\d_.]+)+)")
+"""Octal and sexagesimal numbers, which nobody means."""
 
 
 def configure(namespace: Mapping[str, Any]) -> Config:
@@ -165,9 +168,16 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
         if keys.count(key) > 1:
             raise ParameterError(f"Profile {path} gives the parameter `{key}` twice.")
     for key, value in node.value if node is not None else ():
-        # `run: 2026-11-29` and `run: 007` are meant as they are written, not as YAML's date and number.
-        if key.value in FIELDS and schema(key.value)["type"] == "string" and isinstance(value, yaml.ScalarNode):
-            values[key.value] = value.value
+        # `run: 2026-11-29` and `run: 007` are meant as they are written, not as YAML's date and number; and so are
+        # `trials: 010` and `trials: 1:30`, which YAML takes for eight and for ninety.
+        if key.value in FIELDS and isinstance(value, yaml.ScalarNode):
+            if schema(key.value)["type"] == "string" or _YAMLS_OWN_NUMBER.fullmatch(value.value):
+                values[key.value] = value.value
+        elif key.value in FIELDS and isinstance(value, yaml.SequenceNode):
+            values[key.value] = [
+                item.value if _YAMLS_OWN_NUMBER.fullmatch(str(item.value)) else known
+                for item, known in zip(value.value, values[key.value])
+            ]
     try:
         from_values(values)
     except ParameterError as error:

@@ -8,9 +8,10 @@ import itertools
 import math
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from alphaxenas.spaces.listed.table import split_codes
 
 SPACES = ("auto", "table", "nasbench101", "nasbench201")
 """What a space may be named: `auto` decides by the codes, `table` takes them as they are."""
+SEPARATORS = ",;\t|"
+"""What may stand between the values of a row; the header tells which."""
 CELLS_OF_SIX, CELLS_OF_SEVEN = 64_542, 423_624
 """Different cells of NAS-Bench-101 with at most six and at most seven vertices."""
 ENOUGH = 1000
@@ -100,7 +103,7 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
         most: Rows to read at most; None for all.
 
     Returns:
-        The names of the columns, the rows as texts, and what separates values: a comma, a semicolon or a tab.
+        The names of the columns, the rows as texts, and what separates values: one of `SEPARATORS`.
 
     Raises:
         DataError: As for `read_csv`.
@@ -109,8 +112,11 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
     lines, separator = [], ","
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-            separator = max(",;\t", key=first.count)
+            first = next((line for line in stream if line.strip()), "")
+            if told := re.fullmatch(r'"?sep=(.)"?\s*', first):  # a first line that spreadsheets write
+                separator, first = told[1], stream.readline()
+            else:
+                separator = max(SEPARATORS, key=first.count)
             reader = csv.reader(itertools.chain([first], stream), strict=True, delimiter=separator)
             header = [name.strip() for name in next(reader, [])]
             for line in reader:
@@ -118,10 +124,21 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
                     lines.append(line)
                 if len(lines) == most:
                     break
-    except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        line = _first_line_in_another_encoding(path, opener)
+        raise DataError(
+            f"{path}, line {line}: cannot be read as a CSV table, because it is not UTF-8 text. Save it in the "
+            f"encoding UTF-8: iconv -f LATIN1 -t UTF-8 {path}, or whatever it is in now."
+        ) from None
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise DataError(f"{path}, row {len(lines) + 1}: cannot be read as a CSV table ({error})") from None
     if not lines:
         raise DataError(f"{path}: Expected a header and rows. Received: {len(header)} columns and no rows")
+    if len(header) == 1:
+        raise DataError(
+            f"{path}: Expected two or more columns, with commas, semicolons, tabs or bars between them. Received: one, "
+            f"{header[0]!r}"
+        )
     for place, name in enumerate(header):
         if name in header[:place]:
             raise DataError(f"{path}: Expected every column once. Received: {name!r} more than once")
@@ -132,6 +149,16 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
                 f"by {separator!r}"
             )
     return header, lines, separator
+
+
+def _first_line_in_another_encoding(path: Path, opener: Callable[..., Any]) -> int:
+    with opener(path, "rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _numbers(path: Path, column: str, cells: Sequence[tuple[int, str]], separator: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from alphaxenas.config import ParameterError, configure, from_values, load_profile, parse_value
 
 
-@pytest.mark.parametrize("written", ["1000", "1e3", "1E3", "1.0e+3", "1_000", "1000.0", " 1000 ", "+1000"])
+@pytest.mark.parametrize("written", ["1000", "1e3", "1E3", "1.0e+3", "1_000", "1000.0", " 1000 ", "+1000", "01000"])
 def test_whole_numbers_are_read_in_any_common_spelling(tmp_path, written):
     (tmp_path / "mine.yaml").write_text(f"trials: {written}\nseeds: [{written}, 2]\n")
     profile = load_profile(str(tmp_path / "mine.yaml"))
@@ -21,11 +21,12 @@ def test_numbers_too(tmp_path, written):
     assert load_profile(str(tmp_path / "mine.yaml")) == {"learning_rate": 0.001}
 
 
-@pytest.mark.parametrize("written", ["1.5", "1e-3", "many", "true", "1e400", "0x10"])
+@pytest.mark.parametrize("written", ["1.5", "1e-3", "many", "true", "1e400", "0x10", "1:30"])
 def test_what_is_no_whole_number_is_refused_as_it_was_typed(tmp_path, written):
-    (tmp_path / "mine.yaml").write_text(f"trials: {written!r}\n")
-    with pytest.raises(ParameterError, match=f"`trials`. Expected a whole number >= 0. Received: .*{written}"):
-        load_profile(str(tmp_path / "mine.yaml"))
+    for in_file in (repr(written), written if ":" in written else repr(written)):
+        (tmp_path / "mine.yaml").write_text(f"trials: {in_file}\n")
+        with pytest.raises(ParameterError, match=f"`trials`. Expected a whole number >= 0. Received: .*{written}"):
+            load_profile(str(tmp_path / "mine.yaml"))
 
 
 @pytest.mark.parametrize("written", ["2026-11-29", "007", "1e3", "yes", "12:30:45"])

@@ -15,7 +15,15 @@ def save(path, separator, comma=".", quote=""):
     path.write_text("".join(separator.join(f"{quote}{cell}{quote}" for cell in row) + "\r\n" for row in rows))
 
 
-SPELLINGS = [(",", ".", ""), (";", ".", ""), ("\t", ".", ""), (";", ",", ""), ("\t", ",", ""), (";", ",", '"')]
+SPELLINGS = [
+    (",", ".", ""),
+    (";", ".", ""),
+    ("\t", ".", ""),
+    (";", ",", ""),
+    ("\t", ",", ""),
+    (";", ",", '"'),
+    ("|", ",", ""),
+]
 
 
 @pytest.mark.parametrize(("separator", "comma", "quote"), [*SPELLINGS, (",", ".", '"')])
@@ -35,6 +43,26 @@ def test_a_comma_in_a_number_of_a_table_with_commas_is_refused(tmp_path):
 def test_rows_of_another_separator_are_named_with_it(tmp_path):
     (tmp_path / "own.csv").write_text("arch;acc\n000,0.5\n")
     with pytest.raises(DataError, match="row 1: Expected 2 values.*Received: 1, separated by ';'"):
+        read_table(tmp_path / "own.csv", "arch", "acc")
+
+
+@pytest.mark.parametrize("above", ["\n", "\r\n\r\n", "sep=;\r\n", '"sep=;"\n'])
+def test_what_spreadsheets_write_above_the_header_is_passed_over(tmp_path, above):
+    (tmp_path / "own.csv").write_text(f"{above}arch;acc\r\n000;0,5\r\n001;0.75\r\n")
+    assert read_table(tmp_path / "own.csv", "arch", "acc").signal.tolist() == [0.5, 0.75]
+
+
+@pytest.mark.parametrize("content", ["arch acc\n000 0.5\n", "# of mine\narch,acc\n000,0.5\n", "arch:acc\n000:0.5\n"])
+def test_a_header_that_nothing_separates_says_what_may(tmp_path, content):
+    (tmp_path / "own.csv").write_text(content)
+    with pytest.raises(DataError, match="own.csv: Expected two or more columns, with commas.*Received: one, '"):
+        read_table(tmp_path / "own.csv", "arch", "acc")
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
+def test_a_table_in_another_encoding_is_named_with_line_and_cure(tmp_path, encoding, line):
+    (tmp_path / "own.csv").write_text("arch,acc,who\n000,0.5,me\n001,0.5,Jürgen\n", encoding=encoding)
+    with pytest.raises(DataError, match=rf"own\.csv, line {line}: .*not UTF-8 text.*iconv"):
         read_table(tmp_path / "own.csv", "arch", "acc")
 
 
