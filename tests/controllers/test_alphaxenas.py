@@ -335,3 +335,21 @@ def test_the_original_configurations_propose_what_they_always_did(settings, dige
 def test_impossible_settings_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         small(**{name: value})
+
+
+def test_a_plan_of_a_long_search_looks_at_a_bounded_part_of_its_history(monkeypatch):
+    monkeypatch.setattr("alphaxenas.controllers.alphaxenas.planner.POINTS", 12)
+    space, rng, added = NASBench201(), np.random.default_rng(0), []
+    search = AlphaXENAS(space, 0, prior="uniform", num_simulations=2)
+    while len(search._suggested) < 30:
+        search.learn(space.encode(space.sample(rng)), float(rng.random()))
+    plain = search._planner._pool.add
+
+    def add(sequences):
+        added.append(list(sequences))
+        return plain(added[-1])
+
+    monkeypatch.setattr(search._planner._pool, "add", add)
+    known = list(search._suggested.values())
+    search.suggest()
+    assert known[18:] in added and known not in added

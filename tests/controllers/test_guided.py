@@ -269,3 +269,20 @@ def test_of_very_many_measured_architectures_the_surrogate_sees_the_best_and_the
     kept = best_and_latest(rewards, 20)
     best = sorted((number for number in range(50) if number != 7), key=lambda number: -rewards[number])[:10]
     assert set(kept) == {*best, *range(40, 50)} and kept == sorted(kept)
+
+
+def test_a_plan_that_predicts_many_times_pays_for_the_cube_once(monkeypatch):
+    import scipy.linalg
+
+    solved, plain = [], scipy.linalg.solve_triangular
+    monkeypatch.setattr(
+        scipy.linalg, "solve_triangular", lambda *words, **named: solved.append(0) or plain(*words, **named)
+    )
+    process, rng = GaussianProcess(SPACE), np.random.default_rng(0)
+    features = np.stack([SPACE.features(SPACE.sample(rng)) for _ in range(20)])
+    for count in (12, 11):
+        process.condition([], features[:count], rng.normal(size=count))
+        one, other = process.predict([], features), process.predict([], features)
+        np.testing.assert_array_equal(one, other)
+        assert np.all(one[1][:count].max() < one[1][count:].max()), "the deviation is that of the latest condition"
+    assert len(solved) == 2

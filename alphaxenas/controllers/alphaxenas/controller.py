@@ -95,7 +95,7 @@ class AlphaXENAS:
         believes, history = self._believe(), self._history
         nothing_planned = len(self._suggested) == len(self._uniform)
         if believes or (nothing_planned and self._belief.prior.knows_structure):
-            tokens = self._planner.plan(list(self._suggested.values()))
+            tokens = self._planner.plan(self._suggested.values())
             if tokens is not None:
                 return self._noted(history.suggest(tokens, history.key(tokens)), believes)
         return self._noted(history.draw(self._rng), believes)

@@ -15,7 +15,8 @@ Source: Danihelka et al. 2022 (the moves and the targets, see `alphaxenas.contro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from alphaxenas.controllers.history import TrialHistory
 from alphaxenas.controllers.mcts.gumbel import ImprovedPolicy, SequentialHalving, improved_policy
 from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
+from alphaxenas.controllers.surrogate.acquisition import POINTS
 from alphaxenas.controllers.surrogate.belief import Belief
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool
 
@@ -90,16 +92,16 @@ class Planner:
         self._centre, self._spread = 0.0, 1.0
         self._taught = -1
 
-    def plan(self, known: list[Tokens]) -> Tokens | None:
+    def plan(self, known: Collection[Tokens]) -> Tokens | None:
         """The best new sequence that a new plan meets; None if it meets none.
 
         Args:
-            known: What was suggested so far.
+            known: What was suggested so far; the latest `POINTS` of it are looked at, so that a plan's cost is bounded.
         """
         pool, space = self._pool, self._space
         if not len(pool):
             pool.add(space.encode(space.sample(self._rng)) for _ in range(FIRST))
-        pool.add(known)
+        pool.add(islice(known, max(len(known) - POINTS, 0), None))
         pool.value(self._values)
         pool.forget(CANDIDATES)
         sequences, values = pool.valued()

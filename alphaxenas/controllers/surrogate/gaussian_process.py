@@ -105,6 +105,7 @@ class GaussianProcess:
         kernel[np.diag_indices(len(values))] += self._noise()
         self._factor = cholesky(kernel, lower=True)
         self._weights = cho_solve((self._factor, True), values)
+        self._inverse: np.ndarray | None = None
 
     def predict(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the noiseless values.
@@ -123,8 +124,10 @@ class GaussianProcess:
         for place, (part, seen) in enumerate(zip(self._prepared(features), self._inputs)):
             amplitude, length = self._theta[2 * place : 2 * place + 2].astype(np.float32)
             cross += np.exp(amplitude - _squared(part, seen.astype(np.float32)) * (0.5 * np.exp(-2 * length)))
-        inverse = solve_triangular(self._factor, np.eye(len(self._weights)), lower=True).astype(np.float32)
-        variance = np.exp(self._theta[0:-1:2]).sum() - ((cross @ inverse.T) ** 2).sum(1, dtype=np.float64)
+        if self._inverse is None:  # n^3, once for the many predictions of a plan
+            inverse = solve_triangular(self._factor, np.eye(len(self._weights)), lower=True)
+            self._inverse = inverse.astype(np.float32)
+        variance = np.exp(self._theta[0:-1:2]).sum() - ((cross @ self._inverse.T) ** 2).sum(1, dtype=np.float64)
         return np.asarray(cross @ self._weights.astype(np.float32), np.float64), np.sqrt(np.maximum(variance, 1e-6))
 
     def noise(self) -> float:
