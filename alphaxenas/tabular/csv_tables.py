@@ -125,9 +125,9 @@ def read_lines(path: Path, most: int | None = None) -> tuple[list[str], list[lis
                 if len(lines) == most:
                     break
     except UnicodeDecodeError:
-        line = _first_line_in_another_encoding(path, opener)
+        number = _first_line_in_another_encoding(path, opener)
         raise DataError(
-            f"{path}, line {line}: cannot be read as a CSV table, because it is not UTF-8 text. Save it in the "
+            f"{path}, line {number}: cannot be read as a CSV table, because it is not UTF-8 text. Save it in the "
             f"encoding UTF-8: iconv -f LATIN1 -t UTF-8 {path}, or whatever it is in now."
         ) from None
     except (OSError, EOFError, zlib.error, csv.Error) as error:
