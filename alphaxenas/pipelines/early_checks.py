@@ -32,7 +32,7 @@ from alphaxenas.pipelines.factory import (
     search_space,
 )
 from alphaxenas.pipelines.search import foreign_trials
-from alphaxenas.pipelines.stages import LIMITS, load_configured_text, stages_of
+from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wishes, stages_of
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.suggestions import invalid
@@ -93,6 +93,8 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
             _check_tables(config)
         if number == "09" and config.language.text == "text":
             data = load_configured_text(config)
+        if number in ("08", "09", "10") or (number == "07" and set(config.chains.policy_parts) - {"table"}):
+            refuse_wishes(config, number)
         if number == "07" and "mnist" in config.chains.policy_parts:
             check_comparison(config)
         if not config.run.overwrite:

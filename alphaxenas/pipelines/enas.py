@@ -14,7 +14,7 @@ from alphaxenas.data import ImageData
 from alphaxenas.networks.training.loop import EVALUATION_BATCH
 from alphaxenas.pipelines.factory import child_network, image_weights, load_images
 from alphaxenas.pipelines.final import train_ranked
-from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.pipelines.stages import open_stage, refuse_wishes
 from alphaxenas.spaces.macro import MacroSpace
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.suggestions import invalid
@@ -81,6 +81,7 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
         Results as of `EnasSearch.run`.
     """
     seed = config.run.seed if seed is None else seed
+    refuse_wishes(config, "10")
     space = enas_space(config, space_name)
     size = {"blocks": config.space.blocks} if space_name == "micro" else {"layers": config.space.layers}
     parameters = {**config.parameters("data", "child", "enas"), **size, "space_name": space_name, "search_seed": seed}

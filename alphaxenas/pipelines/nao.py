@@ -34,7 +34,7 @@ from alphaxenas.pipelines.factory import child_network, child_options, image_wei
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.pipelines.raters.rating import Rating
-from alphaxenas.pipelines.stages import LIMITS, open_stage
+from alphaxenas.pipelines.stages import LIMITS, open_stage, refuse_wishes
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
@@ -100,6 +100,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         Results as of `Coach.run`.
     """
     check_children(config)
+    refuse_wishes(config, "08")
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
     budget = Budget(stages.child_epochs(config))
     own = ("blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *LIMITS)
@@ -147,6 +148,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
     from alphaxenas.supernet.supernetworks import MicroSupernetwork
 
     check_children(config)
+    refuse_wishes(config, "08")
     space, seed = micro_space(config), config.run.seed
 
     def weights() -> ImageWeights:

@@ -30,7 +30,7 @@ from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_f
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
 from alphaxenas.pipelines.raters.rating import Rating
-from alphaxenas.pipelines.stages import LIMITS, open_stage
+from alphaxenas.pipelines.stages import LIMITS, open_stage, refuse_wishes
 from alphaxenas.pipelines.study import run_study_in, study_tables
 from alphaxenas.runs import RunFolder
 from alphaxenas.spaces.chains.chain import Chain
@@ -81,6 +81,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     Returns:
         Results as of `Coach.run`.
     """
+    refuse_wishes(config, "07")
     space, settings = chain_space(part), config.settings_of(controller)
     budget = Budget(stages.child_epochs(config))
     if part == "mnist":

@@ -26,7 +26,7 @@ from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.factory import make_controller
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, train_language_models
 from alphaxenas.pipelines.raters.rating import Rating
-from alphaxenas.pipelines.stages import open_stage
+from alphaxenas.pipelines.stages import open_stage, refuse_wishes
 from alphaxenas.runs.journal import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
@@ -68,6 +68,7 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
     Returns:
         Results as of `Coach.run`, `EnasSearch.run` or `SharedPool.run`.
     """
+    refuse_wishes(config, "09")
     space, language, stage = recurrent_space(config), config.language, f"{STAGE}-{controller}-seed{seed}"
     if controller in SHARED_SEARCHES:
 

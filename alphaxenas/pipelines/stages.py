@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alphaxenas.config import Config
+from alphaxenas.config import Config, ParameterError
 from alphaxenas.data.download import DataError
 from alphaxenas.data.text import TextData, load_text
 from alphaxenas.runs.folder import RunFolder
@@ -48,6 +48,10 @@ def stages_of(number: str, run: Path, concluding: bool = False) -> list[Path]:
     return [path for path in folders if any(re.fullmatch(pattern, path.name) for pattern in patterns if pattern)]
 
 
+WISHES = ("objectives", "max_parameters", "max_multiply_adds", "max_latency_ms", "start_from", "favoured")
+"""Parameters of the search of notebook 02 that the searches of the notebooks 07 to 10 do not heed."""
+
+
 def open_stage(
     config: Config,
     stage: str,
@@ -73,6 +77,24 @@ def open_stage(
     run, identity = config.run, getattr(data, "identity", None)
     emptied = run.overwrite if overwrite is None else overwrite
     return RunFolder.open(run.run, stage, parameters, run.exp_dir, run.tensorboard_dir, emptied, LIMITS, identity)
+
+
+def refuse_wishes(config: Config, notebook: str) -> None:
+    """Refuses limits, several objectives and a user's prior knowledge in a search that heeds none of them.
+
+    Args:
+        config: The configuration.
+        notebook: Its number.
+
+    Raises:
+        ParameterError: Names the first such parameter.
+    """
+    usual = type(config.search)()
+    for name in WISHES:
+        value, expected = getattr(config.search, name), getattr(usual, name)
+        if value != expected:
+            heeded = f"{expected!r} in notebook {notebook}, because only the search of notebook 02 heeds it"
+            raise ParameterError(f"Invalid value for `{name}`. Expected {heeded}. Received: {value!r}")
 
 
 def load_configured_text(config: Config) -> TextData:

@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from alphaxenas.config import PROJECT_ROOT, from_values
-from alphaxenas.pipelines import run_notebooks
+from alphaxenas.config import PROJECT_ROOT, ParameterError, from_values
+from alphaxenas.pipelines import enas, nao, policy_gradient, recurrent, run_notebooks
 from alphaxenas.pipelines.early_checks import check_before_work, config_of
 from alphaxenas.pipelines.factory import load_images, search_space
 from alphaxenas.runs import RunFolder, RunMismatch
@@ -67,12 +67,31 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("02", "09"), {"text": "text", "text_path": "PLACE/none.txt"}, r"The text .*none\.txt cannot be read"),
         (("02", "09"), {"text": "text", "text_path": "PLACE/five.csv"}, r"The text .*five\.csv is|shorter than one"),
         (("02", "09"), {"text": "ptb", "data_dir": "PLACE/file"}, "`data_dir`.*file is a file"),
+        (("02", "07"), {"max_parameters": 9999}, "`max_parameters`. Expected 0 in notebook 07, because only"),
+        (("02", "08"), {"objectives": ["accuracy", "latency"]}, "`objectives`.* in notebook 08, because only"),
+        (("02", "09"), {"max_latency_ms": 5.0}, "`max_latency_ms`. Expected 0.0 in notebook 09"),
+        (("02", "10"), {"max_multiply_adds": 2.5}, "`max_multiply_adds`. Expected 0.0 in notebook 10"),
         (("06", "02"), {"dataset": "mnist", "arrays_path": "", "data_dir": "PLACE/file/x"}, "`data_dir`.*is a file"),
     ],
 )  # fmt: skip
 def test_what_a_later_notebook_would_refuse_is_refused_first(place, notebooks, more, message):
     with pytest.raises(ValueError, match=message):
         check_before_work(parameters(place, **more), notebooks)
+
+
+def test_searches_that_heed_no_limit_refuse_it_when_their_notebook_runs_alone(place):
+    """Before anything of the data is read: None stands for it."""
+    searches = {
+        "07": lambda config: policy_gradient.search_chains(config, "chains", "random", 0, None),
+        "08": lambda config: nao.search_with_shared_weights(config, None),
+        "09": lambda config: recurrent.search(config, "random", 0, None),
+        "10": lambda config: enas.search(config, "micro"),
+    }
+    for number, search in searches.items():
+        with pytest.raises(ParameterError, match=f"`max_latency_ms`. Expected 0.0 in notebook {number}"):
+            search(config_of(number, parameters(place, max_latency_ms=5.0)))
+    with pytest.raises(ParameterError, match="`max_parameters`. Expected 0 in notebook 08"):
+        nao.search_from_scratch(config_of("08", parameters(place, max_parameters=5)), None)
 
 
 def test_a_table_without_the_column_is_refused(place):
