@@ -84,6 +84,13 @@ def test_no_searches_give_figures_that_say_so(tmp_path):
         assert [text.get_text() for text in drawn[name].axes[0].texts] == ["No table has this column."], name
 
 
+def test_a_table_whose_rows_are_all_best_has_no_regret_and_its_name_is_no_formula():
+    none = se.Course(np.array([1.0, 2.0]), {}, {"random": np.zeros(2)}, {}, {})
+    figure = figures.regret_curves({"a$b$c": none}, "queries", "regret")
+    assert as_png(figure) and "No regret" in figure.axes[0].texts[0].get_text()
+    assert figure.axes[0].get_title() == r"a\$b\$c"
+
+
 def test_searches_without_success_are_marked(tmp_path):
     study = write_study(tmp_path, tables=("t",))
     panel = figures.query_dots(study).axes[0]

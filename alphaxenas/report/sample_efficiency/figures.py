@@ -23,6 +23,7 @@ from alphaxenas.report.style import (
     sentence,
     single_dot,
 )
+from alphaxenas.spaces.drawing.lettering import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ def query_dots(study: Study) -> Figure:
             panel.annotate(f"{flag}{spread.mean:,.0f}", (spread.mean, place), **above)
         panel.set_xscale("log")
         _plain_numbers(panel)
-        panel.set(title=table, xlabel="queries, logarithmic", ylim=(len(controllers) - 0.45, -0.6))
+        panel.set(title=plain(table), xlabel="queries, logarithmic", ylim=(len(controllers) - 0.45, -0.6))
         panel.set_yticks(range(len(controllers)), [name_of(controller) for controller in controllers])
         panel.grid(axis="y", visible=False)
     return figure
@@ -90,7 +91,11 @@ def regret_curves(courses: Mapping[str, Course | None], cost: str, measure: str)
                 low, high = (np.where(mean > 0, ends[controller], np.nan) for ends in (course.low, course.high))
                 floor = np.maximum(low, 0.02 * mean)
                 panel.fill_between(course.grid, floor, high, color=look.colour, alpha=0.11, linewidth=0)
-        panel.set(xscale="log", yscale="log", title=table, xlabel=cost, ylabel=measure)
+        panel.set_title(plain(table))
+        if not any(np.any(mean > 0) for mean in course.mean.values()):
+            say(panel, "No regret: every controller had the best architecture with its first query.")
+            continue
+        panel.set(xscale="log", yscale="log", xlabel=cost, ylabel=measure)
         _plain_numbers(panel)
         smallest = [float(mean[mean > 0].min()) for mean in course.mean.values() if np.any(mean > 0)]
         if smallest:
@@ -117,7 +122,7 @@ def diagnostic_curves(study: Study, tags: Mapping[str, str]) -> Figure:
             means = [np.mean(points[after]) for after in at]
             quarters = np.array([np.quantile(points[after], (0.25, 0.75)) for after in at])
             parts = [name_of(controller)] if len(study.controllers) > 1 or len(tables) == 1 else []
-            name, colour = ", ".join(parts + ([table] if len(tables) > 1 else [])), own[controller].colour
+            name, colour = ", ".join(parts + ([plain(table)] if len(tables) > 1 else [])), own[controller].colour
             line = Style(linestyle=DASHES[number % len(DASHES)], marker=_MARKERS[number % len(_MARKERS)])
             panel.plot(at, means, color=colour, markersize=3.5, linewidth=1.5, label=name, **line)
             panel.fill_between(at, *quarters.T, color=colour, alpha=0.12, linewidth=0)
