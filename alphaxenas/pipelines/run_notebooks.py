@@ -44,6 +44,8 @@ MOVED = {
     "07": ("10", "Notebook 07 has the policies. ENAS, once its last parts, is notebook 10 now: --only 07,10"),
 }
 """A number to the notebook that was once a part of it, and what is said to who asks for the number alone."""
+QUIET = "--IPKernelApp.exec_lines=__import__('logging').getLogger('asyncio').setLevel('CRITICAL')"
+"""Now and then a kernel that is done reports the tasks of its own that it ends with."""
 PATIENCE_SECONDS = 40.0
 """After a signal the kernel has this long to finish its record (it takes at most 20 s) and to save; then it is killed.
 """
@@ -221,6 +223,7 @@ def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: 
         async def start_kernel(self, **more: Any) -> None:  # type: ignore[override]
             if zmq.has("curve"):
                 self.transport_encryption = "auto"  # what cells print is nobody else's business on a shared machine
+            more["extra_arguments"] = [*more.get("extra_arguments", ()), QUIET]
             await super().start_kernel(**more)
             _Kernel.pid = getattr(self.provisioner, "pid", None)
             if _Kernel.received:

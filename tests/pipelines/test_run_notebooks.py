@@ -166,6 +166,17 @@ def test_braces_in_paths_are_no_templates_and_a_kernel_that_is_done_is_not_inter
     assert signal.SIGINT not in signals
 
 
+def test_tasks_that_a_kernel_ends_with_are_no_error(place):
+    destroyed = (
+        "import asyncio, gc\nasync def wait(): await asyncio.get_running_loop().create_future()\n"
+        "task = asyncio.get_running_loop().create_task(wait())\nawait asyncio.sleep(0)\ndel task\n_ = gc.collect()"
+    )
+    write_notebook(place / "notebooks", "01_first", destroyed)
+    assert run(place, "--only", "01") == 0
+    cells = nbformat.read(place / "exp" / "tiny" / "notebooks" / "01_first.ipynb", 4).cells
+    assert not any(cell.get("outputs") for cell in cells)
+
+
 def test_a_failing_notebook_ends_the_suite_naming_cell_and_error(place, capsys):
     write_notebook(place / "notebooks", "02_bad", "values = [1, 2]\nvalues[7]")
     write_notebook(place / "notebooks", "03_never", "1")
