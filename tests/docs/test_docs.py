@@ -62,7 +62,7 @@ def test_files_and_parameters_that_a_page_names_exist(name):
 def test_parameters_of_the_tables_exist():
     text = TEXTS["docs/notebooks.md"]
     groups = text[text.index("| group |") : text.index("A run's records belong")]
-    assert set(re.findall(r"`([a-z]+_[a-z_]+)`", groups)) - {"fashion_mnist"} <= set(FIELDS)
+    assert set(re.findall(r"`([a-z]+_[a-z_]+)`", groups)) - {"fashion_mnist", "image_folder"} <= set(FIELDS)
     names = re.findall(r"`([a-z]+_[a-z_]+)`", TEXTS["docs/concepts.md"])
     assert set(names) - set(CONTROLLERS) - set(PROXIES) - {"mnist_chain"} <= set(FIELDS)
 
