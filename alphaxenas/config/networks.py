@@ -300,7 +300,8 @@ class TrainingConfig(Group):
     )
     train_teraflops: NonNegative = parameter(
         0.0,
-        "10^12 operations of the training: large networks train fewer epochs, at most train_epochs; 0 = train_epochs",
+        "10^12 operations of the training: large networks train fewer epochs, at most train_epochs; those that would "
+        "need more to use them up are not searched; 0 = train_epochs",
         notebooks="04",
         role="recipe",
     )

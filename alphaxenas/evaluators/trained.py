@@ -51,8 +51,6 @@ class ChildTraining:
         alternating: Whether images are mirrored in every second epoch instead of by chance.
         teraflops: Work of one epoch of a budget in 10^12 operations, see `fit.affordable`: large networks then see
             fewer images; 0: all see the same.
-        most_epochs: At most so many epochs for one epoch of a budget, where `teraflops` counts: a child is then trained
-            for no larger part of its epochs than of its work, so that a small one cannot win by repetition.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -66,7 +64,6 @@ class ChildTraining:
     pad: int | None = None
     alternating: bool = False
     teraflops: float = 0.0
-    most_epochs: float = 100.0
     reward: str = "last"
     final_weights: str = "scratch"
 
@@ -159,8 +156,7 @@ class TrainedEvaluator:
             return child.accuracy(self._validation.in_order())
         if self._settings.teraflops:
             work = self._settings.teraflops * epochs * fraction
-            most = self._settings.most_epochs * epochs * fraction
-            epochs, fraction = affordable(work, child.multiply_adds, self._training, most)
+            epochs, fraction = affordable(work, child.multiply_adds, self._training)
         every, training, validation = int(self._settings.reward == "best"), self._training, self._validation
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)

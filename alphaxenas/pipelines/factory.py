@@ -302,10 +302,6 @@ def make_evaluator(
     configured: dict[str, Any] = {"share_weights": shares_weights(config), "pad": config.data.crop_pad or None}
     configured |= {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
     configured |= {"alternating": config.data.alternating_flip, "teraflops": config.child.child_teraflops}
-    if config.training.train_teraflops:
-        # A child is the final training at a smaller scale: no larger part of its epochs than of its work.
-        whole = config.training.train_teraflops * config.child.width_share**2
-        configured["most_epochs"] = config.training.train_epochs * config.child.child_teraflops / whole
     settings = ChildTraining(**{**configured, **changes})
     build, recipe = child_network(config, data.num_classes), recipe or recipe_from_config(config)
     return TrainedEvaluator(space or search_space(config), build, data, recipe, settings, seed)

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
-from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
+from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.networks.registry import build_network
 from alphaxenas.networks.training.fit import affordable
 from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
 from alphaxenas.pipelines.final import evaluate_again, train_best
+from alphaxenas.pipelines.raters.wishes import user_space
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.convnet import ConvNet
 
@@ -69,23 +72,20 @@ def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured
     assert search(config, "random", 0)["trained"] == 2
 
 
-def test_a_child_has_no_larger_part_of_the_epochs_than_of_the_work(configured):
-    net = ConvNet.parse(SMALL)
-    price = 6 * net.multiply_adds(10, 3, 3) * 108e-12  # an epoch in full
-    values = dict(width_share=0.5, train_teraflops=80 * price, train_epochs=4)
+def test_nets_too_small_for_the_price_of_the_final_training_are_not_suggested(configured):
+    def cost(net):
+        return outline_of(build_network(net, NetworkOptions(3)), (10, 10, 3)).multiply_adds
 
-    def images(**changed):
-        config = configured(**{**values, "child_teraflops": 10 * price, **changed})
-        data = load_images(config)
-        assert len(data.train) == 108
-        proposal = Proposal(0, search_space(config).encode(net), Budget(1, 1.0))
-        return make_evaluator(config, data, 0).evaluate(proposal).metrics["images_per_epoch"]
-
-    # Half of the work of the whole training at half the channels, so half of its epochs, in whole batches of 20.
-    assert images(train_epochs=1) == 60
-    assert images(train_epochs=1, child_teraflops=5 * price) == 20
-    assert images(train_epochs=2) == 100
-    assert images(train_epochs=1, train_teraflops=0.0) == 100
+    least = 20 * cost(ConvNet.parse(SMALL))
+    values = {"train_teraflops": 6 * least * 108 * 4e-12, "train_epochs": 4}
+    config, rng = configured(**values), np.random.default_rng(0)
+    data, plain = load_images(config), search_space(config)
+    space = user_space(config, data)
+    assert min(cost(space.sample(rng)) for _ in range(20)) >= least > cost(ConvNet.parse(SMALL))
+    assert min(cost(plain.sample(rng)) for _ in range(200)) < least
+    with pytest.raises(ValueError, match="epochs 80 is more than `train_epochs` 4"):
+        user_space(configured(start_from=[SMALL], **values), data)
+    assert user_space(configured(train_teraflops=0.0, train_epochs=4), data) == plain
 
 
 def test_final_training_beside_a_hand_made_net(configured):

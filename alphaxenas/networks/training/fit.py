@@ -13,6 +13,8 @@ from alphaxenas.seeds import derived_seed
 
 MEASURED_STEPS = 3
 """The first of them traces the graph."""
+OPERATIONS = 6
+"""Of a training image, for every multiply-add: two in the forward pass, and twice as many for the gradients."""
 
 
 def fit(
@@ -78,24 +80,23 @@ def fit(
     return history
 
 
-def affordable(teraflops: float, multiply_adds: int, training: Batches, most_epochs: float = 100) -> tuple[int, float]:
+def affordable(teraflops: float, multiply_adds: int, training: Batches, most_epochs: int = 100) -> tuple[int, float]:
     """How long a network is trained for an amount of work, so that networks are compared at one price.
 
     An epoch has whole batches alone: what is compiled for their size then serves all steps and all networks of a
     search.
 
     Args:
-        teraflops: Work in 10^12 floating-point operations, > 0. An image costs six for every multiply-add: two in the
-            forward pass, and twice as many for the gradients.
+        teraflops: Work in 10^12 floating-point operations, > 0. An image costs `OPERATIONS` for every multiply-add.
         multiply_adds: Of one image's forward pass.
         training: Batches of the training part.
-        most_epochs: Of a training that would be longer, > 0; a part of an epoch counts too.
+        most_epochs: Of a training that would be longer.
 
     Returns:
         Epochs, and the share of the images in each.
     """
-    images = min(teraflops * 1e12 / (6 * multiply_adds), most_epochs * len(training))
-    epochs = max(1, math.ceil(images / len(training)))
+    images = teraflops * 1e12 / (OPERATIONS * multiply_adds)
+    epochs = min(max(1, math.ceil(images / len(training))), most_epochs)
     most = max(1, len(training) // training.batch_size)
     batches = min(max(1, round(images / (epochs * training.batch_size))), most)
     return epochs, min(1.0, batches * training.batch_size / len(training))

@@ -11,12 +11,14 @@ from alphaxenas.config.rules import favoured, starting
 from alphaxenas.contracts import Evaluator, SearchSpace
 from alphaxenas.controllers.pareto.objectives import Objectives, named
 from alphaxenas.evaluators.costs import NetworkCosts, PricedEvaluator
-from alphaxenas.pipelines.factory import ImageShape, child_network, search_space
+from alphaxenas.networks.outline import outline_of
+from alphaxenas.networks.training.fit import OPERATIONS
+from alphaxenas.pipelines.factory import ImageShape, child_network, final_network, search_space
 from alphaxenas.spaces.user_space import Limits, UserSpace
 
 LATENCIES = "latency.jsonl"
 """File of the suite's folder that keeps what was measured."""
-NAMES = {"latency_ms": "max_latency_ms"}
+NAMES = {"latency_ms": "max_latency_ms", "epochs": "train_epochs"}
 
 
 def objectives(config: Config) -> Objectives | None:
@@ -40,14 +42,38 @@ def user_space(config: Config, data: ImageShape | Any) -> SearchSpace:
     """
     space, maxima = search_space(config), counted_limits(config)
     weights, starts = favoured(config), starting(config)
+    costs: Callable[[Any], Mapping[str, float]] = network_costs(config, data).counted
+    if config.training.train_teraflops and hasattr(data, "train"):
+        maxima, costs = {**maxima, "epochs": float(config.training.train_epochs)}, with_epochs(config, data, costs)
     if not (maxima or weights or starts):
         return space
-    limits = None
-    if maxima:
-        limits = Limits(maxima, network_costs(config, data).counted, takes_time=True)
+    limits = Limits(maxima, costs, NAMES, takes_time=True) if maxima else None
     wished = UserSpace(space, limits, weights, starts)
     wished.check_limits()
     return wished
+
+
+def with_epochs(config: Config, data: Any, counted: Callable[[Any], Mapping[str, float]]) -> Callable[[Any], Any]:
+    """Costs that tell how many epochs `train_teraflops` pay for.
+
+    Networks for which that is more than `train_epochs` are too small for the price of the final training. In the short
+    trainings of a search they would win, because they see the most images.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+        counted: Other costs of an architecture.
+
+    Returns:
+        The costs of an architecture, `epochs` among them.
+    """
+    images = 1e12 * config.training.train_teraflops / len(data.train)
+
+    def costs(architecture: Any) -> Mapping[str, float]:
+        network = outline_of(final_network(config, architecture, data), data.image_shape)
+        return {**counted(architecture), "epochs": images / (OPERATIONS * network.multiply_adds)}
+
+    return costs
 
 
 def priced(config: Config, data: Any, evaluator: Evaluator) -> Evaluator:
