@@ -135,7 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     kinds = "CSV (also .csv.gz), nasbench101_20k.npz, or NAS-Bench-101 records (.tfrecord)"
     parser.add_argument("--table", required=True, metavar="FILE", help=kinds)
-    signal = "column that the search sees, min:COLUMN where less is better; several with commas"
+    signal = (
+        "column that the search sees, min:COLUMN where less is better; several with commas, known:COLUMN in place of "
+    )
+    signal += "min:COLUMN where it is known before a query"
     parser.add_argument("--signal", required=True, metavar="COLUMN", help=signal)
     for name, default, metavar, text in OPTIONS:
         shown = f"{text} [%(default)s]" if default else text

@@ -22,7 +22,8 @@ class Entry(NamedTuple):
         place: Module and class; the class takes a space, a seed and settings (`promotion.Strategy`).
         display: Its name in figures and tables; variants of a published method say how they differ.
         settings: What makes another controller of a class; settings that are given go before.
-        pareto: Module and class for several objectives; empty where `pareto.scalarised` makes one of the class.
+        pareto: Module and class for several objectives, which it takes after the seed; empty where `pareto.scalarised`
+            makes one of the class.
     """
 
     place: str
@@ -110,7 +111,10 @@ def make_controller(
     kind = _imported(entry.pareto if pareto else entry.place)
     settings = {**entry.settings, **settings}
     _check(name, kind, settings)
-    strategy = _strategy(lambda seed: kind(space, seed, **settings), space, seed, None if pareto else objectives)
+    if pareto:
+        strategy = kind(space, seed, objectives, **settings)
+    else:
+        strategy = _strategy(lambda seed: kind(space, seed, **settings), space, seed, objectives)
     return SuccessiveHalving(strategy, space, search_budget, final_budget, promote_every, objectives=objectives)
 
 

@@ -55,7 +55,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         parameters,
         wished,
         data,
-        lambda: make_controller(config, controller, seen, seed, objectives=objectives(config)),
+        lambda: make_controller(config, controller, seen, seed, objectives=objectives(config, data)),
         Rating(f"{__name__}:evaluator", {"seed": seed}, tuple(names)),
         getattr(seen, "proxies", None),
         imported,

@@ -21,7 +21,7 @@ from alphaxenas.controllers.pareto.objectives import Objective, Objectives
 from alphaxenas.data.download import DataError
 from alphaxenas.spaces import NASBench101
 from alphaxenas.spaces.checks import check_name
-from alphaxenas.spaces.user_space import Limits, UserSpace
+from alphaxenas.spaces.user_space import Costs, Limits, UserSpace
 from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.choices import parse_signals
 from alphaxenas.tabular.csv_tables import SPACES, csv_header, read_csv
@@ -186,10 +186,10 @@ def read_table(
         raise invalid("path", f"a file that ends in {', '.join(ENDINGS)}", path)
     if not path.is_file():
         raise DataError(f"Invalid value for `path`. Expected a table. Received: {path}, which does not exist")
-    (column, more), *others = parse_signals(signal)
+    first, *others = parse_signals(signal)
     limits = dict(at_most or {})
-    further = tuple(dict.fromkeys([*(name for name, _ in others), *limits]))
-    named = _Named(code, column, report, cost)
+    further = tuple(dict.fromkeys([*(one.column for one in others), *limits]))
+    named = _Named(code, first.column, report, cost)
     measures: dict[str, np.ndarray] = {}
     if path.name.endswith((".csv", ".csv.gz")):
         found, keys, scores, chosen, measures = _from_csv(path, named, space, epochs, where, repeats, further)
@@ -204,12 +204,14 @@ def read_table(
         reader = _from_pool if path.name.endswith(".npz") else _from_records
         found, keys, scores, chosen = reader(path, named, epochs, where)
     name = re.sub(r"(\.csv|\.gz|\.npz|\.tfrecord)+$", "", path.name)
-    if not more:
+    if not first.more:
         scores = {budget: replace(each, signal=-each.signal) for budget, each in scores.items()}
     rows, objectives, allowed = {key: row for row, key in enumerate(keys)}, None, None
     if others:
-        first = Objective(column, "", True)
-        objectives = Objectives((first, *(Objective(name, name, more) for name, more in others)))
+        parts = (Objective(one.column, one.column, one.more) for one in others)
+        told = [one.column for one in others if one.known]
+        costs = _costs(found, rows, {name: measures[name] for name in told}) if told else None
+        objectives = Objectives((Objective(first.column, "", True), *parts), costs)
     if limits:
         found, allowed = _limited(found, rows, measures, limits)
     columns = (signal, report, cost, objectives, measures, allowed)
@@ -227,13 +229,20 @@ def _limited(
             "at_most", f"at least {float(measures[name].min()):g}, the least of the table", limits[name], name
         )
 
-    def costs(architecture: Any) -> Mapping[str, float]:
-        row = rows.get(space.key(architecture))
-        return {} if row is None else {name: float(measures[name][row]) for name in limits}
-
     names = {name: f"at_most {name}" for name in limits}
+    costs = _costs(space, rows, {name: measures[name] for name in limits})
     # A hundred thousand look-ups take a second, so the space may be looked at as a whole.
     return UserSpace(space, Limits(limits, costs, names)), allowed
+
+
+def _costs(space: SearchSpace, rows: Mapping[str, int], measures: Mapping[str, np.ndarray]) -> Costs:
+    """Looks columns of a table up; of an architecture that the table lacks nothing is known."""
+
+    def costs(architecture: Any) -> Mapping[str, float]:
+        row = rows.get(space.key(architecture))
+        return {} if row is None else {name: float(column[row]) for name, column in measures.items()}
+
+    return costs
 
 
 _Read = tuple[SearchSpace, Sequence[str], dict[int, Scores], int]

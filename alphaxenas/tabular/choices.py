@@ -3,6 +3,7 @@
 random,evolution,guided:plan=rollouts,surrogate=gp,local      four controllers, one of them with two settings
 FILE code=COLUMN signal=COLUMN report=COLUMN               one table
 FILE code=COLUMN signal=ACCURACY,min:LATENCY               one with two signals, of the second of which less is better
+FILE code=COLUMN signal=ACCURACY,known:LATENCY             and which searches know before they query an architecture
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alphaxenas.suggestions import invalid
 
@@ -26,7 +27,23 @@ architecture have it.
 """
 LESS = "min:"
 """Before the name of a signal: less is better."""
+KNOWN = "known:"
+"""The same, and a search knows it of every architecture before it queries one, as sizes and latencies can be known."""
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+class Signal(NamedTuple):
+    """A column that a search looks at.
+
+    Attributes:
+        column: Of the table.
+        more: Whether more is better.
+        known: Whether it is known before an architecture is queried.
+    """
+
+    column: str
+    more: bool
+    known: bool
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,7 @@ class TableChoice:
         path: The file.
         code: Column that names the architecture.
         signal: Column that the search sees, more is better; `min:COLUMN` where less is. Several with commas are a
-            search for their front.
+            search for their front; `known:COLUMN` is known before a query, and less is better.
         report: Column that is only reported, such as test accuracy; empty for none.
         cost: Column of seconds that a query would have taken; empty for none.
         space: `auto`, `table`, `nasbench101` or `nasbench201`.
@@ -220,21 +237,25 @@ def parse_at_most(text: str) -> tuple[str, float]:
     return column, float(number)
 
 
-def parse_signals(text: str) -> tuple[tuple[str, bool], ...]:
-    """The columns of a signal, and whether more is better of each.
+def parse_signals(text: str) -> tuple[Signal, ...]:
+    """The columns of a signal and what is wanted of them.
 
     Args:
-        text: `COLUMN`, `min:COLUMN`, or several of these with commas.
+        text: `COLUMN`, `min:COLUMN`, or several of these with commas, of which the later ones may be `known:COLUMN`.
 
     Raises:
-        ValueError: A column is empty or comes twice.
+        ValueError: A column is empty or comes twice, or the first one is known.
     """
-    parts = [part.strip() for part in text.split(",")]
-    signals = tuple((part.removeprefix(LESS), not part.startswith(LESS)) for part in parts)
-    columns = [column for column, _ in signals]
+    signals = []
+    for part in (part.strip() for part in text.split(",")):
+        known, less = part.startswith(KNOWN), part.startswith((LESS, KNOWN))
+        signals.append(Signal(part.removeprefix(KNOWN if known else LESS), not less, known))
+    columns = [one.column for one in signals]
     if not all(columns) or len(set(columns)) < len(columns):
         raise invalid("signal", f"different columns with commas, {LESS!r} before those of which less is better", text)
-    return signals
+    if signals[0].known:
+        raise invalid("signal", f"first a column that only queries tell, without {KNOWN!r}", text)
+    return tuple(signals)
 
 
 def parse_target(text: str) -> tuple[str, float]:

@@ -15,8 +15,8 @@ def fronts(results: Mapping[str, Result]) -> str:
     methods = [method for method in FRONTS if any(method in result["values"] for result in results.values())]
     label = {"evolution": "NSGA-II", "guided": "expected hypervolume improvement"}
 
-    def share(result: Result, method: str) -> str:
-        values = result["values"].get(method, {}).get("share")
+    def share(result: Result, method: str, kind: str) -> str:
+        values = result["values"].get(method, {}).get(kind)
         return (
             "-"
             if values is None
@@ -27,11 +27,12 @@ def fronts(results: Mapping[str, Result]) -> str:
         [
             label.get(method, name(method)),
             f"{FRONTS[method]:,}",
-            *(share(result, method) for result in results.values()),
+            *(share(result, method, kind) for result in results.values() for kind in ("share", "share_of_means")),
         ]
         for method in methods
     ]
-    return table(["method", "queries", *(key.removeprefix("pareto_front_") for key in results)], rows)
+    devices = [key.removeprefix("pareto_front_") for key in results]
+    return table(["method", "queries", *(head for each in devices for head in (each, f"{each}, no luck"))], rows)
 
 
 def bounds(results: Mapping[str, Result]) -> str:
@@ -73,8 +74,11 @@ CLAIMS = (
     Claim(
         "Does a search for two objectives find the front?",
         "NAS-Bench-201 with latencies measured on two devices (HW-NAS-Bench): mean test accuracy on CIFAR-10 against "
-        "latency. Given is the share of the table's hypervolume, measured from the worst value of each, that is found "
-        "after all queries of a method, in percent, and the seeds.",
+        "latency, which is known before a query; the expected improvement alone makes use of that. Given is the share of "
+        "the table's hypervolume, measured from the worst value of each, that is found after all queries of a method, in "
+        "percent, and the seeds. The table's front is made of the luckiest trainings of functions that it has trained up "
+        "to 460 times, as cells whose dead edges cost latency alone; so the share is given besides with the mean "
+        "accuracy of a function in place of each cell's own.",
         fronts,
         ("pareto_front_pixel3", "pareto_front_edgegpu"),
     ),

@@ -14,7 +14,7 @@ from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.evaluators import costs as prices
 from alphaxenas.pipelines.factory import ImageShape, child_network, search_space
 from alphaxenas.pipelines.final import chosen_architectures
-from alphaxenas.pipelines.raters.wishes import network_costs, priced, user_space
+from alphaxenas.pipelines.raters.wishes import network_costs, objectives, priced, user_space
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.user_space import Limits, UserSpace
 from tests.controllers.tabular import Digits
@@ -147,6 +147,16 @@ class TestLatency:
         assert prices.latency(network, (8, 8, 1), (1, 4), clock=lambda: next(times)) == pytest.approx([1.0, 1.0])
 
 
+def test_latency_is_not_known_before_it_is_measured_and_accuracy_alone_needs_no_costs(tmp_path):
+    config = configured(tmp_path, objectives=["accuracy", "latency", "multiply_adds"])
+    architecture = search_space(config).sample(np.random.default_rng(0))
+    told = objectives(config, DIGITS)
+    assert np.isnan(told.known(architecture)).tolist() == [True, True, False] and told.takes_time
+    told = objectives(configured(tmp_path, objectives=["accuracy", "latency"]), DIGITS)
+    assert told.costs is None and not told.takes_time
+    assert objectives(configured(tmp_path), DIGITS) is None
+
+
 def test_a_search_for_two_objectives_keeps_them_all_and_its_front_can_be_trained(tmp_path):
     start = "prev:conv1x1 + prev2:conv1x1; b0:conv1x1 + prev:identity"
     values = {"objectives": ["accuracy", "parameters"], "start_from": [start], "max_parameters": 1500, "trials": 6}
@@ -156,7 +166,10 @@ def test_a_search_for_two_objectives_keeps_them_all_and_its_front_can_be_trained
     folder = tmp_path / "exp" / "wishes" / "evolution-seed0"
     records = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
     assert records[0]["start_from"] == start and not any("start_from" in record for record in records[1:])
+    known = objectives(config, DIGITS).known
     for record in records:
+        told = known(search_space(config).decode(tuple(record["tokens"])))
+        assert np.isnan(told[0]) and told[1] == -record["objectives"]["parameters"]
         assert record["objectives"]["parameters"] == record["metrics"]["parameters"] <= 1500
         assert record["objectives"]["accuracy"] == record["reward"]
     front = results["front"]

@@ -67,6 +67,18 @@ def test_searches_for_two_signals_find_a_front(table_file, name):
     assert volume_share(table, range(len(table))) == 1.0
 
 
+def test_what_is_known_of_an_architecture_before_a_query_is_what_the_table_says(table_file):
+    table = opened(table_file, "signal=accuracy,known:latency")
+    for key, row in table.rows.items():
+        told = table.objectives.known(table.space.parse(key))
+        assert np.isnan(told[0]) and told[1] == table.vectors[row, 1] == -table.measures["latency"][row]
+    plain = opened(table_file, "signal=accuracy,min:latency")
+    assert np.isnan(plain.objectives.known(plain.space.parse(key))).all()
+    assert (plain.vectors == table.vectors).all()
+    trace = run_search(table, make(parse_controllers("guided")[0], table, 0), 40)
+    assert volume_share(table, trace.rows) > 0.99
+
+
 @pytest.mark.parametrize(
     "words, said",
     [
@@ -76,6 +88,8 @@ def test_searches_for_two_signals_find_a_front(table_file, name):
         ("signal=accuracy at_most=latency=-1", "COLUMN=NUMBER"),
         ("signal=accuracy at_most=latenzy=3", "Did you mean 'latency'"),
         ("signal=,", "different columns"),
+        ("signal=known:latency,accuracy", "first a column that only queries tell"),
+        ("signal=accuracy,known:latenzy", "Did you mean 'latency'"),
     ],
 )
 def test_bad_words_are_refused_before_any_search(table_file, words, said):

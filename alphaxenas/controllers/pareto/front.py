@@ -5,6 +5,8 @@ Everywhere `values` is `[n, m]`, a row for every architecture, a column for ever
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
@@ -23,6 +25,46 @@ def front(values: np.ndarray) -> np.ndarray:
             kept.append(place)
             seen = np.vstack([seen, values[place]])
     return np.sort(np.array(kept, np.int64))
+
+
+class GrowingFront:
+    """The front of rows that come one by one: each is compared with the front alone, however many came before.
+
+    Attributes:
+        members: What the rows of the front are called, in the order in which they came.
+        values: Those rows, `[k, m]`.
+        worst: The least of every objective of all rows, `[m]`; empty before the first.
+        best: The most.
+    """
+
+    def __init__(self) -> None:
+        self.members: list[Any] = []
+        self.values = np.zeros((0, 0))
+        self.worst = self.best = np.zeros(0)
+
+    def add(self, member: Any, row: np.ndarray) -> bool:
+        """Takes the next row.
+
+        Args:
+            member: What it is called.
+            row: `[m]`.
+
+        Returns:
+            Whether it is in the front; of equal rows the first is.
+        """
+        if not len(self.worst):
+            self.values, self.worst, self.best = np.zeros((0, len(row))), row, row
+        self.worst, self.best = np.minimum(self.worst, row), np.maximum(self.best, row)
+        if (self.values >= row).all(1).any():
+            return False
+        kept = np.flatnonzero(~(row >= self.values).all(1))
+        self.members = [*(self.members[place] for place in kept), member]
+        self.values = np.vstack([self.values[kept], row])
+        return True
+
+    def volume(self) -> float:
+        """The hypervolume, measured from the worst of all rows; 0 without rows."""
+        return hypervolume(self.values, self.worst) if self.members else 0.0
 
 
 def ranks(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A surrogate search for several objectives: what is expected to add most to the front is evaluated next.
 
-Every objective has a Gaussian process of its own over the features of architectures. With two objectives the expected
+An objective that is known before an architecture is evaluated, as its size is (`Objectives.costs`), is taken as it is.
+Every other one has a Gaussian process of its own over the features of architectures. With two objectives the expected
 improvement of the hypervolume is computed exactly. The front cuts the plane into strips along the first objective, from
 a_i to b_i, in which it reaches up to h_i in the second:
 
@@ -17,12 +18,16 @@ Knowles 2006, "ParEGO: a hybrid algorithm with on-line landscape approximation f
 optimization problems", eq. 2. Departures: the hypervolume is that of the objectives as the models see them,
 standardised, the first one after it is stretched towards its best (`RewardTransform`), so that its small differences
 count; the reference point lies `MARGIN` of what was seen below the worst of each; suggestions that are outstanding
-count as measured at their predicted means; failed ones as the worst of each objective.
+count as measured at their predicted means; failed ones as the worst of each objective. The front that is to be improved
+is that of the means of what was evaluated, not of what was measured: luck in one training would hide all that is nearly
+as good, as in GuidedSearch (for fronts: Daulton et al. 2021, "Parallel Bayesian optimization of multiple noisy
+objectives with expected hypervolume improvement", which averages over such fronts).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +35,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.pareto.archive import ParetoStrategy
 from alphaxenas.controllers.pareto.front import front
+from alphaxenas.controllers.pareto.objectives import Objectives
 from alphaxenas.controllers.surrogate.acquisition import RewardTransform, log_improvement
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, Promising, every_architecture, is_small
 from alphaxenas.controllers.surrogate.gaussian_process import GaussianProcess
@@ -47,6 +53,8 @@ AUGMENTED = 0.05
 MARGIN = 0.3
 """Between the worst seen and the reference point, in ranges of an objective: what extends a front is worth something.
 """
+EXACT, KEPT = 1e-9, 2**16
+"""Deviation of an objective that is known; architectures whose known objectives are remembered."""
 
 
 class ExpectedHypervolume(ParetoStrategy):
@@ -55,21 +63,25 @@ class ExpectedHypervolume(ParetoStrategy):
     Args:
         space: Any search space.
         seed: The run's seed.
+        objectives: What it looks for, and what of that is known.
         initial: Architectures before the first plan, >= 2; the first of them are promising ones where features tell.
 
     Raises:
         ValueError: A value out of its range.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, initial: int = 8) -> None:
+    def __init__(self, space: SearchSpace, seed: int, objectives: Objectives, initial: int = 8) -> None:
         check_whole("initial", initial, 2)
-        super().__init__(space, stream(seed, "expected hypervolume"))
-        self._initial, self._whole = initial, is_small(space)
+        super().__init__(space, stream(seed, "expected hypervolume"), objectives)
+        self._initial, self._whole = initial, is_small(space) and not objectives.takes_time
         self._promising = Promising(space, self._whole)
         self._pool = CandidatePool(space, self._history)
         self._suggested: dict[str, Tokens] = {}
-        self._models: list[GaussianProcess] = []
-        self._thetas: list[Any] = []
+        self._scales: list[Callable[[Any], Any]] = []
+        self._models: dict[int, GaussianProcess] = {}
+        self._fitted: set[int] = set()
+        self._thetas: dict[int, Any] = {}
+        self._known = lru_cache(maxsize=KEPT)(lambda tokens: objectives.known(space.decode(tokens)))
 
     def start(self, tokens: Tokens) -> Tokens | None:
         """As of `Strategy`."""
@@ -91,54 +103,78 @@ class ExpectedHypervolume(ParetoStrategy):
 
     # --- the models --------------------------------------------------------------------------------------------------
 
-    def _fit(self) -> np.ndarray:
-        """Fits a model to every objective; returns the values that they were fitted to, transformed, `[n, m]`."""
-        history, vectors, features = self._history, self._archive.vectors, self._pool.features_of
-        known = [key for key in self._suggested if key in history.rewards]
-        awaited = [key for key in self._suggested if key not in history.rewards]
-        worst = self._archive.values().min(0)
-        raw = np.stack([vectors.get(key, worst) for key in known])
-        values = np.stack([transformed(part, number == 0) for number, part in enumerate(raw.T)], axis=1)
-        sequences = [self._suggested[key] for key in (*known, *awaited)]
-        seen = np.stack([features(tokens) for tokens in sequences])
-        while len(self._models) < values.shape[1]:
-            self._models.append(GaussianProcess(self._space))
-        for model, theta in zip(self._models, self._thetas):
-            model.restore(theta)
-        self._thetas = []
-        for model, column in zip(self._models, values.T):
-            model.fit(sequences[: len(known)], seen[: len(known)], column)
-            if awaited:
-                means, _ = model.predict(sequences[len(known) :], seen[len(known) :])
+    def _look(self) -> np.ndarray:
+        """Takes in what was measured, for the models to be fitted to; returns it, transformed, `[n, m]`."""
+        rewards = self._history.rewards
+        known = [key for key in self._suggested if key in rewards]
+        raw = self._archive.vectors(known)
+        self._scales = [scale(part, number == 0) for number, part in enumerate(raw.T)]
+        self._values = np.stack([transform(part) for transform, part in zip(self._scales, raw.T)], axis=1)
+        awaited = [key for key in self._suggested if key not in rewards]
+        self._sequences = [self._suggested[key] for key in (*known, *awaited)]
+        self._seen = np.stack([self._pool.features_of(tokens) for tokens in self._sequences])
+        self._fitted.clear()
+        return self._values
+
+    def _model(self, number: int) -> GaussianProcess:
+        """The model of an objective, fitted when the plan first asks for it."""
+        model = self._models.setdefault(number, GaussianProcess(self._space))
+        if number not in self._fitted:
+            self._fitted.add(number)
+            if number in self._thetas:
+                model.restore(self._thetas.pop(number))
+            sequences, seen, column = self._sequences, self._seen, self._values[:, number]
+            count = len(column)
+            model.fit(sequences[:count], seen[:count], column)
+            if len(sequences) > count:
+                means, _ = model.predict(sequences[count:], seen[count:])
                 model.condition(sequences, seen, np.concatenate([column, means]))
-        return values
+        return model
+
+    def _predicted(self, sequences: list[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means and deviations of the transformed objectives, `[n, m]` each.
+
+        Args:
+            sequences: `n` complete sequences.
+            features: `[n, d]`.
+        """
+        told = np.stack([self._known(tokens) for tokens in sequences])
+        mean, deviation = np.zeros(told.shape), np.full(told.shape, EXACT)
+        for number, transform in enumerate(self._scales):
+            rows = np.isnan(told[:, number])
+            mean[~rows, number] = transform(told[~rows, number])
+            if places := np.flatnonzero(rows).tolist():
+                model, chosen = self._model(number), [sequences[place] for place in places]
+                mean[rows, number], deviation[rows, number] = model.predict(chosen, features[rows])
+        return mean, deviation
 
     def _acquisition(self, values: np.ndarray) -> Any:
         """What is to be largest, as a function of sequences and their features `[n, d]`."""
         low, high = values.min(0), values.max(0)
+        failed = self._history.rewards.keys() - self._archive.keys()
+        standing = [tokens for key, tokens in self._suggested.items() if key not in failed]
+        means, _ = self._predicted(standing, np.stack([self._pool.features_of(tokens) for tokens in standing]))
         if values.shape[1] == 2:
-            stairs, reference = values[front(values)], low - MARGIN * (high - low)
+            stairs, reference = means[front(means)], low - MARGIN * (high - low)
 
             def value(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
                 return np.log(np.maximum(expected_improvement(mean, deviation, stairs, reference), 1e-300))
 
         else:
             weights = self._rng.dirichlet(np.ones(values.shape[1])) / np.where(high > low, high - low, 1.0)
-            best = float(tchebycheff(values, high, weights).max())
+            best = float(tchebycheff(means, high, weights).max())
 
             def value(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
                 return log_improvement(tchebycheff(mean, high, weights) - best, (weights * deviation).max(1))
 
         def of(sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
-            told = [model.predict(sequences, features) for model in self._models]
-            mean, deviation = (np.stack(part, axis=1) for part in zip(*told))
-            return value(mean, deviation) + self._history.prior.preference(sequences)
+            return value(*self._predicted(sequences, features)) + self._history.prior.preference(sequences)
 
         return of
 
     def _planned(self) -> Tokens | None:
         """The best new sequence; None if none was met."""
-        bounds, pool, space = self._acquisition(self._fit()), self._pool, self._space
+        bounds, pool, space = self._acquisition(self._look()), self._pool, self._space
         if self._whole:
             every = every_architecture(space)  # type: ignore[arg-type]
             new = np.ones(len(every.sequences), bool)
@@ -164,17 +200,17 @@ class ExpectedHypervolume(ParetoStrategy):
 
     def _near_the_front(self) -> list[Tokens]:
         """Sequences that differ in one choice from an architecture of the front."""
-        space, keys = self._space, list(self._archive.vectors)
-        stairs = [space.decode(self._suggested[keys[place]]) for place in front(self._archive.values())]
+        space = self._space
+        stairs = [space.decode(self._suggested[key]) for key in self._archive.front()]
         return [space.encode(other) for architecture in stairs for other in space.neighbours(architecture)]
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; the models follow from the data and their hyperparameters."""
-        thetas = [model.state() for model in self._models] or self._thetas
+        thetas = self._thetas | {number: model.state() for number, model in self._models.items()}
         return super().state() | {
             "suggested": [[key, list(map(int, tokens))] for key, tokens in self._suggested.items()],
             "pool": self._pool.state(),
-            "models": {str(number): theta for number, theta in enumerate(thetas)},
+            "models": {str(number): theta for number, theta in thetas.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -182,19 +218,20 @@ class ExpectedHypervolume(ParetoStrategy):
         super().restore(state)
         self._suggested = {key: tuple(tokens) for key, tokens in state["suggested"]}
         self._pool.restore(state["pool"])
-        self._models, self._thetas = [], [state["models"][str(number)] for number in range(len(state["models"]))]
+        self._models, self._thetas = {}, {int(number): theta for number, theta in state["models"].items()}
 
 
-def transformed(values: np.ndarray, stretched: bool) -> np.ndarray:
-    """One objective as a model sees it, standardised.
+def scale(values: np.ndarray, stretched: bool) -> Callable[[Any], Any]:
+    """How an objective is seen: a function that makes values standardised ones.
 
     Args:
         values: `[n]`, larger is better.
         stretched: Whether differences near the best are stretched before.
     """
     if stretched:
-        return RewardTransform(values)(values)
-    return (values - values.mean()) / max(float(values.std()), 1e-12)
+        return RewardTransform(values)
+    centre, spread = values.mean(), max(float(values.std()), 1e-12)
+    return lambda others: (others - centre) / spread
 
 
 def expected_improvement(

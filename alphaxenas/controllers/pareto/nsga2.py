@@ -21,6 +21,7 @@ import numpy as np
 from alphaxenas.contracts import SearchSpace, Tokens
 from alphaxenas.controllers.pareto.archive import ParetoStrategy
 from alphaxenas.controllers.pareto.front import fitness
+from alphaxenas.controllers.pareto.objectives import Objectives
 from alphaxenas.seeds import stream
 from alphaxenas.suggestions import check_whole
 
@@ -36,6 +37,7 @@ class NSGA2(ParetoStrategy):
     Args:
         space: Any search space.
         seed: The run's seed.
+        objectives: What it looks for.
         population: Members, >= 2.
         sample: Members drawn per tournament, >= 1; the paper has 2.
 
@@ -43,10 +45,12 @@ class NSGA2(ParetoStrategy):
         ValueError: A value out of its range.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, population: int = 50, sample: int = 2) -> None:
+    def __init__(
+        self, space: SearchSpace, seed: int, objectives: Objectives, population: int = 50, sample: int = 2
+    ) -> None:
         check_whole("population", population, 2)
         check_whole("sample", sample)
-        super().__init__(space, stream(seed, "nsga2"))
+        super().__init__(space, stream(seed, "nsga2"), objectives)
         self._size, self._sample = population, sample
         self._population: list[Tokens] = []
         self._order: np.ndarray | None = None  # only a cache
@@ -84,8 +88,7 @@ class NSGA2(ParetoStrategy):
     def _fitness(self) -> np.ndarray:
         """Of the members among themselves, `[n]`."""
         if self._order is None:
-            vectors = self._archive.vectors
-            self._order = fitness(np.stack([vectors[self._history.key(tokens)] for tokens in self._population]))
+            self._order = fitness(self._archive.vectors(map(self._history.key, self._population)))
         return self._order
 
     def _child(self, order: np.ndarray) -> Tokens:

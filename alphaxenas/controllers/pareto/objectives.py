@@ -7,13 +7,14 @@ objectives.values(outcome)      # larger is better in every entry: the latency w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from alphaxenas.contracts import Outcome, Tokens
-from alphaxenas.controllers.pareto.front import front, hypervolume, knee
+from alphaxenas.controllers.pareto.front import GrowingFront, front, hypervolume, knee
+from alphaxenas.spaces.user_space import Costs
 from alphaxenas.suggestions import check_name, invalid
 
 
@@ -57,9 +58,14 @@ class Objectives:
 
     Attributes:
         parts: Two or more, the first of them what a scalar reward is.
+        costs: What an architecture is known to cost before it is evaluated, by metric; strategies take such objectives
+            as they are instead of modelling them. None where nothing is known.
+        takes_time: Whether `costs` computes something, so that nobody asks for those of a whole space.
     """
 
     parts: tuple[Objective, ...]
+    costs: Costs | None = field(default=None, compare=False)
+    takes_time: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.parts) < 2 or len({one.name for one in self.parts}) < len(self.parts):
@@ -89,6 +95,11 @@ class Objectives:
     def larger_is_better(self, measured: Mapping[str, float]) -> np.ndarray:
         """What `of` returns, or the `objectives` of a journal's record, with a minus where less is better, `[m]`."""
         return np.array([measured[one.name] if one.maximise else -measured[one.name] for one in self.parts])
+
+    def known(self, architecture: Any) -> np.ndarray:
+        """What is known of an architecture before it is evaluated, larger is better, `[m]`; NaN where nothing is."""
+        costs = {} if self.costs is None else self.costs(architecture)
+        return self.larger_is_better({one.name: costs.get(one.metric, np.nan) for one in self.parts})
 
     def rated(self, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Those of a journal that a front is made of: at the final budget once there are such ones."""
@@ -162,38 +173,27 @@ class FrontSoFar:
 
     Args:
         objectives: Of the search; None for one, which has no front.
-
-    Attributes:
-        records: Those that no other one beats so far, in the order of the journal.
     """
 
     def __init__(self, objectives: Objectives | None) -> None:
         self._objectives, self._seen, self._final = objectives, 0, False
-        self._restart()
+        self._front = GrowingFront()
 
-    def _restart(self) -> None:
-        self.records: list[Mapping[str, Any]] = []
-        self._values = self._worst = np.zeros(0)
+    @property
+    def records(self) -> list[Mapping[str, Any]]:
+        """Those that no other one beats so far, in the order of the journal."""
+        return self._front.members
 
     def add(self, record: Mapping[str, Any]) -> bool:
         """Looks at the next record; returns whether the front has changed."""
         if self._objectives is None or not self._objectives.rated([record]):
             return False
         if (final := record["purpose"] == "final") and not self._final:
-            self._restart()  # from here on children at the final budget alone are rated
+            self._front = GrowingFront()  # from here on children at the final budget alone are rated
         if self._final and not final:
             return False
         self._final = final
-        value = self._objectives.larger_is_better(record["objectives"])
-        if not self.records:
-            self._values, self._worst = np.zeros((0, len(value))), value
-        self._worst = np.minimum(self._worst, value)
-        if (self._values >= value).all(1).any():
-            return False
-        kept = np.flatnonzero(~(value >= self._values).all(1))
-        self.records = [*(self.records[place] for place in kept), record]
-        self._values = np.vstack([self._values[kept], value])
-        return True
+        return self._front.add(record, self._objectives.larger_is_better(record["objectives"]))
 
     def curves(self, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Size and hypervolume of the front so far, for event files; nothing with one objective.
@@ -206,8 +206,7 @@ class FrontSoFar:
         while self._seen < len(records):
             self.add(records[self._seen])
             self._seen += 1
-        volume = hypervolume(self._values, self._worst) if self.records else 0.0
-        return {"pareto/front": float(len(self.records)), "pareto/hypervolume": volume}
+        return {"pareto/front": float(len(self.records)), "pareto/hypervolume": self._front.volume()}
 
 
 def summary(objectives: Objectives | None, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

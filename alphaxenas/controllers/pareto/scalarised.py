@@ -126,8 +126,7 @@ class Scalarised:
 
     def status_line(self) -> str:
         """Size of the front."""
-        numbers = self._archive.diagnostics()
-        return f"{numbers['pareto/front']:.0f} architectures in the front" if numbers else ""
+        return self._archive.status_line()
 
     def tree_snapshot(self) -> dict[str, np.ndarray] | None:
         """The tree of the first direction, if it has one."""

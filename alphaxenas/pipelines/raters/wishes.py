@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,27 @@ from alphaxenas.spaces.user_space import Limits, UserSpace
 LATENCIES = "latency.jsonl"
 """File of the suite's folder that keeps what was measured."""
 NAMES = {"latency_ms": "max_latency_ms", "epochs": "train_epochs"}
+COUNTED = ("parameters", "multiply_adds")
+"""Costs of an architecture that need no measurement."""
 
 
-def objectives(config: Config) -> Objectives | None:
-    """The configured objectives; None where accuracy alone is looked for."""
-    return named(config.search.objectives)
+def objectives(config: Config, data: ImageShape | Any) -> Objectives | None:
+    """The configured objectives, with those costs that can be counted before a child is trained.
+
+    Latency is not among these: it is measured when a child is about to be trained, too slow to be asked for all that a
+    search looks at.
+
+    Args:
+        config: The configuration.
+        data: Image shape and number of classes count.
+
+    Returns:
+        None where accuracy alone is looked for.
+    """
+    wanted = named(config.search.objectives)
+    if wanted is None or not any(one.metric in COUNTED for one in wanted.parts):
+        return wanted
+    return replace(wanted, costs=network_costs(config, data).counted, takes_time=True)
 
 
 def user_space(config: Config, data: ImageShape | Any) -> SearchSpace:
