@@ -74,11 +74,11 @@ CLAIMS = (
     Claim(
         "Does a search for two objectives find the front?",
         "NAS-Bench-201 with latencies measured on two devices (HW-NAS-Bench): mean test accuracy on CIFAR-10 against "
-        "latency, which is known before a query; the expected improvement alone makes use of that. Given is the share of "
-        "the table's hypervolume, measured from the worst value of each, that is found after all queries of a method, in "
-        "percent, and the seeds. The table's front is made of the luckiest trainings of functions that it has trained up "
-        "to 460 times, as cells whose dead edges cost latency alone; so the share is given besides with the mean "
-        "accuracy of a function in place of each cell's own.",
+        "latency, which is known before a query; the expected improvement alone makes use of that. Given is the share "
+        "of the table's hypervolume, measured from the worst value of each, that is found after all queries of a "
+        "method, in percent, and the seeds. The table's front is made of the luckiest trainings of functions that it "
+        "has trained up to 460 times, as cells whose dead edges cost latency alone; so the share is given besides with "
+        "the mean accuracy of a function in place of each cell's own.",
         fronts,
         ("pareto_front_pixel3", "pareto_front_edgegpu"),
     ),
