@@ -256,6 +256,22 @@ class TestKnownCosts:
     def test_a_restored_search_goes_on_as_it_would_have(self):
         assert self.search(True, 20, 3)[0] == self.search(True, 20, 3, stop_at=14)[0]
 
+    def test_that_take_time_are_not_asked_for_of_a_whole_space(self):
+        asked, space = set(), Digits(length=7)
+
+        def costs(digits):
+            asked.add(digits)
+            return {"parameters": 1.0 + sum(digits)}
+
+        objectives = replace(named(("accuracy", "parameters")), costs=costs, takes_time=True)
+        controller = make_controller("guided", space, 0, Budget(1), objectives=objectives)
+        for _ in range(11):
+            proposal = controller.ask()
+            cost = 1.0 + sum(proposal.tokens)
+            controller.tell(Outcome(proposal, measured(proposal.tokens)[0], metrics={"parameters": cost}))
+        assert 256 < len(asked) < space.size() / 4
+        assert list(controller.strategy.state()["models"]) == ["0"]
+
     def test_are_used_where_there_are_three_objectives(self):
         objectives = replace(
             named(("accuracy", "parameters", "multiply_adds")),
