@@ -73,8 +73,8 @@ CLAIMS = (
         "and hand-made nets of the literature, trained with the same recipe at the same price. Minutes are those of "
         "the whole command after installation, where it was not interrupted. `exp/reference-airbench93` holds a "
         "trained network. What was seen: children of a quarter of the channels, trained for one to three epochs, "
-        "speak for nets that halve the image before their convolutions; in full these fit the training images as well, and "
-        "generalise worse.",
+        "speak for nets that halve the image before their convolutions; in full these fit the training images as well, "
+        "and generalise worse.",
         cifar10_cpu,
         tuple(_RUNS),
     ),
