@@ -13,7 +13,6 @@ from alphaxenas.contracts import Evaluator, SearchSpace
 from alphaxenas.controllers.pareto.objectives import Objectives, named
 from alphaxenas.evaluators.costs import NetworkCosts, PricedEvaluator
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.networks.training.fit import OPERATIONS
 from alphaxenas.pipelines.factory import ImageShape, child_network, final_network, search_space
 from alphaxenas.spaces.user_space import Limits, UserSpace
 
@@ -84,6 +83,8 @@ def with_epochs(config: Config, data: Any, counted: Callable[[Any], Mapping[str,
     Returns:
         The costs of an architecture, `epochs` among them.
     """
+    from alphaxenas.networks.training.fit import OPERATIONS
+
     images = 1e12 * config.training.train_teraflops / len(data.train)
 
     def costs(architecture: Any) -> Mapping[str, float]:
