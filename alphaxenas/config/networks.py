@@ -215,7 +215,13 @@ class ChildConfig(Group):
         1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)"
     )
     child_teraflops: Number = parameter(
-        0.0, "10^12 operations of a child's epoch: large children see fewer images; 0 = all see the same", ge=0
+        0.0,
+        "10^12 operations of a child, times its epochs and its share of the images: large children see fewer; "
+        "0 = all see the same",
+        ge=0,
+    )
+    fixed_images: bool = parameter(
+        False, "the share of the images is drawn once, for all children, instead of for every epoch"
     )
     width_share: Number = parameter(
         1.0, "plain convolution nets: children have this share of the channels that are trained in full", gt=0, le=1

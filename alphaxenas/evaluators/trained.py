@@ -14,14 +14,16 @@ import gc
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
 
 from alphaxenas.contracts import Outcome, Proposal, SearchSpace
-from alphaxenas.data.images import ImageData
+from alphaxenas.data.images import ImageData, Part
 from alphaxenas.data.pipeline import Batches
+from alphaxenas.data.split import stratified_draw
+from alphaxenas.data.stored import pick
 from alphaxenas.evaluators import FINAL_WEIGHTS, REWARDS
 from alphaxenas.evaluators.rewards import reward_of
 from alphaxenas.networks.bank import WeightBank
@@ -34,6 +36,7 @@ from alphaxenas.networks.training.loop import (
     freeze_loaded_modules,
 )
 from alphaxenas.networks.training.recipe import Recipe
+from alphaxenas.seeds import stream
 
 CALIBRATION_BATCHES = 10
 
@@ -49,8 +52,11 @@ class ChildTraining:
         cutout: Side of the square cut out of training images, pixels; 0 for none.
         pad: Pixels a crop may reach beyond the image; None as for `Batches`.
         alternating: Whether images are mirrored in every second epoch instead of by chance.
-        teraflops: Work of one epoch of a budget in 10^12 operations, see `fit.affordable`: large networks then see
-            fewer images; 0: all see the same.
+        fixed_images: Whether the images of a budget's share are drawn once, for all children, instead of for every
+            epoch. Children can then have as many epochs as the final training at a small part of its cost, so that what
+            is learned by heart counts against them as it does there.
+        teraflops: Work of a budget of one epoch of all images in 10^12 operations, see `fit.affordable`: large networks
+            then see fewer images; 0: all see the same.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -63,6 +69,7 @@ class ChildTraining:
     cutout: int = 0
     pad: int | None = None
     alternating: bool = False
+    fixed_images: bool = False
     teraflops: float = 0.0
     reward: str = "last"
     final_weights: str = "scratch"
@@ -100,8 +107,7 @@ class TrainedEvaluator:
         self.bank = WeightBank(seed)
         self._space, self._build, self._recipe, self._seed = space, build, recipe, seed
         self._image_shape, self._settings = data.image_shape, settings
-        images = (settings.augment, settings.cutout, settings.pad, settings.alternating)
-        self._training = Batches.of(data, "train", settings.batch_size, *images)
+        self._data, self._batches = data, dict[float, Batches]()
         self._validation = Batches.of(data, "validation", EVALUATION_BATCH)
 
     def evaluate(self, proposal: Proposal) -> Outcome:
@@ -147,17 +153,30 @@ class TrainedEvaluator:
         alone = proposal.purpose == "final" and self._settings.final_weights == "scratch"
         return self._settings.share_weights and not alone
 
+    def _images(self, fraction: float) -> Batches:
+        """The images that children with this share learn from; all of them, unless the share is drawn once."""
+        share, settings = fraction if self._settings.fixed_images else 1.0, self._settings
+        if share not in self._batches:
+            data, images = self._data, (settings.augment, settings.cutout, settings.pad, settings.alternating)
+            if share < 1.0:
+                count = max(1, round(share * len(data.train)))
+                drawn = stratified_draw(data.train.labels, count, stream(self._seed, "fixed images", share))
+                data = replace(data, train=Part(pick(data.train.images, drawn), data.train.labels[drawn]))
+            self._batches[share] = Batches.of(data, "train", settings.batch_size, *images)
+        return self._batches[share]
+
     def _score(self, child: CompiledChild, proposal: Proposal, metrics: dict[str, float]) -> float:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
+        training, validation, work = self._images(fraction), self._validation, epochs * fraction
+        fraction = 1.0 if self._settings.fixed_images else fraction
         rng_stream = ("trial", proposal.number) if self.shares(proposal) else ()
         if epochs == 0:
-            batches = self._training.epoch(self._seed, 0, fraction, rng_stream, augment=False)
+            batches = training.epoch(self._seed, 0, fraction, rng_stream, augment=False)
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
-            return child.accuracy(self._validation.in_order())
+            return child.accuracy(validation.in_order())
         if self._settings.teraflops:
-            work = self._settings.teraflops * epochs * fraction
-            epochs, fraction = affordable(work, child.multiply_adds, self._training)
-        every, training, validation = int(self._settings.reward == "best"), self._training, self._validation
+            epochs, fraction = affordable(self._settings.teraflops * work, child.multiply_adds, training)
+        every = int(self._settings.reward == "best")
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)
         last = history[-1]

@@ -88,9 +88,11 @@ def check_sizes(config: Config, data: ImageShape | ImageData) -> None:
     if config.space.space == "convnet":
         check_image_size(height, width)
         if isinstance(data, ImageData):
-            sizes = {"batch_size": config.child.batch_size, "train_batch_size": training.train_batch_size}
-            limits += [(name, size, len(data.train)) for name, size in sizes.items()]
-            what = f"{len(data.train)} {what}"
+            count, search = len(data.train), config.search
+            least = min(search.search_fraction, search.final_fraction) if config.child.fixed_images else 1.0
+            limits += [("batch_size", config.child.batch_size, max(1, round(least * count)))]
+            limits += [("train_batch_size", training.train_batch_size, count)]
+            what = f"{count} {what}"
     for name, value, most in limits:
         if value > most:
             raise invalid(name, f"at most {most} for {what}", value)

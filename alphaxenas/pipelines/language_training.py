@@ -34,7 +34,8 @@ from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.spaces.recurrent import RecurrentCell
 
 VALIDATIONS = 10
-TIMED_WINDOWS = 20
+WARM_UP, TIMED_WINDOWS = 10, 50
+"""Windows that are not timed, and those after them that are."""
 WRITTEN_WORDS = 60
 
 
@@ -203,10 +204,13 @@ class _Trainer:
         if not self._minutes:
             return max(1, round(self._epochs * self._reader.windows))
         model = LanguageModel(core, len(self._data.vocabulary), self._recipe, seed)
-        _, hidden = train_windows(model, self._reader, 0, 2, lambda _: 0.0)
-        since = time.monotonic()
-        train_windows(model, self._reader, 2, 2 + TIMED_WINDOWS, lambda _: 0.0, hidden)
-        return max(1, round(60.0 * self._minutes * TIMED_WINDOWS / (time.monotonic() - since)))
+        hidden, taken = None, []
+        for number in range(WARM_UP + TIMED_WINDOWS):
+            since = time.monotonic()
+            _, hidden = train_windows(model, self._reader, number, number + 1, lambda _: 0.0, hidden)
+            taken.append(time.monotonic() - since)
+        # The median: what else the machine does for a moment must not shorten a training of hours.
+        return max(1, round(60.0 * self._minutes / float(np.median(taken[WARM_UP:]))))
 
     def _record(self, name: str, record: dict[str, Any], seconds: float) -> None:
         """Journal line, curves, checkpoint and log line of a validation."""

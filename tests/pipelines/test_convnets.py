@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators import trained as evaluators_trained
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network
-from alphaxenas.networks.training.fit import affordable
+from alphaxenas.networks.training.fit import affordable, fit
 from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
 from alphaxenas.pipelines.final import evaluate_again, train_best
 from alphaxenas.pipelines.raters.wishes import user_space
@@ -70,6 +72,28 @@ def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured
     config = configured(controllers=["random"], trials=2, search_children=1, child_teraflops=teraflops)
     assert make_evaluator(config, load_images(config), 0).state() == {}
     assert search(config, "random", 0)["trained"] == 2
+
+
+def test_children_learn_from_the_same_few_images_for_as_many_epochs_as_in_full(configured, monkeypatch):
+    full = 6 * ConvNet.parse(SMALL).multiply_adds(10, 3, 3) * 108 * 4 * 1e-12  # four epochs of all images
+    given = {"child_teraflops": full, "fixed_images": True, "search_fraction": 0.25, "batch_size": 9}
+    config, trained = configured(**given), []
+
+    def spied(child, training, validation, epochs, *arguments, fraction, **further):
+        images = [np.asarray(labels) for _, labels in training.epoch(0, 0, fraction, augment=False)]
+        trained.append((training, len(training), epochs, fraction, len(np.concatenate(images))))
+        return fit(child, training, validation, epochs, *arguments, fraction=fraction, **further)
+
+    monkeypatch.setattr(evaluators_trained, "fit", spied)
+    evaluator = make_evaluator(config, load_images(config), 0)
+    for purpose, share in (("search", 0.25), ("search", 0.25), ("final", 0.5)):
+        tokens = search_space(config).encode(ConvNet.parse(SMALL))
+        outcome = evaluator.evaluate(Proposal(len(trained), tokens, Budget(1, share), purpose))
+        assert outcome.status == "ok" and outcome.metrics["images_per_epoch"] == 108 * share
+    assert [entry[1:] for entry in trained] == [(27, 4, 1.0, 27)] * 2 + [(54, 4, 1.0, 54)]
+    assert trained[0][0] is trained[1][0]
+    with pytest.raises(ValueError, match="batch_size"):
+        load_images(configured(fixed_images=True, search_fraction=0.25, batch_size=28))
 
 
 def test_nets_too_small_for_the_price_of_the_final_training_are_not_suggested(configured):

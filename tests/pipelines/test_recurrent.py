@@ -71,12 +71,18 @@ def test_a_training_that_is_interrupted_continues_to_the_same_model(tmp_path, da
 
 
 def test_minutes_become_as_many_windows_as_fit_at_the_measured_speed(tmp_path, data, monkeypatch):
-    ticks = itertools.count()
-    clock = SimpleNamespace(monotonic=lambda: 0.5 * next(ticks))
-    monkeypatch.setattr(language_training, "time", clock)  # the timed windows take half a second together
+    # A window takes 10 ms; those at the start, and one of three later, take a second.
+    number, now = itertools.count(), [0.0]
+
+    def monotonic():
+        before = next(number)
+        now[0] += 1.0 if before < 2 * language_training.WARM_UP or before % 3 == 0 else 0.01
+        return now[0]
+
+    monkeypatch.setattr(language_training, "time", SimpleNamespace(monotonic=monotonic))
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
         results = train_language_models([MODEL], data, RECIPE, run, minutes=0.005)
-    assert results["models"][0]["windows"] == round(0.3 / (0.5 / language_training.TIMED_WINDOWS))
+    assert results["models"][0]["windows"] == 30
 
 
 def test_models_have_as_many_parameters_as_a_searched_cell():
