@@ -67,6 +67,10 @@ def configured(tmp_path, arrays):
     return made
 
 
+def multiply_adds(net: ConvNet) -> int:
+    return outline_of(build_network(net, NetworkOptions(3)), (10, 10, 3)).multiply_adds
+
+
 def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured):
     teraflops = 6 * ConvNet.parse(SMALL).multiply_adds(10, 3, 3) * 216e-12  # two epochs of the smallest net
     config = configured(controllers=["random"], trials=2, search_children=1, child_teraflops=teraflops)
@@ -75,7 +79,7 @@ def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured
 
 
 def test_children_learn_from_the_same_few_images_for_as_many_epochs_as_in_full(configured, monkeypatch):
-    full = 6 * ConvNet.parse(SMALL).multiply_adds(10, 3, 3) * 108 * 4 * 1e-12  # four epochs of all images
+    full = 6 * multiply_adds(ConvNet.parse(SMALL)) * 108 * 4e-12 - 1e-12  # four epochs of all images
     given = {"child_teraflops": full, "fixed_images": True, "search_fraction": 0.25, "batch_size": 9}
     config, trained = configured(**given), []
 
@@ -97,16 +101,13 @@ def test_children_learn_from_the_same_few_images_for_as_many_epochs_as_in_full(c
 
 
 def test_nets_too_small_for_the_price_of_the_final_training_are_not_suggested(configured):
-    def cost(net):
-        return outline_of(build_network(net, NetworkOptions(3)), (10, 10, 3)).multiply_adds
-
-    least = 20 * cost(ConvNet.parse(SMALL))
+    least = 20 * multiply_adds(ConvNet.parse(SMALL))
     values = {"train_teraflops": 6 * least * 108 * 4e-12, "train_epochs": 4}
     config, rng = configured(**values), np.random.default_rng(0)
     data, plain = load_images(config), search_space(config)
     space = user_space(config, data)
-    assert min(cost(space.sample(rng)) for _ in range(20)) >= least > cost(ConvNet.parse(SMALL))
-    assert min(cost(plain.sample(rng)) for _ in range(200)) < least
+    assert min(multiply_adds(space.sample(rng)) for _ in range(20)) >= least > multiply_adds(ConvNet.parse(SMALL))
+    assert min(multiply_adds(plain.sample(rng)) for _ in range(200)) < least
     with pytest.raises(ValueError, match="epochs 80 is more than `train_epochs` 4"):
         user_space(configured(start_from=[SMALL], **values), data)
     assert user_space(configured(train_teraflops=0.0, train_epochs=4), data) == plain
