@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.record import finish, parser
 
-HOUR = {"max_minutes": 20, "train_teraflops": 900, "child_teraflops": 11, "max_multiply_adds": 32}
+HOUR = {"max_minutes": 20, "train_teraflops": 900, "child_teraflops": 600, "max_multiply_adds": 100}
 """Parameters of the profile for a whole hour."""
 
 

@@ -216,8 +216,8 @@ class ChildConfig(Group):
     )
     child_teraflops: Number = parameter(
         0.0,
-        "10^12 operations of a child, times its epochs and its share of the images: large children see fewer; "
-        "0 = all see the same",
+        "10^12 operations of a child with all channels, times its epochs and its share of the images: large children "
+        "see fewer; 0 = all see the same",
         ge=0,
     )
     fixed_images: bool = parameter(

@@ -27,6 +27,8 @@ from alphaxenas.data.stored import pick
 from alphaxenas.evaluators import FINAL_WEIGHTS, REWARDS
 from alphaxenas.evaluators.rewards import reward_of
 from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.convnet.network import ConvNetwork
+from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.training.fit import affordable, fit
 from alphaxenas.networks.training.loop import (
     EVALUATION_BATCH,
@@ -56,7 +58,8 @@ class ChildTraining:
             epoch. Children can then have as many epochs as the final training at a small part of its cost, so that what
             is learned by heart counts against them as it does there.
         teraflops: Work of a budget of one epoch of all images in 10^12 operations, see `fit.affordable`: large networks
-            then see fewer images; 0: all see the same.
+            then see fewer images; 0: all see the same. Of a child with a share of the channels, the work that it would
+            be with all of them, so that it sees as many images as the network in full.
         reward: `"last"` or `"best"`: which epoch's validation accuracy is the reward. The best of several is an
             optimistic figure, and costs a validation after every epoch.
         final_weights: `"scratch"` or `"shared"`: what proposals of purpose `"final"` start from where the others share
@@ -129,7 +132,10 @@ class TrainedEvaluator:
         try:
             child = CompiledChild(network, bank, self._image_shape, self._recipe)
             metrics |= {"parameters": child.parameters, "multiply_adds": child.multiply_adds}
-            reward = self._score(child, proposal, metrics)
+            in_full = child.multiply_adds
+            if isinstance(network, ConvNetwork):
+                in_full = outline_of(replace(network, width_share=1.0), self._image_shape).multiply_adds
+            reward = self._score(child, proposal, in_full, metrics)
         except (DivergedError, tf.errors.ResourceExhaustedError) as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return Outcome(proposal, 0.0, "failed", metrics, time.perf_counter() - begin, reason)
@@ -165,9 +171,9 @@ class TrainedEvaluator:
             self._batches[share] = Batches.of(data, "train", settings.batch_size, *images)
         return self._batches[share]
 
-    def _score(self, child: CompiledChild, proposal: Proposal, metrics: dict[str, float]) -> float:
+    def _score(self, child: CompiledChild, proposal: Proposal, multiply_adds: int, metrics: dict[str, float]) -> float:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
-        training, validation, work = self._images(fraction), self._validation, epochs * fraction
+        training, validation, share = self._images(fraction), self._validation, epochs * fraction
         fraction = 1.0 if self._settings.fixed_images else fraction
         rng_stream = ("trial", proposal.number) if self.shares(proposal) else ()
         if epochs == 0:
@@ -175,7 +181,7 @@ class TrainedEvaluator:
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
             return child.accuracy(validation.in_order())
         if self._settings.teraflops:
-            epochs, fraction = affordable(self._settings.teraflops * work, child.multiply_adds, training)
+            epochs, fraction = affordable(self._settings.teraflops * share, multiply_adds, training)
         every = int(self._settings.reward == "best")
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)

@@ -81,7 +81,7 @@ def test_a_search_trains_children_from_scratch_for_one_amount_of_work(configured
 def test_children_learn_from_the_same_few_images_for_as_many_epochs_as_in_full(configured, monkeypatch):
     full = 6 * multiply_adds(ConvNet.parse(SMALL)) * 108 * 4e-12 - 1e-12  # four epochs of all images
     given = {"child_teraflops": full, "fixed_images": True, "search_fraction": 0.25, "batch_size": 9}
-    config, trained = configured(**given), []
+    config, trained = configured(**given, width_share=0.5), []
 
     def spied(child, training, validation, epochs, *arguments, fraction, **further):
         images = [np.asarray(labels) for _, labels in training.epoch(0, 0, fraction, augment=False)]
