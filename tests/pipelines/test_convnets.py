@@ -12,6 +12,7 @@ from alphaxenas.config import ParameterError, from_values
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.images import Part
 from alphaxenas.data.pipeline import Batches
+from alphaxenas.evaluators import costs
 from alphaxenas.evaluators import trained as evaluators_trained
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
@@ -19,6 +20,7 @@ from alphaxenas.networks.registry import build_network
 from alphaxenas.networks.training.fit import affordable, fit
 from alphaxenas.pipelines.factory import load_images, make_evaluator, search_space
 from alphaxenas.pipelines.final import evaluate_again, train_best
+from alphaxenas.pipelines.raters import wishes
 from alphaxenas.pipelines.raters.wishes import user_space
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.convnet import ConvNet
@@ -111,6 +113,26 @@ def test_nets_too_small_for_the_price_of_the_final_training_are_not_suggested(co
     with pytest.raises(ValueError, match="epochs 80 is more than `train_epochs` 4"):
         user_space(configured(start_from=[SMALL], **values), data)
     assert user_space(configured(train_teraflops=0.0, train_epochs=4), data) == plain
+
+
+def test_every_net_is_outlined_once_at_most_whatever_the_limits_ask(configured, monkeypatch):
+    outlined, count = [], costs.outline_of
+
+    def counting(network, shape):
+        outlined.append(network)
+        return count(network, shape)
+
+    monkeypatch.setattr(costs, "outline_of", counting)
+    config = configured(train_teraflops=1e-4)
+    space, net = user_space(config, load_images(config)), ConvNet.parse(SMALL)
+    outlined.clear()
+    assert len({space.allows(net) for _ in range(5)}) == 1 and len(outlined) == 1, "the child has no limit"
+
+
+def test_where_nothing_is_configured_no_stored_latencies_are_read(configured, monkeypatch):
+    config = configured(train_teraflops=0.0)
+    monkeypatch.setattr(wishes, "network_costs", lambda *_: pytest.fail("nobody asked"))
+    assert user_space(config, load_images(config)) == search_space(config)
 
 
 def test_final_training_beside_a_hand_made_net(configured):

@@ -12,7 +12,6 @@ from alphaxenas.config.rules import favoured, starting
 from alphaxenas.contracts import Evaluator, SearchSpace
 from alphaxenas.controllers.pareto.objectives import Objectives, named
 from alphaxenas.evaluators.costs import NetworkCosts, PricedEvaluator
-from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import ImageShape, child_network, final_network, search_space
 from alphaxenas.spaces.user_space import Limits, UserSpace
 
@@ -58,7 +57,7 @@ def user_space(config: Config, data: ImageShape | Any) -> SearchSpace:
     """
     space, maxima = search_space(config), counted_limits(config)
     weights, starts = favoured(config), starting(config)
-    costs: Callable[[Any], Mapping[str, float]] = network_costs(config, data).counted
+    costs: Callable[[Any], Mapping[str, float]] = network_costs(config, data).counted if maxima else lambda _: {}
     if config.training.train_teraflops and hasattr(data, "train"):
         maxima, costs = {**maxima, "epochs": float(config.training.train_epochs)}, with_epochs(config, data, costs)
     if not (maxima or weights or starts):
@@ -86,10 +85,11 @@ def with_epochs(config: Config, data: Any, counted: Callable[[Any], Mapping[str,
     from alphaxenas.networks.training.fit import OPERATIONS
 
     images = 1e12 * config.training.train_teraflops / len(data.train)
+    final = NetworkCosts(search_space(config), lambda one: final_network(config, one, data), data.image_shape)
 
     def costs(architecture: Any) -> Mapping[str, float]:
-        network = outline_of(final_network(config, architecture, data), data.image_shape)
-        return {**counted(architecture), "epochs": images / (OPERATIONS * network.multiply_adds)}
+        epochs = images / (OPERATIONS * final.counted(architecture)["multiply_adds"])
+        return {**counted(architecture), "epochs": epochs}
 
     return costs
 
