@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from alphaxenas.data import describe, load_data
-from alphaxenas.report.runs import StoredRun, Suite, refuse_other_data
+from alphaxenas.report import runs
+from alphaxenas.report.runs import StoredRun, Suite, load_suite, refuse_other_data
 from alphaxenas.report.style import as_shown
-from alphaxenas.runs import RunMismatch
+from alphaxenas.runs import Journal, RunMismatch
+from alphaxenas.runs.files import write_json
 
 
 def save(path, shift=0, **more):
@@ -21,11 +23,11 @@ def save(path, shift=0, **more):
 
 
 def suite(*identities):
-    runs = [
+    stored = [
         StoredRun("mine", f"random-seed{seed}", {"parameters": {"dataset": "arrays"}, "data": identity}, (), None)
         for seed, identity in enumerate(identities)
     ]
-    return Suite("mine", tuple(runs), None, None)
+    return Suite("mine", tuple(stored), None, None)
 
 
 def test_a_file_that_has_changed_since_is_named_and_one_that_is_gone_is_no_hindrance(tmp_path):
@@ -59,8 +61,24 @@ def test_runs_of_different_images_are_not_shown_beside_each_other(tmp_path):
         refuse_other_data(suite(first, first | {"fingerprint": "other"}))
 
 
-def test_runs_of_old_times_and_of_published_data_are_shown():
-    refuse_other_data(suite(None, {"source": "digits", "fingerprint": "aa"}))
+def test_runs_of_old_times_and_of_published_data_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "read_examples", lambda **_: pytest.fail("published images are not read again"))
+    published = {"source": "digits", "fingerprint": "aa"}
+    for seed, made_of in enumerate((None, published, published | {"read_with": {}})):
+        folder = tmp_path / "mine" / f"random-seed{seed}"
+        folder.mkdir(parents=True)
+        write_json(folder / "run.json", {"parameters": {"dataset": "digits"}, **({"data": made_of} if made_of else {})})
+        Journal(folder / "trials.jsonl").append({"purpose": "final", "status": "ok", "reward": seed / 4})
+    stored = load_suite("mine", tmp_path)
+    refuse_other_data(stored)
+    (shown,) = stored.groups().values()
+    assert [(run.stage, [record["reward"] for record in run.finals]) for run in shown] == [
+        ("random-seed0", [0.0]),
+        ("random-seed1", [0.25]),
+        ("random-seed2", [0.5]),
+    ]
+    with pytest.raises(RunMismatch, match="random-seed1 was made of other images or labels than digits"):
+        refuse_other_data(suite(published, published | {"fingerprint": "bb"}))
 
 
 def test_the_mapping_of_labels_is_shown_and_names_are_text(tmp_path):
