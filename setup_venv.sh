@@ -23,24 +23,49 @@ find_python() {
   return 1
 }
 
+# Prints the folder that .venv was made in, if it was moved or copied from there: its scripts still start that Python.
+former_place() {
+  local made_in
+  made_in=$(sed -n '1,2s|^[^/]*\(/.*\)/bin/python.*|\1|p' "$root/.venv/bin/pip" 2>/dev/null) || true
+  [ -z "$made_in" ] || [ "$made_in" -ef "$root/.venv" ] || echo "$made_in"
+}
+
+# mend_scripts FORMER: lets the scripts of a moved .venv (jupyter, alphaxenas, activate, pip as the last) name this place.
+mend_scripts() {
+  "$root/.venv/bin/python" - "$1" "$root/.venv" <<'END'
+import os, pathlib, sys
+old, new = map(os.fsencode, sys.argv[1:])
+for script in sorted(pathlib.Path(sys.argv[2], "bin").iterdir(), key=lambda script: script.name == "pip"):
+    text = b"" if script.is_symlink() or script.is_dir() else script.read_bytes()
+    if b"\0" in text or old not in text:
+        continue
+    if text.startswith(b"#!" + old):  # in this form a path has no blanks and is short; in pip's other form it may be any
+        first, rest = text[2:].split(b"\n", 1)
+        text = b"#!/bin/sh\n'''exec' \"" + first + b"\" \"$0\" \"$@\"\n' '''\n" + rest
+    script.write_bytes(text.replace(old, new))
+END
+}
+
 # prepare_venv REQUIREMENTS_FILE: makes .venv and installs the file and this package, once; again only when they change.
 prepare_venv() {
-  local venv=$root/.venv wanted stamp python
+  local venv=$root/.venv wanted stamp python former
   wanted=$(cd "$root" && cat requirements.txt "$1" pyproject.toml | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1)
   stamp=$venv/.installed-$1
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null; then
-    return
-  fi
+  is_ready() { [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null && [ -z "$(former_place)" ]; }
+  ! is_ready || return 0
   python=$(find_python)
   mkdir -p "$venv"
   exec 9<"$root"  # a folder can be locked, and nothing has to be left behind for it
   ! command -v flock >/dev/null || flock -n 9 || { echo "Another setup of $venv is running: waiting for it." >&2; flock 9; }
-  if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+  if ! is_ready; then
     rm -f "$stamp"
-    # An interrupted setup, a copied or a moved .venv has a Python that does not start or has no pip: begin again.
+    # After an interrupted setup, or from another machine, Python does not start or has no pip: begin again.
     if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
       echo "Making $venv with $("$python" --version)." >&2
       "$python" -m venv --clear "$venv"
+    elif former=$(former_place) && [ -n "$former" ]; then
+      echo "$venv was moved or copied from $former: mending its scripts." >&2
+      mend_scripts "$former"
     fi
     echo "Installing $1 into $venv (once; about 2 GB, some minutes)." >&2
     if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/$1" ||

@@ -94,6 +94,28 @@ def test_an_environment_without_pip_is_made_anew(place):
     assert answer.returncode == 0 and "Making" in answer.stderr
 
 
+@pytest.mark.parametrize("way", [shutil.move, lambda old, new: shutil.copytree(old, new, symlinks=True)])
+def test_the_scripts_of_a_moved_or_copied_checkout_start_its_own_python(place, tmp_path, way):
+    """Without network: what is installed stays."""
+    own, there = tmp_path / "made-here", tmp_path / "moved there"
+    shutil.copytree(place, own, ignore=shutil.ignore_patterns(".venv"))
+    assert "Making" in prepare(own).stderr
+    assert (own / ".venv/bin/pip").read_text().startswith(f"#!{own}/.venv/bin/python"), "the form without blanks"
+    way(own, there)
+    for _ in range(2):  # from the form without blanks, and from the other
+        answer = prepare(there)
+        assert answer.returncode == 0 and "mending its scripts" in answer.stderr and "Making" not in answer.stderr
+        assert prepare(there).stderr == ""
+        asked = subprocess.run(
+            [there / ".venv/bin/pip", "show", "-f", "tiny"], capture_output=True, text=True, check=True
+        )
+        assert str(there) in asked.stdout
+        activated = ". .venv/bin/activate; python -c 'import build_me; print(build_me.__file__)'"
+        found = subprocess.run(["bash", "-c", activated], cwd=there, capture_output=True, text=True, check=True)
+        assert found.stdout.strip() == str(there / "build_me.py")
+        there = shutil.move(there, tmp_path / "again")
+
+
 def test_without_a_suitable_python_the_message_says_which_is_needed(tmp_path):
     shutil.copy(PROJECT_ROOT / "setup_venv.sh", tmp_path)
     for name in ("python3", "python3.11", "python3.12", "python3.13", "python"):
