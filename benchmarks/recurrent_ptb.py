@@ -3,7 +3,8 @@
     python -m benchmarks.recurrent_ptb --data-dir FOLDER [--minutes 15] [--seeds 3] [--found RUN] [--record]
 
 FOLDER holds `ptb/`, or it is downloaded. 200 units, batch 20, 35 steps, tied weights, dropout 0.2, learning rate 20
-that falls linearly to 0. Continues where it stopped; `--found` names a run of notebook 09 whose best cells take part.
+that falls linearly to 0, the softmax in bfloat16 where the machine has it. Continues where it stopped; `--found` names
+a run of notebook 09 whose best cells take part.
 Prints JSON last.
 """
 
@@ -52,6 +53,7 @@ def main() -> None:
         mine["epochs"].append(round(model["epochs"], 2))
     figures = {
         "minutes": chosen.minutes,
+        "precision": config.run.precision,
         "parameters": {model["name"]: model["parameters"] for model in results["models"]},
         "architectures": {model["name"]: model["architecture"] for model in results["models"]},
         "failed": results.get("failed", []),

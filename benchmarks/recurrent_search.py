@@ -23,6 +23,7 @@ MODEL = {
     "learning_rate": 20.0,
     "input_dropout": 0.2,
     "output_dropout": 0.2,
+    "precision": "auto",
 }
 """What is searched and trained; `benchmarks.recurrent_ptb` trains the same in full."""
 

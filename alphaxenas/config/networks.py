@@ -97,7 +97,8 @@ class RunConfig(Group):
     threads: Natural = parameter(0, "CPU threads; 0 = all cores", notebooks="02 03 04 08 09 10")
     precision: Precision = parameter(
         "float32",
-        "arithmetic of the children in the search; auto = bfloat16 where the machine computes it natively",
+        "arithmetic of the children in the search, and of the softmax's products where language models are trained; "
+        "auto = bfloat16 where the machine computes it natively",
         role="recipe",
     )
     memory_growth: bool = parameter(True, "GPU: take memory as needed instead of all at once", affects_results=False)

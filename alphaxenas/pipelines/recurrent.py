@@ -53,6 +53,7 @@ def language_recipe(config: Config) -> LanguageRecipe:
         average=language.averaged_sgd,
         activation=language.activation_penalty,
         temporal=language.temporal_penalty,
+        precision=config.run.precision,
     )
 
 
@@ -226,8 +227,7 @@ def _units(make: Any, words: int, parameters: int) -> int:
 
 def _text_parameters(config: Config) -> dict[str, Any]:
     """What decides what a model learns, for run.json."""
-    words = (
-        "seed threads fraction text text_path vocabulary_size blocks cell_output choose_first units batch_size window"
-    )
-    words += " learning_rate clip decay language_schedule embedding_dropout input_dropout state_dropout output_dropout"
-    return config.only(*words.split(), "activation_penalty", "temporal_penalty")
+    words = "seed threads precision fraction text text_path vocabulary_size blocks cell_output choose_first units"
+    words += " batch_size window learning_rate clip decay language_schedule embedding_dropout input_dropout"
+    words += " state_dropout output_dropout activation_penalty temporal_penalty"
+    return config.only(*words.split())

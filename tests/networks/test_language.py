@@ -18,6 +18,7 @@ from alphaxenas.networks.language.model import LanguageModel, reward_of_loss
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.networks.language.recurrence import recurrence
 from alphaxenas.networks.language.shared_recurrence import CellTensors, shared_recurrence
+from alphaxenas.networks.language.softmax import mean_loss
 from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.runs.checkpoint import pack, unpack
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
@@ -143,6 +144,32 @@ def test_the_loss_of_a_text_counts_every_word_once_whatever_the_streams(text):
     assert model.loss(text.validation[:50], count=1) == pytest.approx(np.mean(losses), rel=1e-5)
     # Weights of a new model are small: what stands before hardly counts, and neither does where streams begin.
     assert model.loss(text.validation[:50], count=7) == pytest.approx(np.mean(losses), rel=1e-2)
+
+
+@pytest.mark.parametrize(("precision", "error"), [("float32", 1e-5), ("bfloat16", 2e-2)])
+@pytest.mark.parametrize("words", [3, 2_500], ids=["in one part", "in two parts"])
+def test_the_softmax_in_parts_is_the_softmax(words, precision, error):
+    rng = np.random.default_rng(0)
+    hidden, embedding = rng.standard_normal((7, 6)), rng.standard_normal((words, 6))
+    values = [tf.constant(array, tf.float32) for array in (hidden, embedding, rng.standard_normal(words))]
+    targets = tf.constant(rng.integers(0, words, 7), tf.int32)
+    weights = tf.constant([1, 1, 0, 1, 1, 1, 0], tf.float32)
+
+    def plain(hidden, embedding, bias):
+        logits = tf.matmul(hidden, embedding, transpose_b=True) + bias
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        return tf.reduce_sum(losses * weights) / 5
+
+    found = []
+    for loss in (plain, lambda *values: mean_loss(*values, targets, weights, precision)):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            value = 3.0 * loss(*values)
+        found.append([value, *tape.gradient(value, values)])
+    for wanted, received in zip(*found):
+        assert np.abs(received - wanted).max() <= error * np.abs(wanted).max()
+    nothing = mean_loss(*values, targets, tf.zeros(7), precision)
+    assert float(nothing) == 0.0
 
 
 @pytest.mark.parametrize(

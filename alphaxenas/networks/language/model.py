@@ -1,8 +1,8 @@
 """A language model: tied embeddings around a recurrent core, traced once into a training step and a loss.
 
 Every window of text is one call. The softmax over the vocabulary is most of the work of a small model (200 units and
-10,000 words: three quarters of all multiply-adds), so it is one matrix product over all words of a window, and its
-loss and gradient come from TensorFlow's fused operation.
+10,000 words: three quarters of all multiply-adds); `alphaxenas.networks.language.softmax` trains it, for all words of a
+window together.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tensorflow as tf
 from alphaxenas.data.text import streams
 from alphaxenas.networks.language.cores import Core, Dropout
 from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.networks.language.softmax import mean_loss
 from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.seeds import stream, tensor_seed
 
@@ -214,9 +215,12 @@ class LanguageModel:
             dropout = Dropout(mask((batch, units), recipe.state_dropout, 3), (recipe.weight_dropout, seed + 100))
             hidden, after = self.core.run(values, embedded, state, dropout, cell)
             dropped = hidden * mask((batch, units), recipe.output_dropout, 4)
-            losses = _losses(values, dropped, targets) * tf.reshape(weights, [-1])
-            loss = tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(weights), 1.0)
-            objective = loss
+            flat, wanted, counted = (
+                tf.reshape(dropped, (-1, units)),
+                tf.reshape(targets, [-1]),
+                tf.reshape(weights, [-1]),
+            )
+            objective = loss = mean_loss(flat, values["embedding"], values["bias"], wanted, counted, recipe.precision)
             if recipe.activation:
                 objective += recipe.activation * tf.reduce_mean(dropped**2)
             if recipe.temporal:

@@ -26,6 +26,7 @@ class LanguageRecipe:
         output_dropout: Of the hidden states before the softmax; one mask a window.
         activation: Weight of the mean square of the hidden states after dropout.
         temporal: Weight of the mean square of their differences from step to step, before dropout.
+        precision: `"float32"` or `"bfloat16"`: of the products of the softmax in training, see `softmax`.
 
     Sources: Gal and Ghahramani 2016 (one mask a window, embedding dropout); Merity et al. 2018 (weight dropout,
     activation and temporal regularisation, averaged SGD); Liu et al. 2019 and Luo et al. 2018 use the same recipe.
@@ -46,6 +47,7 @@ class LanguageRecipe:
     output_dropout: float = 0.2
     activation: float = 0.0
     temporal: float = 0.0
+    precision: str = "float32"
 
     def rate_at(self, progress: float) -> float:
         """Learning rate when this share of the training is over."""
