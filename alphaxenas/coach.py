@@ -29,7 +29,7 @@ from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.runs.watch import progress_bar
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.workers.evaluations import InTurn, Workers
-from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite, is_of, outcome_of
+from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite, outcome_of, subject, subject_of
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
@@ -180,7 +180,7 @@ class Coach:
         """
         if self._loop.next_stored() is None or self._evaluator.state():
             return None
-        found = (record for record in self._loop.to_repeat() if is_of(proposal, record))
+        found = self._loop.to_repeat(subject_of, subject(proposal))
         return next((outcome_of(record) for record in found if "cached" not in record["metrics"]), None)
 
     def _record(self, one: Awaited, outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 from alphaxenas.runs.files import StorageError
@@ -57,6 +57,7 @@ class ResumableLoop:
         self._state, self._restore, self._unit = state, restore, unit
         self._interruption = Interruption(grace_seconds)
         self._saved = 0
+        self._repeated: dict[Hashable, list[int]] | None = None
         self._save_from = 0.0
         self._elapsed_before, self._started = 0.0, time.monotonic()
 
@@ -123,10 +124,21 @@ class ResumableLoop:
         journal, number = self.folder.journal, len(self.records)
         return journal[number] if number < len(journal) else None
 
-    def to_repeat(self) -> Iterator[dict[str, Any]]:
-        """The records that the next calls of `append` will be compared with."""
-        journal = self.folder.journal
-        return (journal[number] for number in range(len(self.records), len(journal)))
+    def to_repeat(
+        self, subject_of: Callable[[dict[str, Any]], Hashable], subject: Hashable
+    ) -> Iterator[dict[str, Any]]:
+        """The records of one subject that the next calls of `append` will be compared with, oldest first.
+
+        Args:
+            subject_of: What a record is about; always the same function, because it is asked of every record once.
+            subject: What is looked for.
+        """
+        journal, done = self.folder.journal, len(self.records)
+        if self._repeated is None:
+            self._repeated = {}
+            for number in range(done, len(journal)):
+                self._repeated.setdefault(subject_of(journal[number]), []).append(number)
+        return (journal[number] for number in self._repeated.get(subject, ()) if done <= number < len(journal))
 
     def checkpoint(self) -> None:
         """Saves the state reached after the records so far."""
@@ -167,7 +179,7 @@ class ResumableLoop:
         if state is None:
             journal.read()  # a damaged line is an error here: nothing can mend it
         self.records.length = self._saved = self.folder.event_start = covered
-        repeated = len(journal) - covered
+        self._repeated, repeated = None, len(journal) - covered
         self._elapsed_before, self._started = 0.0, time.monotonic()
         if state is None:
             # So that work interrupted before its first checkpoint can be started again in the same process.

@@ -127,11 +127,11 @@ class Flight:
 
     def _forget(self) -> None:
         # Nothing here is looked through as a whole for every trial: thousands of proposals may be awaited. Those that
-        # are not begun are `unstarted`, or `cached` where the outcome is known, or wait `behind` the same architecture.
+        # are not begun are `unstarted`, or `cached` where the outcome is known, or wait for one that is `alike`.
         self._awaited: dict[int, Awaited] = {}
         self._unstarted: dict[int, Awaited] = {}
         self._cached: dict[int, Awaited] = {}
-        self._behind: dict[tuple[str, Budget], dict[int, Awaited]] = {}
+        self._alike: dict[tuple[str, Budget], dict[int, Awaited]] = {}
         self._arrived: dict[int, Awaited] = {}
         self._running: Counter[tuple[str, Budget]] = Counter()
         self._training = 0
@@ -141,7 +141,7 @@ class Flight:
         architecture = self._space.decode(proposal.tokens)
         one = Awaited(proposal, architecture, self._space.key(architecture))
         self._awaited[proposal.number] = one
-        self._behind.setdefault(one.same, {})[proposal.number] = one
+        self._alike.setdefault(one.same, {})[proposal.number] = one
         self._sort_in(one)
         return one
 
@@ -155,26 +155,22 @@ class Flight:
         number = one.proposal.number
         for held in (self._awaited, self._unstarted, self._cached, self._arrived):
             held.pop(number, None)
-        self._begin(one)
+        del self._alike[one.same][number]
+        if not self._alike[one.same]:
+            del self._alike[one.same]
         if one.started:
             self._running[one.same] -= 1
             self._training -= one.proposal.budget.epochs > 0
         self._left = one.same
         self._evaluations.told(one.proposal)
 
-    def _begin(self, one: Awaited) -> None:
-        """Counts a proposal no longer among those that are not begun."""
-        behind = self._behind.get(one.same, {})
-        behind.pop(one.proposal.number, None)
-        if not behind:
-            self._behind.pop(one.same, None)
-
     def _start(self, trials: float) -> None:
         """Begins the evaluations that are needed."""
-        if self._left is not None and (same := self._behind.get(self._left)):
+        alike = self._alike.get(self._left, {}) if self._left is not None else {}
+        if waiting := {n: one for n, one in alike.items() if not one.started and one.outcome is None}:
             # The outcome told last says of these whether they are known, or to be tried again.
-            self._unstarted = {n: one for n, one in self._unstarted.items() if n not in same}
-            for one in same.values():
+            self._unstarted = {n: one for n, one in self._unstarted.items() if n not in waiting}
+            for one in waiting.values():
                 self._cached.pop(one.proposal.number, None)
                 self._sort_in(one)
             self._unstarted = dict(sorted(self._unstarted.items()))
@@ -193,8 +189,6 @@ class Flight:
         for one in begun:
             number = one.proposal.number
             del self._unstarted[number]
-            if one.started or one.outcome is not None:
-                self._begin(one)
             if one.started:
                 one.outcome = self._stored(one.proposal)
                 if one.outcome is None:
@@ -209,10 +203,10 @@ class Flight:
             return first if first.outcome or (not first.started and self._known_outcome(first)) else None
         there = itertools.chain(self._arrived.values(), (one for _, one in sorted(self._cached.items())))
         if stored is not None:
-            tokens = tuple(stored["tokens"])
-            found = [one for one in self._awaited.values() if one.proposal.tokens == tokens]
-            if any(is_of(one.proposal, stored) for one in found):
-                there = (one for one in there if is_of(one.proposal, stored))  # type: ignore[assignment]
+            alike, wanted = self._alike.get((stored["key"], outcome_of(stored).proposal.budget), {}), subject_of(stored)
+            found = {number for number, one in alike.items() if subject(one.proposal) == wanted}
+            if found:
+                there = (one for one in there if one.proposal.number in found)  # type: ignore[assignment]
         return next(iter(there), None)
 
     def _known_outcome(self, one: Awaited) -> Outcome | None:
@@ -223,16 +217,14 @@ class Flight:
         return Outcome(one.proposal, known.reward, known.status, {**known.metrics, "cached": 1.0}, 0.0, known.reason)
 
 
-def is_of(proposal: Proposal, record: Mapping[str, Any]) -> bool:
-    """Whether a journal's record is about a proposal.
+def subject(proposal: Proposal) -> tuple[Any, ...]:
+    """What a proposal is about, but for its number: that changes when it is proposed again."""
+    return proposal.purpose, tuple(map(int, proposal.tokens)), proposal.budget.epochs, proposal.budget.fraction
 
-    Args:
-        proposal: What a controller proposed.
-        record: A line of the coach's journal.
-    """
-    fields = ("purpose", "tokens", "epochs", "fraction")
-    said = (proposal.purpose, list(map(int, proposal.tokens)), proposal.budget.epochs, proposal.budget.fraction)
-    return said == tuple(record[name] for name in fields)
+
+def subject_of(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The `subject` of the proposal that a line of the coach's journal is about."""
+    return record["purpose"], tuple(record["tokens"]), record["epochs"], record["fraction"]
 
 
 def outcome_of(record: Mapping[str, Any]) -> Outcome:

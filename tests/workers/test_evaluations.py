@@ -1,6 +1,7 @@
 """Several proposals in flight, with workers that die, dawdle and answer twice; without real processes."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from alphaxenas.coach import Coach
 from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.runs import RunFolder
-from alphaxenas.runs.journal import TIMING
+from alphaxenas.runs.journal import TIMING, Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from alphaxenas.workers.dispatch import Dispatcher, WorkerError, greeting_refused
@@ -217,3 +218,48 @@ def test_proposals_that_are_not_begun_any_more_are_not_looked_through_for_every_
         one, outcome = flight.next(left, None, lambda: None)
         told[one.key] = outcome
     assert len(asked) < 5 * controller.asked
+
+
+@pytest.mark.parametrize("order", ["deterministic", "arrival"])
+def test_after_a_kill_the_journal_is_read_a_few_times_however_many_are_in_flight(tmp_path, order, monkeypatch):
+    class Told(ListController):
+        def tell(self, outcome):
+            if outcome.proposal.number == self.last:
+                raise InterruptedError
+
+        def state(self):
+            return {"asked": self.asked}
+
+        def restore(self, state):
+            self.asked = state["asked"]
+
+        diagnostics, status_line = dict, str
+
+    read, plain, count = [], Journal.__getitem__, 120
+    monkeypatch.setattr(Journal, "__getitem__", lambda journal, number: read.append(number) or plain(journal, number))
+    evaluator = SimpleNamespace(
+        evaluate=lambda proposal: evaluated.append(proposal.number) or Outcome(proposal, 0.5),
+        state=dict,
+        restore=lambda state: None,
+    )
+    controller = Told([tuple(number // 5**place % 5 for place in range(6)) for number in range(3 * count)])
+    with RunFolder.open("toy", "search", {}, tmp_path, tmp_path / "events") as folder:
+        coach = Coach(
+            NASBench201(),
+            controller,
+            evaluator,
+            folder,
+            trials=count,
+            in_flight=count,
+            order=order,
+            checkpoint_every=999,
+        )
+        controller.last, evaluated = count - 10, []
+        with pytest.raises(InterruptedError):
+            coach.run()
+        before = [dict(record) for record in folder.journal]
+        controller.last, evaluated = -1, []
+        read.clear()
+        coach.run()
+        assert [dict(record) for record in folder.journal][: len(before)] == before
+        assert len(before) == count - 10 and len(evaluated) < 50 and len(read) < 8 * count
