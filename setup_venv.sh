@@ -56,7 +56,8 @@ prepare_venv() {
   python=$(find_python)
   mkdir -p "$venv"
   exec 9<"$root"  # a folder can be locked, and nothing has to be left behind for it
-  ! command -v flock >/dev/null || flock -n 9 || { echo "Another setup of $venv is running: waiting for it." >&2; flock 9; }
+  # Exit code 1: another process has it. Others: this file system knows no locks.
+  ! command -v flock >/dev/null || flock -n 9 2>/dev/null || [ $? != 1 ] || { echo "Another setup of $venv is running: waiting for it." >&2; flock 9; }
   if ! is_ready; then
     rm -f "$stamp"
     # After an interrupted setup, or from another machine, Python does not start or has no pip: begin again.

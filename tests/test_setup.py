@@ -85,6 +85,14 @@ def test_a_failed_installation_is_reported_and_tried_again(place):
     assert "Installing" in prepare(place).stderr
 
 
+def test_where_there_are_no_locks_nobody_is_waited_for(place, tmp_path):
+    (tmp_path / "flock").write_text("#!/bin/sh\necho flock: 9: No locks available >&2; exit 71\n")
+    (tmp_path / "flock").chmod(0o755)
+    (place / ".venv" / ".installed-requirements.txt").unlink()
+    answer = prepare(place, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert answer.returncode == 0 and answer.stderr.startswith("Installing") and "locks" not in answer.stderr
+
+
 def test_an_environment_without_pip_is_made_anew(place):
     for stamp in (place / ".venv").glob(".installed-*"):
         stamp.unlink()

@@ -140,9 +140,10 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else PROFILES / f"{name_or_path}.yaml"
     if not path.is_file():
         known = sorted(file.stem for file in PROFILES.glob("*.yaml"))
+        near = did_you_mean(path.stem, known) if path.name in (name_or_path, f"{name_or_path}.yaml") else ""
         expected = f"{', '.join(known)} or the path of a YAML file"
         raise ParameterError(
-            f"Unknown profile {name_or_path!r}. Expected one of {expected}{did_you_mean(name_or_path, known)}"
+            f"Unknown profile {name_or_path!r}: there is no {path.absolute()}. Expected one of {expected}{near}"
         )
     try:
         written = path.read_text(encoding="utf-8-sig")

@@ -15,6 +15,7 @@ from alphaxenas.config.parameter import (
     Count,
     Different,
     FilePath,
+    Folder,
     Group,
     Natural,
     NonNegative,
@@ -82,10 +83,10 @@ class RunConfig(Group):
     seed: Natural = parameter(
         0, "the one seed that all randomness is derived from", notebooks="01* 02 03 04 07 08 09 10"
     )
-    exp_dir: FilePath = parameter(
+    exp_dir: Folder = parameter(
         "exp", "folder of the run records", notebooks="00 01 05* 06 07 10", affects_results=False
     )
-    tensorboard_dir: FilePath = parameter(
+    tensorboard_dir: Folder = parameter(
         "tensorboard_log", "folder of the TensorBoard event files", affects_results=False
     )
     overwrite: bool = parameter(
@@ -114,7 +115,7 @@ class DataConfig(Group):
         "the data set; of your own: arrays, see arrays_path; image_folder and parquet, see images_path",
         notebooks="01* 02* 03* 04* 07* 08* 10*",
     )
-    data_dir: FilePath = parameter(
+    data_dir: Folder = parameter(
         "data", "folder of downloaded data sets", notebooks="01 02 03 04 06 07 08 09 10", affects_results=False
     )
     arrays_path: FilePath = parameter(

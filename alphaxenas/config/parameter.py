@@ -122,7 +122,10 @@ def _not_blank(value: str) -> str:
 
 
 def _resolved(value: str) -> str:
-    return str((PROJECT_ROOT / Path(_plain(value)).expanduser()).resolve()) if value else value
+    try:
+        return str((PROJECT_ROOT / Path(_plain(value)).expanduser()).resolve()) if value else value
+    except (OSError, RuntimeError):  # links in a circle, nobody's home
+        raise AssertionError("a path") from None
 
 
 Item = TypeVar("Item")
@@ -137,8 +140,11 @@ Rate = Annotated[Number, Field(ge=0, lt=1)]
 """In [0, 1): a decay or a probability that is never certain."""
 Text = Annotated[str, AfterValidator(_plain)]
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
-FilePath = Annotated[str, AfterValidator(_resolved), WithJsonSchema({"type": "string", "format": "path"})]
+_PATH = WithJsonSchema({"type": "string", "format": "path"})
+FilePath = Annotated[str, AfterValidator(_resolved), _PATH]
 """A path; relative ones are meant from the project's root, and resolved."""
+Folder = Annotated[NonBlank, AfterValidator(_resolved), _PATH]
+"""A path that is not empty."""
 Different = Annotated[tuple[Item, ...], BeforeValidator(_as_tuple), AfterValidator(_different)]
 """Different items, possibly none; given as a list or a tuple."""
 Several = Annotated[tuple[Item, ...], Field(min_length=1), BeforeValidator(_as_tuple), AfterValidator(_different)]

@@ -140,7 +140,11 @@ def locked(folder: Path) -> Iterator[None]:
     """Lets one process at a time fetch or unpack into `folder`; the others wait and then find the work done."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            hint = f"{error.strerror}: the data cannot be kept in this folder; the parameter `data_dir` chooses another"
+            raise OSError(error.errno, hint, str(folder)) from error
         yield
     finally:
         os.close(descriptor)

@@ -122,8 +122,11 @@ def check_writable(name: str, folder: Path) -> None:
     Raises:
         ParameterError: Names folder, reason and parameter.
     """
-    there = next(place for place in (folder, *folder.parents) if place.exists() or place.is_symlink())
-    reason = "is a file" if not there.is_dir() else "" if os.access(there, os.W_OK | os.X_OK) else "is not writable"
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists() or place.is_symlink())
+        reason = "is a file" if not there.is_dir() else "" if os.access(there, os.W_OK | os.X_OK) else "is not writable"
+    except OSError as error:
+        there, reason = Path(folder.anchor), f"cannot hold it: {error.strerror}"
     if not reason and (free := shutil.disk_usage(there).free) < LEAST_FREE:
         reason = f"lies on a disk with {free >> 20} MiB left, where {LEAST_FREE >> 20} are needed"
     if reason:

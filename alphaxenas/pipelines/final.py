@@ -22,7 +22,7 @@ from alphaxenas.pipelines.factory import baseline_network, final_network, load_i
 from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, architecture_to_train, train_in_full
 from alphaxenas.pipelines.search import search_seeds
 from alphaxenas.pipelines.stages import open_stage
-from alphaxenas.runs import read_json
+from alphaxenas.runs import RunMismatch, read_json
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_atomically, write_json
 from alphaxenas.runs.folder import RunFolder
@@ -65,12 +65,25 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     # Other machines than the first follow it; what they record is of one session.
     number = config.training.train_machine
     stage, anew = (f"final-machine{number}", True) if number else ("final", None)
+    if not config.run.overwrite and not number:
+        _refuse_another_choice(Path(config.run.exp_dir, config.run.run, stage), trained)
     with open_stage(config, stage, {**parameters, "trained": trained}, data, anew) as folder:
         results = train_ranked(config, architectures, data, folder)
         chosen = architectures[results["chosen"]]
         write_atomically(folder.figures / "architecture.png", picture(search_space(config), chosen))
         write_json(folder.path / "architecture.json", {"text": str(chosen), **json.loads(chosen.to_json())})
         return results
+
+
+def _refuse_another_choice(folder: Path, trained: list[str]) -> None:
+    """RunMismatch where the search chooses others than were trained, as when it was given more trials since."""
+    before = (read_json(folder / "run.json") or {"parameters": {}})["parameters"].get("trained", trained)
+    if before != trained:
+        raise RunMismatch(
+            f"The final training in {folder} is of {'; '.join(before)}, and now {'; '.join(trained)} would be trained. "
+            "To train that and replace what is stored of notebook 04, and of no other: run_all.sh with --only 04,05 "
+            f"--overwrite. To keep the former one: -p architecture {before[0]!r}, or another `run` name."
+        )
 
 
 def train_ranked(config: Config, architectures: Sequence[Any], data: ImageData, folder: RunFolder) -> dict[str, Any]:

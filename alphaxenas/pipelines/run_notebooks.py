@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from alphaxenas.config import PROFILES, PROJECT_ROOT, Config, ParameterError, from_values, load_profile, parse_value
 from alphaxenas.config.render import help_text
@@ -108,7 +109,9 @@ def main(
         output = folder / "notebooks"
         lock = _lock(output, config.run.run)
     except (ValueError, OSError) as error:
-        print(f"run_all: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        # Our own errors are sentences; those of the operating system name the file only as a whole.
+        said = error if getattr(error, "filename", None) else getattr(error, "strerror", None) or error
+        print(f"run_all: {said}", file=sys.stderr)
         return 2
     events = Path(config.run.tensorboard_dir) / config.run.run
     say(
@@ -204,7 +207,7 @@ def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Ex
 
 def _relink(executed: Path, original: Path) -> None:
     """Lets links out of the folder of the notebooks lead there from where the executed notebook lies."""
-    above = os.path.relpath(original.parent.parent, executed.parent)
+    above = quote(os.path.relpath(original.parent.parent, executed.parent))
     text = executed.read_text(encoding="utf-8")
     executed.write_text(text.replace("](../", f"]({above}/"), encoding="utf-8")
 

@@ -132,6 +132,8 @@ def is_held(descriptor: int) -> bool:
         return False
     except BlockingIOError:
         return True
+    except OSError:  # without locks no run can have begun there
+        return False
     finally:
         os.close(descriptor)
 

@@ -208,6 +208,10 @@ def test_an_unknown_profile_is_refused_with_the_nearest_name(tmp_path, monkeypat
     assert load_profile("quick") == {"trials": 3}
     with pytest.raises(ParameterError, match="Unknown profile 'quik'.*Did you mean 'quick'"):
         load_profile("quik")
+    with pytest.raises(
+        ParameterError, match=r"there is no /.*/of-mine\.yaml. Expected one of quick or the path [^?]*$"
+    ):
+        load_profile("try/of-mine.yaml")
 
 
 def test_every_shipped_profile_is_valid():

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import PROJECT_ROOT, ParameterError, from_values
+from alphaxenas.data.download import locked
 from alphaxenas.pipelines import enas, nao, policy_gradient, recurrent, run_notebooks
 from alphaxenas.pipelines.early_checks import check_before_work, config_of
 from alphaxenas.pipelines.factory import load_images, search_space
 from alphaxenas.runs import RunFolder, RunMismatch
+from alphaxenas.runs.status import is_held
 
 ALL = tuple(f"{number:02}" for number in range(11))
 
@@ -26,6 +28,7 @@ def place(tmp_path):
     labels = np.arange(90) % 3
     np.savez(tmp_path / "own.npz", x=rng.integers(0, 256, (90, 12, 12), np.uint8), y=labels)
     (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
     (tmp_path / "five.csv").write_text("arch,acc\nabc,0.5\nabd,0.6\n")
     return tmp_path
 
@@ -62,6 +65,11 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("01", "02"), {"tensorboard_dir": "PLACE/file"}, r"`tensorboard_dir`.*file is a file.*-p tensorboard_dir"),
         (("01",), {"exp_dir": "PLACE/file"}, "`exp_dir`.*is a file"),
         (("01",), {"exp_dir": "PLACE/file/deeper"}, "`exp_dir`.*is a file"),
+        (("01",), {"exp_dir": "PLACE/" + 300 * "x"}, "`exp_dir`.*cannot hold it: File name too long.*-p exp_dir"),
+        (("01",), {"exp_dir": "~nobody-lives-here/exp"}, "`exp_dir`. Expected a path.*~nobody-lives-here"),
+        (("01",), {"exp_dir": "PLACE/circle/exp"}, "`exp_dir`"),
+        (("01",), {"exp_dir": " "}, "`exp_dir`. Expected a path.*' '"),
+        (("01",), {"tensorboard_dir": ""}, "`tensorboard_dir`. Expected a path.*''"),
         (("02", "06"), {"tables": ["none.csv code=a signal=b"]}, r"`tables`.*none\.csv"),
         (("02", "07"), {"cells": 0}, "`cells`"),
         (("02", "09"), {"text": "text", "text_path": "PLACE/none.txt"}, r"The text .*none\.txt cannot be read"),
@@ -173,6 +181,9 @@ def test_a_file_system_without_locks_is_named_with_the_parameter(place, capsys, 
     assert said.startswith(f"run_all: {reason}: {place}/exp/mine/notebooks/.lock") and "`exp_dir`" in said
     with pytest.raises(OSError, match=f"{reason}: {place}/exp/mine/data .*`exp_dir`"):
         RunFolder.open("mine", "data", {}, place / "exp", place / "events")
+    with pytest.raises(OSError, match=f"{reason}: the data .* `data_dir` .*{place}"), locked(place):
+        pass
+    assert not is_held(os.open(place, os.O_RDONLY)), "the commands status and clean go on"
 
 
 def test_refusals_are_one_sentence_and_no_traceback(place, capsys):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from urllib.parse import unquote
 
 import nbformat
 import psutil
@@ -156,13 +157,15 @@ def test_braces_in_paths_are_no_templates_and_a_kernel_that_is_done_is_not_inter
         await send(self, number)
 
     monkeypatch.setattr(LocalProvisioner, "send_signal", recorded)
-    place = tmp_path / "of {host} {} {0}"
+    place = tmp_path / 'of {host} {} {0} "my" ü (1) 100% #'
     (place / "notebooks").mkdir(parents=True)
     folders = {"exp_dir": str(place / "exp"), "tensorboard_dir": str(place / "events")}
     (place / "mine.yaml").write_text(json.dumps({"run": "tiny", **folders}))
     write_notebook(place / "notebooks", "01_first", "1 + 1")
     assert run(place) == 0
-    assert (place / "exp" / "tiny" / "notebooks" / "01_first.ipynb").is_file()
+    executed = place / "exp" / "tiny" / "notebooks" / "01_first.ipynb"
+    (link,) = re.findall(r"\]\((\S+)\)", nbformat.read(executed, 4).cells[0].source)
+    assert (executed.parent / unquote(link)).resolve() == place / "docs" / "x.md"
     assert signal.SIGINT not in signals
 
 

@@ -13,9 +13,11 @@ from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.evaluators import costs as prices
 from alphaxenas.pipelines.factory import ImageShape, child_network, search_space
-from alphaxenas.pipelines.final import chosen_architectures
+from alphaxenas.pipelines.final import chosen_architectures, train_best
 from alphaxenas.pipelines.raters.wishes import network_costs, objectives, priced, user_space
 from alphaxenas.pipelines.search import search
+from alphaxenas.runs import RunMismatch
+from alphaxenas.runs.files import write_json
 from alphaxenas.spaces.user_space import Limits, UserSpace
 from tests.controllers.tabular import Digits
 
@@ -182,3 +184,14 @@ def test_a_search_for_two_objectives_keeps_them_all_and_its_front_can_be_trained
         assert str(chosen) in [record["architecture"] for record in front]
     with pytest.raises(ValueError, match=f"which has {len(front)} architectures"):
         chosen_architectures(configured(tmp_path, architecture=f"pareto:{len(front) + 1}", **values))
+
+
+def test_a_search_that_chooses_another_network_than_was_trained_says_how_to_go_on(tmp_path):
+    """As after more trials: `overwrite` alone would delete the search too."""
+    config = configured(tmp_path, architecture="prev:conv1x1 + prev2:conv1x1; b0:conv1x1 + prev:identity")
+    folder = tmp_path / "exp" / "wishes" / "final"
+    folder.mkdir(parents=True)
+    write_json(folder / "run.json", {"parameters": {"trained": ["the former one"]}})
+    ways = "is of the former one, and now prev:conv1x1 .*--only 04,05 --overwrite.*-p architecture 'the former one'"
+    with pytest.raises(RunMismatch, match=ways):
+        train_best(config)

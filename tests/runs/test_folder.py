@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 
@@ -124,6 +125,25 @@ def test_a_full_disk_leaves_the_old_results(tmp_path, monkeypatch):
         monkeypatch.undo()
         assert run.read_results() == {"headline": "old"}
         assert not list(run.path.glob(".*tmp"))
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO], ids=errno.errorcode.get)
+def test_a_file_system_that_cannot_sync_folders_is_no_hindrance_but_a_broken_disk_is(tmp_path, monkeypatch, number):
+    plain = os.fsync
+
+    def of_files_alone(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        plain(descriptor)
+
+    with opened(tmp_path) as run:
+        monkeypatch.setattr(os, "fsync", of_files_alone)
+        if number == errno.EIO:
+            with pytest.raises(StorageError, match=r"results\.json could not be written"):
+                run.write_results({"headline": "new"})
+        else:
+            run.write_results({"headline": "new"})
+            assert run.read_results() == {"headline": "new"}
 
 
 def test_the_log_has_one_line_per_message_for_the_whole_suite(tmp_path):
