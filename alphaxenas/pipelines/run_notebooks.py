@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 from alphaxenas.config import PROFILES, PROJECT_ROOT, Config, ParameterError, from_values, load_profile, parse_value
+from alphaxenas.config.declarations import schema
 from alphaxenas.config.render import help_text
 from alphaxenas.pipelines.early_checks import check_before_work
 from alphaxenas.pipelines.notebook_progress import (
@@ -275,6 +276,8 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     parameters.setdefault("run", re.sub(r"[^A-Za-z0-9_-]", "-", Path(options.profile).stem))
     for name, value in options.parameter:
         parameters[name] = parse_value(name, value)
+        if value and schema(name).get("format") == "path" and os.path.exists(value):
+            parameters[name] = os.path.abspath(value)  # there where the command was typed, not in the project's root
     given = {"run": options.run, "only": options.only, "overwrite": options.overwrite or None}
     parameters |= {name: value for name, value in given.items() if value is not None}
     _check_truth(from_values(parameters))

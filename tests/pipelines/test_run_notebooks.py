@@ -281,6 +281,14 @@ def test_wrong_arguments_end_before_any_work(place, capsys, words, part):
     assert not (place / "exp").exists()
 
 
+def test_a_path_typed_on_the_command_line_is_meant_from_where_one_is(place, monkeypatch):
+    (place / "images").mkdir()
+    monkeypatch.chdir(place)
+    words = ["smoke", "-p", "data_dir", "images", "-p", "exp_dir", "none", "-p", "text_path", ""]
+    given = suite._parameters(suite._parser().parse_args(words))
+    assert (given["data_dir"], given["exp_dir"], given["text_path"]) == (str(place / "images"), "none", "")
+
+
 def test_an_unknown_profile_ends_before_any_work(capsys):
     assert suite.main(["quik"]) == 2
     assert "Unknown profile 'quik'" in capsys.readouterr().err
