@@ -35,6 +35,7 @@ BACKWARD = 3
 _DECIMALS = {
     **dict.fromkeys(("missing", "saved", "restricted mean queries", "median queries", "CPU seconds"), 1),
     **dict.fromkeys(("held-out rank correlation", "rank correlation search / final"), 2),
+    **dict.fromkeys(("minutes", "validation perplexity", "test perplexity"), 2),
     **dict.fromkeys(("training multiply-adds (10¹²)", "policy loss", "value loss", "CPU ms per query"), 3),
     **dict.fromkeys(("validation", "test", "mean", "value", REFERENCE, "low", "high", "difference", "corrected p"), 4),
     **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),

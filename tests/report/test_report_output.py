@@ -13,7 +13,17 @@ from matplotlib.image import imread
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.config.declarations import controller_settings
 from alphaxenas.controllers import CONTROLLERS
-from alphaxenas.report import checklist, diagnostic_figures, equal_cost, figures, findings, load_suite, pictures, tables
+from alphaxenas.report import (
+    checklist,
+    diagnostic_figures,
+    equal_cost,
+    figures,
+    findings,
+    language_figures,
+    load_suite,
+    pictures,
+    tables,
+)
 from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
 from alphaxenas.report.sample_efficiency.figures import query_dots
 from alphaxenas.report.sample_efficiency.journals import load_study
@@ -315,6 +325,14 @@ def test_two_networks_are_compared_over_the_seeds_of_their_trainings():
     text = findings.test_accuracies(tests, {"found": 1200, "by hand": 900})
     assert text.startswith("- **found**, 1,200 parameters: test accuracy 0.9010 [")
     assert "**Not shown**: found minus by hand: +0.1010" in text and "3 seeds are fewer than 6" in text
+
+
+def test_the_table_of_language_models_tells_them_apart():
+    sizes = {"architecture": "tanh", "parameters": 9000, "units": 48, "epochs": 3, "seconds": 15.0}
+    found = {"name": "found", "validation_perplexity": 8.604, "test_perplexity": 8.382, **sizes}
+    drawn = {"name": "drawn", "validation_perplexity": 8.941, "test_perplexity": 8.712, **sizes}
+    shown = tables.formatted(language_figures.models_table({"models": [found, drawn]})).to_html()
+    assert all(f">{number}<" in shown for number in ("8.60", "8.38", "8.94", "8.71", "0.25", "9,000"))
 
 
 def test_tables_of_notebook_08():
