@@ -43,6 +43,7 @@ from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
 from benchmarks.image_truth.pool import ranking, read_pool
+from benchmarks.image_truth.replay import BUDGETS as REPLAYED
 from benchmarks.image_truth.replay import METHODS, search
 from benchmarks.record import finish, journal_of
 
@@ -292,7 +293,10 @@ def _parser() -> argparse.ArgumentParser:
     replayed.add_argument("--pool", default=str(POOL), metavar="FILE", help="the table of the pool [%(default)s]")
     replayed.add_argument("--methods", nargs="+", default=METHODS, metavar="METHOD", help=f"[{' '.join(METHODS)}]")
     replayed.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
-    replayed.add_argument("--promote-every", type=int, default=4, metavar="N", help="low budgets a high one [4]")
+    replayed.add_argument("--promote-every", type=int, default=4, metavar="N", help="searched cells a promotion [4]")
+    replayed.add_argument(
+        "--budgets", nargs=2, choices=BUDGETS, default=REPLAYED, help=f"of search and promotion [{' '.join(REPLAYED)}]"
+    )
     replayed.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     replayed.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")
     return words

@@ -1,9 +1,12 @@
 """Searches replayed on the pool of `benchmarks.image_truth`: real rewards and seconds, judged by published accuracy.
 
 A controller asks for cells of the pool at two budgets and gets the stored rewards; the stored seconds, those of its
-proxies and its own processor time are what it spends. Of the cells at the high budget (before the first: at the low
-one) its choice is the one that its belief rates highest, without a belief the one of the highest reward, as in a run.
-It is judged by the published accuracy, which no search sees, and so is what the belief says of untrained cells.
+proxies and its own processor time are what it spends. Of the cells at the final budget (before the first: at the search
+budget) its choice is the one that its belief rates highest, without a belief the one of the highest reward, as in a
+run. It is judged by the published accuracy, which no search sees, and so is what the belief says of untrained cells.
+
+Both budgets are the pool's high one unless `--budgets` says otherwise; a promotion then costs nothing, because a run
+answers what it has measured from its records.
 """
 
 from __future__ import annotations
@@ -27,8 +30,10 @@ from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.workers.processes import JobError, run_jobs
 from benchmarks.image_truth.pool import PARENT, STATIC, Pool, ranking, read_pool, static_order
 
-LOW, HIGH = Budget(1), Budget(2)
-"""Stand for the pool's budgets; what they buy is in its table."""
+SEARCH, FINAL = Budget(1), Budget(2)
+"""Stand for two of the pool's budgets; what they buy is in its table."""
+BUDGETS = ("high", "high")
+"""Columns of the pool that hold the rewards at the search budget and at the final budget."""
 FEWEST = 20
 """Untrained cells over which a belief's rank correlation is told."""
 FEWER = 12
@@ -134,20 +139,20 @@ def made(pool: Pool, method: str, seed: int, promote_every: int) -> tuple[Contro
         method: A controller with settings, such as `guided:plan=rollouts`, after a `+` the proxies that it may read,
             such as `random+naswot,synflow`; or an order such as `static:parameters`.
         seed: Of the search.
-        promote_every: Cells at the low budget for one at the high budget, the same for all.
+        promote_every: Cells at the search budget for one at the final budget, the same for all.
 
     Returns:
         The controller, and the scores that it reads if any.
     """
     if method.startswith("static:"):
         columns = STATIC.get(method, (method.partition(":")[2],))
-        return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, LOW, HIGH, promote_every), None
+        return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, SEARCH, FINAL, promote_every), None
     words, _, names = method.partition("+")
     (choice,) = parse_controllers(words)
     scores = StoredScores(pool, names.split(",")) if names else None
     space = pool.space if scores is None else SpaceWithProxies(pool.space, scores)  # type: ignore[arg-type]
     settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
-    return make_controller(choice.name, space, seed, LOW, HIGH, promote_every, **settings), scores
+    return make_controller(choice.name, space, seed, SEARCH, FINAL, promote_every, **settings), scores
 
 
 def replay(
@@ -157,6 +162,7 @@ def replay(
     marks: Sequence[float],
     promote_every: int = 4,
     clock: Callable[[], float] = time.process_time,
+    budgets: tuple[str, str] = BUDGETS,
 ) -> dict[str, Any]:
     """One search.
 
@@ -167,28 +173,30 @@ def replay(
         marks: Ascending seconds after which the choice is judged; what is not over by then does not count.
         promote_every: See `made`.
         clock: Gives the seconds that the controller itself takes.
+        budgets: See `BUDGETS`.
 
     Returns:
         `published`: of the choice at every mark (of a random cell where nothing is over yet: the mean); `tau`:
         Kendall's tau of the belief with the published accuracy over the cells untrained by then, NaN without a belief
-        or with fewer than `FEWEST` of them; `low` and `high`: cells trained at either budget until the end; `own`:
-        seconds of the controller, `proxies`: of scores.
+        or with fewer than `FEWEST` of them; by the name of a budget: cells trained at it until the end; `own`: seconds of
+        the controller, `proxies`: of scores.
     """
     begin = clock()
     controller, scores = made(pool, method, seed, promote_every)
-    trained, known, idle = 0.0, {"low": dict[int, None](), "high": dict[int, None]()}, 0
+    cheap, dear = budgets
+    trained, known, idle = 0.0, {name: dict[int, None]() for name in budgets}, 0
     judged: list[tuple[float, float]] = []
     every = [PARENT.encode(cell) for cell in pool.space.architectures]
     judge = getattr(controller, "quality", lambda sequences: None)
 
     def judgement() -> tuple[float, float]:
-        rows = list(known["high"] or known["low"])
+        rows = list(known[dear] or known[cheap])
         if not rows:
             return float(pool.published.mean()), float("nan")
         with scores.free() if scores else nullcontext():
             quality = judge(every)
-        values = pool.columns["high" if known["high"] else "low"] if quality is None else quality
-        unseen = [row for row in range(len(every)) if row not in known["low"]]
+        values = pool.columns[dear if known[dear] else cheap] if quality is None else quality
+        unseen = [row for row in range(len(every)) if row not in known[cheap]]
         tau = float("nan")
         if quality is not None and len(unseen) >= FEWEST:
             from scipy.stats import kendalltau
@@ -203,7 +211,7 @@ def replay(
         own += clock() - begin
         if proposal is None:
             break
-        row, fidelity = pool.rows[proposal.tokens], "high" if proposal.purpose == "final" else "low"
+        row, fidelity = pool.rows[proposal.tokens], dear if proposal.purpose == "final" else cheap
         new = row not in known[fidelity]
         idle = 0 if new else idle + 1
         trained += float(pool.columns[f"{fidelity}_seconds"][row]) if new else 0.0
@@ -219,8 +227,7 @@ def replay(
     return {
         "published": [round(value, 4) for value, _ in judged],
         "tau": [round(tau, 4) for _, tau in judged],
-        "low": len(known["low"]),
-        "high": len(known["high"]),
+        **{name: len(rows) for name, rows in known.items()},
         "own": round(own, 2),
         "proxies": round(scores.spent, 2) if scores else 0.0,
     }
@@ -238,15 +245,17 @@ class Job:
         pool: The arguments of `read_pool`.
         marks: See `replay`.
         promote_every: See `replay`.
+        budgets: See `replay`.
     """
 
     pool: tuple[str, str, str]
     marks: tuple[float, ...]
     promote_every: int
+    budgets: tuple[str, str]
 
     def __call__(self, job: tuple[str, int]) -> dict[str, Any]:
         """The result of `replay`."""
-        return replay(read_pool(*self.pool), *job, self.marks, self.promote_every)
+        return replay(read_pool(*self.pool), *job, self.marks, self.promote_every, budgets=self.budgets)
 
 
 def _learns(method: str) -> bool:
@@ -272,7 +281,8 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
         for method in options.methods
         for seed in range(min(options.seeds, FEWER) if _learns(method) else options.seeds)
     ]
-    for (method, seed), answer in run_jobs(Job(where, MARKS, options.promote_every), jobs, options.processes):
+    work = Job(where, MARKS, options.promote_every, tuple(options.budgets))
+    for (method, seed), answer in run_jobs(work, jobs, options.processes):
         if isinstance(answer, JobError):
             sys.exit(f"image_truth: {method}, seed {seed}: {answer.reason}")
         regrets.setdefault(method, {})[seed] = [round(best - value, 4) for value in answer["published"]]
@@ -293,6 +303,7 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
         "column": options.column,
         "marks": list(MARKS),
         "promote_every": options.promote_every,
+        "budgets": list(options.budgets),
         "ranking": ranking(pool),
         "methods": {
             method: {
@@ -305,7 +316,7 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
                 "tau": [_mean([each["tau"][place] for each in details[method]]) for place in range(len(MARKS))],
                 **{
                     name: round(float(np.mean([each[name] for each in details[method]])), 2)
-                    for name in ("low", "high", "own", "proxies")
+                    for name in dict.fromkeys([*options.budgets, "own", "proxies"])
                 },
             }
             for method, by_seed in regrets.items()

@@ -209,6 +209,29 @@ def test_a_belief_chooses_from_two_rewards_on_and_trusts_them_where_nothing_is_p
     assert not np.allclose(Belief(space, 2.0, True, promotes=True).judged(list(known), known, {}), mean)
 
 
+def test_one_lucky_short_training_stands_out_no_more_than_its_rank():
+    """Where children are promoted, how far the highest reward lies above the next does not matter."""
+    space, rng = NASBench201(), np.random.default_rng(4)
+    sequences = list({space.encode(space.sample(rng)): None for _ in range(40)})
+    known = {tokens: 0.4 + place / 1000 for place, tokens in enumerate(sequences)}
+    lucky = known | {sequences[-1]: 0.9}
+    for promotes, same in ((True, True), (False, False)):
+        found = [Belief(space, 2.0, True, promotes).judged(sequences, one, {}) for one in (known, lucky)]
+        assert np.allclose(*found) == same
+
+
+def test_a_promotion_at_the_budget_that_was_searched_at_corrects_nothing():
+    space, (_, reward) = NASBench201(), short_training(1)
+    drawn = [Proposal(0, space.encode(space.sample(np.random.default_rng([5, n]))), SEARCH) for n in range(30)]
+    known = {proposal.tokens: reward(proposal) for proposal in drawn}
+    best = sorted(known, key=known.__getitem__)[-6:]
+    found = [
+        Belief(space, 2.0, True, promotes=True).judged(list(known), known, finals)
+        for finals in ({}, {tokens: known[tokens] for tokens in best}, {tokens: known[tokens] + 0.1 for tokens in best})
+    ]
+    assert np.array_equal(found[0], found[1]) and not np.allclose(found[0], found[2])
+
+
 class FewScores:
     """Counts what is scored; the number of 3x3 convolutions, which is not finite for cells without one."""
 

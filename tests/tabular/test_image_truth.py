@@ -18,6 +18,7 @@ from benchmarks.image_truth.replay import MARKS, made, replay, search
 from benchmarks.record import journal_of
 
 SPACE = NASBench201()
+LOW_HIGH = ("low", "high")
 
 
 @pytest.fixture
@@ -60,20 +61,29 @@ def test_a_journal_goes_on_and_parts_share_the_work(tmp_path):
 def test_time_spent_is_measured_time_and_what_is_not_over_does_not_count(files):
     pool = read_pool(*files)
     # Four cells at the low budget, then the best of them at the high one: 4 + 10 seconds, and so on.
-    found = replay(pool, "static:naswot", 0, (0.5, 1.5, 13.5, 14.5, 28.5, 1e6), 4, clock=lambda: 0.0)
+    found = replay(pool, "static:naswot", 0, (0.5, 1.5, 13.5, 14.5, 28.5, 1e6), 4, lambda: 0.0, LOW_HIGH)
     mean = float(pool.published.mean())
     # By falling score: cells 11, 10, 9, 8, of which the low budget likes 8 best; then 7 to 4 and 3 to 0.
     assert found["published"] == pytest.approx([mean, 91.1, 90.8, 90.8, 90.8, 90.8])
     assert (found["low"], found["high"], found["own"], found["proxies"]) == (12, 3, 0.0, 0.0)
 
 
+def test_with_one_budget_a_promotion_costs_nothing_and_all_cells_can_be_chosen(files):
+    pool = read_pool(*files)
+    # Ten seconds a cell, four cells a promotion: five are over after 55 seconds, and the sixth has begun.
+    assert replay(pool, "static:naswot", 0, (55.0,), 4, lambda: 0.0)["high"] == 6
+    found = replay(pool, "static:naswot", 0, (5.0, 15.0, 1e6), 4, lambda: 0.0)
+    # By falling score, as the reward falls: the first cell is chosen before any promotion.
+    assert found["published"] == pytest.approx([float(pool.published.mean()), 91.1, 91.1]) and found["high"] == 12
+
+
 def test_the_controllers_own_seconds_and_those_of_its_proxies_are_spent(files):
     pool = read_pool(*files)
     ticks = iter(range(10**6))
-    slow = replay(pool, "random", 0, (40.0,), 4, clock=lambda: float(next(ticks)))
-    quick = replay(pool, "random", 0, (40.0,), 4, clock=lambda: 0.0)
+    slow = replay(pool, "random", 0, (40.0,), 4, lambda: float(next(ticks)), LOW_HIGH)
+    quick = replay(pool, "random", 0, (40.0,), 4, lambda: 0.0, LOW_HIGH)
     assert slow["own"] > 0 and slow["low"] < quick["low"]
-    scored = replay(pool, "guided+naswot", 0, (1e6,), 4, clock=lambda: 0.0)
+    scored = replay(pool, "guided+naswot", 0, (1e6,), 4, lambda: 0.0, LOW_HIGH)
     assert 0 < scored["proxies"] <= 12 * 0.25
 
 
@@ -86,7 +96,7 @@ def test_a_cell_asked_for_again_costs_nothing_and_an_idle_search_ends(files, mon
             assert outcome.reward == 0.9
 
     monkeypatch.setattr(image_replay, "made", lambda *arguments: (Stubborn(), None))
-    found = replay(read_pool(*files), "any", 0, (0.5, 1.5), 4, clock=lambda: 0.0)
+    found = replay(read_pool(*files), "any", 0, (0.5, 1.5), 4, lambda: 0.0, LOW_HIGH)
     assert (found["low"], found["high"], found["published"][1]) == (1, 0, 90.0)
 
 
@@ -106,7 +116,7 @@ def test_columns_and_free_orders_are_ranked_against_the_published_accuracy(files
 def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(files):
     options = argparse.Namespace(
         **dict(zip(("pool", "published", "column"), files)),
-        **{"methods": ["random", "static:naswot"], "seeds": 2, "promote_every": 4, "processes": 1},
+        **{"methods": ["random", "static:naswot"], "seeds": 2, "promote_every": 4, "processes": 1, "budgets": LOW_HIGH},
     )
     figures, values = search(options)
     row = figures["methods"]["static:naswot"]

@@ -19,8 +19,10 @@ with one kernel, of which g has the share TRUST. Then the expected quality is pr
     quality(x) = TRUST * mean(x) + (1 - TRUST) * prior(x)
 
 with both in standard deviations over random architectures. The prior is what no training biases: size, depth and
-zero-cost proxies. Where nothing is promoted the reward is what is searched for, and is trusted. The quality decides the
-choice at the end alone: plans that followed it too tried fewer kinds of cells, and chose worse in the replay bench.
+zero-cost proxies. Rewards enter as normal scores then, as proxies do: what separates the best of them is mostly luck
+and bias. Where nothing is promoted the reward is what is searched for, is trusted, and is stretched at the top. The
+quality decides the choice at the end alone: plans that followed it too tried fewer kinds of cells, and chose worse in
+the replay bench.
 
 Source: Srinivas et al. 2010, "Gaussian process optimization in the bandit setting" (the bound); Kennedy & O'Hagan 2000,
 "Predicting the output from a complex computer code when fast approximations are available", eq. 1 (two budgets);
@@ -50,8 +52,13 @@ FEWEST_FINAL = 3
 """Promoted children before the belief is about the final budget."""
 RHO, RHO_WIDTH = 1.0, 0.5
 """Mean and deviation of the normal prior of rho."""
-TRUST = 0.4
-"""Share of what rewards of short trainings say beyond the prior that is taken to be about full training."""
+TRUST = 0.5
+"""Share of what rewards of short trainings say beyond the prior that is taken to be about full training.
+
+Chosen where the replay bench has no part: of 0.3 to 0.7 it ranks unseen cells best by 50 and 100 random cells with 4
+epochs of the 108 of NAS-Bench-101 and with 12 of the 200 of NAS-Bench-201 (CIFAR-100), and within 0.01 of the best with
+12 of 108.
+"""
 
 
 def plain(space: SearchSpace) -> SearchSpace:
@@ -189,7 +196,10 @@ class Belief:
         """
         sequences, features = list(known), self._features(known)
         rewards = np.array(list(known.values()), np.float64)
-        values = RewardTransform(rewards)(rewards)
+        if self._promotes:
+            values = NormalScores(rewards[:, None])(rewards[:, None])
+        else:
+            values = RewardTransform(rewards)(rewards)
         self._search.fit(sequences, features, values)
         if awaited:
             # Conditioned alone, so that predicted values do not count in the likelihood of the hyperparameters.
@@ -197,6 +207,8 @@ class Belief:
             together = np.concatenate([features, self._features(awaited)])
             self._search.condition([*sequences, *awaited], together, np.concatenate([values, means]))
         self._rho = None
+        # Where both budgets are one, a promoted child's reward is known already, and corrects nothing.
+        final = {tokens: reward for tokens, reward in final.items() if reward != known.get(tokens)}
         if len(final) >= FEWEST_FINAL and np.ptp(list(final.values())) > 0:
             finals = np.array(list(final.values()), np.float64)
             cheap, _ = self._search.predict(list(final), self._features(final))
