@@ -44,7 +44,7 @@ from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
 from benchmarks.image_truth.pool import ranking, read_pool
 from benchmarks.image_truth.replay import BUDGETS as REPLAYED
-from benchmarks.image_truth.replay import METHODS, search
+from benchmarks.image_truth.replay import HELD_OUT, METHODS, search
 from benchmarks.record import finish, journal_of
 
 if TYPE_CHECKING:
@@ -296,6 +296,9 @@ def _parser() -> argparse.ArgumentParser:
     replayed.add_argument("--promote-every", type=int, default=4, metavar="N", help="searched cells a promotion [4]")
     replayed.add_argument(
         "--budgets", nargs=2, choices=BUDGETS, default=REPLAYED, help=f"of search and promotion [{' '.join(REPLAYED)}]"
+    )
+    replayed.add_argument(
+        "--held-out", type=float, default=HELD_OUT, metavar="S", help="share in which a seed does not search [1/3]"
     )
     replayed.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     replayed.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")

@@ -48,6 +48,31 @@ class Pool:
         return tuple(name for name in PROXIES if name in self.columns)
 
 
+class Part(Subset):
+    """Some cells of a pool. A belief can be asked about any other cell too."""
+
+    def decode(self, tokens: Tokens) -> object:
+        """The cell of a complete sequence, a member or not."""
+        return self.space.decode(tokens)
+
+
+def split(pool: Pool, share: float, seed: int) -> tuple[Pool, list[int]]:
+    """A random part of a pool to search in, and the rows of the others, in which nothing is searched.
+
+    Args:
+        pool: The pool.
+        share: Of the cells that are held out, in [0, 1).
+        seed: Of the draw.
+    """
+    order = stream(seed, "image_truth", "held out").permutation(len(pool.published))
+    held, rows = np.split(order, [round(share * len(order))])
+    rows = np.sort(rows)
+    cells = tuple(pool.space.architectures[row] for row in rows)
+    columns = {name: column[rows] for name, column in pool.columns.items()}
+    places = {PARENT.encode(cell): place for place, cell in enumerate(cells)}
+    return Pool(Part(PARENT, cells), places, columns, pool.published[rows]), sorted(held.tolist())
+
+
 @lru_cache(maxsize=2)
 def read_pool(path: str, published: str, column: str) -> Pool:
     """The pool with its published accuracies.

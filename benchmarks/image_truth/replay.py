@@ -3,7 +3,9 @@
 A controller asks for cells of the pool at two budgets and gets the stored rewards; the stored seconds, those of its
 proxies and its own processor time are what it spends. Of the cells at the final budget (before the first: at the search
 budget) its choice is the one that its belief rates highest, without a belief the one of the highest reward, as in a
-run. It is judged by the published accuracy, which no search sees, and so is what the belief says of untrained cells.
+run. It is judged by the published accuracy, which no search sees. Every seed searches in its own random part of the
+pool, and regret counts from the best there. The belief is judged by its order of the cells that were held out: unlike those
+that a search leaves over, they are a random sample.
 
 Both budgets are the pool's high one unless `--budgets` says otherwise; a promotion then costs nothing, because a run
 answers what it has measured from its records.
@@ -28,14 +30,16 @@ from alphaxenas.proxies.space import SpaceWithProxies
 from alphaxenas.report.statistics import compare_many, interval
 from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.workers.processes import JobError, run_jobs
-from benchmarks.image_truth.pool import PARENT, STATIC, Pool, ranking, read_pool, static_order
+from benchmarks.image_truth.pool import PARENT, STATIC, Pool, ranking, read_pool, split, static_order
 
 SEARCH, FINAL = Budget(1), Budget(2)
 """Stand for two of the pool's budgets; what they buy is in its table."""
 BUDGETS = ("high", "high")
 """Columns of the pool that hold the rewards at the search budget and at the final budget."""
+HELD_OUT = 1 / 3
+"""Share of the pool that a seed does not search in."""
 FEWEST = 20
-"""Untrained cells over which a belief's rank correlation is told."""
+"""Held-out cells over which a belief's rank correlation is told."""
 FEWER = 12
 """Seeds at most of AlphaXENAS with its LSTM, which takes most of the processor time."""
 MAX_REPEATS = 200
@@ -131,15 +135,18 @@ MARKS = (60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0)
 """Seconds of one core after which a choice is judged; the last are 30 minutes of two cores."""
 
 
-def made(pool: Pool, method: str, seed: int, promote_every: int) -> tuple[Controller, StoredScores | None]:
+def made(
+    pool: Pool, method: str, seed: int, promote_every: int, whole: Pool | None = None
+) -> tuple[Controller, StoredScores | None]:
     """A searcher of the pool.
 
     Args:
-        pool: The pool.
+        pool: The pool, or a part of one.
         method: A controller with settings, such as `guided:plan=rollouts`, after a `+` the proxies that it may read,
             such as `random+naswot,synflow`; or an order such as `static:parameters`.
         seed: Of the search.
         promote_every: Cells at the search budget for one at the final budget, the same for all.
+        whole: Of which it is a part; its belief may be asked about all cells.
 
     Returns:
         The controller, and the scores that it reads if any.
@@ -149,7 +156,7 @@ def made(pool: Pool, method: str, seed: int, promote_every: int) -> tuple[Contro
         return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, SEARCH, FINAL, promote_every), None
     words, _, names = method.partition("+")
     (choice,) = parse_controllers(words)
-    scores = StoredScores(pool, names.split(",")) if names else None
+    scores = StoredScores(whole or pool, names.split(",")) if names else None
     space = pool.space if scores is None else SpaceWithProxies(pool.space, scores)  # type: ignore[arg-type]
     settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
     return make_controller(choice.name, space, seed, SEARCH, FINAL, promote_every, **settings), scores
@@ -163,6 +170,7 @@ def replay(
     promote_every: int = 4,
     clock: Callable[[], float] = time.process_time,
     budgets: tuple[str, str] = BUDGETS,
+    held_out: float = 0.0,
 ) -> dict[str, Any]:
     """One search.
 
@@ -174,19 +182,22 @@ def replay(
         promote_every: See `made`.
         clock: Gives the seconds that the controller itself takes.
         budgets: See `BUDGETS`.
+        held_out: Share of the pool that it does not search in.
 
     Returns:
-        `published`: of the choice at every mark (of a random cell where nothing is over yet: the mean); `tau`:
-        Kendall's tau of the belief with the published accuracy over the cells untrained by then, NaN without a belief
-        or with fewer than `FEWEST` of them; by the name of a budget: cells trained at it until the end; `own`: seconds of
-        the controller, `proxies`: of scores.
+        `best`: published accuracy of the best cell of its part, `published`: of the choice at every mark (of a random
+        cell where nothing is over yet: the mean); `tau`: Kendall's tau of the belief with the published accuracy over
+        the held-out cells, NaN without a belief or with fewer than `FEWEST` of them; by the name of a budget: cells
+        trained at it until the end; `own`: seconds of the controller, `proxies`: of scores.
     """
+    whole, (pool, held) = pool, split(pool, held_out, seed)
     begin = clock()
-    controller, scores = made(pool, method, seed, promote_every)
+    controller, scores = made(pool, method, seed, promote_every, whole)
     cheap, dear = budgets
     trained, known, idle = 0.0, {name: dict[int, None]() for name in budgets}, 0
     judged: list[tuple[float, float]] = []
     every = [PARENT.encode(cell) for cell in pool.space.architectures]
+    unseen = [PARENT.encode(whole.space.architectures[row]) for row in held]
     judge = getattr(controller, "quality", lambda sequences: None)
 
     def judgement() -> tuple[float, float]:
@@ -194,14 +205,13 @@ def replay(
         if not rows:
             return float(pool.published.mean()), float("nan")
         with scores.free() if scores else nullcontext():
-            quality = judge(every)
+            quality = judge([*every, *unseen])
         values = pool.columns[dear if known[dear] else cheap] if quality is None else quality
-        unseen = [row for row in range(len(every)) if row not in known[cheap]]
         tau = float("nan")
         if quality is not None and len(unseen) >= FEWEST:
             from scipy.stats import kendalltau
 
-            tau = float(kendalltau(quality[unseen], pool.published[unseen]).statistic)
+            tau = float(kendalltau(quality[len(every) :], whole.published[held]).statistic)
         return float(pool.published[rows[int(np.argmax(values[rows]))]]), tau
 
     own = clock() - begin
@@ -225,6 +235,7 @@ def replay(
         own += clock() - begin
     judged += [judgement()] * (len(marks) - len(judged))
     return {
+        "best": float(pool.published.max()),
         "published": [round(value, 4) for value, _ in judged],
         "tau": [round(tau, 4) for _, tau in judged],
         **{name: len(rows) for name, rows in known.items()},
@@ -246,16 +257,19 @@ class Job:
         marks: See `replay`.
         promote_every: See `replay`.
         budgets: See `replay`.
+        held_out: See `replay`.
     """
 
     pool: tuple[str, str, str]
     marks: tuple[float, ...]
     promote_every: int
     budgets: tuple[str, str]
+    held_out: float
 
     def __call__(self, job: tuple[str, int]) -> dict[str, Any]:
         """The result of `replay`."""
-        return replay(read_pool(*self.pool), *job, self.marks, self.promote_every, budgets=self.budgets)
+        how = {"budgets": self.budgets, "held_out": self.held_out}
+        return replay(read_pool(*self.pool), *job, self.marks, self.promote_every, **how)  # type: ignore[arg-type]
 
 
 def _learns(method: str) -> bool:
@@ -273,7 +287,6 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     """All searches of the verb `replay` of `benchmarks.image_truth`: figures, and regrets by method and seed."""
     where = (options.pool, options.published, options.column)
     pool = read_pool(*where)
-    best = float(pool.published.max())
     regrets: dict[str, dict[int, list[float]]] = {}
     details: dict[str, list[dict]] = {}
     jobs = [
@@ -281,11 +294,11 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
         for method in options.methods
         for seed in range(min(options.seeds, FEWER) if _learns(method) else options.seeds)
     ]
-    work = Job(where, MARKS, options.promote_every, tuple(options.budgets))
+    work = Job(where, MARKS, options.promote_every, tuple(options.budgets), options.held_out)
     for (method, seed), answer in run_jobs(work, jobs, options.processes):
         if isinstance(answer, JobError):
             sys.exit(f"image_truth: {method}, seed {seed}: {answer.reason}")
-        regrets.setdefault(method, {})[seed] = [round(best - value, 4) for value in answer["published"]]
+        regrets.setdefault(method, {})[seed] = [round(answer["best"] - value, 4) for value in answer["published"]]
         details.setdefault(method, []).append(answer)
         print(f"{method}, seed {seed}: regret {regrets[method][seed]}", file=sys.stderr, flush=True)
     pairs = {
@@ -299,11 +312,12 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     compared = compare_many(pairs)
     figures = {
         "cells": len(pool.published),
-        "best": best,
+        "best": float(pool.published.max()),
         "column": options.column,
         "marks": list(MARKS),
         "promote_every": options.promote_every,
         "budgets": list(options.budgets),
+        "held_out": round(options.held_out, 4),
         "ranking": ranking(pool),
         "methods": {
             method: {

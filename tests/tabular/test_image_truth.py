@@ -13,7 +13,7 @@ import benchmarks.image_truth.__main__ as image_truth
 from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from benchmarks.image_truth import replay as image_replay
-from benchmarks.image_truth.pool import ranking, read_pool
+from benchmarks.image_truth.pool import ranking, read_pool, split
 from benchmarks.image_truth.replay import MARKS, made, replay, search
 from benchmarks.record import journal_of
 
@@ -77,6 +77,34 @@ def test_with_one_budget_a_promotion_costs_nothing_and_all_cells_can_be_chosen(f
     assert found["published"] == pytest.approx([float(pool.published.mean()), 91.1, 91.1]) and found["high"] == 12
 
 
+def test_every_seed_searches_in_its_own_part_and_its_belief_is_judged_by_the_rest(files, monkeypatch):
+    monkeypatch.setattr(image_replay, "FEWEST", 4)
+    pool = read_pool(*files)
+    part, held = split(pool, 1 / 3, 0)
+    assert len(held) == 4 and len(part.published) == 8 and held != split(pool, 1 / 3, 1)[1]
+    assert sorted([*part.published, *pool.published[held]]) == pytest.approx(sorted(pool.published))
+    asked = []
+
+    class Knows:
+        def __init__(self, controller):
+            self.ask, self.tell = controller.ask, controller.tell
+
+        def quality(self, sequences):
+            asked.append(sequences)
+            return np.array([pool.published[pool.rows[tokens]] for tokens in sequences])
+
+    build = image_replay.made
+    monkeypatch.setattr(image_replay, "made", lambda *arguments: (Knows(build(*arguments)[0]), None))
+    found = replay(pool, "random", 0, (1e6,), 4, lambda: 0.0, held_out=1 / 3)
+    assert found["tau"] == [1.0] and found["high"] == 8 and found["published"] == [found["best"]]
+    assert [pool.rows[tokens] for tokens in asked[-1][8:]] == held and found["best"] == max(part.published)
+
+
+def test_a_belief_is_asked_about_cells_that_it_cannot_search(files):
+    found = replay(read_pool(*files), "guided+naswot", 0, (1e6,), 4, lambda: 0.0, held_out=0.5)
+    assert found["high"] == 6 and found["proxies"] <= 12 * 0.25
+
+
 def test_the_controllers_own_seconds_and_those_of_its_proxies_are_spent(files):
     pool = read_pool(*files)
     ticks = iter(range(10**6))
@@ -116,7 +144,14 @@ def test_columns_and_free_orders_are_ranked_against_the_published_accuracy(files
 def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(files):
     options = argparse.Namespace(
         **dict(zip(("pool", "published", "column"), files)),
-        **{"methods": ["random", "static:naswot"], "seeds": 2, "promote_every": 4, "processes": 1, "budgets": LOW_HIGH},
+        **{
+            "methods": ["random", "static:naswot"],
+            "seeds": 2,
+            "promote_every": 4,
+            "processes": 1,
+            "budgets": LOW_HIGH,
+            "held_out": 0,
+        },
     )
     figures, values = search(options)
     row = figures["methods"]["static:naswot"]
