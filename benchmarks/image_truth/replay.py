@@ -4,8 +4,8 @@ A controller asks for cells of the pool at two budgets and gets the stored rewar
 proxies and its own processor time are what it spends. Of the cells at the final budget (before the first: at the search
 budget) its choice is the one that its belief rates highest, without a belief the one of the highest reward, as in a
 run. It is judged by the published accuracy, which no search sees. Every seed searches in its own random part of the
-pool, and regret counts from the best there. The belief is judged by its order of the cells that were held out: unlike those
-that a search leaves over, they are a random sample.
+pool, and regret counts from the best there. The belief is judged by its order of the cells that were held out, which
+are a random sample, unlike those that a search leaves over.
 
 Both budgets are the pool's high one unless `--budgets` says otherwise; a promotion then costs nothing, because a run
 answers what it has measured from its records.
