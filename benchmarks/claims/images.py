@@ -160,7 +160,7 @@ CLAIMS = (
         "larger budget: rewards at the smaller one rank too badly to be worth their seconds. Every seed searches in "
         "two thirds of the pool, drawn anew, and its belief is judged by the others. The pool is small: after 1,200 "
         "seconds all searches have trained all of their part, and differ in the choice alone. How much the belief "
-        "trusts rewards was chosen on NAS-Bench-101 and CIFAR-100.",
+        "trusts rewards was chosen while looking at this pool.",
         image_replay,
         ("image_truth_replay",),
     ),
