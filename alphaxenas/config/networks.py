@@ -222,6 +222,9 @@ class ChildConfig(Group):
         "see fewer; 0 = all see the same",
         ge=0,
     )
+    share_weights: bool = parameter(
+        True, "children of cells and macro networks share weights (notebook 02); false: each is trained from scratch"
+    )
     fixed_images: bool = parameter(
         False, "the share of the images is drawn once, for all children, instead of for every epoch"
     )

@@ -11,7 +11,7 @@ from alphaxenas.controllers.nao.settings import FEWEST, PRESETS
 from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.data.images import check_sources
 from alphaxenas.networks.nasbench.stages import STAGES
-from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, space_from_parameters
+from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, STAGED_SPACES, shares_weights, space_from_parameters
 from alphaxenas.spaces.parse_any import parse_architecture
 from alphaxenas.spaces.user_space import UserSpace
 from alphaxenas.workers import cluster
@@ -31,7 +31,7 @@ def check_together(config: Config) -> None:
     """
     data, child, search, training = config.data, config.child, config.search, config.training
     other_limit, depth = search.iterations or search.max_minutes, config.baseline.densenet_depth
-    scratch = config.space.space in SCRATCH_SPACES
+    scratch = not shares_weights(config.parameters())
     budgets = {(search.search_epochs, search.search_fraction), (search.final_epochs, search.final_fraction)}
     from_scratch = search.final_weights == "scratch" and not scratch
     nao_pool = search.nao_pool or PRESETS[search.nao_preset].pool
@@ -54,6 +54,7 @@ def check_together(config: Config) -> None:
             not (search.search_epochs or search.final_epochs or other_limit),
             "a limit other than trials where nothing is trained (search_epochs and final_epochs 0)",
         ),
+        ("search_epochs", scratch and not search.search_epochs, "at least 1 where children are trained from scratch"),
         (
             "final_weights",
             from_scratch and len(budgets) == 1,
@@ -67,7 +68,8 @@ def check_together(config: Config) -> None:
         (
             "optimizer",
             not scratch and child.optimizer not in ("momentum", "adam"),
-            f"'momentum' or 'adam' where children share weights; others go with {', '.join(SCRATCH_SPACES)}",
+            f"'momentum' or 'adam' where children share weights; others go with {', '.join(SCRATCH_SPACES)}, or "
+            "share_weights=False",
         ),
         *(
             (name, not scratch and getattr(child, name) != usual, f"{usual!r} where children share weights")

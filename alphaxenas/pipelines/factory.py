@@ -22,7 +22,8 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
+from alphaxenas.spaces.from_parameters import shares_weights as parameters_share_weights
+from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def search_space(config: Config) -> SearchSpace:
 
 
 def shares_weights(config: Config) -> bool:
-    """Whether the children of the search share weights: all but chains and plain nets, whose kernels differ in size."""
-    return config.space.space not in SCRATCH_SPACES
+    """As `alphaxenas.spaces.from_parameters.shares_weights`."""
+    return parameters_share_weights(config.parameters())
 
 
 def child_options(config: Config, num_classes: int) -> NetworkOptions:
@@ -301,8 +302,8 @@ def make_evaluator(
     from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
 
     groups = (config.child, config.data, config.search)
-    configured: dict[str, Any] = {"share_weights": shares_weights(config), "pad": config.data.crop_pad or None}
-    configured |= {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
+    configured = {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
+    configured |= {"share_weights": shares_weights(config), "pad": config.data.crop_pad or None}
     configured |= {"alternating": config.data.alternating_flip, "teraflops": config.child.child_teraflops}
     settings = ChildTraining(**{**configured, **changes})
     build, recipe = child_network(config, data.num_classes), recipe or recipe_from_config(config)

@@ -13,7 +13,7 @@ import numpy as np
 
 from alphaxenas.report.runs import NAMES, StoredRun
 from alphaxenas.report.statistics import Comparison, Course, compare_many, course
-from alphaxenas.spaces.from_parameters import SCRATCH_SPACES
+from alphaxenas.spaces.from_parameters import shares_weights
 from alphaxenas.suggestions import invalid
 
 COSTS = {
@@ -158,10 +158,7 @@ def measures(
         ours, theirs = ({run.seed: float(best_so_far(run, cost, end)[0]) for run in runs} for runs in pair)
         found[f"best final at equal {name}"] = ours, theirs
     last = common_end(both, "trials")
-    shared = any(
-        run.parameters.get("final_weights") == "scratch" and run.parameters.get("space") not in SCRATCH_SPACES
-        for run in both
-    )
+    shared = any(run.parameters.get("final_weights") == "scratch" and shares_weights(run.parameters) for run in both)
     for purpose in ("final",) if shared else ("search", "final"):
         ours, theirs = ({run.seed: last_quarter(run, purpose, last) for run in runs} for runs in pair)
         found[f"mean {purpose} reward, last quarter of trials"] = ours, theirs

@@ -16,7 +16,7 @@ from alphaxenas.report.equal_cost import is_cached
 from alphaxenas.report.runs import Groups, StoredRun, Suite, best_records
 from alphaxenas.report.statistics import Interval, interval
 from alphaxenas.report.tables import records
-from alphaxenas.spaces.from_parameters import SCRATCH_SPACES, space_from_parameters
+from alphaxenas.spaces.from_parameters import shares_weights, space_from_parameters
 from alphaxenas.tabular.truth import Truth, read_truth
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def ratings(run: StoredRun) -> dict[str, dict[str, float]]:
     several ratings of one architecture the last counts, because under shared weights the earlier ones are stale.
     """
     found: dict[str, dict[str, float]] = {}
-    shared = run.parameters.get("space", "cell") not in SCRATCH_SPACES
+    shared = shares_weights(run.parameters)
     names = {
         "search": "search budget" + (", shared weights" if shared else ""),
         "refresh": "search budget, shared weights",

@@ -32,10 +32,19 @@ SPACES: dict[str, Callable[[Mapping[str, Any]], SearchSpace]] = {
 CHAIN_SPACES = ("chain", "mnist_chain")
 """Spaces of layer chains."""
 SCRATCH_SPACES = (*CHAIN_SPACES, "convnet")
-"""Spaces whose children are all trained from scratch; in the others children share weights."""
+"""Spaces whose children are all trained from scratch; in the others children may share weights."""
 
 STAGED_SPACES = ("nasbench101", "nasbench201")
 """Spaces of published benchmarks whose networks have three stages."""
+
+
+def shares_weights(parameters: Mapping[str, Any]) -> bool:
+    """Whether the children of a search share weights: not those of chains and plain nets, whose kernels differ in size.
+
+    Args:
+        parameters: Those of a configuration or of a run's record; older records have no `share_weights`.
+    """
+    return parameters.get("share_weights", True) and parameters.get("space", "cell") not in SCRATCH_SPACES
 
 
 def space_from_parameters(parameters: Mapping[str, Any]) -> SearchSpace:

@@ -13,6 +13,8 @@ from alphaxenas.pipelines.final import evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.report import checklist, diagnostic_figures, figures, load_suite, pictures, tables
 from alphaxenas.report.runs import best_records
+from alphaxenas.report.truth import ratings
+from alphaxenas.runs.checkpoint import read_checkpoint
 
 TINY = {
     "filters": 5,
@@ -63,6 +65,18 @@ def test_children_share_the_weights_of_equal_operations_on_equal_edges(tmp_path)
     assert names[0] < names[1] and "cell0/edge0-1/nor_conv_3x3/kernel" in names[0]
     assert not any(name.startswith("cell") for name in names[0] & names[2])
     assert shares_weights(config)
+
+
+def test_children_of_any_space_can_be_trained_from_scratch(tmp_path):
+    config = configured(tmp_path, space="nasbench201", share_weights=False, controllers=["alphaxenas"])
+    results, stored = search(config, "alphaxenas", 0), tmp_path / "exp" / "quick" / "alphaxenas-seed0"
+    assert results["trained"] == 3 and not shares_weights(config)
+    for checkpoint in stored.glob("checkpoints/*.npz"):
+        assert not read_checkpoint(checkpoint)["evaluator"]
+    kinds = ratings(load_suite("quick", tmp_path / "exp").searches[0])
+    assert kinds and not any("shared" in kind for kind in kinds)
+    with pytest.raises(ParameterError, match="`search_epochs`. Expected at least 1 where children are trained from"):
+        configured(tmp_path, space="nasbench201", share_weights=False, search_epochs=0)
 
 
 def test_too_few_cells_for_three_stages_are_refused_before_any_work(tmp_path):
