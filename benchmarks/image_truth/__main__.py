@@ -5,6 +5,7 @@
     python -m benchmarks.image_truth share --out exp/image_truth --data-dir data
     python -m benchmarks.image_truth table --out exp/image_truth --published nasbench201_cifar.csv.gz
     python -m benchmarks.image_truth replay --published nasbench201_cifar.csv.gz [--methods M ...] [--seeds 20]
+    python -m benchmarks.image_truth real --out exp/image_truth_real --data-dir data --published TABLE [--seeds 3]
 
 Cells are drawn uniformly by the seed, all different as strings; those in which no path leads from input to output are
 left out (341 of 15,625: they classify no image, and no search should be praised for avoiding them). `train` trains each
@@ -13,7 +14,8 @@ from scratch on images halved to 16x16 by averaging, with 8 channels and one cel
 Test images are not read. `score` computes every zero-cost proxy of the cell's initial network. `share` trains one
 supernet, a random cell at every step, and rates each cell with its weights. `table` joins all of them to one file,
 `POOL`, without published accuracies, and prints their rank correlations with those. `replay` lets controllers search
-the pool, see `benchmarks.image_truth.replay`.
+the pool, see `benchmarks.image_truth.replay`; `real` lets them train cells of the whole space, see
+`benchmarks.image_truth.real`.
 
 Seconds are processor time of one thread: graph building and validation included, and of shared weights an equal part of
 the supernet's training. Everything is appended to a journal in OUT at once, and the same command goes on where it was
@@ -43,11 +45,14 @@ from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
 from benchmarks.image_truth.pool import ranking, read_pool
+from benchmarks.image_truth.real import METHODS as REAL
+from benchmarks.image_truth.real import search as real
 from benchmarks.image_truth.replay import BUDGETS as REPLAYED
 from benchmarks.image_truth.replay import HELD_OUT, METHODS, search
 from benchmarks.record import finish, journal_of
 
 if TYPE_CHECKING:
+    from alphaxenas.contracts import Evaluator
     from alphaxenas.data.images import ImageData
 
 SPACE = NASBench201()
@@ -166,21 +171,31 @@ def network_of(cell: object, num_classes: int) -> Callable:
     return NASBench201Network(cell, num_classes, SETTINGS["filters"], SETTINGS["cells"])
 
 
-def _trainer(data_dir: str) -> Callable[[str], dict]:
-    one_thread()
-    from alphaxenas.contracts import Budget, Proposal
+def evaluator_of(data: ImageData, seed: int) -> Evaluator:
+    """What trains a cell from scratch.
+
+    Args:
+        data: Halved images.
+        seed: Of initial weights and draws.
+    """
     from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
     from alphaxenas.networks.training.recipe import Recipe
 
-    data = pool_data(data_dir)
-    evaluator = TrainedEvaluator(
+    return TrainedEvaluator(
         SPACE,
         lambda cell: network_of(cell, data.num_classes),
         data,
         Recipe(SETTINGS["learning_rate"], weight_decay=SETTINGS["weight_decay"]),
         ChildTraining(SETTINGS["batch_size"], share_weights=False, augment=SETTINGS["augment"]),
-        SETTINGS["seed"],
+        seed,
     )
+
+
+def _trainer(data_dir: str) -> Callable[[str], dict]:
+    one_thread()
+    from alphaxenas.contracts import Budget, Proposal
+
+    evaluator = evaluator_of(pool_data(data_dir), SETTINGS["seed"])
 
     def trained(code: str) -> dict:
         record = {}
@@ -275,15 +290,18 @@ def _parser() -> argparse.ArgumentParser:
         ("share", "rate them with shared weights"),
         ("table", "write the pool as a table"),
         ("replay", "search in it"),
+        ("real", "search the whole space by real trainings"),
     ):
         verb = verbs.add_parser(name, help=text)
         if name != "replay":
             verb.add_argument("--out", required=True, metavar="FOLDER", help="folder of the journals")
+        if name not in ("replay", "real"):
             verb.add_argument("--cells", type=int, default=POOL_CELLS, help="size of the pool [%(default)s]")
-        if name in ("train", "score", "share"):
+        if name in ("train", "score", "share", "real"):
             verb.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of CIFAR-10 [%(default)s]")
-            verb.add_argument("--seconds", type=float, default=0.0, help="begin no cell after so long; 0 = no limit")
             verb.add_argument("--part", default="1/1", metavar="K/N", help="the K-th of N parts [%(default)s]")
+        if name in ("train", "score", "share"):
+            verb.add_argument("--seconds", type=float, default=0.0, help="begin no cell after so long; 0 = no limit")
             verb.add_argument("--until", type=float, default=0.0, help=argparse.SUPPRESS)
         else:
             verb.add_argument("--published", required=True, metavar="TABLE", help="table of published accuracies")
@@ -302,13 +320,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     replayed.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     replayed.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")
+    searched = verbs.choices["real"]
+    searched.add_argument("--methods", nargs="+", default=REAL, metavar="METHOD", help=f"[{' '.join(REAL)}]")
+    searched.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1 [%(default)s]")
+    searched.add_argument("--seconds", type=float, default=3600.0, help="of one core a search [%(default)s]")
+    searched.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")
     return words
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb; returns the exit code."""
     options = _parser().parse_args(arguments)
-    return {"train": train, "score": score, "share": share, "table": table, "replay": replay}[options.verb](options)
+    verbs = {"train": train, "score": score, "share": share, "table": table, "replay": replay, "real": real}
+    return verbs[options.verb](options)
 
 
 if __name__ == "__main__":

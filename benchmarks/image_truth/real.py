@@ -1,0 +1,136 @@
+"""Real searches of the whole space by the trainings of `benchmarks.image_truth`, judged by published accuracy.
+
+Every search has so many seconds of one core (3,600: 30 minutes of two), in which it computes its proxies, trains its
+children as the pool's cells are trained at the high budget, and thinks. It is a run of its own under OUT: the same
+command goes on with what was interrupted, `--part 1/2` and `--part 2/2` search side by side. Its choice is the one of a
+run. The belief is judged by its order of cells that no search trained. No search sees a published accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alphaxenas.contracts import Budget
+from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.runs import read_json
+from alphaxenas.runs.files import write_json
+from alphaxenas.seeds import stream
+from alphaxenas.tabular.choices import parse_controllers
+from alphaxenas.tabular.truth import read_truth
+from benchmarks.image_truth.replay import FROM_SCRATCH, PAID
+from benchmarks.record import finish
+
+METHODS = ("random", f"ranked+{PAID}", f"alphaxenas+{PAID}")
+UNSEEN = 200
+"""Cells by which a belief is judged."""
+TRIALS_PER_PROCESS = 100
+"""After so many further trials a process replaces itself: TensorFlow keeps some MiB for every network."""
+PROMOTE_EVERY = 4
+
+
+def search(options: argparse.Namespace) -> int:
+    """Searches what is left of a part, and tells what all searches chose; returns the exit code."""
+    from benchmarks.image_truth.__main__ import SETTINGS, SPACE
+
+    started, folder = time.perf_counter(), Path(options.out)
+    part, parts = map(int, options.part.split("/"))
+    searches = [(method, seed) for seed in range(options.seeds) for method in options.methods]
+    for method, seed in searches[part - 1 :: parts]:
+        if not (folder / _stage(method, seed) / "judged.json").is_file():
+            _go_on(options, method, seed)
+    found: dict[str, dict[str, Any]] = {method: {} for method in options.methods}
+    for method, seed in searches:
+        judged = read_json(folder / _stage(method, seed) / "judged.json")
+        if judged is not None:
+            found[method][str(seed)] = judged
+    found = {method: by_seed for method, by_seed in found.items() if by_seed}
+    values = {method: {seed: one["published"] for seed, one in by_seed.items()} for method, by_seed in found.items()}
+    best = float(max(read_truth(options.published, options.column, SPACE).values.values()))
+    figures = {"seconds": options.seconds, "column": options.column, "best": best, "settings": SETTINGS}
+    figures["methods"] = found
+    finish("image_truth", options.record, started, figures, values, "image_truth_real", keep=True)
+    return 0
+
+
+def _stage(method: str, seed: int) -> str:
+    return f"{method.translate(str.maketrans('+,:=', '----'))}-seed{seed}"
+
+
+def _go_on(options: argparse.Namespace, method: str, seed: int) -> None:
+    """Trains children until the seconds are over, then writes the judgement; may replace the process."""
+    from alphaxenas.coach import Coach, reaches
+    from alphaxenas.evaluators.proxies import with_proxies
+    from alphaxenas.runs.folder import RunFolder
+    from benchmarks.image_truth.__main__ import (
+        BUDGETS,
+        SETTINGS,
+        SPACE,
+        evaluator_of,
+        network_of,
+        one_thread,
+        pool_data,
+    )
+
+    one_thread()
+    data = pool_data(options.data_dir)
+    words, _, names = method.partition("+")
+    (choice,) = parse_controllers(words)
+    space: Any = SPACE
+    if names:
+        space = with_proxies(names.split(","), SPACE, lambda cell: network_of(cell, data.num_classes), data, seed)
+    settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
+    budget = Budget(*BUDGETS["high"])
+    controller = make_controller(choice.name, space, seed, budget, budget, PROMOTE_EVERY, **settings)
+    out = Path(options.out)
+    parameters = {"seed": seed, "method": method, **SETTINGS}
+    limit = {"max_minutes": options.seconds / 60}
+    with RunFolder.open(
+        out.name, _stage(method, seed), parameters, out.parent, out / "events", limits=("trials",)
+    ) as folder:
+        before = (folder.read_results() or {"trained": 0})["trained"]
+        coach = Coach(
+            SPACE,
+            controller,
+            evaluator_of(data, seed),
+            folder,
+            trials=before + TRIALS_PER_PROCESS,
+            checkpoint_every=10,
+            proxies=getattr(space, "proxies", None),
+            **limit,
+        )
+        results = coach.run()
+        if reaches(results, **limit):
+            truth = read_truth(options.published, options.column, SPACE).values
+            write_json(folder.path / "judged.json", _judged(results, controller, folder.journal, truth))
+            return
+    os.execv(sys.executable, [sys.executable, "-m", "benchmarks.image_truth", *sys.argv[1:]])
+
+
+def _judged(results: dict[str, Any], controller: Any, journal: Any, truth: Any) -> dict[str, Any]:
+    """The choice of a search with its published accuracy, and Kendall's tau of its belief over `UNSEEN` cells."""
+    from scipy.stats import kendalltau
+
+    from benchmarks.image_truth.__main__ import SPACE
+
+    best, trained = results["best"][0], {record["key"] for record in journal}
+    rng, unseen = stream(0, "image_truth", "unseen"), dict[str, Any]()
+    while len(unseen) < UNSEEN:
+        cell = SPACE.sample(rng)
+        if SPACE.key(cell) not in trained:
+            unseen[SPACE.key(cell)] = SPACE.encode(cell)
+    quality = controller.quality(list(unseen.values())) if hasattr(controller, "quality") else None
+    tau = None if quality is None else float(kendalltau(quality, [truth[key] for key in unseen]).statistic)
+    return {
+        "architecture": best["architecture"],
+        "published": round(float(truth[best["key"]]), 4),
+        "best_trained": round(float(np.max([truth[key] for key in trained])), 4),
+        "trained": results["trained"],
+        "tau": None if tau is None or not np.isfinite(tau) else round(tau, 4),
+    }
