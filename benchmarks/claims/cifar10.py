@@ -84,7 +84,7 @@ CLAIMS = (
         "How good is a network on CIFAR-10 or MNIST after minutes on two cores?",
         "Profiles `cifar10-cpu` and `mnist-cpu`, nine tenths of the training images: the net that the search finds, "
         "and hand-made nets of the literature, trained with the same recipe at the same price. Minutes are those of "
-        "the whole command after installation, where it was not interrupted. `exp/reference-airbench93` holds a "
+        "the whole command after installation, where it was not interrupted. `exp/reference-cifar10-cpu` holds a "
         "trained network. Children have half of the channels and learn from an eighth of the images for most of the "
         "final epochs: with a quarter of the channels, nets that halve the image before their convolutions looked "
         "best, which in full fit the training images as well and generalise worse.",
