@@ -132,10 +132,7 @@ class TrainedEvaluator:
         try:
             child = CompiledChild(network, bank, self._image_shape, self._recipe)
             metrics |= {"parameters": child.parameters, "multiply_adds": child.multiply_adds}
-            in_full = child.multiply_adds
-            if isinstance(network, ConvNetwork):
-                in_full = outline_of(replace(network, width_share=1.0), self._image_shape).multiply_adds
-            reward = self._score(child, proposal, in_full, metrics)
+            reward = self._score(child, network, proposal, metrics)
         except (DivergedError, tf.errors.ResourceExhaustedError) as error:
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return Outcome(proposal, 0.0, "failed", metrics, time.perf_counter() - begin, reason)
@@ -171,7 +168,7 @@ class TrainedEvaluator:
             self._batches[share] = Batches.of(data, "train", settings.batch_size, *images)
         return self._batches[share]
 
-    def _score(self, child: CompiledChild, proposal: Proposal, multiply_adds: int, metrics: dict[str, float]) -> float:
+    def _score(self, child: CompiledChild, network: Network, proposal: Proposal, metrics: dict[str, float]) -> float:
         epochs, fraction = proposal.budget.epochs, proposal.budget.fraction
         training, validation, share = self._images(fraction), self._validation, epochs * fraction
         fraction = 1.0 if self._settings.fixed_images else fraction
@@ -181,7 +178,10 @@ class TrainedEvaluator:
             child.calibrate(itertools.islice(batches, CALIBRATION_BATCHES))
             return child.accuracy(validation.in_order())
         if self._settings.teraflops:
-            epochs, fraction = affordable(self._settings.teraflops * share, multiply_adds, training)
+            in_full = child.multiply_adds
+            if isinstance(network, ConvNetwork):
+                in_full = outline_of(replace(network, width_share=1.0), self._image_shape).multiply_adds
+            epochs, fraction = affordable(self._settings.teraflops * share, in_full, training)
         every = int(self._settings.reward == "best")
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)

@@ -41,7 +41,7 @@ def _worse(results: Mapping[str, Result]) -> list[str]:
         return []
     best = max(by_hand, key=by_hand.__getitem__)
     return [
-        f"**{_RUNS[key][0].upper()}{_RUNS[key][1:]}: {means[best] - mean:.2%} below the {_RUNS[best]}**, one view."
+        f"**{_sentence(key)}: {means[best] - mean:.2%} below the {_RUNS[best]}**, one view."
         for key, mean in means.items()
         if key not in by_hand and mean < means[best]
     ]
@@ -54,9 +54,15 @@ def _kept(results: Mapping[str, Result]) -> list[str]:
         runs = result["figures"]["methods"].values()
         kept = sum(run["architecture"] in map(str, KNOWN_CONVNETS.values()) for run in runs)
         if "searched" in key and kept:
-            name = f"{_RUNS[key][0].upper()}{_RUNS[key][1:]}"
-            said.append(f"**{name}: {kept} of {len(runs)} searches chose a hand-made net that they began with**.")
+            said.append(
+                f"**{_sentence(key)}: {kept} of {len(runs)} searches chose a hand-made net that they began with**."
+            )
     return said
+
+
+def _sentence(key: str) -> str:
+    """What a result is called at the start of a sentence."""
+    return _RUNS[key][0].upper() + _RUNS[key][1:]
 
 
 def _together(found: Mapping[str, Mapping[str, Any]], name: str) -> str:

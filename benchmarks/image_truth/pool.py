@@ -10,12 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from alphaxenas.contracts import Tokens
+from alphaxenas.contracts import Budget, Controller, SearchSpace, Tokens
+from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.proxies.catalogue import PROXIES
 from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.tabular.truth import read_truth
 
 PARENT = NASBench201()
@@ -24,6 +26,9 @@ STATIC = {
     "static:depth,parameters": ("longest path by convolution", "log parameters"),
 }
 """Orders by falling values; every proxy of the pool is one more, as `static:naswot`, and `static:rank sum` of all."""
+
+FROM_SCRATCH = {"refresh_after": 0, "uniform_share": 0.0}
+"""Of AlphaXENAS where children share no weights: both settings are about weights that move under known children."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,23 @@ class Pool:
     def proxies(self) -> tuple[str, ...]:
         """Proxies that were scored."""
         return tuple(name for name in PROXIES if name in self.columns)
+
+
+def controller_of(
+    words: str, space: SearchSpace, seed: int, budgets: tuple[Budget, Budget], promote_every: int
+) -> Controller:
+    """A controller of children that are trained from scratch.
+
+    Args:
+        words: Its name, with settings after a colon, such as `guided:plan=rollouts`.
+        space: What it searches, as it sees it.
+        seed: Of the search.
+        budgets: Of search and promotion.
+        promote_every: Cells at the search budget for one at the final budget.
+    """
+    (choice,) = parse_controllers(words)
+    settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
+    return make_controller(choice.name, space, seed, *budgets, promote_every, **settings)
 
 
 class Part(Subset):

@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Budget
-from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.runs import read_json
 from alphaxenas.runs.files import write_json
 from alphaxenas.seeds import stream
-from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.tabular.truth import read_truth
-from benchmarks.image_truth.replay import FROM_SCRATCH, PAID
+from benchmarks.image_truth.pool import controller_of
+from benchmarks.image_truth.replay import PAID
 from benchmarks.record import finish
 
 METHODS = ("random", f"ranked+{PAID}", f"alphaxenas+{PAID}")
@@ -81,13 +80,11 @@ def _go_on(options: argparse.Namespace, method: str, seed: int) -> None:
     one_thread()
     data = pool_data(options.data_dir)
     words, _, names = method.partition("+")
-    (choice,) = parse_controllers(words)
     space: Any = SPACE
     if names:
         space = with_proxies(names.split(","), SPACE, lambda cell: network_of(cell, data.num_classes), data, seed)
-    settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
     budget = Budget(*BUDGETS["high"])
-    controller = make_controller(choice.name, space, seed, budget, budget, PROMOTE_EVERY, **settings)
+    controller = controller_of(words, space, seed, (budget, budget), PROMOTE_EVERY)
     out = Path(options.out)
     parameters = {"seed": seed, "method": method, **SETTINGS}
     limit = {"max_minutes": options.seconds / 60}

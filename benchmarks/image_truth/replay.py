@@ -24,13 +24,11 @@ from typing import Any
 import numpy as np
 
 from alphaxenas.contracts import Budget, Controller, Outcome, Proposal, Tokens
-from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.proxies.space import SpaceWithProxies
 from alphaxenas.report.statistics import compare_many, interval
-from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.workers.processes import JobError, run_jobs
-from benchmarks.image_truth.pool import PARENT, STATIC, Pool, ranking, read_pool, split, static_order
+from benchmarks.image_truth.pool import PARENT, STATIC, Pool, controller_of, ranking, read_pool, split, static_order
 
 SEARCH, FINAL = Budget(1), Budget(2)
 """Stand for two of the pool's budgets; what they buy is in its table."""
@@ -44,8 +42,6 @@ FEWER = 12
 """Seeds at most of AlphaXENAS with its LSTM, which takes most of the processor time."""
 MAX_REPEATS = 200
 """So many proposals in a row that cost nothing, and the search is taken to have exhausted the pool."""
-FROM_SCRATCH = {"refresh_after": 0, "uniform_share": 0.0}
-"""Of AlphaXENAS where children share no weights: both settings are about weights that move under known children."""
 
 
 class StoredScores:
@@ -155,11 +151,9 @@ def made(
         columns = STATIC.get(method, (method.partition(":")[2],))
         return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, SEARCH, FINAL, promote_every), None
     words, _, names = method.partition("+")
-    (choice,) = parse_controllers(words)
     scores = StoredScores(whole or pool, names.split(",")) if names else None
     space = pool.space if scores is None else SpaceWithProxies(pool.space, scores)  # type: ignore[arg-type]
-    settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
-    return make_controller(choice.name, space, seed, SEARCH, FINAL, promote_every, **settings), scores
+    return controller_of(words, space, seed, (SEARCH, FINAL), promote_every), scores
 
 
 def replay(

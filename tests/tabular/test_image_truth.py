@@ -5,13 +5,19 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import itertools
+import json
+import time
 
 import numpy as np
 import pytest
 
 import benchmarks.image_truth.__main__ as image_truth
-from alphaxenas.contracts import Budget, Proposal
+from alphaxenas.contracts import Budget, Outcome, Proposal
+from alphaxenas.runs import Journal
+from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from benchmarks.image_truth import real
 from benchmarks.image_truth import replay as image_replay
 from benchmarks.image_truth.pool import ranking, read_pool, split
 from benchmarks.image_truth.replay import MARKS, made, replay, search
@@ -159,3 +165,41 @@ def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(f
     assert row["better_than_random"] == ["not shown"] * len(MARKS)
     assert figures["best"] == pytest.approx(91.1) and np.isfinite(row["own"])
     assert set(values) == {"random", "static:naswot"} and set(values["random"]) == {"0", "1"}
+
+
+class SlowTable:
+    """Rewards cells by a number drawn for each, in hundredths of a second."""
+
+    def evaluate(self, proposal):
+        time.sleep(0.01)
+        return Outcome(proposal, float(stream(0, *proposal.tokens).random()), metrics={"parameters": 1.0})
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
+
+def test_real_searches_go_on_in_fresh_processes_and_are_judged_by_what_they_have_not_trained(tmp_path, monkeypatch):
+    cells = [SPACE.decode(tokens) for tokens in itertools.product(range(5), repeat=6)]
+    truth = {SPACE.key(cell): 90.0 + place / 4000 for place, cell in enumerate(cells)}
+    started, options = [], argparse.Namespace(
+        out=str(tmp_path / "real"), data_dir="", part="1/1", seeds=1, methods=["random", "alphaxenas:prior=uniform"],
+        published="", column="test", seconds=1.5, record=False,
+    )  # fmt: skip
+    monkeypatch.setattr(image_truth, "one_thread", lambda: None)
+    monkeypatch.setattr(image_truth, "pool_data", lambda data_dir: None)
+    monkeypatch.setattr(image_truth, "evaluator_of", lambda data, seed: SlowTable())
+    monkeypatch.setattr(real, "read_truth", lambda *arguments: argparse.Namespace(values=truth))
+    monkeypatch.setattr(real, "TRIALS_PER_PROCESS", 5)
+    monkeypatch.setattr(real.os, "execv", lambda program, words: started.append(words) or real.search(options))
+    assert real.search(options) == 0 and started
+    for stage in ("random-seed0", "alphaxenas-prior-uniform-seed0"):
+        records = Journal(tmp_path / "real" / stage / "trials.jsonl").read()
+        trained = {record["key"] for record in records}
+        judged = json.loads((tmp_path / "real" / stage / "judged.json").read_text())
+        assert judged["trained"] > 5 and judged["published"] <= judged["best_trained"] + 1e-9
+        assert judged["published"] == pytest.approx(truth[SPACE.key(SPACE.parse(judged["architecture"]))], abs=1e-3)
+        assert SPACE.key(SPACE.parse(judged["architecture"])) in trained
+        assert (judged["tau"] is None) == (stage == "random-seed0")
