@@ -71,7 +71,7 @@ def image_replay(results: Mapping[str, Result]) -> str:
     figures, values = result["figures"], result["values"]
     rated = [[name(key), f"{one['tau']:.2f}", f"{one['seconds']:.2f} s"] for key, one in figures["ranking"].items()]
     marks = [f"{mark:,.0f} s" for mark in figures["marks"]]
-    regrets = {method: [list(column) for column in zip(*by_seed.values())] for method, by_seed in values.items()}
+    regrets = {method: [list(column) for column in zip(*found.values())] for method, found in values.items()}
     rows = [
         [name(method), *map(with_two, columns), f"{figures['methods'][method]['own']:.0f} s"]
         for method, columns in regrets.items()
