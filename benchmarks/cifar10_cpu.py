@@ -1,11 +1,10 @@
 """Search and final training on real CIFAR-10 or MNIST on two CPU cores, from one command to the report.
 
-    python -m benchmarks.cifar10_cpu [--hour] [--architecture airbench93] [--seeds 0 1 2] [--record]
-    python -m benchmarks.cifar10_cpu --profile mnist-cpu
+    python -m benchmarks.cifar10_cpu [--profile cifar10-cpu-hour] [--architecture airbench93] [--seeds 0 1 2] [--record]
 
-Without `--architecture`, the profile `cifar10-cpu` as it stands (half an hour), or with `--hour` with the budgets that
-it names for a whole hour. With it, the final training of that net alone, at the same price. Every seed is a run of its
-own, which splits the images, draws weights and searches by that seed; with `--record` it joins those recorded before.
+Without `--architecture`, the profile as it stands: `cifar10-cpu` (half an hour), `cifar10-cpu-hour` or `mnist-cpu`. With
+it, the final training of that net alone, at the same price. Every seed is a run of its own, which splits the images,
+draws weights and searches by that seed; with `--record` it joins those recorded before.
 A run that was interrupted is continued by the same command; its time is then that of its stages alone.
 
 Prints JSON last: test accuracy with one view of every image and with six, validation accuracy, and the minutes of the
@@ -20,10 +19,6 @@ import time
 from typing import Any
 
 from benchmarks.record import finish, parser
-
-HOUR = {"max_minutes": 20, "train_teraflops": 900, "child_teraflops": 600, "max_multiply_adds": 100}
-"""Parameters of the profile for a whole hour."""
-
 
 def measured(profile: str, run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dict[str, Any]:
     """One run of the profile, made or continued by the project's own command.
@@ -69,14 +64,11 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--profile", default="cifar10-cpu")
     arguments.add_argument("--architecture", default="", help="train this one, without a search")
-    arguments.add_argument("--hour", action="store_true", help="with the budgets for a whole hour")
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the runs")
     arguments.add_argument("--data-dir", default="data", help="folder of the data")
     options, started = arguments.parse_args(), time.perf_counter()
-    name = f"{options.profile.replace('-', '_')}_{options.architecture or 'searched'}{'_hour' * options.hour}"
-    changes: dict[str, Any] = dict(HOUR) if options.hour else {}
-    if options.architecture:
-        changes |= {"architecture": options.architecture, "train_epochs": 100}
+    name = f"{options.profile.replace('-', '_')}_{options.architecture or 'searched'}"
+    changes = {"architecture": options.architecture, "train_epochs": 100} if options.architecture else {}
     values: dict[str, dict[str, Any]] = {}
     for seed in options.seeds:
         run = f"{name.replace('_', '-')}-{seed}"

@@ -39,6 +39,7 @@ def test_the_profiles_of_the_readme_are_there():
         "smoke",
         "quick",
         "cifar10-cpu",
+        "cifar10-cpu-hour",
         "cifar10-cells-cpu",
         "cifar10-fast",
         "mnist-cpu",
@@ -74,7 +75,7 @@ def test_cifar10_cells_cpu_holds_the_price_of_its_final_network():
         assert outline_of(network, CIFAR_SHAPE).multiply_adds <= 1e6 * config.training.train_multiply_adds
 
 
-@pytest.mark.parametrize("name", ["cifar10-cpu", "cifar10-fast"])
+@pytest.mark.parametrize("name", ["cifar10-cpu", "cifar10-cpu-hour", "cifar10-fast"])
 def test_plain_nets_are_trained_with_the_published_recipe_in_search_and_final_training(name):
     config = from_values(load_profile(name))
     child, final = recipe_from_config(config), recipe_from_config(config, config.training.train_epochs)
