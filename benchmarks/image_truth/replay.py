@@ -38,8 +38,6 @@ HELD_OUT = 1 / 3
 """Share of the pool that a seed does not search in."""
 FEWEST = 20
 """Held-out cells over which a belief's rank correlation is told."""
-FEWER = 12
-"""Seeds at most of AlphaXENAS with its LSTM, which takes most of the processor time."""
 MAX_REPEATS = 200
 """So many proposals in a row that cost nothing, and the search is taken to have exhausted the pool."""
 
@@ -266,11 +264,6 @@ class Job:
         return replay(read_pool(*self.pool), *job, self.marks, self.promote_every, **how)  # type: ignore[arg-type]
 
 
-def _learns(method: str) -> bool:
-    """Whether it is AlphaXENAS with its LSTM."""
-    return method.startswith("alphaxenas") and "prior=uniform" not in method
-
-
 def _mean(values: list[float]) -> float | None:
     """Of the numbers among them; None without any."""
     known = [value for value in values if np.isfinite(value)]
@@ -283,11 +276,7 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     pool = read_pool(*where)
     regrets: dict[str, dict[int, list[float]]] = {}
     details: dict[str, list[dict]] = {}
-    jobs = [
-        (method, seed)
-        for method in options.methods
-        for seed in range(min(options.seeds, FEWER) if _learns(method) else options.seeds)
-    ]
+    jobs = [(method, seed) for method in options.methods for seed in range(options.seeds)]
     work = Job(where, MARKS, options.promote_every, tuple(options.budgets), options.held_out)
     for (method, seed), answer in run_jobs(work, jobs, options.processes):
         if isinstance(answer, JobError):
