@@ -2,9 +2,9 @@
 
     python -m benchmarks.cifar10_cpu [--profile cifar10-cpu-hour] [--architecture airbench93] [--seeds 0 1 2] [--record]
 
-Without `--architecture`, the profile as it stands: `cifar10-cpu` (half an hour), `cifar10-cpu-hour` or `mnist-cpu`. With
-it, the final training of that net alone, at the same price. Every seed is a run of its own, which splits the images,
-draws weights and searches by that seed; with `--record` it joins those recorded before.
+Without `--architecture`, the profile as it stands: `cifar10-cpu` (half an hour), `cifar10-cpu-hour` or `mnist-cpu`.
+With it, the final training of that net alone, at the same price. Every seed is a run of its own, which splits the
+images, draws weights and searches by that seed; with `--record` it joins those recorded before.
 A run that was interrupted is continued by the same command; its time is then that of its stages alone.
 
 Prints JSON last: test accuracy with one view of every image and with six, validation accuracy, and the minutes of the
@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from benchmarks.record import finish, parser
+
 
 def measured(profile: str, run: str, seed: int, data_dir: str, changes: dict[str, Any]) -> dict[str, Any]:
     """One run of the profile, made or continued by the project's own command.
