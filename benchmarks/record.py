@@ -92,7 +92,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "scale": ("alphaxenas/workers", "alphaxenas/coach.py", "alphaxenas/runs", *_TABLES),
     "search_synthetic": ("alphaxenas/controllers", "alphaxenas/spaces/cell.py"),
     "search_vs_random": (*_IMAGES, "alphaxenas/controllers"),
-    "step_time": _CHILDREN,
+    "step_time": (*_CHILDREN, "benchmarks/torch_peer.py"),
     "tables": _TABLES,
     "tree_speed": ("alphaxenas/controllers/mcts", "alphaxenas/spaces/cell.py"),
 }

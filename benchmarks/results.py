@@ -55,7 +55,6 @@ again with the named command.
 - The claim that a policy's network beats a hand-made one on MNIST by several points (notebook 07). It was not
   confirmed.
 - One graph for all architectures against a graph per architecture (`python -m benchmarks.fresh_architecture`).
-- Training steps against PyTorch. The comparison was removed: PyTorch is not among the requirements.
 """
 
 

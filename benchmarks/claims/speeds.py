@@ -38,10 +38,22 @@ _SPEEDS = (
     ),
 )
 
+_PEER = (
+    (
+        "step_time",
+        "speed of a random child's step against PyTorch {pytorch}, median",
+        "{pytorch_ratio_median:.2f} times",
+    ),
+    ("step_time", "speed of the published cell's step against it", "{known_pytorch_ratio:.2f} times ({cell})"),
+)
+"""Where PyTorch was there."""
+
 
 def speeds(results: Mapping[str, Result]) -> str:
     """Times and memory, one row each."""
-    rows = [[title, form.format_map(results[key]["figures"])] for key, title, form in _SPEEDS if key in results]
+    found = {key: result["figures"] for key, result in results.items()}
+    known = (*_SPEEDS, *_PEER) if "pytorch" in found.get("step_time", {}) else _SPEEDS
+    rows = [[text.format_map(found[key]) for text in texts] for key, *texts in known if key in found]
     return table(["what", "measured"], rows)
 
 
