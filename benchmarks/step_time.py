@@ -86,13 +86,14 @@ class Peer:
             parameters: That it has to have.
 
         Raises:
-            RuntimeError: PyTorch's network has others.
-            ValueError: The process ended.
+            RuntimeError: PyTorch's network has others, or the process ended; why, it has printed.
         """
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(f"{json.dumps([number, steps])}\n")
         self._process.stdin.flush()
-        self.version, found, seconds = json.loads(self._process.stdout.readline())
+        if not (answer := self._process.stdout.readline()):
+            raise RuntimeError(f"The process with PyTorch ended at network {number}; its message stands above.")
+        self.version, found, seconds = json.loads(answer)
         if found != parameters:
             raise RuntimeError(f"Network {number} has {parameters:,} parameters here and {found:,} in PyTorch.")
         return seconds

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -67,6 +67,9 @@ class TorchLayers:
         kernel = self._weight(f"{name}/kernel", units, x.shape[1])
         return functional.linear(x, kernel, self._weight(f"{name}/bias", units)) / divisor
 
+    def dense_of_parts(self, parts: Mapping[str, torch.Tensor], name: str, units: int) -> torch.Tensor:
+        return self.dense(torch.cat(list(parts.values()), 1), name, units)
+
     def shifted(self, x: torch.Tensor) -> torch.Tensor:
         return functional.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
 
@@ -84,6 +87,9 @@ class TorchLayers:
 
     def max_pool(self, x: torch.Tensor, size: int, stride: int = 1, whole: bool = False) -> torch.Tensor:
         return functional.max_pool2d(x, size, stride, 0 if whole else size // 2)
+
+    def min_pool(self, x: torch.Tensor, size: int, stride: int = 1) -> torch.Tensor:
+        return -self.max_pool(-x, size, stride)
 
     def average_pool(self, x: torch.Tensor, size: int, stride: int = 1) -> torch.Tensor:
         return functional.avg_pool2d(x, size, stride, (size - 1) // 2, count_include_pad=False)
