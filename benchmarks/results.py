@@ -20,6 +20,7 @@ from statistics import fmean
 
 from alphaxenas.report.statistics import compare_many
 from benchmarks.claims import CLAIMS
+from benchmarks.claims.cifar10 import in_minutes
 from benchmarks.layout import TABLES, Claim, Result, best_static, by_seed, name, number, queries, table
 from benchmarks.record import ROOT, changed_since, load, origins
 
@@ -113,7 +114,7 @@ HEADLINES = (
 
 
 def readme_table(results: Mapping[str, Result]) -> str:
-    """Five headline results with their verdicts, corrected for their number."""
+    """Five headline results with their verdicts, corrected for their number, and what profiles reach in minutes."""
     pairs = {}
     for question, key, first, second in HEADLINES:
         if key in results and {first, second} - {"static"} <= results[key]["values"].keys():
@@ -127,9 +128,11 @@ def readme_table(results: Mapping[str, Result]) -> str:
         means = ", ".join(f"{name(m)} {number(fmean(side))}" for m, side in zip(methods, (one.ours, one.theirs)))
         better = f"**{name(methods[one.mean > 0])}**" if one.shown else "not shown"
         rows.append([question, means, better])
-    stale = sorted({key for _, key, *_ in pairs if changed_since(results[key])})
-    note = ["", f"**Stale**: code has changed since {', '.join(stale)} was measured."] if stale else []
-    return "\n".join([table(["question", "mean queries to the optimum", "better"], rows), *note])
+    queried = table(["question", "mean queries to the optimum", "better"], rows)
+    minutes, trained = in_minutes(results)
+    stale = sorted({*(key for _, key, *_ in pairs), *trained} & {key for key in results if changed_since(results[key])})
+    note = [f"**Stale**: code has changed since {', '.join(stale)} was measured."] if stale else []
+    return "\n\n".join([queried, f"On two CPU cores, real images:\n\n{minutes}", *note])
 
 
 def readme(text: str, results: Mapping[str, Result]) -> str:
