@@ -14,7 +14,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 
@@ -114,7 +114,7 @@ HEADLINES = (
 
 
 def readme_table(results: Mapping[str, Result]) -> str:
-    """Five headline results with their verdicts, corrected for their number, and what profiles reach in minutes."""
+    """Five headline results with their verdicts, corrected for their number."""
     pairs = {}
     for question, key, first, second in HEADLINES:
         if key in results and {first, second} - {"static"} <= results[key]["values"].keys():
@@ -128,17 +128,31 @@ def readme_table(results: Mapping[str, Result]) -> str:
         means = ", ".join(f"{name(m)} {number(fmean(side))}" for m, side in zip(methods, (one.ours, one.theirs)))
         better = f"**{name(methods[one.mean > 0])}**" if one.shown else "not shown"
         rows.append([question, means, better])
-    queried = table(["question", "mean queries to the optimum", "better"], rows)
-    minutes, trained = in_minutes(results)
-    stale = sorted({*(key for _, key, *_ in pairs), *trained} & {key for key in results if changed_since(results[key])})
-    note = [f"**Stale**: code has changed since {', '.join(stale)} was measured."] if stale else []
-    return "\n\n".join([queried, f"On two CPU cores, real images:\n\n{minutes}", *note])
+    return "\n\n".join(
+        [
+            table(["question", "mean queries to the optimum", "better"], rows),
+            *_stale(results, [key for _, key, *_ in pairs]),
+        ]
+    )
+
+
+def readme_minutes(results: Mapping[str, Result]) -> str:
+    """What the profiles of two cores reach on real images."""
+    known = {key: result for key, result in results.items() if key.endswith("_searched")}
+    return "\n\n".join(["On two CPU cores, real images:", in_minutes(known), *_stale(results, known)] if known else [])
+
+
+def _stale(results: Mapping[str, Result], names: Iterable[str]) -> list[str]:
+    """Says which of these results are of other code."""
+    stale = sorted({key for key in names if changed_since(results[key])})
+    return [f"**Stale**: code has changed since {', '.join(stale)} was measured."] if stale else []
 
 
 def readme(text: str, results: Mapping[str, Result]) -> str:
-    """The README with its table filled in."""
+    """The README with its tables filled in."""
     before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{readme_table(results)}\n{END}{rest.split(END)[1]}"
+    tables = "\n\n".join(part for part in (readme_table(results), readme_minutes(results)) if part)
+    return f"{before}{BEGIN}\n{tables}\n{END}{rest.split(END)[1]}"
 
 
 def picture_state(results: Mapping[str, Result]) -> str:

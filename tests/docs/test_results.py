@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.spaces.convnet import ConvNet
 from alphaxenas.tabular.choices import TableChoice
 from benchmarks import record, results
 from benchmarks.claims import CLAIMS
@@ -203,6 +204,22 @@ def test_what_is_not_shown_stands_at_the_top_of_the_readme():
     )
     verdicts = [line.endswith("not shown |") for line in table.splitlines()[2:]]
     assert verdicts == sorted(verdicts, reverse=True) and len(set(verdicts)) == 2
+
+
+def test_the_readme_says_what_a_profile_reaches_and_how_often_its_search_found_a_net():
+    nets = ["airbench93", "64 conv pool conv; 224 conv pool conv; 128 conv pool conv; gelu; max"]
+    runs = {
+        f"seed {seed}": {
+            "minutes": 30.0 + seed,
+            "test_accuracy": 0.93 + seed / 100,
+            "architecture": str(ConvNet.parse(net)),
+        }
+        for seed, net in enumerate(nets)
+    }
+    found = {"figures": {"methods": runs}, "benchmark": "cifar10_cpu", "code": record.code_state("cifar10_cpu")}
+    text = results.readme_minutes({"cifar10_cpu_hour_searched": found, "chains": {}})
+    assert "| `./run_all.sh cifar10-cpu-hour` | 31 | 93.50% (93.00% to 94.00%) | - | 1 of 2 |" in text
+    assert "Stale" not in text and results.readme_minutes({"chains": {}}) == ""
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
