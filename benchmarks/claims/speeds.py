@@ -41,7 +41,7 @@ _SPEEDS = (
 _PEER = (
     (
         "step_time",
-        "speed of a random child's step against PyTorch {pytorch}, median",
+        "speed of a random child's step against PyTorch {pytorch} over the same layers, median",
         "{pytorch_ratio_median:.2f} times",
     ),
     ("step_time", "speed of the published cell's step against it", "{known_pytorch_ratio:.2f} times ({cell})"),
