@@ -35,14 +35,13 @@ def in_minutes(results: Mapping[str, Result]) -> str:
     rows = []
     for key, result in results.items():
         runs = result["figures"]["methods"]
-        kept = sum(run["architecture"] in map(str, KNOWN_CONVNETS.values()) for run in runs.values())
         rows.append(
             [
                 f"`./run_all.sh {key.removesuffix('_searched').replace('_', '-')}`",
                 f"{max(run['minutes'] for run in runs.values()):.0f}",
                 _together(runs, "test_accuracy"),
                 _together(runs, "test_accuracy_of_views"),
-                f"{len(runs) - kept} of {len(runs)}",
+                f"{len(runs) - _hand_made(runs)} of {len(runs)}",
             ]
         )
     names = [f"{_ACCURACIES[name]}: mean (range)" for name in ("test_accuracy", "test_accuracy_of_views")]
@@ -75,13 +74,17 @@ def _kept(results: Mapping[str, Result]) -> list[str]:
     """Says how often a search found nothing better than the hand-made nets that it began with."""
     said = []
     for key, result in results.items():
-        runs = result["figures"]["methods"].values()
-        kept = sum(run["architecture"] in map(str, KNOWN_CONVNETS.values()) for run in runs)
-        if "searched" in key and kept:
+        runs = result["figures"]["methods"]
+        if "searched" in key and (kept := _hand_made(runs)):
             said.append(
                 f"**{_sentence(key)}: {kept} of {len(runs)} searches chose a hand-made net that they began with**."
             )
     return said
+
+
+def _hand_made(runs: Mapping[str, Mapping[str, Any]]) -> int:
+    """How many runs have a net of the literature."""
+    return sum(run["architecture"] in map(str, KNOWN_CONVNETS.values()) for run in runs.values())
 
 
 def _sentence(key: str) -> str:
