@@ -63,6 +63,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "memory": _IMAGES,
     "nao_reconstruction": ("alphaxenas/controllers/nao", "alphaxenas/spaces/micro.py"),
     "pareto": ("alphaxenas/spaces/user_space.py", *_TABLES),
+    "process_settings": ("benchmarks/roofline.py", *_CHILDREN),
     "proxies": (
         "alphaxenas/proxies",
         "alphaxenas/networks/bank.py",

@@ -130,7 +130,7 @@ def readme_table(results: Mapping[str, Result]) -> str:
         rows.append([question, means, better])
     return "\n\n".join(
         [
-            table(["question", "mean queries to the optimum", "better"], rows),
+            table(["question", "mean queries to the optimum (seeds that both have)", "better"], rows),
             *_stale(results, [key for _, key, *_ in pairs]),
         ]
     )

@@ -50,17 +50,22 @@ def in_minutes(results: Mapping[str, Result]) -> str:
 
 
 def _against_hand_made(results: Mapping[str, Result]) -> list[str]:
-    """What a search gains over a hand-made net at the same price, by the seeds that both have; losses first."""
-    tested = {key: _by_seed(result["figures"]["methods"]) for key, result in results.items()}
-    pairs = {
-        (key, other): (tested[key], tested[other])
-        for key, other in ((f"{other.rpartition('_')[0]}_searched", other) for other in tested)
-        if key in tested and key != other
-    }
+    """What a search gains over a hand-made net at the same price, by the seeds that both have; losses first.
+
+    Where a search chose that net, its final training is also that of the net: the two differ by 0.
+    """
+    runs = {key: result["figures"]["methods"] for key, result in results.items()}
+    pairs, same = {}, {}
+    for other in runs:
+        price, _, net = other.rpartition("_")
+        if net in KNOWN_CONVNETS and (key := f"{price}_searched") in runs:
+            chosen = {seed: run for seed, run in runs[key].items() if run["architecture"] == str(KNOWN_CONVNETS[net])}
+            pairs[key, other] = _by_seed(runs[key]), _by_seed({**runs[other], **chosen})
+            same[key, other] = f"; in {len(chosen)} of them the search chose that net" if chosen else ""
     found = sorted(compare_many(pairs).items(), key=lambda item: item[1].mean)
     return [
-        f"**{_sentence(key)}, minus {_RUNS[other]}, test accuracy with one view: {difference}: "
-        f"{difference.verdict} ({difference.reason})**."
+        f"**{_sentence(key)}, minus {_RUNS[other]}, test accuracy with one view: {difference}"
+        f"{same[key, other]}: {difference.verdict} ({difference.reason})**."
         for (key, other), difference in found
     ]
 

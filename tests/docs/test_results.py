@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from alphaxenas.config import PROJECT_ROOT
-from alphaxenas.spaces.convnet import ConvNet
+from alphaxenas.spaces.convnet import KNOWN_CONVNETS, ConvNet
 from alphaxenas.tabular.choices import TableChoice
 from benchmarks import record, results
 from benchmarks.claims import CLAIMS
+from benchmarks.claims.cifar10 import cifar10_cpu
 from benchmarks.claims.recurrent import models as recurrent_models
 from benchmarks.claims.tables import rivals
 from benchmarks.layout import mean_queries, with_interval
@@ -233,3 +234,17 @@ def test_recurrent_cells_are_better_than_an_lstm_only_where_the_law_says_so(seed
     text = recurrent_models({"recurrent_ptb_15": {"figures": figures, "values": values}})
     assert f"| nao_rnn | 2.40 | {seeds} | 4.0 | 91.0 [90.0, 92.0] |" in text
     assert ("**nao_rnn** is better" if seeds == 6 else "| not shown |") in text
+
+
+def test_a_search_that_chose_the_hand_made_net_differs_from_it_by_nothing():
+    run = {"test_accuracy": 0.94, "validation_accuracy": 0.94, "parameters": 1, "multiply_adds": 1}
+    run |= {name: 1.0 for name in ("minutes", "search_minutes", "training_minutes")}
+    other, net = "64 conv; 64 conv; 64 conv; gelu; max", str(KNOWN_CONVNETS["airbench94"])
+    searched = {
+        f"seed {seed}": {**run, "architecture": other if seed else net, "test_accuracy": 0.93 if seed else 0.9}
+        for seed in range(3)
+    }
+    trained = {f"seed {seed}": {**run, "architecture": net} for seed in (1, 2)}
+    both = {"cifar10_cpu_hour_searched": searched, "cifar10_cpu_hour_airbench94": trained}
+    text = cifar10_cpu({key: {"figures": {"methods": runs}} for key, runs in both.items()})
+    assert "-0.0067" in text and "over 3 seeds; in 1 of them the search chose that net" in text
