@@ -1,6 +1,7 @@
 """A pool of NAS-Bench-201 cells, each really trained on CIFAR-10 at two small budgets, to replay searches on.
 
     python -m benchmarks.image_truth train --out exp/image_truth --data-dir data [--cells 600] [--seconds S]
+    python -m benchmarks.image_truth deepen --out exp/image_truth --data-dir data
     python -m benchmarks.image_truth score --out exp/image_truth --data-dir data
     python -m benchmarks.image_truth share --out exp/image_truth --data-dir data
     python -m benchmarks.image_truth table --out exp/image_truth --published nasbench201_cifar.csv.gz
@@ -11,11 +12,11 @@ Cells are drawn uniformly by the seed, all different as strings; those in which 
 left out (341 of 15,625: they classify no image, and no search should be praised for avoiding them). `train` trains each
 from scratch on images halved to 16x16 by averaging, with 8 channels and one cell a stage, once for every budget of
 `BUDGETS` with a learning rate that falls to 0 along a cosine, and scores it on validation images that no training sees.
-Test images are not read. `score` computes every zero-cost proxy of the cell's initial network. `share` trains one
-supernet, a random cell at every step, and rates each cell with its weights. `table` joins all of them to one file,
-`POOL`, without published accuracies, and prints their rank correlations with those. `replay` lets controllers search
-the pool, see `benchmarks.image_truth.replay`; `real` lets them train cells of the whole space, see
-`benchmarks.image_truth.real`.
+Test images are not read. `deepen` trains each at the high budget in a network of three cells a stage. `score` computes
+every zero-cost proxy of the cell's initial network. `share` trains one supernet, a random cell at every step, and rates
+each cell with its weights. `table` joins all of them to one file, `POOL`, without published accuracies, and prints
+their rank correlations with those. `replay` lets controllers search the pool, see `benchmarks.image_truth.replay`;
+`real` lets them train cells of the whole space, see `benchmarks.image_truth.real`.
 
 Seconds are processor time of one thread: graph building and validation included, and of shared weights an equal part of
 the supernet's training. Everything is appended to a journal in OUT at once, and the same command goes on where it was
@@ -33,9 +34,9 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,17 @@ from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.runs import Journal
 from alphaxenas.runs.files import write_atomically
 from alphaxenas.seeds import stream
-from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
+from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS
+from benchmarks.image_truth.children import (
+    BUDGETS,
+    DEEP,
+    SETTINGS,
+    SPACE,
+    evaluator_of,
+    network_of,
+    one_thread,
+    pool_data,
+)
 from benchmarks.image_truth.pool import ranking, read_pool
 from benchmarks.image_truth.real import METHODS as REAL
 from benchmarks.image_truth.real import search as real
@@ -51,28 +62,6 @@ from benchmarks.image_truth.replay import BUDGETS as REPLAYED
 from benchmarks.image_truth.replay import HELD_OUT, METHODS, search
 from benchmarks.record import finish, journal_of
 
-if TYPE_CHECKING:
-    from alphaxenas.contracts import Evaluator
-    from alphaxenas.data.images import ImageData
-
-SPACE = NASBench201()
-BUDGETS = {"low": (1, 0.2), "high": (3, 0.25)}
-"""Epochs, and the share of the 46,000 training images drawn for each."""
-SETTINGS = {
-    "format": 1,
-    "dataset": "cifar10",
-    "validation_size": 4_000,
-    "side": 16,
-    "filters": 8,
-    "cells": 3,
-    "batch_size": 64,
-    "learning_rate": 0.1,
-    "weight_decay": 5e-4,
-    "augment": False,
-    "budgets": {name: list(budget) for name, budget in BUDGETS.items()},
-    "seed": 0,
-}
-"""Of every training: what a pilot on other cells could pay for. The first line of every journal."""
 SHARED = {**SETTINGS, "epochs": 20, "calibration": 10}
 """Of the supernet: passes over all training images, and batches that statistics are measured on before a rating."""
 SCORED = {**SETTINGS, "images": 64}
@@ -104,6 +93,11 @@ def drawn_cells(count: int, seed: int = SETTINGS["seed"]) -> list[str]:
 def train(options: argparse.Namespace) -> int:
     """Trains the cells of a part that the journals lack; returns the exit code."""
     return _each_cell(options, "trained", SETTINGS, lambda: _trainer(options.data_dir))
+
+
+def deepen(options: argparse.Namespace) -> int:
+    """Trains the cells of a part that the journals lack in deeper networks; returns the exit code."""
+    return _each_cell(options, "deep", DEEP, lambda: _trainer(options.data_dir, DEEP, {"deep": BUDGETS["high"]}))
 
 
 def score(options: argparse.Namespace) -> int:
@@ -146,60 +140,17 @@ def stored(folder: Path, name: str) -> dict[str, dict]:
     return {record["code"]: record for path in journals for record in Journal(path).read()[1:]}
 
 
-def pool_data(data_dir: str) -> ImageData:
-    """CIFAR-10 as the pool is trained on it: halved images, no test part."""
-    from alphaxenas.data import load_data
-    from benchmarks.chain_table import halved
-
-    return halved(
-        load_data(SETTINGS["dataset"], data_dir, validation_size=SETTINGS["validation_size"], seed=SETTINGS["seed"])
-    )
-
-
-def one_thread() -> None:
-    """TensorFlow on one thread, without its greetings."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from alphaxenas.networks.devices import prepare_tensorflow
-
-    prepare_tensorflow(1, True)
-
-
-def network_of(cell: object, num_classes: int) -> Callable:
-    """The network of a cell as the pool trains it."""
-    from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
-
-    return NASBench201Network(cell, num_classes, SETTINGS["filters"], SETTINGS["cells"])
-
-
-def evaluator_of(data: ImageData, seed: int) -> Evaluator:
-    """What trains a cell from scratch.
-
-    Args:
-        data: Halved images.
-        seed: Of initial weights and draws.
-    """
-    from alphaxenas.evaluators.trained import ChildTraining, TrainedEvaluator
-    from alphaxenas.networks.training.recipe import Recipe
-
-    return TrainedEvaluator(
-        SPACE,
-        lambda cell: network_of(cell, data.num_classes),
-        data,
-        Recipe(SETTINGS["learning_rate"], weight_decay=SETTINGS["weight_decay"]),
-        ChildTraining(SETTINGS["batch_size"], share_weights=False, augment=SETTINGS["augment"]),
-        seed,
-    )
-
-
-def _trainer(data_dir: str) -> Callable[[str], dict]:
+def _trainer(
+    data_dir: str, settings: Mapping[str, Any] = SETTINGS, budgets: Mapping[str, tuple[int, float]] = BUDGETS
+) -> Callable[[str], dict]:
     one_thread()
     from alphaxenas.contracts import Budget, Proposal
 
-    evaluator = evaluator_of(pool_data(data_dir), SETTINGS["seed"])
+    evaluator = evaluator_of(pool_data(data_dir), settings["seed"], settings)
 
     def trained(code: str) -> dict:
         record = {}
-        for name, budget in BUDGETS.items():
+        for name, budget in budgets.items():
             begin = time.process_time()
             outcome = evaluator.evaluate(Proposal(0, tuple(map(int, code)), Budget(*budget)))
             record[name] = {
@@ -242,14 +193,15 @@ def _scorer(data_dir: str) -> Callable[[str], dict]:
 def table(options: argparse.Namespace) -> int:
     """Writes the pool and prints the rank correlation of every column with the published accuracies."""
     folder = Path(options.out)
-    trained, scored, shared = (stored(folder, name) for name in ("trained", "scored", "shared"))
+    trained, deep, scored, shared = (stored(folder, name) for name in ("trained", "deep", "scored", "shared"))
     rows = []
     for code in drawn_cells(options.cells):
-        if code not in trained:
+        if code not in trained or (deep and code not in deep):
             continue
         row = {"code": code}
-        for name in BUDGETS:
-            row |= {name: trained[code][name]["reward"], f"{name}_seconds": trained[code][name]["seconds"]}
+        for name, record in {**trained[code], **deep.get(code, {})}.items():
+            if name != "code":
+                row |= {name: record["reward"], f"{name}_seconds": record["seconds"]}
         if shared:
             found = shared.get(code, {"reward": "", "seconds": ""})
             row |= {"shared": found["reward"], "shared_seconds": found["seconds"]}
@@ -279,28 +231,32 @@ def replay(options: argparse.Namespace) -> int:
     return 0
 
 
+VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    "train": (train, "train the cells of the pool"),
+    "deepen": (deepen, "train them in deeper networks"),
+    "score": (score, "compute their proxies"),
+    "share": (share, "rate them with shared weights"),
+    "table": (table, "write the pool as a table"),
+    "replay": (replay, "search in it"),
+    "real": (real, "search the whole space by real trainings"),
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(
         "python -m benchmarks.image_truth", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = words.add_subparsers(dest="verb", required=True)
-    for name, text in (
-        ("train", "train the cells of the pool"),
-        ("score", "compute their proxies"),
-        ("share", "rate them with shared weights"),
-        ("table", "write the pool as a table"),
-        ("replay", "search in it"),
-        ("real", "search the whole space by real trainings"),
-    ):
+    for name, (_, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text)
         if name != "replay":
             verb.add_argument("--out", required=True, metavar="FOLDER", help="folder of the journals")
         if name not in ("replay", "real"):
             verb.add_argument("--cells", type=int, default=POOL_CELLS, help="size of the pool [%(default)s]")
-        if name in ("train", "score", "share", "real"):
+        if name in ("train", "deepen", "score", "share", "real"):
             verb.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of CIFAR-10 [%(default)s]")
             verb.add_argument("--part", default="1/1", metavar="K/N", help="the K-th of N parts [%(default)s]")
-        if name in ("train", "score", "share"):
+        if name in ("train", "deepen", "score", "share"):
             verb.add_argument("--seconds", type=float, default=0.0, help="begin no cell after so long; 0 = no limit")
             verb.add_argument("--until", type=float, default=0.0, help=argparse.SUPPRESS)
         else:
@@ -313,7 +269,11 @@ def _parser() -> argparse.ArgumentParser:
     replayed.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N-1 [%(default)s]")
     replayed.add_argument("--promote-every", type=int, default=4, metavar="N", help="searched cells a promotion [4]")
     replayed.add_argument(
-        "--budgets", nargs=2, choices=BUDGETS, default=REPLAYED, help=f"of search and promotion [{' '.join(REPLAYED)}]"
+        "--budgets",
+        nargs=2,
+        choices=[*BUDGETS, "deep"],
+        default=REPLAYED,
+        help=f"of search and promotion [{' '.join(REPLAYED)}]",
     )
     replayed.add_argument(
         "--held-out", type=float, default=HELD_OUT, metavar="S", help="share in which a seed does not search [1/3]"
@@ -331,8 +291,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb; returns the exit code."""
     options = _parser().parse_args(arguments)
-    verbs = {"train": train, "score": score, "share": share, "table": table, "replay": replay, "real": real}
-    return verbs[options.verb](options)
+    return VERBS[options.verb][0](options)
 
 
 if __name__ == "__main__":

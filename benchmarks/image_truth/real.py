@@ -1,9 +1,10 @@
 """Real searches of the whole space by the trainings of `benchmarks.image_truth`, judged by published accuracy.
 
-Every search has so many seconds of one core (3,600: 30 minutes of two), in which it computes its proxies, trains its
-children as the pool's cells are trained at the high budget, and thinks. It is a run of its own under OUT: the same
-command goes on with what was interrupted, `--part 1/2` and `--part 2/2` search side by side. Its choice is the one of a
-run. The belief is judged by its order of cells that no search trained. No search sees a published accuracy.
+Every search has so many seconds of one core (3,600: 30 minutes of two), in which it computes its proxies if it has any,
+trains its children, and thinks. Children are trained as the pool's cells are at the high budget, in deeper networks
+(`DEEP`). A search is a run of its own under OUT: the same command goes on with what was interrupted, and
+`--part 1/2` and `--part 2/2` search side by side. Its choice is the one of a run. The belief is judged by its order of
+cells that no search trained. No search sees a published accuracy.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from alphaxenas.runs import read_json
 from alphaxenas.runs.files import write_json
 from alphaxenas.seeds import stream
 from alphaxenas.tabular.truth import read_truth
+from benchmarks.image_truth import children
+from benchmarks.image_truth.children import BUDGETS, DEEP, SPACE, network_of
 from benchmarks.image_truth.pool import controller_of
-from benchmarks.image_truth.replay import PAID
 from benchmarks.record import finish
 
-METHODS = ("random", f"ranked+{PAID}", f"alphaxenas+{PAID}")
+METHODS = ("random", "alphaxenas")
 UNSEEN = 200
 """Cells by which a belief is judged."""
 TRIALS_PER_PROCESS = 100
@@ -36,8 +38,6 @@ PROMOTE_EVERY = 4
 
 def search(options: argparse.Namespace) -> int:
     """Searches what is left of a part, and tells what all searches chose; returns the exit code."""
-    from benchmarks.image_truth.__main__ import SETTINGS, SPACE
-
     started, folder = time.perf_counter(), Path(options.out)
     part, parts = map(int, options.part.split("/"))
     searches = [(method, seed) for seed in range(options.seeds) for method in options.methods]
@@ -52,7 +52,7 @@ def search(options: argparse.Namespace) -> int:
     found = {method: by_seed for method, by_seed in found.items() if by_seed}
     values = {method: {seed: one["published"] for seed, one in by_seed.items()} for method, by_seed in found.items()}
     best = float(max(read_truth(options.published, options.column, SPACE).values.values()))
-    figures = {"seconds": options.seconds, "column": options.column, "best": best, "settings": SETTINGS}
+    figures = {"seconds": options.seconds, "column": options.column, "best": best, "settings": DEEP}
     figures["methods"] = found
     finish("image_truth", options.record, started, figures, values, "image_truth_real", keep=True)
     return 0
@@ -67,26 +67,17 @@ def _go_on(options: argparse.Namespace, method: str, seed: int) -> None:
     from alphaxenas.coach import Coach, reaches
     from alphaxenas.evaluators.proxies import with_proxies
     from alphaxenas.runs.folder import RunFolder
-    from benchmarks.image_truth.__main__ import (
-        BUDGETS,
-        SETTINGS,
-        SPACE,
-        evaluator_of,
-        network_of,
-        one_thread,
-        pool_data,
-    )
 
-    one_thread()
-    data = pool_data(options.data_dir)
+    children.one_thread()
+    data = children.pool_data(options.data_dir)
     words, _, names = method.partition("+")
     space: Any = SPACE
     if names:
-        space = with_proxies(names.split(","), SPACE, lambda cell: network_of(cell, data.num_classes), data, seed)
+        space = with_proxies(names.split(","), SPACE, lambda cell: network_of(cell, data.num_classes, DEEP), data, seed)
     budget = Budget(*BUDGETS["high"])
     controller = controller_of(words, space, seed, (budget, budget), PROMOTE_EVERY)
     out = Path(options.out)
-    parameters = {"seed": seed, "method": method, **SETTINGS}
+    parameters = {"seed": seed, "method": method, **DEEP}
     limit = {"max_minutes": options.seconds / 60}
     with RunFolder.open(
         out.name, _stage(method, seed), parameters, out.parent, out / "events", limits=("trials",)
@@ -95,7 +86,7 @@ def _go_on(options: argparse.Namespace, method: str, seed: int) -> None:
         coach = Coach(
             SPACE,
             controller,
-            evaluator_of(data, seed),
+            children.evaluator_of(data, seed, DEEP),
             folder,
             trials=before + TRIALS_PER_PROCESS,
             checkpoint_every=10,
@@ -113,8 +104,6 @@ def _go_on(options: argparse.Namespace, method: str, seed: int) -> None:
 def _judged(results: dict[str, Any], controller: Any, journal: Any, truth: Any) -> dict[str, Any]:
     """The choice of a search with its published accuracy, and Kendall's tau of its belief over `UNSEEN` cells."""
     from scipy.stats import kendalltau
-
-    from benchmarks.image_truth.__main__ import SPACE
 
     best, trained = results["best"][0], {record["key"] for record in journal}
     rng, unseen = stream(0, "image_truth", "unseen"), dict[str, Any]()

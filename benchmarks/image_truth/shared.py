@@ -18,6 +18,7 @@ from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.runs import Checkpoints
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
+from benchmarks.image_truth.children import network_of, one_thread, pool_data
 
 
 def rater(options: argparse.Namespace, settings: dict[str, Any]) -> Callable[[str], dict]:
@@ -30,8 +31,6 @@ def rater(options: argparse.Namespace, settings: dict[str, Any]) -> Callable[[st
     Returns:
         What rates a cell: reward and seconds, an equal part of the training included.
     """
-    from benchmarks.image_truth.__main__ import network_of, one_thread, pool_data
-
     one_thread()
     from alphaxenas.data.pipeline import Batches
     from alphaxenas.networks.training.loop import EVALUATION_BATCH

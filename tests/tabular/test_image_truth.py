@@ -17,7 +17,7 @@ from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
-from benchmarks.image_truth import real
+from benchmarks.image_truth import children, real
 from benchmarks.image_truth import replay as image_replay
 from benchmarks.image_truth.pool import ranking, read_pool, split
 from benchmarks.image_truth.replay import MARKS, made, replay, search
@@ -168,10 +168,10 @@ def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(f
 
 
 class SlowTable:
-    """Rewards cells by a number drawn for each, in hundredths of a second."""
+    """Rewards cells by a number drawn for each, in a twentieth of a second."""
 
     def evaluate(self, proposal):
-        time.sleep(0.01)
+        time.sleep(0.05)
         return Outcome(proposal, float(stream(0, *proposal.tokens).random()), metrics={"parameters": 1.0})
 
     def state(self):
@@ -186,11 +186,11 @@ def test_real_searches_go_on_in_fresh_processes_and_are_judged_by_what_they_have
     truth = {SPACE.key(cell): 90.0 + place / 4000 for place, cell in enumerate(cells)}
     started, options = [], argparse.Namespace(
         out=str(tmp_path / "real"), data_dir="", part="1/1", seeds=1, methods=["random", "alphaxenas:prior=uniform"],
-        published="", column="test", seconds=1.5, record=False,
+        published="", column="test", seconds=4.0, record=False,
     )  # fmt: skip
-    monkeypatch.setattr(image_truth, "one_thread", lambda: None)
-    monkeypatch.setattr(image_truth, "pool_data", lambda data_dir: None)
-    monkeypatch.setattr(image_truth, "evaluator_of", lambda data, seed: SlowTable())
+    monkeypatch.setattr(children, "one_thread", lambda: None)
+    monkeypatch.setattr(children, "pool_data", lambda data_dir: None)
+    monkeypatch.setattr(children, "evaluator_of", lambda data, seed, settings: SlowTable())
     monkeypatch.setattr(real, "read_truth", lambda *arguments: argparse.Namespace(values=truth))
     monkeypatch.setattr(real, "TRIALS_PER_PROCESS", 5)
     monkeypatch.setattr(real.os, "execv", lambda program, words: started.append(words) or real.search(options))
