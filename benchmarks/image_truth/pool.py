@@ -16,11 +16,10 @@ from alphaxenas.proxies.catalogue import PROXIES
 from alphaxenas.proxies.ranks import rank_sum
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.listed.subset import Subset
-from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.tabular.truth import read_truth
+from benchmarks.image_truth.children import SPACE
 
-PARENT = NASBench201()
 STATIC = {
     "static:parameters": ("log parameters",),
     "static:depth,parameters": ("longest path by convolution", "log parameters"),
@@ -91,8 +90,8 @@ def split(pool: Pool, share: float, seed: int) -> tuple[Pool, list[int]]:
     rows = np.sort(rows)
     cells = tuple(pool.space.architectures[row] for row in rows)
     columns = {name: column[rows] for name, column in pool.columns.items()}
-    places = {PARENT.encode(cell): place for place, cell in enumerate(cells)}
-    return Pool(Part(PARENT, cells), places, columns, pool.published[rows]), sorted(held.tolist())
+    places = {SPACE.encode(cell): place for place, cell in enumerate(cells)}
+    return Pool(Part(SPACE, cells), places, columns, pool.published[rows]), sorted(held.tolist())
 
 
 @lru_cache(maxsize=2)
@@ -109,14 +108,14 @@ def read_pool(path: str, published: str, column: str) -> Pool:
     """
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
-    cells = tuple(PARENT.parse(line["code"]) for line in lines)
-    truth = read_truth(published, column, PARENT)
+    cells = tuple(SPACE.parse(line["code"]) for line in lines)
+    truth = read_truth(published, column, SPACE)
     columns = {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0] if name != "code"}
     return Pool(
-        Subset(PARENT, cells),
-        {PARENT.encode(cell): row for row, cell in enumerate(cells)},
+        Subset(SPACE, cells),
+        {SPACE.encode(cell): row for row, cell in enumerate(cells)},
         columns,
-        np.array([truth.values[PARENT.key(cell)] for cell in cells]),
+        np.array([truth.values[SPACE.key(cell)] for cell in cells]),
     )
 
 
@@ -162,5 +161,5 @@ def _values(pool: Pool, column: str) -> np.ndarray:
         return pool.columns[column]
     if column == "rank sum":
         return rank_sum(np.stack([pool.columns[name] for name in pool.proxies], 1))
-    place = PARENT.feature_names().index(column)
-    return np.array([PARENT.features(cell)[place] for cell in pool.space.architectures])
+    place = SPACE.feature_names().index(column)
+    return np.array([SPACE.features(cell)[place] for cell in pool.space.architectures])

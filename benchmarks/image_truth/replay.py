@@ -28,7 +28,8 @@ from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.proxies.space import SpaceWithProxies
 from alphaxenas.report.statistics import compare_many, interval
 from alphaxenas.workers.processes import JobError, run_jobs
-from benchmarks.image_truth.pool import PARENT, STATIC, Pool, controller_of, ranking, read_pool, split, static_order
+from benchmarks.image_truth.children import SPACE
+from benchmarks.image_truth.pool import STATIC, Pool, controller_of, ranking, read_pool, split, static_order
 
 SEARCH, FINAL = Budget(1), Budget(2)
 """Stand for two of the pool's budgets; what they buy is in its table."""
@@ -59,7 +60,7 @@ class StoredScores:
 
     def scores(self, architectures: Sequence[Any]) -> np.ndarray:
         """As `ProxyScores.scores`."""
-        rows = [self._pool.rows[PARENT.encode(architecture)] for architecture in architectures]
+        rows = [self._pool.rows[SPACE.encode(architecture)] for architecture in architectures]
         for row in set(rows) - self._known:
             self.spent += sum(self._pool.columns[f"{name}_seconds"][row] for name in self.names)
         self._known.update(rows)
@@ -88,7 +89,7 @@ class FixedOrder:
 
     def __init__(self, pool: Pool, columns: Sequence[str], seed: int) -> None:
         order = static_order(pool, columns, seed)
-        self._waiting = iter([PARENT.encode(pool.space.architectures[row]) for row in order])
+        self._waiting = iter([SPACE.encode(pool.space.architectures[row]) for row in order])
 
     def suggest(self) -> Tokens | None:
         """The next cell; None behind the last."""
@@ -188,8 +189,8 @@ def replay(
     cheap, dear = budgets
     trained, known, idle = 0.0, {name: dict[int, None]() for name in budgets}, 0
     judged: list[tuple[float, float]] = []
-    every = [PARENT.encode(cell) for cell in pool.space.architectures]
-    unseen = [PARENT.encode(whole.space.architectures[row]) for row in held]
+    every = [SPACE.encode(cell) for cell in pool.space.architectures]
+    unseen = [SPACE.encode(whole.space.architectures[row]) for row in held]
     judge = getattr(controller, "quality", lambda sequences: None)
 
     def judgement() -> tuple[float, float]:

@@ -17,8 +17,8 @@ from typing import Any
 from alphaxenas.networks.training.recipe import Recipe
 from alphaxenas.runs import Checkpoints
 from alphaxenas.seeds import stream, tensor_seed
-from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS, NASBench201
-from benchmarks.image_truth.children import network_of, one_thread, pool_data
+from alphaxenas.spaces.nasbench.nasbench201 import NONE, PATHS
+from benchmarks.image_truth.children import SPACE, network_of, one_thread, pool_data
 
 
 def rater(options: argparse.Namespace, settings: dict[str, Any]) -> Callable[[str], dict]:
@@ -43,7 +43,7 @@ def rater(options: argparse.Namespace, settings: dict[str, Any]) -> Callable[[st
     supernet = Supernet(network, data.image_shape, recipe, seed)
     training = Batches.of(data, "train", settings["batch_size"])
     validation = Batches.of(data, "validation", EVALUATION_BATCH)
-    checkpoints, space = Checkpoints(Path(options.out) / "supernet"), NASBench201()
+    checkpoints, space = Checkpoints(Path(options.out) / "supernet"), SPACE
     begun, spent = 0, 0.0
     if (stored := checkpoints.load()) is not None:
         begun, state = stored
