@@ -44,6 +44,14 @@ _TABLES = (
 _CHILDREN = ("alphaxenas/networks", "alphaxenas/spaces/cell.py", "alphaxenas/spaces/micro.py")
 _IMAGES = (*_CHILDREN, "alphaxenas/data", "alphaxenas/evaluators", "alphaxenas/coach.py")
 CODE: dict[str, tuple[str, ...]] = {
+    "cifar10_control": (
+        "benchmarks/cifar10_cpu.py",
+        *_IMAGES,
+        "alphaxenas/spaces/convnet.py",
+        "alphaxenas/controllers/baselines/random_search.py",
+        "alphaxenas/controllers/history.py",
+        "alphaxenas/controllers/promotion.py",
+    ),
     "cifar10_cpu": (
         *_IMAGES,
         "alphaxenas/spaces/convnet.py",
