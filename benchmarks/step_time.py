@@ -10,7 +10,9 @@ a child includes tracing its graph; it is given as a share of one epoch of 13,50
 
 ENVIRONMENT is one of benchmarks/rivals/requirements.txt; PyTorch then takes the same steps in a process of its own, in
 turn with ours: the same layers, because it is one more `LayerInterface` over which our networks are built, and,
-checked, the same number of parameters. Its median step by ours is the ratio. Prints JSON last.
+checked, the same number of parameters. Its median step by ours is the ratio. A second ratio is that of PyTorch's steps
+where 1x1 convolutions read a concatenation, as papers draw cells: ours add a product for each input instead, and the
+first ratio gives PyTorch that too. Prints JSON last.
 """
 
 from __future__ import annotations
@@ -77,8 +79,8 @@ class Peer:
         command = [str(Path(environment) / "bin" / "python"), "-m", "benchmarks.torch_peer", *words]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def seconds(self, number: int, steps: int, parameters: int) -> list[float]:
-        """The seconds of some steps of a network.
+    def seconds(self, number: int, steps: int, parameters: int) -> tuple[float, float]:
+        """The median seconds of some steps of a network, over our layers and concatenating.
 
         Args:
             number: Of the network.
@@ -93,10 +95,10 @@ class Peer:
         self._process.stdin.flush()
         if not (answer := self._process.stdout.readline()):
             raise RuntimeError(f"The process with PyTorch ended at network {number}; its message stands above.")
-        self.version, found, seconds = json.loads(answer)
-        if found != parameters:
-            raise RuntimeError(f"Network {number} has {parameters:,} parameters here and {found:,} in PyTorch.")
-        return seconds
+        self.version, *found, same, concatenating = json.loads(answer)
+        if found != [parameters]:
+            raise RuntimeError(f"Network {number} has {parameters:,} parameters here and {found} in PyTorch.")
+        return statistics.median(same), statistics.median(concatenating)
 
     def close(self) -> None:
         """Ends the process."""
@@ -141,7 +143,7 @@ def main() -> None:
 
     values: dict[str, list[float]] = {"step_ms": [], "first_step_share": [], "share_of_machine": []}
     if peer:
-        values["pytorch_ratio"] = []
+        values |= {"pytorch_ratio": [], "pytorch_concatenating_ratio": []}
     for number, network in enumerate(networks_of(*given)):
         begin = time.perf_counter()
         recipe = Recipe(learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -156,8 +158,9 @@ def main() -> None:
         values["first_step_share"].append(round((first - seconds) / (seconds * EPOCH_IMAGES / BATCH), 4))
         values["share_of_machine"].append(round(share, 4))
         if peer:
-            theirs = statistics.median(peer.seconds(number, options.steps, child.parameters))
-            values["pytorch_ratio"].append(round(theirs / seconds, 3))
+            same, concatenating = peer.seconds(number, options.steps, child.parameters)
+            values["pytorch_ratio"].append(round(same / seconds, 3))
+            values["pytorch_concatenating_ratio"].append(round(concatenating / seconds, 3))
         print({name: found[-1] for name, found in values.items()}, file=sys.stderr, flush=True)
     if peer:
         peer.close()

@@ -2,7 +2,8 @@
 
 Runs in an environment of benchmarks/rivals/requirements.txt, without TensorFlow: both in one process crash. Reads lines
 of JSON, each the number of a network and of steps, and answers with PyTorch's version, the network's number of
-parameters and the seconds of every step.
+parameters and the seconds of every step, in two forms: over the same layers as ours, and where 1x1 convolutions read
+the concatenation of their inputs, as papers draw cells and PyTorch's users write them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,6 +113,24 @@ class TorchLayers:
         return self.weights[name]
 
 
+def concatenating(network: Any) -> Callable:
+    """The same function as a network of cells, with the same number of weights, but concatenating.
+
+    Ours adds one 1x1 convolution for each input instead, see `alphaxenas.networks.cell`.
+
+    Args:
+        network: One of ours.
+    """
+    kind = type("Concatenating", (type(network),), {"project": staticmethod(_concatenated)})
+    return kind(**vars(network))
+
+
+def _concatenated(layers: TorchLayers, ends: Mapping[str, torch.Tensor], name: str, filters: int) -> torch.Tensor:
+    """As `CellStack.project`."""
+    x = layers.relu(layers.concat(list(ends.values())))
+    return layers.batch_norm(layers.conv(x, name, filters, 1), name)
+
+
 def torch_step(network: Callable) -> tuple[Callable[[], None], int]:
     """A training step of a network in PyTorch, and the number of its parameters.
 
@@ -141,10 +161,12 @@ def main() -> None:
     for line in sys.stdin:
         number, steps = json.loads(line)
         if number not in built:
-            built = {number: torch_step(networks[number])}
-            built[number][0]()
-        step, parameters = built[number]
-        print(json.dumps([torch.__version__, parameters, [seconds_of(step) for _ in range(steps)]]), flush=True)
+            network = networks[number]
+            built = {number: [torch_step(form) for form in (network, concatenating(network))]}
+            for step, _ in built[number]:
+                step()
+        seconds = [[seconds_of(step) for _ in range(steps)] for step, _ in built[number]]
+        print(json.dumps([torch.__version__, *{size for _, size in built[number]}, *seconds]), flush=True)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,11 @@ _PEER = (
         "{pytorch_ratio_median:.2f} times",
     ),
     ("step_time", "speed of the published cell's step against it", "{known_pytorch_ratio:.2f} times ({cell})"),
+    (
+        "step_time",
+        "the same against PyTorch where 1x1 convolutions read a concatenation (random children; the published cell)",
+        "{pytorch_concatenating_ratio_median:.2f} and {known_pytorch_concatenating_ratio:.2f} times",
+    ),
 )
 """Where PyTorch was there."""
 
