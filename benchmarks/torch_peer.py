@@ -121,14 +121,19 @@ def concatenating(network: Any) -> Callable:
     Args:
         network: One of ours.
     """
-    kind = type("Concatenating", (type(network),), {"project": staticmethod(_concatenated)})
+    changed = {"project": staticmethod(_projected), "output": staticmethod(_output)}
+    kind = type("Concatenating", (type(network),), changed)
     return kind(**vars(network))
 
 
-def _concatenated(layers: TorchLayers, ends: Mapping[str, torch.Tensor], name: str, filters: int) -> torch.Tensor:
+def _output(layers: TorchLayers, ends: Mapping[str, torch.Tensor], index: int) -> dict[str, torch.Tensor]:
+    """As `CellNetwork.output`."""
+    return {"output": layers.concat(list(ends.values()))}
+
+
+def _projected(layers: TorchLayers, ends: Mapping[str, torch.Tensor], name: str, filters: int) -> torch.Tensor:
     """As `CellStack.project`."""
-    x = layers.relu(layers.concat(list(ends.values())))
-    return layers.batch_norm(layers.conv(x, name, filters, 1), name)
+    return layers.batch_norm(layers.conv(layers.relu(layers.concat(list(ends.values()))), name, filters, 1), name)
 
 
 def torch_step(network: Callable) -> tuple[Callable[[], None], int]:
