@@ -27,7 +27,7 @@ def cifar10_cpu(results: Mapping[str, Result]) -> str:
     columns = ["minutes: all / search / training", "parameters and multiply-adds", *_ACCURACIES.values()]
     together = ["what", "seeds", "most minutes", *(f"{name}: mean (range)" for name in _ACCURACIES.values())]
     tables = table(together, means), table(["what", "seed", *columns], rows), table(["what", "seed", "net"], nets)
-    return "\n\n".join([*_against_hand_made(results), *_kept(results), *tables])
+    return "\n\n".join([*_differences(results), *_kept(results), *tables])
 
 
 def in_minutes(results: Mapping[str, Result]) -> str:
@@ -49,19 +49,23 @@ def in_minutes(results: Mapping[str, Result]) -> str:
     return table(header, rows)
 
 
-def _against_hand_made(results: Mapping[str, Result]) -> list[str]:
-    """What a search gains over a hand-made net at the same price, by the seeds that both have; losses first.
+def _differences(results: Mapping[str, Result]) -> list[str]:
+    """What a search gains over random search and over a hand-made net at the same price, by the seeds that both have;
+    losses first.
 
-    Where a search chose that net, its final training is also that of the net: the two differ by 0.
+    Where both chose the same net, their final trainings are one: they differ by 0.
     """
     runs = {key: result["figures"]["methods"] for key, result in results.items()}
     pairs, same = {}, {}
     for other in runs:
-        price, _, net = other.rpartition("_")
-        if net in KNOWN_CONVNETS and (key := f"{price}_searched") in runs:
-            chosen = {seed: run for seed, run in runs[key].items() if run["architecture"] == str(KNOWN_CONVNETS[net])}
+        price, _, rival = other.rpartition("_")
+        if rival != "searched" and (key := f"{price}_searched") in runs:
+            hand_made = str(KNOWN_CONVNETS[rival]) if rival in KNOWN_CONVNETS else ""
+            nets = {seed: run["architecture"] for seed, run in runs[other].items()}
+            chosen = {s: run for s, run in runs[key].items() if run["architecture"] == nets.get(s, hand_made)}
             pairs[key, other] = _by_seed(runs[key]), _by_seed({**runs[other], **chosen})
-            same[key, other] = f"; in {len(chosen)} of them the search chose that net" if chosen else ""
+            choice = "that net" if hand_made else "the same net as it"
+            same[key, other] = f"; in {len(chosen)} of them the search chose {choice}" if chosen else ""
     found = sorted(compare_many(pairs).items(), key=lambda item: item[1].mean)
     return [
         f"**{_sentence(key)}, minus {_RUNS[other]}, test accuracy with one view: {difference}"
@@ -80,7 +84,7 @@ def _kept(results: Mapping[str, Result]) -> list[str]:
     said = []
     for key, result in results.items():
         runs = result["figures"]["methods"]
-        if "searched" in key and (kept := _hand_made(runs)):
+        if key.rpartition("_")[2] in ("searched", "random") and (kept := _hand_made(runs)):
             said.append(
                 f"**{_sentence(key)}: {kept} of {len(runs)} searches chose a hand-made net that they began with**."
             )
@@ -105,6 +109,7 @@ def _together(found: Mapping[str, Mapping[str, Any]], name: str) -> str:
 
 _RUNS = {
     "cifar10_cpu_searched": "searched, half an hour",
+    "cifar10_cpu_random": "random search, half an hour",
     "cifar10_cpu_airbench93": "hand-made `airbench93`",
     "cifar10_cpu_airbench94": "hand-made `airbench94`",
     "cifar10_cpu_hour_searched": "searched, an hour",
@@ -123,7 +128,8 @@ CLAIMS = (
     Claim(
         "How good is a network on CIFAR-10 or MNIST after minutes on two cores?",
         "Profiles `cifar10-cpu`, `cifar10-cpu-hour` and `mnist-cpu`, nine tenths of the training images: the net that "
-        "the search finds, and hand-made nets of the literature, trained with the same recipe at the same price. "
+        "the search finds, what random search finds by the same rules in the same minutes, and hand-made nets of the "
+        "literature, trained with the same recipe at the same price. "
         "Minutes are those of the whole command after installation, where it was not interrupted. "
         "`exp/reference-cifar10-cpu` holds a trained network. Children have half of the channels and learn from an "
         "eighth of the images for most of the final epochs: with a quarter of the channels, nets that halve the image "
