@@ -227,7 +227,9 @@ def replay(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     figures, values = search(options)
     keep = tuple(options.methods) != METHODS
-    finish("image_truth", options.record, started, figures, values, "image_truth_replay", keep=keep)
+    others = [] if tuple(options.budgets) == REPLAYED else dict.fromkeys(options.budgets)
+    name = "_".join(["image_truth_replay", *others])
+    finish("image_truth", options.record, started, figures, values, name, keep=keep)
     return 0
 
 
