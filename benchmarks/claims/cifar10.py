@@ -53,7 +53,8 @@ def _differences(results: Mapping[str, Result]) -> list[str]:
     """What a search gains over random search and over a hand-made net at the same price, by the seeds that both have;
     losses first.
 
-    Where both chose the same net, their final trainings are one: they differ by 0.
+    Where a search chose the hand-made net and that was not trained alone with this seed, the search's own training
+    stands for it: the two differ by 0.
     """
     runs = {key: result["figures"]["methods"] for key, result in results.items()}
     pairs, same = {}, {}
@@ -62,8 +63,8 @@ def _differences(results: Mapping[str, Result]) -> list[str]:
         if rival != "searched" and (key := f"{price}_searched") in runs:
             hand_made = str(KNOWN_CONVNETS[rival]) if rival in KNOWN_CONVNETS else ""
             nets = {seed: run["architecture"] for seed, run in runs[other].items()}
-            chosen = {s: run for s, run in runs[key].items() if run["architecture"] == nets.get(s, hand_made)}
-            pairs[key, other] = _by_seed(runs[key]), _by_seed({**runs[other], **chosen})
+            chosen = {seed: run for seed, run in runs[key].items() if run["architecture"] == nets.get(seed, hand_made)}
+            pairs[key, other] = _by_seed(runs[key]), _by_seed({**chosen, **runs[other]})
             choice = "that net" if hand_made else "the same net as it"
             same[key, other] = f"; in {len(chosen)} of them the search chose {choice}" if chosen else ""
     found = sorted(compare_many(pairs).items(), key=lambda item: item[1].mean)
