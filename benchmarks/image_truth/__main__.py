@@ -5,6 +5,7 @@
     python -m benchmarks.image_truth score --out exp/image_truth --data-dir data
     python -m benchmarks.image_truth share --out exp/image_truth --data-dir data
     python -m benchmarks.image_truth table --out exp/image_truth --published nasbench201_cifar.csv.gz
+    python -m benchmarks.image_truth journals --out exp/image_truth
     python -m benchmarks.image_truth replay --published nasbench201_cifar.csv.gz [--methods M ...] [--seeds 20]
     python -m benchmarks.image_truth real --out exp/image_truth_real --data-dir data --published TABLE [--seeds 3]
 
@@ -15,7 +16,8 @@ from scratch on images halved to 16x16 by averaging, with 8 channels and one cel
 Test images are not read. `deepen` trains each at the high budget in a network of three cells a stage. `score` computes
 every zero-cost proxy of the cell's initial network. `share` trains one supernet, a random cell at every step, and rates
 each cell with its weights. `table` joins all of them to one file, `POOL`, without published accuracies, and prints
-their rank correlations with those. `replay` lets controllers search the pool, see `benchmarks.image_truth.replay`;
+their rank correlations with those; `journals` writes the journals of the table's cells anew, so that a pool of which
+only the table is left can grow. `replay` lets controllers search the pool, see `benchmarks.image_truth.replay`;
 `real` lets them train cells of the whole space, see `benchmarks.image_truth.real`.
 
 Seconds are processor time of one thread: graph building and validation included, and of shared weights an equal part of
@@ -222,6 +224,34 @@ def table(options: argparse.Namespace) -> int:
     return 0
 
 
+def journals(options: argparse.Namespace) -> int:
+    """Writes the journals from which `table` makes the same rows again; returns the exit code."""
+    from alphaxenas.proxies.catalogue import PROXIES
+
+    with gzip.open(options.to, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, settings, columns, value in (
+        ("trained", SETTINGS, BUDGETS, "reward"),
+        ("deep", DEEP, ("deep",), "reward"),
+        ("scored", SCORED, PROXIES, "score"),
+    ):
+        known = [column for column in columns if column in rows[0]]
+        if not known or stored(folder, name):
+            continue
+        journal = journal_of(folder / f"{name}-1-of-1.jsonl", settings)
+        for row in rows:
+            found = {c: {value: _number(row[c]), "seconds": _number(row[f"{c}_seconds"])} for c in known}
+            journal.append({"code": row["code"], **found})
+        journal.close()
+    return 0
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
 def replay(options: argparse.Namespace) -> int:
     """Lets controllers search the pool; returns the exit code."""
     started = time.perf_counter()
@@ -239,6 +269,7 @@ VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
     "score": (score, "compute their proxies"),
     "share": (share, "rate them with shared weights"),
     "table": (table, "write the pool as a table"),
+    "journals": (journals, "write the journals of a table anew"),
     "replay": (replay, "search in it"),
     "real": (real, "search the whole space by real trainings"),
 }
@@ -253,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
         if name != "replay":
             verb.add_argument("--out", required=True, metavar="FOLDER", help="folder of the journals")
-        if name not in ("replay", "real"):
+        if name not in ("journals", "replay", "real"):
             verb.add_argument("--cells", type=int, default=POOL_CELLS, help="size of the pool [%(default)s]")
         if name in ("train", "deepen", "score", "share", "real"):
             verb.add_argument("--data-dir", default="data", metavar="FOLDER", help="folder of CIFAR-10 [%(default)s]")
@@ -261,10 +292,11 @@ def _parser() -> argparse.ArgumentParser:
         if name in ("train", "deepen", "score", "share"):
             verb.add_argument("--seconds", type=float, default=0.0, help="begin no cell after so long; 0 = no limit")
             verb.add_argument("--until", type=float, default=0.0, help=argparse.SUPPRESS)
-        else:
+        elif name != "journals":
             verb.add_argument("--published", required=True, metavar="TABLE", help="table of published accuracies")
             verb.add_argument("--column", default=PUBLISHED, help="its column [%(default)s]")
-    verbs.choices["table"].add_argument("--to", default=str(POOL), metavar="FILE", help="[%(default)s]")
+    for name in ("table", "journals"):
+        verbs.choices[name].add_argument("--to", default=str(POOL), metavar="FILE", help="the table [%(default)s]")
     replayed = verbs.choices["replay"]
     replayed.add_argument("--pool", default=str(POOL), metavar="FILE", help="the table of the pool [%(default)s]")
     replayed.add_argument("--methods", nargs="+", default=METHODS, metavar="METHOD", help=f"[{' '.join(METHODS)}]")

@@ -64,6 +64,20 @@ def test_a_journal_goes_on_and_parts_share_the_work(tmp_path):
         journal_of(tmp_path / "trained-1-of-2.jsonl", {"format": 2})
 
 
+def test_a_pool_of_which_only_the_table_is_left_can_grow(files, tmp_path):
+    pool, published, column = files
+    folder, again = tmp_path / "journals", tmp_path / "again.csv.gz"
+    assert image_truth.main(["journals", "--out", str(folder), "--to", pool]) == 0
+    words = ["table", "--out", str(folder), "--published", published, "--column", column, "--to", str(again)]
+    assert image_truth.main(words) == 0
+    first, second = (read_pool(path, published, column) for path in (pool, str(again)))
+    assert first.rows == second.rows and first.columns.keys() == second.columns.keys()
+    assert all(np.array_equal(first.columns[name], second.columns[name]) for name in first.columns)
+    met, options = [], argparse.Namespace(out=str(folder), part="1/1", cells=14, seconds=0, until=0)
+    image_truth._each_cell(options, "trained", image_truth.SETTINGS, lambda: lambda code: met.append(code) or {})
+    assert met == image_truth.drawn_cells(14)[12:]
+
+
 def test_time_spent_is_measured_time_and_what_is_not_over_does_not_count(files):
     pool = read_pool(*files)
     # Four cells at the low budget, then the best of them at the high one: 4 + 10 seconds, and so on.
