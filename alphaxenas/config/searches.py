@@ -150,6 +150,13 @@ class SearchConfig(Group):
     free_features: bool = _alphaxenas(
         True, "the first child is the one that size and depth speak for, as far as the space tells them"
     )
+    reward_trust: Number = _alphaxenas(
+        0.4,
+        "how far rewards at the search budget count in the choice against size, depth and proxies; more for children "
+        "as deep as the final network",
+        ge=0,
+        le=1,
+    )
     uncertainty: NonNegative = _alphaxenas(2.0, "weight of the model's deviation in the value of an architecture")
     climb: bool = _alphaxenas(True, "after the tree search, climb along single changes from the best that it met")
     num_simulations: Count = _alphaxenas(12, "tree simulations per move")

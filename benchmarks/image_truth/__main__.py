@@ -197,8 +197,9 @@ def table(options: argparse.Namespace) -> int:
     folder = Path(options.out)
     trained, deep, scored, shared = (stored(folder, name) for name in ("trained", "deep", "scored", "shared"))
     rows = []
-    for code in drawn_cells(options.cells):
-        if code not in trained or (deep and code not in deep):
+    wanted = set(drawn_cells(options.cells))
+    for code in trained:  # in the order of the journals: what a table held before stays in its place
+        if code not in wanted or (deep and code not in deep):
             continue
         row = {"code": code}
         for name, record in {**trained[code], **deep.get(code, {})}.items():
@@ -258,7 +259,7 @@ def replay(options: argparse.Namespace) -> int:
     figures, values = search(options)
     keep = tuple(options.methods) != METHODS
     others = [] if tuple(options.budgets) == REPLAYED else dict.fromkeys(options.budgets)
-    name = "_".join(["image_truth_replay", *others])
+    name = "_".join(["image_truth_replay", *others, *(["new"] if options.skip else [])])
     finish("image_truth", options.record, started, figures, values, name, keep=keep)
     return 0
 
@@ -311,6 +312,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     replayed.add_argument(
         "--held-out", type=float, default=HELD_OUT, metavar="S", help="share in which a seed does not search [1/3]"
+    )
+    replayed.add_argument(
+        "--skip", type=int, default=0, metavar="N", help="leave out the first N cells of the pool, as tuned on [0]"
     )
     replayed.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     replayed.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")

@@ -75,7 +75,7 @@ def _go_on(options: argparse.Namespace, method: str, seed: int) -> None:
     if names:
         space = with_proxies(names.split(","), SPACE, lambda cell: network_of(cell, data.num_classes, DEEP), data, seed)
     budget = Budget(*BUDGETS["high"])
-    controller = controller_of(words, space, seed, (budget, budget), PROMOTE_EVERY)
+    controller = controller_of(words, space, seed, (budget, budget), PROMOTE_EVERY, deep=True)
     out = Path(options.out)
     parameters = {"seed": seed, "method": method, **DEEP}
     limit = {"max_minutes": options.seconds / 60}

@@ -131,7 +131,7 @@ MARKS = (60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0)
 
 
 def made(
-    pool: Pool, method: str, seed: int, promote_every: int, whole: Pool | None = None
+    pool: Pool, method: str, seed: int, promote_every: int, whole: Pool | None = None, deep: bool = False
 ) -> tuple[Controller, StoredScores | None]:
     """A searcher of the pool.
 
@@ -142,6 +142,7 @@ def made(
         seed: Of the search.
         promote_every: Cells at the search budget for one at the final budget, the same for all.
         whole: Of which it is a part; its belief may be asked about all cells.
+        deep: Whether it gets the rewards of deep networks.
 
     Returns:
         The controller, and the scores that it reads if any.
@@ -152,7 +153,7 @@ def made(
     words, _, names = method.partition("+")
     scores = StoredScores(whole or pool, names.split(",")) if names else None
     space = pool.space if scores is None else SpaceWithProxies(pool.space, scores)  # type: ignore[arg-type]
-    return controller_of(words, space, seed, (SEARCH, FINAL), promote_every), scores
+    return controller_of(words, space, seed, (SEARCH, FINAL), promote_every, deep), scores
 
 
 def replay(
@@ -185,7 +186,7 @@ def replay(
     """
     whole, (pool, held) = pool, split(pool, held_out, seed)
     begin = clock()
-    controller, scores = made(pool, method, seed, promote_every, whole)
+    controller, scores = made(pool, method, seed, promote_every, whole, budgets[0] == "deep")
     cheap, dear = budgets
     trained, known, idle = 0.0, {name: dict[int, None]() for name in budgets}, 0
     judged: list[tuple[float, float]] = []
@@ -253,7 +254,7 @@ class Job:
         held_out: See `replay`.
     """
 
-    pool: tuple[str, str, str]
+    pool: tuple[str, str, str, int]
     marks: tuple[float, ...]
     promote_every: int
     budgets: tuple[str, str]
@@ -273,7 +274,7 @@ def _mean(values: list[float]) -> float | None:
 
 def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """All searches of the verb `replay` of `benchmarks.image_truth`: figures, and regrets by method and seed."""
-    where = (options.pool, options.published, options.column)
+    where = (options.pool, options.published, options.column, options.skip)
     pool = read_pool(*where)
     regrets: dict[str, dict[int, list[float]]] = {}
     details: dict[str, list[dict]] = {}
@@ -296,6 +297,7 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     compared = compare_many(pairs)
     figures = {
         "cells": len(pool.published),
+        "skipped": options.skip,
         "best": float(pool.published.max()),
         "column": options.column,
         "marks": list(MARKS),

@@ -9,8 +9,9 @@ import pytest
 
 from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
+from alphaxenas.controllers.alphaxenas.replay import rank_correlation
 from alphaxenas.controllers.catalogue import make_controller
-from alphaxenas.controllers.surrogate.belief import FEWEST_FINAL, Belief, NormalScores
+from alphaxenas.controllers.surrogate.belief import FEWEST_FINAL, TRUST, Belief, NormalScores
 from alphaxenas.controllers.surrogate.candidate_pool import FEW
 from alphaxenas.proxies import SpaceWithProxies
 from alphaxenas.spaces import CellSpace, NASBench201
@@ -176,7 +177,7 @@ def test_the_belief_chooses_better_finals_than_the_highest_reward():
         known = {proposal.tokens: reward(proposal) for proposal in drawn}
         promoted = sorted(known, key=known.__getitem__)[-20:]
         finals = {tokens: reward(Proposal(0, tokens, FINAL, "final")) for tokens in promoted}
-        found = Belief(space, 2.0, True, promotes=True).judged(promoted, known, finals)
+        found = Belief(space, 2.0, True, TRUST).judged(promoted, known, finals)
         gains.append(quality(promoted[int(np.argmax(found))]) - quality(max(finals, key=finals.__getitem__)))
     assert np.mean(gains) > 0.3 and sum(gain >= 0 for gain in gains) >= 5
 
@@ -206,18 +207,34 @@ def test_a_belief_chooses_from_two_rewards_on_and_trusts_them_where_nothing_is_p
     fitted = Belief(space, 2.0, True)
     mean, _ = (fitted.fit(known, [], {}), fitted.predict(list(known), fitted._features(known)))[1]
     assert np.array_equal(Belief(space, 2.0, True).judged(list(known), known, {}), mean)
-    assert not np.allclose(Belief(space, 2.0, True, promotes=True).judged(list(known), known, {}), mean)
+    assert not np.allclose(Belief(space, 2.0, True, TRUST).judged(list(known), known, {}), mean)
 
 
-def test_one_lucky_short_training_stands_out_no_more_than_its_rank():
-    """Where children are promoted, how far the highest reward lies above the next does not matter."""
+def test_how_far_the_highest_reward_lies_above_the_next_matters_as_far_as_rewards_are_trusted():
+    """Little trusted rewards count by their ranks."""
     space, rng = NASBench201(), np.random.default_rng(4)
     sequences = list({space.encode(space.sample(rng)): None for _ in range(40)})
     known = {tokens: 0.4 + place / 1000 for place, tokens in enumerate(sequences)}
     lucky = known | {sequences[-1]: 0.9}
-    for promotes, same in ((True, True), (False, False)):
-        found = [Belief(space, 2.0, True, promotes).judged(sequences, one, {}) for one in (known, lucky)]
-        assert np.allclose(*found) == same
+    moved = []
+    for trust in (0.01, TRUST, 1.0):
+        first, second = (Belief(space, 2.0, True, trust).judged(sequences, one, {}) for one in (known, lucky))
+        moved.append(np.corrcoef(first, second)[0, 1])
+    assert moved[0] > 0.9999 and moved[0] > moved[1] > moved[2]
+
+
+def test_a_belief_from_few_rewards_stays_with_the_prior_and_many_move_it_up_to_the_trust():
+    """The rewards speak against size and depth; with more of them the belief follows them further."""
+    space, rng = NASBench201(), np.random.default_rng(0)
+    place = space.feature_names().index("log parameters")
+    drawn = list({space.encode(space.sample(rng)): None for _ in range(250)})
+    against = {tokens: -float(space.features(space.decode(tokens))[place]) for tokens in drawn}
+    unseen = drawn[150:]
+    follows = {}
+    for trust, count in ((0.7, 3), (0.7, 150), (0.1, 150)):
+        judged = Belief(space, 2.0, True, trust).judged(unseen, {one: against[one] for one in drawn[:count]}, {})
+        follows[trust, count] = rank_correlation(judged, [against[tokens] for tokens in unseen])
+    assert follows[0.7, 3] < 0 < follows[0.7, 150] and follows[0.1, 150] < 0
 
 
 def test_a_promotion_at_the_budget_that_was_searched_at_corrects_nothing():
@@ -226,7 +243,7 @@ def test_a_promotion_at_the_budget_that_was_searched_at_corrects_nothing():
     known = {proposal.tokens: reward(proposal) for proposal in drawn}
     best = sorted(known, key=known.__getitem__)[-6:]
     found = [
-        Belief(space, 2.0, True, promotes=True).judged(list(known), known, finals)
+        Belief(space, 2.0, True, TRUST).judged(list(known), known, finals)
         for finals in ({}, {tokens: known[tokens] for tokens in best}, {tokens: known[tokens] + 0.1 for tokens in best})
     ]
     assert np.array_equal(found[0], found[1]) and not np.allclose(found[0], found[2])

@@ -18,6 +18,7 @@ from alphaxenas.runs import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
 from benchmarks.image_truth import children, real
+from benchmarks.image_truth import pool as image_pool
 from benchmarks.image_truth import replay as image_replay
 from benchmarks.image_truth.pool import ranking, read_pool, split
 from benchmarks.image_truth.replay import MARKS, made, replay, search
@@ -148,6 +149,16 @@ def test_a_cell_asked_for_again_costs_nothing_and_an_idle_search_ends(files, mon
     assert (found["low"], found["high"], found["published"][1]) == (1, 0, 90.0)
 
 
+def test_rewards_of_deep_networks_are_trusted_more_unless_a_method_says_otherwise(files, monkeypatch):
+    pool, given = read_pool(*files), []
+    monkeypatch.setattr(image_pool, "make_controller", lambda *arguments, **settings: given.append(settings))
+    for method in ("alphaxenas", "guided", "alphaxenas:reward_trust=0.2", "random"):
+        made(pool, method, 0, 4, deep=True)
+    made(pool, "alphaxenas", 0, 4)
+    trusts = [settings.get("reward_trust") for settings in given]
+    assert trusts == [children.DEEP_TRUST, children.DEEP_TRUST, 0.2, None, None]
+
+
 def test_every_proxy_of_the_pool_is_an_order(files):
     pool = read_pool(*files)
     for method, first in (("static:naswot", 11), ("static:rank sum", 11)):
@@ -171,11 +182,13 @@ def test_results_are_regrets_with_intervals_and_verdicts_against_random_search(f
             "processes": 1,
             "budgets": LOW_HIGH,
             "held_out": 0,
+            "skip": 2,
         },
     )
     figures, values = search(options)
     row = figures["methods"]["static:naswot"]
     assert len(row["regret"]) == len(MARKS) and row["regret"][-1] == [0.3, 0.3, 0.3]
+    assert (figures["cells"], figures["skipped"]) == (10, 2)  # the two lowest in published accuracy were left out
     assert row["better_than_random"] == ["not shown"] * len(MARKS)
     assert figures["best"] == pytest.approx(91.1) and np.isfinite(row["own"])
     assert set(values) == {"random", "static:naswot"} and set(values["random"]) == {"0", "1"}

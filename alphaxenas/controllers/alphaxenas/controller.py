@@ -118,7 +118,8 @@ class AlphaXENAS:
 
     def _new_belief(self) -> Belief:
         chosen = self._settings
-        return Belief(self._seen, chosen.uncertainty, chosen.free_features, chosen.search_children > 0)
+        trust = chosen.reward_trust if chosen.search_children else 1.0
+        return Belief(self._seen, chosen.uncertainty, chosen.free_features, trust)
 
     def _measured(self) -> tuple[dict[Tokens, float], dict[Tokens, float]]:
         """Present rewards at the search budget and at the final budget."""

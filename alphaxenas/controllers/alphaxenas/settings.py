@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alphaxenas.controllers.promotion import PROMOTION_RULES
+from alphaxenas.controllers.surrogate.belief import TRUST
 
 PRIORS = ("lstm", "uniform")
 PLANNINGS = ("tree", "rollouts", "children")
@@ -28,6 +29,8 @@ class Settings:
         initial_children: Children before the model of rewards is asked, >= 2.
         free_features: The first child is the best of many by what its structure tells of size and depth; the others
             before the model is asked are drawn uniformly, as all of them are without.
+        reward_trust: Where children are promoted: how far rewards at the search budget tell what is looked for, in
+            [0, 1]; see `alphaxenas.controllers.surrogate.belief`.
         climb: From the best that the tree met the plan climbs along single changes, which know no order of tokens.
         search_children: Children per promotion; 0 = no promotions, or, where planning is `"children"`, as many children
             an iteration as the simulations meet.
@@ -57,6 +60,7 @@ class Settings:
     uncertainty: float = 2.0
     initial_children: int = 5
     free_features: bool = True
+    reward_trust: float = TRUST
     climb: bool = True
     search_children: int = 6
     uniform_share: float = 0.0
@@ -81,6 +85,7 @@ class Settings:
             ("exploration", self.exploration >= 0, "a number >= 0"),
             ("uncertainty", self.uncertainty >= 0, "a number >= 0"),
             ("initial_children", self.initial_children >= 2, "a whole number >= 2"),
+            ("reward_trust", 0 <= self.reward_trust <= 1, "a number in [0, 1]"),
             ("search_children", self.search_children >= 0, "a whole number >= 0"),
             ("search_children", not (original and self.search_children), "0 where planning is 'children'"),
             ("uniform_share", 0 <= self.uniform_share <= 1, "a number in [0, 1]"),

@@ -14,15 +14,24 @@ in the end, and similar architectures share that bias, so that no number of shor
 
     reward(x) = quality(x) + bias(x),      quality(x) = prior(x) + g(x),      g and bias independent processes
 
-with one kernel, of which g has the share TRUST. Then the expected quality is prior + TRUST * (E[reward] - prior):
+with one kernel, of which g has the share `trust`. Then the expected quality is prior + trust * (E[reward] - prior):
 
-    quality(x) = TRUST * mean(x) + (1 - TRUST) * prior(x)
+    quality(x) = w * mean(x) + (1 - w) * prior(x),      w = trust * informed
 
 with both in standard deviations over random architectures. The prior is what no training biases: size, depth and
-zero-cost proxies. Rewards enter as normal scores then, as proxies do: what separates the best of them is mostly luck
-and bias. Where nothing is promoted the reward is what is searched for, is trusted, and is stretched at the top. The
+zero-cost proxies. After few trainings the mean is mostly a guess, which its scale in standard deviations hides: hence
+
+    informed = Var[mean(x)] / (Var[mean(x)] + E[deviation(x)^2])      over random x,
+
+the share of the rewards' variance that the processes explain (law of total variance). As far as rewards are trusted
+they enter stretched at the top, else as normal scores, as proxies do: what separates the best of little trusted ones is
+mostly luck and bias. Where nothing is promoted the reward is what is searched for, and is trusted altogether. The
 quality decides the choice at the end alone: plans that followed it too tried fewer kinds of cells, and chose worse in
 the replay bench.
+
+How far rewards can be trusted depends on how they were got, and rewards alone cannot tell. On the replay bench those of
+networks of one cell a stage order random cells better than those of three cells a stage, but put other cells first:
+there 0.3 to 0.5 chooses best, here 0.6 to 0.85.
 
 Source: Srinivas et al. 2010, "Gaussian process optimization in the bandit setting" (the bound); Kennedy & O'Hagan 2000,
 "Predicting the output from a complex computer code when fast approximations are available", eq. 1 (two budgets);
@@ -53,11 +62,8 @@ FEWEST_FINAL = 3
 RHO, RHO_WIDTH = 1.0, 0.5
 """Mean and deviation of the normal prior of rho."""
 TRUST = 0.4
-"""Share of what rewards of short trainings say beyond the prior that is taken to be about full training.
-
-Larger values order unseen cells slightly better, on the replay bench and on tables of short trainings, and choose worse
-on the bench: the best by short trainings are those that learn fast.
-"""
+"""Share of what rewards of short trainings say beyond the prior that is taken to be about full training, by default:
+that of small networks (see above)."""
 
 
 def plain(space: SearchSpace) -> SearchSpace:
@@ -170,14 +176,14 @@ class Belief:
         space: Gives features.
         uncertainty: Weight of the deviation in a value, >= 0.
         free_features: Judge by size and depth before the first fit.
-        promotes: Whether children are promoted: rewards are those of short trainings.
+        trust: How far rewards tell what is looked for, in [0, 1]; 1 = they are what is looked for.
     """
 
-    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool, promotes: bool = False) -> None:
-        self._space, self._uncertainty, self._promotes = plain(space), uncertainty, promotes
+    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool, trust: float = 1.0) -> None:
+        self._space, self._uncertainty, self._trust = plain(space), uncertainty, trust
         self._search, self._correction = GaussianProcess(self._space), GaussianProcess(self._space)
         self._rho: float | None = None
-        self._centre, self._spread = 0.0, 1.0
+        self._centre, self._spread, self._weight = 0.0, 1.0, trust
         self.prior = Prior(space, free_features)
         self.fitted = False
 
@@ -195,10 +201,9 @@ class Belief:
         """
         sequences, features = list(known), self._features(known)
         rewards = np.array(list(known.values()), np.float64)
-        if self._promotes:
-            values = NormalScores(rewards[:, None])(rewards[:, None])
-        else:
-            values = RewardTransform(rewards)(rewards)
+        values = RewardTransform(rewards)(rewards)
+        if self._trust < 1:
+            values = self._trust * values + (1 - self._trust) * NormalScores(rewards[:, None])(rewards[:, None])
         self._search.fit(sequences, features, values)
         if awaited:
             # Conditioned alone, so that predicted values do not count in the likelihood of the hyperparameters.
@@ -217,9 +222,10 @@ class Belief:
             noise, width = max(float(dear.var()), 1e-9), 1 / RHO_WIDTH**2
             self._rho = float((away @ dear / noise + RHO * width) / (away @ away / noise + width))
             self._correction.fit(list(final), self._features(final), dear - self._rho * away)
-        if self._promotes:
-            means, _ = self.predict(*self.prior.reference)
+        if self._trust < 1:
+            means, deviations = self.predict(*self.prior.reference)
             self._centre, self._spread = float(means.mean()), max(float(means.std()), 1e-9)
+            self._weight = self._trust * self._spread**2 / (self._spread**2 + float(np.mean(deviations**2)))
         self.fitted = True
 
     def values(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
@@ -241,10 +247,10 @@ class Belief:
         """Expected quality of architectures after a fit, `[m]`: see the module; proxies are computed for them."""
         features = self._features(sequences)
         mean, _ = self.predict(sequences, features)
-        if not self._promotes:
+        if self._trust == 1:
             return mean
-        found = TRUST * (mean - self._centre) / self._spread
-        return found + (1 - TRUST) * self.prior.full(sequences, features)
+        found = self._weight * (mean - self._centre) / self._spread
+        return found + (1 - self._weight) * self.prior.full(sequences, features)
 
     def judged(
         self, sequences: Sequence[Tokens], known: Mapping[Tokens, float], final: Mapping[Tokens, float]

@@ -44,7 +44,7 @@ from alphaxenas.controllers.mcts.selection import PUCT
 from alphaxenas.controllers.mcts.tree import Prediction, Tree
 from alphaxenas.controllers.surrogate.acquisition import RewardTransform, best_and_latest, log_improvement
 from alphaxenas.controllers.surrogate.alternatives import SURROGATES, Surrogate, make_surrogate
-from alphaxenas.controllers.surrogate.belief import Belief
+from alphaxenas.controllers.surrogate.belief import TRUST, Belief
 from alphaxenas.controllers.surrogate.candidate_pool import CandidatePool, Promising, every_architecture, is_small
 from alphaxenas.seeds import generator_state, restore_generator, stream
 
@@ -81,6 +81,8 @@ class GuidedSearch(HistoryStrategy):
         without: Groups of features that neither the Gaussian process nor the first suggestions see, with `+` between
             them: `"flow"` holds size and depth.
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
+        reward_trust: Where children are promoted: how far rewards at the search budget tell what is looked for, in
+            [0, 1]; see `alphaxenas.controllers.surrogate.belief`.
 
     Raises:
         ValueError: A value out of its range.
@@ -99,6 +101,7 @@ class GuidedSearch(HistoryStrategy):
         initial: int = 8,
         without: str = "",
         exploration: float = 1.0,
+        reward_trust: float = TRUST,
     ) -> None:
         for name, value, holds, expected in (
             ("surrogate", surrogate, surrogate in SURROGATES, f"one of {', '.join(SURROGATES)}"),
@@ -107,6 +110,7 @@ class GuidedSearch(HistoryStrategy):
             ("uncertainty", uncertainty, uncertainty >= 0, "a number >= 0"),
             ("simulations", simulations, simulations >= 1, "a whole number >= 1"),
             ("initial", initial, initial >= 2, "a whole number >= 2"),
+            ("reward_trust", reward_trust, 0 <= reward_trust <= 1, "a number in [0, 1]"),
         ):
             if not holds:
                 raise ValueError(f"Invalid value for `{name}`. Expected {expected}. Received: {value!r}")
@@ -118,7 +122,7 @@ class GuidedSearch(HistoryStrategy):
         self._promising = Promising(space, plan == "enumerate", hidden)
         self._structure = "flow" not in hidden
         self._initial = int(initial)
-        self._uncertainty, self._simulations = float(uncertainty), int(simulations)
+        self._uncertainty, self._simulations, self._trust = float(uncertainty), int(simulations), float(reward_trust)
         self._surrogate: Surrogate = make_surrogate(surrogate, space, seed, hidden)
         self._tree = Tree(space.legal_actions, self._predict, PUCT(exploration))
         self._memory = CandidatePool(space, self._history)
@@ -126,8 +130,7 @@ class GuidedSearch(HistoryStrategy):
         self._finals: dict[Tokens, float] = {}
         self._expected: dict[Tokens, tuple[float, float]] = {}
         self._quality: list[list[float]] = []
-        self._elite: list[Tokens] = []
-        self._followers: dict[Tokens, dict[int, int]] = {}
+        self._elite, self._followers = list[Tokens](), dict[Tokens, dict[int, int]]()
         self._middle = self._incumbent = 0.0
         self._transform = RewardTransform(np.zeros(1))
 
@@ -191,7 +194,7 @@ class GuidedSearch(HistoryStrategy):
         """As `alphaxenas.contracts.Controller.quality`."""
         rated = {tokens: self._history.rewards.get(key) for key, (tokens, _) in self._evaluated.items()}
         known = {one: reward for one in best_and_latest(rated) if (reward := rated[one]) is not None}
-        belief = Belief(self._space, self._uncertainty, self._structure, bool(self._finals))
+        belief = Belief(self._space, self._uncertainty, self._structure, self._trust if self._finals else 1.0)
         return belief.judged(sequences, known, self._finals)
 
     def diagnostics(self) -> dict[str, float]:
@@ -337,9 +340,8 @@ class GuidedSearch(HistoryStrategy):
     def _rollout(self, tokens: Tokens) -> Tokens:
         """A complete sequence from a prefix, along one of the elite with deviations."""
         rng, legal_actions = self._rng, self._space.legal_actions
-        leader: Tokens = (
-            self._elite[int(len(self._elite) * rng.random() ** 2)] if self._prior == "elite" and self._elite else ()
-        )
+        led = self._prior == "elite" and self._elite
+        leader: Tokens = self._elite[int(len(self._elite) * rng.random() ** 2)] if led else ()
         while actions := legal_actions(tokens):
             place = len(tokens)
             if place < len(leader) and leader[place] in actions and rng.random() >= DEVIATION:
