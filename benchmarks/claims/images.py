@@ -180,11 +180,10 @@ CLAIMS = (
         "minutes of two). Searches spend the measured seconds of their trainings and proxies, and their own. The "
         "choice is by the belief of a search, where it has one, else by the highest reward. Searches train at the "
         "larger budget: rewards at the smaller one rank too badly to be worth their seconds. `deep` are rewards in "
-        "networks of three cells a stage. Every seed searches in "
-        "two thirds of the pool, drawn anew, and its belief is judged by the others. The pool is small: in 3,600 seconds "
-        "searches train all of their part, or nearly, and differ in the choice alone. How much the belief trusts "
-        "rewards was chosen on the first 292 cells of the pool. The others were trained later, partly beside other "
-        "work, so their seconds are more.",
+        "networks of three cells a stage. Every seed searches in two thirds of the pool, drawn anew, and its belief is "
+        "judged by the others. The pool is small: in 3,600 seconds searches train all of their part, or nearly, and "
+        "differ in the choice alone. How much the belief trusts rewards was chosen on the first 292 cells of the pool. "
+        "The others were trained later, partly beside other work, so their seconds are more.",
         image_replay,
         ("image_truth_replay",),
     ),
