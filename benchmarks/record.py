@@ -253,6 +253,27 @@ def origins(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**{key: result[key] for key in _ORIGIN if key in result}, "methods": methods}, *earlier]
 
 
+def note_confirmed(
+    name: str, values: Mapping[str, Mapping[str, Sequence[Any]]], recorded: Mapping[str, Any] | None = None
+) -> None:
+    """Notes which recorded methods today's code gives the same values; the others stay stale and are named.
+
+    Args:
+        name: Of the recorded result.
+        values: See `confirm`.
+        recorded: The recorded values in that form, where they are in another.
+    """
+    from alphaxenas.runs import provenance, write_json
+
+    old = load()[name]
+    compared = {**old, "values": recorded or old["values"]}
+    result, differing = confirm(compared, values, time.strftime("%Y-%m-%d"), provenance()["revision"])
+    write_json(RESULTS / f"{name}.json", {**result, "values": old["values"]})
+    for method, difference in differing.items():
+        print(f"{name}: {method} is to be measured again. {difference}", flush=True)
+    print(f"{name}: {len(values) - len(differing)} of {len(values)} methods are confirmed", flush=True)
+
+
 def journal_of(path: Path, settings: Mapping[str, Any]) -> Journal:
     """A journal that begins with its settings, for a measurement that goes on where it was stopped.
 
@@ -274,9 +295,10 @@ def journal_of(path: Path, settings: Mapping[str, Any]) -> Journal:
     return journal
 
 
-def load(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
-    """All recorded results by name."""
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+def load(folder: Path | None = None) -> dict[str, dict[str, Any]]:
+    """All recorded results by name, by default those of `RESULTS`."""
+    files = sorted((folder or RESULTS).glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
 def code_state(benchmark: str) -> dict[str, str]:

@@ -32,12 +32,11 @@ import numpy as np
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import SearchSpace, Tokens
-from alphaxenas.runs import provenance, write_json
 from alphaxenas.seeds import stream
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
 from alphaxenas.tabular.study import goal_rows, load_table, make, run_search
-from benchmarks.record import RESULTS, confirm, finish, load, parser
+from benchmarks.record import finish, load, note_confirmed, parser
 
 METHODS = (
     "random",
@@ -291,15 +290,9 @@ def _seeds(options: argparse.Namespace, study: Study, method: str) -> int:
 
 
 def _confirmed(name: str, values: dict[str, dict[str, list]]) -> None:
-    """Notes which recorded methods today's code gives the same values; the others stay stale and are named."""
-    compared = {
-        method: {key: column for key, column in found.items() if key != "seconds"} for method, found in values.items()
-    }
-    result, differing = confirm(load()[name], compared, time.strftime("%Y-%m-%d"), provenance()["revision"])
-    write_json(RESULTS / f"{name}.json", result)
-    for method, difference in differing.items():
-        print(f"{name}: {method} is to be measured again. {difference}", flush=True)
-    print(f"{name}: {len(compared) - len(differing)} of {len(compared)} methods are confirmed", flush=True)
+    """Compares all but times with what is recorded."""
+    timeless = {method: {key: all_[key] for key in all_ if key != "seconds"} for method, all_ in values.items()}
+    note_confirmed(name, timeless)
 
 
 def study_parser(text: str | None, studies: Collection[str], seeds: int) -> argparse.ArgumentParser:

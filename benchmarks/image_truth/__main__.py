@@ -62,7 +62,7 @@ from benchmarks.image_truth.real import METHODS as REAL
 from benchmarks.image_truth.real import search as real
 from benchmarks.image_truth.replay import BUDGETS as REPLAYED
 from benchmarks.image_truth.replay import HELD_OUT, METHODS, search
-from benchmarks.record import finish, journal_of
+from benchmarks.record import finish, journal_of, load, note_confirmed
 
 SHARED = {**SETTINGS, "epochs": 20, "calibration": 10}
 """Of the supernet: passes over all training images, and batches that statistics are measured on before a rating."""
@@ -256,12 +256,23 @@ def _number(text: str) -> float | None:
 def replay(options: argparse.Namespace) -> int:
     """Lets controllers search the pool; returns the exit code."""
     started = time.perf_counter()
-    figures, values = search(options)
-    keep = tuple(options.methods) != METHODS
     others = [] if tuple(options.budgets) == REPLAYED else dict.fromkeys(options.budgets)
     name = "_".join(["image_truth_replay", *others, *(["new"] if options.skip else [])])
+    if options.confirm:
+        recorded = load()[name]["values"]
+        options.methods, options.seeds = list(recorded), options.confirm
+        note_confirmed(name, _by_mark(search(options)[1], options.seeds), _by_mark(recorded, options.seeds))
+        return 0
+    figures, values = search(options)
+    keep = tuple(options.methods) != METHODS
     finish("image_truth", options.record, started, figures, values, name, keep=keep)
     return 0
+
+
+def _by_mark(values: Mapping[str, Mapping[str, list]], seeds: int) -> dict[str, dict[str, list]]:
+    """Regrets of the first seeds, by method and mark."""
+    columns = {method: zip(*(found[str(seed)] for seed in range(seeds))) for method, found in values.items()}
+    return {method: {f"regret {n}": list(column) for n, column in enumerate(c)} for method, c in columns.items()}
 
 
 VERBS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
@@ -315,6 +326,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     replayed.add_argument(
         "--skip", type=int, default=0, metavar="N", help="leave out the first N cells of the pool, as tuned on [0]"
+    )
+    replayed.add_argument(
+        "--confirm", type=int, default=0, metavar="N", help="run N seeds of every recorded method again and compare"
     )
     replayed.add_argument("--processes", type=int, default=1, help="searches at the same time [%(default)s]")
     replayed.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")

@@ -17,6 +17,7 @@ from alphaxenas.contracts import Budget, Outcome, Proposal
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
+from benchmarks import record
 from benchmarks.image_truth import children, real
 from benchmarks.image_truth import pool as image_pool
 from benchmarks.image_truth import replay as image_replay
@@ -230,3 +231,20 @@ def test_real_searches_go_on_in_fresh_processes_and_are_judged_by_what_they_have
         assert judged["published"] == pytest.approx(truth[SPACE.key(SPACE.parse(judged["architecture"]))], abs=1e-3)
         assert SPACE.key(SPACE.parse(judged["architecture"])) in trained
         assert (judged["tau"] is None) == (stage == "random-seed0")
+
+
+def test_recorded_replays_are_confirmed_by_fewer_seeds(files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    words = ["replay", *(word for pair in zip(("--pool", "--published", "--column"), files) for word in pair)]
+    monkeypatch.setattr("sys.argv", ["image_truth", *words])
+    words += ["--methods", "static:parameters", "static:naswot"]
+    assert image_truth.main([*words, "--seeds", "3", "--record"]) == 0
+    stored = tmp_path / "image_truth_replay.json"
+    first = json.loads(stored.read_text())
+    first["values"]["static:naswot"]["1"][-1] += 1.0
+    stored.write_text(json.dumps(first))
+    assert image_truth.main([*words, "--confirm", "2"]) == 0
+    second = json.loads(stored.read_text())
+    assert second["values"] == first["values"] and second["confirmed"][0]["methods"] == ["static:parameters"]
+    said = capsys.readouterr().out
+    assert "static:naswot is to be measured again" in said and "1 of 2 methods are confirmed" in said

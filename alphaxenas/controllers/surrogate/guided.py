@@ -131,8 +131,7 @@ class GuidedSearch(HistoryStrategy):
         self._expected: dict[Tokens, tuple[float, float]] = {}
         self._quality: list[list[float]] = []
         self._elite, self._followers = list[Tokens](), dict[Tokens, dict[int, int]]()
-        self._middle = self._incumbent = 0.0
-        self._transform = RewardTransform(np.zeros(1))
+        self._middle, self._incumbent, self._transform = 0.0, 0.0, RewardTransform(np.zeros(1))
 
     def tree_snapshot(self) -> dict[str, np.ndarray] | None:
         """The tree of the latest plan, whose values are upper confidence bounds in transformed rewards."""
