@@ -221,6 +221,12 @@ def test_how_far_the_highest_reward_lies_above_the_next_matters_as_far_as_reward
         first, second = (Belief(space, 2.0, True, trust).judged(sequences, one, {}) for one in (known, lucky))
         moved.append(np.corrcoef(first, second)[0, 1])
     assert moved[0] > 0.9999 and moved[0] > moved[1] > moved[2]
+    means = []
+    for one in (known, lucky):
+        untrusting = Belief(space, 2.0, True, 0.0)
+        untrusting.fit(one, (), {})
+        means.append(untrusting.predict(sequences, untrusting._features(sequences))[0])
+    assert np.array_equal(*means)  # by ranks alone
 
 
 def test_a_belief_from_few_rewards_stays_with_the_prior_and_many_move_it_up_to_the_trust():
