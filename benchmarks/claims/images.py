@@ -197,8 +197,9 @@ CLAIMS = (
     ),
     Claim(
         "Does that hold for cells on which nothing was chosen?",
-        "As before, with deep networks, but the searches get only the cells of the pool that were trained after all "
-        "settings had been chosen. There are fewer of them, so searches have trained all of their part earlier.",
+        "As before, with deep networks, but the searches get only the later cells of the pool, of which nothing was "
+        "looked at until all settings had been chosen. There are fewer of them, so searches have trained all of their "
+        "part earlier.",
         image_replay,
         ("image_truth_replay_deep_new",),
     ),
