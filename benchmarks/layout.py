@@ -23,6 +23,7 @@ _NAMES = {
     "static:parameters": "static order: parameters",
     "static:depth,parameters": "static order: depth, then parameters",
     "alphaxenas:prior=uniform": "AlphaXENAS, uniform prior",
+    "alphaxenas:uniform_share=1": "AlphaXENAS without a search",
     "guided:plan=rollouts": "GuidedSearch, rollouts",
     "guided:plan=tree": "GuidedSearch, tree",
     "guided:without=flow": "GuidedSearch without size and depth",

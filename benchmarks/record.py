@@ -33,9 +33,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 _TABLES = (
+    "alphaxenas/contracts.py",
     "alphaxenas/seeds.py",
     "alphaxenas/controllers",
     "alphaxenas/spaces/canonical.py",
+    "alphaxenas/spaces/chains/automaton.py",
+    "alphaxenas/spaces/checks.py",
+    "alphaxenas/spaces/features.py",
     "alphaxenas/spaces/fixed_length.py",
     "alphaxenas/spaces/listed",
     "alphaxenas/spaces/nasbench",
@@ -52,12 +56,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "alphaxenas/controllers/history.py",
         "alphaxenas/controllers/promotion.py",
     ),
-    "cifar10_cpu": (
-        *_IMAGES,
-        "alphaxenas/spaces/convnet.py",
-        "alphaxenas/controllers/alphaxenas",
-        "alphaxenas/controllers/mcts",
-    ),
+    "cifar10_cpu": (*_IMAGES, "alphaxenas/spaces/convnet.py", "alphaxenas/controllers"),
     "chain_table": (*_IMAGES, "alphaxenas/spaces/chains"),
     "enas_micro": (*_IMAGES, "alphaxenas/supernet", "alphaxenas/controllers/policy_gradient"),
     "faults": ("alphaxenas/coach.py", "alphaxenas/runs", "alphaxenas/workers", "tests/faults"),

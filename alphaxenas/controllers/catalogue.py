@@ -63,6 +63,7 @@ def make_controller(
     promote_every: int = 0,
     promotion: str = "best_unpromoted",
     objectives: Objectives | None = None,
+    rewards_age: bool = False,
     **settings: Any,
 ) -> Controller:
     """The controller called `name`.
@@ -78,13 +79,13 @@ def make_controller(
             budget.
         promotion: The rule, one of `promotion.PROMOTION_RULES`; `"rollout"` for `"alphaxenas"` alone.
         objectives: What is searched for where that is more than the reward; the outcomes' metrics hold their costs.
+        rewards_age: Whether children share weights, so that rewards at the search budget rise with time.
         **settings: Further keyword arguments of the controller's or strategy's class.
 
     Raises:
         ValueError: An unknown name or setting, or a setting out of its range.
     """
-    known = ("alphaxenas", *STRATEGIES)
-    check_name("name", name, known)
+    check_name("name", name, CONTROLLERS)
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.settings import Settings
 
@@ -100,9 +101,9 @@ def make_controller(
         from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 
         budgets = (search_budget, final_budget or search_budget)
-        planned = _strategy(lambda seed: AlphaXENAS(space, seed, **settings), space, seed, objectives)
+        planned = _strategy(lambda seed: AlphaXENAS(space, seed, rewards_age, **settings), space, seed, objectives)
         shares = chosen.search_children, chosen.uniform_share
-        return SuccessiveHalving(planned, space, *budgets, *shares, objectives=objectives)
+        return SuccessiveHalving(planned, space, *budgets, *shares, objectives, rewards_age)
     if promotion != "best_unpromoted":
         expected = "'best_unpromoted': only alphaxenas has another rule"
         raise invalid("promotion", expected, repr(promotion), f"of the controller {name}")
@@ -115,7 +116,7 @@ def make_controller(
         strategy = kind(space, seed, objectives, **settings)
     else:
         strategy = _strategy(lambda seed: kind(space, seed, **settings), space, seed, objectives)
-    return SuccessiveHalving(strategy, space, search_budget, final_budget, promote_every, objectives=objectives)
+    return SuccessiveHalving(strategy, space, search_budget, final_budget, promote_every, 0.0, objectives, rewards_age)
 
 
 def _strategy(

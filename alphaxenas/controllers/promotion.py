@@ -5,7 +5,8 @@ trained again for the final budget. The rule is the same for every controller, s
 is a difference in what they try:
 
 - `best_unpromoted`: the child of the highest reward in the whole search that was not promoted yet; of equals the one
-  proposed first.
+  proposed first. Where children share weights, rewards count as if measured now, as far as the children that a search
+  draws uniformly tell how their level rises (`alphaxenas.controllers.drift`).
 - `rollout`: the architecture that the moves of a tree search built, measured or not, as in the original AlphaXENAS.
   Only AlphaXENAS has one.
 
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from alphaxenas.contracts import Budget, Outcome, Proposal, SearchSpace, Tokens
+from alphaxenas.controllers.drift import drift
 from alphaxenas.controllers.pareto.objectives import Objectives
 from alphaxenas.controllers.pending import PendingTrials, plain
 from alphaxenas.suggestions import check_whole, invalid
@@ -31,25 +33,31 @@ PROMOTION_RULES = ("best_unpromoted", "rollout")
 
 
 class _Child(NamedTuple):
-    """A child that succeeded at the search budget."""
+    """A child that succeeded at the search budget; `age`: how many had trained the shared weights before."""
 
     number: int
     tokens: Tokens
     reward: float
+    age: int
+    uniform: bool
 
 
 class Bracket:
     """The children of one search that can be promoted, and those that were.
 
+    Args:
+        rewards_age: Whether rewards are compared as if measured now, because children share weights.
+
     Attributes:
         promoted: Keys of the promoted architectures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rewards_age: bool = False) -> None:
         self.promoted: set[str] = set()
+        self._rewards_age = rewards_age
         self._children: dict[str, _Child] = {}
 
-    def add(self, key: str, number: int, tokens: Tokens, reward: float) -> None:
+    def add(self, key: str, number: int, tokens: Tokens, reward: float, age: int = 0, uniform: bool = False) -> None:
         """Takes a child in that succeeded at the search budget.
 
         Args:
@@ -57,19 +65,30 @@ class Bracket:
             number: Of its proposal; of equal rewards the lowest number is promoted.
             tokens: Its complete token sequence.
             reward: At the search budget.
+            age: How many children had trained the shared weights before it.
+            uniform: Whether it was drawn uniformly.
         """
-        self._children[key] = _Child(number, tokens, reward)
+        self._children[key] = _Child(number, tokens, reward, age, uniform)
+
+    def present_rewards(self) -> dict[str, float]:
+        """Rewards by key, as if all had been measured at the age of the latest child."""
+        children, rise = self._children.values(), 0.0
+        if self._rewards_age:
+            drawn = [child for child in children if child.uniform]
+            rise = drift([child.age for child in drawn], [child.reward for child in drawn])
+        now = np.sqrt(max((child.age for child in children), default=0))
+        return {key: child.reward + rise * float(now - np.sqrt(child.age)) for key, child in self._children.items()}
 
     def best_unpromoted(self, reward_of: Callable[[str], float | None] | None = None) -> tuple[str, Tokens] | None:
         """The child to promote next, by key and tokens; None if there is none. `promoted` is left to the caller.
 
-        `reward_of` gives the present reward by key where that is not the one told (None leaves a child out): under
-        shared weights rewards age.
+        `reward_of` gives what children are ordered by, by key, where that is not the reward (None leaves a child out).
         """
         found: tuple[float, int, str] | None = None
+        reward_of = reward_of or self.present_rewards().__getitem__
         for key, child in self._children.items():
             if key not in self.promoted:
-                reward = child.reward if reward_of is None else reward_of(key)
+                reward = reward_of(key)
                 if reward is not None and (found is None or (reward, -child.number) > found[:2]):
                     found = reward, -child.number, key
         return None if found is None else (found[2], self._children[found[2]].tokens)
@@ -77,14 +96,15 @@ class Bracket:
     def state(self) -> dict[str, Any]:
         """Children and promotions."""
         return {
-            "children": [[key, c.number, plain(c.tokens), c.reward] for key, c in self._children.items()],
+            "children": [[key, c.number, plain(c.tokens), *c[2:]] for key, c in self._children.items()],
             "promoted": sorted(self.promoted),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._children = {
-            key: _Child(int(number), tuple(tokens), float(reward)) for key, number, tokens, reward in state["children"]
+            key: _Child(int(number), tuple(tokens), float(reward), int(age), bool(uniform))
+            for key, number, tokens, reward, age, uniform in state["children"]
         }
         self.promoted = set(state["promoted"])
 
@@ -93,11 +113,11 @@ class Strategy(Protocol):
     """Chooses architectures at one budget. Several suggestions may be outstanding, rewards may come in any order.
 
     Same seed and same rewards in the same order give the same suggestions. A strategy with a search tree may have a
-    method `tree_snapshot`, and one that models rewards `quality`, as controllers may. Three more are optional:
+    method `tree_snapshot`, and one that models rewards `quality`, as controllers may. Further ones are optional:
     `draw() -> Tokens | None`, a suggestion drawn uniformly; `observe_final(tokens, reward)`, which takes the reward of
-    a promoted child at the final budget; and `present_reward(key) -> float | None`, what the reward of a child would be
-    now, where shared weights make it age. Strategies for several objectives (`alphaxenas.controllers.pareto`) are told
-    a vector in place of a reward.
+    a promoted child at the final budget; and `fitness(key) -> float | None`, what children are promoted by where that
+    is not the reward: strategies for several objectives (`alphaxenas.controllers.pareto`) are told a vector. An
+    attribute `uniform` tells that all its suggestions are drawn uniformly.
     """
 
     def start(self, tokens: Tokens) -> Tokens | None:
@@ -142,8 +162,8 @@ class SuccessiveHalving:
 
     `promote_every` suggestions are evaluated at the search budget, then the best unpromoted child at the final budget.
     All suggestions of such a round may be outstanding at once, as far as the strategy allows. The promotion waits for
-    their outcomes; the next round does not wait for the outcome of the promoted child. The strategy learns from rewards
-    at the search budget alone, because rewards of different budgets are not comparable.
+    their outcomes; the next round does not wait for the outcome of the promoted child. Rewards of the two budgets are
+    not comparable: a strategy is told them apart, those at the final budget only if it has a use for them.
 
     Attributes:
         strategy: What chooses the architectures.
@@ -159,6 +179,7 @@ class SuccessiveHalving:
         promote_every: int = 0,
         uniform_share: float = 0.0,
         objectives: Objectives | None = None,
+        rewards_age: bool = False,
     ) -> None:
         """Starts the first round, with the `starts` of the space (`alphaxenas.spaces.user_space`), if it has any.
 
@@ -171,6 +192,7 @@ class SuccessiveHalving:
             uniform_share: Share of a round's suggestions, in [0, 1], that the strategy draws uniformly, and that alone
                 update shared weights; 0 = all do.
             objectives: What the strategy is told; None for rewards.
+            rewards_age: Whether children share weights, so that rewards at the search budget rise with time.
 
         Raises:
             ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
@@ -183,9 +205,9 @@ class SuccessiveHalving:
         self._search_budget, self._final_budget = search_budget, final_budget
         self._promote_every, self._uniform_share = promote_every, uniform_share
         self._pending = PendingTrials()
-        self._bracket = Bracket()
+        self._bracket = Bracket(rewards_age)
         self.objectives, self._starts = objectives, tuple(getattr(space, "starts", ()))
-        self._asked = self._rounds = self._started = 0
+        self._asked = self._rounds = self._started = self._age = 0
         self._best: dict[str, tuple[float, Tokens]] = {}
         self._count = {"search": 0, "final": 0, "failed": 0}
 
@@ -209,7 +231,7 @@ class SuccessiveHalving:
                 return None
             self._asked = 0
             self._rounds += 1
-            child = self._bracket.best_unpromoted(getattr(self.strategy, "present_reward", None))
+            child = self._bracket.best_unpromoted(getattr(self.strategy, "fitness", None))
             # Where nothing has succeeded, nothing deserves the final budget, and the next round begins.
             if child is not None:
                 key, tokens = child
@@ -232,6 +254,7 @@ class SuccessiveHalving:
         """
         proposal = self._pending.take(outcome)
         number, tokens, purpose = proposal.number, proposal.tokens, proposal.purpose
+        updates = proposal.updates_shared_weights
         reward = float(outcome.reward) if outcome.status == "ok" else None
         self._count[purpose] += 1
         told = reward if reward is None or self.objectives is None else self.objectives.values(outcome)
@@ -243,7 +266,10 @@ class SuccessiveHalving:
             self._best[purpose] = (reward, tokens)
         if purpose == "search":
             if reward is not None and self._promote_every:
-                self._bracket.add(self._space.key(self._space.decode(tokens)), number, tokens, reward)
+                drawn = getattr(self.strategy, "uniform", bool(self._uniform_share) and updates)
+                key = self._space.key(self._space.decode(tokens))
+                self._bracket.add(key, number, tokens, reward, self._age, drawn and tokens not in self._starts)
+            self._age += reward is not None and updates
             self.strategy.observe(tokens, told)  # type: ignore[arg-type]
         elif (observe_final := getattr(self.strategy, "observe_final", None)) is not None:
             observe_final(tokens, told)
@@ -291,6 +317,7 @@ class SuccessiveHalving:
             "rounds": self._rounds,
             "asked": self._asked,
             "started": self._started,
+            "age": self._age,
             "outstanding": self._pending.state(),
             "bracket": self._bracket.state(),
             "best": {purpose: [reward, plain(tokens)] for purpose, (reward, tokens) in self._best.items()},
@@ -300,7 +327,8 @@ class SuccessiveHalving:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
         self.strategy.restore(state["strategy"])
-        self._rounds, self._asked, self._started = (int(state[name]) for name in ("rounds", "asked", "started"))
+        counts = (int(state[name]) for name in ("rounds", "asked", "started", "age"))
+        self._rounds, self._asked, self._started, self._age = counts
         self._pending.restore(state["outstanding"])
         self._bracket.restore(state["bracket"])
         self._best = {purpose: (reward, tuple(tokens)) for purpose, (reward, tokens) in state["best"].items()}

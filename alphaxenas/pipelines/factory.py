@@ -262,7 +262,8 @@ def make_controller(
     children = search.search_children
     if name != "alphaxenas" or search.planning != "children":
         children = children or ORIGINAL_SEARCH_CHILDREN
-    if name == "alphaxenas" and not (shares_weights(config) if shared is None else shared):
+    shared = shares_weights(config) if shared is None else shared
+    if name == "alphaxenas" and not shared:
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
     return catalogue.make_controller(
@@ -274,6 +275,7 @@ def make_controller(
         promote_every=children,
         promotion=search.promotion,
         objectives=objectives,
+        rewards_age=shared,
         **settings,
     )
 

@@ -257,7 +257,7 @@ def replay(options: argparse.Namespace) -> int:
     """Lets controllers search the pool; returns the exit code."""
     started = time.perf_counter()
     others = [] if tuple(options.budgets) == REPLAYED else dict.fromkeys(options.budgets)
-    name = "_".join(["image_truth_replay", *others, *(["new"] if options.skip else [])])
+    name = "_".join(["image_truth_replay", *others])
     if options.confirm:
         recorded = load()[name]["values"]
         options.methods, options.seeds = list(recorded), options.confirm
@@ -323,9 +323,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     replayed.add_argument(
         "--held-out", type=float, default=HELD_OUT, metavar="S", help="share in which a seed does not search [1/3]"
-    )
-    replayed.add_argument(
-        "--skip", type=int, default=0, metavar="N", help="leave out the first N cells of the pool, as tuned on [0]"
     )
     replayed.add_argument(
         "--confirm", type=int, default=0, metavar="N", help="run N seeds of every recorded method again and compare"

@@ -33,8 +33,8 @@ SETTINGS = {
 DEEP = {**SETTINGS, "cells": 9}
 """Of `deepen` and `real`: as deep as half an hour pays for. The best cells pass their input on to their output, and
 only deep networks need that: among trainings of one cell a stage they do not stand out."""
-DEEP_TRUST = 0.7
-"""`reward_trust` of searches that train such networks; chosen on seeds 0, 2, ..., 38 of the pool's first 292 cells."""
+LONG = (12, 0.25)
+"""The budget of promoted children of `real`."""
 
 
 def pool_data(data_dir: str) -> ImageData:

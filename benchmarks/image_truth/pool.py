@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ from alphaxenas.seeds import stream
 from alphaxenas.spaces.listed.subset import Subset
 from alphaxenas.tabular.choices import parse_controllers
 from alphaxenas.tabular.truth import read_truth
-from benchmarks.image_truth.children import DEEP_TRUST, SPACE
+from benchmarks.image_truth.children import SPACE
 
 STATIC = {
     "static:parameters": ("log parameters",),
@@ -53,7 +54,7 @@ class Pool:
 
 
 def controller_of(
-    words: str, space: SearchSpace, seed: int, budgets: tuple[Budget, Budget], promote_every: int, deep: bool
+    words: str, space: SearchSpace, seed: int, budgets: tuple[Budget, Budget], promote_every: int
 ) -> Controller:
     """A controller of children that are trained from scratch.
 
@@ -63,12 +64,9 @@ def controller_of(
         seed: Of the search.
         budgets: Of search and promotion.
         promote_every: Cells at the search budget for one at the final budget.
-        deep: Whether rewards are those of deep networks (`DEEP`); those who can trust them more then.
     """
     (choice,) = parse_controllers(words)
-    believes = deep and choice.name in ("alphaxenas", "guided")
-    settings = {"reward_trust": DEEP_TRUST} if believes else {}
-    settings |= (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
+    settings = (FROM_SCRATCH if choice.name == "alphaxenas" else {}) | dict(choice.settings)
     return make_controller(choice.name, space, seed, *budgets, promote_every, **settings)
 
 
@@ -98,22 +96,29 @@ def split(pool: Pool, share: float, seed: int) -> tuple[Pool, list[int]]:
 
 
 @lru_cache(maxsize=2)
-def read_pool(path: str, published: str, column: str, skip: int = 0) -> Pool:
+def read_pool(path: str, published: str, column: str) -> Pool:
     """The pool with its published accuracies.
 
     Args:
         path: Of the table that `benchmarks.image_truth table` writes.
         published: A table of published accuracies, see `read_truth`.
         column: Its column.
-        skip: So many cells, the first of the table, are left out.
 
     Returns:
-        The pool.
+        The pool, without the cells that the table of published accuracies lacks.
+
+    Raises:
+        ValueError: It lacks all.
     """
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))[skip:]
-    cells = tuple(SPACE.parse(line["code"]) for line in lines)
     truth = read_truth(published, column, SPACE)
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        every = list(csv.DictReader(file))
+    lines = [line for line in every if SPACE.key(SPACE.parse(line["code"])) in truth.values]
+    if len(lines) < len(every):
+        print(f"{published} has no accuracy of {len(every) - len(lines)} of {len(every)} cells", file=sys.stderr)
+    if not lines:
+        raise ValueError(f"{published} has no accuracy of any cell of {path}.")
+    cells = tuple(SPACE.parse(line["code"]) for line in lines)
     columns = {name: np.array([float(line[name] or "nan") for line in lines]) for name in lines[0] if name != "code"}
     return Pool(
         Subset(SPACE, cells),

@@ -3,12 +3,13 @@
 A controller asks for cells of the pool at two budgets and gets the stored rewards; the stored seconds, those of its
 proxies and its own processor time are what it spends. Of the cells at the final budget (before the first: at the search
 budget) its choice is the one that its belief rates highest, without a belief the one of the highest reward, as in a
-run. It is judged by the published accuracy, which no search sees. Every seed searches in its own random part of the
-pool, and regret counts from the best there. The belief is judged by its order of the cells that were held out, which
-are a random sample, unlike those that a search leaves over.
+run. It is judged by the published accuracy, which no search sees. `uniform_share=1` is the control in which all but
+what is trained stays the same: cells are drawn, and the belief chooses. Every seed searches in its own random part of
+the pool, and regret counts from the best there. The belief is judged by its order of the cells that were held out,
+which are a random sample, unlike those that a search leaves over.
 
-Both budgets are the pool's high one unless `--budgets` says otherwise; a promotion then costs nothing, because a run
-answers what it has measured from its records.
+Both budgets are the pool's high one unless `--budgets` says otherwise; a promotion then costs nothing and tells nothing
+new, because a run answers what it has measured from its records.
 """
 
 from __future__ import annotations
@@ -118,20 +119,29 @@ METHODS = (
     "random",
     f"ranked+{PAID}",
     *STATIC,
-    "static:naswot",
+    *(f"static:{name}" for name in PAID.split(",")),
     "static:rank sum",
+    "alphaxenas:uniform_share=1",
+    f"alphaxenas:uniform_share=1+{PAID}",
     "evolution",
     "guided",
     "alphaxenas",
     f"alphaxenas+{PAID}",
-    f"alphaxenas:prior=uniform+{PAID}",
 )
+ABLATION = (
+    "alphaxenas:planning=rollouts",
+    "alphaxenas:move_rule=puct",
+    "alphaxenas:prior=uniform",
+    "alphaxenas:climb=false",
+    "alphaxenas:free_features=false",
+)
+"""What the parts of AlphaXENAS are worth: fewer seeds do."""
 MARKS = (60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0)
 """Seconds of one core after which a choice is judged; the last are 30 minutes of two cores."""
 
 
 def made(
-    pool: Pool, method: str, seed: int, promote_every: int, whole: Pool | None = None, deep: bool = False
+    pool: Pool, method: str, seed: int, promote_every: int, whole: Pool | None = None
 ) -> tuple[Controller, StoredScores | None]:
     """A searcher of the pool.
 
@@ -142,18 +152,21 @@ def made(
         seed: Of the search.
         promote_every: Cells at the search budget for one at the final budget, the same for all.
         whole: Of which it is a part; its belief may be asked about all cells.
-        deep: Whether it gets the rewards of deep networks.
 
     Returns:
-        The controller, and the scores that it reads if any.
+        The controller, and the scores that it reads if any: a static order has paid for those of all cells.
     """
     if method.startswith("static:"):
-        columns = STATIC.get(method, (method.partition(":")[2],))
-        return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, SEARCH, FINAL, promote_every), None
+        columns, read = STATIC.get(method, (method.partition(":")[2],)), None
+        names = pool.proxies if columns == ("rank sum",) else [name for name in columns if name in pool.proxies]
+        if names:
+            read = StoredScores(pool, names)
+            read.scores(pool.space.architectures)
+        return SuccessiveHalving(FixedOrder(pool, columns, seed), pool.space, SEARCH, FINAL, promote_every), read
     words, _, names = method.partition("+")
     scores = StoredScores(whole or pool, names.split(",")) if names else None
     space = pool.space if scores is None else SpaceWithProxies(pool.space, scores)  # type: ignore[arg-type]
-    return controller_of(words, space, seed, (SEARCH, FINAL), promote_every, deep), scores
+    return controller_of(words, space, seed, (SEARCH, FINAL), promote_every), scores
 
 
 def replay(
@@ -186,7 +199,7 @@ def replay(
     """
     whole, (pool, held) = pool, split(pool, held_out, seed)
     begin = clock()
-    controller, scores = made(pool, method, seed, promote_every, whole, budgets[0] == "deep")
+    controller, scores = made(pool, method, seed, promote_every, whole)
     cheap, dear = budgets
     trained, known, idle = 0.0, {name: dict[int, None]() for name in budgets}, 0
     judged: list[tuple[float, float]] = []
@@ -254,7 +267,7 @@ class Job:
         held_out: See `replay`.
     """
 
-    pool: tuple[str, str, str, int]
+    pool: tuple[str, str, str]
     marks: tuple[float, ...]
     promote_every: int
     budgets: tuple[str, str]
@@ -274,7 +287,7 @@ def _mean(values: list[float]) -> float | None:
 
 def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """All searches of the verb `replay` of `benchmarks.image_truth`: figures, and regrets by method and seed."""
-    where = (options.pool, options.published, options.column, options.skip)
+    where = (options.pool, options.published, options.column)
     pool = read_pool(*where)
     regrets: dict[str, dict[int, list[float]]] = {}
     details: dict[str, list[dict]] = {}
@@ -297,7 +310,6 @@ def search(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     compared = compare_many(pairs)
     figures = {
         "cells": len(pool.published),
-        "skipped": options.skip,
         "best": float(pool.published.max()),
         "column": options.column,
         "marks": list(MARKS),

@@ -9,6 +9,7 @@ import pytest
 
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
+from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.history import complete_sequences
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.spaces import CellSpace
@@ -61,6 +62,24 @@ def test_the_best_child_of_the_whole_search_that_was_not_promoted_yet_is_promote
 def test_of_equals_the_first_proposed_is_promoted():
     proposals = play(searcher(), 4)
     assert proposals[3].tokens == proposals[0].tokens
+
+
+@pytest.mark.parametrize("name, settings", (("random", {}), ("alphaxenas", {"uniform_share": 1.0, "prior": "uniform"})))
+def test_where_children_share_weights_rewards_are_compared_as_if_measured_now(name, settings):
+    def best_is_promoted(rewards_age):
+        controller = make_controller(name, SPACE, 0, SEARCH, FINAL, 12, rewards_age=rewards_age, **settings)
+        searched = [0.6 + 0.05 * step**0.5 + (0.1 if step == 1 else 0.001 * (step % 2)) for step in range(12)]
+        proposals = play(controller, 13, reward=lambda proposal: searched[min(proposal.number, 11)])
+        assert proposals[12].purpose == "final"
+        return proposals[12].tokens == proposals[1].tokens
+
+    assert best_is_promoted(rewards_age=True) and not best_is_promoted(rewards_age=False)
+
+
+def test_what_a_search_prefers_tells_no_drift():
+    controller = make_controller("evolution", SPACE, 0, SEARCH, FINAL, 12, rewards_age=True)
+    proposals = play(controller, 13, reward=lambda proposal: 0.6 + 0.01 * proposal.number)
+    assert proposals[12].tokens == proposals[11].tokens
 
 
 def test_the_last_round_of_a_small_space_is_a_short_one():

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from alphaxenas.contracts import Budget
-from alphaxenas.controllers.alphaxenas.replay import CLIP, FEWEST_UNIFORM, Replay, rank_correlation
+from alphaxenas.controllers.alphaxenas.replay import CLIP, Replay, rank_correlation
+from alphaxenas.controllers.drift import FEWEST_UNIFORM
 
 SEARCH, FINAL = Budget(1, 0.5), Budget(3)
 

@@ -17,7 +17,7 @@ and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 thi
 uniformly, and only these update the shared weights; every child is then rated from weights that favour none (Guo et al.
 2020, "Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their
 rewards also show how far the level of all rewards rises with the weights; children of different ages are compared
-without that rise (`Replay.drift`), in promotion too.
+without that rise (`alphaxenas.controllers.drift`), as they are in promotion.
 
 The original AlphaXENAS, whose simulations train every new sequence that they complete, is `original.py`. Sources:
 Silver et al. 2017; Wang et al. 2020, "AlphaX"; Danihelka et al. 2022, "Policy improvement by planning with Gumbel".
@@ -52,18 +52,19 @@ class AlphaXENAS:
     Args:
         space: Any search space.
         seed: The run's seed.
+        rewards_age: Whether children share weights, so that rewards at the search budget rise with time.
         **settings: Fields of `alphaxenas.controllers.alphaxenas.settings.Settings`.
 
     Raises:
         ValueError: A value out of its range.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, **settings: Any) -> None:
+    def __init__(self, space: SearchSpace, seed: int, rewards_age: bool = False, **settings: Any) -> None:
         self._settings = chosen = Settings(**settings)
         self._rng = stream(seed, "alphaxenas")
         self._seen, space = space, plain(space)
         self._history = TrialHistory(space)
-        self._replay = Replay(chosen.replay_capacity, space.max_length, len(space.vocabulary))
+        self._replay = Replay(chosen.replay_capacity, space.max_length, len(space.vocabulary), rewards_age)
         self._belief = self._new_belief()
         network = None
         if chosen.prior == "lstm":
@@ -118,7 +119,7 @@ class AlphaXENAS:
 
     def _new_belief(self) -> Belief:
         chosen = self._settings
-        trust = chosen.reward_trust if chosen.search_children else 1.0
+        trust = chosen.reward_trust if chosen.search_children else None
         return Belief(self._seen, chosen.uncertainty, chosen.free_features, trust)
 
     def _measured(self) -> tuple[dict[Tokens, float], dict[Tokens, float]]:
@@ -183,11 +184,6 @@ class AlphaXENAS:
         """
         if reward is not None:
             self._replay.add(self._history.key(tokens), tokens, FINAL, reward, self._age)
-
-    def present_reward(self, key: str) -> float | None:
-        """The reward of a key as it would be now, at the present age of the shared weights; None if it failed."""
-        reward = self._history.rewards[key]
-        return None if reward is None else self._replay.present_rewards(SEARCH).get(key, reward)
 
     def diagnostics(self) -> dict[str, float]:
         """Size of the tree, losses, and held-out rank correlations: of the belief, of the LSTM and of the free features

@@ -9,9 +9,8 @@ leave differences between architectures, the only thing the search needs, below 
 standardisation is robust (median, quartiles, clipped), because a child that diverged must not squeeze all others
 together.
 
-Under shared weights the level of a budget rises while the search goes on, by more than architectures differ: the child
-that was tried last looks best. Where some children were drawn uniformly, their rewards show that drift alone, whatever
-the search prefers by now, and every reward is compared as if it had been measured at the latest age (`Replay.drift`).
+Under shared weights rewards age (`alphaxenas.controllers.drift`): every one is compared as if it had been measured at
+the latest age.
 """
 
 from __future__ import annotations
@@ -23,11 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alphaxenas.contracts import Budget, Tokens
+from alphaxenas.controllers.drift import drift
 
 CLIP = 2.5
 """Standardised rewards are clipped to [-CLIP, CLIP]."""
-FEWEST_UNIFORM = 6
-"""Uniformly drawn records of a budget before its drift is estimated."""
 
 
 class Scale(NamedTuple):
@@ -84,15 +82,17 @@ class Replay:
         capacity: Records kept, the oldest leave first.
         max_length: L, length of the longest sequence.
         vocabulary_size: V.
+        rewards_age: Whether children share weights; without, there is no drift.
 
     Raises:
         ValueError: If `capacity` is not positive.
     """
 
-    def __init__(self, capacity: int, max_length: int, vocabulary_size: int) -> None:
+    def __init__(self, capacity: int, max_length: int, vocabulary_size: int, rewards_age: bool = True) -> None:
         if capacity < 1:
             raise ValueError(f"Invalid value for `replay_capacity`. Expected a whole number >= 1. Received: {capacity}")
         self.capacity, self.max_length, self.vocabulary_size = capacity, max_length, vocabulary_size
+        self._rewards_age = rewards_age
         self._records: dict[tuple[str, Budget], _Record] = {}
 
     def __len__(self) -> int:
@@ -129,21 +129,10 @@ class Replay:
             del self._records[next(iter(self._records))]
 
     def drift(self, budget: Budget) -> float:
-        """By how much the level of a budget rises per unit of sqrt(age), >= 0.
-
-        Least squares over the uniformly drawn records; 0 with fewer than `FEWEST_UNIFORM` of them. The square root lies
-        between the steep and the flat rises seen in practice, and one slope is all that a few dozen records determine.
-        """
-        pairs = [
-            (np.sqrt(r.age), r.reward)
-            for r in self._records.values()
-            if r.budget == budget and r.uniform and not r.failed
-        ]
-        if len(pairs) < FEWEST_UNIFORM:
-            return 0.0
-        roots, rewards = np.array(pairs).T
-        away = roots - roots.mean()
-        return max(float(away @ rewards / max(away @ away, 1e-9)), 0.0)
+        """By how much the level of a budget rises (`alphaxenas.controllers.drift`), by uniformly drawn records."""
+        records = self._records.values() if self._rewards_age else ()
+        known = [r for r in records if r.budget == budget and r.uniform and not r.failed]
+        return drift([r.age for r in known], [r.reward for r in known])
 
     def present(self, budget: Budget, reward: float, age: int) -> float:
         """A reward measured at `age` as it would be at the latest age of all records.

@@ -25,6 +25,9 @@ class RandomSearch(HistoryStrategy):
         seed: The run's seed.
     """
 
+    uniform = True
+    """All suggestions are drawn uniformly."""
+
     def __init__(self, space: SearchSpace, seed: int) -> None:
         super().__init__(space, stream(seed, "random_search"))
 

@@ -116,7 +116,7 @@ class ParetoStrategy(HistoryStrategy):
         if reward is not None:
             self._archive.add(key, reward)
 
-    def present_reward(self, key: str) -> float | None:
+    def fitness(self, key: str) -> float | None:
         """What promotion orders children by: their front, within one the crowding distance."""
         return self._archive.fitness(key)
 

@@ -105,7 +105,7 @@ class Scalarised:
             if (observe_final := getattr(part, "observe_final", None)) is not None:
                 observe_final(tokens, scalar)
 
-    def present_reward(self, key: str) -> float | None:
+    def fitness(self, key: str) -> float | None:
         """What promotion orders children by: their front, within one the crowding distance."""
         return self._archive.fitness(key)
 

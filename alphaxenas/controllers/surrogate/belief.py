@@ -25,20 +25,24 @@ zero-cost proxies. After few trainings the mean is mostly a guess, which its sca
 
 the share of the rewards' variance that the processes explain (law of total variance). As far as rewards are trusted
 they enter stretched at the top, else as normal scores, as proxies do: what separates the best of little trusted ones is
-mostly luck and bias. Where nothing is promoted the reward is what is searched for, and is trusted altogether. The
-quality decides the choice at the end alone: plans that followed it too tried fewer kinds of cells, and chose worse in
-the replay bench.
+mostly luck and bias. The quality decides the choice at the end alone: plans that followed it too tried fewer kinds of
+cells, and chose worse in the replay bench.
 
-How far rewards can be trusted depends on how they were got, and rewards alone cannot tell. On the replay bench those of
-networks of one cell a stage order random cells better than those of three cells a stage, but put other cells first:
-there 0.3 to 0.5 chooses best, here 0.6 to 0.85.
+A promoted child was also measured at a budget nearer to full training, which nothing among its features has to explain.
+Of few such rewards the highest is luck, of many it is worth more than all that similar architectures tell:
+
+    choice(x) = c * score(final reward of x) + (1 - c) * quality(x),      c = n / (n + CREDIBLE)
+
+over n promoted children, with normal scores among these. Where nothing is promoted the reward at the only budget is
+what is searched for, and quality is its mean.
 
 Source: Srinivas et al. 2010, "Gaussian process optimization in the bandit setting" (the bound); Kennedy & O'Hagan 2000,
 "Predicting the output from a complex computer code when fast approximations are available", eq. 1 (two budgets);
 Ginsbourger et al. 2010, "Kriging is well-suited to parallelize optimization" (outstanding children count as measured at
 their predicted mean). The free features: Krishnakumar et al. 2022, "NAS-Bench-Suite-Zero". Bias as a
 process of its own: Kennedy & O'Hagan 2001, "Bayesian calibration of computer models", eq. 5; data alone cannot tell it
-from what is looked for.
+from what is looked for. c: Bühlmann 1967, "Experience rating and credibility"; here it grows with the number of
+promoted children, not of measurements of one.
 """
 
 from __future__ import annotations
@@ -59,6 +63,8 @@ REFERENCE = 256
 """Random architectures by which free features are standardised; they are looked at, not evaluated."""
 FEWEST_FINAL = 3
 """Promoted children before the belief is about the final budget."""
+CREDIBLE = 15
+"""Promoted children of whom the own final reward counts as much in the choice as all else."""
 RHO, RHO_WIDTH = 1.0, 0.5
 """Mean and deviation of the normal prior of rho."""
 TRUST = 0.4
@@ -176,14 +182,15 @@ class Belief:
         space: Gives features.
         uncertainty: Weight of the deviation in a value, >= 0.
         free_features: Judge by size and depth before the first fit.
-        trust: How far rewards tell what is looked for, in [0, 1]; 1 = they are what is looked for.
+        trust: How far rewards tell what is looked for, in [0, 1]; None = they are what is looked for.
     """
 
-    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool, trust: float = 1.0) -> None:
+    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool, trust: float | None = None) -> None:
         self._space, self._uncertainty, self._trust = plain(space), uncertainty, trust
         self._search, self._correction = GaussianProcess(self._space), GaussianProcess(self._space)
         self._rho: float | None = None
-        self._centre, self._spread, self._weight = 0.0, 1.0, trust
+        self._centre, self._spread, self._weight = 0.0, 1.0, 1.0
+        self._final: dict[Tokens, float] = {}
         self.prior = Prior(space, free_features)
         self.fitted = False
 
@@ -202,7 +209,7 @@ class Belief:
         sequences, features = list(known), self._features(known)
         rewards = np.array(list(known.values()), np.float64)
         values = RewardTransform(rewards)(rewards)
-        if self._trust < 1:
+        if self._trust is not None:
             values = self._trust * values + (1 - self._trust) * NormalScores(rewards[:, None])(rewards[:, None])
         self._search.fit(sequences, features, values)
         if awaited:
@@ -222,7 +229,9 @@ class Belief:
             noise, width = max(float(dear.var()), 1e-9), 1 / RHO_WIDTH**2
             self._rho = float((away @ dear / noise + RHO * width) / (away @ away / noise + width))
             self._correction.fit(list(final), self._features(final), dear - self._rho * away)
-        if self._trust < 1:
+        scores = np.array(list(final.values()), np.float64)[:, None]
+        self._final = dict(zip(final, NormalScores(scores)(scores))) if final else {}
+        if self._trust is not None:
             means, deviations = self.predict(*self.prior.reference)
             self._centre, self._spread = float(means.mean()), max(float(means.std()), 1e-9)
             self._weight = self._trust * self._spread**2 / (self._spread**2 + float(np.mean(deviations**2)))
@@ -244,10 +253,19 @@ class Belief:
         return mean + self._uncertainty * deviation
 
     def quality(self, sequences: Sequence[Tokens]) -> np.ndarray:
-        """Expected quality of architectures after a fit, `[m]`: see the module; proxies are computed for them."""
+        """What architectures are chosen by after a fit, `[m]`: see the module; proxies are computed for them."""
+        found = self._quality(sequences)
+        if self._final:
+            credible = len(self._final) / (len(self._final) + CREDIBLE)
+            level = float(self._quality(list(self._final)).mean())
+            own = np.array([level + self._final[tokens] if tokens in self._final else np.nan for tokens in sequences])
+            found = np.where(np.isnan(own), found, credible * own + (1 - credible) * found)
+        return found
+
+    def _quality(self, sequences: Sequence[Tokens]) -> np.ndarray:
         features = self._features(sequences)
         mean, _ = self.predict(sequences, features)
-        if self._trust == 1:
+        if self._trust is None:
             return mean
         found = self._weight * (mean - self._centre) / self._spread
         return found + (1 - self._weight) * self.prior.full(sequences, features)

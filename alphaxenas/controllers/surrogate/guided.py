@@ -193,7 +193,7 @@ class GuidedSearch(HistoryStrategy):
         """As `alphaxenas.contracts.Controller.quality`."""
         rated = {tokens: self._history.rewards.get(key) for key, (tokens, _) in self._evaluated.items()}
         known = {one: reward for one in best_and_latest(rated) if (reward := rated[one]) is not None}
-        belief = Belief(self._space, self._uncertainty, self._structure, self._trust if self._finals else 1.0)
+        belief = Belief(self._space, self._uncertainty, self._structure, self._trust if self._finals else None)
         return belief.judged(sequences, known, self._finals)
 
     def diagnostics(self) -> dict[str, float]:
