@@ -66,8 +66,14 @@ class SpaceWithProxies:
             self.proxies.scores(list(architectures))
 
     def feature_names(self) -> tuple[str, ...]:
-        """What each entry of `features` means."""
-        return (*self._space.feature_names(), *self.proxies.names)  # type: ignore[attr-defined]
+        """What each entry of `features` means; those of a space without names are numbered.
+
+        A proxy's entry is not called like the proxy alone: spaces have entries such as `depth`, too.
+        """
+        names = getattr(self._space, "feature_names", None)
+        own = range(len(self._space.features(self._example)))
+        proxies = (f"proxy {name}" for name in self.proxies.names)
+        return (*(names() if names else (f"feature {place}" for place in own)), *proxies)
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """The groups of the space, or one group of numbers where it has none, and `"proxies"`."""

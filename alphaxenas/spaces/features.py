@@ -14,7 +14,7 @@ import numpy as np
 from alphaxenas.spaces.notation import Row
 
 _SHAPE = (
-    "depth",
+    "longest path by block",
     "mean depth",
     "output blocks",
     "uses of prev",

@@ -257,6 +257,23 @@ class RecurrentSpace(FixedLengthSpace):
         shape = [depths.max(), depths[1:].mean(), (children[1:] == 0).sum(), children.max(), children[0]]
         return np.concatenate([kinds, leaves, pairs.ravel(), by_depth, first, shape]).astype(np.float32)
 
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means; `tanh > relu` reads "tanh feeds relu". All cells of a space have equally
+        many parameters, so there is no entry for them.
+        """
+        return (
+            *ACTIVATIONS,
+            *(f"{name} unused" for name in ACTIVATIONS),
+            *(f"{before} > {after}" for before in ACTIVATIONS for after in ACTIVATIONS),
+            *(f"nodes at depth {depth}" for depth in range(1, self.nodes + 1)),
+            *(f"s0={name}" for name in ACTIVATIONS),
+            "depth",
+            "mean depth",
+            "unused nodes",
+            "largest reuse",
+            "uses of s0",
+        )
+
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
         count = len(ACTIVATIONS)

@@ -92,6 +92,17 @@ def test_renumbered_nodes_have_the_same_key_and_features():
     )
 
 
+def test_features_mean_what_their_names_say():
+    space = RecurrentSpace(5, choose_first=True)
+    cell = space.parse("s0=relu; tanh(0); relu(1); relu(2); sigmoid(1); tanh(0)")
+    named = dict(zip(space.feature_names(), space.features(cell).tolist(), strict=True))
+    assert named["tanh"] == named["relu"] == 2 and named["sigmoid"] == 1 and named["s0=relu"] == 1
+    assert named["relu unused"] == named["sigmoid unused"] == named["tanh unused"] == 1
+    assert named["relu > tanh"] == 2 and named["tanh > relu"] == 1 and named["relu > relu"] == 1
+    assert named["nodes at depth 1"] == named["nodes at depth 2"] == 2 and named["nodes at depth 3"] == 1
+    assert named["depth"] == 3 and named["unused nodes"] == 3 and named["uses of s0"] == named["largest reuse"] == 2
+
+
 def test_no_two_of_all_cells_of_three_nodes_share_a_key_but_renumberings():
     # Trees of three nodes below s0 whose nodes have one of four activations, counted by Polya's theorem: a chain of
     # three 4^3; s0 - node - two nodes 4 * 10; two children of s0, one with a child 4 * 16; three children of s0: 20.
