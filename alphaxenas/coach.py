@@ -219,7 +219,7 @@ class Coach:
             "best": self._best,
             "diagnostics": {} if proposal.purpose == "imported" else finite(self._controller.diagnostics()),
             "seconds": round(outcome.seconds + (scoring or 0.0), 3),
-            **({"proxy_seconds": round(scoring or 0.0, 3)} if proxies is not None else {}),
+            **({"proxy_seconds": round(scoring or 0.0, 3)} | proxies.not_finite(key) if proxies is not None else {}),
             **wished(self._objectives, getattr(self._space, "starts", {}), outcome),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
