@@ -20,10 +20,19 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.checks import check_name, check_names
-from alphaxenas.spaces.features import cell_features, feature_names, groups_of
+from alphaxenas.spaces.features import (
+    CHANNELS,
+    DEPTH,
+    SIZE,
+    as_features,
+    cell_cost,
+    cell_features,
+    feature_names,
+    groups_of,
+    stack_depth,
+)
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS, input_name, read_rows, write_json, write_text
-from alphaxenas.spaces.size_and_depth import CHANNELS, DEPTH, SIZE, as_features, cell_cost, stack_depth
 from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_BLOCK = 5
@@ -176,9 +185,7 @@ class CellSpace(FixedLengthSpace):
         return write_text(canonical_form(architecture.rows))
 
     def features(self, architecture: Cell) -> np.ndarray:
-        """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features` and
-        `alphaxenas.spaces.size_and_depth`.
-        """
+        """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""
         self._check(architecture)
         costs = [cell_cost(architecture.rows, width * CHANNELS) for width in WIDTHS]
         flow = as_features(sum(size for size, _ in costs), stack_depth([steps for _, steps in costs]))

@@ -27,9 +27,8 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import check_name, check_object, read_fields, write_lines
-from alphaxenas.spaces.features import groups_of
+from alphaxenas.spaces.features import DEPTH, SIZE, groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
-from alphaxenas.spaces.size_and_depth import DEPTH, SIZE
 from alphaxenas.suggestions import invalid
 
 WIDTHS = tuple(range(32, 257, 32))

@@ -32,9 +32,8 @@ from alphaxenas.spaces.checks import (
     read_integers,
     write_lines,
 )
-from alphaxenas.spaces.features import groups_of
+from alphaxenas.spaces.features import CHANNELS, DEPTH, SIZE, as_features, groups_of, operation_cost
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
-from alphaxenas.spaces.size_and_depth import CHANNELS, DEPTH, SIZE, as_features, operation_cost
 from alphaxenas.suggestions import check_whole, invalid
 
 MACRO_OPERATIONS = ("conv3x3", "sep3x3", "conv5x5", "sep5x5", "avgpool3x3", "maxpool3x3")
@@ -197,7 +196,7 @@ class MacroSpace(FixedLengthSpace):
 
     def features(self, architecture: MacroArchitecture) -> np.ndarray:
         """float32: one-hot operations layer by layer, every skip decision, counts, then size and depth; see
-        `feature_groups` and `alphaxenas.spaces.size_and_depth`.
+        `feature_groups` and `alphaxenas.spaces.features`.
         """
         self._check(architecture)
         kinds = [MACRO_OPERATIONS.index(layer.operation) for layer in architecture.layers]

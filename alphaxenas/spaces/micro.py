@@ -32,10 +32,19 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, check_names, read_fields, read_integers
-from alphaxenas.spaces.features import cell_features, feature_names, groups_of
+from alphaxenas.spaces.features import (
+    CHANNELS,
+    DEPTH,
+    SIZE,
+    as_features,
+    cell_cost,
+    cell_features,
+    feature_names,
+    groups_of,
+    stack_depth,
+)
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
-from alphaxenas.spaces.size_and_depth import CHANNELS, DEPTH, SIZE, as_features, cell_cost, stack_depth
 from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_NODE = 4
@@ -233,7 +242,7 @@ class MicroSpace(FixedLengthSpace):
 
     def features(self, architecture: MicroArchitecture) -> np.ndarray:
         """float32: what `cell_features` tells of the normal cell, then of the reduction cell, then size and depth, see
-        `alphaxenas.spaces.size_and_depth`; equal for equal keys.
+        `alphaxenas.spaces.features`; equal for equal keys.
         """
         self._check(architecture)
         counts = [cell_features(cell.rows, self.operations, ADD) for cell in architecture.cells]

@@ -13,8 +13,8 @@ from alphaxenas.networks.registry import build_network
 from alphaxenas.networks.training.initial import NetworkWithBatch
 from alphaxenas.pipelines.factory import search_space
 from alphaxenas.proxies import ProxyScores, SpaceWithProxies
+from alphaxenas.spaces.features import SIZE
 from alphaxenas.spaces.from_parameters import SPACES
-from alphaxenas.spaces.size_and_depth import SIZE
 
 SHAPE, CHILDREN = (32, 32, 3), 5
 CONTROLLERS = {

@@ -10,8 +10,8 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network
 from alphaxenas.spaces import CellSpace, ConvNetSpace, MacroSpace, MicroSpace, NASBench201
+from alphaxenas.spaces.features import DEPTH, SIZE
 from alphaxenas.spaces.forms.nao_notation import NAO_OPERATIONS
-from alphaxenas.spaces.size_and_depth import DEPTH, SIZE
 
 SPACES = {
     "cell": (CellSpace(), {}, 0.98),
