@@ -187,8 +187,8 @@ class CellSpace(FixedLengthSpace):
     def features(self, architecture: Cell) -> np.ndarray:
         """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""
         self._check(architecture)
-        costs = [cell_cost(architecture.rows, width * CHANNELS) for width in WIDTHS]
-        flow = as_features(sum(size for size, _ in costs), stack_depth([steps for _, steps in costs]))
+        costs = {width: cell_cost(architecture.rows, width * CHANNELS) for width in set(WIDTHS)}
+        flow = as_features(sum(costs[width][0] for width in WIDTHS), stack_depth([costs[width][1] for width in WIDTHS]))
         counts = cell_features(architecture.rows, self.operations, self.combinations)
         return np.append(counts, flow).astype(np.float32)
 

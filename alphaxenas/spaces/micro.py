@@ -246,11 +246,13 @@ class MicroSpace(FixedLengthSpace):
         """
         self._check(architecture)
         counts = [cell_features(cell.rows, self.operations, ADD) for cell in architecture.cells]
-        costs = [
-            cell_cost(architecture.cells[part].rows, width * CHANNELS, SEP_REPEATS, 1 + part, joined=True)
-            for part, width in STACK
-        ]
-        flow = as_features(sum(size for size, _ in costs), stack_depth([steps for _, steps in costs]))
+        costs = {
+            (part, width): cell_cost(
+                architecture.cells[part].rows, width * CHANNELS, SEP_REPEATS, 1 + part, joined=True
+            )
+            for part, width in set(STACK)
+        }
+        flow = as_features(sum(costs[cell][0] for cell in STACK), stack_depth([costs[cell][1] for cell in STACK]))
         return np.concatenate([*counts, flow]).astype(np.float32)
 
     def feature_names(self) -> tuple[str, ...]:
