@@ -219,7 +219,7 @@ class Coach:
             "best": self._best,
             "diagnostics": {} if proposal.purpose == "imported" else finite(self._controller.diagnostics()),
             "seconds": round(outcome.seconds + (scoring or 0.0), 3),
-            **({"proxy_seconds": round(scoring or 0.0, 3)} if proxies is not None else {}),
+            **({"proxy_seconds": round(scoring or 0.0, 3)} | proxies.not_finite(key) if proxies is not None else {}),
             **wished(self._objectives, getattr(self._space, "starts", {}), outcome),
             "finished_at": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
@@ -261,12 +261,8 @@ class Coach:
         cost = "known" if cached else f"{budget}, {record['seconds']:.1f} s"
         cost += f", {record['proxy_seconds']:.1f} s of it proxies" if record.get("proxy_seconds") else ""
         best = "" if self._best is None else f" | best {self._best:.4f}"
-        parts = [
-            f"trial {step} {record['purpose']} {score} ({cost}){best}",
-            record["architecture"],
-            self._controller.status_line(),
-        ]
-        self._folder.log(" | ".join(parts))
+        trial = f"trial {step} {record['purpose']} {score} ({cost}){best}"
+        self._folder.log(" | ".join([trial, record["architecture"], self._controller.status_line()]))
 
     def _done(self) -> int:
         counts = {"trials": self._trained, "iterations": self._finals}
@@ -303,8 +299,12 @@ class Coach:
         for *_, number, key in sorted(rated):
             ranked.setdefault(key, number)
         best, rule = self._chosen([self._loop.records[number] for number in list(ranked.values())[:BELIEVED]])
-        top = max((record["reward"] for record in best if record["purpose"] == best[0]["purpose"]), default=0.0)
-        score = f"best validation accuracy {top:.4f}" if best else "no child could be evaluated"
+        score = "no child could be evaluated"
+        if best:
+            top = max((one for one in best if one["purpose"] == best[0]["purpose"]), key=lambda one: one["reward"])
+            reached = top["metrics"].get("perplexity")  # of a language model, whose reward nobody reads
+            score = f"accuracy {top['reward']:.4f}" if reached is None else f"perplexity {reached:.2f}"
+            score = f"best validation {score}"
         return {
             "headline": f"{score} after {self._trained} trained children",
             "reason": reason,

@@ -3,11 +3,15 @@
 `ptb` is the Penn Treebank as Mikolov et al. (2010) prepared it, `wikitext2` the corpus of Merity et al. (2017); both
 are downloaded once and checked, or read from the folder where they already are. `text` is a file of the user's own, and
 `grammar` a made text of known entropy, for trying things out.
+
+Every line ends with `<eos>`. A line without words is one in `wikitext2`, as in all published perplexities of that
+corpus, and left out elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -37,11 +41,12 @@ PTB = tuple(
 )
 WIKITEXT2 = RemoteFile(
     "wikitext-2-v1.zip",
-    "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
+    "https://wikitext.smerity.com/wikitext-2-v1.zip",
     4_475_746,
     "92675f1d63015c1c8b51f1656a52d5bdbc33aafa60cc47a218a66e7ee817488c",
 )
-_WIKITEXT2_FILES = tuple(f"wiki.{part}.tokens" for part in ("train", "valid", "test"))
+WIKITEXT2_WORDS = {"wiki.train.tokens": 2_088_628, "wiki.valid.tokens": 217_646, "wiki.test.tokens": 245_569}
+"""Words of every unpacked file, an `<eos>` for each line included."""
 _WIKITEXT2_BYTES = 15_000_000
 
 
@@ -51,7 +56,8 @@ class TextData:
 
     Attributes:
         name: One of `TEXTS`.
-        vocabulary: Word of every number, the most frequent first; sentences and lines end with `<eos>`.
+        vocabulary: Word of every number, the most frequent first; sentences and lines end with `<eos>`, and what the
+            vocabulary does not cover is read as `<unk>`.
         train: int32 `[words]`: what children learn from.
         validation: What the search is rewarded by.
         test: Touched by final training alone, once.
@@ -65,6 +71,13 @@ class TextData:
     test: np.ndarray
     entropy: float | None = None
     source: str = ""
+
+    @property
+    def unknown(self) -> dict[str, float]:
+        """Share of `<unk>` among the words of each part."""
+        number = self.vocabulary.index(UNKNOWN) if UNKNOWN in self.vocabulary else -1
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        return {part: float(np.mean(words == number)) for part, words in parts.items()}
 
     @property
     def identity(self) -> dict[str, str]:
@@ -97,7 +110,8 @@ def load_text(
         Its three parts as numbers of one vocabulary, which is that of the training part.
 
     Raises:
-        DataError: A file is missing, empty, not UTF-8 (with its line), or too short, or its words are all unknown.
+        DataError: A file is missing, empty, not UTF-8 (with its line), too short, or not what was published; or the
+            words of a part are all unknown.
     """
     folder, source = Path(data_dir), Path(text_path)
     if name == "grammar":
@@ -108,9 +122,10 @@ def load_text(
         files = [download(file, folder / "ptb", fetch) for file in PTB]
         return _numbered(name, [list(_words(path)) for path in files], None)
     if name == "wikitext2":
-        files = [_wikitext2(folder, fetch) / file for file in _WIKITEXT2_FILES]
-        return _numbered(name, [list(_words(path)) for path in files], None)
+        return _numbered(name, _wikitext2(folder, fetch), None)
     if name == "text":
+        if not source.is_file():
+            raise DataError(f"There is no file {source}. Expected a text, UTF-8. Set `text_path`.")
         lines = list(_lines(source))
         held_out = max(1, round(_HELD_OUT * len(lines)))
         if len(lines) < 3:
@@ -125,40 +140,49 @@ def load_text(
     raise invalid("text", f"one of {', '.join(TEXTS)}", f"{name!r}{did_you_mean(name, TEXTS)}")
 
 
-def _wikitext2(data_dir: Path, fetch: Fetch | None) -> Path:
-    """The unpacked folder."""
+def _wikitext2(data_dir: Path, fetch: Fetch | None) -> list[list[str]]:
+    """The words of the three files, which are downloaded and unpacked unless their folder is there."""
     folder = data_dir / "wikitext-2"
     if not folder.is_dir():
         archive = download(WIKITEXT2, data_dir, fetch)
 
         def unpack(unfinished: Path) -> None:
             with zipfile.ZipFile(archive) as packed:
-                for name in _WIKITEXT2_FILES:  # by name, so nothing else can be written and nowhere else
+                for name in WIKITEXT2_WORDS:  # by name, so nothing else can be written and nowhere else
                     (unfinished / name).write_bytes(packed.read(f"wikitext-2/{name}"))
 
         unpacked(folder, _WIKITEXT2_BYTES, unpack)
-    return folder
+    again = f"Remove {folder}, and WikiText-2 is downloaded anew from {WIKITEXT2.url}; or unpack that file there."
+    if missing := [name for name in WIKITEXT2_WORDS if not (folder / name).is_file()]:
+        raise DataError(f"{folder} lacks {', '.join(missing)} of WikiText-2. {again}")
+    parts = []
+    for name, expected in WIKITEXT2_WORDS.items():
+        parts.append(list(_words(folder / name, blank=True)))
+        if len(parts[-1]) != expected:
+            received = f"Expected {expected:,} words, ends of lines included. Received: {len(parts[-1]):,}."
+            raise DataError(f"{folder / name} is not that of WikiText-2. {received} {again}")
+    return parts
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
-    """Words of every line that has any, with `<eos>`."""
+def _lines(path: Path, blank: bool = False) -> Iterator[list[str]]:
+    """Words of every line that has any, or of all lines, with `<eos>`."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"The text {path} cannot be read: {error.strerror}. Set `text_path`.") from error
-    for number, line in enumerate(content.split(b"\n"), 1):
+        raise DataError(f"The text {path} cannot be read: {error.strerror}.") from error
+    for number, line in enumerate(io.BytesIO(content), 1):
         try:
             words = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
         except UnicodeDecodeError as error:
             raise DataError(
                 f"The text {path} is not UTF-8: line {number}, byte {error.start + 1}. Save it as UTF-8."
             ) from error
-        if words:
+        if words or blank:
             yield [*words, END]
 
 
-def _words(path: Path) -> Iterator[str]:
-    for line in _lines(path):
+def _words(path: Path, blank: bool = False) -> Iterator[str]:
+    for line in _lines(path, blank):
         yield from line
 
 
@@ -181,6 +205,12 @@ def _numbered(
         raise DataError(
             f"The vocabulary of {source or name} covers no word. Expected `vocabulary_size` >= 3. Received: {size}"
         )
+    for part, words in zip(("validation", "test"), parts[1:]):
+        if not set(words) & set(ranked) - {UNKNOWN, END}:
+            raise DataError(
+                f"The vocabulary of {source or name}, {len(ranked)} words of its training part, covers no word of its "
+                f"{part} part. Expected parts of one language; a larger `vocabulary_size` may help."
+            )
     arrays = [np.array([numbers.get(word, unknown) for word in words], np.int32) for words in parts]
     for array in arrays:
         array.flags.writeable = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from alphaxenas.contracts import SearchSpace
@@ -31,7 +31,7 @@ def with_proxies(
         The space with its scores.
 
     Raises:
-        ValueError: A proxy cannot score the networks of this space; names the proxy and the layer.
+        ValueError: A proxy cannot score some networks of this space; names the proxy, the architecture and the layer.
     """
     batch = initial_batch(data.train.images, data.train.labels, data.mean, data.std, PROXY_BATCH, seed)
 
@@ -39,5 +39,21 @@ def with_proxies(
         return NetworkWithBatch(network_of(architecture), data.image_shape, batch, seed)
 
     scores = ProxyScores(names, space.key, initial)
-    scores.check(space.sample(stream(seed, "proxies", "check")))
+    for architecture in one_of_each(space, space.sample(stream(seed, "proxies", "check"))):
+        scores.check(architecture)
     return SpaceWithProxies(space, scores)
+
+
+def one_of_each(space: SearchSpace, first: Any) -> Iterator[Any]:
+    """Architectures among which every word of the vocabulary occurs, as far as a neighbour of the first has it.
+
+    Args:
+        space: What is searched; only what it allows is given.
+        first: An architecture of it, given first.
+    """
+    allows, seen = getattr(space, "allows", lambda _: True), set(space.encode(first))
+    yield first
+    for other in filter(allows, space.neighbours(first)):
+        if new := set(space.encode(other)) - seen:
+            seen |= new
+            yield other

@@ -60,7 +60,7 @@ class ProxyScores:
             ValueError: Names the proxy and the layer that it cannot score.
         """
         network = self._network_of(architecture)
-        check_defined(self.names, network.outline, f"the network of a {type(architecture).__name__}")
+        check_defined(self.names, network.outline, f"the network of the {type(architecture).__name__} {architecture}")
 
     def scores(self, architectures: Sequence[Any]) -> np.ndarray:
         """Scores, computed for the architectures that are new.
@@ -88,6 +88,11 @@ class ProxyScores:
         """The finite scores of an architecture by proxy, to six digits; empty where it was not scored."""
         row = self._known.get(key, ())
         return {name: float(f"{score:.6g}") for name, score in zip(self.names, row) if np.isfinite(score)}
+
+    def not_finite(self, key: str) -> dict[str, list[str]]:
+        """For its record, the proxies that have no finite score of an architecture, as `not_finite`; empty for none."""
+        names = [name for name, score in zip(self.names, self._known.get(key, ())) if not np.isfinite(score)]
+        return {"not_finite": names} if names else {}
 
     def seconds(self) -> dict[str, float]:
         """Seconds that every proxy took so far, those of earlier processes of the run included."""

@@ -21,10 +21,11 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, RED, PURPLE, INK)
 
 
 def describe_text(data: TextData) -> str:
-    """Sizes of a text, and the lowest perplexity where it is known."""
+    """Sizes of a text, what its vocabulary does not cover, and the lowest perplexity where it is known."""
     best = f"; no model can have a perplexity below {exp(data.entropy):.2f}" if data.entropy is not None else ""
     sizes = f"{len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test words"
-    return f"{sizes}; vocabulary {len(data.vocabulary):,}{best}"
+    unknown = ", ".join(f"{100 * share:.2f} % of {part}" for part, share in data.unknown.items())
+    return f"{sizes}; vocabulary {len(data.vocabulary):,}, unknown words: {unknown}{best}"
 
 
 def headlines(searches: Mapping[str, Mapping[str, Any]]) -> str:

@@ -20,12 +20,24 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.checks import check_name, check_names
-from alphaxenas.spaces.features import cell_features, feature_names
+from alphaxenas.spaces.features import (
+    CHANNELS,
+    DEPTH,
+    SIZE,
+    as_features,
+    cell_cost,
+    cell_features,
+    feature_names,
+    groups_of,
+    stack_depth,
+)
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS, input_name, read_rows, write_json, write_text
 from alphaxenas.suggestions import check_whole, invalid
 
 TOKENS_PER_BLOCK = 5
+WIDTHS = (1, 1, 2, 2, 4, 4)
+"""Channels of the cells of the network whose size and depth are features, against those of the first."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +187,18 @@ class CellSpace(FixedLengthSpace):
     def features(self, architecture: Cell) -> np.ndarray:
         """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""
         self._check(architecture)
-        return cell_features(architecture.rows, self.operations, self.combinations)
+        costs = {width: cell_cost(architecture.rows, width * CHANNELS) for width in set(WIDTHS)}
+        flow = as_features(sum(costs[width][0] for width in WIDTHS), stack_depth([costs[width][1] for width in WIDTHS]))
+        counts = cell_features(architecture.rows, self.operations, self.combinations)
+        return np.append(counts, flow).astype(np.float32)
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
-        return feature_names(self.operations, self.combinations)
+        return (*feature_names(self.operations, self.combinations), SIZE, DEPTH)
+
+    def feature_groups(self) -> dict[str, tuple[slice, str]]:
+        """Which entries of `features` belong together."""
+        return groups_of(graph=(len(self.feature_names()) - 2, "numbers"), flow=(2, "numbers"))
 
     def parse(self, text: str) -> Cell:
         """A cell of this space from its JSON or one-line text form.

@@ -27,7 +27,7 @@ import numpy as np
 
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.checks import check_name, check_object, read_fields, write_lines
-from alphaxenas.spaces.features import groups_of
+from alphaxenas.spaces.features import DEPTH, SIZE, groups_of
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import invalid
 
@@ -228,7 +228,8 @@ class ConvNetSpace(FixedLengthSpace):
 
     def features(self, architecture: ConvNet) -> np.ndarray:
         """float32 numbers, see `feature_groups`: of every stage width, convolutions, residual and place of the pooling;
-        one-hot activation and head; costs for images of 32x32x3 pixels, which set how long a training step takes.
+        one-hot activation and head; costs for images of 32x32x3 pixels, which set how long a training step takes, and
+        the number of convolutions.
         """
         stages = [
             value
@@ -242,13 +243,27 @@ class ConvNetSpace(FixedLengthSpace):
             sum(at**2 * after for at, _, after in layers),
             sum(9 * before * after for _, before, after in layers),
         )
-        costs = [math.log2(architecture.multiply_adds()), math.log2(values), math.log2(weights)]
+        costs = [math.log2(architecture.multiply_adds()), math.log2(values), math.log(weights), len(layers)]
         return np.array([*stages, *names, *costs], np.float32)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+        columns = ("log2 width", "convolutions", "residual", "pool before")
+        stages = (f"stage {number}: {column}" for number in range(STAGES) for column in columns)
+        return (
+            *stages,
+            *ACTIVATIONS,
+            *(f"{head} head" for head in HEADS),
+            "log2 multiply-adds",
+            "log2 values",
+            SIZE,
+            DEPTH,
+        )
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
         names = (len(ACTIVATIONS) + len(HEADS), "one-hot")
-        return groups_of(stages=(4 * STAGES, "numbers"), **{"activation and head": names}, costs=(3, "numbers"))
+        return groups_of(stages=(4 * STAGES, "numbers"), **{"activation and head": names}, costs=(4, "numbers"))
 
     def parse(self, text: str) -> ConvNet:
         """As `ConvNet.parse`."""

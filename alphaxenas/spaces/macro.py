@@ -32,7 +32,7 @@ from alphaxenas.spaces.checks import (
     read_integers,
     write_lines,
 )
-from alphaxenas.spaces.features import groups_of
+from alphaxenas.spaces.features import CHANNELS, DEPTH, SIZE, as_features, groups_of, operation_cost
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import check_whole, invalid
 
@@ -195,7 +195,9 @@ class MacroSpace(FixedLengthSpace):
         return architecture.to_text()
 
     def features(self, architecture: MacroArchitecture) -> np.ndarray:
-        """float32: one-hot operations layer by layer, every skip decision, then counts; see `feature_groups`."""
+        """float32: one-hot operations layer by layer, every skip decision, counts, then size and depth; see
+        `feature_groups` and `alphaxenas.spaces.features`.
+        """
         self._check(architecture)
         kinds = [MACRO_OPERATIONS.index(layer.operation) for layer in architecture.layers]
         one_hot = np.eye(len(MACRO_OPERATIONS), dtype=np.float32)[kinds]
@@ -204,13 +206,29 @@ class MacroSpace(FixedLengthSpace):
         ]
         spans = [number - source for number, layer in enumerate(architecture.layers) for source in layer.skips]
         counts = [*one_hot.sum(0), len(spans), sum(spans)]
-        return np.concatenate([one_hot.ravel(), skips, counts]).astype(np.float32)
+        return np.concatenate([one_hot.ravel(), skips, counts, as_features(*_cost(architecture))]).astype(np.float32)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means; `stem > l2` is a skip connection."""
+        layers = range(self.layers)
+        return (
+            *(f"l{number}={operation}" for number in layers for operation in MACRO_OPERATIONS),
+            *(f"{source_name(source)} > l{number}" for number in layers for source in range(number)),
+            *(f"number of {operation}" for operation in MACRO_OPERATIONS),
+            "number of skips",
+            "layers skipped",
+            SIZE,
+            DEPTH,
+        )
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""
         kinds, skips = len(MACRO_OPERATIONS), self.layers * (self.layers - 1) // 2
         return groups_of(
-            operations=(self.layers * kinds, "one-hot"), skips=(skips, "numbers"), counts=(kinds + 2, "counts")
+            operations=(self.layers * kinds, "one-hot"),
+            skips=(skips, "numbers"),
+            counts=(kinds + 2, "counts"),
+            flow=(2, "numbers"),
         )
 
     def parse(self, text: str) -> MacroArchitecture:
@@ -225,6 +243,24 @@ class MacroSpace(FixedLengthSpace):
         """ValueError unless the architecture belongs to this space."""
         if len(architecture.layers) != self.layers:
             raise invalid("architecture", f"{self.layers} layers", len(architecture.layers))
+
+
+def _cost(architecture: MacroArchitecture) -> tuple[int, int]:
+    """Weights and depth of the network, which doubles channels and halves all that is still read after each third."""
+    layers, size, channels = architecture.layers, 0, CHANNELS
+    third, depths = len(layers) // 3, [1]
+    for number, layer in enumerate(layers):
+        weights, passed = operation_cost(layer.operation, channels)
+        size, depth = size + channels**2 + weights, depths[-1] + 1 + passed
+        if number:
+            size += channels**2 * (1 + len(layer.skips))
+            depth = max([depth, *(depths[source] for source in layer.skips)]) + 1
+        depths.append(depth)
+        if third and number + 1 in (third, 2 * third):
+            later = {source for other in layers[number + 1 :] for source in other.skips if source <= number}
+            size, channels = size + 2 * channels**2 * len(later | {number + 1}), 2 * channels
+            depths = [each + 1 for each in depths]
+    return size, depths[-1]
 
 
 def _length(layers: int) -> int:

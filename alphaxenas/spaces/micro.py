@@ -32,7 +32,17 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, check_names, read_fields, read_integers
-from alphaxenas.spaces.features import cell_features, feature_names, groups_of
+from alphaxenas.spaces.features import (
+    CHANNELS,
+    DEPTH,
+    SIZE,
+    as_features,
+    cell_cost,
+    cell_features,
+    feature_names,
+    groups_of,
+    stack_depth,
+)
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
 from alphaxenas.suggestions import check_whole, invalid
@@ -40,6 +50,12 @@ from alphaxenas.suggestions import check_whole, invalid
 TOKENS_PER_NODE = 4
 ADD = ("add",)
 PARTS = ("normal", "reduction")
+STACK = ((0, 1), (0, 1), (1, 2), (0, 2), (0, 2), (1, 4), (0, 4), (0, 4))
+"""The network whose size and depth are features, eight cells as ENAS and NAO search: which of `PARTS` each cell is, and
+its channels against those of the first.
+"""
+SEP_REPEATS = 2
+"""How often a separable convolution of these networks is applied."""
 
 ENAS_OPERATIONS = ("sep3x3", "sep5x5", "avgpool3x3", "maxpool3x3", "identity")
 """In the order of ENAS's and NAO's codes 0..4."""
@@ -225,17 +241,29 @@ class MicroSpace(FixedLengthSpace):
         return " / ".join(write_text(canonical_form(cell.rows)) for cell in architecture.cells)
 
     def features(self, architecture: MicroArchitecture) -> np.ndarray:
-        """float32: what `cell_features` tells of the normal cell, then of the reduction cell; equal for equal keys."""
+        """float32: what `cell_features` tells of the normal cell, then of the reduction cell, then size and depth, see
+        `alphaxenas.spaces.features`; equal for equal keys.
+        """
         self._check(architecture)
-        return np.concatenate([cell_features(cell.rows, self.operations, ADD) for cell in architecture.cells])
+        counts = [cell_features(cell.rows, self.operations, ADD) for cell in architecture.cells]
+        costs = {
+            (part, width): cell_cost(
+                architecture.cells[part].rows, width * CHANNELS, SEP_REPEATS, 1 + part, joined=True
+            )
+            for part, width in set(STACK)
+        }
+        flow = as_features(sum(costs[cell][0] for cell in STACK), stack_depth([costs[cell][1] for cell in STACK]))
+        return np.concatenate([*counts, flow]).astype(np.float32)
 
     def feature_names(self) -> tuple[str, ...]:
         """What each entry of `features` means."""
-        return tuple(f"{part}: {name}" for part in PARTS for name in feature_names(self.operations, ADD))
+        counts = tuple(f"{part}: {name}" for part in PARTS for name in feature_names(self.operations, ADD))
+        return (*counts, SIZE, DEPTH)
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together: all of a cell are counts."""
-        return groups_of(**dict.fromkeys(PARTS, (len(feature_names(self.operations, ADD)), "counts")))
+        cells = dict.fromkeys(PARTS, (len(feature_names(self.operations, ADD)), "counts"))
+        return groups_of(**cells, flow=(2, "numbers"))
 
     def parse(self, text: str) -> MicroArchitecture:
         """An architecture of this space from its JSON, one-line or integer form.

@@ -38,7 +38,9 @@ from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.suggestions import check_whole, invalid
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
-"""In the order of the codes 0..3 of ENAS and NAO."""
+"""In the order of the codes 0..3 that NAO prints."""
+ENAS_ACTIVATIONS = ("tanh", "relu", "identity", "sigmoid")
+"""In the order of the codes 0..3 that ENAS prints, by its description and its code."""
 OUTPUTS = ("all", "unused")
 """Which nodes the hidden state is the mean of: all (DARTS, NAO), or those that no other node reads (ENAS)."""
 _EXAMPLE = "tanh(0); relu(1); relu(1)"
@@ -139,17 +141,19 @@ class RecurrentCell:
         """As NAO prints it: input and code of the activation, node by node.
 
         Args:
-            with_first: As ENAS prints it: the code of s0's activation comes first.
+            with_first: As ENAS prints it: the code of s0's activation comes first, and codes are ENAS's.
         """
-        first = [ACTIVATIONS.index(self.first)] if with_first else []
-        pairs = [number for node in self.nodes for number in (node.input, ACTIVATIONS.index(node.activation))]
+        names = ENAS_ACTIVATIONS if with_first else ACTIVATIONS
+        first = [names.index(self.first)] if with_first else []
+        pairs = [number for node in self.nodes for number in (node.input, names.index(node.activation))]
         return " ".join(map(str, first + pairs))
 
     @classmethod
     def from_integers(cls, text: str) -> RecurrentCell:
         """The cell that ENAS (an odd number of integers) or NAO (an even number) printed.
 
-        ENAS's hidden state is the mean of the unused nodes, NAO's of all.
+        ENAS's hidden state is the mean of the unused nodes, NAO's of all; codes 2 and 3 mean `ENAS_ACTIVATIONS` in the
+        one and `ACTIVATIONS` in the other.
 
         Raises:
             ValueError: Names the position and what is legal there.
@@ -162,9 +166,9 @@ class RecurrentCell:
                 check_code(numbers, place, f"input of node {node}", range(node))
             else:
                 check_code(numbers, place, "code of an activation", range(len(ACTIVATIONS)))
-        pairs = numbers[enas:]
-        nodes = [RecurrentNode(ACTIVATIONS[code], state) for state, code in zip(pairs[::2], pairs[1::2])]
-        return cls(tuple(nodes), ACTIVATIONS[numbers[0]] if enas else "tanh", "unused" if enas else "all")
+        pairs, names = numbers[enas:], ENAS_ACTIVATIONS if enas else ACTIVATIONS
+        nodes = [RecurrentNode(names[code], state) for state, code in zip(pairs[::2], pairs[1::2])]
+        return cls(tuple(nodes), names[numbers[0]] if enas else "tanh", "unused" if enas else "all")
 
     @classmethod
     def parse(cls, text: str) -> RecurrentCell:
@@ -256,6 +260,23 @@ class RecurrentSpace(FixedLengthSpace):
         first = np.eye(count)[codes[0]]
         shape = [depths.max(), depths[1:].mean(), (children[1:] == 0).sum(), children.max(), children[0]]
         return np.concatenate([kinds, leaves, pairs.ravel(), by_depth, first, shape]).astype(np.float32)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means; `tanh > relu` reads "tanh feeds relu". All cells of a space have equally
+        many parameters, so there is no entry for them.
+        """
+        return (
+            *ACTIVATIONS,
+            *(f"{name} unused" for name in ACTIVATIONS),
+            *(f"{before} > {after}" for before in ACTIVATIONS for after in ACTIVATIONS),
+            *(f"nodes at depth {depth}" for depth in range(1, self.nodes + 1)),
+            *(f"s0={name}" for name in ACTIVATIONS),
+            "depth",
+            "mean depth",
+            "unused nodes",
+            "largest reuse",
+            "uses of s0",
+        )
 
     def feature_groups(self) -> dict[str, tuple[slice, str]]:
         """Which entries of `features` belong together."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.evaluators.proxies import one_of_each, with_proxies
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import child_network, search_space
 from alphaxenas.pipelines.search import search
+from alphaxenas.proxies.catalogue import Proxy
 from alphaxenas.runs.journal import same_record
+from alphaxenas.spaces import ConvNet, ConvNetSpace
 
 
 def configured(tmp_path, **values):
@@ -72,6 +78,49 @@ def test_what_cannot_be_scored_is_refused_before_any_work(tmp_path):
     with pytest.raises(ParameterError, match="`proxies`. Expected at least one where ranked searches"):
         configured(tmp_path, controllers=["random", "ranked"])
     config = configured(tmp_path, space="chain", proxies=["depth", "zen"], search_epochs=1, final_epochs=2)
-    with pytest.raises(ValueError, match="zen is not defined for the network of a Chain: layer 'layer0' .* Remove zen"):
+    with pytest.raises(
+        ValueError, match="zen is not defined for the network of the Chain .*: layer 'layer0' .* Remove zen"
+    ):
         search(config, "random", 0)
     assert not (tmp_path / "exp" / config.run.run / "random-seed0" / "trials.jsonl").exists()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_proxy_that_is_not_defined_for_some_networks_is_refused_whatever_is_drawn(seed):
+    images = SimpleNamespace(images=np.zeros((4, 16, 16, 3), np.uint8), labels=np.zeros(4, np.int32))
+    data = SimpleNamespace(train=images, mean=np.zeros(3), std=np.ones(3), image_shape=(16, 16, 3))
+
+    def network(net):
+        def built(layers, x):
+            y = layers.conv(x, "conv", 4, 3)
+            y = layers.relu(y) if net.activation == "relu" else layers.activation(y, net.activation)
+            return [layers.dense(layers.global_average(y), "classifier", 2)]
+
+        return built
+
+    with pytest.raises(ValueError, match=r"naswot is not defined for the network of the ConvNet .*(gelu|silu); "):
+        with_proxies(["naswot"], ConvNetSpace(), network, cast(Any, data), seed)
+
+
+def test_every_word_of_a_space_is_looked_at_within_its_limits():
+    class Narrow(ConvNetSpace):
+        def allows(self, net):
+            return net.activation == "relu"
+
+    first = ConvNet.parse("32 conv pool; 32 conv pool; 32 conv pool; relu; max")
+    for space, missing in ((ConvNetSpace(), set()), (Narrow(), {"gelu", "silu"})):
+        found = list(one_of_each(space, first))
+        words = {space.vocabulary[token] for each in found for token in space.encode(each)}
+        assert found[0] == first and set(space.vocabulary) - words == missing and len(found) < len(space.vocabulary)
+
+
+def test_what_has_no_finite_score_is_recorded_for_its_architecture(tmp_path, monkeypatch):
+    def half(self, network):
+        return float("nan") if "conv1x1" in str(network.network.cell) else float(network.outline.depth)
+
+    monkeypatch.setattr(Proxy, "__call__", half)
+    search(configured(tmp_path, proxies=["naswot"], controllers=["ranked"], iterations=4), "ranked", 0)
+    found = [record for record in records(configured(tmp_path), "ranked-seed0") if record["purpose"] == "search"]
+    lacking = [record for record in found if "conv1x1" in record["architecture"]]
+    assert lacking and all(record["not_finite"] == ["naswot"] for record in lacking)
+    assert all("not_finite" not in record and record["metrics"]["naswot"] for record in found if record not in lacking)

@@ -63,19 +63,32 @@ def test_state_survives_and_belongs_to_its_proxies():
 
 
 def test_a_score_that_is_not_finite_is_recorded_and_last(monkeypatch):
-    broken = {SPACE.key(each) for each in sample()[:1]}
-    monkeypatch.setitem(PROXIES, "broken", Proxy("free.depth", "broken", "free"))
+    broken, worst = ({SPACE.key(each)} for each in sample()[:2])
+    values = {key: -np.inf for key in broken} | {key: -1e30 for key in worst}
+    monkeypatch.setitem(PROXIES, "broken", Proxy("free.depth", "broken"))
     monkeypatch.setattr(
         Proxy,
         "__call__",
-        lambda self, network: -np.inf if SPACE.key(network.network.cell) in broken else float(network.outline.depth),
+        lambda self, network: values.get(SPACE.key(network.network.cell), float(network.outline.depth)),
     )
     scores = scores_of(("broken",))
     found = scores.scores(sample())
+    first, second = (SPACE.key(each) for each in sample()[:2])
+    assert scores.not_finite(first) == {"not_finite": ["broken"]} and scores.known(first) == {}
+    assert scores.not_finite(second) == {} and scores.known(second) == {"broken": -1e30}
     assert np.isnan(found[0, 0]) and scores.summary()["not_finite"] == {"broken": 1}
     assert ranks(found)[0, 0] == min(ranks(found)[:, 0]) < min(ranks(found)[1:, 0])
-    column = SpaceWithProxies(SPACE, scores).features(sample()[0])[-1]
-    assert np.isfinite(column)
+    columns = [SpaceWithProxies(SPACE, scores).features(each)[-1] for each in sample(40)]
+    assert np.isfinite(columns).all() and columns[0] < columns[1] == min(columns[1:])
+    assert len(set(columns[2:])) > 3 and np.std(columns[2:]) > 0.05 * np.std(columns)
+
+
+def test_where_no_usual_score_is_finite_a_finite_one_still_has_a_higher_entry(monkeypatch):
+    monkeypatch.setitem(PROXIES, "broken", Proxy("free.depth", "broken"))
+    space, rare = SpaceWithProxies(SPACE, scores_of(("broken",))), SPACE.key(sample(seed=99)[0])
+    values = {rare: -7.0}
+    monkeypatch.setattr(Proxy, "__call__", lambda self, network: values.get(SPACE.key(network.network.cell), np.nan))
+    assert space.features(sample(seed=99)[0])[-1] > space.features(sample()[0])[-1]
 
 
 def test_the_sum_of_ranks_wants_everything_good():

@@ -290,7 +290,7 @@ class TestFeatures:
         assert named["conv3x3 with identity"] == 3
         assert named["identity in add"] == 2 and named["identity in concat"] == 1 and named["add > output"] == 1
         assert named["add"] == 2 and named["concat"] == 1
-        assert named["depth"] == 3 and named["output blocks"] == 1 and named["reused blocks"] == 1
+        assert named["longest path by block"] == 3 and named["output blocks"] == 1 and named["reused blocks"] == 1
         # Paths: prev and prev2 through b0, each through either half of b1, then b2; and prev straight into b2.
         assert named["paths"] == 5
         assert named["mean path length"] == pytest.approx((4 * 3 + 1) / 5)

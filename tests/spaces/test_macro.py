@@ -85,8 +85,10 @@ def test_features_are_one_to_one_with_architectures_and_grouped():
     found = {space.key(one): space.features(one).tobytes() for one in (space.sample(rng) for _ in range(300))}
     assert len(set(found.values())) == len(found)
     groups = space.feature_groups()
-    assert groups["counts"][0].stop == len(space.features(space.sample(rng)))
     one = space.features(space.parse("conv3x3; sep3x3(stem); conv3x3(l0); sep3x3(stem,l0)"))
+    named = dict(zip(space.feature_names(), one.tolist(), strict=True))
+    assert named["l1=sep3x3"] == named["stem > l1"] == named["l0 > l3"] == 1 and named["l2=sep3x3"] == 0
+    assert named["stem > l2"] == named["l1 > l3"] == 0 and named["number of conv3x3"] == 2
     assert one[groups["counts"][0]].tolist() == [2, 2, 0, 0, 0, 0, 4, 1 + 1 + 3 + 2]
 
 

@@ -134,7 +134,7 @@ def test_features_have_names_and_groups():
         SPACE.feature_groups(),
     )
     assert (
-        len(vector) == len(names) == groups["reduction"][0].stop
+        len(vector) == len(names) == groups["flow"][0].stop == groups["reduction"][0].stop + 2
         and groups["normal"][0].stop == groups["reduction"][0].start
     )
     space = MicroSpace(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from math import factorial
+from math import factorial, prod
 
 import numpy as np
 import pytest
 
+from alphaxenas.networks.language.cores import CellCore
+from alphaxenas.networks.language.model import weight_shapes
 from alphaxenas.spaces.recurrent import ACTIVATIONS, RecurrentCell, RecurrentNode, RecurrentSpace
+from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
 
 NAO = "0 1 0 1 1 1 3 0 4 1 4 1 5 1 1 1 7 1 1 1 1 2"
 ENAS = "0 0 0 1 1 2 1 2 0 2 0 5 1 1 0 6 1 8 1 8 1 8 1"
@@ -40,6 +43,35 @@ def test_published_cells_are_read_and_have_their_parameters_at_850_units(text, n
     cell = RecurrentCell.parse(text)
     assert (len(cell.nodes), cell.output) == (nodes, output)
     assert round((cell.parameters(850) + 10_000 * 850 + 10_000) / 1e6, 1) == millions
+
+
+def test_the_last_two_codes_mean_other_activations_in_enas_than_in_nao():
+    # ENAS's description and `_rhn_fixed`: 2 identity, 3 sigmoid; NAO's `_get_activation`: 2 sigmoid, 3 identity.
+    assert str(RecurrentCell.parse("2 0 3 1 2")) == "s0=identity; sigmoid(0); identity(1) -> unused"
+    assert str(RecurrentCell.parse("0 3 1 2")) == "identity(0); sigmoid(1)"
+    for text in ("2 0 3 1 2", "3 0 2 0 3 2 1"):
+        assert RecurrentCell.parse(text).to_integers(with_first=True) == text
+    assert RecurrentCell.parse("0 3 1 2").to_integers() == "0 3 1 2"
+
+
+def test_the_cell_that_enas_prints_is_the_one_that_darts_records():
+    printed, recorded = RecurrentCell.parse(ENAS), RECURRENT_ZOO["enas_rnn"].cell
+    assert printed != recorded == RecurrentCell.parse(ENAS_IN_DARTS)  # other numbers of the nodes
+    assert RecurrentSpace().key(printed) == RecurrentSpace().key(recorded)
+
+
+@pytest.mark.parametrize("name", RECURRENT_ZOO)
+def test_models_of_the_zoo_have_their_published_parameters(name):
+    entry = RECURRENT_ZOO[name]
+    shapes = weight_shapes(CellCore(entry.cell, entry.units), 10_000)
+    counted = sum(map(prod, shapes.values())) - 10_000  # the bias of the softmax, which publications leave out
+    assert counted == entry.cell.parameters(entry.units) + 10_000 * entry.units
+    if name == "enas_rnn":
+        # With the shapes of ENAS's own code (`_build_params`); its paper says 24 million, and not of what.
+        assert counted == 10_000 * 748 + (2 * 748) * (2 * 748) + 11 * 748 * (2 * 748) == 22_027_104
+        assert entry.parameters == 24.0
+    else:
+        assert round(counted / 1e6) == entry.parameters
 
 
 def test_foreign_forms_lose_nothing():
@@ -90,6 +122,17 @@ def test_renumbered_nodes_have_the_same_key_and_features():
     assert space.key(space.parse("tanh(0); relu(1); relu(1); relu(1); relu(1); relu(1)")) != space.key(
         space.parse("tanh(0); relu(1); relu(1); relu(1); relu(1); relu(2)")
     )
+
+
+def test_features_mean_what_their_names_say():
+    space = RecurrentSpace(5, choose_first=True)
+    cell = space.parse("s0=relu; tanh(0); relu(1); relu(2); sigmoid(1); tanh(0)")
+    named = dict(zip(space.feature_names(), space.features(cell).tolist(), strict=True))
+    assert named["tanh"] == named["relu"] == 2 and named["sigmoid"] == 1 and named["s0=relu"] == 1
+    assert named["relu unused"] == named["sigmoid unused"] == named["tanh unused"] == 1
+    assert named["relu > tanh"] == 2 and named["tanh > relu"] == 1 and named["relu > relu"] == 1
+    assert named["nodes at depth 1"] == named["nodes at depth 2"] == 2 and named["nodes at depth 3"] == 1
+    assert named["depth"] == 3 and named["unused nodes"] == 3 and named["uses of s0"] == named["largest reuse"] == 2
 
 
 def test_no_two_of_all_cells_of_three_nodes_share_a_key_but_renumberings():

@@ -116,6 +116,13 @@ class TestSpaceContract:
         assert {vector.shape for vector in vectors} == {vectors[0].shape}
         assert all(vector.dtype == np.float32 and np.isfinite(vector).all() for vector in vectors)
 
+    def test_every_feature_has_a_name_and_belongs_to_one_group(self, space):
+        names, length = space.feature_names(), len(space.features(space.sample(np.random.default_rng(1))))
+        assert len(names) == len(set(names)) == length and all(names)
+        groups = getattr(space, "feature_groups", dict)().values()
+        covered = [place for columns, _ in groups for place in range(length)[columns]]
+        assert covered == list(range(length))
+
     def test_draws_the_same_picture_twice_and_another_for_another_architecture(self, space):
         rng = np.random.default_rng(2)
         first = space.sample(rng)
