@@ -212,7 +212,9 @@ class LanguageModel:
             if recipe.embedding_dropout:
                 embedded *= tf.gather(mask((self._words, 1), recipe.embedding_dropout, 1), inputs)
             embedded *= mask((batch, units), recipe.input_dropout, 2)
-            dropout = Dropout(mask((batch, units), recipe.state_dropout, 3), (recipe.weight_dropout, seed + 100))
+            dropout = Dropout(
+                mask((self.core.masks, batch, units), recipe.state_dropout, 3), (recipe.weight_dropout, seed + 100)
+            )
             hidden, after = self.core.run(values, embedded, state, dropout, cell)
             dropped = hidden * mask((batch, units), recipe.output_dropout, 4)
             flat, wanted, counted = (
@@ -246,7 +248,7 @@ class LanguageModel:
     def _hidden(self, inputs, state, values, cell):
         """Hidden states without dropout, and the state after them."""
         batch, units = tf.shape(inputs)[1], values["embedding"].shape[1]
-        dropout = Dropout(tf.ones((batch, units)), (0.0, tf.zeros(2, tf.int32)))
+        dropout = Dropout(tf.ones((self.core.masks, batch, units)), (0.0, tf.zeros(2, tf.int32)))
         return self.core.run(values, tf.gather(values["embedding"], inputs), state, dropout, cell)
 
 
