@@ -13,6 +13,7 @@ from alphaxenas.config.parameter import (
     Different,
     FilePath,
     Group,
+    Natural,
     NonNegative,
     OneOf,
     PositiveNumber,
@@ -62,6 +63,7 @@ class LanguageConfig(Group):
     cell_output: CellOutput = _shown("all", "nodes whose mean is the hidden state")
     choose_first: bool = _shown(False, "the activation of s0 is searched, too (ENAS)")
     units: Count = _shown_first(48, "numbers in a state, and in the embedding of a word")
+    search_units: Natural = _shown(0, "the same in the searches, where they are smaller; 0 = units")
     window: int = _shown(35, "words through which gradients flow", ge=2)
     clip: NonNegative = _shown(0.25, "largest norm of all gradients together; 0 = any")
     decay: NonNegative = _shown(0.0, "weight decay of language models")

@@ -2,13 +2,15 @@
 
 - `recurrent-<controller>-seed<s>`: a search; any controller, children from scratch or with shared weights.
 - `recurrent-enas-seed<s>`, `recurrent-nao_shared-seed<s>`: ENAS's phases, NAO's pool, over one set of shared weights.
-- `recurrent-final`: the best cell of each search, LSTMs, drawn and published cells, all trained with the same recipe at
-  equal parameters and for equal time; see `alphaxenas.pipelines.language_training`.
+- `recurrent-final`: the best cell of each controller, LSTMs, drawn, published and own cells, all trained at equal
+  parameters, for equal time and with the same recipe, but LSTMs that bring their authors'; see
+  `alphaxenas.pipelines.language_training`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
@@ -32,8 +34,10 @@ from alphaxenas.runs.journal import Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
+from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.shared_weights import TextWeights
 
+_log = logging.getLogger(__name__)
 STAGE = "recurrent"
 """Stage of what notebook 09 concludes; its other stages begin with this word."""
 
@@ -72,18 +76,20 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
     """
     refuse_wishes(config, "09")
     space, language, stage = recurrent_space(config), config.language, f"{STAGE}-{controller}-seed{seed}"
+    units = {"search_units": language.search_units}
     if controller in SHARED_SEARCHES:
 
         def weights() -> TextWeights:
-            return TextWeights(space, data, language_recipe(config), language.units, seed)
+            return TextWeights(space, data, language_recipe(config), _search_units(config), seed)
 
-        own = {**_text_parameters(config), "search_seed": seed}
+        own = {**_text_parameters(config), **units, "search_seed": seed}
         if controller == "enas":
             own |= config.parameters("enas")
             return enas.run_phases(config, stage, own, space, data, weights, seed, enas.PUBLISHED["recurrent"])
         return nao.run_pool(config, stage, own, space, data, weights, seed)
     parameters = {
         **_text_parameters(config),
+        **units,
         **config.parameters("search"),
         "shared_cells": language.shared_cells,
         "shared_warmup": language.shared_warmup,
@@ -111,7 +117,8 @@ def evaluator(config: Config, data: TextData, seed: int) -> Evaluator:
     """
     language = config.language
     shared = (language.shared_cells, language.shared_warmup)
-    return LanguageEvaluator(recurrent_space(config), data, language_recipe(config), language.units, seed, *shared)
+    units = _search_units(config)
+    return LanguageEvaluator(recurrent_space(config), data, language_recipe(config), units, seed, *shared)
 
 
 def train_in_full(config: Config, data: TextData, searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -124,9 +131,15 @@ def train_in_full(config: Config, data: TextData, searches: Mapping[str, Mapping
 
     Returns:
         Results as of `train_language_models`.
+
+    Raises:
+        ValueError: There is nothing to train.
     """
     models = models_to_train(config, data, searches)
     language = config.language
+    if not models:
+        expected = "others beside 'found', because no search has a child that could be trained"
+        raise invalid("language_models", expected, list(language.language_models))
     parameters = {
         **_text_parameters(config),
         "language_epochs": language.language_epochs,
@@ -208,22 +221,22 @@ def _cells(choice: str, config: Config, searches: Mapping[str, Mapping[str, Any]
 
 
 def best_of_each(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Of every controller the search that found the highest reward.
+    """Of every controller the search whose chosen child has the highest reward.
 
     Args:
         searches: Results of the searches by name, such as `alphaxenas-seed0`; the first of equal ones counts.
     """
-    best: dict[str, str] = {}
+    best: dict[str, tuple[float, str]] = {}
     for name, results in searches.items():
         controller = name.rpartition("-seed")[0]
-        before = best.get(controller)
-        if results["best"] and (before is None or results["best"][0]["reward"] > searches[before]["best"][0]["reward"]):
-            best[controller] = name
-    return {name: searches[name] for name in best.values()}
+        reward = results["best"][0]["reward"] if results["best"] else -1.0
+        if controller not in best or reward > best[controller][0]:
+            best[controller] = (reward, name)
+    return {name: searches[name] for _, name in best.values()}
 
 
 def found_cells(space: RecurrentSpace, searches: Mapping[str, Mapping[str, Any]]) -> dict[str, RecurrentCell]:
-    """The best cell of each search; none of one in which every child failed.
+    """The best cell of each search, with a warning without that of one in which every child failed.
 
     Args:
         space: What was searched.
@@ -233,6 +246,8 @@ def found_cells(space: RecurrentSpace, searches: Mapping[str, Mapping[str, Any]]
         Cells by `found by NAME`, in the order of the searches.
     """
     found = {name: results["best"] for name, results in searches.items() if results["best"]}
+    for name in (name for name in searches if name not in found):
+        _log.warning("The search %s found no cell, because every child failed: it is left out.", name)
     return {f"found by {name}": space.parse(best[0]["architecture"]) for name, best in found.items()}
 
 
@@ -251,6 +266,10 @@ def journals(config: Config, searches: Mapping[str, Any]) -> dict[str, list[dict
         path = Path(config.run.exp_dir) / config.run.run / f"{STAGE}-{name}" / "trials.jsonl"
         found[name] = Journal(path).read()
     return found
+
+
+def _search_units(config: Config) -> int:
+    return config.language.search_units or config.language.units
 
 
 def _parameters(core: Core, words: int) -> int:

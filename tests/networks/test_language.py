@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from alphaxenas.networks.language.cores import CellCore, Dropout, LSTMCore, Shar
 from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
 from alphaxenas.networks.language.lstm import lstm_layer
-from alphaxenas.networks.language.model import LanguageModel, reward_of_loss
+from alphaxenas.networks.language.model import LanguageModel, evaluation_streams, reward_of_loss
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.networks.language.recurrence import recurrence
 from alphaxenas.networks.language.shared_recurrence import CellTensors, shared_recurrence
@@ -256,6 +257,37 @@ def test_averaging_starts_when_the_loss_is_above_the_best_before_the_last_five(l
     """Merity et al. 2018, as their code has it: `len(before) > 5 and loss > min(before[:-5])`."""
     assert LanguageRecipe(average=True).starts_averaging(losses) == starts
     assert not LanguageRecipe(average=False).starts_averaging(losses)
+
+
+def test_weight_decay_is_added_to_the_clipped_gradient(text):
+    """As published: the optimizer of the authors adds it after the norm was clipped."""
+    moved = []
+    for decay in (0.0, 0.1):
+        recipe = replace(PLAIN, clip=0.01, decay=decay)
+        model = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), recipe, 0)
+        before = model.arrays()
+        train_windows(model, TextReader(streams(text.train, 4), 7), 0, 1, lambda _: 0.5)
+        moved.append({name: array - before[name] for name, array in model.arrays().items()})
+    for name, array in before.items():
+        np.testing.assert_allclose(moved[1][name], moved[0][name] - 0.5 * 0.1 * array, atol=1e-6)
+
+
+def test_short_texts_are_scored_with_a_state_that_is_carried(text):
+    assert [evaluation_streams(words, 35) for words in (20, 1_000, 3_500, 73_760)] == [1, 2, 10, 32]
+    model, part = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), PLAIN, 0), text.validation[:50]
+    state = model.state()
+    state["weights"] = {name: 20 * array for name, array in state["weights"].items()}
+    model.restore(state)
+    assert model.loss(part) == model.loss(part, count=1) != model.loss(part, count=7)
+
+
+def test_a_generated_word_costs_no_copy_of_the_weights(text, monkeypatch):
+    model = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), PLAIN, 0)
+    model.start_averaging()
+    train_windows(model, TextReader(streams(text.train, 4), 7), 0, 5, lambda _: 5.0)
+    written = generate(model, text.vocabulary, 20)
+    monkeypatch.setattr(LanguageModel, "arrays", lambda self: pytest.fail("all weights were copied"))
+    assert generate(model, text.vocabulary, 20) == written
 
 
 def test_losses_of_single_words_are_those_of_the_text(text):

@@ -16,7 +16,7 @@ class LanguageRecipe:
         learning_rate: Of stochastic gradient descent, for the mean loss of a word.
         schedule: `"constant"`, or `"linear"`: falls to 0 with the last step.
         clip: Largest norm of all gradients together; 0 = any.
-        decay: Weight decay: this times the weights is added to the gradient.
+        decay: Weight decay: this times the weights is added to the gradient after it was clipped.
         average: Whether the weights are averaged from when the validation loss no longer falls; see
             `starts_averaging`.
         patience: Of the last so many validations the best does not count there.
