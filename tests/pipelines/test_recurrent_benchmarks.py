@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks.claims.recurrent import models, searches, summary
+from benchmarks.claims.speeds import speeds
+from benchmarks.language_step import keras_step, verdict
 from benchmarks.record import merged
 from benchmarks.recurrent_ptb import by_model, searches_of
 from benchmarks.recurrent_search import by_controller, outcome_of
@@ -100,3 +103,19 @@ def test_a_search_in_which_every_child_failed_is_left_out_and_named(capsys):
     assert methods["random"]["left_out"] == [0] and "random seed 0: left out" in capsys.readouterr().err
     text = searches({"any": {"figures": {"methods": methods}, "values": values}})
     assert "Left out" in text and "seed 0" in text and "| -10.0 [-10.0, -10.0] |" in text, "paired by seed"
+
+
+def test_a_step_is_judged_in_every_precision_and_by_the_time_of_its_graph():
+    ratios = {"float32": {"a": 1.2, "b": 1.5}, "bfloat16": {"a": 1.6, "b": 1.1}}
+    found = verdict(ratios, {"a": 1.0, "b": 5.0})
+    assert found["verdicts"] == {"float32": "reached", "bfloat16": "missed", "graph": "missed"}
+    text = speeds({"language_step": {"figures": {**found, "softmax_share": 0.5}}})
+    assert "float32 1.50 times (<= 1.5: reached); bfloat16 1.60 times (<= 1.5: missed)" in text
+    assert "5.0 s (< 5 s: missed)" in text
+
+
+def test_keras_has_the_same_loss_with_our_softmax_as_with_that_of_tensorflow(monkeypatch):
+    monkeypatch.setattr("benchmarks.language_step.WORDS", 50)
+    words = np.random.default_rng(0).integers(0, 50, (2, 35, 32)).astype(np.int32)
+    losses = [float(keras_step(*words, precision)()) for precision in ("", "float32", "bfloat16")]
+    assert losses == pytest.approx([np.log(50)] * 3, rel=0.02)
