@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from alphaxenas.config.parameter import (
     Count,
     Different,
     FilePath,
     Group,
+    Natural,
     NonNegative,
     OneOf,
     PositiveNumber,
@@ -18,10 +22,11 @@ from alphaxenas.config.parameter import (
     parameter,
 )
 from alphaxenas.data.text import TEXTS
-from alphaxenas.spaces.recurrent import OUTPUTS
+from alphaxenas.spaces.recurrent import OUTPUTS, RecurrentCell
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO
 
-FOUND, RANDOM, LSTM = "found", "random", "lstm"
+FOUND, RANDOM = "found", "random"
+LSTM, PLAIN_LSTM, AWD_LSTM = LSTMS = ("lstm", "lstm_2x200", "awd_lstm")
 SHARED_SEARCHES = ("enas", "nao_shared")
 """Searches of notebook 09 that are no controllers, because they train and rate shared weights themselves."""
 SCHEDULES = ("linear", "constant")
@@ -29,8 +34,19 @@ TextName = Annotated[str, OneOf(TEXTS)]
 CellOutput = Annotated[str, OneOf(OUTPUTS)]
 Schedule = Annotated[str, OneOf(SCHEDULES)]
 SharedSearch = Annotated[str, OneOf(SHARED_SEARCHES)]
-ModelName = Annotated[str, OneOf((FOUND, RANDOM, LSTM, *RECURRENT_ZOO))]
+MODELS = (FOUND, RANDOM, *LSTMS, *RECURRENT_ZOO)
 
+
+def _model(value: str) -> str:
+    if value not in MODELS:
+        assert not re.fullmatch(r"\w+", value), "a name"
+        RecurrentCell.parse(value)
+    return value
+
+
+ModelName = Annotated[
+    str, AfterValidator(_model), WithJsonSchema({"type": "string", "enum": [*MODELS, "a cell in any text form"]})
+]
 
 _shown = partial(parameter, notebooks="09")
 _shown_first = partial(parameter, notebooks="09*")
@@ -47,6 +63,7 @@ class LanguageConfig(Group):
     cell_output: CellOutput = _shown("all", "nodes whose mean is the hidden state")
     choose_first: bool = _shown(False, "the activation of s0 is searched, too (ENAS)")
     units: Count = _shown_first(48, "numbers in a state, and in the embedding of a word")
+    search_units: Natural = _shown(0, "the same in the searches, where they are smaller; 0 = units")
     window: int = _shown(35, "words through which gradients flow", ge=2)
     clip: NonNegative = _shown(0.25, "largest norm of all gradients together; 0 = any")
     decay: NonNegative = _shown(0.0, "weight decay of language models")
@@ -72,7 +89,8 @@ class LanguageConfig(Group):
     )
     language_models: Several[ModelName] = _shown_first(
         (FOUND, LSTM, RANDOM),
-        "what is trained in full, at equal parameters: the best cell of each search, LSTMs, drawn or published cells",
+        "what is trained in full, at equal parameters: the best cell of each controller, LSTMs, drawn, published or "
+        "own cells; lstm_2x200 = 200 units as in PyTorch's example, awd_lstm = the recipe of AWD-LSTM",
         affects_results=False,
     )
     language_epochs: PositiveNumber = _shown_first(
@@ -81,6 +99,6 @@ class LanguageConfig(Group):
     language_minutes: NonNegative = _shown(
         0.0, "minutes of each final training instead: as many windows as fit at the speed measured first"
     )
-    language_seeds: Count = _shown(1, "final trainings of every model, seeds 0, 1, 2 ...")
+    language_seeds: Count = _shown(1, "final trainings of every model, seeds 0, 1, 2 ...", affects_results=False)
     random_cells: Count = _shown(2, "drawn cells among the final trainings")
-    lstm_layers: Count = _shown(2, "layers of the LSTM")
+    lstm_layers: Count = _shown(2, "layers of `lstm`")

@@ -1,16 +1,17 @@
 """Training language models in full: all alike, for equal time, and continued where they stopped.
 
-Every model is trained with every seed. The validation text is scored ten times on the way; the last score counts, and
-the test text is scored once, at the end. Where minutes are given, the first windows are timed, and the training gets as
-many windows as fit: from then on their number is fixed, so a continued training is the uninterrupted one.
+Every model is trained with every seed, seed after seed, so that what the machine does for some hours hits all models.
+The validation text is scored ten times on the way, or after every pass of a longer training; the last score counts, and
+the test text is scored once, at the end. Where minutes are given, windows of all models are timed in turns first, and
+every training of a model gets the number of windows that fit: a continued training is the uninterrupted one.
+
+Models and seeds may be added to a run: it trains those that it has not trained yet, and keeps the others.
 """
 
 from __future__ import annotations
 
-import json
 import time
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,21 +22,24 @@ import tensorflow as tf
 
 from alphaxenas.data.text import TextData, streams
 from alphaxenas.networks.export import require_formats
-from alphaxenas.networks.language.cores import CellCore, Core, LSTMCore
+from alphaxenas.networks.language.cores import Core
 from alphaxenas.networks.language.export import STEP, hand_over
 from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
 from alphaxenas.networks.language.model import LanguageModel, perplexity
 from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.networks.language.stored import load_language_model, store_language_model, write_card
 from alphaxenas.networks.training.loop import DivergedError
-from alphaxenas.runs.files import write_atomically
-from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.folder import RunFolder, RunMismatch
+from alphaxenas.runs.interruption import Stopped
 from alphaxenas.runs.resume import ResumableLoop
-from alphaxenas.spaces.recurrent import RecurrentCell
 
 VALIDATIONS = 10
-WARM_UP, TIMED_WINDOWS = 10, 50
-"""Windows that are not timed, and those after them that are."""
+"""At least, of a training."""
+WARM_UP, TIMED_WINDOWS = 10, 200
+"""Windows of a model that are not timed, and those after them that are."""
+SAVED_EVERY = 60.0
+"""Seconds of a training after which it is saved between two validations."""
 WRITTEN_WORDS = 60
 
 
@@ -46,12 +50,14 @@ class LanguageModelToTrain:
     Attributes:
         name: Names its curves and files.
         core: Its recurrent part.
-        description: The cell as one line of text, or the name.
+        description: The cell as one line of text, or what else it is.
+        recipe: How it is trained, where that is not the recipe of all.
     """
 
     name: str
     core: Core
     description: str
+    recipe: LanguageRecipe | None = None
 
 
 def train_language_models(
@@ -70,7 +76,7 @@ def train_language_models(
         models: What to train, in order.
         data: All three parts.
         recipe: How the weights are updated.
-        folder: An open run folder; a finished one is not trained again.
+        folder: An open run folder; what it has trained is not trained again.
         seeds: Of initial weights and dropout.
         epochs: Passes over the text, where `minutes` is 0.
         minutes: Time of each training without validation; see the module text.
@@ -78,14 +84,16 @@ def train_language_models(
             that are finished.
 
     Returns:
-        The content of results.json: `headline`, `models` (one record for every training: name, seed, architecture,
-        parameters, units, windows, validation and test perplexity, history, seconds, file, text written), `failed`
-        (name, seed and reason of each whose loss was not finite; the others go on) and `seconds`.
+        The content of results.json: `headline`, `models` (one record for every training of the run: name, seed,
+        architecture, parameters, units, windows, validation and test perplexity, history, seconds, file, text written),
+        `failed` (name, seed and reason of each whose loss was not finite; the others go on), `timed` (by name the
+        seconds of a window and how many are trained on, where minutes are given) and `seconds`.
 
     Raises:
         ValueError: The package for a format is missing.
+        RunMismatch: The run holds another model of the same name.
         DivergedError: No training came to its end, because losses were not finite.
-        Stopped, KeyboardInterrupt: After a signal, with the state of the last validation saved.
+        Stopped, KeyboardInterrupt: After a signal, with the state after the last window saved.
     """
     require_formats(formats)
     results = _Trainer(models, data, recipe, folder, seeds, epochs, minutes).run()
@@ -93,7 +101,7 @@ def train_language_models(
         path = folder.path / f"{model['file']}.npz"
         if path.is_file():
             card, loaded = load_language_model(path)
-            _write_card(path, {**card, "files": hand_over(loaded, path.with_suffix(""), formats)})
+            write_card(path, {**card, "files": hand_over(loaded, path.with_suffix(""), formats)})
     return results
 
 
@@ -110,85 +118,148 @@ class _Trainer:
         epochs: float,
         minutes: float,
     ) -> None:
-        self._turns = [(model, seed) for model in models for seed in seeds]
+        self._models, self._turns = models, [(model, seed) for seed in seeds for model in models]
         self._data, self._recipe, self._folder = data, recipe, folder
         self._epochs, self._minutes = epochs, minutes
         self._reader = TextReader(streams(data.train, recipe.batch_size), recipe.window)
         self._done: list[dict[str, Any]] = []
         self._failed: list[dict[str, Any]] = []
-        self._current: dict[str, Any] | None = None
+        self._timed: dict[str, dict[str, float]] = {}
+        self._unfinished: dict[str, dict[str, Any]] = {}
+        self._saved_at = time.monotonic()
         self._loop = ResumableLoop(folder, self._state, self._restore, "validation")
 
     def run(self) -> dict[str, Any]:
-        return self._loop.run(self._train_all)
+        return self._loop.run(self._train_all, self._has_all)
 
     def _state(self) -> dict[str, Any]:
-        return {"done": self._done, "failed": self._failed, "current": self._current}
+        kept = {"done": self._done, "failed": self._failed, "timed": self._timed}
+        return {**kept, "unfinished": self._unfinished}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._done, self._failed, self._current = state["done"], state.get("failed", []), state["current"]
+        if "unfinished" not in state:
+            raise RunMismatch(
+                f"The run {self._folder.name} was begun by an earlier version, which kept one training at a time. Use "
+                "another `run` name, or overwrite=True (run_all.sh --overwrite) to replace it."
+            )
+        self._done, self._failed, self._timed = state["done"], state["failed"], state["timed"]
+        self._unfinished = state["unfinished"]
+        self._refuse_others([*self._done, *self._unfinished.values()])
         self._folder.event_start = len(self._loop.records) + 1
 
+    def _has_all(self, results: Mapping[str, Any]) -> bool:
+        """Whether stored results hold every training that is asked for."""
+        self._refuse_others(results["models"])
+        ended = {(record["name"], record["seed"]) for record in [*results["models"], *results["failed"]]}
+        return {(model.name, seed) for model, seed in self._turns} <= ended
+
+    def _refuse_others(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Refuses a model whose name another one has in the records."""
+        asked = {model.name: (model.description, model.core.units) for model in self._models}
+        for record in records:
+            stored = (record["architecture"], record["units"])
+            if asked.get(record["name"], stored) != stored:
+                now = "{}, {} units".format(*asked[record["name"]])
+                raise RunMismatch(
+                    f"The run {self._folder.name} exists with another model called {record['name']}: {stored[0]}, "
+                    f"{stored[1]} units; now {now}. Use another `run` name to keep both, or overwrite=True "
+                    "(run_all.sh --overwrite) to replace it."
+                )
+
     def _train_all(self) -> dict[str, Any]:
-        for model, seed in self._turns[len(self._done) + len(self._failed) :]:
+        ended = {(record["name"], record["seed"]) for record in [*self._done, *self._failed]}
+        turns = [(model, seed) for model, seed in self._turns if (model.name, seed) not in ended]
+        if self._minutes:
+            self._time([model for model in self._models if any(model is one for one, _ in turns)])
+        for model, seed in turns:
             try:
                 self._done.append(self._train(model, seed))
             except DivergedError as error:
                 self._failed.append({"name": model.name, "seed": seed, "reason": str(error)})
                 self._folder.log(f"{model.name}, seed {seed}, failed: {error}")
-            self._current = None
+            self._unfinished.pop(f"{model.name}, seed {seed}", None)
             self._loop.checkpoint()
         if not self._done:
             raise DivergedError(f"No training came to its end. {self._failed[0]['reason']}")
         best = min(self._done, key=lambda record: record["validation_perplexity"])
+        trainings = len(self._done) + len(self._failed)
         return {
             "headline": f"best validation perplexity {best['validation_perplexity']:.2f} (test "
             f"{best['test_perplexity']:.2f}): {best['name']}"
-            + (f"; {len(self._failed)} of {len(self._turns)} trainings failed" if self._failed else ""),
+            + (f"; {len(self._failed)} of {trainings} trainings failed" if self._failed else ""),
             "models": self._done,
             "failed": self._failed,
+            "timed": self._timed,
             "entropy": self._data.entropy,
             "seconds": sum(record["seconds"] for record in self._done),
         }
 
+    def _time(self, models: Sequence[LanguageModelToTrain]) -> None:
+        """Times windows of models that were not timed yet, in turns, so that other work delays all of them alike."""
+        models = [model for model in models if model.name not in self._timed]
+        made = [LanguageModel(one.core, len(self._data.vocabulary), one.recipe or self._recipe, 0) for one in models]
+        hidden, taken = [None] * len(models), [list[float]() for _ in models]
+        for number in range(WARM_UP + TIMED_WINDOWS):
+            for place, model in enumerate(made):
+                since = time.monotonic()
+                _, hidden[place] = train_windows(model, self._reader, number, number + 1, lambda _: 0.0, hidden[place])
+                taken[place].append(time.monotonic() - since)
+            self._loop.leave_if_requested()
+        for model, seconds in zip(models, taken):
+            # The median: what else the machine does for a moment must not shorten a training of hours.
+            window = float(np.median(seconds[WARM_UP:]))
+            windows = max(1, round(60.0 * self._minutes / window))
+            self._timed[model.name] = {"window_seconds": window, "windows": windows}
+            self._folder.log(f"{model.name}: {1000 * window:.1f} ms a window, {windows} windows")
+        if models:
+            self._loop.checkpoint()
+
     def _train(self, wanted: LanguageModelToTrain, seed: int) -> dict[str, Any]:
         """One training, from the start or from a checkpoint, to its end; its record for results.json."""
-        model = LanguageModel(wanted.core, len(self._data.vocabulary), self._recipe, seed)
-        hidden: Any = None
-        if self._current is None:
-            self._current = {"windows": self._windows(wanted.core, seed), "history": [], "seconds": 0.0}
+        recipe, title = wanted.recipe or self._recipe, f"{wanted.name}, seed {seed}"
+        model = LanguageModel(wanted.core, len(self._data.vocabulary), recipe, seed)
+        about = {"name": wanted.name, "seed": seed, "architecture": wanted.description, "units": wanted.core.units}
+        current, hidden = self._unfinished.get(title), None
+        if current is None:
+            total = max(1, round(self._epochs * self._reader.windows))
+            total = self._timed[wanted.name]["windows"] if self._minutes else total
+            current = {**about, "windows": total, "at": 0, "loss": 0.0, "words": 0.0, "history": [], "seconds": 0.0}
         else:
-            model.restore(self._current["model"])
-            hidden = tuple(map(tf.constant, self._current["hidden"])) or None
-        current, history = self._current, self._current["history"]
-        total = current["windows"]
-        ends = np.unique(np.linspace(0, total, VALIDATIONS + 1).round().astype(int)).tolist()
+            model.restore(current["model"])
+            hidden = tuple(map(tf.constant, current["hidden"]))
+        history, total = current["history"], current["windows"]
 
         def rate(number: int) -> float:
-            return self._recipe.rate_at(number / total)
+            return recipe.rate_at(number / total)
 
-        for begin, end in zip(ends[len(history) :], ends[len(history) + 1 :]):
-            since = time.monotonic()
-            loss, hidden = train_windows(model, self._reader, begin, end, rate, hidden)
-            current["seconds"] += time.monotonic() - since
-            validated = model.loss(self._data.validation)
-            losses = [record["validation_loss"] for record in history]
-            if self._recipe.average and len(losses) >= self._recipe.patience:
-                if validated > min(losses[: len(losses) - self._recipe.patience + 1]):
-                    model.start_averaging()
-            record = {"windows": end, "loss": loss, "validation_loss": validated, "learning_rate": rate(end - 1)}
+        def hold() -> None:
+            current.update(model=model.state(), hidden=[part.numpy() for part in hidden])
+            self._unfinished[title] = current
+
+        for end in validated_after(total, self._reader.windows)[len(history) :]:
+            while current["at"] < end:
+                since, number = time.monotonic(), current["at"]
+                loss, hidden = train_windows(model, self._reader, number, number + 1, rate, hidden)
+                words = float(self._reader.at(number)[2].sum())
+                current.update(at=number + 1, loss=current["loss"] + loss * words, words=current["words"] + words)
+                current["seconds"] += time.monotonic() - since
+                self._save_or_leave(hold)
+            record = {"windows": end, "loss": current["loss"] / max(current["words"], 1.0)}
+            record |= {"validation_loss": model.loss(self._data.validation), "learning_rate": rate(end - 1)}
             history.append(record)
-            current |= {"model": model.state(), "hidden": [part.numpy() for part in hidden]}
-            self._record(f"{wanted.name}, seed {seed}", record, current["seconds"])
+            if recipe.starts_averaging([one["validation_loss"] for one in history]):
+                model.start_averaging()
+            current.update(loss=0.0, words=0.0)
+            hold()
+            self._record(title, record, current["seconds"])
         tested = model.loss(self._data.test)
         file = f"models/{_file_name(wanted.name)}-seed{seed}"
-        self._export(model, wanted, self._folder.path / file)
+        card = {"name": wanted.name, "architecture": wanted.description, "step": STEP}
+        card |= {"vocabulary": list(self._data.vocabulary)}
+        store_language_model(model, card, self._folder.path / f"{file}.npz")
         return {
-            "name": wanted.name,
-            "seed": seed,
-            "architecture": wanted.description,
+            **about,
             "parameters": model.parameters,
-            "units": wanted.core.units,
             "windows": total,
             "epochs": total / self._reader.windows,
             "validation_perplexity": perplexity(history[-1]["validation_loss"]),
@@ -199,18 +270,18 @@ class _Trainer:
             "written": generate(model, self._data.vocabulary, WRITTEN_WORDS, seed=seed),
         }
 
-    def _windows(self, core: Core, seed: int) -> int:
-        """Windows of a training: of so many passes over the text, or as many as fit into the minutes."""
-        if not self._minutes:
-            return max(1, round(self._epochs * self._reader.windows))
-        model = LanguageModel(core, len(self._data.vocabulary), self._recipe, seed)
-        hidden, taken = None, []
-        for number in range(WARM_UP + TIMED_WINDOWS):
-            since = time.monotonic()
-            _, hidden = train_windows(model, self._reader, number, number + 1, lambda _: 0.0, hidden)
-            taken.append(time.monotonic() - since)
-        # The median: what else the machine does for a moment must not shorten a training of hours.
-        return max(1, round(60.0 * self._minutes / float(np.median(taken[WARM_UP:]))))
+    def _save_or_leave(self, hold: Callable[[], None]) -> None:
+        """Between two windows: a checkpoint every `SAVED_EVERY` seconds, and one before the run is left."""
+        if time.monotonic() - self._saved_at >= SAVED_EVERY:
+            hold()
+            self._loop.save_if_due()
+            self._saved_at = time.monotonic()
+        try:
+            self._loop.leave_if_requested()
+        except (Stopped, KeyboardInterrupt):
+            hold()
+            self._loop.checkpoint()
+            raise
 
     def _record(self, name: str, record: dict[str, Any], seconds: float) -> None:
         """Journal line, curves, checkpoint and log line of a validation."""
@@ -224,48 +295,26 @@ class _Trainer:
         self._folder.events.scalars(
             len(self._loop.records), {f"{name}/{kind}": value for kind, value in curves.items()}
         )
-        self._loop.checkpoint()
+        self._loop.save_if_due()
         self._folder.log(
             f"{name}: {record['windows']} windows, training perplexity {perplexity(record['loss']):.2f}, validation "
             f"{perplexity(record['validation_loss']):.2f}, {seconds:.0f} s"
         )
         self._loop.leave_if_requested()
 
-    def _export(self, model: LanguageModel, wanted: LanguageModelToTrain, path: Path) -> None:
-        """Writes the weights with what is needed to use them."""
-        path.parent.mkdir(exist_ok=True)
-        np.savez(path.with_suffix(".npz"), allow_pickle=False, **model.arrays())
-        card = {"name": wanted.name, "architecture": wanted.description, "step": STEP}
-        _write_card(path, {**card, "vocabulary": list(self._data.vocabulary)})
 
-
-def load_language_model(path: Path) -> tuple[dict[str, Any], LanguageModel]:
-    """A model that `train_language_models` stored, with what is written about it.
+def validated_after(total: int, epoch: int) -> list[int]:
+    """After which windows of a training the validation text is scored: ten times, or after every epoch of a long one.
 
     Args:
-        path: Its `.npz` file; the `.json` file of the same name lies beside it.
+        total: Windows of the training.
+        epoch: Windows of a pass over the text.
 
     Returns:
-        The content of the `.json` file, and the model.
-
-    Raises:
-        ValueError: The files are damaged.
+        Rising numbers, the last of which is `total`.
     """
-    try:
-        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        words, units = arrays["embedding"].shape
-        core: Core = (
-            CellCore(RecurrentCell.parse(card["architecture"]), units)
-            if "nodes" in arrays
-            else LSTMCore(sum(name.startswith("input") for name in arrays), units)
-        )
-        model = LanguageModel(core, words, LanguageRecipe(), 0)
-        model.restore({"weights": arrays, "averages": {}, "averaged": 0})
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"The language model {path} cannot be read: {error}") from error
-    return card, model
+    ends = np.linspace(0, total, max(VALIDATIONS, round(total / epoch)) + 1).round().astype(int)
+    return np.unique(ends)[1:].tolist()
 
 
 def evaluate_language_model(path: Path, data: TextData) -> dict[str, Any]:
@@ -290,11 +339,6 @@ def evaluate_language_model(path: Path, data: TextData) -> dict[str, Any]:
     reached = perplexity(model.loss(data.test))
     headline = f"test perplexity {reached:.2f} of {card['name']}: {card['architecture']}"
     return {"headline": headline, "test_perplexity": reached, "test_words": len(data.test)}
-
-
-def _write_card(path: Path, card: dict[str, Any]) -> None:
-    """What is known of a model, beside its `.npz` file."""
-    write_atomically(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False).encode())
 
 
 def _file_name(name: str) -> str:

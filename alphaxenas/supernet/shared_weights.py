@@ -18,14 +18,7 @@ from alphaxenas.data.pipeline import Batches
 from alphaxenas.data.text import TextData, streams
 from alphaxenas.networks.language.cores import CellCore, SharedCellCore
 from alphaxenas.networks.language.fit import TextReader, train_shared
-from alphaxenas.networks.language.model import (
-    EVALUATION_STREAMS,
-    LanguageModel,
-    loss_of_reward,
-    perplexity,
-    reward_of_loss,
-    weight_shapes,
-)
+from alphaxenas.networks.language.model import LanguageModel, loss_of_reward, perplexity, reward_of_loss, weight_shapes
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.seeds import stream, tensor_seed
 from alphaxenas.spaces.recurrent import RecurrentSpace
@@ -262,8 +255,7 @@ class TextWeights:
         return f"validation perplexity {perplexity(loss_of_reward(reward, len(self._data.vocabulary))):.2f}"
 
     def _rating(self, architecture: Any, words: np.ndarray) -> Rating:
-        count = min(EVALUATION_STREAMS, max(1, len(words) // self.model.recipe.window))
-        parts = self.model.window_losses(words, self._core.describe(architecture), count)
+        parts = self.model.window_losses(words, self._core.describe(architecture))
         losses, size = np.concatenate(list(parts)).astype(np.float64), len(self._data.vocabulary)
         if not np.isfinite(losses).all():
             return Rating(0.0, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -10,11 +11,11 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.data.text import load_text, streams
-from alphaxenas.networks.language.cores import CellCore, LSTMCore, SharedCellCore
+from alphaxenas.networks.language.cores import CellCore, Dropout, LSTMCore, SharedCellCore
 from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
 from alphaxenas.networks.language.lstm import lstm_layer
-from alphaxenas.networks.language.model import LanguageModel, reward_of_loss
+from alphaxenas.networks.language.model import LanguageModel, evaluation_streams, reward_of_loss
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.networks.language.recurrence import recurrence
 from alphaxenas.networks.language.shared_recurrence import CellTensors, shared_recurrence
@@ -196,6 +197,20 @@ def test_a_model_learns_continues_bit_for_bit_and_writes(text, core):
     assert generate(again, text.vocabulary, 30, seed=1) == generate(model, text.vocabulary, 30, seed=1) != ""
 
 
+def test_every_gap_between_layers_has_a_mask_of_its_own():
+    core, rng = LSTMCore(3, 4), np.random.default_rng(0)
+    weights = {name: tf.constant(rng.normal(size=shape), tf.float32) for name, shape in core.shapes.items()}
+    inputs, state = tf.constant(rng.normal(size=(5, 2, 4)), tf.float32), (tf.zeros((2, 4)),) * core.states
+
+    def hidden(first, second):
+        masks = tf.stack([tf.fill((2, 4), first), tf.fill((2, 4), second)])
+        return core.run(weights, inputs, state, Dropout(masks, (0.0, tf.zeros(2, tf.int32))), ())[0].numpy()
+
+    assert core.masks == 2
+    assert not np.allclose(hidden(2.0, 1.0), hidden(1.0, 2.0))
+    assert not np.allclose(hidden(1.0, 1.0), hidden(1.0, 2.0))
+
+
 def test_a_loss_that_is_not_finite_leaves_the_weights(text):
     model, reader = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), PLAIN, 0), TextReader(streams(text.train, 4), 7)
     state = model.state()
@@ -225,6 +240,54 @@ def test_nao9_the_norm_of_a_step_is_clipped(text):
         moved = math.sqrt(sum(((model.arrays()[name] - array) ** 2).sum() for name, array in before.items()))
         assert 0.01 * 0.999 <= moved <= bound * 1.001
         assert (moved > 0.02) == (clip == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "starts"),
+    [
+        ([9, 8, 7, 6, 5, 9], False),  # too few before
+        ([5, 9, 9, 9, 9, 9, 6], True),  # worse than the first of six before
+        ([9, 5, 5, 5, 5, 5, 8], False),  # the last five before do not count
+        ([9, 5, 9, 9, 9, 9, 9, 6], True),
+        ([9, 8, 7, 6, 5, 4, 3], False),
+        ([5, 9, 9, 9, 9, 9, 5], False),  # no worse than the best
+    ],
+)
+def test_averaging_starts_when_the_loss_is_above_the_best_before_the_last_five(losses, starts):
+    """Merity et al. 2018, as their code has it: `len(before) > 5 and loss > min(before[:-5])`."""
+    assert LanguageRecipe(average=True).starts_averaging(losses) == starts
+    assert not LanguageRecipe(average=False).starts_averaging(losses)
+
+
+def test_weight_decay_is_added_to_the_clipped_gradient(text):
+    """As published: the optimizer of the authors adds it after the norm was clipped."""
+    moved = []
+    for decay in (0.0, 0.1):
+        recipe = replace(PLAIN, clip=0.01, decay=decay)
+        model = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), recipe, 0)
+        before = model.arrays()
+        train_windows(model, TextReader(streams(text.train, 4), 7), 0, 1, lambda _: 0.5)
+        moved.append({name: array - before[name] for name, array in model.arrays().items()})
+    for name, array in before.items():
+        np.testing.assert_allclose(moved[1][name], moved[0][name] - 0.5 * 0.1 * array, atol=1e-6)
+
+
+def test_short_texts_are_scored_with_a_state_that_is_carried(text):
+    assert [evaluation_streams(words, 35) for words in (20, 1_000, 3_500, 73_760)] == [1, 2, 10, 32]
+    model, part = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), PLAIN, 0), text.validation[:50]
+    state = model.state()
+    state["weights"] = {name: 20 * array for name, array in state["weights"].items()}
+    model.restore(state)
+    assert model.loss(part) == model.loss(part, count=1) != model.loss(part, count=7)
+
+
+def test_a_generated_word_costs_no_copy_of_the_weights(text, monkeypatch):
+    model = LanguageModel(LSTMCore(1, 8), len(text.vocabulary), PLAIN, 0)
+    model.start_averaging()
+    train_windows(model, TextReader(streams(text.train, 4), 7), 0, 5, lambda _: 5.0)
+    written = generate(model, text.vocabulary, 20)
+    monkeypatch.setattr(LanguageModel, "arrays", lambda self: pytest.fail("all weights were copied"))
+    assert generate(model, text.vocabulary, 20) == written
 
 
 def test_losses_of_single_words_are_those_of_the_text(text):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -12,20 +13,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alphaxenas.config import from_values
+from alphaxenas.config import ParameterError, from_values
 from alphaxenas.data.download import DataError
 from alphaxenas.data.text import TextData, load_text, streams
 from alphaxenas.networks.export.keras_export import save_savedmodel
 from alphaxenas.networks.language.cores import CellCore, LSTMCore, SharedCellCore
 from alphaxenas.networks.language.export import export_step_model, save_step_onnx
 from alphaxenas.networks.language.model import LanguageModel
-from alphaxenas.networks.language.recipe import LanguageRecipe
+from alphaxenas.networks.language.recipe import LanguageRecipe, awd_lstm_recipe
 from alphaxenas.networks.training.loop import DivergedError
 from alphaxenas.pipelines import language_training
-from alphaxenas.pipelines.language_training import LanguageModelToTrain, evaluate_language_model, train_language_models
+from alphaxenas.pipelines.language_training import (
+    LanguageModelToTrain,
+    evaluate_language_model,
+    train_language_models,
+    validated_after,
+)
 from alphaxenas.pipelines.recurrent import journals, models_to_train, search
 from alphaxenas.pipelines.stages import load_configured_text
 from alphaxenas.runs import RunFolder
+from alphaxenas.runs.folder import RunMismatch
+from alphaxenas.runs.interruption import Interruption
 from alphaxenas.spaces.recurrent import RecurrentCell
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO, recurrent_zoo_cell
 
@@ -82,15 +90,137 @@ def test_minutes_become_as_many_windows_as_fit_at_the_measured_speed(tmp_path, d
     monkeypatch.setattr(language_training, "time", SimpleNamespace(monotonic=monotonic))
     with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
         results = train_language_models([MODEL], data, RECIPE, run, minutes=0.005)
-    assert results["models"][0]["windows"] == 30
+    assert results["models"][0]["windows"] == 30 == results["timed"]["a cell"]["windows"]
+    assert results["timed"]["a cell"]["window_seconds"] == pytest.approx(0.01)
+
+
+OTHER = LanguageModelToTrain("another cell", CellCore(RecurrentCell.parse("relu(0); relu(1)"), 8), "relu(0); relu(1)")
+
+
+def train_some(folder, data, models, seeds, **further):
+    with RunFolder.open("suite", "final", {"seed": 0}, folder / "exp", folder / "events") as run:
+        return train_language_models(models, data, RECIPE, run, seeds, **further)
+
+
+def test_every_seed_of_a_model_gets_the_same_windows_and_seeds_come_one_after_the_other(tmp_path, data, monkeypatch):
+    seconds, now = {8: 0.01, 9: 0.02}, [0.0]
+    train_window = LanguageModel.train_window
+
+    def timed(self, *arguments):
+        now[0] += seconds[self.core.units]
+        seconds[8] += 1e-6  # the machine becomes slower and slower
+        return train_window(self, *arguments)
+
+    monkeypatch.setattr(LanguageModel, "train_window", timed)
+    monkeypatch.setattr(language_training, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    slow = LanguageModelToTrain("slow", CellCore(MODEL.core.cell, 9), MODEL.description)
+    results = train_some(tmp_path, data, [MODEL, slow], (0, 1), minutes=0.01)
+    assert [(one["name"], one["seed"]) for one in results["models"]] == [
+        ("a cell", 0), ("slow", 0), ("a cell", 1), ("slow", 1)
+    ]  # fmt: skip
+    windows = [one["windows"] for one in results["models"]]
+    assert windows[:2] == windows[2:] and windows[1] == 30 and 55 < windows[0] < 60
+    assert results["models"][1]["seconds"] == pytest.approx(30 * 0.02, abs=0.1)
+
+
+def test_models_and_seeds_are_added_to_a_run_and_its_trainings_stay(tmp_path, data, monkeypatch):
+    first = train_some(tmp_path, data, [MODEL], (0,), epochs=0.3)
+    train_window, trained = LanguageModel.train_window, []
+
+    def noting(self, *arguments):
+        trained.append(self.core.cell)
+        return train_window(self, *arguments)
+
+    monkeypatch.setattr(LanguageModel, "train_window", noting)
+    both = train_some(tmp_path, data, [MODEL, OTHER], (0,), epochs=0.3)
+    assert set(trained) == {OTHER.core.cell} and both["models"][0] == first["models"][0]
+    grown = train_some(tmp_path, data, [OTHER], (0, 1), epochs=0.3)
+    assert [(one["name"], one["seed"]) for one in grown["models"]] == [
+        ("a cell", 0), ("another cell", 0), ("another cell", 1)
+    ]  # fmt: skip
+    trained.clear()
+    assert train_some(tmp_path, data, [MODEL], (0,), epochs=0.3) == grown and not trained
+    fresh = train_some(tmp_path / "fresh", data, [OTHER], (1,), epochs=0.3)
+    assert without_times(fresh) == without_times(grown)[2:]
+
+
+def test_another_model_of_the_same_name_is_refused(tmp_path, data):
+    train_some(tmp_path, data, [MODEL], (0,), epochs=0.3)
+    with pytest.raises(RunMismatch, match=r"called a cell: tanh\(0\); relu\(1\), 8 units; now relu"):
+        train_some(tmp_path, data, [replace(OTHER, name="a cell")], (0, 1), epochs=0.3)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused_with_a_way_out(tmp_path, data):
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
+        run.checkpoints.save(0, {"done": [], "failed": [], "current": None})
+    with pytest.raises(RunMismatch, match="earlier version.*--overwrite"):
+        train_some(tmp_path, data, [MODEL], (0,), epochs=0.3)
+
+
+@pytest.mark.parametrize("at", [1, 2, 4, 7], ids=lambda at: f"after window {at}")
+@pytest.mark.parametrize("how", ["left", "killed"])
+def test_a_training_stopped_between_validations_continues_bit_for_bit(tmp_path, data, monkeypatch, at, how):
+    """Left: a signal was received, and the window in progress finished. Killed: what was saved by time is all."""
+    long = TextData("grammar", data.vocabulary, np.tile(data.train, 4), data.validation, data.test)
+    whole = train_some(tmp_path / "whole", long, [MODEL], (0,), epochs=1.0)
+    assert whole["models"][0]["windows"] == 40 and len(whole["models"][0]["history"]) == 10
+    train_window, calls, signals = LanguageModel.train_window, [], ["SIGINT"]
+
+    def counting(self, *arguments):
+        if len(calls) == at and how == "killed":
+            calls.append(1)
+            raise SystemError("killed")
+        calls.append(1)
+        return train_window(self, *arguments)
+
+    def leave(self, saved):
+        if len(calls) == at and how == "left" and signals:
+            signals.clear()
+            raise KeyboardInterrupt(saved)
+
+    monkeypatch.setattr(language_training, "SAVED_EVERY", 60.0 if how == "left" else 0.0)
+    monkeypatch.setattr(LanguageModel, "train_window", counting)
+    monkeypatch.setattr(Interruption, "leave_if_requested", leave)
+    with pytest.raises((KeyboardInterrupt, SystemError)):
+        train_some(tmp_path / "cut", long, [MODEL], (0,), epochs=1.0)
+    continued = train_some(tmp_path / "cut", long, [MODEL], (0,), epochs=1.0)
+    assert len(calls) == 40 + (how == "killed"), "no window is trained twice"
+    assert without_times(continued) == without_times(whole)
+    first, second = (np.load(tmp_path / name / "exp/suite/final/models/a-cell-seed0.npz") for name in ("whole", "cut"))
+    assert all(np.array_equal(first[name], second[name]) for name in first.files)
+
+
+def test_the_speed_is_measured_once_even_if_the_run_ends_before_the_first_validation(tmp_path, data, monkeypatch):
+    train_window, calls = LanguageModel.train_window, []
+
+    def dying(self, *arguments):
+        calls.append(1)
+        if len(calls) == language_training.WARM_UP + language_training.TIMED_WINDOWS + 1:
+            raise SystemError("killed")
+        return train_window(self, *arguments)
+
+    monkeypatch.setattr(LanguageModel, "train_window", dying)
+    with pytest.raises(SystemError):
+        train_some(tmp_path, data, [MODEL], (0,), minutes=0.0005)
+    before = len(calls)
+    results = train_some(tmp_path, data, [MODEL], (0,), minutes=0.0005)
+    assert len(calls) - before == results["models"][0]["windows"] < language_training.TIMED_WINDOWS
+
+
+def test_long_trainings_are_validated_after_every_pass_and_short_ones_ten_times():
+    """As published: NT-ASGD looks at every epoch, so that 4,000 epochs need not be 2,400 old before it acts."""
+    assert validated_after(4000 * 332, 332) == list(range(332, 4000 * 332 + 1, 332))
+    assert validated_after(100, 50) == list(range(10, 101, 10))
+    assert validated_after(3, 50) == [1, 2, 3]
 
 
 def test_models_have_as_many_parameters_as_a_searched_cell():
     text = load_text("grammar")
-    config = from_values({"units": 32, "blocks": 8, "language_models": ["found", "lstm", "random", *RECURRENT_ZOO]})
-    best = {"alphaxenas-seed0": {"best": [{"architecture": str(RECURRENT_ZOO["darts_rnn_v1"].cell)}]}}
+    chosen = ["found", "lstm", "awd_lstm", "random", *RECURRENT_ZOO, "tanh(0); relu(1)"]
+    config = from_values({"units": 32, "blocks": 8, "language_models": chosen})
+    best = {"alphaxenas-seed0": {"best": [{"architecture": str(RECURRENT_ZOO["darts_rnn_v1"].cell), "reward": 0.4}]}}
     models = models_to_train(config, text, best)
-    assert len({model.name for model in models}) == len(models) == 1 + 1 + 2 + 4
+    assert len({model.name for model in models}) == len(models) == 1 + 2 + 2 + 4 + 1
     sizes = [LanguageModel(model.core, len(text.vocabulary), RECIPE, 0).parameters for model in models]
     assert max(sizes) / min(sizes) < 1.1
     assert models[0].core.units == 32
@@ -226,3 +356,56 @@ def test_a_training_that_explodes_is_recorded_and_the_others_go_on(tmp_path, dat
     with RunFolder.open("suite", "none", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
         with pytest.raises(DivergedError, match="No training came to its end. The loss became nan"):
             train_language_models([wild], data, RECIPE, run, epochs=0.3)
+
+
+def test_baselines_have_the_sizes_and_recipes_of_their_authors():
+    """PyTorch's example: two layers of 200 with dropout 0.2, between them too; Merity et al. 2018: three, dropped."""
+    values = {"units": 32, "learning_rate": 20.0, "weight_dropout": 0.3, "language_models": ["lstm_2x200", "awd_lstm"]}
+    plain, awd = models_to_train(from_values(values), load_text("grammar"), {})
+    assert (plain.name, plain.core) == ("LSTM 2x200", LSTMCore(2, 200))
+    rates = (plain.recipe.input_dropout, plain.recipe.state_dropout, plain.recipe.output_dropout)
+    assert rates == (0.2, 0.2, 0.2) and plain.recipe.weight_dropout == 0.0 and plain.recipe.learning_rate == 20.0
+    assert awd.core.layers == 3 and awd.recipe.average and awd.recipe.weight_dropout == 0.5
+    assert (awd.recipe.activation, awd.recipe.temporal, awd.recipe.input_dropout) == (2.0, 1.0, 0.4)
+    assert awd_lstm_recipe(RECIPE, "wikitext2").input_dropout == 0.65
+
+
+def test_a_model_is_trained_with_its_own_recipe(tmp_path, data):
+    calm = LanguageModelToTrain("calm", MODEL.core, MODEL.description, replace(RECIPE, learning_rate=1e-6))
+    with RunFolder.open("suite", "final", {"seed": 0}, tmp_path / "exp", tmp_path / "events") as run:
+        own, usual = train_language_models([calm, MODEL], data, RECIPE, run, epochs=1.0)["models"]
+    assert own["history"][0]["learning_rate"] == 1e-6 and usual["history"][0]["learning_rate"] > 1
+    assert own["validation_perplexity"] > usual["validation_perplexity"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tanh(0); relu(1)",
+        "0 0 1 1",
+        "Genotype(recurrent=[('tanh', 0), ('relu', 1)], concat=range(1, 3))",
+        RecurrentCell.parse("tanh(0); relu(1)").to_json(),
+    ],
+    ids=["line", "NAO", "DARTS", "file"],
+)
+def test_a_cell_of_the_users_own_is_trained_in_any_text_form(text, data):
+    (model,) = models_to_train(from_values({"language_models": [text]}), data, {})
+    assert model.core.cell == MODEL.core.cell and model.description == "tanh(0); relu(1)"
+    assert model.name.startswith("own ")
+
+
+def test_a_model_that_is_none_is_refused_with_the_nearest_name_or_the_fault_of_the_cell():
+    with pytest.raises(ParameterError, match="`language_models`.*Did you mean 'lstm_2x200'"):
+        from_values({"language_models": ["lstm2x200"]})
+    with pytest.raises(ParameterError, match="node 2.*Did you mean 'relu'"):
+        from_values({"language_models": ["tanh(0); relo(1)"]})
+
+
+def test_the_best_search_of_each_controller_is_trained_and_one_without_a_child_left_out():
+    def search(reward):
+        return {"best": [{"architecture": str(RECURRENT_ZOO["darts_rnn_v1"].cell), "reward": reward}]}
+
+    searches = {"a-seed0": search(0.3), "a-seed1": search(0.5), "b-seed0": {"best": []}, "c_d-seed12": search(0.1)}
+    config = from_values({"blocks": 8, "language_models": ["found"]})
+    models = models_to_train(config, load_text("grammar"), searches)
+    assert [model.name for model in models] == ["found by a-seed1", "found by c_d-seed12"]

@@ -179,7 +179,8 @@ def test_enas_leaves_rounds_then_ranked_cells(searched, data):
     assert rounds[0]["learning_rate"] > rounds[1]["learning_rate"] > 0
     assert "validation perplexity" in results["enas"]["headline"]
     space = recurrent_space(configured(folder))
-    assert found_cells(space, {"enas": results["enas"]})[0] == space.parse(results["enas"]["best"][0]["architecture"])
+    (found,) = found_cells(space, {"enas": results["enas"]}).values()
+    assert found == space.parse(results["enas"]["best"][0]["architecture"])
     assert [one["reward"] for one in results["enas"]["best"]] == sorted(
         (one["reward"] for one in derived), reverse=True
     )

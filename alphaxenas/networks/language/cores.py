@@ -27,7 +27,8 @@ class Dropout:
     """Masks of one window; each holds 0 or 1 / (1 - rate), and is the same at every step.
 
     Attributes:
-        state: `[batch, units]`: of the states that are multiplied with weights; for LSTMs between layers.
+        state: `[masks, batch, units]`, as many as the core asks for: of the states that are multiplied with weights;
+            for LSTMs one for every gap between two layers.
         weights: Rate at which single recurrent weights of an LSTM are left out (Merity et al. 2018), and its seed.
     """
 
@@ -49,6 +50,10 @@ class Core(Protocol):
     @property
     def states(self) -> int:
         """Arrays `[batch, units]` that are carried from window to window."""
+
+    @property
+    def masks(self) -> int:
+        """Masks of state dropout that a window needs."""
 
     @property
     def signature(self) -> Any:
@@ -88,6 +93,7 @@ class CellCore:
     cell: RecurrentCell
     units: int
     states: int = 1
+    masks: int = 1
     signature: tuple[()] = ()
 
     @property
@@ -99,7 +105,7 @@ class CellCore:
     def run(self, weights: Weights, inputs: tf.Tensor, state: State, dropout: Dropout, cell: Any) -> tuple[Any, State]:
         """See `Core.run`."""
         entering = _products(inputs, weights["input"])
-        hidden = recurrence(self.cell, entering, state[0], weights["first"], weights["nodes"], dropout.state)
+        hidden = recurrence(self.cell, entering, state[0], weights["first"], weights["nodes"], dropout.state[0])
         return hidden, (hidden[-1],)
 
 
@@ -115,6 +121,7 @@ class SharedCellCore:
     nodes: int
     units: int
     states: int = 1
+    masks: int = 1
 
     @property
     def signature(self) -> Any:
@@ -147,7 +154,7 @@ class SharedCellCore:
         tensors, rows = cell
         entering, own = _products(inputs, weights["input"]), tf.gather(weights["nodes"], rows)
         own.set_shape((self.nodes, self.units, 2 * self.units))
-        hidden = shared_recurrence(tensors, entering, state[0], weights["first"], own, dropout.state)
+        hidden = shared_recurrence(tensors, entering, state[0], weights["first"], own, dropout.state[0])
         return hidden, (hidden[-1],)
 
 
@@ -170,6 +177,11 @@ class LSTMCore:
         return 2 * self.layers
 
     @property
+    def masks(self) -> int:
+        """One for every gap between two layers."""
+        return self.layers - 1
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every weight, by name."""
         u = self.units
@@ -190,5 +202,5 @@ class LSTMCore:
             entering = _products(inputs, weights[f"input{layer}"]) + weights[f"bias{layer}"]
             hidden, memory = lstm_layer(entering, state[2 * layer], state[2 * layer + 1], recurrent)
             after += [hidden[-1], memory[-1]]
-            inputs = hidden * dropout.state if layer + 1 < self.layers else hidden
+            inputs = hidden * dropout.state[layer] if layer + 1 < self.layers else hidden
         return inputs, tuple(after)

@@ -25,7 +25,9 @@ from alphaxenas.seeds import stream, tensor_seed
 INITIAL = 0.04
 """Half width of the uniform distribution of initial weights (DARTS, for recurrent cells)."""
 EVALUATION_STREAMS = 32
-"""Streams into which a text is cut where nothing is trained."""
+"""Streams into which a long text is cut where nothing is trained."""
+LEAST_WINDOWS = 10
+"""Windows of such a stream, at least: its first words are predicted from a state of zeros."""
 
 
 class LanguageModel:
@@ -92,13 +94,14 @@ class LanguageModel:
             self._averages = {name: tf.Variable(weight) for name, weight in self._weights.items()}
             self._averaged = 1
 
-    def loss(self, words: np.ndarray, cell: Any = (), count: int = EVALUATION_STREAMS) -> float:
+    def loss(self, words: np.ndarray, cell: Any = (), count: int = 0) -> float:
         """Mean loss in nats over a whole text, every word once.
 
         Args:
             words: int32 `[words]`.
             cell: What the core is told about the cell.
-            count: Streams into which it is cut; each starts with a state of zeros.
+            count: Streams into which it is cut, each of which starts with a state of zeros; 0 for
+                `evaluation_streams`.
 
         Raises:
             DivergedError: It is not finite.
@@ -108,18 +111,18 @@ class LanguageModel:
             raise DivergedError("The loss is not finite in evaluation.")
         return total / len(words)
 
-    def window_losses(self, words: np.ndarray, cell: Any = (), count: int = EVALUATION_STREAMS) -> Iterator[np.ndarray]:
+    def window_losses(self, words: np.ndarray, cell: Any = (), count: int = 0) -> Iterator[np.ndarray]:
         """Losses in nats of single words, window after window; arguments as of `loss`.
 
         Args:
             words: int32 `[words]`.
             cell: What the core is told about the cell.
-            count: Streams.
+            count: Streams; 0 for `evaluation_streams`.
 
         Returns:
             float32 arrays that hold every word once between them.
         """
-        inputs, targets, weights = streams(words, min(count, len(words)))
+        inputs, targets, weights = streams(words, count or evaluation_streams(len(words), self.recipe.window))
         state, values = self.start(inputs.shape[1]), self._values()
         for begin in range(0, len(inputs), self.recipe.window):
             part = slice(begin, begin + self.recipe.window)
@@ -136,9 +139,7 @@ class LanguageModel:
         Returns:
             Logits `[batch, words]`, and the state after the window.
         """
-        logits, state = self._predict(
-            inputs, state, {name: tf.constant(value) for name, value in self.arrays().items()}
-        )
+        logits, state = self._predict(inputs, state, self._values())
         return logits.numpy(), state
 
     def start(self, batch: int) -> tuple[Any, ...]:
@@ -212,7 +213,9 @@ class LanguageModel:
             if recipe.embedding_dropout:
                 embedded *= tf.gather(mask((self._words, 1), recipe.embedding_dropout, 1), inputs)
             embedded *= mask((batch, units), recipe.input_dropout, 2)
-            dropout = Dropout(mask((batch, units), recipe.state_dropout, 3), (recipe.weight_dropout, seed + 100))
+            dropout = Dropout(
+                mask((self.core.masks, batch, units), recipe.state_dropout, 3), (recipe.weight_dropout, seed + 100)
+            )
             hidden, after = self.core.run(values, embedded, state, dropout, cell)
             dropped = hidden * mask((batch, units), recipe.output_dropout, 4)
             flat, wanted, counted = (
@@ -226,13 +229,13 @@ class LanguageModel:
             if recipe.temporal:
                 objective += recipe.temporal * tf.reduce_mean((hidden[1:] - hidden[:-1]) ** 2)
         gradients = [tf.convert_to_tensor(part) for part in tape.gradient(objective, [values[name] for name in names])]
-        if recipe.decay:
-            gradients = [gradient + recipe.decay * values[name] for name, gradient in zip(names, gradients)]
         norm = tf.linalg.global_norm(gradients)
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
         scale = rate * tf.minimum(1.0, recipe.clip / norm) if recipe.clip else rate
-        scale = tf.where(tf.math.is_finite(norm) & tf.math.is_finite(loss), scale, 0.0)
+        scale, decay = tf.where(finite, scale, 0.0), tf.where(finite, rate * recipe.decay, 0.0)
         for name, gradient in zip(names, gradients):
-            self._weights[name].assign_sub(tf.math.multiply_no_nan(gradient, scale))
+            step = tf.math.multiply_no_nan(gradient, scale)
+            self._weights[name].assign_sub(step + decay * values[name] if recipe.decay else step)
         return tf.where(tf.math.is_finite(norm), loss, math.nan), after
 
     def _evaluation(self, inputs, targets, state, values, cell):
@@ -246,8 +249,21 @@ class LanguageModel:
     def _hidden(self, inputs, state, values, cell):
         """Hidden states without dropout, and the state after them."""
         batch, units = tf.shape(inputs)[1], values["embedding"].shape[1]
-        dropout = Dropout(tf.ones((batch, units)), (0.0, tf.zeros(2, tf.int32)))
+        dropout = Dropout(tf.ones((self.core.masks, batch, units)), (0.0, tf.zeros(2, tf.int32)))
         return self.core.run(values, tf.gather(values["embedding"], inputs), state, dropout, cell)
+
+
+def evaluation_streams(words: int, window: int) -> int:
+    """Streams into which a text is cut where nothing is trained: the state is carried through most of each.
+
+    Args:
+        words: Of the text.
+        window: Words of a stream that are read at once.
+
+    Returns:
+        A number from 1 to `EVALUATION_STREAMS`.
+    """
+    return min(EVALUATION_STREAMS, max(1, words // (LEAST_WINDOWS * window)))
 
 
 def weight_shapes(core: Core, words: int) -> dict[str, tuple[int, ...]]:
