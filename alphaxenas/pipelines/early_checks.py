@@ -36,7 +36,7 @@ from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wis
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.suggestions import invalid
-from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
+from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_signals, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
 LEAST_FREE = 64 << 20
@@ -183,7 +183,8 @@ def _check_tables(config: Config) -> None:
             raise ParameterError(f"Invalid value for `tables`. Expected a file that exists. Received: {table.path}")
         if table.path.endswith((".csv", ".csv.gz")):
             known = csv_header(Path(table.path))
-            for column in filter(None, (table.code, table.signal, table.report, table.cost)):
+            signals = [signal.column for signal in parse_signals(table.signal)]
+            for column in filter(None, (table.code, *signals, table.report, table.cost)):
                 if column not in known:
                     raise ParameterError(
                         f"Invalid value for `tables`. Expected columns among {', '.join(known)}. Received: {column!r} "

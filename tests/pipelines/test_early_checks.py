@@ -107,6 +107,16 @@ def test_a_table_without_the_column_is_refused(place):
         check_before_work(parameters(place, tables=[f"{place}/five.csv code=arch signal=accuracy"]), ("02", "06"))
 
 
+@pytest.mark.parametrize("signal", ["acc,known:latency", "min:latency", "acc,min:latency"])
+def test_every_column_of_a_signal_is_looked_for(place, signal):
+    (place / "two.csv").write_text("arch,acc,latency\nabc,0.5,3\nabd,0.6,4\n")
+    tables = [f"{place}/two.csv code=arch signal={signal}"]
+    check_before_work(parameters(place, tables=tables), ("06",))
+    tables = [f"{place}/five.csv code=arch signal={signal}"]
+    with pytest.raises(ValueError, match="Expected columns among arch, acc. Received: 'latency'"):
+        check_before_work(parameters(place, tables=tables), ("06",))
+
+
 def test_a_full_disk_is_refused_before_any_work_naming_what_to_change(place, monkeypatch):
     usage = shutil.disk_usage(place)._replace(free=5 << 20)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
