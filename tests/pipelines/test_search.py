@@ -115,6 +115,20 @@ def test_final_training_without_search_says_what_to_run(tmp_path):
         chosen_architectures(configured(tmp_path))
 
 
+def test_an_architecture_found_by_several_seeds_counts_with_its_best_reward(tmp_path):
+    """As `report.runs.best_records` ranks the same searches."""
+    both, other = "prev:conv1x1 + prev2:identity", "prev:conv3x3 + prev2:identity"
+    for seed, found in enumerate(([(both, 0.95), (other, 0.90)], [(both, 0.80)])):
+        finals = [{"key": text, "architecture": text, "reward": reward, "purpose": "final"} for text, reward in found]
+        folder = tmp_path / "exp" / "default" / f"random-seed{seed}"
+        folder.mkdir(parents=True)
+        (folder / "results.json").write_text(json.dumps({"best": finals}))
+    values = {"run": "default", "blocks": 1, "controllers": ["random"], "seeds": [0, 1]}
+    for top_k, expected in ((1, [both]), (2, [both, other])):
+        chosen = chosen_architectures(configured(tmp_path, top_k=top_k, **values))
+        assert [str(one) for one in chosen] == expected
+
+
 def test_both_controllers_get_the_same_budgets(tmp_path):
     config = configured(tmp_path, search_epochs=2, search_fraction=0.5, final_epochs=5)
     space = search_space(config)
