@@ -20,6 +20,8 @@ from alphaxenas.runs.files import StorageError, last_lines, read_json
 WINDOW = 50
 """Latest trials that the rate is taken from."""
 _SECONDS = re.compile(rb'"seconds": ([0-9.e+-]+)')
+_UNTRAINED = (b'"cached": ', b'"purpose": "imported"', b'"purpose": "refresh"', b'"status": "refused"', b'"epochs": 0,')
+"""What only lines hold that the coach does not count as a trained child."""
 _ERRORS = re.compile(r" ended in |failed \(|damaged or lost| received: ")
 _ADVICE = (
     (("No space left", "Disk quota"), "make room on the disk"),
@@ -181,8 +183,7 @@ def _counts(journal: Path) -> tuple[Counter[str], float]:
                     break
                 counts["lines"] += 1
                 counts["finals"] += b'"purpose": "final"' in line
-                paid = b'"cached": ' not in line and b'"purpose": "imported"' not in line
-                counts["trained"] += paid and b'"epochs": 0,' not in line
+                counts["trained"] += not any(mark in line for mark in _UNTRAINED)
                 if match := _SECONDS.search(line):
                     seconds += float(match[1])
     except FileNotFoundError:

@@ -63,6 +63,17 @@ def test_the_first_limit_ends_a_run(tmp_path, limits, left):
         assert suite_status(tmp_path / "long")[0].seconds_left == left
 
 
+@pytest.mark.parametrize("untrained", [{"status": "refused"}, {"purpose": "refresh"}, {"epochs": 0}])
+def test_what_the_coach_does_not_count_as_trained_does_not_bring_the_end_nearer(tmp_path, untrained):
+    begin = datetime(2026, 1, 1).astimezone()
+    with open_run(tmp_path, trials=100) as folder:
+        for number in range(10):
+            more = untrained if number % 2 else {"status": "ok"}
+            folder.journal.append(record(number, begin + timedelta(seconds=30 * number), **more))
+        (status,) = suite_status(tmp_path / "long")
+    assert status.trained == 5 and status.seconds_left == pytest.approx(95 * 30 * 2)
+
+
 def test_a_clock_that_jumped_back_leaves_the_rate_to_the_trials_own_seconds(tmp_path):
     begin = datetime(2026, 1, 1).astimezone()
     with open_run(tmp_path, trials=100) as folder:
