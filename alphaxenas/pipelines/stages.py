@@ -48,7 +48,16 @@ def stages_of(number: str, run: Path, concluding: bool = False) -> list[Path]:
     return [path for path in folders if any(re.fullmatch(pattern, path.name) for pattern in patterns if pattern)]
 
 
-WISHES = ("objectives", "max_parameters", "max_multiply_adds", "max_latency_ms", "start_from", "favoured")
+WISHES = (
+    "objectives",
+    "max_parameters",
+    "max_multiply_adds",
+    "max_latency_ms",
+    "start_from",
+    "favoured",
+    "proxies",
+    "import_trials",
+)
 """Parameters of the search of notebook 02 that the searches of the notebooks 07 to 10 do not heed."""
 
 
@@ -80,7 +89,7 @@ def open_stage(
 
 
 def refuse_wishes(config: Config, notebook: str) -> None:
-    """Refuses limits, several objectives and a user's prior knowledge in a search that heeds none of them.
+    """Refuses limits, several objectives, proxies and a user's prior knowledge in a search that heeds none of them.
 
     Args:
         config: The configuration.

@@ -79,6 +79,8 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("02", "08"), {"objectives": ["accuracy", "latency"]}, "`objectives`.* in notebook 08, because only"),
         (("02", "09"), {"max_latency_ms": 5.0}, "`max_latency_ms`. Expected 0.0 in notebook 09"),
         (("02", "10"), {"max_multiply_adds": 2.5}, "`max_multiply_adds`. Expected 0.0 in notebook 10"),
+        (("02", "09"), {"proxies": ["depth"]}, r"`proxies`. Expected \(\) in notebook 09, because only"),
+        (("08",), {"import_trials": "PLACE/five.csv"}, "`import_trials`. Expected '' in notebook 08, because only"),
         (("06", "02"), {"dataset": "mnist", "arrays_path": "", "data_dir": "PLACE/file/x"}, "`data_dir`.*is a file"),
     ],
 )  # fmt: skip
