@@ -150,10 +150,12 @@ class SearchConfig(Group):
     free_features: bool = _alphaxenas(
         True, "the first child is the one that size and depth speak for, as far as the space tells them"
     )
-    reward_trust: Number = _alphaxenas(
+    reward_trust: Number = parameter(
         0.4,
         "how far rewards at the search budget count in the choice against size, depth and proxies; more for children "
         "as deep as the final network",
+        controllers=("alphaxenas", "guided"),
+        notebooks="02",
         ge=0,
         le=1,
     )
