@@ -21,6 +21,7 @@ from alphaxenas.data import ImageData
 from alphaxenas.data.published import KNOWN_SHAPES, PUBLISHED
 from alphaxenas.data.text import TextData
 from alphaxenas.networks.export import require_formats
+from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import (
     ImageShape,
@@ -95,6 +96,8 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
             data = load_configured_text(config)
         if number in ("08", "09", "10") or (number == "07" and set(config.chains.policy_parts) - {"table"}):
             refuse_wishes(config, number)
+        if number == "08" or (number == "10" and "micro" in config.enas.enas_spaces):
+            check_children(config)
         if number == "07" and "mnist" in config.chains.policy_parts:
             check_comparison(config)
         if not config.run.overwrite:
@@ -150,6 +153,16 @@ def check_comparison(config: Config) -> None:
                 f"{default!r} where policy_parts has mnist, because both networks are trained as in the original",
                 repr(value),
             )
+
+
+def check_children(config: Config) -> None:
+    """Refuses what no network of a pair of cells can have, before anything is trained.
+
+    Raises:
+        ValueError: `cells` is less than three.
+    """
+    if config.child.cells < FEWEST_CELLS:
+        raise invalid("cells", f"at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells", config.child.cells)
 
 
 def _check_networks(config: Config, number: str, shape: ImageShape, search_comes_first: bool) -> None:

@@ -27,9 +27,9 @@ from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_t
 from alphaxenas.controllers.nao.settings import FEWEST, NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
-from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.registry import build_network
 from alphaxenas.pipelines import search as stages
+from alphaxenas.pipelines.early_checks import check_children
 from alphaxenas.pipelines.factory import child_network, child_options, image_weights, make_evaluator, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
@@ -39,7 +39,6 @@ from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.zoo import zoo_cell
-from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.shared_pool import Plan, SharedPool
 from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
 
@@ -69,16 +68,6 @@ SCORING_BATCH = 50
 def micro_space(config: Config) -> MicroSpace:
     """Normal and reduction cell of `blocks` nodes with ENAS's five operations."""
     return MicroSpace(config.space.blocks)
-
-
-def check_children(config: Config) -> None:
-    """Refuses what no network of a pair of cells can have, before anything is trained.
-
-    Raises:
-        ValueError: `cells` is less than three.
-    """
-    if config.child.cells < FEWEST_CELLS:
-        raise invalid("cells", f"at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells", config.child.cells)
 
 
 def nao_settings(config: Config) -> NAOSettings:

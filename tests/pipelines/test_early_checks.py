@@ -71,6 +71,8 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("01",), {"exp_dir": " "}, "`exp_dir`. Expected a path.*' '"),
         (("01",), {"tensorboard_dir": ""}, "`tensorboard_dir`. Expected a path.*''"),
         (("02", "06"), {"tables": ["none.csv code=a signal=b"]}, r"`tables`.*none\.csv"),
+        (("08",), {"cells": 2, "reductions": 1}, "`cells`. Expected at least 3 where NAO or ENAS search.*Received: 2"),
+        (("02", "10"), {"cells": 2, "reductions": 1, "enas_spaces": ["micro"]}, "`cells`. Expected at least 3"),
         (("02", "07"), {"cells": 0}, "`cells`"),
         (("02", "09"), {"text": "text", "text_path": "PLACE/none.txt"}, r"The text .*none\.txt cannot be read"),
         (("02", "09"), {"text": "text", "text_path": "PLACE/five.csv"}, r"The text .*five\.csv is|shorter than one"),
@@ -100,8 +102,14 @@ def test_searches_that_heed_no_limit_refuse_it_when_their_notebook_runs_alone(pl
     for number, search in searches.items():
         with pytest.raises(ParameterError, match=f"`max_latency_ms`. Expected 0.0 in notebook {number}"):
             search(config_of(number, parameters(place, max_latency_ms=5.0)))
+    with pytest.raises(ValueError, match="`cells`. Expected at least 3 where NAO or ENAS"):
+        enas.search(config_of("10", parameters(place, cells=2, reductions=1)), "micro")
     with pytest.raises(ParameterError, match="`max_parameters`. Expected 0 in notebook 08"):
         nao.search_from_scratch(config_of("08", parameters(place, max_parameters=5)), None)
+
+
+def test_layers_are_searched_whatever_the_number_of_cells(place):
+    check_before_work(parameters(place, cells=2, reductions=1, enas_spaces=["macro"]), ("10",))
 
 
 def test_a_table_without_the_column_is_refused(place):
