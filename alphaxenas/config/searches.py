@@ -144,8 +144,8 @@ class SearchConfig(Group):
     move_rule: MoveRule = _alphaxenas(
         "gumbel", "how the tree search inside the model finds a move: sequential halving, or most visited by PUCT"
     )
-    initial_children: Count = _alphaxenas(
-        5, "children before the model is asked, at least 2: the first by free features, the others drawn uniformly"
+    initial_children: int = _alphaxenas(
+        5, "children before the model is asked: the first by free features, the others drawn uniformly", ge=2
     )
     free_features: bool = _alphaxenas(
         True, "the first child is the one that size and depth speak for, as far as the space tells them"

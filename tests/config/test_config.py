@@ -201,7 +201,8 @@ def test_values_on_a_command_line_take_the_type_of_their_parameter(name, written
 
 
 @pytest.mark.parametrize(
-    "name, written", [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3")]
+    "name, written",
+    [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3"), ("initial_children", "1")],
 )
 def test_wrong_values_on_a_command_line_are_refused(name, written):
     with pytest.raises(ParameterError, match=name):
