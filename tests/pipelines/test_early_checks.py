@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import importlib.util
 import json
 import os
 import shutil
@@ -110,6 +111,27 @@ def test_searches_that_heed_no_limit_refuse_it_when_their_notebook_runs_alone(pl
 
 def test_layers_are_searched_whatever_the_number_of_cells(place):
     check_before_work(parameters(place, cells=2, reductions=1, enas_spaces=["macro"]), ("10",))
+
+
+@pytest.mark.parametrize("number", ["00", "05", "06", "09"])
+@pytest.mark.parametrize(
+    "images",
+    [{"crop_pad": 9}, {"train_cutout": 20}, {"space": "convnet"}, {"dataset": "mnist", "data_dir": "PLACE/file"}],
+)
+def test_a_notebook_without_images_is_not_refused_for_what_images_need(place, number, images):
+    values = parameters(place, **{"dataset": "digits", "arrays_path": "", **images})
+    check_before_work(values, (number,))
+    with pytest.raises(ValueError, match="crop_pad|train_cutout|dataset|data_dir"):
+        check_before_work(values, (number, "02"))
+
+
+@pytest.mark.parametrize("number", ["03", "07", "08", "09", "10"])
+def test_a_format_without_its_package_is_refused_where_a_notebook_exports(place, number, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    values = parameters(place, dataset="digits", arrays_path="", export_formats=["onnx"], policy_parts=["chains"])
+    check_before_work(values, ("02", "05", "07"))
+    with pytest.raises(ValueError, match="`export_formats`"):
+        check_before_work(values | {"policy_parts": ["mnist"]}, ("02", number))
 
 
 def test_a_table_without_the_column_is_refused(place):
