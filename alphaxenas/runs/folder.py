@@ -25,6 +25,8 @@ from alphaxenas.suggestions import invalid
 _log = logging.getLogger(__name__)
 LOCK_PATIENCE = 5.0
 """Seconds to wait for a run in use: the kernel of a killed runner notices within a second or two that it is alone."""
+LOOK = 0.3
+"""Seconds to wait where this process itself had the run open last: nobody looks at a lock for longer."""
 
 
 class RunMismatch(ValueError):
@@ -192,7 +194,7 @@ class RunFolder:
 
 def _take_lock(path: Path) -> int:
     """An exclusive lock that ends with this process, however it ends."""
-    patient_until = time.monotonic() + LOCK_PATIENCE
+    begin = time.monotonic()
     while True:
         lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -203,8 +205,9 @@ def _take_lock(path: Path) -> int:
         except BlockingIOError:
             holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
             os.close(lock)
-            # This very process will not let go while it waits.
-            if time.monotonic() > patient_until or holder == _myself():
+            # This very process will not let go while it waits; but the name may be left of an earlier time, and
+            # `alphaxenas status` hold the file for the moment in which it looks whether a run does.
+            if time.monotonic() - begin > (LOOK if holder == _myself() else LOCK_PATIENCE):
                 raise RunInUse(
                     f"The run in {path} is in use by {holder or 'another process'}. "
                     "Wait for it, end it, or choose another name with `run`."
