@@ -1,6 +1,6 @@
 """All parameters: their groups, and what else follows from a declaration but the checking of values.
 
-The groups stand in `alphaxenas.config.networks` and `alphaxenas.config.searches`.
+The groups stand in the modules `networks`, `searches`, `other_searches` and `language` of `alphaxenas.config`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alphaxenas.suggestions import did_you_mean
 
 
 class Config(BaseModel):
-    """All parameters of the suite, checked; one attribute per group."""
+    """All parameters of all notebooks, checked; one attribute per group."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

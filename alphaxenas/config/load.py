@@ -1,7 +1,7 @@
 """The parameters of a run, checked: of a notebook, a profile or a command line.
 
 `alphaxenas.config.declarations` declares them. The namespace is flat, and every notebook accepts every parameter, so
-one profile serves the whole suite. Papermill only warns about a name it does not know; here that is an error before any
+one profile serves all notebooks. Papermill only warns about a name it does not know; here that is an error before any
 work.
 
     config = configure(globals())       # in a notebook, after its parameters cell
@@ -43,7 +43,7 @@ def configure(namespace: Mapping[str, Any]) -> Config:
 
     Args:
         namespace: The notebook's globals. Names with an underscore, modules, functions, classes and IPython's own
-            names are passed over; every other name has to be a parameter of the suite.
+            names are passed over; every other name has to be a parameter.
 
     Returns:
         The configuration; relative paths are resolved against the project's root, wherever the notebook was started.

@@ -1,7 +1,7 @@
 """The search stage: one controller, one seed, the children that it asks for trained on images.
 
 Notebooks and commands call pipelines; other combinations take their parts from `alphaxenas.pipelines.factory`. Every
-stage opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json; a
+stage opens its folder `<run>/<stage>`, does or continues the work, and returns the content of its results.json; a
 stage that is finished returns at once.
 """
 
@@ -29,7 +29,10 @@ STATIC_ORDER = ("depth", "parameters")
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
-    """Stage `<controller>-seed<seed>`: a search over children that share weights (chains: each from scratch).
+    """Stage `<controller>-seed<seed>`: a search over the configured space.
+
+    Children share weights, but in plain convolution nets and chains, and where `share_weights` is false: there each is
+    trained from scratch.
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.

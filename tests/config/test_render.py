@@ -21,6 +21,12 @@ def test_the_page_of_parameters_is_what_the_declarations_say():
     assert params.PAGE.read_text(encoding="utf-8") == documentation()
 
 
+def test_the_page_says_which_controllers_a_parameter_goes_to():
+    rows = {line.split("`")[1]: line for line in documentation().splitlines() if line.startswith("| `")}
+    assert "(to `alphaxenas`, `guided`)" in rows["reward_trust"] and "(to `evolution`)" in rows["evolution_sample"]
+    assert "(to " not in rows["filters"]
+
+
 def test_help_names_every_parameter():
     words = set(help_text().split())
     assert set(FIELDS) <= words
