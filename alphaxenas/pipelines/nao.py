@@ -2,7 +2,7 @@
 full.
 
 - `nao-scratch`: the controller `nao`; every child is trained from scratch with the search budget.
-- `nao-shared`: a pool whose members train one set of weights in turns (`shared_pool.py`).
+- `nao-shared`: a pool whose members train one set of weights in turns (`supernet/shared_pool.py`).
 - `nao-best`: the best of both, each trained in full; validation chooses the one that is tested.
 - `nao-zoo`: known cells, trained likewise.
 
