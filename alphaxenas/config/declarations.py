@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from alphaxenas.config import language as recurrent
 from alphaxenas.config import networks, other_searches, searches
 from alphaxenas.config.parameter import PROJECT_ROOT, Group, ParameterError, Role
-from alphaxenas.config.renamed import REMOVED, RENAMED
+from alphaxenas.config.renamed import RENAMED
 from alphaxenas.suggestions import did_you_mean
 
 
@@ -98,8 +98,6 @@ def unknown_parameter(name: str) -> ParameterError:
     """The error for a name that no parameter has, with its new name or the nearest one."""
     if name in RENAMED:
         return ParameterError(f"Unknown parameter `{name}`. It is called `{RENAMED[name]}` now.")
-    if name in REMOVED:
-        return ParameterError(f"Unknown parameter `{name}`. {REMOVED[name]}")
     near = did_you_mean(name, FIELDS, quote="`") or "."
     return ParameterError(f"Unknown parameter `{name}`{near} All parameters: ./run_all.sh --help")
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, ValidationInfo
 
 from alphaxenas.config.parameter import (
     PROJECT_ROOT,
@@ -46,13 +46,6 @@ def _target(text: str) -> str:
     return text
 
 
-def _policy_part(name: str) -> str:
-    if name in ENAS_SPACES:
-        moved = f"ENAS is notebook 10 now, -p enas_spaces {name} --only 10, and finds what is stored"
-        raise invalid("policy_parts", f"{', '.join(POLICY_PARTS)}: {moved}", repr(name))
-    return name
-
-
 def _table(text: str, info: ValidationInfo) -> str:
     words = (DIGITS_TABLE, CHAINS_TABLE)
     if text not in words and not Path(path := parse_table(text, PROJECT_ROOT).path).is_file():
@@ -64,7 +57,7 @@ def _table(text: str, info: ValidationInfo) -> str:
 ZooName = Annotated[str, OneOf(tuple(zoo_names()))]
 EnasSampling = Annotated[str, OneOf(SAMPLING)]
 PoolSampling = Annotated[str, OneOf(SAMPLE_POLICIES)]
-PolicyPart = Annotated[str, OneOf(POLICY_PARTS), BeforeValidator(_policy_part)]
+PolicyPart = Annotated[str, OneOf(POLICY_PARTS)]
 EnasSpace = Annotated[str, OneOf(ENAS_SPACES)]
 Order = Annotated[str, OneOf(ORDERS)]
 Contestants = Annotated[Text, AfterValidator(_contestants)]

@@ -28,12 +28,12 @@ from alphaxenas.controllers.nao.settings import FEWEST, NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
 from alphaxenas.networks.registry import build_network
-from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.early_checks import check_children
 from alphaxenas.pipelines.factory import child_network, child_options, image_weights, make_evaluator, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.pipelines.raters.rating import Rating
+from alphaxenas.pipelines.search import child_epochs, run_search
 from alphaxenas.pipelines.stages import LIMITS, open_stage, refuse_wishes
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
@@ -91,7 +91,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     check_children(config)
     refuse_wishes(config, "08")
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
-    budget = Budget(stages.child_epochs(config))
+    budget = Budget(child_epochs(config))
     own = ("blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *LIMITS)
     controller = make_controller(
         "nao",
@@ -102,7 +102,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         promote_every=settings.new + settings.random,
         **config.settings_of("nao"),
     )
-    return stages.run_search(
+    return run_search(
         config,
         f"{STAGE}-scratch",
         config.parameters("data", "child") | config.only(*own),

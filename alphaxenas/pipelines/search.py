@@ -16,7 +16,7 @@ from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, SearchS
 from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.proxies import with_proxies
-from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator
+from alphaxenas.pipelines.factory import child_network, configured_controller, load_images, make_evaluator
 from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
 from alphaxenas.pipelines.raters.wishes import objectives, priced, user_space
 from alphaxenas.pipelines.stages import LIMITS, open_stage
@@ -58,7 +58,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         parameters,
         wished,
         data,
-        lambda: make_controller(config, controller, seen, seed, objectives=objectives(config, data)),
+        lambda: configured_controller(config, controller, seen, seed, objectives=objectives(config, data)),
         Rating(f"{__name__}:evaluator", {"seed": seed}, tuple(names)),
         getattr(seen, "proxies", None),
         imported,

@@ -12,7 +12,13 @@ from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.factory import final_network, load_images, make_controller, recipe_from_config, search_space
+from alphaxenas.pipelines.factory import (
+    configured_controller,
+    final_network,
+    load_images,
+    recipe_from_config,
+    search_space,
+)
 from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.cell import Cell
@@ -132,7 +138,10 @@ def test_an_architecture_found_by_several_seeds_counts_with_its_best_reward(tmp_
 def test_both_controllers_get_the_same_budgets(tmp_path):
     config = configured(tmp_path, search_epochs=2, search_fraction=0.5, final_epochs=5)
     space = search_space(config)
-    ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
+    ours, random = (
+        configured_controller(config, "alphaxenas", space, 0),
+        configured_controller(config, "random", space, 0),
+    )
     assert (
         isinstance(ours.strategy, AlphaXENAS)
         and isinstance(random, SuccessiveHalving)
@@ -184,7 +193,7 @@ def test_controllers_take_their_parameters(tmp_path):
     config = configured(tmp_path, evolution_population=7, evolution_sample=3, uct_exploration=0.4, alphax_rollouts=2)
     space = search_space(config)
     evolution, uct, alphax = (
-        make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
+        configured_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
     )
     assert (evolution._size, evolution._sample) == (7, 3)
     assert (uct.nodes.select.exploration, alphax._rollouts) == (0.4, 2)
