@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,13 +30,17 @@ SPEED, MEMORY = 1_500, 2 << 30
 
 
 def make_pictures(folder: Path, count: int) -> int:
-    """Writes pictures with soft shapes and some noise, unless they are there; bytes of all of them.
+    """Writes pictures with soft shapes and some noise, unless just so many are there; bytes of all of them.
 
     Args:
         folder: Where the folders of the classes go.
         count: How many pictures.
     """
-    if not (folder / "whole").exists():
+    whole = folder / "whole"
+    written = whole.read_text() if whole.exists() else None
+    if written != str(count):
+        if written is not None:  # others, or not all: without the file they are not of this benchmark
+            shutil.rmtree(folder / "images")
         rng = np.random.default_rng(0)
         shapes = [rng.integers(0, 256, (5, 5, 3), np.uint8) for _ in range(500)]
 
@@ -49,9 +54,10 @@ def make_pictures(folder: Path, count: int) -> int:
 
         for label in range(CLASSES):
             (folder / "images" / f"class{label}").mkdir(parents=True, exist_ok=True)
+        whole.write_text("")
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(write, range(count)))
-        (folder / "whole").touch()
+        whole.write_text(str(count))
     return sum(path.stat().st_size for path in (folder / "images").rglob("*.png"))
 
 

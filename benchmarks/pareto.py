@@ -23,10 +23,17 @@ FOLDER holds nasbench201_hardware.csv.gz, see data/README.md. Prints JSON last, 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from alphaxenas.workers.processes import thread_limits
+
+if __name__ == "__main__":  # numerical libraries read them when NumPy is imported
+    os.environ.update(thread_limits(1))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
@@ -39,7 +46,7 @@ from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
 from alphaxenas.tabular.table_search import goal_rows, load_table, make, run_search, volume_share
 from benchmarks.record import finish
-from benchmarks.tables import one_thread, study_arguments, study_parser
+from benchmarks.tables import study_arguments, study_parser
 
 FILE = "nasbench201_hardware.csv.gz"
 ACCURACY, KNOWN_ACCURACY = "cifar10_test_200ep_mean", "cifar100_test_200ep_mean"
@@ -210,7 +217,6 @@ def measure(name: str, options: argparse.Namespace) -> None:
 def main() -> None:
     """Runs the named studies."""
     options = study_parser(__doc__, STUDIES, 30).parse_args()
-    one_thread()
     for name in options.studies:
         measure(name, options)
 

@@ -24,6 +24,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from alphaxenas.workers.processes import thread_limits
+
+if __name__ == "__main__":  # numerical libraries read them when NumPy is imported
+    os.environ.update(thread_limits(1))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import numpy as np
 
 from alphaxenas.proxies import PROXIES, ProxyScores, rank_sum
@@ -49,9 +55,6 @@ NEAR = 0.05
 def main(arguments: list[str] | None = None) -> int:
     """Scores what is missing and prints the result; returns the exit code. SystemExit if other settings are stored."""
     options, started = _parser().parse_args(arguments), time.perf_counter()
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[variable] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tables, folder = Path(options.tables), Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     published = rows(tables / "nasbench201_proxies.csv.gz")

@@ -25,6 +25,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alphaxenas.workers.processes import thread_limits
+
+if __name__ == "__main__":  # numerical libraries read them when NumPy is imported
+    os.environ.update(thread_limits(1))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import numpy as np
 
 from alphaxenas.config import PROJECT_ROOT
@@ -227,9 +233,6 @@ def main() -> None:
     words.add_argument("--methods", nargs="+", default=METHODS, metavar="METHOD", help="[all]")
     words.add_argument("--workers", type=int, nargs="*", default=list(TRIALS), help="fleets [%(default)s]")
     options = words.parse_args()
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[variable] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     started = time.perf_counter()
     table = STUDIES[STUDY].table(options.tables)
     goals = goal_rows(table, STUDIES[STUDY].target)

@@ -1,6 +1,7 @@
 """The house: few modules a room, imports one way, public functions documented. See docs/architecture.md."""
 
 import ast
+import re
 
 import pytest
 
@@ -75,3 +76,35 @@ def undocumented(path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_public_functions_of_two_parameters_document_them(path):
     assert list(undocumented(path)) == []
+
+
+def module_of(dotted):
+    """The file of the longest beginning of a dotted name that is a module or a package, and the rest of the name."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        place = PROJECT_ROOT.joinpath(*parts[:count])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                return file, parts[count:]
+    return None, parts
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_a_text_names_exists(path):
+    text = path.read_text(encoding="utf-8")
+    for dotted in re.findall(r"`(alphaxenas(?:\.\w+)+)", text):
+        file, rest = module_of(dotted)
+        assert file is not None and all(re.search(rf"\b{name}\b", file.read_text(encoding="utf-8")) for name in rest), (
+            dotted
+        )
+    for name in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+        assert any((place / name).is_file() for place in (path.parent, PACKAGE, PROJECT_ROOT)), name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_docstring_has_every_section_once(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
+            text = ast.get_docstring(node) or ""
+            for section in ("Args:", "Attributes:", "Returns:", "Raises:"):
+                assert sum(line.strip() == section for line in text.splitlines()) <= 1, getattr(node, "name", path.name)

@@ -48,7 +48,7 @@ def leftovers(folder: Path) -> list[tuple[Path, str]]:
     """What may be deleted below a folder, each with the reason.
 
     Args:
-        folder: Of a suite, of one of its stages, or of data.
+        folder: Of a run, of one of its stages, or of data.
     """
     found: list[tuple[Path, str]] = []
     for place in sorted({folder, *(path for path in folder.rglob("*") if path.is_dir())}):
@@ -65,7 +65,7 @@ def leftovers(folder: Path) -> list[tuple[Path, str]]:
 
 
 def delete(paths: Sequence[Path]) -> list[str]:
-    """Deletes files, each under the lock of its run where there is one.
+    """Deletes files, each under the lock of its stage where there is one.
 
     Args:
         paths: As of `leftovers`.

@@ -9,5 +9,5 @@ from alphaxenas.report.notebook.page import write_page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the suite; returns the exit code, see `run_notebooks.main`."""
+    """Runs the notebooks; returns the exit code, see `run_notebooks.main`."""
     return run_notebooks.main(arguments, write_page=write_page)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from alphaxenas.runs.status import status_text, suite_status
+from alphaxenas.runs.status import run_status, status_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"Invalid value for `--watch`. Expected seconds above 0. Received: {options.watch}")
     try:
         while True:
-            stages = suite_status(options.folder)
+            stages = run_status(options.folder)
             text = status_text(options.folder, stages)
             print(text if options.watch is None else f"\x1b[2J\x1b[H{text}", flush=True)
             if options.watch is None:

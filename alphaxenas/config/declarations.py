@@ -1,6 +1,6 @@
 """All parameters: their groups, and what else follows from a declaration but the checking of values.
 
-The groups stand in `alphaxenas.config.networks` and `alphaxenas.config.searches`.
+The groups stand in the modules `networks`, `searches`, `other_searches` and `language` of `alphaxenas.config`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pydantic.fields import FieldInfo
 from alphaxenas.config import language as recurrent
 from alphaxenas.config import networks, other_searches, searches
 from alphaxenas.config.parameter import PROJECT_ROOT, Group, ParameterError, Role
-from alphaxenas.config.renamed import REMOVED, RENAMED
+from alphaxenas.config.renamed import RENAMED
 from alphaxenas.suggestions import did_you_mean
 
 
 class Config(BaseModel):
-    """All parameters of the suite, checked; one attribute per group."""
+    """All parameters of all notebooks, checked; one attribute per group."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,8 +98,6 @@ def unknown_parameter(name: str) -> ParameterError:
     """The error for a name that no parameter has, with its new name or the nearest one."""
     if name in RENAMED:
         return ParameterError(f"Unknown parameter `{name}`. It is called `{RENAMED[name]}` now.")
-    if name in REMOVED:
-        return ParameterError(f"Unknown parameter `{name}`. {REMOVED[name]}")
     near = did_you_mean(name, FIELDS, quote="`") or "."
     return ParameterError(f"Unknown parameter `{name}`{near} All parameters: ./run_all.sh --help")
 

@@ -1,7 +1,7 @@
 """The parameters of a run, checked: of a notebook, a profile or a command line.
 
 `alphaxenas.config.declarations` declares them. The namespace is flat, and every notebook accepts every parameter, so
-one profile serves the whole suite. Papermill only warns about a name it does not know; here that is an error before any
+one profile serves all notebooks. Papermill only warns about a name it does not know; here that is an error before any
 work.
 
     config = configure(globals())       # in a notebook, after its parameters cell
@@ -43,7 +43,7 @@ def configure(namespace: Mapping[str, Any]) -> Config:
 
     Args:
         namespace: The notebook's globals. Names with an underscore, modules, functions, classes and IPython's own
-            names are passed over; every other name has to be a parameter of the suite.
+            names are passed over; every other name has to be a parameter.
 
     Returns:
         The configuration; relative paths are resolved against the project's root, wherever the notebook was started.
@@ -59,10 +59,13 @@ def configure(namespace: Mapping[str, Any]) -> Config:
     values = {name: value for name, value in namespace.items() if name in FIELDS and name not in started_with}
     if isinstance(cells, list):
         _refuse_code_of_another_checkout()
-    if "_configured_after" in namespace and isinstance(cells, list):
-        # The cell is run a second time: variables of later cells are around, so only cells that hold nothing but
-        # constants count as parameters cells.
-        unknown = _constants_assigned(cells[namespace["_configured_after"] :]) - set(FIELDS)
+    if "_configured" in namespace and isinstance(cells, list):
+        # The cell is run a second time: variables of later cells are around, some with a parameter's name. What was
+        # taken the first time counts, and cells that are written like a parameters cell.
+        since, before = namespace["_configured"]
+        given = _assigned_alone(cells[since:])
+        values = before | {name: value for name, value in values.items() if name in given}
+        unknown = _assigned_alone(cells[since:], constants=True) - set(FIELDS)
     else:
         plain = (bool, int, float, str, list, tuple, dict, type(None))
         unknown = {
@@ -74,7 +77,7 @@ def configure(namespace: Mapping[str, Any]) -> Config:
         raise unknown_parameter(name)
     config = from_values(values)
     if isinstance(cells, list) and isinstance(namespace, dict):
-        namespace["_configured_after"] = len(cells)
+        namespace["_configured"] = len(cells), values
     return config
 
 
@@ -231,8 +234,8 @@ def _assigned(cells: list[str]) -> set[str]:
     return names
 
 
-def _constants_assigned(cells: list[str]) -> set[str]:
-    """Names assigned by those cells that hold nothing but assignments of constants."""
+def _assigned_alone(cells: list[str], constants: bool = False) -> set[str]:
+    """Names assigned by those cells that hold nothing but assignments to names, or nothing but those of constants."""
     names: set[str] = set()
     for cell in cells:
         try:
@@ -243,8 +246,9 @@ def _constants_assigned(cells: list[str]) -> set[str]:
         for statement in body:
             targets = getattr(statement, "targets", [getattr(statement, "target", None)])
             value = getattr(statement, "value", None)
-            constant = value is not None and not any(isinstance(node, (ast.Name, ast.Call)) for node in ast.walk(value))
-            if not constant or not all(isinstance(target, ast.Name) for target in targets):
+            if value is None or not all(isinstance(target, ast.Name) for target in targets):
+                break
+            if constants and any(isinstance(node, (ast.Name, ast.Call)) for node in ast.walk(value)):
                 break
             found |= {target.id for target in targets if not target.id.startswith("_")}
         else:

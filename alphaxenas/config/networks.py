@@ -69,11 +69,11 @@ Machine = Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")]
 
 
 class RunConfig(Group):
-    """Where a suite's runs lie and what makes them repeatable."""
+    """Where a run's records lie and what makes it repeatable."""
 
     run: Text = parameter(
         "quick",
-        "name of the suite; its records lie in exp/<run>/",
+        "name of the run; its records lie in exp/<run>/, those of every stage in a folder of their own",
         pattern=rf"^{_NAME}$",
         notebooks="00* 01* 02* 03* 04* 05* 06* 07* 08* 09* 10*",
     )
@@ -91,7 +91,7 @@ class RunConfig(Group):
     )
     overwrite: bool = parameter(
         False,
-        "delete the stored runs that are met and start them anew",
+        "delete the stored stages that are met and start them anew",
         notebooks="01 02 03 04 06 07 08 09 10",
         affects_results=False,
     )
@@ -140,7 +140,7 @@ class DataConfig(Group):
     label_column: Text = parameter("", "the column of labels in Parquet files; empty = the only one", notebooks="01")
     image_layout: ImageLayout = parameter(
         "auto",
-        "axes of x in that file; auto = channels last, and what looks like channels first is refused",
+        "axes of the images in arrays_path; auto = channels last, and what looks like channels first is refused",
         notebooks="01",
     )
     validation_size: Natural = parameter(0, "images for validation; 0 = the data set's standard", notebooks="01")
@@ -153,7 +153,7 @@ class DataConfig(Group):
     mirror: Mirroring = parameter(
         "auto", "whether augment mirrors images; auto = where a mirrored image surely shows the same", notebooks="01"
     )
-    augment: bool = parameter(True, "random crop (pad 4) and mirror images while training", notebooks="01* 03 04")
+    augment: bool = parameter(True, "crop (crop_pad) and mirror images at random while training", notebooks="01* 03 04")
     cutout: Natural = parameter(
         0, "side of the square cut out of each training image, pixels; 0 = off", notebooks="01*"
     )
@@ -223,7 +223,7 @@ class ChildConfig(Group):
         ge=0,
     )
     share_weights: bool = parameter(
-        True, "children of cells and macro networks share weights (notebook 02); false: each is trained from scratch"
+        True, "children share weights, but in chains and plain nets (notebook 02); false: each is trained from scratch"
     )
     fixed_images: bool = parameter(
         False, "the share of the images is drawn once, for all children, instead of for every epoch"
@@ -251,7 +251,7 @@ class BaselineConfig(Group):
     densenet_growth: Count = _baseline(12, "channels each layer adds")
     densenet_compression: Share = parameter(0.5, "share of channels a transition keeps", notebooks="03")
     densenet_dropout: Rate = parameter(0.0, "dropout after each convolution", notebooks="03")
-    densenet_epochs: Count = _baseline(15, "epochs")
+    densenet_epochs: Count = _baseline(15, "epochs of DenseNet's training")
 
 
 class TrainingConfig(Group):
@@ -267,15 +267,15 @@ class TrainingConfig(Group):
     )
     hand_made: Text = _final("", "train this architecture too, to compare with: it is tested, but never chosen")
     train_cells: Count = _first_final(6, "cells of the final network")
-    train_reductions: Natural = _final(2, "how many times it halves the image")
-    train_stem_stride: Stride = _final(1, "stride of its first convolution")
-    train_filters: Count = _first_final(24, "channels of its first cell")
+    train_reductions: Natural = _final(2, "how many times the final network halves the image")
+    train_stem_stride: Stride = _final(1, "stride of the final network's first convolution")
+    train_filters: Count = _first_final(24, "channels of the final network's first cell")
     train_multiply_adds: NonNegative = _final(
-        0.0, "millions per image: fewer filters where an architecture would cost more; 0 = off"
+        0.0, "millions of multiply-adds per image: fewer filters where the final network would cost more; 0 = off"
     )
-    train_epochs: Count = _first_final(20, "epochs")
+    train_epochs: Count = _first_final(20, "epochs of the final training")
     train_learning_rate: PositiveNumber = parameter(
-        0.05, "highest learning rate of the cosine schedule", notebooks="03* 04*", role="recipe"
+        0.05, "highest learning rate of a training in full", notebooks="03* 04*", role="recipe"
     )
     train_lowest_learning_rate: NonNegative = _final(0.0, "learning rate that every cosine ends at")
     train_restart_epochs: NonNegative = _final(
@@ -284,8 +284,8 @@ class TrainingConfig(Group):
     train_restart_growth: Number = _final(
         2.0, "warm restarts: each cosine lasts so many times as long as the one before it", ge=1
     )
-    train_batch_size: Count = _recipe(64, "images per training step")
-    warmup_epochs: NonNegative = _recipe(1.0, "epochs of rising learning rate at the start")
+    train_batch_size: Count = _recipe(64, "images per step of a training in full")
+    warmup_epochs: NonNegative = _recipe(1.0, "epochs of rising learning rate at the start of a training in full")
     train_label_smoothing: Rate = _recipe(0.1, "probability mass spread over all classes")
     train_weight_decay: NonNegative = _recipe(0.0005, "decay of kernels per unit of learning rate")
     train_drop_path: Rate = _final(0.0, "highest drop-path rate, reached at the last cell and epoch")
@@ -303,11 +303,11 @@ class TrainingConfig(Group):
     train_devices: Count = _final(1, "GPUs (without any: CPU devices) that share every training step")
     train_machines: Different[Machine] = parameter(
         (),
-        "HOST:PORT of every machine that shares the steps, the one that keeps the records first; empty = this one",
+        "HOST:PORT of all machines of the final training, the one that keeps the records first; empty = this one",
         affects_results=False,
     )
     train_machine: Natural = parameter(
-        0, "which of them this process is, 0 = the first; each is started with its own", affects_results=False
+        0, "which of train_machines this process is, 0 = the first; each is started with its own", affects_results=False
     )
     train_teraflops: NonNegative = parameter(
         0.0,
@@ -335,7 +335,7 @@ class ReportConfig(Group):
 
     compare_with: Text = parameter(
         "",
-        "other suites to show beside this one, with commas, e.g. an ablation",
+        "other runs to show beside this one, with commas, e.g. an ablation",
         pattern=rf"^({_NAME}(, *{_NAME})*)?$",
         notebooks="05*",
     )

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, ValidationInfo
 
 from alphaxenas.config.parameter import (
     PROJECT_ROOT,
@@ -46,13 +46,6 @@ def _target(text: str) -> str:
     return text
 
 
-def _policy_part(name: str) -> str:
-    if name in ENAS_SPACES:
-        moved = f"ENAS is notebook 10 now, -p enas_spaces {name} --only 10, and finds what is stored"
-        raise invalid("policy_parts", f"{', '.join(POLICY_PARTS)}: {moved}", repr(name))
-    return name
-
-
 def _table(text: str, info: ValidationInfo) -> str:
     words = (DIGITS_TABLE, CHAINS_TABLE)
     if text not in words and not Path(path := parse_table(text, PROJECT_ROOT).path).is_file():
@@ -64,7 +57,7 @@ def _table(text: str, info: ValidationInfo) -> str:
 ZooName = Annotated[str, OneOf(tuple(zoo_names()))]
 EnasSampling = Annotated[str, OneOf(SAMPLING)]
 PoolSampling = Annotated[str, OneOf(SAMPLE_POLICIES)]
-PolicyPart = Annotated[str, OneOf(POLICY_PARTS), BeforeValidator(_policy_part)]
+PolicyPart = Annotated[str, OneOf(POLICY_PARTS)]
 EnasSpace = Annotated[str, OneOf(ENAS_SPACES)]
 Order = Annotated[str, OneOf(ORDERS)]
 Contestants = Annotated[Text, AfterValidator(_contestants)]
@@ -88,42 +81,56 @@ class EnasConfig(Group):
         notebooks="10*",
         affects_results=False,
     )
-    enas_rounds: Count = parameter(10, "rounds: train the shared weights, then the policy", notebooks="09 10*")
-    enas_fraction: Share = parameter(1.0, "share of the training images, or text, of a round", notebooks="09")
-    enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train the shared weights")
-    enas_policy_steps: Natural = _enas(10, "steps of the policy in a round")
-    enas_samples: int = _enas(5, "architectures rated for each of these steps", ge=2)
+    enas_rounds: Count = parameter(10, "rounds of ENAS: train the shared weights, then the policy", notebooks="09 10*")
+    enas_fraction: Share = parameter(1.0, "share of the training images, or text, of a round of ENAS", notebooks="09")
+    enas_sampling: EnasSampling = parameter("policy", "who draws the architectures that train ENAS's shared weights")
+    enas_policy_steps: Natural = _enas(10, "steps of the policy in a round of ENAS")
+    enas_samples: int = _enas(5, "architectures rated for each step of the policy", ge=2)
     enas_reward_images: int = _enas(
-        1000, "validation images, or words, that each is rated on; the standard error is recorded", ge=100
+        1000, "validation images, or words, that an architecture is rated on; the standard error is recorded", ge=100
     )
-    enas_learning_rate: PositiveNumber = parameter(0.0035, "Adam's learning rate for the policy")
-    enas_entropy: NonNegative = parameter(0.0001, "weight of its entropy bonus")
-    enas_skip_target: Number = parameter(0.4, "macro: share of skip connections that it is drawn to", gt=0, lt=1)
-    enas_skip_weight: NonNegative = parameter(0.8, "macro: how strongly")
+    enas_learning_rate: PositiveNumber = parameter(0.0035, "Adam's learning rate for the policy of ENAS")
+    enas_entropy: NonNegative = parameter(0.0001, "weight of the entropy bonus of ENAS's policy")
+    enas_skip_target: Number = parameter(
+        0.4, "macro: share of skip connections that ENAS's policy is drawn to", gt=0, lt=1
+    )
+    enas_skip_weight: NonNegative = parameter(
+        0.8, "macro: how strongly ENAS's policy is drawn to that share (enas_skip_target)"
+    )
     enas_retrain: bool = parameter(
         False,
         "train the best derived architectures (top_k) in full, the best of them tested once",
         notebooks="10*",
         affects_results=False,
     )
-    enas_derive: Count = _enas(20, "architectures drawn at the end and ranked on all validation images, or words")
+    enas_derive: Count = _enas(
+        20, "architectures drawn at the end of ENAS and ranked on all validation images, or words"
+    )
 
 
 class NAOConfig(Group):
     """NAO: notebook 08 in the micro space, without and with shared weights; notebook 09 for the pool over cells."""
 
     nao_rounds: Count = parameter(
-        4, "with shared weights: how often the pool is scored, then renewed", notebooks="08* 09"
+        4, "NAO with shared weights: how often the pool is scored, then renewed", notebooks="08* 09"
     )
-    nao_epochs: Count = _nao(6, "with shared weights: passes over the training data before each scoring")
-    nao_policy: PoolSampling = _nao("uniform", "how architectures are drawn for a training step of the shared weights")
+    nao_epochs: Count = _nao(6, "NAO with shared weights: passes over the training data before each scoring")
+    nao_policy: PoolSampling = _nao(
+        "uniform", "how members of NAO's pool are drawn for a training step of the shared weights"
+    )
     nao_subset: int = _nao(
-        100, "validation images, or words, of the first scoring; more are taken until scores tell members apart", ge=2
+        100,
+        "validation images, or words, of the pool's first scoring; more are taken until scores tell members apart",
+        ge=2,
     )
-    nao_best_epochs: Count = parameter(8, "epochs of that", notebooks="08")
+    nao_best_epochs: Count = parameter(
+        8,
+        "epochs of each training in full: of the best found cells (top_k), and of known ones (nao_zoo)",
+        notebooks="08",
+    )
     nao_zoo: Several[ZooName] = parameter(
         ("nasnet_a", "darts_v2"),
-        "known cells trained beside them, with as many filters, cells and epochs",
+        "known cells trained beside the best found ones, with as many filters, cells and epochs",
         notebooks="08*",
     )
 
@@ -207,5 +214,5 @@ class ChainsConfig(Group):
     chain_seeds: Count = _chains(
         3, "mnist: trainings of either network in the comparison, seeds 0, 1, 2 ...", affects_results=False
     )
-    chain_final_epochs: Count = _chains(6, "mnist: their epochs")
+    chain_final_epochs: Count = _chains(6, "mnist: epochs of each of these trainings (chain_seeds)")
     chain_learning_rate: PositiveNumber = _chains(0.001, "Adam's learning rate for chains")

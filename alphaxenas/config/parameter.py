@@ -1,7 +1,7 @@
 """The parts that declarations of parameters are made of: the base of all groups, types, and `parameter` itself.
 
 Pydantic checks values; what it knows of a parameter (its JSON schema) also gives the words of messages and the reading
-of texts from a command line, see `alphaxenas.config.describe`.
+of texts from a command line, see `alphaxenas.config.declarations`.
 """
 
 from __future__ import annotations

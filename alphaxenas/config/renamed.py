@@ -1,5 +1,5 @@
-"""Names that parameters had before. Stored runs are read under today's; in a profile or notebook an old one is an error
-that tells the new one.
+"""Names that parameters had before, in runs that are stored with the project. They are read under today's names; in a
+profile or notebook an old one is an error that tells the new one.
 """
 
 from __future__ import annotations
@@ -7,31 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-RENAMED = {
-    "expansions": "num_simulations",
-    "finals": "promotion",
-    "chain_layers": "layers",
-    "enas_layers": "layers",
-    "enas_nodes": "blocks",
-    "chain_trials": "trials",
-    "nao_trials": "trials",
-    "chain_epochs": "search_epochs",
-    "nao_child_epochs": "search_epochs",
-    "nao_best": "top_k",
-    "chain_controllers": "controllers",
-    "chain_table": "tables",
-    "chain_table_controllers": "study_controllers",
-    "chain_table_seeds": "study_seeds",
-    "chain_table_cap": "cap",
-}
+RENAMED = {"expansions": "num_simulations", "finals": "promotion", "chain_layers": "layers"}
 _VALUES = {"finals": {"best": "best_unpromoted", "played": "rollout"}}
 """Values that were renamed with their parameter."""
-REMOVED = {
-    "evaluate_model": "Use the command: alphaxenas evaluate MODEL",
-    "dirichlet_alpha": "The root explores by Gumbel variables (move_rule)",
-    "dirichlet_weight": "The root explores by Gumbel variables (move_rule)",
-}
-"""Parameters that are gone, and what to do instead."""
 
 
 def under_new_names(parameters: Mapping[str, Any]) -> dict[str, Any]:

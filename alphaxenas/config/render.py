@@ -9,7 +9,6 @@ from typing import Any
 from alphaxenas.config.declarations import FIELDS, GROUPS, allowed, schema
 
 HEADINGS = {"others": "# All others", "first": "# Change these first"}
-HEADER = "| parameter | default | allowed | meaning | notebooks |"
 
 
 def parameters_cell(notebook: str, part: str) -> str:
@@ -75,7 +74,8 @@ def documentation() -> str:
         "",
         "One namespace for all notebooks: a parameter is set in a notebook's parameters cell, in a YAML profile or by",
         "`./run_all.sh -p NAME VALUE`. Generated from the declarations in `alphaxenas/config` by",
-        "`alphaxenas params --write-docs`. The last column says which notebooks show a parameter; all accept it.",
+        "`alphaxenas params --write-docs`. The last column says which notebooks show a parameter; all accept it. Where",
+        "a parameter is a setting of some controllers alone, they follow its meaning, as in (to `evolution`).",
     ]
     for group, kind in GROUPS.items():
         lines += [
@@ -109,8 +109,10 @@ def _row(name: str) -> str:
     shown = ", ".join(number.rstrip("*") for number in rule["notebooks"])
     others = "".join(f"; in notebook {number} `{_plain(value)}`" for number, value in rule["defaults"].items())
     default = f"`{_short(name)}`" if _short(name) else "empty"
-    cells = (f"`{name}`", default + others, _escaped(allowed(name)), _escaped(rule["description"]), shown)
-    return "| " + " | ".join(cell for cell in cells) + " |"
+    meaning = _escaped(rule["description"])
+    if rule["controllers"]:
+        meaning += f" (to {', '.join(f'`{controller}`' for controller in rule['controllers'])})"
+    return "| " + " | ".join((f"`{name}`", default + others, _escaped(allowed(name)), meaning, shown)) + " |"
 
 
 def _escaped(text: str) -> str:

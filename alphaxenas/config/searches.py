@@ -54,13 +54,13 @@ class SearchConfig(Group):
 
     controllers: Several[Controller] = parameter(
         ("alphaxenas", "random"),
-        "who searches, one run each and seed",
+        "who searches: one stage for each and each seed",
         notebooks="02* 04 07* 09*",
         defaults={"07": ("reinforce", "random", "alphaxenas")},
         affects_results=False,
     )
     seeds: Different[Natural] = parameter(
-        (), "seeds of the search runs; empty = only `seed`", notebooks="02* 04 07* 09", affects_results=False
+        (), "seeds of the searches; empty = only `seed`", notebooks="02* 04 07* 09", affects_results=False
     )
     iterations: Natural = _limit(0, "stop after so many finished architectures; 0 = unlimited")
     trials: Natural = _limit(
@@ -75,13 +75,17 @@ class SearchConfig(Group):
     search_epochs: Natural = _budget(
         1, "epochs of a child at the search budget", notebooks="02 07* 08* 09", defaults={"07": 3, "08": 3, "09": 1}
     )
-    search_fraction: Share = _budget(0.5, "share of the training images drawn for those epochs", notebooks="02 09")
-    final_epochs: Natural = _budget(
-        6, "epochs of the architecture that ends an iteration", notebooks="02* 09", defaults={"09": 2}
+    search_fraction: Share = _budget(
+        0.5, "share of the training images drawn for the epochs of the search budget", notebooks="02 09"
     )
-    final_fraction: Share = _budget(1.0, "share of the training images drawn for those epochs", notebooks="02 09")
+    final_epochs: Natural = _budget(
+        6, "epochs of a promoted child: the final budget", notebooks="02* 09", defaults={"09": 2}
+    )
+    final_fraction: Share = _budget(
+        1.0, "share of the training images drawn for the epochs of the final budget", notebooks="02 09"
+    )
     final_weights: FinalWeights = _budget(
-        "scratch", "what it starts from: scratch can be compared between searches, shared weights cannot"
+        "scratch", "what a promoted child starts from: scratch can be compared between searches, shared weights cannot"
     )
     search_children: Natural = parameter(
         6,
@@ -122,7 +126,7 @@ class SearchConfig(Group):
     )
     proxies: Different[ProxyName] = parameter(
         (),
-        "zero-cost scores that controllers use: as features of their models, and ranked by; empty = none",
+        "zero-cost scores that controllers use: as features of their models, in the choice, ranked by; empty = none",
         notebooks="02",
         role="method",
     )
@@ -134,7 +138,10 @@ class SearchConfig(Group):
         notebooks="02",
     )
     uniform_share: Number = _alphaxenas(
-        0.5, "share of those that is drawn uniformly and alone trains the shared weights; 0 = all do", ge=0, le=1
+        0.5,
+        "share of the children that is drawn uniformly and alone trains the shared weights; 0 = all children do",
+        ge=0,
+        le=1,
     )
     planning: Planning = _alphaxenas(
         "tree",
@@ -144,16 +151,18 @@ class SearchConfig(Group):
     move_rule: MoveRule = _alphaxenas(
         "gumbel", "how the tree search inside the model finds a move: sequential halving, or most visited by PUCT"
     )
-    initial_children: Count = _alphaxenas(
-        5, "children before the model is asked, at least 2: the first by free features, the others drawn uniformly"
+    initial_children: int = _alphaxenas(
+        5, "children before the model is asked: the first by free features, the others drawn uniformly", ge=2
     )
     free_features: bool = _alphaxenas(
         True, "the first child is the one that size and depth speak for, as far as the space tells them"
     )
-    reward_trust: Number = _alphaxenas(
+    reward_trust: Number = parameter(
         0.4,
         "how far rewards at the search budget count in the choice against size, depth and proxies; more for children "
         "as deep as the final network",
+        controllers=("alphaxenas", "guided"),
+        notebooks="02",
         ge=0,
         le=1,
     )

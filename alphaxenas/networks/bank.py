@@ -4,8 +4,9 @@ Every name says a position and an operation, for example `cell2/block1/first/con
 place the same operation at the same position share its weights, and nothing else is shared. An array's initial value
 depends on its name and the seed alone, never on the order in which children were met.
 
-A child takes copies of its path's arrays, trains them as one flat vector (see `training.py`) and puts them back when
-the training went well: whatever is not on the path cannot move, and a child that diverges leaves no trace.
+A child takes copies of its path's arrays, trains them as one flat vector (see `alphaxenas.networks.training.loop`) and
+puts them back when the training went well: whatever is not on the path cannot move, and a child that diverges leaves no
+trace.
 """
 
 from __future__ import annotations

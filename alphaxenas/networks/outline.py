@@ -201,7 +201,7 @@ def outline_of(
     """Walks a network over shapes.
 
     Args:
-        network: See `training.Network`.
+        network: See `alphaxenas.networks.training.loop.Network`.
         image_shape: Height, width, channels.
         training: Whether to include what exists in training only.
 

@@ -21,6 +21,7 @@ from alphaxenas.data import ImageData
 from alphaxenas.data.published import KNOWN_SHAPES, PUBLISHED
 from alphaxenas.data.text import TextData
 from alphaxenas.networks.export import require_formats
+from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import (
     ImageShape,
@@ -36,11 +37,13 @@ from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wis
 from alphaxenas.runs.files import read_json
 from alphaxenas.runs.folder import compare_stored
 from alphaxenas.suggestions import invalid
-from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_table
+from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_signals, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
 LEAST_FREE = 64 << 20
 """Bytes that must be free where a run writes: a few checkpoints, notebooks and curves."""
+WITHOUT_IMAGES = ("00", "05", "06", "09")
+"""Numbers of the notebooks that load no images."""
 OWN_WORDS = ("tables",)
 """Parameters that run.json keeps in another form than they are given in."""
 REFUSED_IN_COMPARISON = (
@@ -72,20 +75,24 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
         config = config_of(number, parameters)
         for name in ("exp_dir", "tensorboard_dir"):
             check_writable(name, Path(getattr(config.run, name), config.run.run))
-        if config.data.dataset in PUBLISHED or (number == "09" and config.language.text in ("ptb", "wikitext2")):
+        of_images = number not in WITHOUT_IMAGES
+        of_known_text = number == "09" and config.language.text in ("ptb", "wikitext2")
+        if of_known_text or (of_images and config.data.dataset in PUBLISHED):
             folder = Path(config.data.data_dir)
             if not folder.is_dir():  # one that cannot be written to may hold all that is needed
                 check_writable("data_dir", folder)
-        known = KNOWN_SHAPES.get(config.data.dataset)
         data: ImageData | TextData | None = None
-        shape = ImageShape(*known) if known else None
-        if shape is None and number not in ("00", "05", "06", "09"):
-            wanted = repr(config.parameters("data"))
-            data = own = images[wanted] = images.get(wanted) or load_images(config)
-            shape = ImageShape(own.image_shape, own.num_classes)
-        if shape is not None:
+        if of_images:
+            if known := KNOWN_SHAPES.get(config.data.dataset):
+                shape = ImageShape(*known)
+            else:
+                wanted = repr(config.parameters("data"))
+                data = own = images[wanted] = images.get(wanted) or load_images(config)
+                shape = ImageShape(own.image_shape, own.num_classes)
             check_sizes(config, shape)
             _check_networks(config, number, shape, "02" in notebooks)
+        if number == "00":
+            search_space(config)
         if number == "02":
             for controller in config.search.controllers:
                 foreign_trials(config, search_space(config), controller)
@@ -95,8 +102,13 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
             data = load_configured_text(config)
         if number in ("08", "09", "10") or (number == "07" and set(config.chains.policy_parts) - {"table"}):
             refuse_wishes(config, number)
-        if number == "07" and "mnist" in config.chains.policy_parts:
+        if number == "08" or (number == "10" and "micro" in config.enas.enas_spaces):
+            check_children(config)
+        compares = number == "07" and "mnist" in config.chains.policy_parts
+        if compares:
             check_comparison(config)
+        if compares or number in ("03", "04", "08", "09", "10"):
+            require_formats(config.training.export_formats)
         if not config.run.overwrite:
             _check_stored(config, number, data)
 
@@ -152,18 +164,27 @@ def check_comparison(config: Config) -> None:
             )
 
 
+def check_children(config: Config) -> None:
+    """Refuses what no network of a pair of cells can have, before anything is trained.
+
+    Raises:
+        ValueError: `cells` is less than three.
+    """
+    if config.child.cells < FEWEST_CELLS:
+        raise invalid("cells", f"at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells", config.child.cells)
+
+
 def _check_networks(config: Config, number: str, shape: ImageShape, search_comes_first: bool) -> None:
     """Builds the networks of a notebook over shapes."""
-    space, given = search_space(config), given_architecture(config)
-    any_one = given or space.sample(np.random.default_rng(0))
     if number == "02":
-        outline_of(child_network(config, shape.num_classes)(space.sample(np.random.default_rng(0))), shape.image_shape)
+        any_one = search_space(config).sample(np.random.default_rng(0))
+        outline_of(child_network(config, shape.num_classes)(any_one), shape.image_shape)
     if number == "03":
         outline_of(baseline_network(config, shape.num_classes), shape.image_shape)
-    if number in ("03", "04", "09"):
-        require_formats(config.training.export_formats)
     if number == "04":
+        given = given_architecture(config)
         if given or not config.training.train_multiply_adds:
+            any_one = given or search_space(config).sample(np.random.default_rng(0))
             outline_of(final_network(config, any_one, shape), shape.image_shape)
         searches = Path(config.run.exp_dir, config.run.run).glob(f"{config.search.controllers[0]}-seed*/results.json")
         if not given and not search_comes_first and not any(searches):
@@ -183,7 +204,8 @@ def _check_tables(config: Config) -> None:
             raise ParameterError(f"Invalid value for `tables`. Expected a file that exists. Received: {table.path}")
         if table.path.endswith((".csv", ".csv.gz")):
             known = csv_header(Path(table.path))
-            for column in filter(None, (table.code, table.signal, table.report, table.cost)):
+            signals = [signal.column for signal in parse_signals(table.signal)]
+            for column in filter(None, (table.code, *signals, table.report, table.cost)):
                 if column not in known:
                     raise ParameterError(
                         f"Invalid value for `tables`. Expected columns among {', '.join(known)}. Received: {column!r} "

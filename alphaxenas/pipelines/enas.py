@@ -12,6 +12,7 @@ from alphaxenas.config.other_searches import ENAS_SPACES
 from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPolicy, PolicySettings, PolicySpace
 from alphaxenas.data import ImageData
 from alphaxenas.networks.training.loop import EVALUATION_BATCH
+from alphaxenas.pipelines.early_checks import check_children
 from alphaxenas.pipelines.factory import child_network, image_weights, load_images
 from alphaxenas.pipelines.final import train_ranked
 from alphaxenas.pipelines.stages import open_stage, refuse_wishes
@@ -82,6 +83,8 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
     """
     seed = config.run.seed if seed is None else seed
     refuse_wishes(config, "10")
+    if space_name == "micro":
+        check_children(config)
     space = enas_space(config, space_name)
     size = {"blocks": config.space.blocks} if space_name == "micro" else {"layers": config.space.layers}
     parameters = {**config.parameters("data", "child", "enas"), **size, "space_name": space_name, "search_seed": seed}

@@ -22,8 +22,7 @@ from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network, network_family
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.spaces.from_parameters import shares_weights as parameters_share_weights
-from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.spaces.from_parameters import shares_weights, space_from_parameters
 from alphaxenas.suggestions import invalid
 
 if TYPE_CHECKING:
@@ -102,11 +101,6 @@ def check_sizes(config: Config, data: ImageShape | ImageData) -> None:
 def search_space(config: Config) -> SearchSpace:
     """The configured search space: `space` says which."""
     return space_from_parameters(config.parameters("space"))
-
-
-def shares_weights(config: Config) -> bool:
-    """As `alphaxenas.spaces.from_parameters.shares_weights`."""
-    return parameters_share_weights(config.parameters())
 
 
 def child_options(config: Config, num_classes: int) -> NetworkOptions:
@@ -220,7 +214,8 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         The recipe.
     """
     child, training = config.child, config.training
-    own = {} if shares_weights(config) else {name: getattr(child, given) for given, name in FROM_SCRATCH.items()}
+    shared = shares_weights(config.parameters())
+    own = {} if shared else {name: getattr(child, given) for given, name in FROM_SCRATCH.items()}
     if epochs is None:
         recipe = Recipe(**{**child.values_for(Recipe), **own}, precision=config.run.precision)
         return replace(recipe, **published)
@@ -231,13 +226,13 @@ def recipe_from_config(config: Config, epochs: int | None = None, **published: A
         warmup=min(training.warmup_epochs / epochs, 0.5),
         final_learning_rate=min(training.train_lowest_learning_rate / highest, 1.0),
         restart=training.train_restart_epochs / epochs,
-        optimizer="momentum" if shares_weights(config) else child.optimizer,
+        optimizer="momentum" if shared else child.optimizer,
         **own,
     )
     return replace(recipe, **published)
 
 
-def make_controller(
+def configured_controller(
     config: Config,
     name: str,
     space: SearchSpace,
@@ -252,7 +247,7 @@ def make_controller(
         name: One of `alphaxenas.controllers.CONTROLLERS`.
         space: What it searches.
         seed: Of its random choices.
-        shared: Whether children share weights; None: as the space has it, see `shares_weights`.
+        shared: Whether children share weights; None: as the space has it, see `spaces.from_parameters.shares_weights`.
         objectives: What is looked for where that is more than accuracy.
 
     Returns:
@@ -262,10 +257,12 @@ def make_controller(
     children = search.search_children
     if name != "alphaxenas" or search.planning != "children":
         children = children or ORIGINAL_SEARCH_CHILDREN
-    shared = shares_weights(config) if shared is None else shared
+    shared = shares_weights(config.parameters()) if shared is None else shared
     if name == "alphaxenas" and not shared:
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
+    if name == "guided" and objectives is not None:
+        del settings["reward_trust"]  # several objectives are searched by another class, which does not choose so
     return catalogue.make_controller(
         name,
         space,
@@ -305,7 +302,7 @@ def make_evaluator(
 
     groups = (config.child, config.data, config.search)
     configured = {name: value for group in groups for name, value in group.values_for(ChildTraining).items()}
-    configured |= {"share_weights": shares_weights(config), "pad": config.data.crop_pad or None}
+    configured |= {"share_weights": shares_weights(config.parameters()), "pad": config.data.crop_pad or None}
     configured |= {"alternating": config.data.alternating_flip, "teraflops": config.child.child_teraflops}
     settings = ChildTraining(**{**configured, **changes})
     build, recipe = child_network(config, data.num_classes), recipe or recipe_from_config(config)

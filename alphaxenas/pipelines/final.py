@@ -172,8 +172,10 @@ def chosen_architectures(config: Config) -> list[Any]:
         finals = (record for record in results["best"] if record["purpose"] == "final")
         found += [(place_of_choice(results, one["key"]), -one["reward"], one) for one in finals]
     # The choice of every search before any second one; where rewards decide, all by reward.
-    records = {record["key"]: record for *_, record in sorted(found, key=lambda item: item[:2], reverse=True)}
-    ranked = list(records.values())[::-1][: config.training.top_k]
+    records: dict[str, dict[str, Any]] = {}
+    for *_, record in sorted(found, key=lambda item: item[:2]):
+        records.setdefault(record["key"], record)
+    ranked = list(records.values())[: config.training.top_k]
     if not ranked:
         raise ValueError(
             f"There is no finished {controller} search in {suite} to take an architecture from. "

@@ -2,7 +2,7 @@
 full.
 
 - `nao-scratch`: the controller `nao`; every child is trained from scratch with the search budget.
-- `nao-shared`: a pool whose members train one set of weights in turns (`shared_pool.py`).
+- `nao-shared`: a pool whose members train one set of weights in turns (`supernet/shared_pool.py`).
 - `nao-best`: the best of both, each trained in full; validation chooses the one that is tested.
 - `nao-zoo`: known cells, trained likewise.
 
@@ -27,19 +27,18 @@ from alphaxenas.controllers.nao.quality import Quality, fit_and_measure, scale_t
 from alphaxenas.controllers.nao.settings import FEWEST, NAOSettings
 from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_trajectory
 from alphaxenas.data import ImageData
-from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.registry import build_network
-from alphaxenas.pipelines import search as stages
+from alphaxenas.pipelines.early_checks import check_children
 from alphaxenas.pipelines.factory import child_network, child_options, image_weights, make_evaluator, regularised
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.pipelines.raters.rating import Rating
+from alphaxenas.pipelines.search import child_epochs, run_search
 from alphaxenas.pipelines.stages import LIMITS, open_stage, refuse_wishes
 from alphaxenas.runs import Journal
 from alphaxenas.seeds import derived_seed, stream
 from alphaxenas.spaces.micro import MicroSpace
 from alphaxenas.spaces.zoo import zoo_cell
-from alphaxenas.suggestions import invalid
 from alphaxenas.supernet.shared_pool import Plan, SharedPool
 from alphaxenas.supernet.shared_weights import ImageWeights, SharedWeights
 
@@ -71,16 +70,6 @@ def micro_space(config: Config) -> MicroSpace:
     return MicroSpace(config.space.blocks)
 
 
-def check_children(config: Config) -> None:
-    """Refuses what no network of a pair of cells can have, before anything is trained.
-
-    Raises:
-        ValueError: `cells` is less than three.
-    """
-    if config.child.cells < FEWEST_CELLS:
-        raise invalid("cells", f"at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells", config.child.cells)
-
-
 def nao_settings(config: Config) -> NAOSettings:
     """The preset with the configured sizes of the pool."""
     return settings_of(config.search.nao_preset, config.search.nao_pool, new=config.search.nao_new)
@@ -102,7 +91,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
     check_children(config)
     refuse_wishes(config, "08")
     space, seed, settings = micro_space(config), config.run.seed, nao_settings(config)
-    budget = Budget(stages.child_epochs(config))
+    budget = Budget(child_epochs(config))
     own = ("blocks", "nao_preset", "nao_pool", "nao_new", "search_epochs", *LIMITS)
     controller = make_controller(
         "nao",
@@ -113,7 +102,7 @@ def search_from_scratch(config: Config, data: ImageData) -> dict[str, Any]:
         promote_every=settings.new + settings.random,
         **config.settings_of("nao"),
     )
-    return stages.run_search(
+    return run_search(
         config,
         f"{STAGE}-scratch",
         config.parameters("data", "child") | config.only(*own),

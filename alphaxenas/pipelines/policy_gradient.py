@@ -24,12 +24,12 @@ from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.data import ImageData
 from alphaxenas.networks.chain import chain_network
 from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.early_checks import check_comparison
 from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
 from alphaxenas.pipelines.raters.rating import Rating
+from alphaxenas.pipelines.search import child_epochs, run_search
 from alphaxenas.pipelines.stages import LIMITS, open_stage, refuse_wishes
 from alphaxenas.pipelines.study import run_study_in, study_tables
 from alphaxenas.runs import RunFolder
@@ -83,7 +83,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     """
     refuse_wishes(config, "07")
     space, settings = chain_space(part), config.settings_of(controller)
-    budget = Budget(stages.child_epochs(config))
+    budget = Budget(child_epochs(config))
     if part == "mnist":
         check_comparison(config)
         settings["cell"] = "nascell"
@@ -93,7 +93,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
-    return stages.run_search(
+    return run_search(
         config,
         f"{STAGE}-{part}-{controller}-{seed}",
         parameters,

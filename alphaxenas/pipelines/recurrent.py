@@ -26,7 +26,7 @@ from alphaxenas.networks.language.model import weight_shapes
 from alphaxenas.networks.language.recipe import LanguageRecipe, awd_lstm_recipe, plain_lstm_recipe
 from alphaxenas.pipelines import enas, nao
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.factory import make_controller
+from alphaxenas.pipelines.factory import configured_controller
 from alphaxenas.pipelines.language_training import LanguageModelToTrain, train_language_models
 from alphaxenas.pipelines.raters.rating import Rating
 from alphaxenas.pipelines.stages import open_stage, refuse_wishes
@@ -102,7 +102,7 @@ def search(config: Config, controller: str, seed: int, data: TextData) -> dict[s
         parameters,
         space,
         data,
-        lambda: make_controller(config, controller, space, seed, language.shared_cells),
+        lambda: configured_controller(config, controller, space, seed, language.shared_cells),
         Rating(f"{__name__}:evaluator", {"seed": seed}),
     )
 

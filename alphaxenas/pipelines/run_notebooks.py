@@ -1,4 +1,4 @@
-"""Runs the notebook suite headless: what `run_all.sh` starts after it has set up `.venv`.
+"""Runs the notebooks headless: what `run_all.sh` starts after it has set up `.venv`.
 
 Papermill executes, but neither forwards SIGTERM to its kernel nor writes atomically nor knows a wrong parameter. Here
 parameters are checked first, an executed notebook appears under its name only when it is complete, a signal reaches the
@@ -90,12 +90,12 @@ def main(
     notebooks: Path = NOTEBOOKS,
     write_page: Callable[[Path, Sequence[str]], Path | None] | None = None,
 ) -> int:
-    """Runs the suite.
+    """Runs the notebooks.
 
     Args:
         arguments: As on the command line.
         notebooks: Folder of the notebooks.
-        write_page: Makes a page of the executed notebooks from the run's folder and remarks, however the suite ended.
+        write_page: Makes a page of the executed notebooks from the run's folder and remarks, however the run ended.
 
     Returns:
         The exit code: 0 all went well, 1 a notebook failed, 2 bad arguments, 128 + n stopped by signal n.

@@ -1,7 +1,7 @@
 """The search stage: one controller, one seed, the children that it asks for trained on images.
 
 Notebooks and commands call pipelines; other combinations take their parts from `alphaxenas.pipelines.factory`. Every
-stage opens its run `<suite>/<stage>`, does or continues the work, and returns the content of its results.json; a
+stage opens its folder `<run>/<stage>`, does or continues the work, and returns the content of its results.json; a
 stage that is finished returns at once.
 """
 
@@ -16,7 +16,7 @@ from alphaxenas.contracts import Budget, Controller, Evaluator, Outcome, SearchS
 from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
 from alphaxenas.evaluators.proxies import with_proxies
-from alphaxenas.pipelines.factory import child_network, load_images, make_controller, make_evaluator
+from alphaxenas.pipelines.factory import child_network, configured_controller, load_images, make_evaluator
 from alphaxenas.pipelines.raters.rating import Rating, awaited_at_once, rated
 from alphaxenas.pipelines.raters.wishes import objectives, priced, user_space
 from alphaxenas.pipelines.stages import LIMITS, open_stage
@@ -29,7 +29,10 @@ STATIC_ORDER = ("depth", "parameters")
 
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
-    """Stage `<controller>-seed<seed>`: a search over children that share weights (chains: each from scratch).
+    """Stage `<controller>-seed<seed>`: a search over the configured space.
+
+    Children share weights, but in plain convolution nets and chains, and where `share_weights` is false: there each is
+    trained from scratch.
 
     Args:
         config: The configuration; its own seed splits the data, so that all searches see the same images.
@@ -55,7 +58,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
         parameters,
         wished,
         data,
-        lambda: make_controller(config, controller, seen, seed, objectives=objectives(config, data)),
+        lambda: configured_controller(config, controller, seen, seed, objectives=objectives(config, data)),
         Rating(f"{__name__}:evaluator", {"seed": seed}, tuple(names)),
         getattr(seen, "proxies", None),
         imported,

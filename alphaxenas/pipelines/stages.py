@@ -1,4 +1,4 @@
-"""The run folder of a stage of the configured suite, and its text. Loads no TensorFlow."""
+"""The folder of a stage of the configured run, and its text. Loads no TensorFlow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STAGES = {
     "09": (r"recurrent", r"recurrent-.+"),
     "10": (r"enas", r"enas-.+"),
 }
-"""Number of a notebook to the names of the run folders that it concludes with, and of its others, as patterns."""
+"""Number of a notebook to the names of the stages that it concludes with, and of its others, as patterns."""
 LIMITS = ("iterations", "trials", "max_minutes")
 """Parameters that end a search."""
 
@@ -48,7 +48,16 @@ def stages_of(number: str, run: Path, concluding: bool = False) -> list[Path]:
     return [path for path in folders if any(re.fullmatch(pattern, path.name) for pattern in patterns if pattern)]
 
 
-WISHES = ("objectives", "max_parameters", "max_multiply_adds", "max_latency_ms", "start_from", "favoured")
+WISHES = (
+    "objectives",
+    "max_parameters",
+    "max_multiply_adds",
+    "max_latency_ms",
+    "start_from",
+    "favoured",
+    "proxies",
+    "import_trials",
+)
 """Parameters of the search of notebook 02 that the searches of the notebooks 07 to 10 do not heed."""
 
 
@@ -59,11 +68,11 @@ def open_stage(
     data: ImageData | TextData | None = None,
     overwrite: bool | None = None,
 ) -> RunFolder:
-    """Opens the run `<run>/<stage>`, making it when it is new.
+    """Opens a stage of the run, making it when it is new.
 
     Args:
         config: The configuration.
-        stage: Name of the folder inside the suite's.
+        stage: Name of the folder inside the run's.
         parameters: What may change the stage's results, for run.json; empty for what a notebook only concludes.
         data: The images or the text that it is about.
         overwrite: Whether the folder is emptied first; None: as the parameter `overwrite` says.
@@ -80,7 +89,7 @@ def open_stage(
 
 
 def refuse_wishes(config: Config, notebook: str) -> None:
-    """Refuses limits, several objectives and a user's prior knowledge in a search that heeds none of them.
+    """Refuses limits, several objectives, proxies and a user's prior knowledge in a search that heeds none of them.
 
     Args:
         config: The configuration.

@@ -1,4 +1,4 @@
-"""Stage `study` of the suite, what notebook 06 runs: from a checked configuration to searches on tables.
+"""Stage `study`, what notebook 06 runs: from a checked configuration to searches on tables.
 
 Kept apart from the other stages, which load TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""The folder of one run: exclusive, continued when it is opened again, refused when its parameters are others."""
+"""The folder of one stage of a run: exclusive, continued when opened again, refused when its parameters are others."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ from alphaxenas.suggestions import invalid
 
 _log = logging.getLogger(__name__)
 LOCK_PATIENCE = 5.0
-"""Seconds to wait for a run in use: the kernel of a killed runner notices within a second or two that it is alone."""
+"""Seconds to wait for a stage in use: the kernel of a killed runner notices within a second or two that it is alone."""
+LOOK = 0.3
+"""Seconds to wait where this process itself had the stage open last: nobody looks at a lock for longer."""
 
 
 class RunMismatch(ValueError):
-    """The run folder belongs to other parameters; the message names each with both values, and the way out."""
+    """The folder belongs to other parameters; the message names each with both values, and the way out."""
 
 
 class RunInUse(RuntimeError):
-    """Another process works in this run folder."""
+    """Another process works in this folder."""
 
 
 class RunFolder:
-    """Everything one run leaves behind; `RunFolder.open` makes it, `with` closes it.
+    """Everything one stage of a run leaves behind; `RunFolder.open` makes it, `with` closes it.
 
     Attributes:
         name: `<run>/<stage>`.
@@ -47,7 +49,7 @@ class RunFolder:
         checkpoints: The last two states.
         figures: A folder for pictures, there from the start.
         parameters: As given, in JSON values.
-        limits: Names of those that only end the run.
+        limits: Names of those that only end the stage.
     """
 
     def __init__(
@@ -83,17 +85,17 @@ class RunFolder:
         limits: Collection[str] = (),
         data: Mapping[str, Any] | None = None,
     ) -> RunFolder:
-        """Opens the run `<run>/<stage>`, making it when it is new.
+        """Opens a stage of a run, making it when it is new.
 
         Args:
-            run: The suite's name.
+            run: The run's name.
             stage: `data`, `alphaxenas-seed0`, `densenet` ...: letters, digits, `.`, `_`, `-`.
-            parameters: JSON values that the run's results depend on, seed included.
+            parameters: JSON values that the stage's results depend on, seed included.
             exp_dir: Folder of all runs.
             tensorboard_dir: Folder of all event files.
-            overwrite: Delete what is stored of this run, event file included, and start anew.
-            limits: Names of parameters that only end the run: they may differ from the stored ones.
-            data: What the run learns from: `source` (a file, or a name) and `fingerprint`, see `ImageData.identity`.
+            overwrite: Delete what is stored of this stage, event file included, and start anew.
+            limits: Names of parameters that only end the stage: they may differ from the stored ones.
+            data: What the stage learns from: `source` (a file, or a name) and `fingerprint`, see `ImageData.identity`.
 
         Raises:
             ValueError: A name that is no plain folder name.
@@ -130,13 +132,13 @@ class RunFolder:
 
     @property
     def events(self) -> Events:
-        """The run's one event writer, made when first asked for; `event_start` says at which step a run goes on."""
+        """The stage's one event writer, made when first asked for; `event_start` says at which step it goes on."""
         if self._events is None:
             self._events = Events(self.tensorboard_path, self.event_start)
         return self._events
 
     def log(self, message: str) -> None:
-        """Adds a line to the suite's log.txt, which a person follows with `tail -f`. Raises `StorageError`."""
+        """Adds a line to the run's log.txt, which a person follows with `tail -f`. Raises `StorageError`."""
         line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} [{self.stage}] {' '.join(message.split())}\n"
         log = self.path.parent / "log.txt"
         try:
@@ -146,18 +148,18 @@ class RunFolder:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise storage_error(error, log, "The run's records are untouched.") from error
+            raise storage_error(error, log, "The stage's records are untouched.") from error
 
     def write_results(self, results: Mapping[str, Any]) -> None:
-        """Stores what the run concluded. Its `headline` is what the suite's summary shows. Raises `StorageError`."""
+        """Stores what the stage concluded. Its `headline` is what the run's summary shows. Raises `StorageError`."""
         write_json(self.path / "results.json", dict(results))
 
     def read_results(self) -> dict[str, Any] | None:
-        """What `write_results` stored; None when the run has not come that far."""
+        """What `write_results` stored; None when the stage has not come that far."""
         return read_json(self.path / "results.json")
 
     def go_on(self) -> None:
-        """Notes in run.json with which limits the run goes on, and forgets the results of an earlier end."""
+        """Notes in run.json with which limits the stage goes on, and forgets the results of an earlier end."""
         record = self.path / "run.json"
         stored: dict[str, Any] = read_json(record) or {}
         known = stored["parameters"]
@@ -192,7 +194,7 @@ class RunFolder:
 
 def _take_lock(path: Path) -> int:
     """An exclusive lock that ends with this process, however it ends."""
-    patient_until = time.monotonic() + LOCK_PATIENCE
+    begin = time.monotonic()
     while True:
         lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -203,10 +205,11 @@ def _take_lock(path: Path) -> int:
         except BlockingIOError:
             holder = os.pread(lock, 200, 0).decode(errors="replace").strip()
             os.close(lock)
-            # This very process will not let go while it waits.
-            if time.monotonic() > patient_until or holder == _myself():
+            # This very process will not let go while it waits; but the name may be left of an earlier time, and
+            # `alphaxenas status` hold the file for the moment in which it looks whether anybody does.
+            if time.monotonic() - begin > (LOOK if holder == _myself() else LOCK_PATIENCE):
                 raise RunInUse(
-                    f"The run in {path} is in use by {holder or 'another process'}. "
+                    f"The stage in {path} is in use by {holder or 'another process'}. "
                     "Wait for it, end it, or choose another name with `run`."
                 ) from None
             time.sleep(0.2)
@@ -232,7 +235,7 @@ def _myself() -> str:
 
 
 def _empty(path: Path, events: Path) -> None:
-    # run.json goes first: without it the folder counts as new, so a kill in between leaves no run with half its
+    # run.json goes first: without it the folder counts as new, so a kill in between leaves none with half its
     # records.
     (path / "run.json").unlink(missing_ok=True)
     for entry in path.iterdir():
@@ -250,7 +253,7 @@ def compare_stored(
     """Refuses other parameters and other data; what only one of the two records is no difference.
 
     Args:
-        name: Of the run, for the message.
+        name: `<run>/<stage>`, for the message.
         description: Content of its run.json.
         given: Today's parameters, JSON values.
         data: Today's data, as for `RunFolder.open`.
@@ -261,22 +264,22 @@ def compare_stored(
     stored, made_of = description["parameters"], description.get("data")
     if data and made_of and made_of["fingerprint"] != data["fingerprint"]:
         raise RunMismatch(
-            f"The run {name} was made of other images or labels than {data['source']} holds now (fingerprint "
+            f"The stage {name} was made of other images or labels than {data['source']} holds now (fingerprint "
             f"{made_of['fingerprint']} of {made_of['source']} then, {data['fingerprint']} now). Put the former file "
             "back to continue, choose another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to "
-            "replace the run."
+            "replace the stage."
         )
     differing = [key for key in given if key in stored and stored[key] != given[key]]
     if differing:
         lines = "; ".join(f"`{key}` is stored as {stored[key]!r}, now {given[key]!r}" for key in differing)
         raise RunMismatch(
-            f"The run {name} exists with other parameters: {lines}. Use the stored values to continue it, "
+            f"The stage {name} exists with other parameters: {lines}. Use the stored values to continue it, "
             "another `run` name to keep both, or overwrite=True (run_all.sh --overwrite) to replace it."
         )
 
 
 def _record_other_code(name: str, record: Path, stored: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Warns when other code continues an unfinished run, and notes it in run.json under `continued`."""
+    """Warns when other code continues an unfinished stage, and notes it in run.json under `continued`."""
     known = stored["parameters"]
     note: dict[str, Any] = {
         "revision": git_revision(),
@@ -288,7 +291,7 @@ def _record_other_code(name: str, record: Path, stored: dict[str, Any], given: M
     if same_code or (before and {**before[-1], "at": None} == {**note, "at": None}):
         return
     _log.warning(
-        "The run %s was begun by revision %s and is continued by revision %s (new parameters: %s; no longer "
+        "The stage %s was begun by revision %s and is continued by revision %s (new parameters: %s; no longer "
         "known: %s). "
         "Its results mix both, which run.json records. Use overwrite=True (run_all.sh --overwrite) to repeat it.",
         name,

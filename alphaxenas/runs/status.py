@@ -1,4 +1,4 @@
-"""How the runs of a suite are doing, read from their files alone while another process may be at work on them."""
+"""How the stages of a run are doing, read from their files alone while another process may be at work on them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from alphaxenas.runs.files import StorageError, last_lines, read_json
 WINDOW = 50
 """Latest trials that the rate is taken from."""
 _SECONDS = re.compile(rb'"seconds": ([0-9.e+-]+)')
+_UNTRAINED = (b'"cached": ', b'"purpose": "imported"', b'"purpose": "refresh"', b'"status": "refused"', b'"epochs": 0,')
+"""What only lines hold that the coach does not count as a trained child."""
 _ERRORS = re.compile(r" ended in |failed \(|damaged or lost| received: ")
 _ADVICE = (
     (("No space left", "Disk quota"), "make room on the disk"),
@@ -32,7 +34,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Status:
-    """How one stage of a suite is doing.
+    """How one stage of a run is doing.
 
     Attributes:
         stage: Its name.
@@ -62,7 +64,7 @@ class Status:
 
     @property
     def advice(self) -> str:
-        """One line for a run that does not go on by itself: what happened and what to do; empty for the others."""
+        """One line for a stage that does not go on by itself: what happened and what to do; empty for the others."""
         if self.state in ("working", "finished"):
             return ""
         reason = self.last_error or "killed without a word: SIGKILL, no memory or disk space left, or a power cut"
@@ -71,33 +73,33 @@ class Status:
         return f"{self.stage} {self.state} ({reason}). " + (f"First {first}. {then}" if first else then)
 
 
-def suite_status(folder: Path | str) -> list[Status]:
-    """How all stages of a suite are doing.
+def run_status(folder: Path | str) -> list[Status]:
+    """How all stages of a run are doing.
 
     Args:
         folder: `exp/NAME`.
 
     Raises:
-        FileNotFoundError: It holds no run.
-        StorageError: The description of a run is damaged.
+        FileNotFoundError: It holds no stage.
+        StorageError: The description of a stage is damaged.
     """
     found = [_stage_status(path.parent) for path in sorted(Path(folder).glob("*/run.json"))]
     if not found:
         stored = sorted({path.parent.parent.name for path in Path(folder).parent.glob("*/*/run.json")})
         known = f" Stored are: {', '.join(stored)}." if stored else ""
-        raise FileNotFoundError(f"Expected the folder of a suite, such as exp/quick. Received: {folder}.{known}")
+        raise FileNotFoundError(f"Expected the folder of a run, such as exp/quick. Received: {folder}.{known}")
     return found
 
 
 def status_text(folder: Path | str, stages: Sequence[Status] | None = None) -> str:
-    """One screen about a suite: a row for each stage, then what went wrong and what to do.
+    """One screen about a run: a row for each stage, then what went wrong and what to do.
 
     Args:
         folder: `exp/NAME`.
-        stages: As of `suite_status`, which is called where they are not given.
+        stages: As of `run_status`, which is called where they are not given.
     """
     folder = Path(folder)
-    stages = suite_status(folder) if stages is None else stages
+    stages = run_status(folder) if stages is None else stages
     rows = [("stage", "state", "trials", "best", "per hour", "expected end", "memory")]
     for one in stages:
         rate = f"{3600 / one.seconds_per_trial:,.0f}" if one.seconds_per_trial else "-"
@@ -117,7 +119,7 @@ def status_text(folder: Path | str, stages: Sequence[Status] | None = None) -> s
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process works in a run's folder, or runs the suite's notebooks in it."""
+    """Whether a process works in a stage's folder, or runs a run's notebooks in that one's."""
     try:
         lock = os.open(folder / ".lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -132,7 +134,7 @@ def is_held(descriptor: int) -> bool:
         return False
     except BlockingIOError:
         return True
-    except OSError:  # without locks no run can have begun there
+    except OSError:  # without locks nothing can have begun there
         return False
     finally:
         os.close(descriptor)
@@ -181,8 +183,7 @@ def _counts(journal: Path) -> tuple[Counter[str], float]:
                     break
                 counts["lines"] += 1
                 counts["finals"] += b'"purpose": "final"' in line
-                paid = b'"cached": ' not in line and b'"purpose": "imported"' not in line
-                counts["trained"] += paid and b'"epochs": 0,' not in line
+                counts["trained"] += not any(mark in line for mark in _UNTRAINED)
                 if match := _SECONDS.search(line):
                     seconds += float(match[1])
     except FileNotFoundError:
@@ -202,7 +203,7 @@ def _parsed(lines: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _pace(records: Sequence[Mapping[str, Any]]) -> float | None:
-    """Seconds per trial: the mean gap between ends without the longest tenth, as the run may have been interrupted."""
+    """Seconds per trial: the mean gap between ends without the longest tenth, as the stage may have rested."""
     told = [record["finished_at"] for record in records if record.get("finished_at")]
     ends = [datetime.fromisoformat(moment).timestamp() for moment in told]
     gaps = sorted(later - earlier for earlier, later in zip(ends, ends[1:]))
@@ -227,7 +228,7 @@ def _left(limits: Mapping[str, Any], counts: Counter[str], seconds: float, pace:
 
 
 def _last_error(path: Path, anywhere: bool) -> str:
-    """The stage's latest line in the suite's log that tells of an error; its very last line, unless `anywhere`."""
+    """The stage's latest line in the run's log that tells of an error; its very last line, unless `anywhere`."""
     mine = [line for line in last_lines(path.parent / "log.txt", 2000, 1 << 19) if f" [{path.name}] " in line]
     errors = [line for line in (mine if anywhere else mine[-1:]) if _ERRORS.search(line)]
     return errors[-1].split("] ", 1)[1].split(" | ")[0] if errors else ""

@@ -3,7 +3,7 @@ worst replaced.
 
 A round: every mini-batch, or window of text, trains one member, drawn by a policy (`pool_sampling.py`); then all
 members are scored on the same validation images, or words; then encoder, predictor and decoder are trained on these
-scores and a gradient ascent finds new members (`controllers/nao.py` explains it).
+scores and a gradient ascent finds new members (`alphaxenas.controllers.nao.model` explains it).
 
 Scores are worth something only if chance moves them less than architectures differ. So the subset of validation data
 grows, twofold at a time, until the mean standard error of a score is at most half of the pool's spread, or there are no

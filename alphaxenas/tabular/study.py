@@ -43,7 +43,7 @@ from alphaxenas.workers.processes import JobError, run_jobs
 _log = logging.getLogger(__name__)
 
 STAGE = "study"
-"""Name of the stage that a study is, in the run folder of its suite."""
+"""Name of the stage that a study is, in the folder of its run."""
 FORMAT = 1
 _COMPARED = ("format", "table", "controller", "settings", "code", "seed", "cap", "target")
 """What must be equal for a stored journal to be kept. A journal of an older version has no `settings` and no `code`: it
@@ -80,15 +80,7 @@ def check_study(
     """Reads every table and makes every controller, so that an impossible study opens and empties no file.
 
     Args:
-        tables: At least one, with different names.
-        controllers: At least one.
-        seeds: At least one, each once.
-        cap: Largest number of queries of a search, >= 1.
-        target: What ends a search; see `goal_rows`.
-        processes: How many searches run at the same time, >= 1.
-
-    Args:
-        tables: Where to search; at least one.
+        tables: Where to search; at least one, with different names.
         controllers: Who searches; at least one.
         seeds: Of the searches; at least one, all different.
         cap: Queries at most, >= 1.

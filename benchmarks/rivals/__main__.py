@@ -19,6 +19,12 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from alphaxenas.workers.processes import thread_limits
+
+if __name__ == "__main__":  # numerical libraries read them when NumPy is imported
+    os.environ.update(thread_limits(1))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import numpy as np
 
 from alphaxenas.tabular.table_search import goal_rows, run_search
@@ -105,6 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     main()

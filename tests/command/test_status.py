@@ -14,7 +14,7 @@ import pytest
 from alphaxenas.command import main as command
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.runs import Journal, RunFolder
-from alphaxenas.runs.status import status_text, suite_status
+from alphaxenas.runs.status import run_status, status_text
 from tests.faults.harness import play, records
 from tests.faults.toy import __file__ as TOY
 
@@ -37,7 +37,7 @@ def test_a_run_at_work_shows_trials_best_rate_expected_end_and_memory(tmp_path):
         for number in range(40):
             cached = {"cached": 1.0} if number % 4 == 3 else {}
             folder.journal.append(record(number, begin + timedelta(seconds=30 * number), metrics=cached))
-        (status,) = suite_status(tmp_path / "long")
+        (status,) = run_status(tmp_path / "long")
         text = status_text(tmp_path / "long")
     assert status.state == "working" and (status.trials, status.trained) == (40, 30)
     assert status.seconds_per_trial == 30 and status.seconds_left == pytest.approx(70 * 30 * 40 / 30)
@@ -60,7 +60,18 @@ def test_the_first_limit_ends_a_run(tmp_path, limits, left):
         for number in range(10):
             purpose = "final" if number % 2 else "search"
             folder.journal.append(record(number, begin + timedelta(seconds=30 * number), purpose))
-        assert suite_status(tmp_path / "long")[0].seconds_left == left
+        assert run_status(tmp_path / "long")[0].seconds_left == left
+
+
+@pytest.mark.parametrize("untrained", [{"status": "refused"}, {"purpose": "refresh"}, {"epochs": 0}])
+def test_what_the_coach_does_not_count_as_trained_does_not_bring_the_end_nearer(tmp_path, untrained):
+    begin = datetime(2026, 1, 1).astimezone()
+    with open_run(tmp_path, trials=100) as folder:
+        for number in range(10):
+            more = untrained if number % 2 else {"status": "ok"}
+            folder.journal.append(record(number, begin + timedelta(seconds=30 * number), **more))
+        (status,) = run_status(tmp_path / "long")
+    assert status.trained == 5 and status.seconds_left == pytest.approx(95 * 30 * 2)
 
 
 def test_a_clock_that_jumped_back_leaves_the_rate_to_the_trials_own_seconds(tmp_path):
@@ -68,7 +79,7 @@ def test_a_clock_that_jumped_back_leaves_the_rate_to_the_trials_own_seconds(tmp_
     with open_run(tmp_path, trials=100) as folder:
         for number in range(10):
             folder.journal.append(record(number, begin - timedelta(days=number)))
-        assert suite_status(tmp_path / "long")[0].seconds_per_trial == 30
+        assert run_status(tmp_path / "long")[0].seconds_per_trial == 30
 
 
 def start(folder, trials=400, seconds=0.2):
@@ -85,7 +96,7 @@ def wait_for(folder, count):
 def test_a_killed_run_is_told_from_one_at_work_one_stopped_and_one_finished(tmp_path, capsys):
     process, folder = start(tmp_path), tmp_path / "toy"
     wait_for(tmp_path, 2)
-    (status,) = suite_status(folder)
+    (status,) = run_status(folder)
     assert status.state == "working" and status.process.startswith(f"process {process.pid} ") and status.memory_mib > 5
     assert command.main(["status", str(folder)]) == 0
     process.kill()
@@ -98,7 +109,7 @@ def test_a_killed_run_is_told_from_one_at_work_one_stopped_and_one_finished(tmp_
     wait_for(tmp_path, len(records(tmp_path)) + 1)
     process.send_signal(signal.SIGTERM)
     process.wait()
-    (status,) = suite_status(folder)
+    (status,) = run_status(folder)
     assert status.state == "stopped" and "SIGTERM received" in status.advice
 
 
@@ -115,11 +126,11 @@ def test_a_finished_run_shows_what_it_concluded(tmp_path, capsys):
 def test_what_to_do_follows_from_the_last_error(tmp_path, error, first):
     with open_run(tmp_path) as folder:
         folder.log(f"trial 3 ended in {error}; the same command continues there")
-    (status,) = suite_status(tmp_path / "long")
+    (status,) = run_status(tmp_path / "long")
     assert status.state == "ended badly" and f"First {first}" in status.advice
     with open_run(tmp_path) as folder:
         folder.log("continued after 3 trials")
-    assert "killed without a word" in suite_status(tmp_path / "long")[0].advice, "the old error was not the end"
+    assert "killed without a word" in run_status(tmp_path / "long")[0].advice, "the old error was not the end"
 
 
 def test_no_run_is_refused_naming_those_that_there_are(tmp_path, capsys):
@@ -151,5 +162,5 @@ def test_journal_lines_that_are_being_written_are_not_counted(tmp_path):
         folder.journal.append(record(0, datetime.now().astimezone()))
         with open(folder.journal.path, "ab") as file:
             file.write(b'{"trial": 1, "purp')
-        assert suite_status(tmp_path / "long")[0].trials == 1
+        assert run_status(tmp_path / "long")[0].trials == 1
     assert len(Journal(tmp_path / "long" / "random-seed0" / "trials.jsonl").read()) == 1

@@ -114,6 +114,30 @@ def test_running_the_notebook_again_ignores_variables_of_later_cells_but_not_new
         configure(namespace)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        "from json import tool as tables",
+        "import numpy\nseeds = range(9)",
+        "for seed in (1, 2):\n    print(seed)",
+        "best, space = 1, object()",
+    ],
+)
+def test_running_the_notebook_again_takes_no_variable_of_a_later_cell_for_a_parameter(later):
+    namespace = {"trials": 5, "seeds": [3], "In": ["", "trials: int = 5\nseeds: list = [3]", "configure(globals())"]}
+    first = configure(namespace)
+    exec(later, namespace)
+    namespace["In"] += [later, "config = configure(globals())"]
+    assert configure(namespace) == first
+    namespace |= {"trials": 6, "seeds": [0, 1]}
+    namespace["In"] += ["trials: int = 6\nseeds: list = list(range(2))", "config = configure(globals())"]
+    again = configure(namespace)
+    assert (again.search.trials, again.search.seeds) == (6, (0, 1))
+    namespace["In"] += [later, "config = configure(globals())"]
+    exec(later, namespace)
+    assert configure(namespace) == again
+
+
 def test_a_notebook_of_one_checkout_is_not_run_with_the_code_of_another(monkeypatch, tmp_path):
     """Both have the same `.venv`, as a link or a copy; commands outside of notebooks say where their records lie."""
     notebooks = tmp_path / "other" / "notebooks"
@@ -177,7 +201,8 @@ def test_values_on_a_command_line_take_the_type_of_their_parameter(name, written
 
 
 @pytest.mark.parametrize(
-    "name, written", [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3")]
+    "name, written",
+    [("trials", "many"), ("trials", "1.5"), ("augment", "perhaps"), ("trils", "3"), ("initial_children", "1")],
 )
 def test_wrong_values_on_a_command_line_are_refused(name, written):
     with pytest.raises(ParameterError, match=name):

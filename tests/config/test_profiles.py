@@ -7,7 +7,13 @@ from alphaxenas.config import PROFILES, from_values, load_profile
 from alphaxenas.data import load_data
 from alphaxenas.networks.densenet import DenseNet
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.factory import child_network, final_network, make_controller, recipe_from_config, search_space
+from alphaxenas.pipelines.factory import (
+    child_network,
+    configured_controller,
+    final_network,
+    recipe_from_config,
+    search_space,
+)
 from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.spaces.zoo import zoo_cell
 
@@ -65,7 +71,7 @@ def test_children_and_final_networks_of_a_profile_can_be_built(name):
     assert 0 < child.multiply_adds <= final.multiply_adds
     assert child.multiply_adds < final.multiply_adds or config.space.space == "convnet"
     for controller in config.search.controllers:
-        assert make_controller(config, controller, space, 0).ask().purpose == "search"
+        assert configured_controller(config, controller, space, 0).ask().purpose == "search"
 
 
 def test_cifar10_cells_cpu_holds_the_price_of_its_final_network():

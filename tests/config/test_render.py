@@ -12,13 +12,19 @@ from alphaxenas.command import params
 from alphaxenas.command.params import write_cells
 from alphaxenas.config import FIELDS, PROJECT_ROOT, ParameterError, from_values
 from alphaxenas.config.declarations import schema
-from alphaxenas.config.renamed import REMOVED, RENAMED, under_new_names
+from alphaxenas.config.renamed import RENAMED, under_new_names
 from alphaxenas.config.render import documentation, help_text
 
 
 def test_the_page_of_parameters_is_what_the_declarations_say():
     """`alphaxenas params --write-docs` writes it."""
     assert params.PAGE.read_text(encoding="utf-8") == documentation()
+
+
+def test_the_page_says_which_controllers_a_parameter_goes_to():
+    rows = {line.split("`")[1]: line for line in documentation().splitlines() if line.startswith("| `")}
+    assert "(to `alphaxenas`, `guided`)" in rows["reward_trust"] and "(to `evolution`)" in rows["evolution_sample"]
+    assert "(to " not in rows["filters"]
 
 
 def test_help_names_every_parameter():
@@ -33,15 +39,9 @@ def test_an_old_name_is_an_error_that_tells_the_new_one(name):
     assert RENAMED[name] in FIELDS and name not in FIELDS
 
 
-def test_a_parameter_that_became_a_command_says_so():
-    with pytest.raises(ParameterError, match="alphaxenas evaluate MODEL"):
-        from_values({"evaluate_model": "model.keras"})
-    assert not set(REMOVED) & set(FIELDS)
-
-
 def test_recorded_parameters_are_read_under_new_names():
-    old = {"chain_trials": 20, "finals": "played", "seed": 1}
-    assert under_new_names(old) == {"trials": 20, "promotion": "rollout", "seed": 1}
+    old = {"chain_layers": 20, "finals": "played", "seed": 1}
+    assert under_new_names(old) == {"layers": 20, "promotion": "rollout", "seed": 1}
 
 
 def test_a_new_parameter_is_one_declaration(tmp_path):

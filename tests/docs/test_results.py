@@ -1,5 +1,6 @@
 """Results of benchmarks: their code is declared, stale ones are found, and the generated pages say what they say."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from benchmarks.claims import CLAIMS
 from benchmarks.claims.cifar10 import cifar10_cpu
 from benchmarks.claims.recurrent import models as recurrent_models
 from benchmarks.claims.tables import rivals
+from benchmarks.image_folder import make_pictures
 from benchmarks.layout import mean_queries, with_interval
 from benchmarks.tables import STUDIES, search, static_order
 
@@ -32,6 +34,35 @@ def test_every_benchmark_declares_its_code():
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "benchmarks").glob("*.py")}
     packages = {path.parent.name for path in (PROJECT_ROOT / "benchmarks").glob("*/__main__.py")}
     assert {name for name, text in texts.items() if "finish(" in text} - {"record"} | packages == set(record.CODE)
+
+
+@pytest.mark.parametrize("benchmark", ["pareto", "proxies", "rivals", "scale"])
+def test_a_benchmark_of_searches_computes_on_one_thread(benchmark):
+    """OpenBLAS reads the variable when NumPy is imported, and never again."""
+    code = (
+        "import os, runpy, sys\n"
+        "told = []\n"
+        "def note(event, words):\n"
+        "    if event == 'import' and words[0] == 'numpy' and not told:\n"
+        "        told.append(os.environ.get('OPENBLAS_NUM_THREADS'))\n"
+        "sys.addaudithook(note)\n"
+        "sys.argv = ['x', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('benchmarks.{benchmark}', run_name='__main__', alter_sys=True)\n"
+        "finally:\n"
+        "    print(told, file=sys.stderr)\n"
+    )
+    unlimited = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, env=unlimited, capture_output=True, text=True, check=True
+    )
+    assert ended.stderr.splitlines()[-1] == "['1']"
+
+
+def test_pictures_of_another_number_are_made_anew(tmp_path):
+    few, more = make_pictures(tmp_path, 20), make_pictures(tmp_path, 30)
+    assert few < more == make_pictures(tmp_path, 30)
+    assert make_pictures(tmp_path, 20) == few and len(list(tmp_path.rglob("*.png"))) == 20
 
 
 def test_the_hash_of_a_file_is_that_of_git(tmp_path):

@@ -10,7 +10,7 @@ import papermill
 import pytest
 
 from alphaxenas.command.params import navigation
-from alphaxenas.config import FIELDS, PROJECT_ROOT, from_values, load_profile
+from alphaxenas.config import FIELDS, PROJECT_ROOT, configure, from_values, load_profile
 from alphaxenas.config.declarations import schema
 from alphaxenas.config.render import notebook_default, parameters_cell
 
@@ -77,6 +77,21 @@ def test_parameters_are_those_that_their_declarations_say(path):
 def test_defaults_of_a_notebook_are_possible(path):
     shown = [name for name in FIELDS for mark in schema(name)["notebooks"] if mark.rstrip("*") == path.stem[:2]]
     assert from_values({name: notebook_default(name, path.stem[:2]) for name in shown}).run.run == "quick"
+
+
+@named
+def test_the_configuration_cell_can_be_run_again_after_all_others(path):
+    code = [cell.source for cell in read(path).cells if cell.cell_type == "code"]
+    first = next(place for place, source in enumerate(code) if "config = configure(globals())" in source)
+    namespace = {"In": ["", *code[: first + 1]]}
+    for source in code[:first]:
+        exec(source, namespace)
+    before = configure(namespace)
+    for source in code[first + 1 :]:
+        words = ast.walk(ast.parse(source))
+        namespace |= {word.id: object() for word in words if isinstance(word, ast.Name) and isinstance(word.ctx, ast.Store)}
+    namespace["In"] += [*code[first + 1 :], code[first]]
+    assert configure(namespace) == before
 
 
 @named

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import importlib.util
 import json
 import os
 import shutil
@@ -71,6 +72,8 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("01",), {"exp_dir": " "}, "`exp_dir`. Expected a path.*' '"),
         (("01",), {"tensorboard_dir": ""}, "`tensorboard_dir`. Expected a path.*''"),
         (("02", "06"), {"tables": ["none.csv code=a signal=b"]}, r"`tables`.*none\.csv"),
+        (("08",), {"cells": 2, "reductions": 1}, "`cells`. Expected at least 3 where NAO or ENAS search.*Received: 2"),
+        (("02", "10"), {"cells": 2, "reductions": 1, "enas_spaces": ["micro"]}, "`cells`. Expected at least 3"),
         (("02", "07"), {"cells": 0}, "`cells`"),
         (("02", "09"), {"text": "text", "text_path": "PLACE/none.txt"}, r"The text .*none\.txt cannot be read"),
         (("02", "09"), {"text": "text", "text_path": "PLACE/five.csv"}, r"The text .*five\.csv is|shorter than one"),
@@ -79,6 +82,8 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("02", "08"), {"objectives": ["accuracy", "latency"]}, "`objectives`.* in notebook 08, because only"),
         (("02", "09"), {"max_latency_ms": 5.0}, "`max_latency_ms`. Expected 0.0 in notebook 09"),
         (("02", "10"), {"max_multiply_adds": 2.5}, "`max_multiply_adds`. Expected 0.0 in notebook 10"),
+        (("02", "09"), {"proxies": ["depth"]}, r"`proxies`. Expected \(\) in notebook 09, because only"),
+        (("08",), {"import_trials": "PLACE/five.csv"}, "`import_trials`. Expected '' in notebook 08, because only"),
         (("06", "02"), {"dataset": "mnist", "arrays_path": "", "data_dir": "PLACE/file/x"}, "`data_dir`.*is a file"),
     ],
 )  # fmt: skip
@@ -98,13 +103,50 @@ def test_searches_that_heed_no_limit_refuse_it_when_their_notebook_runs_alone(pl
     for number, search in searches.items():
         with pytest.raises(ParameterError, match=f"`max_latency_ms`. Expected 0.0 in notebook {number}"):
             search(config_of(number, parameters(place, max_latency_ms=5.0)))
+    with pytest.raises(ValueError, match="`cells`. Expected at least 3 where NAO or ENAS"):
+        enas.search(config_of("10", parameters(place, cells=2, reductions=1)), "micro")
     with pytest.raises(ParameterError, match="`max_parameters`. Expected 0 in notebook 08"):
         nao.search_from_scratch(config_of("08", parameters(place, max_parameters=5)), None)
+
+
+def test_layers_are_searched_whatever_the_number_of_cells(place):
+    check_before_work(parameters(place, cells=2, reductions=1, enas_spaces=["macro"]), ("10",))
+
+
+@pytest.mark.parametrize("number", ["00", "05", "06", "09"])
+@pytest.mark.parametrize(
+    "images",
+    [{"crop_pad": 9}, {"train_cutout": 20}, {"space": "convnet"}, {"dataset": "mnist", "data_dir": "PLACE/file"}],
+)
+def test_a_notebook_without_images_is_not_refused_for_what_images_need(place, number, images):
+    values = parameters(place, **{"dataset": "digits", "arrays_path": "", **images})
+    check_before_work(values, (number,))
+    with pytest.raises(ValueError, match="crop_pad|train_cutout|dataset|data_dir"):
+        check_before_work(values, (number, "02"))
+
+
+@pytest.mark.parametrize("number", ["03", "07", "08", "09", "10"])
+def test_a_format_without_its_package_is_refused_where_a_notebook_exports(place, number, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    values = parameters(place, dataset="digits", arrays_path="", export_formats=["onnx"], policy_parts=["chains"])
+    check_before_work(values, ("02", "05", "07"))
+    with pytest.raises(ValueError, match="`export_formats`"):
+        check_before_work(values | {"policy_parts": ["mnist"]}, ("02", number))
 
 
 def test_a_table_without_the_column_is_refused(place):
     with pytest.raises(ValueError, match="Expected columns among arch, acc. Received: 'accuracy'"):
         check_before_work(parameters(place, tables=[f"{place}/five.csv code=arch signal=accuracy"]), ("02", "06"))
+
+
+@pytest.mark.parametrize("signal", ["acc,known:latency", "min:latency", "acc,min:latency"])
+def test_every_column_of_a_signal_is_looked_for(place, signal):
+    (place / "two.csv").write_text("arch,acc,latency\nabc,0.5,3\nabd,0.6,4\n")
+    tables = [f"{place}/two.csv code=arch signal={signal}"]
+    check_before_work(parameters(place, tables=tables), ("06",))
+    tables = [f"{place}/five.csv code=arch signal={signal}"]
+    with pytest.raises(ValueError, match="Expected columns among arch, acc. Received: 'latency'"):
+        check_before_work(parameters(place, tables=tables), ("06",))
 
 
 def test_a_full_disk_is_refused_before_any_work_naming_what_to_change(place, monkeypatch):

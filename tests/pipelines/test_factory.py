@@ -9,13 +9,21 @@ import pytest
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.contracts import Outcome
 from alphaxenas.controllers import CONTROLLERS
+from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.data import load_data
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.factory import child_network, final_network, make_evaluator, search_space, shares_weights
+from alphaxenas.pipelines.factory import (
+    child_network,
+    configured_controller,
+    final_network,
+    make_evaluator,
+    search_space,
+)
 from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
+from alphaxenas.spaces.from_parameters import shares_weights
 
 TINY = {
     "space": "chain",
@@ -47,7 +55,8 @@ def test_cells_share_weights_and_chains_do_not(tmp_path):
         make_evaluator(configured(tmp_path), data, 0).state()
         and not make_evaluator(configured(tmp_path, **TINY), data, 0).state()
     )
-    assert shares_weights(configured(tmp_path)) and not shares_weights(configured(tmp_path, **TINY))
+    assert shares_weights(configured(tmp_path).parameters())
+    assert not shares_weights(configured(tmp_path, **TINY).parameters())
 
 
 @pytest.mark.parametrize("form", ["line", "image"])
@@ -57,6 +66,26 @@ def test_the_hand_made_network_is_one_of_the_space_and_trained_alike(tmp_path, f
     data = load_data("digits")
     assert final_network(config, chain, data) == child_network(config, 10)(chain)
     assert outline_of(final_network(config, chain, data), data.image_shape).parameters > 0
+
+
+@pytest.mark.parametrize("controller", ["alphaxenas", "guided"])
+def test_trust_in_rewards_reaches_the_controllers_that_choose_by_it(tmp_path, controller):
+    space, told = search_space(configured(tmp_path, **TINY)), []
+    for trust in (0.0, 0.0, 1.0):
+        config = configured(tmp_path, **TINY, reward_trust=trust, search_children=3, num_simulations=3, lstm_steps=1)
+        made, asked = configured_controller(config, controller, space, 0), []
+        for _ in range(4):
+            asked.append(proposal := made.ask())
+            width = sum(layer["filters"] for layer in space.decode(proposal.tokens).layers)
+            made.tell(Outcome(proposal, 1 / width, metrics={"parameters": float(width)}))
+        told.append(list(made.quality([proposal.tokens for proposal in asked])))
+    assert proposal.purpose == "final" and told[0] == told[1] != told[2]
+
+
+def test_several_objectives_are_searched_by_a_class_without_trust_in_rewards(tmp_path):
+    config = configured(tmp_path, **TINY, objectives=["accuracy", "parameters"], reward_trust=0.7)
+    wanted = named(config.search.objectives)
+    assert configured_controller(config, "guided", search_space(config), 0, objectives=wanted).ask().tokens
 
 
 class Widths:

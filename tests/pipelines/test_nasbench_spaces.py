@@ -8,13 +8,14 @@ import pytest
 
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.factory import child_network, search_space, shares_weights
+from alphaxenas.pipelines.factory import child_network, search_space
 from alphaxenas.pipelines.final import evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.report import checklist, diagnostic_figures, figures, load_suite, pictures, tables
 from alphaxenas.report.runs import best_records
 from alphaxenas.report.truth import ratings
 from alphaxenas.runs.checkpoint import read_checkpoint
+from alphaxenas.spaces.from_parameters import shares_weights
 
 TINY = {
     "filters": 5,
@@ -64,13 +65,13 @@ def test_children_share_the_weights_of_equal_operations_on_equal_edges(tmp_path)
     names = [set(outline_of(build(space.parse(code)), (8, 8, 1)).weights) for code in ("300100", "310120", "200100")]
     assert names[0] < names[1] and "cell0/edge0-1/nor_conv_3x3/kernel" in names[0]
     assert not any(name.startswith("cell") for name in names[0] & names[2])
-    assert shares_weights(config)
+    assert shares_weights(config.parameters())
 
 
 def test_children_of_any_space_can_be_trained_from_scratch(tmp_path):
     config = configured(tmp_path, space="nasbench201", share_weights=False, controllers=["alphaxenas"])
     results, stored = search(config, "alphaxenas", 0), tmp_path / "exp" / "quick" / "alphaxenas-seed0"
-    assert results["trained"] == 3 and not shares_weights(config)
+    assert results["trained"] == 3 and not shares_weights(config.parameters())
     for checkpoint in stored.glob("checkpoints/*.npz"):
         assert not read_checkpoint(checkpoint)["evaluator"]
     kinds = ratings(load_suite("quick", tmp_path / "exp").searches[0])

@@ -155,7 +155,7 @@ def test_controllers_are_compared_on_a_table(config):
         ("tables", ["nowhere.csv signal=x"], "nowhere.csv"),
         ("study_controllers", "random,rnd", "'rnd'"),
         ("policy_parts", ["mnits"], "mnist"),
-        ("policy_parts", ["table", "micro"], "-p enas_spaces micro --only 10"),
+        ("policy_parts", ["table", "micro"], "mnist, table, chains"),
         ("chain_form", "cube", "image"),
         ("policy_cell", "gru", "nascell"),
         ("trials", 0, "trials"),

@@ -12,7 +12,13 @@ from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
-from alphaxenas.pipelines.factory import final_network, load_images, make_controller, recipe_from_config, search_space
+from alphaxenas.pipelines.factory import (
+    configured_controller,
+    final_network,
+    load_images,
+    recipe_from_config,
+    search_space,
+)
 from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_best
 from alphaxenas.pipelines.search import search
 from alphaxenas.spaces.cell import Cell
@@ -115,10 +121,27 @@ def test_final_training_without_search_says_what_to_run(tmp_path):
         chosen_architectures(configured(tmp_path))
 
 
+def test_an_architecture_found_by_several_seeds_counts_with_its_best_reward(tmp_path):
+    """As `report.runs.best_records` ranks the same searches."""
+    both, other = "prev:conv1x1 + prev2:identity", "prev:conv3x3 + prev2:identity"
+    for seed, found in enumerate(([(both, 0.95), (other, 0.90)], [(both, 0.80)])):
+        finals = [{"key": text, "architecture": text, "reward": reward, "purpose": "final"} for text, reward in found]
+        folder = tmp_path / "exp" / "default" / f"random-seed{seed}"
+        folder.mkdir(parents=True)
+        (folder / "results.json").write_text(json.dumps({"best": finals}))
+    values = {"run": "default", "blocks": 1, "controllers": ["random"], "seeds": [0, 1]}
+    for top_k, expected in ((1, [both]), (2, [both, other])):
+        chosen = chosen_architectures(configured(tmp_path, top_k=top_k, **values))
+        assert [str(one) for one in chosen] == expected
+
+
 def test_both_controllers_get_the_same_budgets(tmp_path):
     config = configured(tmp_path, search_epochs=2, search_fraction=0.5, final_epochs=5)
     space = search_space(config)
-    ours, random = make_controller(config, "alphaxenas", space, 0), make_controller(config, "random", space, 0)
+    ours, random = (
+        configured_controller(config, "alphaxenas", space, 0),
+        configured_controller(config, "random", space, 0),
+    )
     assert (
         isinstance(ours.strategy, AlphaXENAS)
         and isinstance(random, SuccessiveHalving)
@@ -170,7 +193,7 @@ def test_controllers_take_their_parameters(tmp_path):
     config = configured(tmp_path, evolution_population=7, evolution_sample=3, uct_exploration=0.4, alphax_rollouts=2)
     space = search_space(config)
     evolution, uct, alphax = (
-        make_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
+        configured_controller(config, name, space, 0).strategy for name in ("evolution", "uct", "alphax")
     )
     assert (evolution._size, evolution._sample) == (7, 3)
     assert (uct.nodes.select.exploration, alphax._rollouts) == (0.4, 2)

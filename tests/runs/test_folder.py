@@ -1,11 +1,13 @@
 """Run folders: one run, one writer, one set of parameters."""
 
 import errno
+import fcntl
 import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -173,6 +175,14 @@ def test_two_writers_are_refused_also_within_one_process(tmp_path):
     with opened(tmp_path), pytest.raises(RunInUse, match=f"in use by process {os.getpid()}"):
         opened(tmp_path)
     opened(tmp_path).close()
+
+
+def test_a_look_at_the_lock_does_not_keep_a_process_from_its_own_run(tmp_path):
+    opened(tmp_path).close()
+    with open(tmp_path / "exp" / "quick" / "random-seed0" / ".lock") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (looked_at, fcntl.LOCK_UN)).start()
+        opened(tmp_path).close()
 
 
 def test_two_processes_are_refused_and_a_dead_one_leaves_no_lock(tmp_path, monkeypatch):

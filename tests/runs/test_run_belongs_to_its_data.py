@@ -25,7 +25,7 @@ def test_other_data_are_refused_naming_the_file_whether_the_run_is_finished_or_n
     with opened(tmp_path, data=DATA) as folder:
         if finished:
             folder.write_results({"headline": "done"})
-    with pytest.raises(RunMismatch, match=r"run mine/search was made of other images.*my/images\.npz.*aa11.*bb22"):
+    with pytest.raises(RunMismatch, match=r"stage mine/search was made of other images.*my/images\.npz.*aa11.*bb22"):
         opened(tmp_path, data=OTHER)
     opened(tmp_path, data=DATA | {"source": "moved/images.npz"}).close()
     with opened(tmp_path, data=OTHER, overwrite=True) as folder:

@@ -11,11 +11,12 @@ import pytest
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import search as stages
 from alphaxenas.pipelines.enas import derive, enas_space, enas_supernetwork, search, train_derived
-from alphaxenas.pipelines.factory import final_network, load_images, search_space, shares_weights
+from alphaxenas.pipelines.factory import final_network, load_images, search_space
 from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.report.runs import load_suite
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.runs.journal import same_record
+from alphaxenas.spaces.from_parameters import shares_weights
 from alphaxenas.supernet.enas import Phases
 from alphaxenas.supernet.shared_weights import standard_error
 
@@ -166,7 +167,7 @@ def test_any_controller_plays_in_the_spaces_of_enas_and_the_best_is_trained(tmp_
     config = configured(tmp_path, controllers=["alphaxenas"], num_simulations=2, **values)
     found = stages.search(config, "alphaxenas", 0)
     assert found["trained"] == 2 and isinstance(search_space(config), enas_space(config, space).__class__)
-    assert shares_weights(config)
+    assert shares_weights(config.parameters())
     data = load_images(config)
     (best,) = chosen_architectures(config)
     assert final_network(config, best, data).architecture == best

@@ -11,7 +11,7 @@ from alphaxenas.controllers.catalogue import STRATEGIES, make_controller
 from alphaxenas.report.figures import trial_dots
 from alphaxenas.report.runs import load_suite
 from alphaxenas.runs import RunFolder, same_record
-from alphaxenas.runs.status import suite_status
+from alphaxenas.runs.status import run_status
 from alphaxenas.spaces import NASBench201
 from alphaxenas.tabular.foreign_trials import read_foreign_trials
 from tests.faults.searches import Computed
@@ -102,7 +102,7 @@ def test_imported_trials_are_marked_and_neither_counted_nor_ranked(file, tmp_pat
     assert "imported: by another search" in [
         text.get_text() for text in trial_dots({"x": (run,)}).legends[0].get_texts()
     ]
-    assert suite_status(tmp_path / "suite")[0].trained == 8
+    assert run_status(tmp_path / "suite")[0].trained == 8
 
 
 @pytest.mark.parametrize("name", [name for name in STRATEGIES if name not in ("nao", "guided", "static")])

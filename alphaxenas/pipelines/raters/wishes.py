@@ -16,7 +16,7 @@ from alphaxenas.pipelines.factory import ImageShape, child_network, final_networ
 from alphaxenas.spaces.user_space import Limits, UserSpace
 
 LATENCIES = "latency.jsonl"
-"""File of the suite's folder that keeps what was measured."""
+"""File of the run's folder that keeps what was measured."""
 NAMES = {"latency_ms": "max_latency_ms", "epochs": "train_epochs"}
 COUNTED = ("parameters", "multiply_adds")
 """Costs of an architecture that need no measurement."""
