@@ -228,6 +228,18 @@ def signed_rank_p(differences: np.ndarray) -> float:
     return min(1.0, 2 * float(chances[: tail + 1].sum()))
 
 
+def seeds_needed(family: int = 1) -> int:
+    """With how many seeds the exact test can show one of so many comparisons: all differences of one sign give 2 / 2^n.
+
+    Args:
+        family: Number of comparisons that are made together, >= 1.
+    """
+    seeds = FEWEST_SEEDS
+    while family * 2 / 2**seeds >= SIGNIFICANT:
+        seeds += 1
+    return seeds
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction: p-values in the same order, each for the whole family; at most 1."""
     order = np.argsort(p_values, kind="stable")

@@ -24,7 +24,7 @@ from alphaxenas.report import (
     pictures,
     tables,
 )
-from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
+from alphaxenas.report.runs import NAMES, best_records, load_groups, load_others, load_studies
 from alphaxenas.report.sample_efficiency.figures import query_dots
 from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.report.statistics import compare
@@ -252,36 +252,69 @@ def test_tables_show_a_dash_where_there_is_no_number_and_become_json(suites):
     assert tables.records(table)[0]["low"] is None and tables.records(table)[0]["network"] == "best child, AlphaXENAS"
 
 
-def test_one_seed_is_never_called_a_win(suites):
+def test_one_seed_is_never_called_a_win_and_the_seeds_that_it_takes_are_named(suites):
     comparisons = equal_cost.compare_each(suites[1].groups())
     sentences = " ".join(findings.findings(suites[1], comparisons))
     assert "one seed, no interval" in sentences and "**Not shown**" in sentences and "**Shown**" not in sentences
-    assert "one seed, no interval" in findings.headline(suites[1], comparisons)
+    assert findings.headline(suites[1], comparisons).startswith(
+        "Whether AlphaXENAS is better at equal seconds cannot be shown with 1 seed, 6 are needed: it differs from "
+        "random search by +0.0"
+    )
+
+
+def test_one_sentence_says_who_won_against_every_control(shelf):
+    for seed in range(8):
+        shelf.search("s", "alphaxenas", seed, bonus=0.05 + 0.001 * seed)
+        shelf.search("s", "random", seed)
+        shelf.search("s", "ranked", seed, bonus=0.1 + 0.003 * seed)
+        shelf.search("s", "static", seed, bonus=0.05 + 0.001 * seed + 0.01 * (-1) ** seed)
+    suite = load_suite("s", shelf.exp_dir)
+    comparisons = equal_cost.compare_each(suite.groups())
+    said = findings.who_won(suite, comparisons)
+    order = [
+        "AlphaXENAS at equal seconds is not shown to be better than static order (",
+        "is shown to be better than random search (+0.05",
+        "is shown to be worse than random search with proxies (-0.05",
+    ]
+    places = [said.find(part) for part in order]
+    assert places == sorted(places) and places[0] == 0 and said.count("over 8 seeds") == 3
+    assert said.count("3 comparisons") == 3 and "\n" not in said
+    few = replace(suite, searches=tuple(run for run in suite.searches if run.seed < 6))
+    assert "with 6 seeds, 7 are needed for 3 comparisons: it differs from random search by +0.05" in findings.who_won(
+        few, equal_cost.compare_each(few.groups())
+    )
 
 
 def test_findings_give_test_accuracy_with_its_interval_and_say_what_is_missing(suites, shelf):
     sentences = findings.findings(suites[6], equal_cost.compare_each(suites[6].groups()))
-    assert "**0.8500** on 500 images" in sentences[0]
+    assert sentences[0].startswith("AlphaXENAS at equal seconds is shown to be better than random search (+0.05")
+    assert "**0.8500** on 500 images" in sentences[1]
     assert any(sentence.startswith("**Not shown**: AlphaXENAS minus random search") for sentence in sentences)
     shelf.search("s", "random", 0, trials=4)
-    assert "nothing can be said" in " ".join(findings.findings(load_suite("s", shelf.exp_dir), {}))
+    assert "nothing can be said" in findings.findings(load_suite("s", shelf.exp_dir), {})[0]
 
 
-def test_every_search_is_compared_with_random_search(shelf):
-    for controller, bonus in (("random", 0.0), ("guided", 0.1), ("uct", 0.05)):
+def test_every_search_is_compared_with_every_control(shelf):
+    for controller, bonus in (("random", 0.0), ("ranked", 0.02), ("guided", 0.1), ("uct", 0.05)):
         for seed in (0, 1):
             shelf.search("s", controller, seed, bonus=bonus)
+    shelf.search("other", "random", 0)
+    shelf.search("other", "alphaxenas", 0, more={"uniform_share": 1.0})
     suite = load_suite("s", shelf.exp_dir)
+    comparisons = equal_cost.compare_each(load_groups(suite, load_others("other", shelf.exp_dir)))
+    rivals = ["random search", "random search with proxies", "AlphaXENAS without search (other)"]
+    assert list(comparisons) == [(search, rival) for search in (UCT, "GuidedSearch") for rival in rivals]
     comparisons = equal_cost.compare_each(suite.groups())
-    assert list(comparisons) == [UCT, "GuidedSearch"]
     table = tables.differences(comparisons)
-    assert table.loc[("GuidedSearch", "best final at equal trials"), "difference"] == pytest.approx(0.1)
-    assert table.loc[(UCT, "best final at equal trials"), "difference"] == pytest.approx(0.05)
-    assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1, 0, 1]
+    decisive = "best final at equal seconds"
+    assert table.index[0] == (UCT, "random search", decisive)
+    assert table.loc[("GuidedSearch", "random search", decisive), "difference"] == pytest.approx(0.1)
+    assert table.loc[(UCT, "random search with proxies", decisive), "difference"] == pytest.approx(0.03)
+    assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1] * 4
     sentences = findings.findings(suite, comparisons)
-    assert sum(f": {UCT} minus random search" in sentence for sentence in sentences) > 1
-    assert sum(": GuidedSearch minus random search" in sentence for sentence in sentences) == 1
-    assert findings.headline(suite, comparisons).startswith(f"{UCT} minus random search")
+    assert sum(f": {UCT} minus random search," in sentence for sentence in sentences) > 1
+    assert sum(": GuidedSearch minus random search," in sentence for sentence in sentences) == 1
+    assert findings.headline(suite, comparisons).startswith(f"Whether {UCT} is better")
     assert suite.remarks()[0].startswith("There is no run `final`")
 
 
@@ -298,10 +331,9 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     complete = replace(suite, final=trained)
     assert [run.stage for run in complete.leading] == ["guided-seed0"]
     comparisons = equal_cost.compare_each(suite.groups())
-    assert findings.headline(suite, comparisons).startswith(f"{UCT} minus") and findings.headline(
-        complete, comparisons
-    ).startswith("GuidedSearch minus")
-    assert findings.findings(complete, comparisons)[0].startswith("**Not shown**: GuidedSearch minus")
+    assert f"Whether {UCT} is" in findings.headline(suite, comparisons)
+    assert "Whether GuidedSearch is" in findings.headline(complete, comparisons)
+    assert findings.findings(complete, comparisons)[1].startswith("**Not shown**: GuidedSearch minus")
     assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
 
 
@@ -314,10 +346,10 @@ def test_what_is_not_shown_is_said_first(suites):
     shown = compare(dict.fromkeys(range(8), 0.9), dict.fromkeys(range(8), 0.8))
     hidden = compare({0: 0.9}, {0: 0.8})
     sentences = findings.findings(
-        replace(suites[6], final=None, densenet=None), {"AlphaXENAS": {"first": shown, "second": hidden}}
+        replace(suites[6], final=None, densenet=None), {("AlphaXENAS", "x"): {"first": shown, "second": hidden}}
     )
-    assert [sentence.split(":")[0] for sentence in sentences] == ["**Not shown**", "**Shown**"]
-    assert "one seed" in sentences[0] and "p = 0.008" in sentences[1]
+    assert [sentence.split(":")[0] for sentence in sentences[1:]] == ["**Not shown**", "**Shown**"]
+    assert "one seed" in sentences[1] and "p = 0.008" in sentences[2]
 
 
 def test_two_networks_are_compared_over_the_seeds_of_their_trainings():

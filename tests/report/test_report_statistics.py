@@ -1,5 +1,7 @@
 """Search against search: equal cost, intervals, and verdicts that are right as often as they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,8 +65,26 @@ def test_seconds_end_at_the_wall_time_of_the_run():
     assert equal_cost.cumulative_cost(SEARCH, "seconds").tolist() == [4, 8, 8, 12, 16, 20]
 
 
+def test_batches_that_proxies_see_count_as_images_where_their_seconds_were_spent():
+    metrics = {"parameters": 10.0, "naswot": 1.0, "zen": 2.0}
+    records = [
+        record() | {"proxy_seconds": 6.0, "metrics": {"images_per_epoch": 50.0} | metrics},
+        record(cached=True) | {"proxy_seconds": 0.0},
+        record("final", 0.8, 0.8, epochs=3, images=100.0) | {"proxy_seconds": 2.0, "key": "other"},
+    ]
+    names = ["parameters", "naswot", "zen"]
+    summary = {"scored": 40, "seconds": dict.fromkeys(names, 1.0)}
+    done = StoredRun("s", "ranked-seed0", {"parameters": {"proxies": names}}, records, {"proxies": summary})
+    # 40 architectures, two proxies that need a batch of 64, three quarters of it before the first child.
+    assert equal_cost.cumulative_cost(done, "images").tolist() == [50 + 3840, 50 + 3840, 350 + 5120]
+    going_on = StoredRun("s", "ranked-seed0", {"parameters": {"proxies": names}}, records, None)
+    assert equal_cost.proxy_images(going_on).sum() == 2 * 64  # of one architecture scores are known
+    free = {"scored": 40, "seconds": {"parameters": 1.0}}
+    assert equal_cost.proxy_images(replace(done, results={"proxies": free})).sum() == 0
+
+
 def test_unknown_cost_is_refused():
-    with pytest.raises(ValueError, match="`cost`.*trials, images, seconds.*'money'"):
+    with pytest.raises(ValueError, match="`cost`.*seconds, images, trials.*'money'"):
         equal_cost.cumulative_cost(SEARCH, "money")
 
 
@@ -185,6 +205,16 @@ def test_many_comparisons_need_stronger_evidence():
     assert not found.shown and found.p == pytest.approx(4 * 2 / 2**7) and "correction for 4" in found.reason
 
 
+@pytest.mark.parametrize("family", [1, 2, 5])
+def test_no_comparison_can_be_shown_with_fewer_seeds_than_are_needed(family):
+    def shown(seeds):
+        pair = {seed: 0.9 + 0.001 * seed for seed in range(seeds)}, dict.fromkeys(range(seeds), 0.8)
+        return any(each.shown for each in statistics.compare_many(dict.fromkeys(range(family), pair)).values())
+
+    needed = statistics.seeds_needed(family)
+    assert shown(needed) and not shown(needed - 1)
+
+
 def test_holm_equals_a_worked_example():
     # Steps: 4 * 0.005, 3 * 0.01, 2 * 0.03, 1 * 0.04; the last may not be below the one before.
     assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
@@ -195,20 +225,24 @@ def test_a_lifted_search_is_found_better_on_real_journals(suites):
     groups = suites[6].groups()
     measured = equal_cost.measures(groups, "AlphaXENAS", "random search")
     assert list(measured) == [
-        "best final at equal trials",
-        "best final at equal images trained",
         "best final at equal seconds",
+        "best final at equal images trained",
+        "best final at equal trials",
         "mean final reward, last quarter of trials",
     ]
     # Both draw the same architectures here, and one is lifted by 0.05.
-    for measure in ("best final at equal trials", "mean final reward, last quarter of trials"):
+    for measure in (
+        "best final at equal seconds",
+        "best final at equal trials",
+        "mean final reward, last quarter of trials",
+    ):
         found = statistics.compare(*measured[measure])
         assert found.mean == pytest.approx(0.05) and found.shown
     assert equal_cost.measures(groups, "AlphaXENAS", "nobody") == {}
-    each = equal_cost.compare_each(groups)["AlphaXENAS"]
+    each = equal_cost.compare_each(groups)["AlphaXENAS", "random search"]
     assert list(each) == list(measured)
-    assert {comparison.family for comparison in each.values()} == {4}
-    assert not any(comparison.shown for comparison in each.values()), "six seeds are too few for four measures"
+    assert [comparison.family for comparison in each.values()] == [1, 3, 3, 3]
+    assert [comparison.shown for comparison in each.values()] == [True, False, False, False], "six seeds, three more"
 
 
 @pytest.mark.parametrize(
