@@ -8,6 +8,7 @@ from benchmarks.claims import (
     cifar10,
     constraints,
     faults_and_scale,
+    goals,
     images,
     recurrent,
     searches,
@@ -17,7 +18,7 @@ from benchmarks.claims import (
 
 CLAIMS = tuple(
     claim
-    for subject in (tables, constraints, searches, images, cifar10, checks, recurrent, faults_and_scale, speeds)
+    for subject in (goals, tables, constraints, searches, images, cifar10, checks, recurrent, faults_and_scale, speeds)
     for claim in subject.CLAIMS
 )
 """In the order of the page."""
