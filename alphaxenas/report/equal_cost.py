@@ -32,6 +32,8 @@ COSTS = {
 """Kinds of cost, and the labels of their axes."""
 DECISIVE = "best final at equal seconds"
 """The measure that says which search is better."""
+FEWEST_PAIRS = 5
+"""Architectures rated at both budgets from which on a rank correlation is told."""
 LAST_SHARE = 0.25
 """The part of the trials, at the end, that is averaged to see where a search has arrived."""
 _POINTS = 200
@@ -267,20 +269,25 @@ def refuse_other_data(suite: Suite) -> None:
         compare_stored(f"{run.suite}/{run.stage}", run.description, {}, now[source])
 
 
-def fidelity_correlation(run: StoredRun) -> tuple[float, int]:
+def fidelity_correlation(run: StoredRun, instead: Mapping[str, float] | None = None) -> tuple[float, int]:
     """How well the search budget ranks what the final budget ranks.
+
+    Args:
+        run: A search.
+        instead: A rating by key that is asked about in place of the search budget, over the same architectures.
 
     Returns:
         Spearman's rank correlation over architectures that were rated at both budgets, and their number; NaN below
-        five.
+        `FEWEST_PAIRS`.
     """
     rated: dict[str, dict[str, float]] = {"search": {}, "final": {}}
     for record in run.records:
         if record["status"] == "ok" and record["purpose"] in rated:
             rated[record["purpose"]][record["key"]] = record["reward"]
-    keys = [key for key in rated["final"] if key in rated["search"]]
-    pairs = [[rated[purpose][key] for key in keys] for purpose in ("search", "final")]
-    if len(keys) < 5 or any(len(set(values)) == 1 for values in pairs):
+    keys = [key for key in rated["final"] if key in rated["search"] and (instead is None or key in instead)]
+    first = rated["search"] if instead is None else instead
+    pairs = [[values[key] for key in keys] for values in (first, rated["final"])]
+    if len(keys) < FEWEST_PAIRS or any(len(set(values)) == 1 for values in pairs):
         return float("nan"), len(keys)
     from scipy.stats import spearmanr
 

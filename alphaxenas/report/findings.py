@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from alphaxenas.report.equal_cost import DECISIVE, Comparisons
+import numpy as np
+
+from alphaxenas.report.equal_cost import DECISIVE, FEWEST_PAIRS, Comparisons, fidelity_correlation
 from alphaxenas.report.figures import model_name
-from alphaxenas.report.runs import StoredRun, Suite
-from alphaxenas.report.statistics import Comparison, compare, interval, seeds_needed
+from alphaxenas.report.runs import Groups, StoredRun, Suite
+from alphaxenas.report.statistics import Comparison, compare, compare_many, interval, seeds_needed
+from alphaxenas.report.truth import static_orders
+from alphaxenas.spaces.from_parameters import shares_weights
 
 
 def headline(suite: Suite, comparisons: Comparisons) -> str:
@@ -118,6 +122,42 @@ def test_accuracies(tests: Mapping[str, Mapping[int, float]], parameters: Mappin
         for name, by_seed in tests.items()
     ]
     return "\n".join(f"- {line}" for line in [*lines, verdict(" minus ".join(tests), compare(*tests.values()))])
+
+
+def ratings_against_size(groups: Groups) -> list[str]:
+    """Whether ratings at the search budget rank worse than size and depth, which are free; a sentence per search.
+
+    Both are correlated with the reward at the final budget over the promoted architectures, which were promoted for
+    their ratings: that they are alike in them makes it harder for ratings than for size.
+
+    Args:
+        groups: Searches by label.
+    """
+    said = []
+    for label, runs in groups.items():
+        ratings, sizes, pairs = dict[int, float](), dict[int, float](), [0]
+        for run in runs:
+            orders = static_orders(run)
+            order = next((name for name in ("depth, then parameters", "parameters") if name in orders), "")
+            ratings[run.seed], count = fidelity_correlation(run)
+            sizes[run.seed], _ = fidelity_correlation(run, orders.get(order, {}))
+            pairs.append(count)
+        kind = "shared weights" if shares_weights(runs[0].parameters) else "short training"
+        found = compare_many({label: (ratings, sizes)}).get(label)
+        what = f"{label}: whether ratings with {kind} rank worse than size and depth"
+        if found is None:
+            few = f"{max(pairs)} promoted architectures have both, at least {FEWEST_PAIRS} are needed"
+            said.append(f"{what} **cannot be told**: {few}, not all equal in them.")
+            continue
+        means = f"{np.mean(found.ours):.2f} and {np.mean(found.theirs):.2f} with the final budget"
+        if not found.shown:
+            said.append(f"{what} is **not shown**: they correlate by {means} ({found.reason}).")
+        else:
+            worse = "worse" if found.mean < 0 else "better"
+            said.append(
+                f"{label}: ratings with {kind} rank **{worse}** than size and depth: by {means} ({found.reason})."
+            )
+    return said
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

@@ -33,13 +33,15 @@ BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
     **dict.fromkeys(("missing", "saved", "restricted mean queries", "median queries", "CPU seconds"), 1),
-    **dict.fromkeys(("held-out rank correlation", "rank correlation search / final"), 2),
+    **dict.fromkeys(
+        ("held-out rank correlation", "rank correlation search / final", "rank correlation of size and depth"), 2
+    ),
     **dict.fromkeys(("minutes", "validation perplexity", "test perplexity"), 2),
     **dict.fromkeys(("training multiply-adds (10¹²)", "policy loss", "value loss", "CPU ms per query"), 3),
     **dict.fromkeys(("validation", "test", "mean", "value", "of the control", "low", "high", "difference"), 4),
     **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),
     **dict.fromkeys(("published", "regret"), 3),
-    **{"corrected p": 4, "mean rank": 1, "Kendall's tau": 2},
+    **{"corrected p": 4, "mean rank": 1, "Kendall's tau": 2, "rank correlation of size and depth": 2},
 }
 """Decimals by column; none where a column is not named."""
 _QUERIES = ("restricted mean queries", "saved")
@@ -50,6 +52,7 @@ _DIAGNOSTICS = {
     "visits": "tree/visits",
     "policy loss": "lstm/policy_loss",
     "value loss": "lstm/value_loss",
+    "rank correlation of size and depth": "free/rank_correlation",
 }
 """Column to the tag of the number that it shows as it was last told."""
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")

@@ -42,6 +42,7 @@ def all_figures(suite):
         "curves": figures.search_curves(groups),
         "trials": figures.trial_dots(groups),
         "lstm": diagnostic_figures.lstm_curves(groups),
+        "correlations": diagnostic_figures.correlation_curves(groups),
         "tree": diagnostic_figures.tree_curves(groups),
         "operations": diagnostic_figures.operation_shares(groups),
         "training": figures.training_curves(trainings),
@@ -87,13 +88,14 @@ def test_the_same_records_give_the_same_bytes(suites):
 def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(shelf):
     shelf.search("s", "alphaxenas", 0, trials=4)  # learns from the fourth on
     run = load_suite("s", shelf.exp_dir).searches[0]
-    del run.records[-1]["diagnostics"]["lstm/rank_correlation"]
-    policy, value, correlation = diagnostic_figures.lstm_curves({"AlphaXENAS": [run]}).axes
-    for panel in (policy, value):
-        (line,) = panel.lines
+    run.records[-1]["diagnostics"]["free/rank_correlation"] = 0.1
+    *panels, _ = diagnostic_figures.correlation_curves({"AlphaXENAS": [run]}).axes
+    decides, *told = panels
+    for panel in (*diagnostic_figures.lstm_curves({"AlphaXENAS": [run]}).axes, *told):
+        line = panel.lines[0]
         assert len(line.get_xdata()) == 1 and line.get_marker() == "o"
         assert 4 in panel.get_xticks() and not any(tick % 1 for tick in panel.get_xticks())
-    assert not correlation.lines and [text.get_text() for text in correlation.texts] == ["not recorded"]
+    assert not decides.lines and [text.get_text() for text in decides.texts] == ["not recorded"]
 
 
 def test_a_training_of_one_epoch_is_dots(shelf):
@@ -193,12 +195,19 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
     groups = load_suite("s", shelf.exp_dir).groups()
     groups["GuidedSearch"][0].records[-1]["diagnostics"]["guided/rank_correlation"] = 0.7
     groups[UCT][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
-    policy, _, correlation = diagnostic_figures.lstm_curves(groups).axes
+    groups["AlphaXENAS"][0].records[-1]["diagnostics"] |= {"belief/rank_correlation": 0.6, "free/rank_correlation": 0.4}
+    policy, _ = diagnostic_figures.lstm_curves(groups).axes
     assert [line.get_color() for line in policy.lines] == [LOOKS["AlphaXENAS"].colour]
-    assert {line.get_color() for line in correlation.lines} >= {
-        LOOKS["AlphaXENAS"].colour,
-        LOOKS["GuidedSearch"].colour,
-    }
+    decides, networks, size, promotion = diagnostic_figures.correlation_curves(groups).axes
+    drawn = {LOOKS[name].colour: name for name in ("AlphaXENAS", "GuidedSearch")}
+    shown = [
+        {drawn[line.get_color()]: line.get_ydata()[-1] for line in panel.lines if line.get_color() in drawn}
+        for panel in (decides, networks, size, promotion)
+    ]
+    both = {"AlphaXENAS": 0.6, "GuidedSearch": 0.7}
+    assert shown == [both, {"AlphaXENAS": 0.5}, {"AlphaXENAS": 0.4}, {}]
+    last = tables.search_diagnostics(groups["AlphaXENAS"]).iloc[0]
+    assert (last["held-out rank correlation"], last["rank correlation of size and depth"]) == (0.6, 0.4)
     nodes, depth = diagnostic_figures.tree_curves(groups).axes
     assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS[UCT].colour] and len(
         depth.lines
@@ -335,6 +344,37 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     assert "Whether GuidedSearch is" in findings.headline(complete, comparisons)
     assert findings.findings(complete, comparisons)[1].startswith("**Not shown**: GuidedSearch minus")
     assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
+
+
+def test_a_sentence_says_whether_ratings_rank_worse_than_size(shelf):
+    def rated(seed, sign, promotions=6):
+        """A search whose ratings order the promoted architectures rightly (sign 1) or not, and their size does."""
+        run = shelf_run(seed)
+        records = [record for record in run.records if record["purpose"] == "search"][:promotions]
+        records = list({record["key"]: record for record in records}.values())
+        out = []
+        for place, record in enumerate(records):
+            noise = 0.3 * ((place * 7 + seed) % 3)
+            size = {"parameters": 100.0 * place + 100 * noise, "depth": 1.0}
+            record = {**record, "metrics": {**record["metrics"], **size}}
+            out += [
+                {**record, "reward": 0.5 + sign * 0.01 * place},
+                {**record, "purpose": "final", "reward": place / 10},
+            ]
+        return replace(run, records=tuple(out))
+
+    def shelf_run(seed):
+        shelf.search("s", "alphaxenas", seed, trials=20)
+        (run,) = [run for run in load_suite("s", shelf.exp_dir).searches if run.seed == seed]
+        return run
+
+    runs = [rated(seed, -1) for seed in range(6)]
+    (said,) = findings.ratings_against_size({"AlphaXENAS": runs})
+    assert said.startswith("AlphaXENAS: ratings with shared weights rank **worse** than size and depth: by -1.00 and ")
+    (said,) = findings.ratings_against_size({"AlphaXENAS": runs[:1]})
+    assert "is **not shown**: they correlate by -1.00 and" in said and "one seed" in said
+    (said,) = findings.ratings_against_size({"AlphaXENAS": [rated(6, 1, promotions=4)]})
+    assert "**cannot be told**: 4 promoted architectures have both, at least 5 are needed" in said
 
 
 def test_wilson_interval_equals_a_published_example():
