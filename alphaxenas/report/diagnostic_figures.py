@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RANKED = {
-    "what decides: belief, surrogate": ("belief/rank_correlation", "guided/rank_correlation"),
-    "networks: LSTM, predictor": ("lstm/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation"),
+    "belief, surrogate: decides": ("belief/rank_correlation", "guided/rank_correlation"),
+    "LSTM, predictor": ("lstm/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation"),
     "size and depth alone": ("free/rank_correlation",),
-    "ratings, with the final budget": ("promotion/rank_correlation",),
+    "ratings, with finals": ("promotion/rank_correlation",),
 }
 """Titles of panels, and tags under which controllers tell how well something ranks architectures that it has not seen;
 the last of them is about promoted architectures."""

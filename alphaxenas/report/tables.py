@@ -41,7 +41,13 @@ _DECIMALS = {
     **dict.fromkeys(("validation", "test", "mean", "value", "of the control", "low", "high", "difference"), 4),
     **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),
     **dict.fromkeys(("published", "regret"), 3),
-    **{"corrected p": 4, "mean rank": 1, "Kendall's tau": 2, "rank correlation of size and depth": 2},
+    **{
+        "corrected p": 4,
+        "mean rank": 1,
+        "Kendall's tau": 2,
+        "rank correlation of size and depth": 2,
+        "the part is worth": 3,
+    },
 }
 """Decimals by column; none where a column is not named."""
 _QUERIES = ("restricted mean queries", "saved")

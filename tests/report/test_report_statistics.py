@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import PermutationMethod, binomtest, wilcoxon
+from scipy.stats import PermutationMethod, binomtest, spearmanr, wilcoxon
 from scipy.stats import t as student
 
 from alphaxenas.report import equal_cost, statistics
@@ -128,14 +128,34 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(seeds, rng):
     assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(0.95, abs=0.015)
 
 
+REPETITIONS = 20_000
+MOST = 0.05 + 2 * (0.05 * 0.95 / REPETITIONS) ** 0.5
+"""A rule that is false in 5 % of cases is above this in one simulation of forty."""
+
+
+def shown_under_the_null(differences):
+    """The share of rows, `[repetitions, seeds]`, that the rule calls shown: the interval of all at once, and the exact
+    test of those alone whose interval excludes 0."""
+    low, high = statistics.student_bounds(differences.T)
+    excluding = differences[(low > 0) | (high < 0)]
+    pairs = [(by_seed(row), dict.fromkeys(range(len(row)), 0.0)) for row in excluding]
+    return sum(statistics.compare(*pair).shown for pair in pairs) / len(differences)
+
+
 @pytest.mark.parametrize("seeds", [6, 10, 20])
-@pytest.mark.parametrize("draw", ["normal", "exponential"])
+@pytest.mark.parametrize("draw", ["normal", "exponential", "standard_cauchy"])
 def test_at_most_one_in_twenty_verdicts_is_false(seeds, draw, rng):
-    repetitions = 500
-    values = getattr(rng, draw)(size=(repetitions, 2, seeds))
-    shown = sum(statistics.compare(by_seed(ours), by_seed(theirs)).shown for ours, theirs in values)
-    assert binomtest(shown, repetitions, 0.05, alternative="greater").pvalue > 0.001
-    assert shown > 0, "a rule that never shows anything would pass as well"
+    ours, theirs = getattr(rng, draw)(size=(2, REPETITIONS, seeds))
+    share = shown_under_the_null(ours - theirs)
+    assert share <= MOST
+    assert share > 0.005, "a rule that hardly ever shows anything would pass as well"
+
+
+def test_only_differences_whose_interval_excludes_zero_can_be_shown(rng):
+    """What `shown_under_the_null` leaves out is never shown."""
+    values = rng.normal(size=(400, 2, 10))
+    every = sum(statistics.compare(by_seed(ours), by_seed(theirs)).shown for ours, theirs in values) / len(values)
+    assert shown_under_the_null(values[:, 0] - values[:, 1]) == every > 0
 
 
 def test_a_real_difference_is_found_with_twenty_seeds(rng):
@@ -213,6 +233,30 @@ def test_no_comparison_can_be_shown_with_fewer_seeds_than_are_needed(family):
 
     needed = statistics.seeds_needed(family)
     assert shown(needed) and not shown(needed - 1)
+
+
+def test_a_rank_correlation_has_an_interval_that_covers_the_truth(rng):
+    # Of normal pairs of correlation 0.5 Spearman's is 6 / pi * asin(0.25).
+    truth, covered = 6 / np.pi * np.arcsin(0.25), 0
+    for _ in range(40):
+        first = rng.normal(size=40)
+        found = statistics.rank_correlation_interval(first, 0.5 * first + np.sqrt(0.75) * rng.normal(size=40))
+        covered += found.low <= truth <= found.high
+        assert -1 <= found.low < found.mean < found.high <= 1
+    assert covered >= 34
+
+
+def test_a_rank_correlation_is_spearmans_and_of_few_has_no_interval(rng):
+    first, second = rng.integers(0, 6, size=(2, 12)).tolist()
+    found = statistics.rank_correlation_interval(first, second)
+    assert found.mean == pytest.approx(spearmanr(first, second).statistic) and found.count == 12
+    assert found == statistics.rank_correlation_interval(first, second)
+    assert statistics.rank_correlation_interval([1, 2, 3, 4], [1, 2, 3, 4]).low is None
+    assert statistics.rank_correlation_interval([1] * 9, range(9)).low is None
+    same = statistics.rank_correlation_interval(range(9), range(9))
+    assert same.mean == pytest.approx(1.0) and (same.low is None or same.low == pytest.approx(1.0))
+    with pytest.raises(ValueError, match="12 ratings"):
+        statistics.rank_correlation_interval(first, second[1:])
 
 
 def test_holm_equals_a_worked_example():
