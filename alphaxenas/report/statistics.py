@@ -165,7 +165,8 @@ def rank_correlation_interval(first: Sequence[float], second: Sequence[float]) -
         second: The other, in the same order.
 
     Returns:
-        The correlation; without an interval below five architectures or where a rating is the same for all.
+        The correlation; without an interval below five architectures, of equal or opposite orders, and where a rating
+        is the same for all.
 
     Raises:
         ValueError: The ratings differ in number.
@@ -185,14 +186,13 @@ def rank_correlation_interval(first: Sequence[float], second: Sequence[float]) -
         return np.where(scale > 0, (x * y).sum(axis=axis) / np.where(scale > 0, scale, 1.0), 0.0)
 
     sides = np.asarray(first, float), np.asarray(second, float)
-    if len(first) < 5 or any(np.ptp(side) == 0 for side in sides):
-        return Interval(float(spearman(*sides)) if len(first) else float("nan"), None, None, len(first))
+    value = float(spearman(*sides)) if len(first) else float("nan")
+    if len(first) < 5 or abs(value) > 1 - ROUNDING or any(np.ptp(side) == 0 for side in sides):
+        return Interval(value, None, None, len(first))
     rng = np.random.default_rng(0)
     found = bootstrap(sides, spearman, paired=True, vectorized=True, n_resamples=9_999, method="BCa", rng=rng)
     low, high = map(float, found.confidence_interval)
-    # Where all jackknifed values are equal BCa has no acceleration; two equal orders are such a case.
-    known = np.isfinite([low, high]).all()
-    return Interval(float(spearman(*sides)), low if known else None, high if known else None, len(first))
+    return Interval(value, low, high, len(first))
 
 
 def compare(a_by_seed: Mapping[int, float], b_by_seed: Mapping[int, float]) -> Comparison:
