@@ -1,18 +1,19 @@
 """ENAS's micro space at CPU size: what shared weights say about accuracy from scratch, and whether the derived cell is
 any better.
 
-    python -m benchmarks.enas_micro [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 5] [--epochs 8] [-p
+    python -m benchmarks.enas_micro [--run enas-micro] [--architectures 30] [--retrained 8] [--seeds 8] [--epochs 8] [-p
     NAME VALUE]...
 
 1. Shared weights are trained with uniformly drawn architectures, the policy on their ratings, and cells are derived
    (`alphaxenas.pipelines.enas.search`; by default 8 filters, 3 cells, a stem of stride 2, a tenth of CIFAR-10's
    training images).
 2. `--architectures` random architectures are rated with the shared weights, all on all validation images, and trained
-   from scratch for `--epochs` epochs at the same size. Spearman's correlation of the two, with its bootstrap interval.
+   from scratch for `--epochs` epochs at the same size. Spearman's correlation of the two, with its interval
+   (bootstrap, BCa).
 3. ENAS retrains what it derives and takes the best; random search may retrain as many. So of the `--retrained` best
    derived architectures and of as many random ones, that with the highest accuracy from scratch is chosen (seed 0), and
-   the two chosen ones are compared by `--seeds` further trainings each, from other seeds: neither gains from the luck
-   it was chosen by.
+   the two chosen ones are compared by `--seeds` further trainings each, from other seeds, the same for both: neither
+   gains from the luck it was chosen by. Fewer than six seeds show nothing.
 
 Test images are not touched. Everything is recorded in exp/<run>/, and the same command continues. Prints JSON last.
 """
@@ -45,7 +46,6 @@ DEFAULTS = {
     "enas_reward_images": 1000,
     "enas_derive": 40,
 }
-RESAMPLES = 10_000
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
     arguments.add_argument("--run", default="enas-micro")
     arguments.add_argument("--architectures", type=int, default=30)
     arguments.add_argument("--retrained", type=int, default=8)
-    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--seeds", type=int, default=8)
     arguments.add_argument("--epochs", type=int, default=8)
     arguments.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
     options, started = arguments.parse_args(), time.perf_counter()
@@ -169,33 +169,29 @@ class Scratch:
 
 def correlation(shared: list[float], single: list[float]) -> dict:
     """Spearman's rank correlation of both ratings with its interval; mean and standard deviation of each rating."""
-    from scipy.stats import spearmanr
+    from alphaxenas.report.statistics import rank_correlation_interval
 
-    shared, single = np.array(shared), np.array(single)
-    rng, resampled = np.random.default_rng(0), []
-    for _ in range(RESAMPLES):
-        chosen = rng.integers(len(shared), size=len(shared))
-        if np.ptp(shared[chosen]) and np.ptp(single[chosen]):
-            resampled.append(spearmanr(shared[chosen], single[chosen]).statistic)
+    found = rank_correlation_interval(shared, single)
+    bounds = [None if bound is None else round(bound, 3) for bound in (found.low, found.high)]
     return {
-        "architectures": len(shared),
-        "spearman": round(float(spearmanr(shared, single).statistic), 3),
-        "interval": [round(float(bound), 3) for bound in np.percentile(resampled, [2.5, 97.5])],
-        "shared": [round(float(value), 4) for value in (shared.mean(), shared.std(ddof=1))],
-        "scratch": [round(float(value), 4) for value in (single.mean(), single.std(ddof=1))],
+        "architectures": found.count,
+        "spearman": round(found.mean, 3),
+        "interval": bounds,
+        "shared": [round(float(value), 4) for value in (np.mean(shared), np.std(shared, ddof=1))],
+        "scratch": [round(float(value), 4) for value in (np.mean(single), np.std(single, ddof=1))],
     }
 
 
 def difference(first: list[float], second: list[float]) -> dict:
-    """Mean difference, and its standard error: the seeds are other initial weights, so the two sides are independent
-    samples.
-    """
-    error = (
-        np.sqrt(np.var(first, ddof=1) / len(first) + np.var(second, ddof=1) / len(second)) if len(first) > 1 else None
-    )
+    """Mean difference over trainings of equal seeds, its interval, the exact test and what they show."""
+    from alphaxenas.report.statistics import compare
+
+    found = compare(dict(enumerate(first)), dict(enumerate(second)))
     return {
-        "derived_minus_random": round(float(np.mean(first) - np.mean(second)), 4),
-        "standard_error": error and round(float(error), 4),
+        "derived_minus_random": round(found.mean, 4),
+        "difference_interval": [None if bound is None else round(bound, 4) for bound in (found.low, found.high)],
+        "p": found.p,
+        "verdict": f"{found.verdict}: {found.reason}",
     }
 
 

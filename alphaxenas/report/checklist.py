@@ -16,8 +16,8 @@ import pandas
 from alphaxenas.config.declarations import with_role
 from alphaxenas.config.networks import TrainingConfig
 from alphaxenas.report.checklist_words import budget_words, recipe_words, space_words, split_words
-from alphaxenas.report.equal_cost import common_end, cumulative_cost, is_trained
-from alphaxenas.report.runs import NAMES, StoredRun, Suite, differing_parameters
+from alphaxenas.report.equal_cost import common_end, cumulative_cost, differing_parameters, is_trained
+from alphaxenas.report.runs import NAMES, StoredRun, Suite
 from alphaxenas.report.statistics import FEWEST_SEEDS
 
 _DATA, _SPACE, _BUDGETS, _METHOD = with_role("data"), with_role("space"), with_role("budget"), with_role("method")

@@ -27,26 +27,36 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
-PREDICTED = ("lstm/rank_correlation", "guided/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation")
-"""Tags under which controllers tell how well they rank architectures that they have not seen."""
+RANKED = {
+    "belief, surrogate: decides": ("belief/rank_correlation", "guided/rank_correlation"),
+    "LSTM, predictor": ("lstm/rank_correlation", "nao/rank_correlation", "surrogate/rank_correlation"),
+    "size and depth alone": ("free/rank_correlation",),
+    "ratings, with finals": ("promotion/rank_correlation",),
+}
+"""Titles of panels, and tags under which controllers tell how well something ranks architectures that it has not seen;
+the last of them is about promoted architectures."""
+PREDICTED = tuple(tag for title in list(RANKED)[:2] for tag in RANKED[title])
+"""The tags of predictions, what decides first."""
 WINDOWS = 6
 """Stretches of a search in which chosen operations are counted."""
 
 
 def lstm_curves(groups: Groups) -> Figure:
-    """Losses of the LSTM, and of every controller that predicts the rank correlation with what came of architectures it
-    had not seen.
+    """Losses of the LSTM."""
+    titles = {"policy: cross-entropy": ("lstm/policy_loss",), "value: squared error": ("lstm/value_loss",)}
+    return _inside(groups, titles, "None of these searches has told of an LSTM.", 3.5, "steps-post")
+
+
+def correlation_curves(groups: Groups) -> Figure:
+    """Rank correlations with what came of architectures that were not seen before: of the model that decides, of
+    networks that predict, of size and depth alone; and of ratings at the search budget with the final budget.
     """
-    titles = {
-        "policy: cross-entropy": ("lstm/policy_loss",),
-        "value: squared error": ("lstm/value_loss",),
-        "held-out rank correlation": PREDICTED,
-    }
-    figure = _inside(groups, titles, "None of these searches has told of predictions.", 3.5, "steps-post")
-    correlation = figure.axes[-1]
-    if correlation.lines:
-        correlation.axhline(0, color=INK, linewidth=0.8)
-        correlation.set_ylim(-1, 1)
+    figure = _inside(groups, RANKED, "None of these searches has told of predictions.", 3.5, "steps-post")
+    for panel in figure.axes:
+        if panel.lines:
+            panel.axhline(0, color=INK, linewidth=0.8)
+            panel.set_ylim(-1, 1)
+        panel.set_title(panel.get_title(), fontsize=10)
     return figure
 
 

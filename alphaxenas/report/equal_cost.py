@@ -3,33 +3,43 @@
 Only rewards of one budget are compared with each other: `best` is the best among architectures trained for the final
 budget, and means are taken over children of one budget. Runs are compared up to the cost at which the cheapest of them
 ends. Seeds are paired, because runs of equal seed share the data and the initial weights.
+
+What decides is the best final at equal seconds, because they alone hold all that a search costs: training, proxies and
+its own thinking. The other measures explain; they are corrected for their number apart from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from alphaxenas.report.runs import NAMES, StoredRun
+from alphaxenas.data.images import read_examples
+from alphaxenas.proxies.catalogue import PROXIES
+from alphaxenas.report.runs import Groups, StoredRun, Suite
 from alphaxenas.report.statistics import Comparison, Course, compare_many, course
+from alphaxenas.runs.folder import compare_stored
 from alphaxenas.spaces.from_parameters import shares_weights
 from alphaxenas.suggestions import invalid
 
 COSTS = {
-    "trials": "trained children",
-    "images": "images trained (epochs × images per epoch)",
     "seconds": "wall-clock seconds",
+    "images": "images trained (epochs × images per epoch, and proxies')",
+    "trials": "trained children",
 }
 """Kinds of cost, and the labels of their axes."""
-REFERENCE = NAMES["random"]
-"""What every other search is compared with."""
+DECISIVE = "best final at equal seconds"
+"""The measure that says which search is better."""
+FEWEST_PAIRS = 5
+"""Architectures rated at both budgets from which on a rank correlation is told."""
 LAST_SHARE = 0.25
 """The part of the trials, at the end, that is averaged to see where a search has arrived."""
 _POINTS = 200
 
-Comparisons = Mapping[str, Mapping[str, Comparison]]
-"""Label of a search to its comparisons with random search by measure, see `compare_each`."""
+Comparisons = Mapping[tuple[str, str], Mapping[str, Comparison]]
+"""Labels of a search and of a control to their comparisons by measure, see `compare_each`."""
 
 
 def is_cached(record: Mapping) -> bool:
@@ -43,8 +53,8 @@ def is_trained(record: Mapping) -> bool:
 
 
 def images_trained(run: StoredRun) -> np.ndarray:
-    """Images shown for training by every record, of shape `[records]`; an image shown in three epochs counts three
-    times.
+    """Images shown to networks before every record, of shape `[records]`: for training, where an image shown in three
+    epochs counts three times, and for proxies.
 
     A failed child is charged its whole budget.
     """
@@ -52,7 +62,26 @@ def images_trained(run: StoredRun) -> np.ndarray:
     whole = float(np.median([record["metrics"]["images_per_epoch"] / record["fraction"] for record in known] or [0.0]))
     images = [record["metrics"].get("images_per_epoch", record["fraction"] * whole) for record in run.records]
     epochs = [record["epochs"] * is_trained(record) for record in run.records]
-    return np.array(images) * np.array(epochs, float)
+    return np.array(images) * np.array(epochs, float) + proxy_images(run)
+
+
+def proxy_images(run: StoredRun) -> np.ndarray:
+    """Images that proxies have cost before every record, of shape `[records]`.
+
+    Every proxy that is not free shows one batch to every architecture that it scores, trained or not. The records tell
+    how long scoring took before each of them; the images are shared out by that.
+    """
+    from alphaxenas.evaluators.proxies import PROXY_BATCH
+
+    names = (run.results or {}).get("proxies", {}).get("seconds", run.parameters.get("proxies", ()))
+    batches = sum(name in PROXIES and PROXIES[name].cost == "batch" for name in names)
+    seconds = np.array([record.get("proxy_seconds", 0.0) for record in run.records])
+    if not batches or not seconds.any():
+        return np.zeros(len(run.records))
+    # A run that goes on has not told yet how many it has scored: those that it has trained, at least.
+    least = len({record["key"] for record in run.records if set(names) & set(record["metrics"])})
+    scored = (run.results or {}).get("proxies", {}).get("scored", least)
+    return scored * batches * PROXY_BATCH * seconds / seconds.sum()
 
 
 def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
@@ -143,7 +172,7 @@ def measures(
         second: Label of the other.
 
     Returns:
-        Measure to the values of both searches by seed: best final reward at equal trials, images and seconds; mean
+        Measure to the values of both searches by seed: best final reward at equal seconds, images and trials; mean
         reward over the last quarter of the trials, of children at the final budget and at the search budget. The last
         is left out where finals are trained from scratch and the others share weights, because such ratings depend on
         the shared weights as much as on the architectures. Empty if a search is missing.
@@ -153,7 +182,7 @@ def measures(
         return {}
     both = [run for runs in pair for run in runs]
     found = {}
-    for cost, name in (("trials", "trials"), ("images", "images trained"), ("seconds", "seconds")):
+    for cost, name in (("seconds", "seconds"), ("images", "images trained"), ("trials", "trials")):
         end = np.array([common_end(both, cost)])
         ours, theirs = ({run.seed: float(best_so_far(run, cost, end)[0]) for run in runs} for runs in pair)
         found[f"best final at equal {name}"] = ours, theirs
@@ -165,39 +194,100 @@ def measures(
     return found
 
 
-def compare_each(groups: Mapping[str, Sequence[StoredRun]]) -> dict[str, dict[str, Comparison]]:
-    """Every other search with random search by all `measures`, corrected over measures and searches together.
+def controls(groups: Groups) -> list[str]:
+    """Labels of the searches that learn nothing from rewards; of another suite those alone that this one lacks.
+
+    Args:
+        groups: Label to the runs of all seeds.
+    """
+    own = {runs[0].name for label, runs in groups.items() if label == runs[0].name}
+    return [
+        label
+        for label, runs in groups.items()
+        if runs[0].is_control and (label == runs[0].name or runs[0].name not in own)
+    ]
+
+
+def compare_each(groups: Groups) -> dict[tuple[str, str], dict[str, Comparison]]:
+    """Every search that is no control with every control, by all `measures`.
+
+    Holm's correction is over all pairs of searches by the decisive measure, and over all pairs by all others.
 
     Args:
         groups: Label to the runs of all seeds.
 
     Returns:
-        Label to comparisons by measure, in the order of the groups; searches without a common seed are left out.
+        Labels of search and control to comparisons by measure, the decisive one first, in the order of the groups;
+        pairs without a common seed are left out.
     """
-    others = [label for label in groups if label.split(" (")[0] != REFERENCE]
+    against, searches = controls(groups), [label for label, runs in groups.items() if not runs[0].is_control]
     pairs = {
-        (label, measure): values for label in others for measure, values in measures(groups, label, REFERENCE).items()
+        (label, control, measure): values
+        for label in searches
+        for control in against
+        for measure, values in measures(groups, label, control).items()
     }
-    found: dict[str, dict[str, Comparison]] = {}
-    for (label, measure), comparison in compare_many(pairs).items():
-        found.setdefault(label, {})[measure] = comparison
+    found: dict[tuple[str, str], dict[str, Comparison]] = {}
+    for decisive in (True, False):
+        family = {place: values for place, values in pairs.items() if (place[2] == DECISIVE) == decisive}
+        for (label, control, measure), comparison in compare_many(family).items():
+            found.setdefault((label, control), {})[measure] = comparison
     return found
 
 
-def fidelity_correlation(run: StoredRun) -> tuple[float, int]:
+def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
+    """Parameters, other than controller and seed, that are not the same in all runs, each with its different values."""
+    values: dict[str, list[Any]] = {}
+    for run in runs:
+        for name, value in run.parameters.items():
+            if value not in values.setdefault(name, []):
+                values[name].append(value)
+    own = ("controller", "search_seed")
+    return {name: found for name, found in values.items() if len(found) > 1 and name not in own}
+
+
+def refuse_other_data(suite: Suite) -> None:
+    """Refuses to show runs beside each other that were made of different images, or of a file that has changed since.
+
+    A file that is gone is no hindrance: records are read without it.
+
+    Raises:
+        RunMismatch: Names the run and the file.
+    """
+    now: dict[str, dict[str, Any]] = {}
+    for run in suite.runs:
+        made_of = run.description.get("data")
+        if not made_of:
+            continue
+        source, layout = made_of["source"], run.parameters.get("image_layout", "auto")
+        if source not in now:
+            old = {"dataset": "arrays", "data_dir": "", "arrays_path": source, "image_layout": layout}
+            how = made_of.get("read_with") or (old if run.parameters.get("dataset") == "arrays" else {})
+            is_there = how and Path(source).exists()
+            print_now = read_examples(**how).fingerprint() if is_there else made_of["fingerprint"]
+            now[source] = {"source": source, "fingerprint": print_now}
+        compare_stored(f"{run.suite}/{run.stage}", run.description, {}, now[source])
+
+
+def fidelity_correlation(run: StoredRun, instead: Mapping[str, float] | None = None) -> tuple[float, int]:
     """How well the search budget ranks what the final budget ranks.
+
+    Args:
+        run: A search.
+        instead: A rating by key that is asked about in place of the search budget, over the same architectures.
 
     Returns:
         Spearman's rank correlation over architectures that were rated at both budgets, and their number; NaN below
-        five.
+        `FEWEST_PAIRS`.
     """
     rated: dict[str, dict[str, float]] = {"search": {}, "final": {}}
     for record in run.records:
         if record["status"] == "ok" and record["purpose"] in rated:
             rated[record["purpose"]][record["key"]] = record["reward"]
-    keys = [key for key in rated["final"] if key in rated["search"]]
-    pairs = [[rated[purpose][key] for key in keys] for purpose in ("search", "final")]
-    if len(keys) < 5 or any(len(set(values)) == 1 for values in pairs):
+    keys = [key for key in rated["final"] if key in rated["search"] and (instead is None or key in instead)]
+    first = rated["search"] if instead is None else instead
+    pairs = [[values[key] for key in keys] for values in (first, rated["final"])]
+    if len(keys) < FEWEST_PAIRS or any(len(set(values)) == 1 for values in pairs):
         return float("nan"), len(keys)
     from scipy.stats import spearmanr
 

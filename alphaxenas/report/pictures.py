@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.textpath import TextPath
 
-from alphaxenas.report.runs import NAMES, StoredRun
+from alphaxenas.report.runs import StoredRun
 from alphaxenas.report.style import GREY, INK, WIDTH, Style, sign
 from alphaxenas.spaces.drawing.lettering import short_names
 from alphaxenas.spaces.drawing.registry import draw, natural_size
@@ -35,7 +35,7 @@ def best_cells(found: Sequence[tuple[StoredRun, Mapping[str, Any]]]) -> Figure:
     for rank, (run, record) in enumerate(found, 1):
         size = record["metrics"].get("parameters")
         about = f", {size:,.0f} parameters" if size else ""
-        found_by = f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}, trial {record['trial']}"
+        found_by = f"{run.name}, seed {run.seed}, trial {record['trial']}"
         titles.append(f"{rank}.  validation accuracy {record['reward']:.4f}{about}   ({found_by})")
         spaces.append(run.space)
         cells.append(run.space.decode(tuple(record["tokens"])))

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alphaxenas.coach import place_of_choice
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
-from alphaxenas.data.images import read_examples
 from alphaxenas.runs import Journal, read_json
-from alphaxenas.runs.folder import compare_stored
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.suggestions import invalid
 from alphaxenas.workers.flight import own_and_imported
@@ -23,6 +21,10 @@ if TYPE_CHECKING:
 
 NAMES = {**DISPLAY_NAMES, "densenet": "DenseNet-BC"}
 """How controllers and baselines are called in figures and tables."""
+CONTROLS = ("random", "ranked", "static")
+"""Controllers that learn nothing from rewards, which every other search has to beat."""
+NO_SEARCH = "AlphaXENAS without search"
+"""AlphaXENAS with `uniform_share` = 1, a control as well: the same harness, all children drawn uniformly."""
 _SEARCH = re.compile(r"(?P<controller>[^-]+)-seed(?P<seed>\d+)")
 """Not `recurrent-<controller>-seed<n>`, the searches of notebook 09, which rate language models."""
 
@@ -52,6 +54,17 @@ class StoredRun:
         """Who searched: the stage without its seed."""
         match = _SEARCH.fullmatch(self.stage)
         return match["controller"] if match else self.stage
+
+    @property
+    def name(self) -> str:
+        """Who searched, as figures and tables call it."""
+        uniform = self.controller == "alphaxenas" and self.description["parameters"].get("uniform_share") == 1.0
+        return NO_SEARCH if uniform else NAMES.get(self.controller, self.controller)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is a search that learns nothing from rewards."""
+        return self.controller in CONTROLS or self.name == NO_SEARCH
 
     @property
     def seed(self) -> int:
@@ -117,22 +130,21 @@ class Suite:
         """
         found: dict[str, list[StoredRun]] = {}
         for run in self.searches:
-            name = NAMES.get(run.controller, run.controller)
-            found.setdefault(f"{name} ({among})" if among else name, []).append(run)
+            found.setdefault(f"{run.name} ({among})" if among else run.name, []).append(run)
         return {label: tuple(runs) for label, runs in found.items()}
 
     @property
     def leading(self) -> tuple[StoredRun, ...]:
         """The searches that the report is about, all seeds of one controller.
 
-        It is the one that met the architecture trained in full; without such, AlphaXENAS or the first that is not
-        random.
+        It is the one that met the architecture trained in full; without such, AlphaXENAS or the first that is no
+        control.
         """
         trained = self.final.parameters.get("trained", ())[:1] if self.final else ()
 
         def rank(run: StoredRun) -> tuple[bool, bool]:
             met = any(record["architecture"] in trained for record in run.records)
-            return not met, run.controller == "random"
+            return not met, run.is_control
 
         chosen = min(self.searches, key=rank).controller if self.searches else ""
         return tuple(run for run in self.searches if run.controller == chosen)
@@ -152,9 +164,9 @@ class Suite:
         going_on = [run for run in self.runs if run.results is None]
         remarks = [f"`{run.stage}` is not finished: {len(run.records)} records so far." for run in going_on]
         remarks += [f"`{r.stage}`: {len(r.imported)} imported trials, not counted." for r in self.runs if r.imported]
-        controllers = {run.controller for run in self.searches}
-        missing = [] if "random" in controllers else [NAMES["random"]]
-        missing += [] if controllers - {"random"} else [f"a search other than {NAMES['random']}"]
+        kinds = {run.is_control for run in self.searches}
+        missing = [] if True in kinds else [NAMES["random"]]
+        missing += [] if False in kinds else [f"a search other than {NAMES['random']}"]
         remarks += [f"There is no run of {what}, so nothing can be said about the difference." for what in missing]
         absent = {"final", "densenet"} - {run.stage for run in self.trainings}
         remarks += [f"There is no run `{stage}`: its numbers are missing below." for stage in sorted(absent)[::-1]]
@@ -165,31 +177,8 @@ Groups = Mapping[str, Sequence[StoredRun]]
 """Label of a search to its runs, one per seed."""
 
 
-def refuse_other_data(suite: Suite) -> None:
-    """Refuses to show runs beside each other that were made of different images, or of a file that has changed since.
-
-    A file that is gone is no hindrance: records are read without it.
-
-    Raises:
-        RunMismatch: Names the run and the file.
-    """
-    now: dict[str, dict[str, Any]] = {}
-    for run in suite.runs:
-        made_of = run.description.get("data")
-        if not made_of:
-            continue
-        source, layout = made_of["source"], run.parameters.get("image_layout", "auto")
-        if source not in now:
-            old = {"dataset": "arrays", "data_dir": "", "arrays_path": source, "image_layout": layout}
-            how = made_of.get("read_with") or (old if run.parameters.get("dataset") == "arrays" else {})
-            is_there = how and Path(source).exists()
-            print_now = read_examples(**how).fingerprint() if is_there else made_of["fingerprint"]
-            now[source] = {"source": source, "fingerprint": print_now}
-        compare_stored(f"{run.suite}/{run.stage}", run.description, {}, now[source])
-
-
 def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
-    """The suite to show: the one asked for or, in a fresh clone, the first reference suite with a search.
+    """The suite to show: the one asked for or, in a fresh clone, a reference suite: its own, that of `quick`, or any.
 
     Args:
         run: Name of the suite asked for.
@@ -205,10 +194,12 @@ def choose_suite(run: str, exp_dir: Path | str) -> tuple[str, str]:
     if _holds_records(exp_dir / run):
         return run, f"Shown: the run `{run}`."
     stored = sorted(path.name for path in exp_dir.glob("*") if _holds_records(path))
-    references = [one for one in stored if one.startswith("reference-") and any((exp_dir / one).glob("*-seed*"))]
+    references = [one for one in stored if one.startswith("reference-") and [*(exp_dir / one).glob("*-seed*")]]
     if references:
-        instead = f"Shown instead: the stored reference run `{references[0]}`. `./run_all.sh` makes your own."
-        return references[0], f"There is no run `{run}` here yet. {instead}"
+        wanted = (f"reference-{run}", "reference-quick", references[0])
+        reference = next(one for one in wanted if one in references)
+        instead = f"Shown instead: the stored reference run `{reference}`. `./run_all.sh` makes your own."
+        return reference, f"There is no run `{run}` here yet. {instead}"
     known = f" Stored are: {', '.join(stored)}." if stored else ""
     raise FileNotFoundError(
         f"Invalid value for `run`. Expected a stored run in {exp_dir}. Received: {run!r}.{known} "
@@ -301,17 +292,6 @@ def stored_rounds(config: Config, space_name: str) -> list[dict[str, Any]]:
     """
     run = load_run(Path(config.run.exp_dir) / config.run.run / f"enas-{space_name}-s{config.run.seed}")
     return [record for record in run.records if record["purpose"] == "round"]
-
-
-def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
-    """Parameters, other than controller and seed, that are not the same in all runs, each with its different values."""
-    values: dict[str, list[Any]] = {}
-    for run in runs:
-        for name, value in run.parameters.items():
-            if value not in values.setdefault(name, []):
-                values[name].append(value)
-    own = ("controller", "search_seed")
-    return {name: found for name, found in values.items() if len(found) > 1 and name not in own}
 
 
 def best_records(runs: Sequence[StoredRun], count: int) -> list[tuple[StoredRun, dict[str, Any]]]:

@@ -157,6 +157,44 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(float(rows.mean()), float(low), float(high), len(rows))
 
 
+def rank_correlation_interval(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """Spearman's rank correlation of two ratings with its 95 % interval over architectures (bootstrap, BCa; seeded).
+
+    Args:
+        first: One rating per architecture.
+        second: The other, in the same order.
+
+    Returns:
+        The correlation; without an interval below five architectures, of equal or opposite orders, and where a rating
+        is the same for all.
+
+    Raises:
+        ValueError: The ratings differ in number.
+
+    Source: Efron 1987, "Better bootstrap confidence intervals".
+    """
+    from scipy.stats import bootstrap, rankdata
+
+    if len(first) != len(second):
+        raise invalid("second", f"{len(first)} ratings", len(second))
+
+    def spearman(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+        ranks = [rankdata(values, axis=axis) for values in (x, y)]
+        x, y = (one - one.mean(axis=axis, keepdims=True) for one in ranks)
+        scale = np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
+        # A resample in which a rating is the same for all orders nothing.
+        return np.where(scale > 0, (x * y).sum(axis=axis) / np.where(scale > 0, scale, 1.0), 0.0)
+
+    sides = np.asarray(first, float), np.asarray(second, float)
+    value = float(spearman(*sides)) if len(first) else float("nan")
+    if len(first) < 5 or abs(value) > 1 - ROUNDING or any(np.ptp(side) == 0 for side in sides):
+        return Interval(value, None, None, len(first))
+    rng = np.random.default_rng(0)
+    found = bootstrap(sides, spearman, paired=True, vectorized=True, n_resamples=9_999, method="BCa", rng=rng)
+    low, high = map(float, found.confidence_interval)
+    return Interval(value, low, high, len(first))
+
+
 def compare(a_by_seed: Mapping[int, float], b_by_seed: Mapping[int, float]) -> Comparison:
     """Compares two searches by the seeds that both have a finite value for, a - b; see the module text.
 
@@ -226,6 +264,18 @@ def signed_rank_p(differences: np.ndarray) -> float:
     positive = int(ranks[told > 0].sum())
     tail = min(positive, int(ranks.sum()) - positive)
     return min(1.0, 2 * float(chances[: tail + 1].sum()))
+
+
+def seeds_needed(family: int = 1) -> int:
+    """With how many seeds the exact test can show one of so many comparisons: all differences of one sign give 2 / 2^n.
+
+    Args:
+        family: Number of comparisons that are made together, >= 1.
+    """
+    seeds = FEWEST_SEEDS
+    while family * 2 / 2**seeds >= SIGNIFICANT:
+        seeds += 1
+    return seeds
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -11,7 +11,6 @@ import pandas
 
 from alphaxenas.report.diagnostic_figures import PREDICTED
 from alphaxenas.report.equal_cost import (
-    REFERENCE,
     Comparisons,
     best_so_far,
     common_end,
@@ -22,7 +21,7 @@ from alphaxenas.report.equal_cost import (
     is_trained,
 )
 from alphaxenas.report.figures import model_name
-from alphaxenas.report.runs import NAMES, Groups, StoredRun, Suite, best_records
+from alphaxenas.report.runs import Groups, StoredRun, Suite, best_records
 from alphaxenas.report.statistics import Comparison, interval
 
 if TYPE_CHECKING:
@@ -34,13 +33,21 @@ BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
     **dict.fromkeys(("missing", "saved", "restricted mean queries", "median queries", "CPU seconds"), 1),
-    **dict.fromkeys(("held-out rank correlation", "rank correlation search / final"), 2),
+    **dict.fromkeys(
+        ("held-out rank correlation", "rank correlation search / final", "rank correlation of size and depth"), 2
+    ),
     **dict.fromkeys(("minutes", "validation perplexity", "test perplexity"), 2),
     **dict.fromkeys(("training multiply-adds (10¹²)", "policy loss", "value loss", "CPU ms per query"), 3),
-    **dict.fromkeys(("validation", "test", "mean", "value", REFERENCE, "low", "high", "difference", "corrected p"), 4),
+    **dict.fromkeys(("validation", "test", "mean", "value", "of the control", "low", "high", "difference"), 4),
     **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),
     **dict.fromkeys(("published", "regret"), 3),
-    **{"mean rank": 1, "Kendall's tau": 2},
+    **{
+        "corrected p": 4,
+        "mean rank": 1,
+        "Kendall's tau": 2,
+        "rank correlation of size and depth": 2,
+        "the part is worth": 3,
+    },
 }
 """Decimals by column; none where a column is not named."""
 _QUERIES = ("restricted mean queries", "saved")
@@ -51,6 +58,7 @@ _DIAGNOSTICS = {
     "visits": "tree/visits",
     "policy loss": "lstm/policy_loss",
     "value loss": "lstm/value_loss",
+    "rank correlation of size and depth": "free/rank_correlation",
 }
 """Column to the tag of the number that it shows as it was last told."""
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")
@@ -137,7 +145,7 @@ def best_architectures(groups: Groups, count: int = 5) -> pandas.DataFrame:
 
 
 def differences(comparisons: Comparisons) -> pandas.DataFrame:
-    """Paired differences from random search with interval, exact test after Holm's correction, and verdict.
+    """Paired differences from every control with interval, exact test after Holm's correction, and verdict.
 
     Args:
         comparisons: See `equal_cost.compare_each`.
@@ -145,29 +153,31 @@ def differences(comparisons: Comparisons) -> pandas.DataFrame:
     rows = [
         {
             "search": label,
+            "control": control,
             "measure": measure,
             "seeds": each.n,
             "mean": np.mean(each.ours),
-            REFERENCE: np.mean(each.theirs),
+            "of the control": np.mean(each.theirs),
             "difference": each.mean,
             **verdict_columns(each),
         }
-        for label, found in comparisons.items()
+        for (label, control), found in comparisons.items()
         for measure, each in found.items()
     ]
-    return frame(rows, f"search, measure, seeds, mean, {REFERENCE}, difference, low, high, corrected p, verdict", 2)
+    columns = "search, control, measure, seeds, mean, of the control, difference, low, high, corrected p, verdict"
+    return frame(rows, columns, 3)
 
 
 def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
     """The numbers behind the first difference of every search."""
-    names = ("search", "measure", "seed", "value", REFERENCE, "difference")
+    names = ("search", "control", "measure", "seed", "value", "of the control", "difference")
     rows = [
-        dict(zip(names, (label, measure, seed, ours, theirs, ours - theirs)))
-        for label, found in comparisons.items()
+        dict(zip(names, (*pair, measure, seed, ours, theirs, ours - theirs)))
+        for pair, found in comparisons.items()
         for measure, first in list(found.items())[:1]
         for seed, ours, theirs in zip(first.seeds, first.ours, first.theirs)
     ]
-    return frame(rows, ", ".join(names), 3)
+    return frame(rows, ", ".join(names), 4)
 
 
 def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
@@ -223,7 +233,7 @@ def search_diagnostics(runs: Sequence[StoredRun]) -> pandas.DataFrame:
             last |= record["diagnostics"]
         correlation, pairs = fidelity_correlation(run)
         rows.append(
-            {"run": f"{NAMES.get(run.controller, run.controller)}, seed {run.seed}"}
+            {"run": f"{run.name}, seed {run.seed}"}
             | {name: last.get(tag) for name, tag in _DIAGNOSTICS.items()}
             | {
                 "held-out rank correlation": next((last[tag] for tag in PREDICTED if tag in last), None),

@@ -6,11 +6,13 @@ that a search does depends on it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas
 
+from alphaxenas.controllers.baselines.ranked import FEATURES
 from alphaxenas.proxies.catalogue import PROXIES
 from alphaxenas.report.equal_cost import is_cached
 from alphaxenas.report.runs import Groups, StoredRun, Suite, best_records
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 FEWEST = 5
 """Architectures from which on a rank correlation is told."""
+BELIEF = "belief, over what it chose from"
+"""The kind of rating by which a search chose; its results keep the order of the best alone."""
 
 
 def load_truth(config: Config, suite: Suite) -> Truth | None:
@@ -48,8 +52,10 @@ def load_truth(config: Config, suite: Suite) -> Truth | None:
 def ratings(run: StoredRun) -> dict[str, dict[str, float]]:
     """What a search knew of architectures, by kind of rating and key.
 
-    Kinds are the rewards at the search budget and at the final budget, and every zero-cost proxy that was recorded. Of
-    several ratings of one architecture the last counts, because under shared weights the earlier ones are stale.
+    Kinds are the rewards at the search budget and at the final budget; every zero-cost proxy that was recorded; the
+    static orders, which cost nothing; and the belief by which a search chose, over what it chose from. Of several
+    ratings of one architecture the last counts, because under shared weights the earlier ones are stale. Proxies
+    without a finite score are left out.
     """
     found: dict[str, dict[str, float]] = {}
     shared = shares_weights(run.parameters)
@@ -65,9 +71,49 @@ def ratings(run: StoredRun) -> dict[str, dict[str, float]]:
         if not is_cached(record):
             found.setdefault(names[record["purpose"]], {})[record["key"]] = record["reward"]
         for name, value in record["metrics"].items():
-            if name in PROXIES:
+            if name in PROXIES and value is not None:
                 found.setdefault(PROXIES[name].display, {})[record["key"]] = value
+    for kind, by_key in (*static_orders(run).items(), (BELIEF, believed(run))):
+        if by_key:
+            found.setdefault(kind, by_key)
     return found
+
+
+def static_orders(run: StoredRun) -> dict[str, dict[str, float]]:
+    """The orders known before a search: by parameters, by depth, and by depth and then parameters.
+
+    Args:
+        run: A search.
+
+    Returns:
+        Order to place by key, from the worst, of the architectures that it rated. Orders are left out whose values
+        neither the features of the space nor the records tell.
+    """
+    rated = {record["key"]: record for record in run.records if record["status"] == "ok"}
+    features: tuple[str, ...] = getattr(run.space, "feature_names", tuple)()
+    columns: dict[str, list[float]] = {}
+    for name, pattern in FEATURES.items():
+        place = next((place for place, feature in enumerate(features) if re.fullmatch(pattern, feature)), None)
+        if all(record["metrics"].get(name) is not None for record in rated.values()):
+            columns[name] = [record["metrics"][name] for record in rated.values()]
+        elif place is not None:
+            decoded = (run.space.decode(tuple(record["tokens"])) for record in rated.values())
+            columns[name] = [float(run.space.features(architecture)[place]) for architecture in decoded]
+    found = {}
+    for order in (("parameters",), ("depth",), ("depth", "parameters")):
+        if all(name in columns for name in order):
+            values = list(zip(*(columns[name] for name in order)))
+            places = {value: place for place, value in enumerate(sorted(set(values)))}
+            found[", then ".join(order)] = {key: float(places[value]) for key, value in zip(rated, values)}
+    return found
+
+
+def believed(run: StoredRun) -> dict[str, float]:
+    """The order of a search's belief when it ended, by key, over the best that its results keep; empty without one."""
+    if run.results is None or run.results.get("chosen_by") != "belief":
+        return {}
+    best = run.results["best"]
+    return {one["key"]: -float(place) for place, one in enumerate(best) if one["purpose"] == best[0]["purpose"]}
 
 
 def rank_correlations(groups: Groups, truth: Truth) -> pandas.DataFrame:
@@ -136,7 +182,8 @@ def _tau_with_reward(run: StoredRun, name: str) -> float | None:
     pairs = {
         record["key"]: (record["metrics"][name], record["reward"])
         for record in run.records
-        if record["status"] == "ok" and record["purpose"] == "search" and name in record["metrics"]
+        if record["status"] == "ok" and record["purpose"] == "search"
+        if record["metrics"].get(name) is not None
     }
     tau = float(kendalltau(*zip(*pairs.values())).statistic) if len(pairs) >= FEWEST else float("nan")
     return tau if np.isfinite(tau) else None

@@ -3,11 +3,22 @@
 A module per subject; each ends with its `CLAIMS`. `benchmarks.layout` says how tables and verdicts are written.
 """
 
-from benchmarks.claims import checks, cifar10, constraints, faults_and_scale, images, recurrent, speeds, tables
+from benchmarks.claims import (
+    checks,
+    cifar10,
+    constraints,
+    faults_and_scale,
+    goals,
+    images,
+    recurrent,
+    searches,
+    speeds,
+    tables,
+)
 
 CLAIMS = tuple(
     claim
-    for subject in (tables, constraints, images, cifar10, checks, recurrent, faults_and_scale, speeds)
+    for subject in (goals, tables, constraints, searches, images, cifar10, checks, recurrent, faults_and_scale, speeds)
     for claim in subject.CLAIMS
 )
 """In the order of the page."""

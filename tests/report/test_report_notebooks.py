@@ -23,7 +23,7 @@ def test_results_of_a_fresh_clone_show_the_reference_and_leave_it_alone(shelf, t
         progress_bar=False,
     )
     results = json.loads((shelf.exp_dir / "quick" / "results" / "results.json").read_text())
-    assert results["shown"] == "reference-quick" and "2 seeds" in results["headline"]
+    assert results["shown"] == "reference-quick" and "with 2 seeds, 6 are needed" in results["headline"]
     assert "the table lacks 0" in results["truth"]["remarks"][1] and len(results["truth"]["chosen"]) == 2
     shown = (PROJECT_ROOT / "notebooks" / "05_results.ipynb").read_text().count("album.show(")
     assert len(list((shelf.exp_dir / "quick" / "results" / "figures").glob("*.png"))) == shown >= 10

@@ -24,7 +24,7 @@ from alphaxenas.report import (
     pictures,
     tables,
 )
-from alphaxenas.report.runs import NAMES, best_records, load_others, load_studies
+from alphaxenas.report.runs import NAMES, best_records, load_groups, load_others, load_studies
 from alphaxenas.report.sample_efficiency.figures import query_dots
 from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.report.statistics import compare
@@ -42,6 +42,7 @@ def all_figures(suite):
         "curves": figures.search_curves(groups),
         "trials": figures.trial_dots(groups),
         "lstm": diagnostic_figures.lstm_curves(groups),
+        "correlations": diagnostic_figures.correlation_curves(groups),
         "tree": diagnostic_figures.tree_curves(groups),
         "operations": diagnostic_figures.operation_shares(groups),
         "training": figures.training_curves(trainings),
@@ -87,13 +88,14 @@ def test_the_same_records_give_the_same_bytes(suites):
 def test_a_single_fit_of_the_lstm_is_a_dot_and_what_was_not_recorded_a_sentence(shelf):
     shelf.search("s", "alphaxenas", 0, trials=4)  # learns from the fourth on
     run = load_suite("s", shelf.exp_dir).searches[0]
-    del run.records[-1]["diagnostics"]["lstm/rank_correlation"]
-    policy, value, correlation = diagnostic_figures.lstm_curves({"AlphaXENAS": [run]}).axes
-    for panel in (policy, value):
-        (line,) = panel.lines
+    run.records[-1]["diagnostics"]["free/rank_correlation"] = 0.1
+    *panels, _ = diagnostic_figures.correlation_curves({"AlphaXENAS": [run]}).axes
+    decides, *told = panels
+    for panel in (*diagnostic_figures.lstm_curves({"AlphaXENAS": [run]}).axes, *told):
+        line = panel.lines[0]
         assert len(line.get_xdata()) == 1 and line.get_marker() == "o"
         assert 4 in panel.get_xticks() and not any(tick % 1 for tick in panel.get_xticks())
-    assert not correlation.lines and [text.get_text() for text in correlation.texts] == ["not recorded"]
+    assert not decides.lines and [text.get_text() for text in decides.texts] == ["not recorded"]
 
 
 def test_a_training_of_one_epoch_is_dots(shelf):
@@ -193,12 +195,19 @@ def test_predictions_and_trees_are_shown_of_every_controller_that_has_them(shelf
     groups = load_suite("s", shelf.exp_dir).groups()
     groups["GuidedSearch"][0].records[-1]["diagnostics"]["guided/rank_correlation"] = 0.7
     groups[UCT][0].records[-1]["diagnostics"]["tree/nodes"] = 5.0
-    policy, _, correlation = diagnostic_figures.lstm_curves(groups).axes
+    groups["AlphaXENAS"][0].records[-1]["diagnostics"] |= {"belief/rank_correlation": 0.6, "free/rank_correlation": 0.4}
+    policy, _ = diagnostic_figures.lstm_curves(groups).axes
     assert [line.get_color() for line in policy.lines] == [LOOKS["AlphaXENAS"].colour]
-    assert {line.get_color() for line in correlation.lines} >= {
-        LOOKS["AlphaXENAS"].colour,
-        LOOKS["GuidedSearch"].colour,
-    }
+    decides, networks, size, promotion = diagnostic_figures.correlation_curves(groups).axes
+    drawn = {LOOKS[name].colour: name for name in ("AlphaXENAS", "GuidedSearch")}
+    shown = [
+        {drawn[line.get_color()]: line.get_ydata()[-1] for line in panel.lines if line.get_color() in drawn}
+        for panel in (decides, networks, size, promotion)
+    ]
+    both = {"AlphaXENAS": 0.6, "GuidedSearch": 0.7}
+    assert shown == [both, {"AlphaXENAS": 0.5}, {"AlphaXENAS": 0.4}, {}]
+    last = tables.search_diagnostics(groups["AlphaXENAS"]).iloc[0]
+    assert (last["held-out rank correlation"], last["rank correlation of size and depth"]) == (0.6, 0.4)
     nodes, depth = diagnostic_figures.tree_curves(groups).axes
     assert [line.get_color() for line in nodes.lines] == [LOOKS["AlphaXENAS"].colour, LOOKS[UCT].colour] and len(
         depth.lines
@@ -252,36 +261,69 @@ def test_tables_show_a_dash_where_there_is_no_number_and_become_json(suites):
     assert tables.records(table)[0]["low"] is None and tables.records(table)[0]["network"] == "best child, AlphaXENAS"
 
 
-def test_one_seed_is_never_called_a_win(suites):
+def test_one_seed_is_never_called_a_win_and_the_seeds_that_it_takes_are_named(suites):
     comparisons = equal_cost.compare_each(suites[1].groups())
     sentences = " ".join(findings.findings(suites[1], comparisons))
     assert "one seed, no interval" in sentences and "**Not shown**" in sentences and "**Shown**" not in sentences
-    assert "one seed, no interval" in findings.headline(suites[1], comparisons)
+    assert findings.headline(suites[1], comparisons).startswith(
+        "Whether AlphaXENAS is better at equal seconds cannot be shown with 1 seed, 6 are needed: it differs from "
+        "random search by +0.0"
+    )
+
+
+def test_one_sentence_says_who_won_against_every_control(shelf):
+    for seed in range(8):
+        shelf.search("s", "alphaxenas", seed, bonus=0.05 + 0.001 * seed)
+        shelf.search("s", "random", seed)
+        shelf.search("s", "ranked", seed, bonus=0.1 + 0.003 * seed)
+        shelf.search("s", "static", seed, bonus=0.05 + 0.001 * seed + 0.01 * (-1) ** seed)
+    suite = load_suite("s", shelf.exp_dir)
+    comparisons = equal_cost.compare_each(suite.groups())
+    said = findings.who_won(suite, comparisons)
+    order = [
+        "AlphaXENAS at equal seconds is not shown to be better than static order (",
+        "is shown to be better than random search (+0.05",
+        "is shown to be worse than random search with proxies (-0.05",
+    ]
+    places = [said.find(part) for part in order]
+    assert places == sorted(places) and places[0] == 0 and said.count("over 8 seeds") == 3
+    assert said.count("3 comparisons") == 3 and "\n" not in said
+    few = replace(suite, searches=tuple(run for run in suite.searches if run.seed < 6))
+    assert "with 6 seeds, 7 are needed for 3 comparisons: it differs from random search by +0.05" in findings.who_won(
+        few, equal_cost.compare_each(few.groups())
+    )
 
 
 def test_findings_give_test_accuracy_with_its_interval_and_say_what_is_missing(suites, shelf):
     sentences = findings.findings(suites[6], equal_cost.compare_each(suites[6].groups()))
-    assert "**0.8500** on 500 images" in sentences[0]
+    assert sentences[0].startswith("AlphaXENAS at equal seconds is shown to be better than random search (+0.05")
+    assert "**0.8500** on 500 images" in sentences[1]
     assert any(sentence.startswith("**Not shown**: AlphaXENAS minus random search") for sentence in sentences)
     shelf.search("s", "random", 0, trials=4)
-    assert "nothing can be said" in " ".join(findings.findings(load_suite("s", shelf.exp_dir), {}))
+    assert "nothing can be said" in findings.findings(load_suite("s", shelf.exp_dir), {})[0]
 
 
-def test_every_search_is_compared_with_random_search(shelf):
-    for controller, bonus in (("random", 0.0), ("guided", 0.1), ("uct", 0.05)):
+def test_every_search_is_compared_with_every_control(shelf):
+    for controller, bonus in (("random", 0.0), ("ranked", 0.02), ("guided", 0.1), ("uct", 0.05)):
         for seed in (0, 1):
             shelf.search("s", controller, seed, bonus=bonus)
+    shelf.search("other", "random", 0)
+    shelf.search("other", "alphaxenas", 0, more={"uniform_share": 1.0})
     suite = load_suite("s", shelf.exp_dir)
+    comparisons = equal_cost.compare_each(load_groups(suite, load_others("other", shelf.exp_dir)))
+    rivals = ["random search", "random search with proxies", "AlphaXENAS without search (other)"]
+    assert list(comparisons) == [(search, rival) for search in (UCT, "GuidedSearch") for rival in rivals]
     comparisons = equal_cost.compare_each(suite.groups())
-    assert list(comparisons) == [UCT, "GuidedSearch"]
     table = tables.differences(comparisons)
-    assert table.loc[("GuidedSearch", "best final at equal trials"), "difference"] == pytest.approx(0.1)
-    assert table.loc[(UCT, "best final at equal trials"), "difference"] == pytest.approx(0.05)
-    assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1, 0, 1]
+    decisive = "best final at equal seconds"
+    assert table.index[0] == (UCT, "random search", decisive)
+    assert table.loc[("GuidedSearch", "random search", decisive), "difference"] == pytest.approx(0.1)
+    assert table.loc[(UCT, "random search with proxies", decisive), "difference"] == pytest.approx(0.03)
+    assert tables.per_seed(comparisons).index.get_level_values("seed").tolist() == [0, 1] * 4
     sentences = findings.findings(suite, comparisons)
-    assert sum(f": {UCT} minus random search" in sentence for sentence in sentences) > 1
-    assert sum(": GuidedSearch minus random search" in sentence for sentence in sentences) == 1
-    assert findings.headline(suite, comparisons).startswith(f"{UCT} minus random search")
+    assert sum(f": {UCT} minus random search," in sentence for sentence in sentences) > 1
+    assert sum(": GuidedSearch minus random search," in sentence for sentence in sentences) == 1
+    assert findings.headline(suite, comparisons).startswith(f"Whether {UCT} is better")
     assert suite.remarks()[0].startswith("There is no run `final`")
 
 
@@ -298,11 +340,41 @@ def test_the_leading_search_is_the_one_whose_best_was_trained(shelf):
     complete = replace(suite, final=trained)
     assert [run.stage for run in complete.leading] == ["guided-seed0"]
     comparisons = equal_cost.compare_each(suite.groups())
-    assert findings.headline(suite, comparisons).startswith(f"{UCT} minus") and findings.headline(
-        complete, comparisons
-    ).startswith("GuidedSearch minus")
-    assert findings.findings(complete, comparisons)[0].startswith("**Not shown**: GuidedSearch minus")
+    assert f"Whether {UCT} is" in findings.headline(suite, comparisons)
+    assert "Whether GuidedSearch is" in findings.headline(complete, comparisons)
+    assert findings.findings(complete, comparisons)[1].startswith("**Not shown**: GuidedSearch minus")
     assert [run.stage for run in replace(suite, searches=(random,)).leading] == ["random-seed0"]
+
+
+def test_a_sentence_says_whether_ratings_rank_worse_than_size(shelf):
+    def rated(seed, sign, promotions=6):
+        """A search whose ratings order the promoted architectures rightly (sign 1) or not, and their size does."""
+        run = shelf_run(seed)
+        records = [record for record in run.records if record["purpose"] == "search"][:promotions]
+        records = list({record["key"]: record for record in records}.values())
+        out = []
+        for place, record in enumerate(records):
+            noise = 0.3 * ((place * 7 + seed) % 3)
+            size = {"parameters": 100.0 * place + 100 * noise, "depth": 1.0}
+            record = {**record, "metrics": {**record["metrics"], **size}}
+            out += [
+                {**record, "reward": 0.5 + sign * 0.01 * place},
+                {**record, "purpose": "final", "reward": place / 10},
+            ]
+        return replace(run, records=tuple(out))
+
+    def shelf_run(seed):
+        shelf.search("s", "alphaxenas", seed, trials=20)
+        (run,) = [run for run in load_suite("s", shelf.exp_dir).searches if run.seed == seed]
+        return run
+
+    runs = [rated(seed, -1) for seed in range(6)]
+    (said,) = findings.ratings_against_size({"AlphaXENAS": runs})
+    assert said.startswith("AlphaXENAS: ratings with shared weights rank **worse** than size and depth: by -1.00 and ")
+    (said,) = findings.ratings_against_size({"AlphaXENAS": runs[:1]})
+    assert "is **not shown**: they correlate by -1.00 and" in said and "one seed" in said
+    (said,) = findings.ratings_against_size({"AlphaXENAS": [rated(6, 1, promotions=4)]})
+    assert "**cannot be told**: 4 promoted architectures have both, at least 5 are needed" in said
 
 
 def test_wilson_interval_equals_a_published_example():
@@ -314,10 +386,10 @@ def test_what_is_not_shown_is_said_first(suites):
     shown = compare(dict.fromkeys(range(8), 0.9), dict.fromkeys(range(8), 0.8))
     hidden = compare({0: 0.9}, {0: 0.8})
     sentences = findings.findings(
-        replace(suites[6], final=None, densenet=None), {"AlphaXENAS": {"first": shown, "second": hidden}}
+        replace(suites[6], final=None, densenet=None), {("AlphaXENAS", "x"): {"first": shown, "second": hidden}}
     )
-    assert [sentence.split(":")[0] for sentence in sentences] == ["**Not shown**", "**Shown**"]
-    assert "one seed" in sentences[0] and "p = 0.008" in sentences[1]
+    assert [sentence.split(":")[0] for sentence in sentences[1:]] == ["**Not shown**", "**Shown**"]
+    assert "one seed" in sentences[1] and "p = 0.008" in sentences[2]
 
 
 def test_two_networks_are_compared_over_the_seeds_of_their_trainings():

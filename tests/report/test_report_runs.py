@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from alphaxenas.report import choose_suite, load_suite
-from alphaxenas.report.runs import best_records, differing_parameters, load_groups, load_others
+from alphaxenas.report.equal_cost import differing_parameters
+from alphaxenas.report.runs import NO_SEARCH, best_records, load_groups, load_others
 
 
 def test_searches_are_grouped_by_controller_with_seeds_in_order(shelf):
@@ -26,11 +27,24 @@ def test_the_suite_asked_for_is_shown_when_it_is_stored(shelf):
     assert choose_suite("mine", shelf.exp_dir)[0] == "mine"
 
 
-def test_a_fresh_clone_shows_the_first_reference_and_says_so(shelf):
+@pytest.mark.parametrize(
+    "asked, shown",
+    [("quick", "reference-quick"), ("mine", "reference-quick"), ("cifar10-cpu", "reference-cifar10-cpu")],
+)
+def test_a_fresh_clone_shows_the_reference_of_the_run_else_that_of_quick_and_says_so(shelf, asked, shown):
     for name in ("reference-quick", "reference-cifar10-cpu"):
         shelf.search(name, "random", 0, trials=4)
-    name, note = choose_suite("quick", shelf.exp_dir)
-    assert name == "reference-cifar10-cpu" and "no run `quick`" in note and "reference-cifar10-cpu" in note
+    name, note = choose_suite(asked, shelf.exp_dir)
+    assert name == shown and f"no run `{asked}`" in note and f"`{shown}`" in note
+
+
+def test_searches_that_learn_nothing_are_controls_under_names_of_their_own(shelf):
+    for controller in ("random", "ranked", "static", "guided", "alphaxenas"):
+        shelf.search("s", controller, 0, trials=4)
+    shelf.search("uniform", "alphaxenas", 0, trials=4, more={"uniform_share": 1.0})
+    groups = load_groups(load_suite("s", shelf.exp_dir), load_others("uniform", shelf.exp_dir))
+    controls = [label for label, runs in groups.items() if runs[0].is_control]
+    assert controls == ["random search", "random search with proxies", "static order", f"{NO_SEARCH} (uniform)"]
 
 
 def test_a_folder_with_nothing_but_data_results_and_a_study_is_no_suite_to_show(shelf):

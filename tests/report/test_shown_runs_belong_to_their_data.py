@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from alphaxenas.data import describe, load_data
-from alphaxenas.report import runs
-from alphaxenas.report.runs import StoredRun, Suite, load_suite, refuse_other_data
+from alphaxenas.report import equal_cost
+from alphaxenas.report.equal_cost import refuse_other_data
+from alphaxenas.report.runs import StoredRun, Suite, load_suite
 from alphaxenas.report.style import as_shown
 from alphaxenas.runs import Journal, RunMismatch
 from alphaxenas.runs.files import write_json
@@ -62,7 +63,7 @@ def test_runs_of_different_images_are_not_shown_beside_each_other(tmp_path):
 
 
 def test_runs_of_old_times_and_of_published_data_are_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "read_examples", lambda **_: pytest.fail("published images are not read again"))
+    monkeypatch.setattr(equal_cost, "read_examples", lambda **_: pytest.fail("published images are not read again"))
     published = {"source": "digits", "fingerprint": "aa"}
     for seed, made_of in enumerate((None, published, published | {"read_with": {}})):
         folder = tmp_path / "mine" / f"random-seed{seed}"

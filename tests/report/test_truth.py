@@ -74,6 +74,38 @@ class TestComparing:
             assert row["Kendall's tau"] > 0.95 and row["seeds"] == 3
             assert wrong.loc[label, "search budget, shared weights"]["Kendall's tau"] == -row["Kendall's tau"]
 
+    def test_static_orders_and_the_belief_are_ratings_like_others(self, suites):
+        run = suites[1].groups()["AlphaXENAS"][0]
+        keys = {record["key"]: record for record in run.records if record["status"] == "ok"}
+        features = [SPACE.features(SPACE.decode(tuple(record["tokens"]))) for record in keys.values()]
+        depth = [row[SPACE.feature_names().index("depth")] for row in features]
+        sizes = [record["metrics"]["parameters"] for record in keys.values()]
+        assert len(set(sizes)) > len(set(depth)) > 1
+        found = truth.ratings(run)
+        assert list(found["depth, then parameters"]) == list(keys)
+        order = sorted(range(len(keys)), key=lambda place: (depth[place], sizes[place]))
+        told = list(found["depth, then parameters"].values())
+        assert [told[place] for place in order] == sorted(told) and len(set(told)) == len(set(zip(depth, sizes)))
+        assert found["parameters"] == {key: record["metrics"]["parameters"] for key, record in keys.items()}
+        assert truth.BELIEF not in found
+        best = [{"key": key, "purpose": "final"} for key in reversed(keys)] + [{"key": "x", "purpose": "search"}]
+        told = truth.ratings(replace(run, results={"chosen_by": "belief", "best": best}))[truth.BELIEF]
+        assert list(told) == list(reversed(keys)) and list(told.values()) == sorted(told.values(), reverse=True)
+        # The choice comes first where the table says so, and the rank correlation tells it.
+        table = Truth("t.csv", "accuracy", {key: float(place) for place, key in enumerate(keys)})
+        ranked = truth.rank_correlations({"s": [replace(run, results={"chosen_by": "belief", "best": best})]}, table)
+        assert ranked.loc["s", truth.BELIEF]["Kendall's tau"] == pytest.approx(1.0)
+
+    def test_scores_that_are_not_finite_are_left_out(self, suites):
+        run = suites[1].groups()["random search"][0]
+        first, *others = [{**record, "metrics": {**record["metrics"], "zen": 1.0}} for record in run.records]
+        first["metrics"]["zen"] = None
+        others = [record for record in others if record["key"] != first["key"]]
+        rated = truth.ratings(replace(run, records=(first, *others)))["Zen-score"]
+        assert rated and first["key"] not in rated
+        results = {"proxies": {"scored": 9, "seconds": {"zen": 1.0}, "not_finite": {"zen": 1}}}
+        assert len(truth.proxies({"r": [replace(run, records=(first, *others), results=results)]})) == 1
+
     def test_the_choice_of_every_search_is_judged_and_what_the_table_lacks_is_counted(self, suites):
         groups = suites[3].groups()
         whole = published(groups, lambda record: 100 * record["reward"])
