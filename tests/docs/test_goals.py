@@ -63,7 +63,7 @@ def test_searches_on_images_are_asked_at_equal_seconds():
         text = goals({"search_vs_random_cifar10_cells_cpu": {"figures": {}, "values": values}})
         cells = row(text, "CIFAR-10, cells")
         assert cells[4] == wanted and cells[2].startswith(f"{100 * gain:+.2f} [") and cells[3] == "8"
-        assert cells[5].count("minus") == 3 and "AlphaXENAS, uniform_share=1" in cells[5]
+        assert cells[5].count("minus") == 3 and "AlphaXENAS without a search" in cells[5]
 
 
 def test_three_real_searches_reach_a_number_but_show_nothing():
