@@ -85,7 +85,7 @@ def make_controller(
     Raises:
         ValueError: An unknown name or setting, or a setting out of its range.
     """
-    check_name("name", name, CONTROLLERS)
+    check_name("name", name, ("alphaxenas", *STRATEGIES))
     if name == "alphaxenas":
         from alphaxenas.controllers.alphaxenas.settings import Settings
 
