@@ -11,16 +11,22 @@ compared as well: `alphaxenas alphaxenas:planning=rollouts alphaxenas:prior=unif
 Runs go to exp/<run>/, those with other parameters to exp/<run>-<controller and parameters>/; notebook 05 shows them by
 `-p run <run>` and `-p compare_with`. Searches that are finished are read, an interrupted one is continued, and after
 every seed the result so far is printed and, with `--record`, recorded: so the command may be stopped and given again on
-another day, with more seeds as well. Fewer than six seeds show nothing.
+another day, with more seeds as well; it names the revisions of the code that the searches are of. Fewer than six seeds
+show nothing.
 
 Prints JSON last: for every control and measure (`alphaxenas.report.equal_cost.measures`) the mean difference, Student's
 95 % interval, and the exact signed-rank test after Holm's correction. The best final at equal seconds decides; it is
 corrected for the number of controls, the other measures for their own number.
 
-Finals are trained from scratch unless `-p final_weights shared`: then a search also trains what it likes more often
-than random search does, and its ratings say as much about that as about the cells. `--scratch-epochs N` tells the two
-apart, or checks finals of a short budget by a longer one: the choice of every search is trained again, from initial
-values, for N epochs on all training images, at the size of the search, and rated on the validation images.
+The numbers on the page of results are of `--profile quick` and of
+
+    --profile cifar10-cells-cpu -p final_epochs 3 -p final_fraction 0.2
+
+Finals are trained from scratch, whatever the profile says, unless `-p final_weights shared`: then a search also trains
+what it likes more often than random search does, and its ratings say as much about that as about the cells.
+`--scratch-epochs N` tells the two apart, or checks finals of a short budget by a longer one: the choice of every search
+is trained again, from initial values, for N epochs on all training images, at the size of the search, and rated on the
+validation images.
 """
 
 from __future__ import annotations
@@ -61,7 +67,8 @@ def main() -> None:
 
     profile = Path(options.profile).stem
     run = options.run or f"vs-random-{profile}"
-    values = {**load_profile(options.profile), **{name: parse_value(name, text) for name, text in options.parameters}}
+    given = {name: parse_value(name, text) for name, text in options.parameters}
+    values = {**load_profile(options.profile), "final_weights": "scratch", **given}
     named = options.controllers or [
         "alphaxenas",
         *(one for one in CONTROLS if one != "ranked" or values.get("proxies")),
@@ -91,7 +98,8 @@ def main() -> None:
                 for label, runs in groups.items()
             }
         found = compared(groups, scratch, options.scratch_epochs)
-        figures = {"run": run, "compared": next(iter(groups)), **said_of(found)}
+        revisions = {one.description["revision"] or "unknown" for runs in groups.values() for one in runs}
+        figures = {"run": run, "compared": next(iter(groups)), "revisions": sorted(revisions), **said_of(found)}
         spent = sum(one.outcome["seconds"] for runs in groups.values() for one in runs)
         name = f"search_vs_random_{profile.replace('-', '_')}"
         finish("search_vs_random", options.record, time.perf_counter() - spent, figures, found, name)

@@ -26,6 +26,10 @@ def searches(results: Mapping[str, Result]) -> str:
             rows.append([name(control), measure, difference, p(one), str(one.n), shown])
         header = ["control", "measure", f"{ours} minus control, points", "p", "seeds", "shown?"]
         parts.append(f"{SPACES[key]}:\n\n{table(header, rows)}")
+        if len(revisions := result["figures"].get("revisions", ())) > 1:
+            parts.append(
+                f"The searches are of several revisions of the code: {', '.join(one[:10] for one in revisions)}."
+            )
     return "\n\n".join(parts)
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import Outcome
 from benchmarks import record, search_vs_random
 from benchmarks.claims import CLAIMS
@@ -29,7 +30,9 @@ def values(seeds, gains):
 def test_the_page_derives_its_verdicts_from_the_seeds(seeds, better):
     found = values(seeds, {"random": 1.0, "alphaxenas:uniform_share=1": -1.0})
     assert len(search_vs_random.comparisons(found)) == 4
-    text = searches({"search_vs_random_quick": {"figures": {"compared": "alphaxenas"}, "values": found}})
+    figures = {"compared": "alphaxenas", "revisions": ["a" * 40, "b" * 40]}
+    text = searches({"search_vs_random_quick": {"figures": figures, "values": found}})
+    assert text.endswith(f"several revisions of the code: {'a' * 10}, {'b' * 10}.")
     rows = [line for line in text.splitlines() if f"| {DECISIVE} |" in line]
     assert sum("is better" in row for row in rows) == better and len(rows) == 2
     assert "| random search |" in rows[0] and "| AlphaXENAS without a search |" in rows[1]
@@ -80,6 +83,9 @@ def test_it_compares_with_controls_goes_on_another_day_and_records_every_seed(tm
     folders = ["-p", "exp_dir", str(tmp_path / "exp"), "-p", "tensorboard_dir", str(tmp_path / "events")]
     searched = ["search_vs_random", "--profile", "smoke", "--run", "x", "--record", *folders, "-p", "trials", "8"]
     searched += ["-p", "search_children", "2", "--scratch-epochs", "5"]
+    profile = tmp_path / "smoke.yaml"
+    profile.write_text((PROJECT_ROOT / "notebooks/profiles/smoke.yaml").read_text() + "final_weights: shared\n")
+    searched[2] = str(profile)
 
     def measured(seeds):
         monkeypatch.setattr("sys.argv", [*searched, "--seeds", str(seeds)])
@@ -91,7 +97,9 @@ def test_it_compares_with_controls_goes_on_another_day_and_records_every_seed(tm
     assert first["values"]["random"][DECISIVE]["seeds"] == [0] and first["figures"]["seeds"] == 1
     assert all(row["verdict"].startswith("not shown") for row in first["figures"]["measures"])
     before = {path: path.read_bytes() for path in (tmp_path / "exp").rglob("*-seed*/trials.jsonl")}
-    assert len(before) == 4
+    assert len(before) == 4 and len(first["figures"]["revisions"]) == 1
+    stored = [json.loads(path.with_name("run.json").read_text())["parameters"] for path in before]
+    assert {one["final_weights"] for one in stored} == {"scratch"}
     second = measured(2)
     assert second["values"]["random"][DECISIVE]["seeds"] == [0, 1]
     assert {path: path.read_bytes() for path in before} == before
