@@ -22,6 +22,7 @@ TABLES = {
 _NAMES = {
     "static:parameters": "static order: parameters",
     "static:depth,parameters": "static order: depth, then parameters",
+    "alphaxenas:planning=rollouts": "AlphaXENAS, rollouts",
     "alphaxenas:prior=uniform": "AlphaXENAS, uniform prior",
     "alphaxenas:uniform_share=1": "AlphaXENAS without a search",
     "guided:plan=rollouts": "GuidedSearch, rollouts",

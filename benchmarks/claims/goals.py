@@ -11,7 +11,7 @@ from alphaxenas.report.statistics import Comparison, compare_many
 from benchmarks.layout import Claim, Result, by_seed, name, number, queries, table, with_interval, with_two
 from benchmarks.search_vs_random import comparisons
 
-CONTROLS = ("random", "ranked", "static")
+CONTROLS = ("random", "ranked", "static", "alphaxenas:uniform_share=1")
 """What the names of methods begin with that learn nothing from rewards."""
 
 
@@ -118,8 +118,7 @@ def _points(found: Comparison) -> str:
 _C10, _C100, _REAL = "nasbench201_cifar10", "nasbench201_cifar100", "image_truth_real"
 _POOLS = {
     "image_truth_replay": "pool of trained cells",
-    "image_truth_replay_deep": "pool, deep networks",
-    "image_truth_replay_deep_new": "pool, deep networks, later cells",
+    "image_truth_replay_low_deep": "pool, promoted in deep networks",
 }
 _QUERIES = (
     ("NAS-Bench-201, CIFAR-10", _C10, "alphaxenas", 25),

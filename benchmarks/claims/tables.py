@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping
 
+from alphaxenas.report.sample_efficiency.ablations import ablations, worth
 from alphaxenas.report.statistics import compare_many
 from benchmarks.layout import (
     TABLES,
@@ -16,7 +17,6 @@ from benchmarks.layout import (
     mean_queries,
     name,
     number,
-    p,
     queries,
     table,
     verdicts,
@@ -43,42 +43,21 @@ def pair(first: str, second: str) -> Callable[[Mapping[str, Result]], str]:
     return body
 
 
-PARTS = {
-    "alphaxenas:planning=rollouts": "the tree (instead: as many rollouts)",
-    "alphaxenas:move_rule=puct": "sequential halving (instead: PUCT)",
-    "alphaxenas:prior=uniform": "the LSTM (instead: equal priors, no predicted values)",
-    "alphaxenas:climb=false": "climbing along single changes, whatever the order of tokens",
-    "alphaxenas:free_features=false": "beginning with what size and depth speak for",
-}
-
-
 def parts(results: Mapping[str, Result]) -> str:
-    """What AlphaXENAS needs without one of its parts, corrected for all parts and tables."""
-    pairs = {
-        (key, part): (by_seed(queries(result, part)), by_seed(queries(result, "alphaxenas")))
-        for key, result in results.items()
-        for part in PARTS
-        if part in result["values"]
-    }
-    found = compare_many(pairs)
+    """What each part of AlphaXENAS is worth in every result that has searches without it."""
+    found = ablations()
     rows = [
         [
-            TABLES[key],
-            PARTS[part],
-            f"{one.mean:+.1f} [{one.low:+.1f}, {one.high:+.1f}]",
-            p(one),
-            str(one.n),
-            ("helps" if one.mean > 0 else "**hinders**") if one.shown else "not shown",
+            *row.Index,
+            str(row.seeds),
+            f"{row[2]:+.2f} {row.unit} [{row.low:+.2f}, {row.high:+.2f}]",
+            f"{row[-2]:.3f}",
+            row.verdict.partition(":")[0],
         ]
-        for (key, part), one in found.items()
+        for row in found.itertuples()
     ]
-    helping = [
-        words
-        for part, words in PARTS.items()
-        if any(f.shown and f.mean > 0 for (_, q), f in found.items() if q == part)
-    ]
-    verdict = f"Shown to help on some table: {'; '.join(helping) or 'none'}. All else is not shown."
-    return f"{table(['table', 'without', 'further queries', 'p', 'seeds', 'the part'], rows)}\n\nVerdict: {verdict}"
+    said = "\n".join(f"- {sentence}" for sentence in worth(found))
+    return f"{said}\n\n{table(['part', 'result', 'seeds', 'the part is worth', 'corrected p', 'verdict'], rows)}"
 
 
 def static_orders(results: Mapping[str, Result]) -> str:
@@ -195,8 +174,8 @@ CLAIMS = (
     ),
     Claim(
         "What are the parts of AlphaXENAS worth?",
-        "Each row is AlphaXENAS without one part, minus AlphaXENAS, in mean queries to the goal. Tree and LSTM stay "
-        "its defaults, whatever stands here: they are what it is known for, and cost seconds where children cost "
+        "Each row is AlphaXENAS minus AlphaXENAS without one part, in recorded searches of equal seeds. Tree and LSTM "
+        "stay its defaults, whatever stands here: they are what it is known for, and cost seconds where children cost "
         "minutes. Who wants the fewest queries takes GuidedSearch, which has neither in small spaces.",
         parts,
     ),
