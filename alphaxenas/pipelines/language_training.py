@@ -124,7 +124,7 @@ class _Trainer:
         self._reader = TextReader(streams(data.train, recipe.batch_size), recipe.window)
         self._done: list[dict[str, Any]] = []
         self._failed: list[dict[str, Any]] = []
-        self._timed: dict[str, dict[str, float]] = {}
+        self._timed: dict[str, dict[str, Any]] = {}
         self._unfinished: dict[str, dict[str, Any]] = {}
         self._saved_at = time.monotonic()
         self._loop = ResumableLoop(folder, self._state, self._restore, "validation")
@@ -198,19 +198,20 @@ class _Trainer:
         """Times windows of models that were not timed yet, in turns, so that other work delays all of them alike."""
         models = [model for model in models if model.name not in self._timed]
         made = [LanguageModel(one.core, len(self._data.vocabulary), one.recipe or self._recipe, 0) for one in models]
-        hidden, taken = [None] * len(models), [list[float]() for _ in models]
+        states: list[Any] = [None] * len(models)
+        taken: list[list[float]] = [[] for _ in models]
         for number in range(WARM_UP + TIMED_WINDOWS):
             for place, model in enumerate(made):
-                since = time.monotonic()
-                _, hidden[place] = train_windows(model, self._reader, number, number + 1, lambda _: 0.0, hidden[place])
+                since, state = time.monotonic(), states[place]
+                _, states[place] = train_windows(model, self._reader, number, number + 1, lambda _: 0.0, state)
                 taken[place].append(time.monotonic() - since)
             self._loop.leave_if_requested()
-        for model, seconds in zip(models, taken):
+        for wanted, seconds in zip(models, taken):
             # The median: what else the machine does for a moment must not shorten a training of hours.
             window = float(np.median(seconds[WARM_UP:]))
             windows = max(1, round(60.0 * self._minutes / window))
-            self._timed[model.name] = {"window_seconds": window, "windows": windows}
-            self._folder.log(f"{model.name}: {1000 * window:.1f} ms a window, {windows} windows")
+            self._timed[wanted.name] = {"window_seconds": window, "windows": windows}
+            self._folder.log(f"{wanted.name}: {1000 * window:.1f} ms a window, {windows} windows")
         if models:
             self._loop.checkpoint()
 
@@ -219,7 +220,8 @@ class _Trainer:
         recipe, title = wanted.recipe or self._recipe, f"{wanted.name}, seed {seed}"
         model = LanguageModel(wanted.core, len(self._data.vocabulary), recipe, seed)
         about = {"name": wanted.name, "seed": seed, "architecture": wanted.description, "units": wanted.core.units}
-        current, hidden = self._unfinished.get(title), None
+        current: Any = self._unfinished.get(title)
+        hidden: Any = None
         if current is None:
             total = max(1, round(self._epochs * self._reader.windows))
             total = self._timed[wanted.name]["windows"] if self._minutes else total

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,7 @@ def models_to_train(
         if choice == PLAIN_LSTM:
             return LanguageModelToTrain("LSTM 2x200", LSTMCore(2, 200), "LSTM 2x200", plain_lstm_recipe(recipe))
         layers = 3 if choice == AWD_LSTM else language.lstm_layers
-        core, name = equal(lambda units: LSTMCore(layers, units)), f"LSTM, {layers} layers"
+        core, name = equal(partial(LSTMCore, layers)), f"LSTM, {layers} layers"
         if choice == AWD_LSTM:
             return LanguageModelToTrain("AWD-LSTM", core, name, awd_lstm_recipe(recipe, data.name))
         return LanguageModelToTrain(name, core, name)
@@ -199,7 +200,7 @@ def models_to_train(
             models.append(lstm(choice))
             continue
         for name, cell in _cells(choice, config, searches).items():
-            core = equal(lambda units, cell=cell: CellCore(cell, units))
+            core = equal(partial(CellCore, cell))
             models.append(LanguageModelToTrain(name, core, str(cell)))
     return models
 

@@ -96,3 +96,19 @@ def test_a_warm_up_that_explodes_leaves_out_its_windows_and_the_search_goes_on(d
     assert evaluator.evaluate(ASKED[0]).status == "ok"
     windows = evaluator._reader.windows
     assert evaluator.state()["position"] == 2 * round(0.4 * windows) == len(calls)
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.6])
+def test_nao10_the_learning_rate_falls_to_the_end_of_each_child(data, monkeypatch, fraction):
+    """NAO-10: the published rate falls over 100 epochs, of which 25 are trained, so it never becomes small."""
+    train, rates = LanguageModel.train_window, []
+
+    def noting(self, inputs, targets, weights, state, rate, *rest):
+        rates.append(rate)
+        return train(self, inputs, targets, weights, state, rate, *rest)
+
+    monkeypatch.setattr(LanguageModel, "train_window", noting)
+    evaluator = LanguageEvaluator(SPACE, data, RECIPE, 12, 0)
+    evaluator.evaluate(replace(ASKED[0], budget=Budget(1, fraction)))
+    steps = round(fraction * evaluator._reader.windows)
+    assert rates == pytest.approx(np.linspace(5.0, 0.0, steps + 1)[:-1].tolist())

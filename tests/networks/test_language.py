@@ -85,6 +85,24 @@ def test_forward_and_backward_equal_the_equations(space, seed):
     close(value_and_gradients(lambda *a: shared_recurrence(tensors, *a, mask), direction, *arguments), expected)
 
 
+def test_nao8_s0_is_no_part_of_the_hidden_state_neither_in_search_nor_in_the_final_cell():
+    """NAO-8: the published search averages s0 into the hidden state, the final cell does not."""
+    cell, rng = RecurrentCell.parse("tanh(0); relu(0)"), np.random.default_rng(0)
+    inputs, weights = rng.normal(size=(1, 3, 8)), rng.normal(size=(2, 4, 8))
+    arguments = [tf.constant(part, tf.float32) for part in (inputs, np.zeros((3, 4)), np.zeros((4, 8)), weights)]
+    arguments.append(tf.ones((3, 4)))
+
+    def highway(before, product, function):
+        gate, value = product[:, :4], product[:, 4:]
+        return before + (function(value) - before) / (1 + np.exp(-gate))
+
+    s0 = highway(np.zeros((3, 4)), inputs[0], np.tanh)
+    nodes = [highway(s0, s0 @ matrix, f) for matrix, f in zip(weights, (np.tanh, lambda v: np.maximum(v, 0)))]
+    for found in (recurrence(cell, *arguments), shared_recurrence(CellTensors.of(cell), *arguments)):
+        np.testing.assert_allclose(found[0], np.mean(nodes, 0), atol=1e-5)
+        assert np.abs(found[0] - np.mean([s0, *nodes], 0)).max() > 0.01
+
+
 def test_lstm_forward_and_backward_equal_the_equations_and_keras():
     rng, units, batch, time = np.random.default_rng(0), 5, 2, 6
 

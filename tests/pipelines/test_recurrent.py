@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.config import ParameterError, from_values
+from alphaxenas.contracts import Budget, Proposal
 from alphaxenas.data.download import DataError
 from alphaxenas.data.text import TextData, load_text, streams
 from alphaxenas.networks.export.keras_export import save_savedmodel
@@ -29,12 +30,20 @@ from alphaxenas.pipelines.language_training import (
     train_language_models,
     validated_after,
 )
-from alphaxenas.pipelines.recurrent import journals, models_to_train, search
+from alphaxenas.pipelines.recurrent import (
+    evaluator,
+    found_cells,
+    journals,
+    models_to_train,
+    recurrent_space,
+    search,
+    train_in_full,
+)
 from alphaxenas.pipelines.stages import load_configured_text
 from alphaxenas.runs import RunFolder
 from alphaxenas.runs.folder import RunMismatch
 from alphaxenas.runs.interruption import Interruption
-from alphaxenas.spaces.recurrent import RecurrentCell
+from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO, recurrent_zoo_cell
 
 RECIPE = LanguageRecipe(batch_size=16, window=20, learning_rate=5.0)
@@ -276,7 +285,8 @@ def test_published_cells_are_found_by_name():
         recurrent_zoo_cell("darts_rnn_v3")
 
 
-def test_a_stored_model_is_evaluated_again_and_only_on_its_own_vocabulary(tmp_path, data):
+def test_nao10_a_stored_model_is_evaluated_again_and_only_on_its_own_vocabulary(tmp_path, data):
+    """NAO-10: the published test script of WikiText-2 reads the Penn Treebank."""
     results = train(tmp_path, data)["models"][0]
     stored = tmp_path / "exp/suite/final" / f"{results['file']}.npz"
     again = evaluate_language_model(stored, data)
@@ -409,3 +419,53 @@ def test_the_best_search_of_each_controller_is_trained_and_one_without_a_child_l
     config = from_values({"blocks": 8, "language_models": ["found"]})
     models = models_to_train(config, load_text("grammar"), searches)
     assert [model.name for model in models] == ["found by a-seed1", "found by c_d-seed12"]
+
+
+@pytest.mark.parametrize("epochs", [0.4, 1.0, 2.5])
+def test_nao10_the_learning_rate_falls_to_the_end_of_each_final_training(tmp_path, data, monkeypatch, epochs):
+    """NAO-10: the published rate falls over 100 epochs, of which 25 are trained, so it never becomes small."""
+    train_window, rates = LanguageModel.train_window, []
+
+    def noting(self, inputs, targets, weights, state, rate, *rest):
+        rates.append(rate)
+        return train_window(self, inputs, targets, weights, state, rate, *rest)
+
+    monkeypatch.setattr(LanguageModel, "train_window", noting)
+    train_some(tmp_path, data, [MODEL], (0,), epochs=epochs)
+    assert rates == pytest.approx(np.linspace(5.0, 0.0, round(10 * epochs) + 1)[:-1].tolist())
+
+
+def test_nao11_final_training_reads_the_test_text_once_after_the_last_validation(tmp_path, data, monkeypatch):
+    """NAO-11: the published training scores the test text after every epoch, and has no validation text."""
+    loss, read = LanguageModel.loss, []
+
+    def noting(self, words, *rest):
+        read.append("test" if words is data.test else "validation" if words is data.validation else "other")
+        return loss(self, words, *rest)
+
+    monkeypatch.setattr(LanguageModel, "loss", noting)
+    train_some(tmp_path, data, [MODEL, OTHER], (0,), epochs=1.0)
+    assert read == 2 * (10 * ["validation"] + ["test"])
+
+
+def test_searches_may_be_smaller_than_what_is_trained_in_full(data):
+    values = {"blocks": 2, "units": 12, "language_models": ["random"], "batch_size": 16}
+    for smaller, units in ((6, 6), (0, 12)):
+        config = from_values({**values, "search_units": smaller})
+        proposal = Proposal(0, recurrent_space(config).encode(MODEL.core.cell), Budget(1, 0.1))
+        outcome = evaluator(config, data, 0).evaluate(proposal)
+        core = CellCore(MODEL.core.cell, units)
+        expected = LanguageModel(core, len(data.vocabulary), RECIPE, 0).parameters
+        assert outcome.metrics["parameters"] == expected
+        assert models_to_train(config, data, {})[0].core.units == 12
+
+
+def test_nothing_to_train_is_an_error_that_says_why(tmp_path, data, caplog):
+    places = {"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events")}
+    with pytest.raises(ValueError, match="`language_models`.*no search has a child"):
+        train_in_full(from_values({**places, "language_models": ["found"]}), data, {"nao-seed0": {"best": []}})
+
+
+def test_the_search_without_a_cell_is_named(caplog):
+    assert found_cells(RecurrentSpace(2), {"nao-seed0": {"best": []}}) == {}
+    assert "nao-seed0 found no cell" in caplog.text

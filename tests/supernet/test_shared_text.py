@@ -111,6 +111,18 @@ def test_a_reward_is_that_of_the_perplexity_and_its_error_falls_with_the_words(w
     assert again[0] == part and len(set(again)) == 3
 
 
+def test_few_words_are_rated_with_a_state_that_is_carried_through_them(weights, data):
+    weights.train("enas", 0, itertools.cycle(CELLS), constant(5.0))
+    state = weights.state()
+    large = {name: array if "b" in name else 20 * array for name, array in state["model"]["weights"].items()}
+    weights.restore({**state, "model": {**state["model"], "weights": large}})
+    weights._data = TextData("grammar", data.vocabulary, data.train, data.validation[:100], data.test)
+    (rated,) = weights.rate(CELLS[:1], 0)
+    losses = [weights.model.loss(data.validation[:100], weights._core.describe(CELLS[0]), count) for count in (1, 5)]
+    carried, cold = (1 - loss / math.log(len(data.vocabulary)) for loss in losses)
+    assert rated.reward == pytest.approx(carried, abs=1e-6) and abs(carried - cold) > 5e-6
+
+
 def test_nao8_rewards_come_from_anywhere_in_the_validation_text(weights, data, monkeypatch):
     """NAO-8: the published evaluation only ever read the first 1/35 of the validation text."""
     seen, places = [], range(len(data.validation))

@@ -31,7 +31,12 @@ def store_language_model(model: LanguageModel, card: Mapping[str, Any], path: Pa
 
 
 def write_card(path: Path, card: Mapping[str, Any]) -> None:
-    """Writes what is known of a model, beside its `.npz` file."""
+    """Writes what is known of a model.
+
+    Args:
+        path: Its `.npz` file; the `.json` file lies beside it.
+        card: As for `store_language_model`.
+    """
     write_atomically(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False).encode())
 
 
