@@ -173,5 +173,20 @@ def train_derived(
         return train_ranked(config, chosen, data, folder)
 
 
+def conclusions(found: Mapping[str, Mapping[str, Any]], trained: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of results.json of notebook 10.
+
+    Args:
+        found: Results of `search` by name of the space.
+        trained: Results of `train_derived` by name of the space, for those that were trained in full.
+    """
+    results: dict[str, Any] = {"headline": "; ".join(f"{part}: {each['headline']}" for part, each in found.items())}
+    for part, each in found.items():
+        results[part] = {"headline": each["headline"], "best": each["best"][0]["architecture"]}
+    for part, each in trained.items():
+        results[part] |= {"final": each["headline"], "test_accuracy": each["test_accuracy"]}
+    return results
+
+
 def _stage(space_name: str, seed: int) -> str:
     return f"{STAGE}-{space_name}-s{seed}"

@@ -15,8 +15,9 @@ are the two networks of the comparison, for which the other parameters of a trai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from alphaxenas.config import Config
 from alphaxenas.contracts import Budget, Evaluator
@@ -57,6 +58,14 @@ HONOURED_IN_COMPARISON = (
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
+
+
+class Difference(Protocol):
+    """A difference of accuracies, as `alphaxenas.report.statistics.Comparison`: its text says how large it is."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is shown."""
 
 
 def chain_space(part: str) -> StateSpace:
@@ -133,6 +142,16 @@ def search_mnist(config: Config, data: ImageData) -> dict[str, Any]:
     return search_chains(config, "mnist", _MNIST_CONTROLLER, config.run.seed, data)
 
 
+def compared_networks(searched: Mapping[str, Any] | None) -> list[Chain]:
+    """The architecture that a search for `mnist` chose and the one made by hand; empty where nothing was searched.
+
+    Args:
+        searched: Results of `search_mnist`.
+    """
+    space = chain_space("mnist")
+    return [space.parse(searched["best"][0]["architecture"]), space.parse(MNIST_BY_HAND)] if searched else []
+
+
 def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dict[str, dict[int, dict[str, Any]]]:
     """Stages `policy-found-<seed>` and `policy-hand-<seed>`: both networks in full, trained alike, each tested once.
 
@@ -164,6 +183,60 @@ def compare_with_hand_made(config: Config, found: Chain, data: ImageData) -> dic
                     [architecture_to_train(word, network, chain)], data, recipe, settings, folder, seed
                 )
     return answers
+
+
+def tests_and_sizes(
+    answers: Mapping[str, Mapping[int, Mapping[str, Any]]],
+) -> tuple[dict[str, dict[int, float]], dict[str, int]]:
+    """What the comparison measured: test accuracies by network and seed, and numbers of parameters by network.
+
+    Args:
+        answers: Of `compare_with_hand_made`.
+    """
+    tests = {
+        name: {seed: answer["test_accuracy"] for seed, answer in by_seed.items()} for name, by_seed in answers.items()
+    }
+    return tests, {name: by_seed[0]["models"][0]["parameters"] for name, by_seed in answers.items()}
+
+
+def conclusions(
+    searched: Mapping[str, Any] | None,
+    answers: Mapping[str, Mapping[int, Mapping[str, Any]]],
+    difference: Difference | None,
+    table: Mapping[str, Any] | None,
+    chains: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The content of results.json of notebook 07; what is left out is not in it.
+
+    Args:
+        searched: Results of `search_mnist`; None where that part is left out.
+        answers: Of `compare_with_hand_made`.
+        difference: Of the test accuracies of `answers`; None where they are left out.
+        table: `headline`, `queries` and `failures` of the study on tables; None where it is left out.
+        chains: Results of the searches on the configured images by who searched.
+    """
+    results, lines = {}, []
+    if searched is not None:
+        tests, sizes = tests_and_sizes(answers)
+        results["mnist"] = {
+            "search": searched["headline"],
+            "found": searched["best"][0]["architecture"],
+            "test_accuracy": tests,
+            "difference": str(difference),
+            "verdict": difference.verdict if difference is not None else "",
+            "parameters": sizes,
+        }
+        lines.append(f"mnist: found {difference} against made by hand")
+    if chains:
+        results["chains"] = {
+            name: {"headline": found["headline"], "best": found["best"][0]["architecture"]}
+            for name, found in chains.items()
+        }
+        lines.append(f"chains: {len(chains)} searches")
+    if table is not None:
+        results["table"] = {name: table[name] for name in ("queries", "failures")}
+        lines.append(f"table: {table['headline']}")
+    return {"headline": "; ".join(lines), **results}
 
 
 def search_table(config: Config) -> tuple[RunFolder, dict[str, str]]:

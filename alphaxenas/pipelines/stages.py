@@ -1,4 +1,4 @@
-"""The folder of a stage of the configured run, and its text. Loads no TensorFlow."""
+"""The folder of a stage of the configured run; its images' description and its text. Loads no TensorFlow."""
 
 from __future__ import annotations
 
@@ -104,6 +104,28 @@ def refuse_wishes(config: Config, notebook: str) -> None:
         if value != expected:
             heeded = f"{expected!r} in notebook {notebook}, because only the search of notebook 02 heeds it"
             raise ParameterError(f"Invalid value for `{name}`. Expected {heeded}. Received: {value!r}")
+
+
+def conclusions_on_images(config: Config, data: ImageData) -> dict[str, Any]:
+    """The content of results.json of notebook 01.
+
+    Args:
+        config: The configuration.
+        data: The configured images.
+    """
+    sizes = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
+    counts = ", ".join(f"{count:,} {part}" for part, count in zip(("training", "validation", "test"), sizes.values()))
+    return {
+        "headline": f"{data.name}: {counts} images",
+        "dataset": data.name,
+        "image_shape": list(data.image_shape),
+        "class_names": list(data.class_names),
+        "sizes": sizes,
+        "labels_in_file": list(data.labels_in_file),
+        "fraction": config.data.fraction,
+        "mean": data.mean.tolist(),
+        "std": data.std.tolist(),
+    }
 
 
 def load_configured_text(config: Config) -> TextData:

@@ -16,11 +16,13 @@ from alphaxenas.pipelines.factory import (
     child_network,
     configured_controller,
     final_network,
+    load_images,
     make_evaluator,
     search_space,
 )
 from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.pipelines.search import search
+from alphaxenas.pipelines.stages import conclusions_on_images
 from alphaxenas.spaces import CellSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
 from alphaxenas.spaces.from_parameters import shares_weights
@@ -47,6 +49,17 @@ def test_the_parameter_space_says_what_is_searched(tmp_path):
     assert search_space(configured(tmp_path, space="mnist_chain", layers=2)).size() == 256**2
     with pytest.raises(ParameterError, match="Did you mean 'chain'"):
         configured(tmp_path, space="chains")
+
+
+def test_what_notebook_01_concludes_describes_the_images(tmp_path):
+    config = configured(tmp_path, fraction=0.5)
+    data = load_images(config)
+    found = conclusions_on_images(config, data)
+    assert found["sizes"] == {name: len(getattr(data, name)) for name in ("train", "validation", "test")}
+    assert found["headline"] == (
+        f"digits: {len(data.train):,} training, {len(data.validation):,} validation, {len(data.test):,} test images"
+    )
+    assert found["fraction"] == 0.5 and found["image_shape"] == [8, 8, 1] and len(found["mean"]) == 1
 
 
 def test_cells_share_weights_and_chains_do_not(tmp_path):

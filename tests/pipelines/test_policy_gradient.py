@@ -14,6 +14,7 @@ from alphaxenas.pipelines import policy_gradient as policy_stage
 from alphaxenas.pipelines.factory import load_images
 from alphaxenas.report.runs import stored_searches
 from alphaxenas.report.sample_efficiency.journals import load_study
+from alphaxenas.report.statistics import compare
 from alphaxenas.supernet.enas import EnasSearch
 from tests.tabular.test_study import write_table
 
@@ -165,6 +166,27 @@ def test_a_wrong_parameter_is_named(name, value, part):
     with pytest.raises(ParameterError) as caught:
         from_values({name: value})
     assert name in str(caught.value) and part in str(caught.value)
+
+
+def test_what_notebook_07_concludes_names_its_parts_and_leaves_out_the_others():
+    answers = {
+        name: {seed: {"test_accuracy": accuracy + seed / 100, "models": [{"parameters": 7}]} for seed in (0, 1)}
+        for name, accuracy in zip(policy_stage.NETWORKS, (0.9, 0.8))
+    }
+    tests, sizes = policy_stage.tests_and_sizes(answers)
+    assert tests["found"] == {0: 0.9, 1: 0.91} and sizes == {"found": 7, "made by hand": 7}
+    searched = {"headline": "3 trained", "best": [{"architecture": policy_stage.MNIST_BY_HAND}]}
+    hand = policy_stage.chain_space("mnist").parse(policy_stage.MNIST_BY_HAND)
+    assert policy_stage.compared_networks(searched) == [hand, hand]
+    assert policy_stage.compared_networks(None) == []
+    difference = compare(*tests.values())
+    table = {"headline": "fast", "queries": [1], "failures": {}}
+    found = policy_stage.conclusions(searched, answers, difference, table, {"random, seed 0": searched})
+    assert found["headline"] == f"mnist: found {difference} against made by hand; chains: 1 searches; table: fast"
+    assert found["mnist"]["test_accuracy"] == tests and found["mnist"]["verdict"] == difference.verdict
+    assert found["chains"]["random, seed 0"] == {"headline": "3 trained", "best": policy_stage.MNIST_BY_HAND}
+    assert found["table"] == {"queries": [1], "failures": {}}
+    assert policy_stage.conclusions(None, {}, None, table, {}) == {"headline": "table: fast", "table": found["table"]}
 
 
 def _with_numbers(content):

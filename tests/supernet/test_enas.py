@@ -10,7 +10,7 @@ import pytest
 
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.pipelines import search as stages
-from alphaxenas.pipelines.enas import derive, enas_space, enas_supernetwork, search, train_derived
+from alphaxenas.pipelines.enas import conclusions, derive, enas_space, enas_supernetwork, search, train_derived
 from alphaxenas.pipelines.factory import final_network, load_images, search_space
 from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.report.runs import load_suite
@@ -181,3 +181,13 @@ def test_impossible_phases_and_spaces_are_refused(tmp_path):
             Phases(**{"rounds": 1, name: value})
     with pytest.raises(ValueError, match="`space_name`"):
         enas_space(configured(tmp_path), "nano")
+
+
+def test_what_notebook_10_concludes_holds_every_search_and_what_was_trained_in_full():
+    found = {name: {"headline": f"{name} found", "best": [{"architecture": name}]} for name in ("micro", "macro")}
+    results = conclusions(found, {"macro": {"headline": "trained", "test_accuracy": 0.5}})
+    assert results == {
+        "headline": "micro: micro found; macro: macro found",
+        "micro": {"headline": "micro found", "best": "micro"},
+        "macro": {"headline": "macro found", "best": "macro", "final": "trained", "test_accuracy": 0.5},
+    }
