@@ -145,7 +145,9 @@ class SearchSpace(Protocol):
         """A fixed-length float32 vector for surrogate models, equal for equal keys.
 
         A space may also have `feature_groups() -> {name: (slice, kind)}`, which says what belongs together; kinds are
-        `"sequences"` and `"counts"` (numbers of occurrences), `"one-hot"` and `"numbers"`.
+        `"sequences"` and `"counts"` (numbers of occurrences), `"one-hot"` and `"numbers"`. With `feature_names()`, one
+        word or more for every entry, searches begin with what size and depth speak for: entries that are called
+        `log parameters` and `longest path by convolution`.
         """
 
     def parse(self, text: str) -> Any:
