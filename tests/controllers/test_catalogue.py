@@ -116,7 +116,7 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
         given[setting] = parameter, other
     received = {}
     monkeypatch.setattr(catalogue, "make_controller", lambda *arguments, **settings: received.update(settings))
-    stages.make_controller(from_values(dict(given.values())), name, SPACE, 0)
+    stages.configured_controller(from_values(dict(given.values())), name, SPACE, 0)
     common = {"search_budget", "final_budget", "promote_every", "promotion", "objectives", "rewards_age"}
     assert {setting: value for setting, value in received.items() if setting not in common} == {
         setting: value for setting, (_, value) in given.items()

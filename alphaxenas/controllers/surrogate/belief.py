@@ -90,7 +90,7 @@ class Prior:
 
     def __init__(self, space: SearchSpace, free_features: bool) -> None:
         self._space, self._proxies = plain(space), getattr(space, "proxies", None)
-        names: Sequence[str] = getattr(space, "feature_names", tuple)()
+        names: Sequence[str] = getattr(self._space, "feature_names", tuple)()
         self._free = [place for place, name in enumerate(names) if name in FREE] if free_features else []
         reference = some_architectures(self._space, REFERENCE)  # type: ignore[arg-type]
         self.reference = reference.sequences, reference.features
