@@ -78,9 +78,9 @@ class TestComparing:
         run = suites[1].groups()["AlphaXENAS"][0]
         keys = {record["key"]: record for record in run.records if record["status"] == "ok"}
         features = [SPACE.features(SPACE.decode(tuple(record["tokens"]))) for record in keys.values()]
-        depth = [row[SPACE.feature_names().index("depth")] for row in features]
+        depth = [row[SPACE.feature_names().index("longest path by convolution")] for row in features]
         sizes = [record["metrics"]["parameters"] for record in keys.values()]
-        assert len(set(sizes)) > len(set(depth)) > 1
+        assert len(set(zip(depth, sizes))) > len(set(depth)) > 1
         found = truth.ratings(run)
         assert list(found["depth, then parameters"]) == list(keys)
         order = sorted(range(len(keys)), key=lambda place: (depth[place], sizes[place]))
