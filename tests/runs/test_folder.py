@@ -182,7 +182,8 @@ def test_a_look_at_the_lock_does_not_keep_a_process_from_its_own_run(tmp_path):
     with open(tmp_path / "exp" / "quick" / "random-seed0" / ".lock") as looked_at:
         fcntl.flock(looked_at, fcntl.LOCK_SH)
         threading.Timer(0.1, fcntl.flock, (looked_at, fcntl.LOCK_UN)).start()
-        opened(tmp_path).close()
+        with opened(tmp_path) as folder:
+            assert folder.path.name == "random-seed0"
 
 
 def test_two_processes_are_refused_and_a_dead_one_leaves_no_lock(tmp_path, monkeypatch):
