@@ -71,13 +71,6 @@ def test_reference_run_is_finished_and_reads_like_any_run(suite):
         assert outputs and not any(output["output_type"] == "error" for output in outputs)
 
 
-def test_parameters_of_earlier_names_are_read_under_todays():
-    run = load_suite("reference-quick", EXP).searches[0]
-    assert {"expansions", "finals"} <= run.description["parameters"].keys()
-    assert run.parameters["num_simulations"] == 24 and run.parameters["promotion"] == "best_unpromoted"
-    assert not {"expansions", "finals"} & run.parameters.keys()
-
-
 def test_the_stored_network_classifies_a_photo_as_the_documentation_says(tmp_path):
     text = (PROJECT_ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
     program = re.search(r"^```python\n(# classify.py.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]

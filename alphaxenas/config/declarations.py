@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 from alphaxenas.config import language as recurrent
 from alphaxenas.config import networks, other_searches, searches
 from alphaxenas.config.parameter import PROJECT_ROOT, Group, ParameterError, Role
-from alphaxenas.config.renamed import RENAMED
 from alphaxenas.suggestions import did_you_mean
 
 
@@ -95,9 +94,7 @@ def _properties(group: type[Group]) -> dict[str, dict[str, Any]]:
 
 
 def unknown_parameter(name: str) -> ParameterError:
-    """The error for a name that no parameter has, with its new name or the nearest one."""
-    if name in RENAMED:
-        return ParameterError(f"Unknown parameter `{name}`. It is called `{RENAMED[name]}` now.")
+    """The error for a name that no parameter has, with the nearest one."""
     near = did_you_mean(name, FIELDS, quote="`") or "."
     return ParameterError(f"Unknown parameter `{name}`{near} All parameters: ./run_all.sh --help")
 

@@ -74,11 +74,8 @@ class StoredRun:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters that its results depend on, under today's names."""
-        # Imported here: the declarations of parameters take longer to load than all of the report.
-        from alphaxenas.config.renamed import under_new_names
-
-        return under_new_names(self.description["parameters"])
+        """The parameters that its results depend on."""
+        return self.description["parameters"]
 
     @property
     def outcome(self) -> dict[str, Any]:

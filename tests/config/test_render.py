@@ -12,7 +12,6 @@ from alphaxenas.command import params
 from alphaxenas.command.params import write_cells
 from alphaxenas.config import FIELDS, PROJECT_ROOT, ParameterError, from_values
 from alphaxenas.config.declarations import schema
-from alphaxenas.config.renamed import RENAMED, under_new_names
 from alphaxenas.config.render import documentation, help_text
 
 
@@ -30,18 +29,6 @@ def test_the_page_says_which_controllers_a_parameter_goes_to():
 def test_help_names_every_parameter():
     words = set(help_text().split())
     assert set(FIELDS) <= words
-
-
-@pytest.mark.parametrize("name", RENAMED)
-def test_an_old_name_is_an_error_that_tells_the_new_one(name):
-    with pytest.raises(ParameterError, match=f"`{name}`.*`{RENAMED[name]}`"):
-        from_values({name: 3})
-    assert RENAMED[name] in FIELDS and name not in FIELDS
-
-
-def test_recorded_parameters_are_read_under_new_names():
-    old = {"chain_layers": 20, "finals": "played", "seed": 1}
-    assert under_new_names(old) == {"layers": 20, "promotion": "rollout", "seed": 1}
 
 
 def test_a_new_parameter_is_one_declaration(tmp_path):
