@@ -10,7 +10,7 @@ import pytest
 
 from alphaxenas.command import params
 from alphaxenas.command.params import write_cells
-from alphaxenas.config import FIELDS, PROJECT_ROOT, ParameterError, from_values
+from alphaxenas.config import FIELDS, PROJECT_ROOT
 from alphaxenas.config.declarations import schema
 from alphaxenas.config.render import documentation, help_text
 
