@@ -185,7 +185,8 @@ def _points(run: StoredRun, tags: Sequence[str]) -> list[tuple[float, float]]:
 
 
 def _operations(run: StoredRun) -> tuple[str, ...]:
-    return run.space.operations  # type: ignore[attr-defined]  # spaces of this package have it, the contract has not
+    """Of a space that has none, such as one of chains, all words."""
+    return getattr(run.space, "operations", run.space.vocabulary)
 
 
 def _shares(runs: Sequence[StoredRun]) -> tuple[tuple[str, ...], np.ndarray]:

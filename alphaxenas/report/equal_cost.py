@@ -48,8 +48,8 @@ def is_cached(record: Mapping) -> bool:
 
 
 def is_trained(record: Mapping) -> bool:
-    """Whether a child was trained for this record, with or without success."""
-    return record["epochs"] > 0 and not is_cached(record)
+    """Whether a child was trained for this record, with or without success; one that was refused for its cost was not."""
+    return record["epochs"] > 0 and record["status"] != "refused" and not is_cached(record)
 
 
 def images_trained(run: StoredRun) -> np.ndarray:

@@ -61,6 +61,13 @@ def test_cost_counts_failed_children_but_neither_repetitions_nor_refreshes():
     assert equal_cost.cumulative_cost(SEARCH, "images").tolist() == [50, 350, 350, 400, 400, 700]
 
 
+def test_a_child_that_was_refused_for_its_cost_has_cost_no_training():
+    refused = run(record(), record(status="refused", reward=0.0), record("final", 0.8, 0.8, 3, 1.0, images=100.0))
+    assert equal_cost.cumulative_cost(refused, "trials").tolist() == [1, 1, 2]
+    assert equal_cost.cumulative_cost(refused, "images").tolist() == [50, 50, 350]
+    assert np.isnan(equal_cost.last_quarter(refused, "search", 2))
+
+
 def test_seconds_end_at_the_wall_time_of_the_run():
     assert equal_cost.cumulative_cost(SEARCH, "seconds").tolist() == [4, 8, 8, 12, 16, 20]
 
