@@ -48,7 +48,7 @@ def is_cached(record: Mapping) -> bool:
 
 
 def is_trained(record: Mapping) -> bool:
-    """Whether a child was trained for this record, with or without success; one that was refused for its cost was not."""
+    """Whether a child was trained for this record, with or without success; a refused one was not."""
     return record["epochs"] > 0 and record["status"] != "refused" and not is_cached(record)
 
 
