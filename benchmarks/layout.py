@@ -55,6 +55,11 @@ def name(method: str) -> str:
     return f"{shown} ({proxies.replace(',', ', ')})" if proxies else shown
 
 
+def is_control(method: str) -> bool:
+    """Whether rewards do not tell a method what to train."""
+    return method.startswith(("random", "ranked", "static", "alphaxenas:uniform_share=1"))
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]

@@ -142,16 +142,14 @@ def compared(
 
 def comparisons(values: Values) -> dict[tuple[str, str], Comparison]:
     """The differences by other controller and measure; the measure that decides is corrected apart from the others."""
-    from alphaxenas.report.equal_cost import DECISIVE
-    from alphaxenas.report.statistics import compare_many
+    from alphaxenas.report.equal_cost import compare_decisive_apart
 
     pairs = {
         (other, measure): tuple(dict(zip(one["seeds"], one[side])) for side in ("ours", "theirs"))
         for other, measured in values.items()
         for measure, one in measured.items()
     }
-    families = [{key: pair for key, pair in pairs.items() if (key[1] == DECISIVE) == first} for first in (True, False)]
-    return {key: found for family in families for key, found in compare_many(family).items()}
+    return compare_decisive_apart(pairs)
 
 
 def said_of(values: Values) -> dict[str, Any]:

@@ -211,8 +211,6 @@ def controls(groups: Groups) -> list[str]:
 def compare_each(groups: Groups) -> dict[tuple[str, str], dict[str, Comparison]]:
     """Every search that is no control with every control, by all `measures`.
 
-    Holm's correction is over all pairs of searches by the decisive measure, and over all pairs by all others.
-
     Args:
         groups: Label to the runs of all seeds.
 
@@ -228,11 +226,22 @@ def compare_each(groups: Groups) -> dict[tuple[str, str], dict[str, Comparison]]
         for measure, values in measures(groups, label, control).items()
     }
     found: dict[tuple[str, str], dict[str, Comparison]] = {}
-    for decisive in (True, False):
-        family = {place: values for place, values in pairs.items() if (place[2] == DECISIVE) == decisive}
-        for (label, control, measure), comparison in compare_many(family).items():
-            found.setdefault((label, control), {})[measure] = comparison
+    for (label, control, measure), comparison in compare_decisive_apart(pairs).items():
+        found.setdefault((label, control), {})[measure] = comparison
     return found
+
+
+def compare_decisive_apart(pairs: Mapping[Any, Any]) -> dict[Any, Comparison]:
+    """The differences of many pairs: Holm's correction is over all by the decisive measure, and over all by the others.
+
+    Args:
+        pairs: As for `compare_many`, by keys that end with the measure.
+
+    Returns:
+        Comparisons by key, those by the decisive measure first.
+    """
+    families = [{key: pair for key, pair in pairs.items() if (key[-1] == DECISIVE) == first} for first in (True, False)]
+    return {key: found for family in families for key, found in compare_many(family).items()}
 
 
 def differing_parameters(runs: Sequence[StoredRun]) -> dict[str, list[Any]]:

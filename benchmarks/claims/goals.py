@@ -8,11 +8,8 @@ from typing import NamedTuple
 
 from alphaxenas.report.equal_cost import DECISIVE
 from alphaxenas.report.statistics import Comparison, compare_many
-from benchmarks.layout import Claim, Result, by_seed, name, number, queries, table, with_interval, with_two
+from benchmarks.layout import Claim, Result, by_seed, is_control, name, number, queries, table, with_interval, with_two
 from benchmarks.search_vs_random import comparisons
-
-CONTROLS = ("random", "ranked", "static", "alphaxenas:uniform_share=1")
-"""What the names of methods begin with that learn nothing from rewards."""
 
 
 class Found(NamedTuple):
@@ -47,7 +44,7 @@ def few_queries(method: str, most: float) -> Callable[[Result], Found | None]:
         if method not in result["values"]:
             return None
         mine = queries(result, method)
-        controls = {one: queries(result, one) for one in result["values"] if one.startswith(CONTROLS)}
+        controls = {one: queries(result, one) for one in result["values"] if is_control(one)}
         told = "; ".join(f"{name(one)} {number(statistics.fmean(each))}" for one, each in controls.items())
         return Found(with_interval(mine), len(mine), _against([-value for value in mine], -most), told)
 
@@ -59,7 +56,7 @@ def half_the_regret(result: Result) -> Found | None:
     if "alphaxenas" not in result["values"]:
         return None
     last = {method: [each[-1] for each in found.values()] for method, found in result["values"].items()}
-    mine, controls = last["alphaxenas"], [method for method in last if method.startswith(CONTROLS)]
+    mine, controls = last["alphaxenas"], [method for method in last if is_control(method)]
     found = compare_many({one: (by_seed([2 * x for x in mine]), by_seed(last[one])) for one in controls})
     below = sum(one.mean <= 0 for one in found.values())
     reached = _said(below == len(found), all(one.shown and one.mean < 0 for one in found.values()))

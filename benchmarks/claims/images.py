@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from alphaxenas.proxies import PROXIES
 from alphaxenas.report.statistics import compare_many
-from benchmarks.layout import Claim, Result, by_seed, differences, name, table, with_two
+from benchmarks.layout import Claim, Result, by_seed, differences, is_control, name, table, with_two
 
 
 def proxies(results: Mapping[str, Result]) -> str:
@@ -113,7 +113,7 @@ def against_controls(regrets: Mapping[str, list[list[float]]], marks: Sequence[s
         regrets: Of every seed at every mark, by method.
         marks: What the marks are called.
     """
-    controls = [one for one in regrets if one.startswith(("random", "ranked", "static")) or "uniform_share=1" in one]
+    controls = list(filter(is_control, regrets))
     ours = [one for one in regrets if one.partition("+")[0] == "alphaxenas"]
     cases = [(one, control, place) for one in ours for control in controls for place in range(len(marks))]
     found = compare_many(
