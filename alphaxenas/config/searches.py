@@ -22,7 +22,7 @@ from alphaxenas.config.parameter import (
     parameter,
 )
 from alphaxenas.controllers.alphaxenas.settings import MOVE_RULES, PLANNINGS, PRIORS
-from alphaxenas.controllers.catalogue import CONTROLLERS
+from alphaxenas.controllers.catalogue import CONTROLLERS, CONTROLS
 from alphaxenas.controllers.nao.settings import PRESETS
 from alphaxenas.controllers.pareto.objectives import OBJECTIVES
 from alphaxenas.controllers.policy_gradient.recurrent_cell import CELLS
@@ -137,11 +137,13 @@ class SearchConfig(Group):
         prefix="proxy_",
         notebooks="02",
     )
-    uniform_share: Number = _alphaxenas(
+    uniform_share: Number = parameter(
         0.5,
         "share of the children that is drawn uniformly and alone trains the shared weights; 0 = all children do",
         ge=0,
         le=1,
+        controllers=("alphaxenas", *CONTROLS),
+        notebooks="02",
     )
     planning: Planning = _alphaxenas(
         "tree",

@@ -50,6 +50,10 @@ STRATEGIES = {
     "nao": Entry(f"{_HERE}.nao.controller.NAO", "NAO"),
 }
 """A new controller is one module and one line here."""
+CONTROLS = ("random", "ranked", "static")
+"""What searches that learn are compared with. They take a `uniform_share` as AlphaXENAS does, so that shared weights
+have one history in all: `SuccessiveHalving`.
+"""
 DISPLAY_NAMES = {"alphaxenas": "AlphaXENAS"} | {name: entry.display for name, entry in STRATEGIES.items()}
 CONTROLLERS = tuple(DISPLAY_NAMES)
 
@@ -80,7 +84,8 @@ def make_controller(
         promotion: The rule, one of `promotion.PROMOTION_RULES`; `"rollout"` for `"alphaxenas"` alone.
         objectives: What is searched for where that is more than the reward; the outcomes' metrics hold their costs.
         rewards_age: Whether children share weights, so that rewards at the search budget rise with time.
-        **settings: Further keyword arguments of the controller's or strategy's class.
+        **settings: Further keyword arguments of the controller's or strategy's class; of `CONTROLS` also
+            `uniform_share`.
 
     Raises:
         ValueError: An unknown name or setting, or a setting out of its range.
@@ -111,12 +116,14 @@ def make_controller(
     pareto = objectives is not None and entry.pareto
     kind = _imported(entry.pareto if pareto else entry.place)
     settings = {**entry.settings, **settings}
+    share = settings.pop("uniform_share", 0.0) if name in CONTROLS else 0.0
     _check(name, kind, settings)
     if pareto:
         strategy = kind(space, seed, objectives, **settings)
     else:
         strategy = _strategy(lambda seed: kind(space, seed, **settings), space, seed, objectives)
-    return SuccessiveHalving(strategy, space, search_budget, final_budget, promote_every, 0.0, objectives, rewards_age)
+    shares = promote_every, share
+    return SuccessiveHalving(strategy, space, search_budget, final_budget, *shares, objectives, rewards_age)
 
 
 def _strategy(
@@ -163,7 +170,7 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 def _check(name: str, kind: type, settings: dict[str, Any]) -> None:
     """ValueError unless the class takes all settings."""
-    allowed = list(_defaults(kind))
+    allowed = [*_defaults(kind), *(["uniform_share"] if name in CONTROLS else [])]
     for setting in settings:
         if setting not in allowed:
             expected = " or ".join(allowed) or "none"

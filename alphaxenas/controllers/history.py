@@ -171,6 +171,10 @@ class HistoryStrategy:
         """A suggestion that comes from outside (`alphaxenas.controllers.promotion.Strategy`)."""
         return self._history.start(tokens)
 
+    def draw(self) -> Tokens | None:
+        """A new architecture, drawn uniformly; None when every key has been suggested."""
+        return self._history.draw(self._rng)
+
     def observe(self, tokens: Tokens, reward: float | None) -> None:
         """Takes the reward of a suggestion.
 

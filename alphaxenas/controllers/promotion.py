@@ -195,9 +195,12 @@ class SuccessiveHalving:
             rewards_age: Whether children share weights, so that rewards at the search budget rise with time.
 
         Raises:
-            ValueError: `promote_every` is no whole number >= 0, or promotions are wanted without a budget.
+            ValueError: `promote_every` is no whole number >= 0, `uniform_share` is out of range, or promotions are
+                wanted without a budget.
         """
         check_whole("promote_every", promote_every, 0)
+        if not 0 <= uniform_share <= 1:
+            raise invalid("uniform_share", "a number in [0, 1]", uniform_share)
         if promote_every and final_budget is None:
             raise invalid("final_budget", "a budget, because `promote_every` is above 0", "None")
         self.strategy = strategy

@@ -261,6 +261,8 @@ def configured_controller(
     if name == "alphaxenas" and not shared:
         # Both are about weights that move under known children: from scratch, an accuracy stays true.
         settings |= {"refresh_after": 0, "uniform_share": float(search.uniform_share == 1.0)}
+    elif name in catalogue.CONTROLS and not shared:
+        settings |= {"uniform_share": 0.0}
     if name == "guided" and objectives is not None:
         del settings["reward_trust"]  # several objectives are searched by another class, which does not choose so
     return catalogue.make_controller(

@@ -14,7 +14,7 @@ from alphaxenas.config.searches import SearchConfig
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import catalogue
 from alphaxenas.controllers.alphaxenas.settings import Settings
-from alphaxenas.controllers.catalogue import CONTROLLERS, make_controller
+from alphaxenas.controllers.catalogue import CONTROLLERS, CONTROLS, make_controller
 from alphaxenas.evaluators.trained import ChildTraining
 from alphaxenas.pipelines import factory as stages
 from alphaxenas.pipelines.stages import LIMITS
@@ -46,8 +46,10 @@ def test_an_unknown_setting_is_refused_with_all_settings_and_the_nearest():
         r"Did you mean 'exploration'\?",
     ):
         make_controller("uct", SPACE, 0, Budget(1), exploraton=1.0)
-    with pytest.raises(ValueError, match=r"controller random\. Expected none\. Received: 'seed_of'$"):
+    with pytest.raises(ValueError, match=r"controller random\. Expected uniform_share\. Received: 'seed_of'$"):
         make_controller("random", SPACE, 0, Budget(1), seed_of=1)
+    with pytest.raises(ValueError, match=r"controller alphax\. Expected .*Received: 'uniform_share'"):
+        make_controller("alphax", SPACE, 0, Budget(1), uniform_share=0.5)
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
@@ -121,6 +123,15 @@ def test_values_of_the_parameters_reach_the_controller(name, monkeypatch, tmp_pa
     assert {setting: value for setting, value in received.items() if setting not in common} == {
         setting: value for setting, (_, value) in given.items()
     }
+
+
+@pytest.mark.parametrize("name", ("alphaxenas", *CONTROLS))
+def test_where_no_weights_are_shared_no_children_are_drawn_for_them(name, monkeypatch):
+    received = []
+    monkeypatch.setattr(catalogue, "make_controller", lambda *arguments, **settings: received.append(settings))
+    for shared in (True, False):
+        stages.configured_controller(from_values({"share_weights": shared}), name, SPACE, 0)
+    assert [settings["uniform_share"] for settings in received] == [0.5, 0.0]
 
 
 def test_controllers_on_tables_start_without_tensorflow():

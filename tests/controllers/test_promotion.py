@@ -9,7 +9,7 @@ import pytest
 
 from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
-from alphaxenas.controllers.catalogue import make_controller
+from alphaxenas.controllers.catalogue import CONTROLS, STRATEGIES, make_controller
 from alphaxenas.controllers.history import complete_sequences
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.spaces import CellSpace
@@ -74,6 +74,31 @@ def test_where_children_share_weights_rewards_are_compared_as_if_measured_now(na
         return proposals[12].tokens == proposals[1].tokens
 
     assert best_is_promoted(rewards_age=True) and not best_is_promoted(rewards_age=False)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_shared_weights_have_the_same_history_in_the_controls_as_in_alphaxenas(name):
+    half, updates = {"uniform_share": 0.5}, []
+    for who, settings in ((name, half), ("alphaxenas", {**half, "prior": "uniform"}), (name, {})):
+        proposals = play(make_controller(who, SPACE, 0, SEARCH, FINAL, 4, **settings), 15)
+        updates.append([proposal.updates_shared_weights for proposal in proposals if proposal.purpose == "search"])
+    assert updates[0] == updates[1] == [True, False] * 6 and all(updates[2])
+    with pytest.raises(ValueError, match="`uniform_share`"):
+        make_controller(name, SPACE, 0, SEARCH, FINAL, 4, uniform_share=1.5)
+
+
+def test_a_share_of_children_changes_nothing_in_what_random_search_tries():
+    tried = [
+        [proposal.tokens for proposal in play(make_controller("random", SPACE, 0, SEARCH, FINAL, 4, **settings), 15)]
+        for settings in ({}, {"uniform_share": 0.5})
+    ]
+    assert tried[0] == tried[1]
+
+
+@pytest.mark.parametrize("name", sorted({*STRATEGIES} - {*CONTROLS}))
+def test_other_searches_have_no_uniform_share(name):
+    with pytest.raises(ValueError, match="uniform_share"):
+        make_controller(name, SPACE, 0, SEARCH, FINAL, 4, uniform_share=0.5)
 
 
 def test_what_a_search_prefers_tells_no_drift():

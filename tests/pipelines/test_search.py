@@ -212,7 +212,7 @@ def test_finals_from_scratch_need_a_budget_of_their_own_beside_shared_weights(tm
         configured(tmp_path, **same | allowed)
 
 
-def test_a_uniform_share_needs_children_drawn_per_game(tmp_path):
+def test_a_uniform_share_needs_children_per_promotion(tmp_path):
     with pytest.raises(ParameterError, match="uniform_share"):
         configured(tmp_path, search_children=0, uniform_share=0.5)
 

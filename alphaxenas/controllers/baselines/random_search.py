@@ -1,9 +1,8 @@
 """Random search: architectures drawn uniformly over complete sequences, never one twice (equal keys count as one).
 
 The baseline of every other controller. With two budgets it promotes by the same rule as all of them
-(`alphaxenas.controllers.promotion`). Where children share weights, one thing besides the choice differs from AlphaXENAS
-with a `uniform_share`: all children of random search train the shared weights. The control without that difference is
-AlphaXENAS with `uniform_share=1`.
+(`alphaxenas.controllers.promotion`), and where children share weights the same share of its children trains them as in
+AlphaXENAS (`uniform_share`).
 
 Source: Li & Talwalkar 2019, "Random search and reproducibility for neural architecture search".
 """
@@ -33,4 +32,4 @@ class RandomSearch(HistoryStrategy):
 
     def suggest(self) -> Tokens | None:
         """A new architecture; None when every key has been suggested."""
-        return self._history.draw(self._rng)
+        return self.draw()
