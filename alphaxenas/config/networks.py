@@ -38,7 +38,8 @@ from alphaxenas.networks.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULE
 from alphaxenas.spaces.from_parameters import SPACES
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+"""Pattern of the name of a run."""
 
 
 def _native(precision: str) -> str:
@@ -74,7 +75,7 @@ class RunConfig(Group):
     run: Text = parameter(
         "quick",
         "name of the run; its records lie in exp/<run>/, those of every stage in a folder of their own",
-        pattern=rf"^{_NAME}$",
+        pattern=rf"^{NAME}$",
         notebooks="00* 01* 02* 03* 04* 05* 06* 07* 08* 09* 10*",
     )
     only: Text = parameter(
@@ -212,6 +213,9 @@ class ChildConfig(Group):
         "cosine",
         "of the learning rate, where networks are trained from scratch: cosine, or triangle (up 23 %, then down)",
     )
+    rate_drops: Different[Rate] = parameter(
+        (), "shares of a child's training at which its rate, constant otherwise, drops to a tenth; none = rate_schedule"
+    )
     lookahead: bool = parameter(False, "slow weights that follow the trained ones (from scratch); they are validated")
     offset_rate: PositiveNumber = parameter(
         1.0, "learning rate of the offsets of batch normalisations, times that of the rest (from scratch)"
@@ -284,6 +288,11 @@ class TrainingConfig(Group):
     train_restart_growth: Number = _final(
         2.0, "warm restarts: each cosine lasts so many times as long as the one before it", ge=1
     )
+    train_rate_drops: Different[Rate] = parameter(
+        (),
+        "shares of a training in full at which its learning rate, constant otherwise, drops to a tenth; none = cosines",
+        role="recipe",
+    )
     train_batch_size: Count = _recipe(64, "images per step of a training in full")
     warmup_epochs: NonNegative = _recipe(1.0, "epochs of rising learning rate at the start of a training in full")
     train_label_smoothing: Rate = _recipe(0.1, "probability mass spread over all classes")
@@ -327,24 +336,4 @@ class TrainingConfig(Group):
         "how the trained networks are stored beside their .keras file; litert = .tflite in float32, float16 and int8",
         notebooks="04 09",
         affects_results=False,
-    )
-
-
-class ReportConfig(Group):
-    """Looking back at stored runs."""
-
-    compare_with: Text = parameter(
-        "",
-        "other runs to show beside this one, with commas, e.g. an ablation",
-        pattern=rf"^({_NAME}(, *{_NAME})*)?$",
-        notebooks="05*",
-    )
-    truth_table: FilePath = parameter(
-        "",
-        "a table with published accuracies of the searched architectures; no search reads it",
-        notebooks="05",
-        affects_results=False,
-    )
-    truth_column: Text = parameter(
-        "", "the column of truth_table that says how good an architecture is", notebooks="05", affects_results=False
     )
