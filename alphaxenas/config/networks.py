@@ -34,6 +34,7 @@ from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
 from alphaxenas.networks.devices import computes_bfloat16
 from alphaxenas.networks.export import EXPORT_FORMATS
+from alphaxenas.networks.stem import LARGE_STRIDE
 from alphaxenas.networks.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
 from alphaxenas.spaces.from_parameters import SPACES
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
@@ -55,7 +56,7 @@ SpaceName = Annotated[str, OneOf(tuple(SPACES))]
 ChainForm = Annotated[str, OneOf(FORMS)]
 Operation = Annotated[str, OneOf(OPERATIONS)]
 Combination = Annotated[str, OneOf(COMBINATIONS)]
-Stride = Annotated[int, OneOf((1, 2))]
+Stride = Annotated[int, OneOf((1, 2, LARGE_STRIDE))]
 ScheduleName = Annotated[str, OneOf(SCHEDULES)]
 OptimizerName = Annotated[str, OneOf(OPTIMIZERS)]
 RewardRule = Annotated[str, OneOf(REWARDS)]
@@ -200,7 +201,9 @@ class ChildConfig(Group):
     filters: Count = parameter(8, "channels of the first cell; doubled at every reduction", notebooks="02 08 10")
     cells: Count = parameter(3, "cells of a child, of all its stages together", notebooks="02 08 10")
     reductions: Natural = parameter(2, "how many times the image is halved", notebooks="02 10")
-    stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
+    stem_stride: Stride = parameter(
+        1, "stride of the stem: 2 halves the image at once, 8 = three convolutions, as for ImageNet"
+    )
     batch_size: Count = parameter(
         32, "images, or streams of text, per training step", notebooks="02 07 08 09 10", defaults={"09": 20}
     )
@@ -272,7 +275,7 @@ class TrainingConfig(Group):
     hand_made: Text = _final("", "train this architecture too, to compare with: it is tested, but never chosen")
     train_cells: Count = _first_final(6, "cells of the final network")
     train_reductions: Natural = _final(2, "how many times the final network halves the image")
-    train_stem_stride: Stride = _final(1, "stride of the final network's first convolution")
+    train_stem_stride: Stride = _final(1, "stride of the final network's stem")
     train_filters: Count = _first_final(24, "channels of the final network's first cell")
     train_multiply_adds: NonNegative = _final(
         0.0, "millions of multiply-adds per image: fewer filters where the final network would cost more; 0 = off"
