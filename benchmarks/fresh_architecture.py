@@ -92,7 +92,7 @@ def ratios(options, supernet, architectures) -> dict:
     wall, processor = (np.zeros((2, options.repeats, len(architectures))) for _ in range(2))
     for repeat in range(options.repeats):
         for number, (one, child) in enumerate(zip(architectures, children)):
-            supernet.forget_paths()  # every architecture is as new as in a search
+            supernet._path.cache_clear()  # every architecture is as new as in a search
             for kind, step in enumerate((child.train_step, lambda *given: supernet.train_step(one, *given))):
                 begin, spent = time.perf_counter(), time.process_time()
                 step(images, labels, 0.01)

@@ -34,7 +34,7 @@ class Config(BaseModel):
     baseline: networks.BaselineConfig = networks.BaselineConfig()
     training: networks.TrainingConfig = networks.TrainingConfig()
     nao: other_searches.NAOConfig = other_searches.NAOConfig()
-    report: networks.ReportConfig = networks.ReportConfig()
+    report: other_searches.ReportConfig = other_searches.ReportConfig()
     study: other_searches.StudyConfig = other_searches.StudyConfig()
     chains: other_searches.ChainsConfig = other_searches.ChainsConfig()
     language: recurrent.LanguageConfig = recurrent.LanguageConfig()
@@ -106,10 +106,9 @@ def allowed(name: str) -> str:
     if rule["type"] == "array":
         if options:
             return "a list of one or more different names among " + ", ".join(options)
-        whole = rule["items"]["type"] == "integer"
-        return "a list of " + (
-            "different whole numbers >= 0" if whole else "one or more different texts, none of them empty"
-        )
+        if rule["items"]["type"] == "string":
+            return "a list of one or more different texts, none of them empty"
+        return "a list of different " + _numbers(rule["items"], "whole numbers", "numbers")
     if options:
         return "one of " + ", ".join(map(repr, options))
     if rule["type"] == "boolean":
@@ -117,9 +116,14 @@ def allowed(name: str) -> str:
     if rule["type"] == "string":
         pattern = rule.get("pattern", "").removeprefix("^").removesuffix("$")
         return "a path (text)" if rule.get("format") == "path" else f"text of the form {pattern}" if pattern else "text"
+    return _numbers(rule, "a whole number", "a number")
+
+
+def _numbers(rule: dict[str, Any], whole: str, any_number: str) -> str:
+    """What numbers a rule allows, in words."""
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = " and ".join(f"{sign} {rule[bound]:g}" for bound, sign in signs.items() if bound in rule)
-    return f"{'a whole number' if rule['type'] == 'integer' else 'a number'} {bounds}".strip()
+    return f"{whole if rule['type'] == 'integer' else any_number} {bounds}".strip()
 
 
 def read_text(name: str, written: str) -> Any:
@@ -135,12 +139,11 @@ def read_text(name: str, written: str) -> Any:
     rule = schema(name)
     if rule["type"] == "array":
         items = [item.strip().strip("'\"") for item in written.strip().strip("[]").split(",") if item.strip()]
-        return tuple(_number(int, item) for item in items) if rule["items"]["type"] == "integer" else tuple(items)
+        return in_its_type(name, tuple(items))
     if rule["type"] == "boolean":
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         return words.get(written.lower(), written)
-    kinds = {"integer": int, "number": float}
-    return _number(kinds[rule["type"]], written) if rule["type"] in kinds else written
+    return in_its_type(name, written)
 
 
 def refusal(name: str, value: Any) -> ParameterError:
@@ -197,9 +200,10 @@ def in_its_type(name: str, value: Any) -> Any:
         value: As given: by YAML, which takes 1e3 for a text, by a notebook's cell, or on a command line.
     """
     rule = schema(name)
-    if rule["type"] == "array" and isinstance(value, (list, tuple)) and rule["items"]["type"] == "integer":
-        return type(value)(_number(int, item) for item in value)
     kinds = {"integer": int, "number": float}
+    if rule["type"] == "array" and isinstance(value, (list, tuple)):
+        kind = kinds.get(rule["items"]["type"])
+        return type(value)(_number(kind, item) for item in value) if kind else value
     return _number(kinds[rule["type"]], value) if rule["type"] in kinds else value
 
 

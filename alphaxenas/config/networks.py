@@ -34,11 +34,13 @@ from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
 from alphaxenas.networks.devices import computes_bfloat16
 from alphaxenas.networks.export import EXPORT_FORMATS
+from alphaxenas.networks.stem import LARGE_STRIDE
 from alphaxenas.networks.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
 from alphaxenas.spaces.from_parameters import SPACES
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+"""Pattern of the name of a run."""
 
 
 def _native(precision: str) -> str:
@@ -54,7 +56,7 @@ SpaceName = Annotated[str, OneOf(tuple(SPACES))]
 ChainForm = Annotated[str, OneOf(FORMS)]
 Operation = Annotated[str, OneOf(OPERATIONS)]
 Combination = Annotated[str, OneOf(COMBINATIONS)]
-Stride = Annotated[int, OneOf((1, 2))]
+Stride = Annotated[int, OneOf((1, 2, LARGE_STRIDE))]
 ScheduleName = Annotated[str, OneOf(SCHEDULES)]
 OptimizerName = Annotated[str, OneOf(OPTIMIZERS)]
 RewardRule = Annotated[str, OneOf(REWARDS)]
@@ -74,7 +76,7 @@ class RunConfig(Group):
     run: Text = parameter(
         "quick",
         "name of the run; its records lie in exp/<run>/, those of every stage in a folder of their own",
-        pattern=rf"^{_NAME}$",
+        pattern=rf"^{NAME}$",
         notebooks="00* 01* 02* 03* 04* 05* 06* 07* 08* 09* 10*",
     )
     only: Text = parameter(
@@ -199,7 +201,9 @@ class ChildConfig(Group):
     filters: Count = parameter(8, "channels of the first cell; doubled at every reduction", notebooks="02 08 10")
     cells: Count = parameter(3, "cells of a child, of all its stages together", notebooks="02 08 10")
     reductions: Natural = parameter(2, "how many times the image is halved", notebooks="02 10")
-    stem_stride: Stride = parameter(1, "stride of the first convolution; 2 halves the image at once")
+    stem_stride: Stride = parameter(
+        1, "stride of the stem: 2 halves the image at once, 8 = three convolutions, as for ImageNet"
+    )
     batch_size: Count = parameter(
         32, "images, or streams of text, per training step", notebooks="02 07 08 09 10", defaults={"09": 20}
     )
@@ -211,6 +215,9 @@ class ChildConfig(Group):
     rate_schedule: ScheduleName = parameter(
         "cosine",
         "of the learning rate, where networks are trained from scratch: cosine, or triangle (up 23 %, then down)",
+    )
+    rate_drops: Different[Rate] = parameter(
+        (), "shares of a child's training at which its rate, constant otherwise, drops to a tenth; none = rate_schedule"
     )
     lookahead: bool = parameter(False, "slow weights that follow the trained ones (from scratch); they are validated")
     offset_rate: PositiveNumber = parameter(
@@ -268,7 +275,7 @@ class TrainingConfig(Group):
     hand_made: Text = _final("", "train this architecture too, to compare with: it is tested, but never chosen")
     train_cells: Count = _first_final(6, "cells of the final network")
     train_reductions: Natural = _final(2, "how many times the final network halves the image")
-    train_stem_stride: Stride = _final(1, "stride of the final network's first convolution")
+    train_stem_stride: Stride = _final(1, "stride of the final network's stem")
     train_filters: Count = _first_final(24, "channels of the final network's first cell")
     train_multiply_adds: NonNegative = _final(
         0.0, "millions of multiply-adds per image: fewer filters where the final network would cost more; 0 = off"
@@ -283,6 +290,11 @@ class TrainingConfig(Group):
     )
     train_restart_growth: Number = _final(
         2.0, "warm restarts: each cosine lasts so many times as long as the one before it", ge=1
+    )
+    train_rate_drops: Different[Rate] = parameter(
+        (),
+        "shares of a training in full at which its learning rate, constant otherwise, drops to a tenth; none = cosines",
+        role="recipe",
     )
     train_batch_size: Count = _recipe(64, "images per step of a training in full")
     warmup_epochs: NonNegative = _recipe(1.0, "epochs of rising learning rate at the start of a training in full")
@@ -327,24 +339,4 @@ class TrainingConfig(Group):
         "how the trained networks are stored beside their .keras file; litert = .tflite in float32, float16 and int8",
         notebooks="04 09",
         affects_results=False,
-    )
-
-
-class ReportConfig(Group):
-    """Looking back at stored runs."""
-
-    compare_with: Text = parameter(
-        "",
-        "other runs to show beside this one, with commas, e.g. an ablation",
-        pattern=rf"^({_NAME}(, *{_NAME})*)?$",
-        notebooks="05*",
-    )
-    truth_table: FilePath = parameter(
-        "",
-        "a table with published accuracies of the searched architectures; no search reads it",
-        notebooks="05",
-        affects_results=False,
-    )
-    truth_column: Text = parameter(
-        "", "the column of truth_table that says how good an architecture is", notebooks="05", affects_results=False
     )

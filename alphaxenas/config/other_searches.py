@@ -1,4 +1,4 @@
-"""Parameters of ENAS, NAO, searches on tables and policy gradients; see `alphaxenas.config.networks`."""
+"""Parameters of ENAS, NAO, searches on tables, policy gradients and reports; see `alphaxenas.config.networks`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+from alphaxenas.config.networks import NAME
 from alphaxenas.config.parameter import (
     PROJECT_ROOT,
     Count,
+    FilePath,
     Group,
     Natural,
     NonBlank,
@@ -216,3 +218,23 @@ class ChainsConfig(Group):
     )
     chain_final_epochs: Count = _chains(6, "mnist: epochs of each of these trainings (chain_seeds)")
     chain_learning_rate: PositiveNumber = _chains(0.001, "Adam's learning rate for chains")
+
+
+class ReportConfig(Group):
+    """Looking back at stored runs."""
+
+    compare_with: Text = parameter(
+        "",
+        "other runs to show beside this one, with commas, e.g. an ablation",
+        pattern=rf"^({NAME}(, *{NAME})*)?$",
+        notebooks="05*",
+    )
+    truth_table: FilePath = parameter(
+        "",
+        "a table with published accuracies of the searched architectures; no search reads it",
+        notebooks="05",
+        affects_results=False,
+    )
+    truth_column: Text = parameter(
+        "", "the column of truth_table that says how good an architecture is", notebooks="05", affects_results=False
+    )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.micro_operations import apply_micro_operation, separable
 from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.stem import apply_stem
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.suggestions import invalid
 
@@ -66,7 +67,7 @@ class CellStack:
         return [self.head(layers, previous), *logits]
 
     def stem(self: Any, layers: LayerInterface, images: tf.Tensor) -> tf.Tensor:
-        """3x3 convolution and batch norm.
+        """As `apply_stem`.
 
         Args:
             layers: The layers of this forward pass.
@@ -75,8 +76,7 @@ class CellStack:
         Returns:
             `[B, h / stem_stride, w / stem_stride, filters_of(-1)]`.
         """
-        x = layers.conv(layers.input(images), "stem", self.filters_of(-1), 3, self.stem_stride)
-        return layers.batch_norm(x, "stem")
+        return apply_stem(layers, images, self.filters_of(-1), self.stem_stride)
 
     def block(self: Any, layers: LayerInterface, block: Block, states: list, index: int, number: int) -> tf.Tensor:
         """The output of a block: both operations, added, or concatenated and brought back to the cell's filters.
@@ -167,7 +167,7 @@ class CellNetwork(CellStack):
         filters: Channels of every block before the first reduction; doubled by each reduction.
         cells: Number of copies of the cell.
         reductions: How many times height and width are halved, at evenly spaced cells; 0 for none.
-        stem_stride: 1, or 2 to halve the image in the stem.
+        stem_stride: 1, 2 to halve the image in the stem, or 8 for large images; see `apply_stem`.
         drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary: Whether a second classifier reads the first cell after the last reduction, in training only.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.stem import apply_stem
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.suggestions import check_whole
 
@@ -41,7 +42,7 @@ class MacroNetwork:
         filters: Channels of every layer before the first reduction, even.
         widening: By how much each of the two reductions multiplies the filters; 1 in ENAS's search, 2 in its final
             network.
-        stem_stride: 1, or 2 to halve the image in the stem.
+        stem_stride: 1, 2 to halve the image in the stem, or 8 for large images; see `apply_stem`.
         drop_path: Largest drop-path rate of operations; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
     """
@@ -98,7 +99,7 @@ class MacroNetwork:
         return {layer + 1} | {source for other in later for source in other.skips if source <= layer}
 
     def stem(self, layers: LayerInterface, images: tf.Tensor) -> tf.Tensor:
-        """3x3 convolution and batch norm.
+        """As `apply_stem`.
 
         Args:
             layers: The layers of this forward pass.
@@ -107,7 +108,7 @@ class MacroNetwork:
         Returns:
             `[B, h / stem_stride, w / stem_stride, filters]`.
         """
-        return layers.batch_norm(layers.conv(layers.input(images), "stem", self.filters, 3, self.stem_stride), "stem")
+        return apply_stem(layers, images, self.filters, self.stem_stride)
 
     def operate(self, layers: LayerInterface, operation: str, x: tf.Tensor, name: str, number: int) -> tf.Tensor:
         """1x1 convolution, batch norm, ReLU, and the operation of a layer, with drop-path.

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from alphaxenas.networks.cell import CellStack, Ends
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
 from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.stem import LARGE_STRIDE
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.micro import MicroArchitecture
@@ -54,7 +55,7 @@ class MicroNetwork(CellStack):
         filters: Channels of every node before the first reduction, even; doubled by each.
         cells: Number of cells, reduction cells included, >= 3. Published: 8 while ENAS and NAO search, 17 and 20 in the
             end.
-        stem_stride: 1, or 2 to halve the image in the stem.
+        stem_stride: 1, 2 to halve the image in the stem, or 8 for large images; see `apply_stem`.
         drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary_filters: Channels of the first convolution of a second classifier that reads the last reduction cell,
@@ -89,7 +90,7 @@ class MicroNetwork(CellStack):
     def filters_of(self, index: int) -> int:
         """Channels of the nodes of a cell; -1 is the stem."""
         if index < 0:
-            return STEM_FACTOR * self.filters
+            return self.filters if self.stem_stride == LARGE_STRIDE else STEM_FACTOR * self.filters
         return self.filters * 2 ** self.halvings(index)
 
     def cell_of(self, index: int) -> Cell:

@@ -15,7 +15,7 @@ class NetworkOptions:
         filters: Channels before the first reduction.
         cells: Number of cells.
         reductions: How many times height and width are halved.
-        stem_stride: 1, or 2 to halve the image in the stem.
+        stem_stride: 1, 2 to halve the image in the stem, or 8 for large images; see `apply_stem`.
         drop_path: Largest drop-path rate; see `LayerInterface.drop_path`.
         dropout: Rate before the classifier.
         auxiliary: Whether a second classifier is trained in the middle of the network.

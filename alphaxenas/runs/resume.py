@@ -188,7 +188,13 @@ class ResumableLoop:
             self.folder.log(every if repeated else "the run starts")
         else:
             self._elapsed_before = state.pop("elapsed", 0.0)
-            self._restore(state)
+            try:
+                self._restore(state)
+            except KeyError as error:
+                raise StorageError(
+                    f"The checkpoint of {self.folder.name} was written by other code: it has no {error}. Continue it "
+                    "with that code, or overwrite=True (run_all.sh --overwrite) to start it anew."
+                ) from error
             self.folder.log(f"continued after {covered} {self._unit}s; {repeated} recorded later are repeated")
 
     def _mended(self) -> tuple[int, dict[str, Any] | None]:

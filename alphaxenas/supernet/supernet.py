@@ -170,10 +170,6 @@ class Supernet:
         """Trainable values of one architecture, in prediction."""
         return outline_of(self._network.network(architecture), self._image_shape).parameters
 
-    def forget_paths(self) -> None:
-        """Forgets where the weights of the architectures met so far lie; for measurements."""
-        self._path.cache_clear()
-
     def _find_path(self, architecture: Any) -> tuple[np.ndarray, ...]:
         outline = outline_of(self._network.network(architecture), self._image_shape, training=True)
         path: Path = self._outline.path(self._network.choices(architecture), outline)

@@ -117,6 +117,18 @@ def test_the_original_profiles_are_the_published_configurations():
     assert from_values(load_profile("original-one")).child.reductions == 0
 
 
+@pytest.mark.parametrize("name", ["multiple", "one"])
+def test_the_learning_rate_of_the_original_drops_to_a_tenth_after_the_published_epochs(name):
+    config = from_values(load_profile(f"original-{name}"))
+    for recipe, epochs, drops in (
+        (recipe_from_config(config), config.search.final_epochs, (2, 4)),
+        (recipe_from_config(config, config.training.train_epochs), config.training.train_epochs, (20, 30)),
+    ):
+        found = [recipe.rate_at(epoch / epochs) for epoch in range(epochs)]
+        assert found == pytest.approx([0.1 * 0.1 ** sum(epoch >= drop for drop in drops) for epoch in range(epochs)])
+        assert recipe.rate_at((drops[0] - 0.01) / epochs) == 0.1 and recipe.momentum == 0.9
+
+
 @pytest.mark.parametrize(
     "name, cell, rate, lowest, decay",
     [

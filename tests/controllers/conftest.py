@@ -1,6 +1,7 @@
 """The controllers that must keep the contract: add a factory here and every contract test runs on it.
 
-A factory takes (space, seed) and returns a fresh controller whose search and final budgets are `SEARCH` and `FINAL`.
+A factory takes (space, seed) and returns a fresh controller whose search and final budgets are `SEARCH` and `FINAL`;
+`promote_every` of a factory is the number of its searches to a final, where that is fixed.
 Networks are imported inside the factory, so that the other controllers are tested without loading TensorFlow.
 """
 
@@ -30,7 +31,11 @@ def alphaxenas_original_lstm(space, seed):
 
 
 def played(name, **settings):
-    return lambda space, seed: make(name, space, seed, SEARCH, FINAL, promote_every=3, **settings)
+    def factory(space, seed):
+        return make(name, space, seed, SEARCH, FINAL, promote_every=factory.promote_every, **settings)
+
+    factory.promote_every = 3
+    return factory
 
 
 def with_depth(name, **settings):
@@ -45,8 +50,10 @@ def with_depth(name, **settings):
 
     def factory(space, seed):
         scores = ProxyScores(("depth",), space.key, network)
-        return played(name, **settings)(SpaceWithProxies(space, scores), seed)
+        return plain(SpaceWithProxies(space, scores), seed)
 
+    plain = played(name, **settings)
+    factory.promote_every = plain.promote_every
     return factory
 
 

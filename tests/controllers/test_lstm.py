@@ -66,6 +66,21 @@ def test_losses_fall_on_a_fixed_replay():
     assert last["value_loss"] < 0.8 * first["value_loss"]
 
 
+def test_moves_without_a_reward_teach_the_policy_and_no_value():
+    moves = np.full((LENGTH, SIZE), 1e-6, np.float32)
+    moves[:, 5], moves[:, 6] = 0.8, 0.2
+    replay, network = Replay(1000, LENGTH, SIZE), small(learning_rate=0.01, weight_decay=0.0)
+    for tokens in sequences(20, 1):
+        replay.add_moves(tokens, SEARCH, 0, moves)
+    head = network.state()["weight2"]
+    losses = [network.fit(replay.examples()) for _ in range(11)]
+    assert losses[-1]["policy_loss"] < 0.8 * losses[0]["policy_loss"]
+    assert {each["value_loss"] for each in losses} == {0.0}
+    # The last column of the head gives the value.
+    np.testing.assert_array_equal(network.state()["weight2"][:, -1], head[:, -1])
+    assert np.abs(network.state()["weight2"][:, :-1] - head[:, :-1]).max() > 0
+
+
 def test_step_by_step_and_batched_predictions_agree():
     network = small()
     network.fit(replay_of(10)[0].examples())

@@ -296,6 +296,10 @@ class TestDefectsOfTheSeed:
             for limit in (1e9, bound)
         )
         assert free.max() > bound and held.max() <= bound * 1.001
+        # Adam's second moment shows the gradient as it was used: after one step 0.001 of its square.
+        model = NAOModel(CELLS, replace(SMALL, gradient_clip=bound))
+        model.fit(sequences, np.linspace(0, 1, 12), 1, 12)
+        assert np.sqrt(model._moments[1].sum() / 1e-3) == pytest.approx(bound, rel=1e-3)
 
 
 def _arguments(model, sequences, targets, seed):

@@ -60,14 +60,31 @@ def test_a_sequence_ends_with_the_best_child_that_ended_none_before():
     assert len(ended) >= 5
 
 
-def test_policies_of_moves_that_the_finished_sequence_did_not_make_are_unknown():
-    controller = small(seed=3)
-    outcomes = play(controller, total, steps=40)
-    assert any(o.proposal.purpose == "final" for o in outcomes)
-    policies = controller._replay.examples().policies
-    sums = policies.sum(-1)
-    assert np.all(np.isclose(sums, 1) | (sums == 0))
-    assert np.any(np.isclose(sums, 1))
+@pytest.mark.parametrize("promotion", ["best_unpromoted", "rollout"])
+def test_every_move_is_a_target_of_the_policy_whatever_is_promoted(promotion):
+    """Only the moves up to where the promoted child left the played sequence were learned before, a few of them all."""
+    controller, built, promoted = small(CellSpace(blocks=2), seed=3, promotion=promotion), {}, set()
+    while len(promoted) < 5:
+        proposal = controller.ask()
+        if proposal.purpose == "final":
+            built[controller._tree.prefix] = controller._schedule.policies()
+            promoted.add(proposal.tokens)
+        controller.tell(Outcome(proposal, 0.5 + 0.01 * proposal.tokens[2] + 0.001 * proposal.tokens[7]))
+    examples = controller._replay.examples()
+    found = {
+        tuple(tokens[:length].tolist()): (policies[:length], value)
+        for tokens, length, policies, value in zip(
+            examples.tokens, examples.lengths, examples.policies, examples.values
+        )
+        if policies.any()
+    }
+    assert found.keys() == built.keys()
+    for tokens, (policies, value) in found.items():
+        np.testing.assert_array_equal(policies, built[tokens])
+        np.testing.assert_allclose(policies.sum(1), 1, rtol=1e-5)
+        assert np.isnan(value) == (tokens not in promoted)
+    assert (built.keys() == promoted) == (promotion == "rollout")
+    assert "policy_loss" in controller._lookahead._network.losses
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,28 @@ def test_a_refreshed_score_replaces_the_old_one_and_keeps_the_moves():
     np.testing.assert_array_equal(replay.examples().policies[0], moves)
 
 
+def test_moves_alone_are_examples_without_a_value_and_leave_all_rewards_as_they_are():
+    replay, plain, moves = filled(), filled(), np.full((3, 4), 0.25, np.float32)
+    replay.add_moves((1, 1, 1), SEARCH, 4, moves)
+    assert len(replay) == len(plain) and replay.scale(SEARCH) == plain.scale(SEARCH)
+    assert replay.present_rewards(SEARCH) == plain.present_rewards(SEARCH)
+    examples, before = replay.examples(), plain.examples()
+    np.testing.assert_array_equal(examples.values[:-1], before.values)
+    assert np.isnan(examples.values[-1]) and examples.tokens[-1].tolist() == [1, 1, 1]
+    np.testing.assert_array_equal(examples.policies[-1], moves)
+    np.testing.assert_allclose(examples.context[-1], Replay.context(SEARCH, 4), rtol=1e-6)
+
+
+def test_the_latest_moves_alone_are_kept_once_each_and_push_no_reward_out():
+    replay = filled(capacity=4)
+    for number in (0, 1, 2, 3, 0, 1):
+        replay.add_moves((number, 1), FINAL, number, np.full((2, 4), 0.25 + number, np.float32))
+    replay.add_moves((3, 3), FINAL, 9, np.ones((2, 4), np.float32))
+    examples = replay.examples()
+    assert len(replay) == 4 and not np.isnan(examples.values[:4]).any() and np.isnan(examples.values[4:]).all()
+    assert examples.tokens[4:, :2].tolist() == [[3, 1], [0, 1], [1, 1], [3, 3]]
+
+
 def test_targets_are_standardised_per_budget():
     examples = filled().examples()
     for epochs in (np.log1p(1), np.log1p(3)):
@@ -76,6 +98,8 @@ def test_only_failures_are_no_scale():
 def test_state_comes_back():
     replay, other = filled(), Replay(100, 3, 4)
     replay.add("p", (0, 1), FINAL, 0.5, 0, policies=np.full((2, 4), 0.25, np.float32))
+    replay.add_moves((1, 1, 1), SEARCH, 4, np.full((3, 4), 0.25, np.float32))
+    replay.add_moves((2, 1), FINAL, 5, np.full((2, 4), 0.5, np.float32))
     other.restore(replay.state())
     np.testing.assert_equal(other.state(), replay.state())
 

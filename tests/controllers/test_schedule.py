@@ -7,10 +7,14 @@ import numpy as np
 from alphaxenas.controllers.alphaxenas.schedule import IterationSchedule
 
 
-def test_policies_are_those_of_the_moves_up_to_where_the_architecture_left_the_iteration():
-    iteration = IterationSchedule(4, 1)
+def test_policies_are_the_visit_distributions_of_the_moves_and_survive_a_restore():
+    iteration, other = IterationSchedule(4, 1), IterationSchedule(4, 1)
+    assert iteration.policies().shape == (0, 4)
     iteration.note_move((1, 3), np.array([3, 1]))
     iteration.note_move((0, 1), np.array([1, 1]))
     iteration.note_move((2,), np.array([5]))
-    rows = iteration.policies_along((1, 1, 2), played=(1, 0, 2))
-    np.testing.assert_allclose(rows, [[0, 0.75, 0, 0.25], [0.5, 0.5, 0, 0], [0, 0, 0, 0]], atol=1e-6)
+    other.restore(iteration.state())
+    for each in (iteration, other):
+        np.testing.assert_allclose(each.policies(), [[0, 0.75, 0, 0.25], [0.5, 0.5, 0, 0], [0, 0, 1, 0]], atol=1e-6)
+    iteration.begin()
+    assert iteration.policies().shape == (0, 4)

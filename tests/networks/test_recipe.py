@@ -79,6 +79,24 @@ class TestWarmRestarts:
         assert Recipe(0.2).rate_at(0.5) == Recipe(0.2, restart=1.0).rate_at(0.5) == pytest.approx(0.1)
 
 
+class TestDrops:
+    def test_the_rate_stays_and_drops_to_a_tenth_at_every_share(self):
+        recipe = Recipe(0.2, warmup=0.1, rate_drops=(0.5, 0.75))
+        shares = (0.05, 0.1, 0.499, 0.5, 0.749, 0.75, 1)
+        assert [recipe.rate_at(share) for share in shares] == pytest.approx([0.1, 0.2, 0.2, 0.02, 0.02, 0.002, 0.002])
+
+    @given(st.integers(2, 400), st.data())
+    def test_rounding_never_misses_an_epoch(self, epochs, data):
+        drop = data.draw(st.integers(1, epochs - 1))
+        rates = [Recipe(1.0, rate_drops=(drop / epochs,)).rate_at(epoch / epochs) for epoch in range(epochs)]
+        assert rates == [1.0] * drop + [0.1] * (epochs - drop)
+
+    @pytest.mark.parametrize("other", [{"restart": 0.5}, {"schedule": "triangle"}])
+    def test_they_are_refused_beside_what_else_moves_the_rate(self, other):
+        with pytest.raises(ValueError, match="`rate_drops`. Expected none with restarts or a triangle"):
+            Recipe(rate_drops=(0.5,), **other)
+
+
 def test_the_decay_of_the_average_grows_to_its_bound():
     recipe = Recipe(average=0.99)
     assert [recipe.decay_at(updates) for updates in (0, 1, 10)] == [1 / 10, 2 / 11, 11 / 20]

@@ -6,11 +6,14 @@ import json
 
 import pytest
 
+from alphaxenas.coach import Coach
 from alphaxenas.config import ParameterError, from_values
-from alphaxenas.contracts import Outcome
+from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers import CONTROLLERS
+from alphaxenas.controllers.catalogue import make_controller
 from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.data import load_data
+from alphaxenas.evaluators.keras_model import KerasModelEvaluator
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.pipelines.factory import (
     child_network,
@@ -23,9 +26,11 @@ from alphaxenas.pipelines.factory import (
 from alphaxenas.pipelines.final import chosen_architectures
 from alphaxenas.pipelines.search import search
 from alphaxenas.pipelines.stages import conclusions_on_images
-from alphaxenas.spaces import CellSpace
+from alphaxenas.runs import RunFolder
+from alphaxenas.spaces import CellSpace, StateSpace
 from alphaxenas.spaces.chains.presets import MNIST_BY_HAND
 from alphaxenas.spaces.from_parameters import shares_weights
+from tests.evaluators.test_keras_models import arrays
 
 TINY = {
     "space": "chain",
@@ -136,6 +141,44 @@ def test_every_controller_searches_chains(tmp_path, controller, monkeypatch):
     )
     results = search(config, controller, 0, data=load_data("digits"))
     assert results["best"] and records_are_trained(tmp_path, controller, search_space(config))
+
+
+def perceptron(architecture):
+    """A Keras model of a declared architecture: points of three coordinates, three classes."""
+    import keras
+
+    model = keras.Sequential([keras.Input((3,))])
+    for layer in architecture.layers:
+        model.add(keras.layers.Dense(layer["units"], activation=layer["activation"]))
+        if layer["activation"] == "relu":
+            model.add(keras.layers.Dropout(layer["rate"]))
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    return model
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_every_controller_searches_a_space_that_a_user_declared(tmp_path, controller):
+    space = (
+        StateSpace(layers=2)
+        .add("units", [2, 4, 8])
+        .add("activation", ["relu", "tanh"])
+        .add("rate", [0.0, 0.5], when={"activation": "relu"})
+        .constrain("units", lambda before, layer: layer["units"] <= before["units"], over="pair")
+    )
+    settings = {
+        "alphaxenas": {"num_simulations": 3, "initial_children": 2, "lstm_units": 4, "lstm_steps": 1},
+        "nao": {"pool": 4, "new": 2, "epochs": 1},
+    }.get(controller, {})
+    made = make_controller(controller, space, 0, Budget(1, 0.5), Budget(2), promote_every=3, **settings)
+    evaluator = KerasModelEvaluator(space, perceptron, arrays(), 10, learning_rate=0.05)
+    with RunFolder.open("declared", controller, {}, tmp_path / "exp", tmp_path / "events") as folder:
+        results = Coach(space, made, evaluator, folder, trials=8).run()
+        records = folder.journal.read()
+    assert (results["trained"], results["failed"]) == (8, 0)
+    assert [record["purpose"] for record in records] == [*["search"] * 3, "final"] * 2
+    searched = [space.parse(record["architecture"]) for record in records if record["purpose"] == "search"]
+    assert len({space.key(one) for one in searched}) == 6
+    assert all(one.layers[1]["units"] <= one.layers[0]["units"] for one in searched)
 
 
 def test_a_search_really_trains_its_chains_from_scratch(tmp_path):

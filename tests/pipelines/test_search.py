@@ -1,6 +1,7 @@
 """From a configuration to run folders: what is built, at which price, and what is said when something is missing."""
 
 import json
+import time
 
 import pytest
 
@@ -167,6 +168,15 @@ def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
     )
     results = search(config, "alphaxenas", 0)
     assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_the_default_networks_takes_less_than_a_minute(tmp_path):
+    config = configured(tmp_path, search_epochs=0, final_epochs=0, trials=0, iterations=2)
+    start = time.monotonic()
+    results = search(config, "alphaxenas", 0)
+    assert time.monotonic() - start < 60
+    assert (results["iterations"], results["evaluations"], results["trained"], results["failed"]) == (2, 14, 0, 0)
 
 
 @pytest.mark.parametrize("controller", [name for name in CONTROLLERS if name not in ("alphaxenas", "random")])

@@ -13,7 +13,12 @@ from alphaxenas.pipelines.study import (
     study_path,
     study_tables,
 )
+from alphaxenas.report.sample_efficiency import figures
+from alphaxenas.report.sample_efficiency import measures as statistics
+from alphaxenas.report.sample_efficiency.journals import load_study
+from alphaxenas.report.sample_efficiency.tables import conclusions
 from alphaxenas.report.sample_efficiency.tree_figures import tree_growth
+from alphaxenas.spaces.drawing.picture import as_png
 from alphaxenas.tabular.choices import TableChoice, parse_controllers
 from alphaxenas.tabular.study import load_table
 from tests.tabular.test_study import write_table
@@ -98,3 +103,26 @@ def test_the_plan_of_a_guided_search_is_a_tree_too(place):
     assert queries == 12 and tree["visits"][0] == sum(tree["visits"][tree["parent"] == 0]) > 50
     for node in range(len(tree["parent"])):
         assert sum(tree["visits"][tree["parent"] == node]) <= tree["visits"][node]
+
+
+def test_a_study_of_a_table_of_five_rows_is_concluded_and_drawn(place):
+    (place / "five.csv").write_text("arch,acc\nabc,0.5\nabd,0.6\naad,0.7\nbad,0.72\nbbd,0.73\n")
+    tables = [f"{place / 'five.csv'} code=arch signal=acc"]
+    config = configured(place, tables=tables, study_controllers="random,guided", study_seeds=1, processes=1)
+    (choice,) = choices = study_tables(config)
+    assert run_configured_study(config, choices) == {}
+    study, table = load_study(study_path(config)), load_table(choice)
+    assert len(table) == 5 and len(study.searches) == 2
+    courses = [
+        {choice.name: statistics.regret_course(study, choice.name, **what)}
+        for what in ({}, {"cost": "seconds"}, {"measure": "report"})
+    ]
+    tags = {"guided/rank_correlation": "correlation", "guided/coverage": "coverage"}
+    drawn = [figures.query_dots(study), figures.diagnostic_curves(load_study(study_path(config), ["guided"]), tags)]
+    drawn += [figures.regret_curves(course, "queries", "regret") for course in courses]
+    drawn += [
+        tree_growth(record_tree_snapshots(table, parse_controllers(name)[0], 0, (9, 20, 40)))
+        for name in ("uct", "guided:plan=tree")
+    ]
+    assert all(as_png(figure).startswith(b"\x89PNG") for figure in drawn)
+    assert conclusions(study, study, "guided", {})["headline"]

@@ -77,6 +77,17 @@ def test_the_same_object_can_start_again_after_an_error_before_the_first_checkpo
     assert values(opened) == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_checkpoint_of_other_code_is_an_error_that_says_so_and_nothing_is_thrown_away(opened):
+    with pytest.raises(RuntimeError):
+        _run(Counter(opened, fail_at=5))
+    renamed = Counter(opened)
+    renamed.loop._restore = lambda state: state["number"]
+    with pytest.raises(StorageError, match="written by other code: it has no 'number'.*overwrite=True"):
+        _run(renamed)
+    _run(Counter(opened))
+    assert values(opened) == [1, 2, 3, 4, 5, 6, 7]
+
+
 def _run(counter):
     return counter.loop.run(counter.work)
 

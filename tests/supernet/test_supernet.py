@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.networks.bank import WeightBank
+from alphaxenas.networks.layers import Layers
 from alphaxenas.networks.macro import MacroNetwork
 from alphaxenas.networks.micro import MicroNetwork
 from alphaxenas.networks.nasbench.nasbench201 import NASBench201Network
@@ -131,6 +132,33 @@ def test_steps_of_random_architectures_equal_those_of_their_own_networks(name):
             # By the change, which is small beside the weight itself.
             moved, expected = (array - before["weights"][key] for array in (after["weights"][key], own[key]))
             np.testing.assert_allclose(moved, expected, rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+@pytest.mark.parametrize(
+    "name, texts", [("micro", MICRO_TEXTS[:2]), ("macro", MACRO_TEXTS[:2]), ("nasbench201", NB201_CODES)]
+)
+def test_only_the_convolutions_of_the_architecture_run(name, texts, monkeypatch):
+    """Every layer that runs is noted when it does, not when it is traced: the graph holds the layers of all."""
+    convolutions, ran = ("conv", "depthwise"), []
+
+    def noted(method):
+        def run(layers, x, *arguments, **named):
+            y = method(layers, x, *arguments, **named)
+            note = tf.numpy_function(lambda: ran.append(method.__name__) or np.int64(0), [], tf.int64)
+            with tf.control_dependencies([note]):
+                return tf.identity(y)
+
+        return run
+
+    for operation in convolutions:
+        monkeypatch.setattr(Layers, operation, noted(getattr(Layers, operation)))
+    net, (images, labels) = supernet(SPACES[name]), batch_of()
+    for one in map(SPACES[name].parse, texts):
+        ran.clear()
+        net.measure(one, [(images, labels)])
+        own = outline_of(net._network.network(one), SHAPE, training=True).operations
+        assert sorted(ran) == sorted(operation for operation, _ in own if operation in convolutions)
+        assert 0 < len(ran) < len(net._outline.kernels)
 
 
 def test_a_step_that_diverges_changes_nothing_and_is_reported():

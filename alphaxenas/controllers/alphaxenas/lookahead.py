@@ -1,7 +1,7 @@
 """What the original search is told by its LSTM: priors and values of prefixes, all at the search budget.
 
-The LSTM speaks of standardised rewards (`replay.py`); the guide turns them into accuracies, which is what the tree
-holds. Until the first iteration has ended, priors are uniform and every value is a placeholder.
+The LSTM predicts standardised rewards (`replay.py`); here they become accuracies, which is what the tree holds. Until
+the first iteration has ended, priors are uniform and every value is a placeholder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Lookahead:
 
     Args:
         space: The search space.
-        network: The LSTM; the guide trains it.
+        network: The LSTM, which is trained here.
         search_budget: What values are about.
         final_budget: Lends its scale while nothing was measured at the search budget.
         placeholder: The value of everything before anything was learned.

@@ -228,9 +228,12 @@ class PolicyValueLSTM:
         tokens = examples.tokens[rows]  # [b, L]
         start = np.full((len(rows), 1), self.vocabulary_size, np.int32)
         inputs = np.concatenate([start, np.maximum(tokens, 0)], axis=1).T
-        inside = (np.arange(self.max_length + 1)[:, None] <= examples.lengths[rows]).astype(np.float32)
+        values = examples.values[rows]
+        # Where the moves alone are known, no position counts in the value loss.
+        lengths = np.where(np.isnan(values), -1, examples.lengths[rows])
+        inside = (np.arange(self.max_length + 1)[:, None] <= lengths).astype(np.float32)
         policies = examples.policies[rows].transpose(1, 0, 2)
-        return inputs, examples.context[rows], examples.values[rows], inside, policies
+        return inputs, examples.context[rows], np.nan_to_num(values), inside, policies
 
     def _training_steps(self) -> Any:
         """All mini-batches of a fit in one call: a small network's step costs no more than a call into TensorFlow."""
@@ -290,7 +293,7 @@ class PolicyValueLSTM:
         sums = tf.cumsum(heads[:, :, -1] - head_bias[-1], axis=0) + head_bias[-1]
         errors = tf.square(sums - values)
         inside *= self._ramp
-        value_loss = tf.reduce_sum(errors * inside) / tf.reduce_sum(inside)
+        value_loss = tf.reduce_sum(errors * inside) / tf.maximum(tf.reduce_sum(inside), 1e-9)
         # Legal actions have a positive target, see `Examples`; illegal ones are masked, as in `policy`.
         legal = policies > 0
         logits = tf.where(legal, heads[:-1, :, :-1], -1e9)

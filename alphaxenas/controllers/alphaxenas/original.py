@@ -3,7 +3,8 @@
 An iteration builds one architecture, token by token. Before every move `num_simulations` simulations grow the tree
 below the current prefix by PUCT; leaves are valued by the LSTM, complete sequences by training them for the search
 budget. The move follows the visits. When the sequence is complete, one architecture is promoted: trained for the final
-budget. Everything measured goes into the replay, the LSTM learns from it, and the next iteration begins.
+budget. Everything measured goes into the replay, and so do the visits of every move, whether or not what they built is
+what was promoted; the LSTM learns from it, and the next iteration begins.
 
 Values: everything in the tree is accuracy at the search budget, measured or predicted; rewards at the final budget
 reach it only through the LSTM, which is told the budget. Architectures with equal keys share one outcome and are never
@@ -187,8 +188,11 @@ class OriginalAlphaXENAS:
         if not failed and key not in self._evaluated and key not in self._bracket.promoted:
             self._lookahead.compare(proposal.tokens, proposal.budget, reward)
         final = proposal.purpose == "final"
-        policies = self._schedule.policies_along(proposal.tokens, self._tree.prefix) if final else None
+        built = final and proposal.tokens == self._tree.prefix
+        policies = self._schedule.policies() if built else None
         self._replay.add(key, proposal.tokens, proposal.budget, reward, self._age, failed, policies)
+        if final and not built:
+            self._replay.add_moves(self._tree.prefix, self._search_budget, self._age, self._schedule.policies())
         self._trained += 1
         self._user.forget(self._trained)
         if not final:
@@ -261,16 +265,16 @@ class OriginalAlphaXENAS:
         return self._tree.snapshot()
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on: tree, guide, replay, generator, the iteration in progress."""
+        """Everything needed to go on: tree, LSTM, replay, generator, the iteration in progress."""
         return {
             "tree": self._tree.state(),
-            "guide": self._lookahead.state(),
+            "lookahead": self._lookahead.state(),
             "replay": self._replay.state(),
             "generator": generator_state(self._rng),
-            "game": self._schedule.state(),
+            "schedule": self._schedule.state(),
             "counters": [self._iteration, self._trained, self._age, self._started],
             "over": self._over,
-            "measured": self._evaluated.state(),
+            "evaluated": self._evaluated.state(),
             "bracket": self._bracket.state(),
             "outstanding": self._outstanding.state(),
             "leaves": [[number, leaf_to_json(leaf)] for number, leaf in self._leaves.items()],
@@ -280,16 +284,16 @@ class OriginalAlphaXENAS:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`; outstanding proposals stay outstanding."""
         self._tree.restore(state["tree"])
-        self._lookahead.restore(state["guide"])
+        self._lookahead.restore(state["lookahead"])
         self._replay.restore(state["replay"])
         restore_generator(self._rng, state["generator"])
-        self._schedule.restore(state["game"])
+        self._schedule.restore(state["schedule"])
         self._iteration, self._trained, self._age, self._started = map(int, state["counters"])
         self._user.forget(self._trained)
         if "user" in state:
             self._user.restore(state["user"])
         self._over = bool(state["over"])
-        self._evaluated.restore(state["measured"])
+        self._evaluated.restore(state["evaluated"])
         self._bracket.restore(state["bracket"])
         self._outstanding.restore(state["outstanding"])
         self._leaves = {int(number): leaf_from_json(leaf) for number, leaf in state["leaves"]}

@@ -7,6 +7,9 @@ up. Between two children nothing is trained but the LSTM: a simulation takes som
 
 Of all new sequences that the plan met, the best one is suggested.
 
+The LSTM's inputs for epochs, share of the data and age (`Replay.context`) are constant here: the belief joins the
+rewards of both budgets (`Belief.fit`) and gives values of one kind. Only the original search tells its LSTM the budget.
+
     P(a | prefix) proportional to policy(a) * exp(value(prefix, a) / TEMPERATURE)
 
 Source: Danihelka et al. 2022 (the moves and the targets, see `alphaxenas.controllers.mcts.gumbel`); Sutton 1990, "Dyna"
@@ -53,7 +56,7 @@ BATCH = 16
 HIGHEST = 1.5
 """Largest value in the tree; 0 is the median of what is known, 1 the best of it."""
 CONTEXT = (0.0, 0.0, 0.0)
-"""The LSTM's values are about the belief, which has one budget."""
+"""The LSTM's inputs for epochs, share of the data and age: its values are about the belief, which has no budget."""
 
 
 class Planner:

@@ -1,7 +1,8 @@
 """What the search has measured, as training data: one record per architecture and budget, with all its prefixes.
 
 A record holds the tokens, the reward, and for sequences that were played the visit distribution of every move. Each
-prefix of a record is one example for the network: (prefix, budget) -> (visit distribution, reward).
+prefix of a record is one example for the network: (prefix, budget) -> (visit distribution, reward). A sequence that the
+moves of a search built, but that was not evaluated then, has a record of its moves alone, without a reward.
 
 Rewards are standardised per budget before anything learns from them. Accuracies of one run live in a narrow band (say
 0.93 to 0.97) that lies elsewhere at every budget, so that raw rewards would spend the network on the budget's level and
@@ -51,7 +52,7 @@ class Examples:
         tokens: `[n, L]` int32, padded with -1.
         lengths: `[n]` int32.
         context: `[n, 3]` float32: log(1 + epochs), fraction, age (see `Replay.context`).
-        values: `[n]` float32, standardised per budget.
+        values: `[n]` float32, standardised per budget; NaN where the moves alone are known.
         policies: `[n, L, V]` float32, the visit distribution of each move, positive for every legal action; zeros if
             unknown.
     """
@@ -76,10 +77,10 @@ class _Record:
 
 
 class Replay:
-    """The latest `capacity` records.
+    """The latest `capacity` records with rewards, and as many with moves alone.
 
     Args:
-        capacity: Records kept, the oldest leave first.
+        capacity: Records of either kind that are kept, the oldest leave first.
         max_length: L, length of the longest sequence.
         vocabulary_size: V.
         rewards_age: Whether children share weights; without, there is no drift.
@@ -94,6 +95,7 @@ class Replay:
         self.capacity, self.max_length, self.vocabulary_size = capacity, max_length, vocabulary_size
         self._rewards_age = rewards_age
         self._records: dict[tuple[str, Budget], _Record] = {}
+        self._moves: dict[Tokens, _Record] = {}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -127,6 +129,20 @@ class Replay:
         self._records[key, budget] = _Record(key, tuple(tokens), budget, float(reward), failed, age, uniform, policies)
         while len(self._records) > self.capacity:
             del self._records[next(iter(self._records))]
+
+    def add_moves(self, tokens: Tokens, budget: Budget, age: int, policies: np.ndarray) -> None:
+        """Adds the moves of a sequence that has no reward, or replaces those of the same sequence.
+
+        Args:
+            tokens: A complete sequence.
+            budget: What the values in the tree that found the moves are about.
+            age: As for `add`.
+            policies: `[len(tokens), V]` visit distributions.
+        """
+        self._moves.pop(tokens, None)
+        self._moves[tokens] = _Record("", tuple(tokens), budget, float("nan"), False, age, False, policies)
+        while len(self._moves) > self.capacity:
+            del self._moves[next(iter(self._moves))]
 
     def drift(self, budget: Budget) -> float:
         """By how much the level of a budget rises (`alphaxenas.controllers.drift`), by uniformly drawn records."""
@@ -206,15 +222,18 @@ class Replay:
         return float(np.log1p(budget.epochs)), budget.fraction, float(np.log1p(age)) / 4.0
 
     def examples(self) -> Examples:
-        """All records as arrays; failed ones have the lowest standardised value of their budget."""
-        records, present = list(self._records.values()), list(self._present_rewards().values())
+        """All records as arrays, those of moves alone last; failed ones have the lowest standardised value of their
+        budget.
+        """
+        records = [*self._records.values(), *self._moves.values()]
+        present = [*self._present_rewards().values(), *(record.reward for record in self._moves.values())]
         count, length = len(records), self.max_length
         tokens = np.full((count, length), -1, np.int32)
         policies = np.zeros((count, length, self.vocabulary_size), np.float32)
         values = np.zeros(count, np.float32)
         scales = {budget: self.scale(budget) for budget in {record.budget for record in records}}
         lowest: dict[Budget, float] = {}
-        for record, reward in zip(records, present):
+        for record, reward in zip(self._records.values(), present):
             if not record.failed:
                 lowest[record.budget] = min(reward, lowest.get(record.budget, reward))
         for row, record in enumerate(records):
@@ -222,7 +241,9 @@ class Replay:
             if record.policies is not None:
                 policies[row, : len(record.tokens)] = record.policies
             scale = scales[record.budget]
-            if scale is None:
+            if np.isnan(record.reward):
+                values[row] = np.nan
+            elif scale is None:
                 values[row] = -1.0
             else:
                 reward = lowest[record.budget] if record.failed else present[row]
@@ -236,10 +257,10 @@ class Replay:
         )
 
     def state(self) -> dict[str, Any]:
-        """Records as arrays and lists, oldest first."""
-        records, examples = list(self._records.values()), self.examples()
+        """Records as arrays and lists, oldest first; those of moves alone, which have no key, follow the others."""
+        records, examples = [*self._records.values(), *self._moves.values()], self.examples()
         return {
-            "keys": [record.key for record in records],
+            "keys": [record.key for record in self._records.values()],
             "tokens": examples.tokens,
             "lengths": examples.lengths,
             "epochs": [record.budget.epochs for record in records],
@@ -256,26 +277,21 @@ class Replay:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
-        self._records = {}
-        played = iter(np.asarray(state["policies"]))
-        uniform = state.get(
-            "uniform", np.zeros(len(state["keys"]), bool)
-        )  # absent in states of before there was a drift
-        for row, key in enumerate(state["keys"]):
-            length = int(state["lengths"][row])
-            tokens = tuple(np.asarray(state["tokens"])[row, :length].tolist())
-            budget = Budget(int(state["epochs"][row]), float(state["fractions"][row]))
-            policies = next(played)[:length].copy() if bool(state["played"][row]) else None
-            self._records[key, budget] = _Record(
-                key,
-                tokens,
-                budget,
-                float(state["rewards"][row]),
-                bool(state["failed"][row]),
-                int(state["ages"][row]),
-                bool(uniform[row]),
-                policies,
-            )
+        self._records, self._moves = {}, {}
+        keys, policies = [*state["keys"]], iter(np.asarray(state["policies"]))
+        columns = [state[name] for name in ("lengths", "epochs", "fractions", "rewards", "failed", "ages")]
+        # "uniform" is absent in states of before there was a drift.
+        columns += [state.get("uniform", np.zeros(len(keys), bool)), state["played"]]
+        for row, (length, epochs, fraction, reward, failed, age, uniform, played) in enumerate(zip(*columns)):
+            tokens = tuple(np.asarray(state["tokens"])[row, : int(length)].tolist())
+            budget = Budget(int(epochs), float(fraction))
+            moves = next(policies)[: len(tokens)].copy() if played else None
+            key = keys[row] if row < len(keys) else ""
+            record = _Record(key, tokens, budget, float(reward), bool(failed), int(age), bool(uniform), moves)
+            if row < len(keys):
+                self._records[key, budget] = record
+            else:
+                self._moves[tokens] = record
 
 
 def rank_correlation(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:

@@ -42,23 +42,13 @@ class IterationSchedule:
         self._policies.append(row / row.sum())
         self.left = self._num_simulations
 
-    def policies_along(self, tokens: Tokens, played: Tokens) -> np.ndarray:
-        """Visit distributions of the moves `[len(tokens), V]`; zeros where the architecture `tokens` left the `played`
-        one.
-
-        Args:
-            tokens: A complete sequence.
-            played: The sequence that the moves built.
-        """
-        rows = np.zeros((len(tokens), self._num_actions), np.float32)
-        for place, row in enumerate(self._policies[: len(tokens)]):
-            if tokens[:place] == played[:place]:
-                rows[place] = row
-        return rows
+    def policies(self) -> np.ndarray:
+        """Visit distributions of the moves made, `[moves, V]`."""
+        return np.array(self._policies, np.float32).reshape(-1, self._num_actions)
 
     def state(self) -> dict[str, Any]:
         """Where the iteration is."""
-        return {"left": self.left, "policies": np.array(self._policies, np.float32)}
+        return {"left": self.left, "policies": self.policies()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""

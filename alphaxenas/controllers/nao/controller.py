@@ -161,7 +161,7 @@ class NAO(HistoryStrategy):
     def state(self) -> dict[str, Any]:
         """Everything needed to go on; the next round's network starts anew, so none is stored."""
         return super().state() | {
-            "games": [[key, list(map(int, tokens))] for key, tokens in self._sequences.items()],
+            "sequences": [[key, list(map(int, tokens))] for key, tokens in self._sequences.items()],
             "pool": [[member.key, member.reward] for member in self.pool],
             "arrived": list(self._arrived),
             "queue": [list(map(int, tokens)) for tokens in self._queue],
@@ -173,7 +173,7 @@ class NAO(HistoryStrategy):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         super().restore(state)
-        self._sequences = {key: tuple(tokens) for key, tokens in state["games"]}
+        self._sequences = {key: tuple(tokens) for key, tokens in state["sequences"]}
         self.pool = [Member(key, self._sequences[key], float(reward)) for key, reward in state["pool"]]
         self._arrived, self._queue = list(state["arrived"]), [tuple(tokens) for tokens in state["queue"]]
         self._to_draw, self._round = int(state["to_draw"]), int(state["round"])

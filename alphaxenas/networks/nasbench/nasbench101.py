@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from alphaxenas.networks.nasbench.stages import first_cells
 from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.stem import apply_stem
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
 from alphaxenas.suggestions import invalid
 
@@ -73,7 +74,7 @@ class NASBench101Network:
         num_classes: Number of classes.
         filters: Channels of the stem and of the first stack; published: 128.
         cells: Number of cells of all three stacks together, >= 3; published: 9.
-        stem_stride: 1, or 2 to halve the image in the stem.
+        stem_stride: 1, 2 to halve the image in the stem, or 8 for large images; see `apply_stem`.
         dropout: Rate before the classifier.
     """
 
@@ -94,7 +95,7 @@ class NASBench101Network:
 
     def __call__(self, layers: LayerInterface, images: tf.Tensor) -> list[tf.Tensor]:
         """Logits `[B, num_classes]` of normalised images `[B, h, w, c]`, as a list of one."""
-        x = _convolved(layers, layers.input(images), "stem", self.filters, 3, self.stem_stride)
+        x = layers.relu(apply_stem(layers, images, self.filters, self.stem_stride))
         for index in range(self.cells):
             x = self._cell(layers, layers.max_pool(x, 2, 2) if index in first_cells(self.cells) else x, index)
         pooled = layers.dropout(layers.global_average(x), self.dropout)
@@ -136,5 +137,5 @@ def nasbench101_network(cell: NASBench101Cell, options: NetworkOptions) -> NASBe
     return NASBench101Network(cell, **options.of(NASBench101Network))
 
 
-def _convolved(layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int, stride: int = 1) -> tf.Tensor:
-    return layers.relu(layers.batch_norm(layers.conv(x, name, filters, size, stride), name))
+def _convolved(layers: LayerInterface, x: tf.Tensor, name: str, filters: int, size: int) -> tf.Tensor:
+    return layers.relu(layers.batch_norm(layers.conv(x, name, filters, size), name))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from alphaxenas.networks.nasbench.stages import first_cells
 from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.stem import apply_stem
 from alphaxenas.spaces.nasbench.nasbench201 import EDGES, NASBench201Cell
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class NASBench201Network:
         num_classes: Number of classes.
         filters: Channels of the first stage; published: 16.
         cells: Number of cells of all three stages together, >= 3; published: 15.
-        stem_stride: 1, or 2 to halve the image in the stem.
+        stem_stride: 1, 2 to halve the image in the stem, or 8 for large images; see `apply_stem`.
         dropout: Rate before the classifier.
     """
 
@@ -73,7 +74,7 @@ class NASBench201Network:
         return [self.head(layers, x)]
 
     def stem(self, layers: LayerInterface, images: tf.Tensor) -> tf.Tensor:
-        """3x3 convolution and batch norm.
+        """As `apply_stem`.
 
         Args:
             layers: The layers of this forward pass.
@@ -82,7 +83,7 @@ class NASBench201Network:
         Returns:
             `[B, h / stem_stride, w / stem_stride, filters]`.
         """
-        return layers.batch_norm(layers.conv(layers.input(images), "stem", self.filters, 3, self.stem_stride), "stem")
+        return apply_stem(layers, images, self.filters, self.stem_stride)
 
     def enter(self, layers: LayerInterface, x: tf.Tensor, index: int) -> tf.Tensor:
         """What a cell reads: the output before it, at the beginning of a stage through a residual block.

@@ -1,7 +1,8 @@
 """How a child is trained, as one value, and its learning rate at any moment.
 
 The rate rises linearly, then falls along a cosine: one for the whole training, or with warm restarts (SGDR) one after
-another, each `restart_growth` times as long as the one before it. Or it follows a triangle.
+another, each `restart_growth` times as long as the one before it. Or it stays, and drops to a tenth at given shares of
+the training. Or it follows a triangle.
 
 Source: Loshchilov & Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", equation 5. Departure: the
 restarts may follow a warm-up.
@@ -20,6 +21,8 @@ OPTIMIZERS = ("momentum", "adam", "decoupled", "muon")
 SCHEDULES = ("cosine", "triangle")
 TRIANGLE = ((0.0, 0.23, 1.0), (0.2, 1.0, 0.07))
 """Shares of the training, and of the highest rate at them (Jordan 2024, published training of `airbench94`)."""
+DROP = 0.1
+"""What the rate is multiplied by at each of `rate_drops` (He et al. 2016, "Deep residual learning", section 4.2)."""
 LOOKAHEAD_STEPS, LOOKAHEAD_DECAY = 5, 0.95
 """Steps from one meeting of fast and slow weights to the next, and the largest decay of the slow ones per step."""
 PRECISIONS = ("float32", "bfloat16")
@@ -40,6 +43,8 @@ class Recipe:
         warmup: Share of the steps, in [0, 1], in which the learning rate rises from 0; with 1 it only rises.
         final_learning_rate: Share of `learning_rate` that every cosine ends at; with 1 the rate is constant.
         schedule: `"cosine"`, or `"triangle"`: lines through `TRIANGLE`, without warm-up and restarts.
+        rate_drops: Shares of the training, in [0, 1), at which the rate drops to a tenth; it stays in between. None: it
+            follows the schedule.
         precision: `"float32"` or `"bfloat16"`.
         optimizer: `"momentum"`, or `"adam"` (Kingma & Ba 2015, with its standard constants; `momentum` is then unused).
             Adam's moments start at 0 in every child: shared weights do not carry them from one child to the next.
@@ -75,6 +80,7 @@ class Recipe:
     lookahead: bool = False
     offset_rate: float = 1.0
     whitening: float = 1.0
+    rate_drops: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
@@ -82,6 +88,8 @@ class Recipe:
                 raise invalid(name, f"one of {', '.join(allowed)}", repr(getattr(self, name)))
         if self.average and self.lookahead:
             raise invalid("average", "0 with lookahead, which averages the weights itself", self.average)
+        if self.rate_drops and (self.restart or self.schedule != "cosine"):
+            raise invalid("rate_drops", "none with restarts or a triangle, which move the rate", self.rate_drops)
 
     @property
     def per_image(self) -> bool:
@@ -99,6 +107,8 @@ class Recipe:
             return self.learning_rate * float(np.interp(progress, *TRIANGLE))
         if progress < self.warmup or self.warmup == 1.0:
             return self.learning_rate * progress / self.warmup
+        if self.rate_drops:
+            return self.learning_rate * DROP ** sum(progress >= drop * (1.0 - _ROUNDING) for drop in self.rate_drops)
         share, low = self._share_of_cosine(progress - self.warmup), self.final_learning_rate
         return self.learning_rate * (low + (1.0 - low) * 0.5 * (1.0 + math.cos(math.pi * share)))
 
