@@ -218,6 +218,8 @@ class Dispatcher:
         job, worker.job = worker.job, None
         self._busy.pop(handle, None)
         self._free[handle] = None
+        if "error" in received:
+            worker.notes.clear()  # what the job would have left there is not there
         if job is not None and "error" in received and job.attempts < self._attempts:
             # Perhaps it is this machine: its disk, say. At the front it might come back to the same worker at once.
             self._waiting.append(job)

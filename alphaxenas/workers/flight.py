@@ -122,6 +122,8 @@ class Flight:
         for proposal, outcome in state:
             one = self._add(Proposal.from_json(proposal))
             if outcome is not None:
+                self._unstarted.pop(one.proposal.number, None)
+                self._begin(one)
                 one.outcome = Outcome.from_json(one.proposal, outcome)
                 self._arrived[one.proposal.number] = one
 
@@ -175,16 +177,15 @@ class Flight:
                 self._sort_in(one)
             self._unstarted = dict(sorted(self._unstarted.items()))
         self._left = None
+        # What all others wait for is told before any of them, so no limit holds it back.
+        oldest = None if self._as_arrived else next(iter(self._awaited.values()), None)
         begun: list[Awaited] = []
         for one in self._unstarted.values():
             # An architecture that is being evaluated is not evaluated twice.
-            if one.outcome is None and (one.proposal.purpose == "refresh" or not self._running[one.same]):
-                trains = one.proposal.budget.epochs > 0
-                if trains and self._training >= trials:
+            if one.proposal.purpose == "refresh" or not self._running[one.same]:
+                if one.proposal.budget.epochs > 0 and self._training >= trials and one is not oldest:
                     break
-                one.started = True
-                self._running[one.same] += 1
-                self._training += trains
+                self._begin(one)
             begun.append(one)
         for one in begun:
             number = one.proposal.number
@@ -195,6 +196,12 @@ class Flight:
                     self._evaluations.start(one.proposal)
                 else:
                     self._arrived[number] = one
+
+    def _begin(self, one: Awaited) -> None:
+        """Counts a proposal as being evaluated."""
+        one.started = True
+        self._running[one.same] += 1
+        self._training += one.proposal.budget.epochs > 0
 
     def _ready(self, stored: Mapping[str, Any] | None) -> Awaited | None:
         """The one to be told next; None while its outcome is awaited."""
