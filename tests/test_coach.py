@@ -83,6 +83,7 @@ def test_the_journal_has_all_fields_of_every_trial(folder):
             "diagnostics",
             "seconds",
             "finished_at",
+            "elapsed",
         ]
 
 

@@ -109,13 +109,17 @@ class ResumableLoop:
     def append(self, record: dict[str, Any]) -> None:
         """Adds a record to the journal, or compares it with the line stored there before an interruption.
 
-        A record that comes out differently, as it may on a GPU, replaces the stored one and all that follow.
+        A record that comes out differently, as it may on a GPU, replaces the stored one and all that follow. Every
+        line says in `elapsed` how many seconds of work the run had taken by then.
         """
         stored = self.next_stored()
-        if stored is None or not same_record(stored, record):
+        if stored is not None and same_record(stored, record):
+            # Outcomes that are in the journal are repeated in no time; they took some.
+            self._elapsed_before += max(0.0, stored.get("elapsed", 0.0) - self.elapsed())
+        else:
             if stored is not None:
                 self._drop_stored(stored, record)
-            self.folder.journal.append(record)
+            self.folder.journal.append({**record, "elapsed": round(self.elapsed(), 3)})
         self.records.length += 1
         tell(self)
 

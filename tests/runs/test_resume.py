@@ -11,8 +11,8 @@ from alphaxenas.runs import ResumableLoop, RunFolder, StorageError, resume
 class Counter:
     """Counts to `end`, with a checkpoint after every second record."""
 
-    def __init__(self, folder, end=7, fail_at=None, step=1):
-        self.value, self.end, self.fail_at, self.step = 0, end, fail_at, step
+    def __init__(self, folder, end=7, fail_at=None, step=1, tick=lambda: None):
+        self.value, self.end, self.fail_at, self.step, self.tick = 0, end, fail_at, step, tick
         self.loop = ResumableLoop(folder, lambda: {"value": self.value}, self.restore, "count")
 
     def restore(self, state):
@@ -23,6 +23,7 @@ class Counter:
             if len(self.loop.records) == self.fail_at:
                 raise RuntimeError("out of fingers")
             self.value += self.step
+            self.tick()
             self.loop.append({"value": self.value, "seconds": self.loop.elapsed()})
             if len(self.loop.records) % 2 == 0:
                 self.loop.checkpoint()
@@ -51,6 +52,17 @@ def test_a_continued_run_repeats_what_lies_beyond_the_checkpoint_and_appends_the
     log = (opened.path.parent / "log.txt").read_text()
     assert "count 5 ended in RuntimeError: out of fingers" in log
     assert "continued after 4 counts; 1 recorded later are repeated" in log and "finished: counted to 7" in log
+
+
+def test_what_repeated_records_took_is_counted_although_repeating_them_takes_no_time(opened, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(resume, "time", SimpleNamespace(monotonic=lambda: clock[0], process_time=lambda: 0.0))
+    with pytest.raises(RuntimeError):
+        _run(Counter(opened, fail_at=5, tick=lambda: clock.__setitem__(0, clock[0] + 10)))
+    again = Counter(opened)
+    _run(again)
+    assert [record["elapsed"] for record in opened.journal] == [10, 20, 30, 40, 50, 50, 50]
+    assert again.loop.elapsed() == 50
 
 
 def test_a_record_that_comes_out_differently_replaces_all_that_follow(opened, caplog):
