@@ -13,7 +13,6 @@ long an evaluation took or on how many workers there were. In the order of arriv
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,11 +32,6 @@ from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite, ou
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
-MAX_FAILURES = 2
-"""A child that failed is tried again when it is proposed again, because the reason may have been transient (memory that
-another process held, for example). After so many failures at one budget it is answered from the cache. The count
-follows from the journal, so a continued run decides the same.
-"""
 BEST_KEPT = 10
 """How many of the best architectures results.json lists."""
 BELIEVED = 1000
@@ -144,7 +138,6 @@ class Coach:
         """Resets what the coach derives from the journal."""
         self._flight.forget()
         self._known: dict[tuple[str, Budget], int] = {}
-        self._failures: Counter[tuple[str, Budget]] = Counter()
         self._finals = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
         self._front = FrontSoFar(self._objectives)
@@ -168,10 +161,7 @@ class Coach:
     def _known_outcome(self, key: str, budget: Budget) -> Outcome | None:
         """What is known of an architecture at a budget; None where it is to be evaluated."""
         number = self._known.get((key, budget))
-        known = None if number is None else outcome_of(self._loop.records[number])
-        if known is not None and known.status == "failed" and self._failures[key, budget] < MAX_FAILURES:
-            return None
-        return known
+        return None if number is None else outcome_of(self._loop.records[number])
 
     def _stored_outcome(self, proposal: Proposal) -> Outcome | None:
         """What the journal says of a child that a kill separated from its checkpoint.
@@ -235,8 +225,6 @@ class Coach:
         if record["purpose"] != "refresh" and not cached:
             place = (record["key"], Budget(record["epochs"], record["fraction"]))
             self._trained += record["epochs"] > 0 and record["status"] != "refused"
-            if record["status"] == "failed":
-                self._failures[place] += 1
             self._known[place] = record["trial"]
 
     def _show(self, record: dict[str, Any], architecture: Any, improved: bool) -> None:

@@ -170,7 +170,7 @@ class Flight:
         """Begins the evaluations that are needed."""
         alike = self._alike.get(self._left, {}) if self._left is not None else {}
         if waiting := {n: one for n, one in alike.items() if not one.started and one.outcome is None}:
-            # The outcome told last says of these whether they are known, or to be tried again.
+            # The outcome told last says of these whether they are known, or to be evaluated.
             self._unstarted = {n: one for n, one in self._unstarted.items() if n not in waiting}
             for one in waiting.values():
                 self._cached.pop(one.proposal.number, None)
