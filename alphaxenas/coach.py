@@ -110,10 +110,9 @@ class Coach:
         total = int(self._limits["trials"] or self._limits["iterations"])
         with progress_bar(total, self._done(), "child", seconds=10.0) as bar:
             # At the end of the minutes, evaluations in progress are waited for.
-            while not (reason := self._reason_to_stop()) or (reason == "max_minutes" and self._flight):
+            while not (reason := self._reason_to_stop()) or (reason == "max_minutes" and self._flight.drain()):
                 loop.leave_if_requested()
-                if not reason:
-                    self._flight.fill(self._controller)
+                self._flight.fill(self._controller)
                 if not self._flight:
                     reason = "space exhausted"
                     break

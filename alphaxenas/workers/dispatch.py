@@ -163,6 +163,11 @@ class Dispatcher:
         """
         return self._poll(seconds)
 
+    def drain(self) -> list[Hashable]:
+        """Forgets the jobs that wait; the names of those that workers are at."""
+        self._waiting.clear()
+        return [worker.job.name for worker in map(self._workers.__getitem__, self._busy) if worker.job is not None]
+
     def cancel(self) -> None:
         """Forgets all jobs; workers that are at one are replaced."""
         self._waiting.clear()

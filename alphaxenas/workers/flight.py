@@ -104,6 +104,20 @@ class Flight:
                     one.outcome = _checked(outcome, one.proposal)
                     self._arrived[outcome.proposal.number] = one
 
+    def drain(self) -> bool:
+        """Begins nothing any more; whether what has begun will still be told.
+
+        In deterministic order that is what lies before the first proposal that was not begun.
+        """
+        self._draining = True
+        begun = self._evaluations.drain()
+        for number, one in self._awaited.items():
+            if one.outcome is not None or number in begun:
+                return True
+            if not self._as_arrived and self._known_outcome(one) is None:
+                return False
+        return False
+
     def forget(self) -> None:
         """Awaits nothing any longer."""
         self._forget()
@@ -136,7 +150,7 @@ class Flight:
         self._alike: dict[tuple[str, Budget], dict[int, Awaited]] = {}
         self._arrived: dict[int, Awaited] = {}
         self._running: Counter[tuple[str, Budget]] = Counter()
-        self._training = 0
+        self._training, self._draining = 0, False
         self._left: tuple[str, Budget] | None = None
 
     def _add(self, proposal: Proposal) -> Awaited:
@@ -177,6 +191,8 @@ class Flight:
                 self._sort_in(one)
             self._unstarted = dict(sorted(self._unstarted.items()))
         self._left = None
+        if self._draining:
+            return
         # What all others wait for is told before any of them, so no limit holds it back.
         oldest = None if self._as_arrived else next(iter(self._awaited.values()), None)
         begun: list[Awaited] = []

@@ -8,7 +8,7 @@ import pytest
 
 from alphaxenas.coach import Coach
 from alphaxenas.contracts import Budget, Outcome, Proposal
-from alphaxenas.runs import RunFolder
+from alphaxenas.runs import ResumableLoop, RunFolder
 from alphaxenas.runs.journal import TIMING, Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
@@ -144,6 +144,40 @@ def test_a_search_given_more_trials_goes_on_as_if_it_had_had_them(tmp_path):
     whole = searched(tmp_path, FromScratch(), "whole", trials=12, in_flight=4)
     searched(tmp_path, FromScratch(), "part", trials=5, in_flight=4)
     assert searched(tmp_path, FromScratch(), "part", trials=12, in_flight=4) == whole
+
+
+@pytest.mark.parametrize("kind", ["scratch", "shared"])
+@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("order", ["deterministic", "arrival"])
+def test_at_the_end_of_the_minutes_what_has_begun_is_waited_for_and_nothing_else(
+    tmp_path, monkeypatch, kind, number, order
+):
+    seconds = itertools.count()
+    backend = Simulated(kind=kind)
+
+    def evaluator():
+        if number:
+            return workers_on(backend, number, kind == "shared")
+        alone = (Sharing if kind == "shared" else FromScratch)()
+        plain = alone.evaluate
+        alone.evaluate = lambda proposal: next(seconds) is not None and plain(proposal)
+        return alone
+
+    elapsed = (lambda loop: backend.now) if number else (lambda loop: float(str(seconds)[6:-1]))
+    options = {"in_flight": 8, "order": order}
+    whole = searched(tmp_path, evaluator(), "whole", **options)
+    backend, seconds = Simulated(kind=kind), itertools.count()
+    monkeypatch.setattr(ResumableLoop, "elapsed", elapsed)
+    part = searched(tmp_path, evaluator(), "part", max_minutes=5 / 60, **options)
+    begun = len(backend.sent) if number else int(elapsed(None))
+    assert begun == 5 if not number else begun <= 2 * 5 + 2, "at most two more, which workers had just begun"
+    assert sum("cached" not in record["metrics"] for record in part) >= begun - 2
+    monkeypatch.undo()
+    backend = Simulated(kind=kind)
+    found = searched(tmp_path, evaluator(), "part", **options)
+    assert found[: len(part)] == part and sum("cached" not in record["metrics"] for record in found) >= 24
+    if order == "deterministic":
+        assert found == whole
 
 
 def test_no_more_children_are_begun_than_trials_are_left(tmp_path):
