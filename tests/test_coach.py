@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import alphaxenas.coach
 from alphaxenas.coach import Coach, place_of_choice
@@ -326,6 +327,22 @@ def test_tensorboard_and_log_show_what_a_person_wants_to_know(folder):
     log = (folder.path.parent / "log.txt").read_text().splitlines()
     assert any("trial 2 final 0.4234 (3 ep. x 50% data" in line and "best letter" in line for line in log)
     assert "finished (trials): best validation accuracy" in log[-1]
+
+
+def test_curves_and_texts_of_language_models_do_not_call_their_reward_accuracy(folder):
+    class Language(DriftingEvaluator):
+        def evaluate(self, proposal):
+            outcome = super().evaluate(proposal)
+            return replace(outcome, metrics={"perplexity": 321.5}) if outcome.status == "ok" else outcome
+
+    Coach(WordSpace(), Script((FAILING, "final", 3), (A, "final", 3)), Language(), folder).run()
+    events = EventAccumulator(str(folder.tensorboard_path)).Reload()
+    tags = events.Tags()["scalars"]
+    assert {"reward/best", "reward/current", "reward/final"} <= set(tags) and not any("accuracy" in tag for tag in tags)
+    text = events.Tensors("best/architecture")[0].tensor_proto.string_val[0].decode()
+    assert "perplexity 321.50, trial 1" in text and "accuracy" not in text
+    experiment = HParamsPluginData.FromString(events.PluginTagToContent("hparams")["_hparams_/experiment"]).experiment
+    assert [info.name.tag for info in experiment.metric_infos] == ["reward/best", "reward/current"]
 
 
 class Stateless(Counting):
