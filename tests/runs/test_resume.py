@@ -1,11 +1,13 @@
 """The loop under all long runs: what it repeats, what it saves, what it says. Kills and broken disks: tests/faults."""
 
 import logging
+import signal
 from types import SimpleNamespace
 
 import pytest
 
 from alphaxenas.runs import ResumableLoop, RunFolder, StorageError, resume
+from alphaxenas.runs.interruption import Stopped
 
 
 class Counter:
@@ -72,6 +74,19 @@ def test_a_record_that_comes_out_differently_replaces_all_that_follow(opened, ca
         _run(Counter(opened, step=10))
     assert values(opened) == [1, 2, 3, 4, 14, 24, 34]
     assert "count 4 came out differently when repeated (value 5 before, 14 now)" in caplog.text
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_said_of_continuing_is_true_also_after_overwrite(tmp_path, overwrite):
+    with RunFolder.open("suite", "counting", {}, tmp_path, tmp_path / "events", overwrite) as folder:
+        tick = iter((lambda: None, lambda: signal.raise_signal(signal.SIGTERM))).__next__
+        counter = Counter(folder, tick=lambda: tick()())
+        leave = counter.loop.checkpoint
+        counter.loop.checkpoint = lambda: (leave(), counter.loop.leave_if_requested())
+        with pytest.raises(Stopped) as stopped:
+            _run(counter)
+    way_on = "he same command without `overwrite` continues" if overwrite else "he same command continues"
+    assert f"{way_on} the run." in str(stopped.value) and way_on in (tmp_path / "suite" / "log.txt").read_text()
 
 
 def test_a_finished_run_does_no_work(opened):
