@@ -13,7 +13,6 @@ long an evaluation took or on how many workers there were. In the order of arriv
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,11 +32,6 @@ from alphaxenas.workers.flight import DETERMINISTIC, Awaited, Flight, finite, ou
 
 MAX_REPEATS = 1000
 """So many known architectures in a row, and the search is taken to have exhausted the space."""
-MAX_FAILURES = 2
-"""A child that failed is tried again when it is proposed again, because the reason may have been transient (memory that
-another process held, for example). After so many failures at one budget it is answered from the cache. The count
-follows from the journal, so a continued run decides the same.
-"""
 BEST_KEPT = 10
 """How many of the best architectures results.json lists."""
 BELIEVED = 1000
@@ -110,16 +104,14 @@ class Coach:
         loop = self._loop
         if not loop.records:
             self._forget()
-            self._folder.events.hparams(self._folder.parameters, ("accuracy/best", "accuracy/current"))
         if len(loop.records) < len(self._imported):
             self._import()
         total = int(self._limits["trials"] or self._limits["iterations"])
         with progress_bar(total, self._done(), "child", seconds=10.0) as bar:
             # At the end of the minutes, evaluations in progress are waited for.
-            while not (reason := self._reason_to_stop()) or (reason == "max_minutes" and self._flight):
+            while not (reason := self._reason_to_stop()) or (reason == "max_minutes" and self._flight.drain()):
                 loop.leave_if_requested()
-                if not reason:
-                    self._flight.fill(self._controller)
+                self._flight.fill(self._controller)
                 if not self._flight:
                     reason = "space exhausted"
                     break
@@ -144,9 +136,9 @@ class Coach:
         """Resets what the coach derives from the journal."""
         self._flight.forget()
         self._known: dict[tuple[str, Budget], int] = {}
-        self._failures: Counter[tuple[str, Budget]] = Counter()
         self._finals = self._trained = self._repeats = self._since_checkpoint = 0
         self._best: float | None = None
+        self._measure = ""
         self._front = FrontSoFar(self._objectives)
 
     def _state(self) -> dict[str, Any]:
@@ -168,10 +160,7 @@ class Coach:
     def _known_outcome(self, key: str, budget: Budget) -> Outcome | None:
         """What is known of an architecture at a budget; None where it is to be evaluated."""
         number = self._known.get((key, budget))
-        known = None if number is None else outcome_of(self._loop.records[number])
-        if known is not None and known.status == "failed" and self._failures[key, budget] < MAX_FAILURES:
-            return None
-        return known
+        return None if number is None else outcome_of(self._loop.records[number])
 
     def _stored_outcome(self, proposal: Proposal) -> Outcome | None:
         """What the journal says of a child that a kill separated from its checkpoint.
@@ -189,12 +178,14 @@ class Coach:
         self._controller.tell(outcome)
         # A known architecture costs nothing: what its proxies took is added to the next one.
         scoring = self._proxies.take_seconds() if self._proxies is not None and evaluated else 0.0
-        best_before = self._best
+        best_before, measure_before = self._best, self._measure
         if proposal.purpose == "final" and outcome.status == "ok":
             self._best = outcome.reward if best_before is None else max(best_before, outcome.reward)
         record = self._recorded(outcome, architecture, key, scoring)
         self._loop.append(record)
         self._count(record)
+        if self._measure != measure_before:
+            self._folder.events.hparams(self._folder.parameters, (f"{self._measure}/best", f"{self._measure}/current"))
         self._show(record, architecture, improved=self._best != best_before)
         self._since_checkpoint += evaluated
         if self._since_checkpoint >= self._checkpoint_every:
@@ -230,13 +221,14 @@ class Coach:
             return
         cached = "cached" in record["metrics"]
         self._best = record["best"]
+        if record["status"] == "ok":
+            # The reward of a language model is a function of its perplexity.
+            self._measure = "reward" if "perplexity" in record["metrics"] else "accuracy"
         self._finals += record["purpose"] == "final"
         self._repeats = self._repeats + 1 if cached or record["status"] == "refused" else 0
         if record["purpose"] != "refresh" and not cached:
             place = (record["key"], Budget(record["epochs"], record["fraction"]))
             self._trained += record["epochs"] > 0 and record["status"] != "refused"
-            if record["status"] == "failed":
-                self._failures[place] += 1
             self._known[place] = record["trial"]
 
     def _show(self, record: dict[str, Any], architecture: Any, improved: bool) -> None:
@@ -244,16 +236,16 @@ class Coach:
         step, cached = record["trial"], "cached" in record["metrics"]
         scalars = dict(record["diagnostics"])
         if record["status"] == "ok":
-            scalars |= {"accuracy/current": record["reward"], f"accuracy/{record['purpose']}": record["reward"]}
+            scalars |= {f"{self._measure}/{name}": record["reward"] for name in ("current", record["purpose"])}
         if self._best is not None:
-            scalars["accuracy/best"] = self._best
+            scalars[f"{self._measure}/best"] = self._best
         if not cached:
             scalars["seconds/child"] = record["seconds"]
         events = self._folder.events
         if improved or is_drawn(step):
             events.scalars(step, scalars | self._front.curves(self._loop.records))
         if improved:
-            told = f"`{record['architecture']}`\n\naccuracy {record['reward']:.4f}, trial {step}"
+            told = f"`{record['architecture']}`\n\n{_reached(record)}, trial {step}"
             events.text(step, "best/architecture", told)
             events.picture(step, "best/cell", picture(self._space, architecture))
         score = f"{record['reward']:.4f}" if record["status"] == "ok" else f"{record['status']} ({record['reason']})"
@@ -302,9 +294,7 @@ class Coach:
         score = "no child could be evaluated"
         if best:
             top = max((one for one in best if one["purpose"] == best[0]["purpose"]), key=lambda one: one["reward"])
-            reached = top["metrics"].get("perplexity")  # of a language model, whose reward nobody reads
-            score = f"accuracy {top['reward']:.4f}" if reached is None else f"perplexity {reached:.2f}"
-            score = f"best validation {score}"
+            score = f"best validation {_reached(top)}"
         return {
             "headline": f"{score} after {self._trained} trained children",
             "reason": reason,
@@ -336,6 +326,12 @@ def reaches(results: Mapping[str, Any], iterations: float = 0, trials: float = 0
     minutes = (results["seconds"] + 0.05) / 60  # seconds are stored with one decimal
     counts = ((results["iterations"], iterations), (results["trained"], trials), (minutes, max_minutes))
     return results["reason"] == "space exhausted" or any(limit and count >= limit for count, limit in counts)
+
+
+def _reached(record: Mapping[str, Any]) -> str:
+    """The reward of a record in words: nobody reads that of a language model, but its perplexity."""
+    perplexity = record["metrics"].get("perplexity")
+    return f"accuracy {record['reward']:.4f}" if perplexity is None else f"perplexity {perplexity:.2f}"
 
 
 def place_of_choice(results: Mapping[str, Any] | None, key: str) -> int:

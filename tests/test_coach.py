@@ -1,15 +1,21 @@
 """The coach: what it records, when it stops, what it never does twice. Kills and broken disks: tests/faults."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import alphaxenas.coach
 from alphaxenas.coach import Coach, place_of_choice
 from alphaxenas.contracts import Budget, Outcome, Proposal
+from alphaxenas.controllers import make_controller
 from alphaxenas.runs import RunFolder
+from alphaxenas.runs.journal import TIMING
+from alphaxenas.spaces import NASBench201
+from tests.faults.searches import Computed
 from tests.faults.toy import DriftingEvaluator, SeededPlayer, WordSpace
 
 
@@ -83,6 +89,7 @@ def test_the_journal_has_all_fields_of_every_trial(folder):
             "diagnostics",
             "seconds",
             "finished_at",
+            "elapsed",
         ]
 
 
@@ -134,26 +141,63 @@ def test_a_refresh_is_evaluated_every_time_and_is_no_trial(folder):
 def test_a_failed_child_is_recorded_with_its_reason_and_the_search_goes_on(folder):
     results = Coach(WordSpace(), Script((FAILING, "final", 3), (A, "final", 3)), DriftingEvaluator(), folder).run()
     failed, following = folder.journal.read()
-    assert failed["status"] == "failed" and failed["reason"] == "loss is not finite" and failed["best"] is None
+    assert failed["status"] == "failed" and failed["reason"].endswith("loss is not finite") and failed["best"] is None
     assert following["status"] == "ok" and following["best"] == following["reward"]
     assert results["failed"] == 1 and [record["trial"] for record in results["best"]] == [1]
-    assert "failed (loss is not finite)" in (folder.path.parent / "log.txt").read_text()
+    assert "failed (DivergedError: loss is not finite)" in (folder.path.parent / "log.txt").read_text()
 
 
-def test_a_failed_child_is_tried_once_more_and_then_known_to_fail(folder):
+def test_a_child_that_failed_is_evaluated_once_more_unless_it_diverged(folder):
     class Recovering(Counting):
         def evaluate(self, proposal):
-            outcome = super().evaluate(proposal)
-            if proposal.tokens == A and len(self.asked) == 1:
-                return Outcome(proposal, 0.0, "failed", reason="out of memory")
-            return outcome
+            self.asked.append((proposal.tokens, proposal.purpose))
+            if proposal.tokens == B or len(self.asked) == 1:
+                return Outcome(proposal, 0.0, "failed", reason="ResourceExhaustedError: no memory", seconds=2.0)
+            return replace(DriftingEvaluator.evaluate(self, proposal), seconds=1.0)
 
     evaluator = Recovering()
-    script = Script(*[(A, "search", 1)] * 3, *[(FAILING, "search", 1)] * 3)
+    script = Script(*[(tokens, "search", 1) for tokens in (A, A, FAILING, FAILING, B, B)])
     Coach(WordSpace(), script, evaluator, folder).run()
-    assert [tokens for tokens, _ in evaluator.asked] == [A, A, FAILING, FAILING]
-    assert [outcome.status for outcome in script.heard] == ["failed", "ok", "ok", "failed", "failed", "failed"]
-    assert ["cached" in record["metrics"] for record in folder.journal.read()] == [False, False, True] * 2
+    assert [tokens for tokens, _ in evaluator.asked] == [A, A, FAILING, B, B]
+    assert [outcome.status for outcome in script.heard] == ["ok"] * 2 + ["failed"] * 4
+    assert [record["seconds"] for record in folder.journal.read()] == [3.0, 0.0, 1.0, 0.0, 4.0, 0.0]
+
+
+class FailsOnce(Computed):
+    """Every third proposal fails at first, in whichever process; `ends` names one whose second try is never done."""
+
+    def __init__(self, ends=None):
+        self.failed, self.ends = set(), ends
+
+    def evaluate(self, proposal):
+        if proposal.number % 3 == 2 and proposal.number not in self.failed:
+            self.failed.add(proposal.number)
+            return Outcome(proposal, 0.0, "failed", reason="ResourceExhaustedError: no memory")
+        if proposal.number == self.ends:
+            self.ends = None
+            raise InterruptedError
+        return super().evaluate(proposal)
+
+
+@pytest.mark.parametrize("controller", ["evolution", "uct"])
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_a_failure_that_passes_costs_a_search_nothing_also_where_it_is_killed_between_two_tries(
+    tmp_path, controller, in_flight
+):
+    def searched(name, evaluator):
+        space = NASBench201()
+        with RunFolder.open("real", name, {}, tmp_path, tmp_path / "events") as folder:
+            searcher = make_controller(controller, space, 0, Budget(1), Budget(3), 2)
+            Coach(space, searcher, evaluator, folder, trials=12, in_flight=in_flight, checkpoint_every=4).run()
+            return [{k: v for k, v in record.items() if k not in TIMING} for record in folder.journal]
+
+    whole = searched("whole", Computed())
+    assert "final" in [record["purpose"] for record in whole if record["trial"] % 3 == 2], "a promotion must fail"
+    assert searched("failing", FailsOnce()) == whole
+    for number in (2, 8):
+        with pytest.raises(InterruptedError):
+            searched(f"killed-{number}", evaluator := FailsOnce(number))
+        assert searched(f"killed-{number}", evaluator) == whole
 
 
 def test_a_reward_that_is_no_number_is_a_failure(folder):
@@ -283,6 +327,22 @@ def test_tensorboard_and_log_show_what_a_person_wants_to_know(folder):
     log = (folder.path.parent / "log.txt").read_text().splitlines()
     assert any("trial 2 final 0.4234 (3 ep. x 50% data" in line and "best letter" in line for line in log)
     assert "finished (trials): best validation accuracy" in log[-1]
+
+
+def test_curves_and_texts_of_language_models_do_not_call_their_reward_accuracy(folder):
+    class Language(DriftingEvaluator):
+        def evaluate(self, proposal):
+            outcome = super().evaluate(proposal)
+            return replace(outcome, metrics={"perplexity": 321.5}) if outcome.status == "ok" else outcome
+
+    Coach(WordSpace(), Script((FAILING, "final", 3), (A, "final", 3)), Language(), folder).run()
+    events = EventAccumulator(str(folder.tensorboard_path)).Reload()
+    tags = events.Tags()["scalars"]
+    assert {"reward/best", "reward/current", "reward/final"} <= set(tags) and not any("accuracy" in tag for tag in tags)
+    text = events.Tensors("best/architecture")[0].tensor_proto.string_val[0].decode()
+    assert "perplexity 321.50, trial 1" in text and "accuracy" not in text
+    experiment = HParamsPluginData.FromString(events.PluginTagToContent("hparams")["_hparams_/experiment"]).experiment
+    assert [info.name.tag for info in experiment.metric_infos] == ["reward/best", "reward/current"]
 
 
 class Stateless(Counting):

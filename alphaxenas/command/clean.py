@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,12 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     found = [pair for folder in options.folders for pair in leftovers(folder)]
     for path, reason in found:
-        print(f"{path.stat().st_size:>12,}  {path}  ({reason})")
+        size = sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file())
+        print(f"{size:>12,}  {path}  ({reason})")
     failed = delete([path for path, _ in found]) if options.yes else []
     for problem in failed:
         print(f"alphaxenas clean: {problem}", file=sys.stderr)
     done = "deleted" if options.yes else "found; --yes deletes them"
-    print(f"{len(found) - len(failed)} files {done}" if found else "nothing to clean")
+    print(f"{len(found) - len(failed)} leftovers {done}" if found else "nothing to clean")
     return int(bool(failed))
 
 
@@ -52,10 +54,12 @@ def leftovers(folder: Path) -> list[tuple[Path, str]]:
     """
     found: list[tuple[Path, str]] = []
     for place in sorted({folder, *(path for path in folder.rglob("*") if path.is_dir())}):
-        owner = place.parent if place.name in ("checkpoints", "figures") else place
-        if is_locked(owner) or is_held(os.open(place, os.O_RDONLY | os.O_CLOEXEC)):  # downloads lock their folder
+        inside_half = any(part.endswith(".part") for part in place.relative_to(folder).parts)
+        # Downloads lock their folder.
+        if inside_half or is_locked(_owner(place)) or is_held(os.open(place, os.O_RDONLY | os.O_CLOEXEC)):
             continue
-        found += [(path, "a write that was cut off") for path in sorted(place.glob(".*.tmp"))]
+        cut_off = sorted([*place.glob(".*.tmp"), *place.glob(".*.partial*")])
+        found += [(path, "a write that was cut off") for path in cut_off]
         found += [(path, "a notebook that was never finished") for path in sorted(place.glob("*.running.ipynb"))]
         found += [(path, "half a download") for path in sorted(place.glob("*.part"))]
         found += list(_checkpoints(place)) if place.name == "checkpoints" else []
@@ -65,7 +69,7 @@ def leftovers(folder: Path) -> list[tuple[Path, str]]:
 
 
 def delete(paths: Sequence[Path]) -> list[str]:
-    """Deletes files, each under the lock of its stage where there is one.
+    """Deletes files and half-unpacked folders, each under the lock of its stage or of the folder that it lies in.
 
     Args:
         paths: As of `leftovers`.
@@ -75,21 +79,27 @@ def delete(paths: Sequence[Path]) -> list[str]:
     """
     failed = []
     for path in sorted(paths, key=lambda path: path.name == ".lock"):
-        owner = path.parent.parent if path.parent.name in ("checkpoints", "figures") else path.parent
+        owner = _owner(path.parent)
         try:
-            lock = os.open(owner / ".lock", os.O_RDWR | os.O_CLOEXEC) if (owner / ".lock").exists() else None
+            lock = os.open(owner / ".lock" if (owner / ".lock").exists() else path.parent, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                if lock is not None:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink(missing_ok=True)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
             finally:
-                if lock is not None:
-                    os.close(lock)
+                os.close(lock)
         except BlockingIOError:
             failed.append(f"{path} is kept: a process has begun to work there")
         except OSError as error:
             failed.append(f"{path}: {error.strerror}")
     return failed
+
+
+def _owner(place: Path) -> Path:
+    """The stage that a folder belongs to; the folder itself where it is of none."""
+    return next((path for path in (place, *place.parents) if (path / "run.json").is_file()), place)
 
 
 def _checkpoints(place: Path) -> Iterator[tuple[Path, str]]:

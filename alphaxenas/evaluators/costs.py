@@ -55,7 +55,7 @@ class NetworkCosts:
                     record = json.loads(line)
                     self._measured.setdefault(record["network"], record["latency"])
                 except (ValueError, KeyError, TypeError):
-                    continue  # the last line of a process that was killed while it wrote
+                    continue  # what is left of the line of a process that was killed while it wrote
 
     def counted(self, architecture: Any) -> Mapping[str, float]:
         """`parameters` and `multiply_adds` (of one image), without computing anything."""
@@ -79,8 +79,13 @@ class NetworkCosts:
             self._measured[name] = dict(zip(("latency_ms", "latency_batch_ms"), found))
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                with self._file.open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps({"network": name, "latency": self._measured[name]}) + "\n")
+                line = json.dumps({"network": name, "latency": self._measured[name]}) + "\n"
+                with self._file.open("a+b") as stream:
+                    if stream.seek(0, os.SEEK_END):
+                        stream.seek(-1, os.SEEK_END)
+                        # A line that a kill left unfinished is ended, or this one would be part of it.
+                        line = line if stream.read(1) == b"\n" else f"\n{line}"
+                    stream.write(line.encode())
                     stream.flush()
                     os.fsync(stream.fileno())
         return self._measured[name]

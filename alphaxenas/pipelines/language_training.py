@@ -229,14 +229,16 @@ class _Trainer:
         else:
             model.restore(current["model"])
             hidden = tuple(map(tf.constant, current["hidden"]))
+            current = {**current, "history": list(current["history"])}
         history, total = current["history"], current["windows"]
 
         def rate(number: int) -> float:
             return recipe.rate_at(number / total)
 
         def hold() -> None:
-            current.update(model=model.state(), hidden=[part.numpy() for part in hidden])
-            self._unfinished[title] = current
+            # A copy: a checkpoint may be written at any time, and its counters are those of its weights.
+            weights = {"model": model.state(), "hidden": [part.numpy() for part in hidden]}
+            self._unfinished[title] = {**current, "history": list(history), **weights}
 
         for end in validated_after(total, self._reader.windows)[len(history) :]:
             while current["at"] < end:

@@ -9,7 +9,7 @@ returns what its run folder holds and goes on from there.
 from __future__ import annotations
 
 import argparse
-import fcntl
+import contextlib
 import math
 import os
 import re
@@ -35,7 +35,8 @@ from alphaxenas.pipelines.notebook_progress import (
     say_summary,
     say_where_the_page_is,
 )
-from alphaxenas.runs.files import EXP_DIR_HINT, storage_error
+from alphaxenas.runs.files import EXP_DIR_HINT, storage_error, write_atomically
+from alphaxenas.runs.folder import RunInUse, take_lock
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
 
@@ -76,13 +77,15 @@ class _Kernel:
         cls.kill_at = math.inf
         if cls.pid is not None:
             say("Stopping at once.")
-            os.killpg(cls.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.killpg(cls.pid, signal.SIGKILL)
 
     @classmethod
     def send(cls, number: int) -> None:
         """Sends a signal to the kernel, if there is one."""
         if cls.pid is not None:
-            os.kill(cls.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(cls.pid, number)
 
 
 def main(
@@ -141,7 +144,8 @@ def main(
     if write_page is not None:
         say_where_the_page_is(write_page, folder, executions)
     if _Kernel.received:
-        say("Stopped. The same command continues.")
+        way_on = "Leave out --overwrite to continue." if parameters.get("overwrite") else "The same command continues."
+        say(f"Stopped. {way_on}")
         return 128 + _Kernel.received
     return 0 if all(execution.status == "done" for execution in executions) else 1
 
@@ -154,19 +158,12 @@ def _lock(output: Path, run: str) -> int:
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
-        lock = os.open(output / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise storage_error(error, output, EXP_DIR_HINT) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return lock
-    except BlockingIOError:
+        return take_lock(output)
+    except RunInUse:
         message = f"the run {run} is going on in another process. Wait for it, or choose another name with --run."
-        reason: Exception = ParameterError(message)
+        raise ParameterError(message) from None
     except OSError as error:
-        reason = storage_error(error, output / ".lock", EXP_DIR_HINT)
-    os.close(lock)
-    raise reason
+        raise storage_error(error, output / ".lock", EXP_DIR_HINT) from error
 
 
 def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Execution, place: str, log: Path) -> None:
@@ -193,8 +190,12 @@ def _execute(path: Path, output: Path, parameters: dict[str, Any], execution: Ex
     _Kernel.pid = None
     execution.minutes = (time.monotonic() - started) / 60
     if not problem:
-        _relink(running, path)
-        os.replace(running, done)
+        try:
+            _relink(running, path)
+            os.replace(running, done)
+        except OSError as error:
+            problem.append(error)
+    if not problem:
         failed.unlink(missing_ok=True)
         execution.status = "done"
         say(f"{place} {path.stem} done in {execution.minutes:.1f} min")
@@ -210,7 +211,7 @@ def _relink(executed: Path, original: Path) -> None:
     """Lets links out of the folder of the notebooks lead there from where the executed notebook lies."""
     above = quote(os.path.relpath(original.parent.parent, executed.parent))
     text = executed.read_text(encoding="utf-8")
-    executed.write_text(text.replace("](../", f"]({above}/"), encoding="utf-8")
+    write_atomically(executed, text.replace("](../", f"]({above}/").encode())
 
 
 def _papermill(path: Path, running: Path, parameters: dict[str, Any], progress: Progress) -> None:

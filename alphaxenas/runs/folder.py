@@ -50,6 +50,7 @@ class RunFolder:
         figures: A folder for pictures, there from the start.
         parameters: As given, in JSON values.
         limits: Names of those that only end the stage.
+        way_on: How the stage is continued after an interruption, for messages.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class RunFolder:
         tensorboard_dir: Path,
         lock: int,
         limits: Collection[str],
+        overwrite: bool,
     ) -> None:
         self.limits = frozenset(limits) & parameters.keys()
         self.name, self.stage, self.parameters = f"{run}/{stage}", stage, parameters
         self.path, self.tensorboard_path = exp_dir / run / stage, tensorboard_dir / run / stage
+        self.way_on = f"the same command {'without `overwrite` ' if overwrite else ''}continues"
         self.figures = self.path / "figures"
         self.figures.mkdir(exist_ok=True)
         self.journal = Journal(self.path / "trials.jsonl")
@@ -110,7 +113,7 @@ class RunFolder:
         parameters = json.loads(json.dumps(dict(parameters)))
         try:
             path.mkdir(parents=True, exist_ok=True)
-            lock = _take_lock(path)
+            lock = take_lock(path)
         except OSError as error:
             raise storage_error(error, path, EXP_DIR_HINT) from error
         try:
@@ -125,7 +128,7 @@ class RunFolder:
                 compare_stored(f"{run}/{stage}", stored, identity, data)
                 if not (path / "results.json").exists():
                     _record_other_code(f"{run}/{stage}", record, stored, parameters)
-            return cls(run, stage, dict(parameters), exp_dir, tensorboard_dir, lock, limits)
+            return cls(run, stage, dict(parameters), exp_dir, tensorboard_dir, lock, limits, overwrite)
         except BaseException:
             os.close(lock)
             raise
@@ -192,8 +195,19 @@ class RunFolder:
         self.close()
 
 
-def _take_lock(path: Path) -> int:
-    """An exclusive lock that ends with this process, however it ends."""
+def take_lock(path: Path) -> int:
+    """An exclusive lock on a folder that ends with this process, however it ends.
+
+    Args:
+        path: The folder; it exists.
+
+    Returns:
+        The descriptor of its lock file, which names this process.
+
+    Raises:
+        RunInUse: Another process has it, for some seconds at least.
+        OSError: The file cannot be written, or the file system has no locks.
+    """
     begin = time.monotonic()
     while True:
         lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -213,6 +227,9 @@ def _take_lock(path: Path) -> int:
                     "Wait for it, end it, or choose another name with `run`."
                 ) from None
             time.sleep(0.2)
+        except OSError:
+            os.close(lock)
+            raise
     try:
         os.ftruncate(lock, 0)
         write_all(lock, _myself().encode())

@@ -35,10 +35,11 @@ class Interruption:
 
     Args:
         grace_seconds: How long after SIGTERM the work in progress may go on. Schedulers usually kill after 30 s.
+        way_on: How the work is continued, for messages.
     """
 
-    def __init__(self, grace_seconds: float = 20.0) -> None:
-        self.grace_seconds = grace_seconds
+    def __init__(self, grace_seconds: float = 20.0, way_on: str = "the same command continues") -> None:
+        self.grace_seconds, self._way_on = grace_seconds, way_on
         self.requested = ""
         self._before: dict[int, Any] = {}
 
@@ -53,7 +54,7 @@ class Interruption:
             KeyboardInterrupt: After SIGINT.
         """
         if self.requested:
-            self._leave(self.requested, f"{saved}. The same command continues the run.")
+            self._leave(self.requested, f"{saved}. {self._way_on.capitalize()} the run.")
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
@@ -77,7 +78,7 @@ class Interruption:
         if number == signal.SIGALRM:
             name = self.requested
         if self.requested or (number == signal.SIGTERM and self.grace_seconds <= 0):
-            self._leave(name, "The work in progress is given up; the same command continues after the last record.")
+            self._leave(name, f"The work in progress is given up; {self._way_on} after the last record.")
         self.requested = name
         _log.warning(
             "%s received: finishing the record in progress, then stopping. A second signal stops at once.", name

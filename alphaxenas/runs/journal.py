@@ -18,7 +18,7 @@ from typing import Any, overload
 
 from alphaxenas.runs.files import StorageError, storage_error, write_all, write_atomically
 
-TIMING = ("seconds", "proxy_seconds", "finished_at", "check")
+TIMING = ("seconds", "proxy_seconds", "finished_at", "elapsed", "check")
 """Fields of a line that may differ between a run and its repetition."""
 COPIED_LINES = 20
 """So many of the last lines are in every checkpoint too, which mends the end of a damaged journal."""

@@ -55,7 +55,7 @@ class ResumableLoop:
         self.folder, self.records = folder, Records(folder.journal)
         self.about: dict[str, Any] = {}
         self._state, self._restore, self._unit = state, restore, unit
-        self._interruption = Interruption(grace_seconds)
+        self._interruption = Interruption(grace_seconds, folder.way_on)
         self._saved = 0
         self._repeated: dict[Hashable, list[int]] | None = None
         self._save_from = 0.0
@@ -96,7 +96,7 @@ class ResumableLoop:
                 raise
             except Exception as error:
                 place, kind = f"{self._unit} {len(self.records)}", type(error).__name__
-                self.folder.log(f"{place} ended in {kind}: {error}; the same command continues there")
+                self.folder.log(f"{place} ended in {kind}: {error}; {self.folder.way_on} there")
                 raise
             if self._saved < len(self.records):
                 self.checkpoint()
@@ -109,13 +109,17 @@ class ResumableLoop:
     def append(self, record: dict[str, Any]) -> None:
         """Adds a record to the journal, or compares it with the line stored there before an interruption.
 
-        A record that comes out differently, as it may on a GPU, replaces the stored one and all that follow.
+        A record that comes out differently, as it may on a GPU, replaces the stored one and all that follow. Every
+        line says in `elapsed` how many seconds of work the run had taken by then.
         """
         stored = self.next_stored()
-        if stored is None or not same_record(stored, record):
+        if stored is not None and same_record(stored, record):
+            # Outcomes that are in the journal are repeated in no time; they took some.
+            self._elapsed_before += max(0.0, stored.get("elapsed", 0.0) - self.elapsed())
+        else:
             if stored is not None:
                 self._drop_stored(stored, record)
-            self.folder.journal.append(record)
+            self.folder.journal.append({**record, "elapsed": round(self.elapsed(), 3)})
         self.records.length += 1
         tell(self)
 
@@ -165,7 +169,7 @@ class ResumableLoop:
         if self._interruption.requested:
             if self._saved < len(self.records):
                 self.checkpoint()
-            self.folder.log(f"{self._interruption.requested} received: {saved}; the same command continues")
+            self.folder.log(f"{self._interruption.requested} received: {saved}; {self.folder.way_on}")
         self._interruption.leave_if_requested(f"{self.folder.name}: {saved}")
 
     def elapsed(self) -> float:

@@ -19,7 +19,6 @@ from alphaxenas.runs.files import StorageError, last_lines, read_json
 
 WINDOW = 50
 """Latest trials that the rate is taken from."""
-_SECONDS = re.compile(rb'"seconds": ([0-9.e+-]+)')
 _UNTRAINED = (b'"cached": ', b'"purpose": "imported"', b'"purpose": "refresh"', b'"status": "refused"', b'"epochs": 0,')
 """What only lines hold that the coach does not count as a trained child."""
 _ERRORS = re.compile(r" ended in |failed \(|damaged or lost| received: ")
@@ -146,7 +145,7 @@ def _stage_status(path: Path) -> Status:
     process = (path / ".lock").read_text(errors="replace").strip() if locked else ""
     described = read_json(path / "run.json") or {}
     results = None if locked else _results(path)
-    counts, seconds = _counts(path / "trials.jsonl")
+    counts = _counts(path / "trials.jsonl")
     latest = _parsed(last_lines(path / "trials.jsonl", WINDOW))
     pace = _pace(latest)
     error = _last_error(path, anywhere=locked or results is not None)
@@ -158,7 +157,7 @@ def _stage_status(path: Path) -> Status:
         counts["trained"],
         latest[-1].get("best") if latest else None,
         pace,
-        _left(described.get("parameters", {}), counts, seconds, pace) if locked else None,
+        _left(described.get("parameters", {}), counts, latest, pace) if locked else None,
         _memory_of(process),
         process,
         error,
@@ -173,9 +172,9 @@ def _results(path: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def _counts(journal: Path) -> tuple[Counter[str], float]:
-    """Lines by kind and the seconds in all of them; nothing is parsed, so 50,000 lines take a tenth of a second."""
-    counts, seconds = Counter[str](), 0.0
+def _counts(journal: Path) -> Counter[str]:
+    """Lines by kind; nothing is parsed, so 50,000 lines take a tenth of a second."""
+    counts = Counter[str]()
     try:
         with open(journal, "rb") as file:
             for line in file:
@@ -184,11 +183,9 @@ def _counts(journal: Path) -> tuple[Counter[str], float]:
                 counts["lines"] += 1
                 counts["finals"] += b'"purpose": "final"' in line
                 counts["trained"] += not any(mark in line for mark in _UNTRAINED)
-                if match := _SECONDS.search(line):
-                    seconds += float(match[1])
     except FileNotFoundError:
         pass
-    return counts, seconds
+    return counts
 
 
 def _parsed(lines: Sequence[str]) -> list[dict[str, Any]]:
@@ -214,7 +211,9 @@ def _pace(records: Sequence[Mapping[str, Any]]) -> float | None:
     return sum(own) / len(own) if own and sum(own) > 0 else None
 
 
-def _left(limits: Mapping[str, Any], counts: Counter[str], seconds: float, pace: float | None) -> float | None:
+def _left(
+    limits: Mapping[str, Any], counts: Counter[str], latest: Sequence[Mapping[str, Any]], pace: float | None
+) -> float | None:
     """Seconds until the first of the limits."""
     if pace is None:
         return None
@@ -223,7 +222,7 @@ def _left(limits: Mapping[str, Any], counts: Counter[str], seconds: float, pace:
         if limits.get(limit) and counts[kind]:
             left.append((limits[limit] - counts[kind]) * pace * counts["lines"] / counts[kind])
     if limits.get("max_minutes"):
-        left.append(60 * limits["max_minutes"] - seconds)
+        left.append(60 * limits["max_minutes"] - latest[-1].get("elapsed", 0.0))
     return max(0.0, min(left)) if left else None
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from alphaxenas.controllers.optimizer import Adam
+from alphaxenas.data.download import locked
 from alphaxenas.data.published import read_digits
 from alphaxenas.data.split import take_out
 from alphaxenas.runs.files import write_atomically
@@ -61,6 +62,16 @@ def digits_table(folder: Path | str, processes: int = 1) -> Path:
     path = Path(folder) / FILE
     if path.is_file():
         return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A study refuses a table that was made again: the measured seconds would be others.
+    with locked(path.parent):
+        if not path.is_file():
+            write_atomically(path, _trained_table(processes).encode())
+    return path
+
+
+def _trained_table(processes: int) -> str:
+    """The content of the table."""
     rows = []
     for start, answer in run_jobs(
         train_stack, ["".join(start) for start in itertools.product(OPERATIONS, repeat=2)], processes
@@ -74,9 +85,7 @@ def digits_table(folder: Path | str, processes: int = 1) -> Path:
     writer.writerows(
         [code, *(f"{value:.6g}" for value in values), parameters] for code, *values, parameters in sorted(rows)
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.getvalue().encode())
-    return path
+    return text.getvalue()
 
 
 def train_stack(start: str) -> list[tuple[str, float, float, float, float, int]]:

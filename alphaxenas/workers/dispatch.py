@@ -163,6 +163,11 @@ class Dispatcher:
         """
         return self._poll(seconds)
 
+    def drain(self) -> list[Hashable]:
+        """Forgets the jobs that wait; the names of those that workers are at."""
+        self._waiting.clear()
+        return [worker.job.name for worker in map(self._workers.__getitem__, self._busy) if worker.job is not None]
+
     def cancel(self) -> None:
         """Forgets all jobs; workers that are at one are replaced."""
         self._waiting.clear()
@@ -218,6 +223,8 @@ class Dispatcher:
         job, worker.job = worker.job, None
         self._busy.pop(handle, None)
         self._free[handle] = None
+        if "error" in received:
+            worker.notes.clear()  # what the job would have left there is not there
         if job is not None and "error" in received and job.attempts < self._attempts:
             # Perhaps it is this machine: its disk, say. At the front it might come back to the same worker at once.
             self._waiting.append(job)

@@ -9,7 +9,7 @@ each other.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,6 +36,9 @@ class Evaluations(Protocol):
 
     def finished(self) -> list[Outcome]:
         """Outcomes that have arrived; waits for one, but not for long."""
+
+    def drain(self) -> Container[int]:
+        """Gives up what nobody is at; the numbers of the proposals that are being evaluated."""
 
     def told(self, proposal: Proposal) -> None:
         """Notes that the outcome of a proposal was told, in whichever order that is done."""
@@ -65,12 +68,17 @@ class InTurn:
         """The outcome of the next evaluation."""
         return [timed(self._evaluator, self._begun.popleft())] if self._begun else []
 
+    def drain(self) -> Container[int]:
+        """Empties the queue: between two evaluations nobody is at any."""
+        self._begun.clear()
+        return ()
+
     def told(self, proposal: Proposal) -> None:
         """Nothing follows."""
 
     def forget(self) -> None:
         """Empties the queue."""
-        self._begun.clear()
+        self.drain()
 
 
 @dataclass
@@ -131,6 +139,12 @@ class Workers:
         if self._shared is not None:
             self._send()
         return outcomes
+
+    def drain(self) -> Container[int]:
+        """Gives up what no worker is at, and what waits for weights."""
+        begun = {answer.job for answer in self._answers} | set(self._dispatcher.drain())
+        self._begun = {n: one for n, one in self._begun.items() if n in begun or one.changes is not None}
+        return begun
 
     def told(self, proposal: Proposal) -> None:
         """Takes over what the evaluation changed of the shared weights."""

@@ -104,6 +104,20 @@ class Flight:
                     one.outcome = _checked(outcome, one.proposal)
                     self._arrived[outcome.proposal.number] = one
 
+    def drain(self) -> bool:
+        """Begins nothing any more; whether what has begun will still be told.
+
+        In deterministic order that is what lies before the first proposal that was not begun.
+        """
+        self._draining = True
+        begun = self._evaluations.drain()
+        for number, one in self._awaited.items():
+            if one.outcome is not None or number in begun:
+                return True
+            if not self._as_arrived and self._known_outcome(one) is None:
+                return False
+        return False
+
     def forget(self) -> None:
         """Awaits nothing any longer."""
         self._forget()
@@ -122,6 +136,8 @@ class Flight:
         for proposal, outcome in state:
             one = self._add(Proposal.from_json(proposal))
             if outcome is not None:
+                self._unstarted.pop(one.proposal.number, None)
+                self._begin(one)
                 one.outcome = Outcome.from_json(one.proposal, outcome)
                 self._arrived[one.proposal.number] = one
 
@@ -134,7 +150,7 @@ class Flight:
         self._alike: dict[tuple[str, Budget], dict[int, Awaited]] = {}
         self._arrived: dict[int, Awaited] = {}
         self._running: Counter[tuple[str, Budget]] = Counter()
-        self._training = 0
+        self._training, self._draining = 0, False
         self._left: tuple[str, Budget] | None = None
 
     def _add(self, proposal: Proposal) -> Awaited:
@@ -168,23 +184,24 @@ class Flight:
         """Begins the evaluations that are needed."""
         alike = self._alike.get(self._left, {}) if self._left is not None else {}
         if waiting := {n: one for n, one in alike.items() if not one.started and one.outcome is None}:
-            # The outcome told last says of these whether they are known, or to be tried again.
+            # The outcome told last says of these whether they are known, or to be evaluated.
             self._unstarted = {n: one for n, one in self._unstarted.items() if n not in waiting}
             for one in waiting.values():
                 self._cached.pop(one.proposal.number, None)
                 self._sort_in(one)
             self._unstarted = dict(sorted(self._unstarted.items()))
         self._left = None
+        if self._draining:
+            return
+        # What all others wait for is told before any of them, so no limit holds it back.
+        oldest = None if self._as_arrived else next(iter(self._awaited.values()), None)
         begun: list[Awaited] = []
         for one in self._unstarted.values():
             # An architecture that is being evaluated is not evaluated twice.
-            if one.outcome is None and (one.proposal.purpose == "refresh" or not self._running[one.same]):
-                trains = one.proposal.budget.epochs > 0
-                if trains and self._training >= trials:
+            if one.proposal.purpose == "refresh" or not self._running[one.same]:
+                if one.proposal.budget.epochs > 0 and self._training >= trials and one is not oldest:
                     break
-                one.started = True
-                self._running[one.same] += 1
-                self._training += trains
+                self._begin(one)
             begun.append(one)
         for one in begun:
             number = one.proposal.number
@@ -195,6 +212,12 @@ class Flight:
                     self._evaluations.start(one.proposal)
                 else:
                     self._arrived[number] = one
+
+    def _begin(self, one: Awaited) -> None:
+        """Counts a proposal as being evaluated."""
+        one.started = True
+        self._running[one.same] += 1
+        self._training += one.proposal.budget.epochs > 0
 
     def _ready(self, stored: Mapping[str, Any] | None) -> Awaited | None:
         """The one to be told next; None while its outcome is awaited."""

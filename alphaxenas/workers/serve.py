@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import logging
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,10 @@ import numpy as np
 
 from alphaxenas.contracts import Evaluator, Outcome, Proposal, Tokens
 
+_log = logging.getLogger(__name__)
+
+DIVERGED = "DivergedError"
+"""So begins the reason of a failure that would come again: the child was trained, and its loss was not finite."""
 PACKAGES = ("tensorflow", "keras", "numpy")
 """What results depend on; a worker has to have the versions of the process that searches."""
 
@@ -96,16 +101,20 @@ class Server:
 def timed(evaluator: Evaluator, proposal: Proposal) -> Outcome:
     """The outcome with its seconds, measured here where the evaluator tells none.
 
+    What failed is evaluated a second time before anybody hears of it, unless it diverged. The cause may have been
+    transient (memory that another process held, for example), and no controller proposes an architecture twice.
+
     Args:
-        evaluator: Any.
+        evaluator: Any; a failure leaves its state as it was.
         proposal: What it is asked.
     """
     begin = time.monotonic()
     outcome = evaluator.evaluate(proposal)
-    if outcome.seconds:
-        return outcome
-    spent = time.monotonic() - begin
-    return Outcome(proposal, outcome.reward, outcome.status, outcome.metrics, spent, outcome.reason)
+    if outcome.status == "failed" and not outcome.reason.startswith(DIVERGED):
+        _log.warning("Proposal %d failed (%s) and is evaluated once more.", proposal.number, outcome.reason)
+        again = evaluator.evaluate(proposal)
+        outcome = replace(again, seconds=outcome.seconds + again.seconds)
+    return outcome if outcome.seconds else replace(outcome, seconds=time.monotonic() - begin)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from alphaxenas.command import main as command
+from alphaxenas.command.clean import delete
 from alphaxenas.runs import RunFolder
-from alphaxenas.runs.folder import _take_lock
+from alphaxenas.runs.folder import take_lock
 from tests.faults.harness import apart, assert_same_run, play, play_until_killed
 
 
@@ -61,18 +62,27 @@ def test_a_run_at_work_is_left_alone(tmp_path, capsys):
     with RunFolder.open("suite", "search", {}, tmp_path, tmp_path / "events") as folder:
         (folder.path / "checkpoints" / ".half.tmp").write_bytes(b"half")
         assert command.main(["clean", str(tmp_path / "suite"), "--yes"]) == 0
+        (folder.path / "models" / "cell").mkdir(parents=True)
+        (folder.path / "models" / "cell" / ".net.onnx.partial").write_bytes(b"half")
+        assert command.main(["clean", str(tmp_path / "suite"), "--yes"]) == 0
         assert (folder.path / "checkpoints" / ".half.tmp").exists() and "nothing to clean" in capsys.readouterr().out
+        assert delete([folder.path / "models" / "cell" / ".net.onnx.partial"])[0].endswith("begun to work there")
+    assert command.main(["clean", str(tmp_path / "suite"), "--yes"]) == 0
+    assert not {name for name in files(tmp_path) if "half" in name or "partial" in name}
 
 
 def test_half_downloads_go_unless_one_is_going_on(tmp_path):
     (tmp_path / "cifar.tar.gz.part").write_bytes(b"half")
+    (tmp_path / ".cifar.part" / "images").mkdir(parents=True)
+    (tmp_path / ".cifar.part" / "images" / ".one.tmp").write_bytes(b"half")
     descriptor = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     command.main(["clean", str(tmp_path), "--yes"])
-    assert files(tmp_path)
+    assert len(files(tmp_path)) == 2
+    assert all("begun to work" in failed for failed in delete([*tmp_path.iterdir()]))
     os.close(descriptor)
-    command.main(["clean", str(tmp_path), "--yes"])
-    assert not files(tmp_path)
+    assert command.main(["clean", str(tmp_path), "--yes"]) == 0
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
@@ -88,7 +98,7 @@ def test_a_lock_file_that_was_deleted_while_one_waited_for_it_is_not_taken_for_a
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / ".lock")], stdout=subprocess.PIPE)
     assert holder.stdout.readline()
-    lock = _take_lock(tmp_path)
+    lock = take_lock(tmp_path)
     assert os.path.samestat(os.fstat(lock), os.stat(tmp_path / ".lock"))
     os.close(lock)
     holder.send_signal(signal.SIGKILL)

@@ -23,7 +23,7 @@ def record(number, finished, purpose="search", epochs=1, **more):
     metrics = more.pop("metrics", {})
     return {
         "trial": number, "purpose": purpose, "epochs": epochs, "metrics": metrics, "best": 0.5 + number / 1000,
-        "seconds": 30.0, "finished_at": finished.isoformat(timespec="seconds"), **more,
+        "seconds": 30.0, "finished_at": finished.isoformat(timespec="seconds"), "elapsed": 15.0 * (number + 1), **more,
     }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_a_run_at_work_shows_trials_best_rate_expected_end_and_memory(tmp_path):
     "limits, left",
     [
         ({"iterations": 10}, 5 * 2 * 30),
-        ({"max_minutes": 10}, 600 - 10 * 30),
+        ({"max_minutes": 10}, 600 - 10 * 15),  # two workers: ten trials of 30 seconds in 150
         ({"trials": 12, "iterations": 10}, 60),
         ({}, None),
     ],

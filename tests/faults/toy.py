@@ -65,7 +65,7 @@ class DriftingEvaluator:
             time.sleep(self.seconds)
         letters = np.array(proposal.tokens)
         if proposal.tokens == (2, 2, 2):
-            return Outcome(proposal, 0.0, "failed", reason="loss is not finite")
+            return Outcome(proposal, 0.0, "failed", reason="DivergedError: loss is not finite")
         if proposal.budget.epochs:
             noise = stream(3, "train", self.trained).normal(size=CHOICES)
             for _ in range(proposal.budget.epochs):

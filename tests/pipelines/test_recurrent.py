@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -40,7 +41,8 @@ from alphaxenas.pipelines.recurrent import (
     train_in_full,
 )
 from alphaxenas.pipelines.stages import load_configured_text
-from alphaxenas.runs import RunFolder
+from alphaxenas.runs import ResumableLoop, RunFolder
+from alphaxenas.runs.checkpoint import Checkpoints
 from alphaxenas.runs.folder import RunMismatch
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
@@ -197,6 +199,32 @@ def test_a_training_stopped_between_validations_continues_bit_for_bit(tmp_path, 
     assert without_times(continued) == without_times(whole)
     first, second = (np.load(tmp_path / name / "exp/suite/final/models/a-cell-seed0.npz") for name in ("whole", "cut"))
     assert all(np.array_equal(first[name], second[name]) for name in first.files)
+
+
+def test_a_checkpoint_written_on_leaving_has_the_counters_of_its_weights(tmp_path, data, monkeypatch):
+    """A signal arrives after window 6, when the validation after window 4 is not saved yet; a kill follows at once."""
+    long = TextData("grammar", data.vocabulary, np.tile(data.train, 4), data.validation, data.test)
+    whole = train_some(tmp_path / "whole", long, [MODEL], (0,), epochs=1.0)
+    train_window, save, calls = LanguageModel.train_window, Checkpoints.save, []
+
+    def counting(self, *arguments):
+        calls.append(1)
+        if len(calls) == 6:
+            signal.raise_signal(signal.SIGTERM)
+        return train_window(self, *arguments)
+
+    def saved_last(self, step, state):
+        save(self, step, state)
+        if len(calls) == 6:
+            raise SystemError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ResumableLoop, "save_if_due", lambda self: None)
+        patched.setattr(LanguageModel, "train_window", counting)
+        patched.setattr(Checkpoints, "save", saved_last)
+        with pytest.raises(SystemError):
+            train_some(tmp_path / "cut", long, [MODEL], (0,), epochs=1.0)
+    assert without_times(train_some(tmp_path / "cut", long, [MODEL], (0,), epochs=1.0)) == without_times(whole)
 
 
 def test_the_speed_is_measured_once_even_if_the_run_ends_before_the_first_validation(tmp_path, data, monkeypatch):

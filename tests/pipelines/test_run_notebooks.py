@@ -22,7 +22,7 @@ from alphaxenas.pipelines import run_notebooks as suite
 from alphaxenas.pipelines.stages import stages_of
 from alphaxenas.report.notebook.page import write_page
 from alphaxenas.runs import same_record
-from alphaxenas.runs.files import write_atomically
+from alphaxenas.runs.files import StorageError, write_atomically
 from tests.faults.harness import records
 from tests.faults.toy import play
 
@@ -243,6 +243,32 @@ def test_sigterm_reaches_the_kernel_and_the_next_start_continues(place, start):
     play(place / "undisturbed", trials=6)
     assert all(map(same_record, records(place / "exp"), records(place / "undisturbed")))
     assert len(records(place / "exp")) == len(records(place / "undisturbed"))
+
+
+def test_after_overwrite_the_same_command_is_not_said_to_continue(place, capsys):
+    write_notebook(place / "notebooks", "02_search", "import os, signal\nos.kill(os.getppid(), signal.SIGINT)")
+    assert run(place, "--overwrite") == 128 + signal.SIGINT
+    assert "Stopped. Leave out --overwrite to continue." in capsys.readouterr().out
+
+
+def test_signals_to_a_kernel_that_has_just_ended_are_no_error(monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(suite._Kernel, "pid", ended.pid)
+    suite._Kernel.send(signal.SIGTERM)
+    suite._Kernel.kill()
+
+
+def test_a_notebook_that_cannot_be_stored_has_failed_and_stays_whole(place, capsys, monkeypatch):
+    def full(path, data):
+        raise StorageError(errno.ENOSPC, f"No space left on the device: {path}")
+
+    write_notebook(place / "notebooks", "01_first", "1 + 1")
+    monkeypatch.setattr(suite, "write_atomically", full)
+    assert run(place) == 1
+    output = capsys.readouterr().out
+    assert "FAILED: 01_first" in output and "No space left on the device" in output
+    assert nbformat.read(place / "exp" / "tiny" / "notebooks" / "01_first.failed.ipynb", 4).cells
 
 
 def test_kill_9_of_the_runner_leaves_no_kernel(place, start):

@@ -116,6 +116,9 @@ class TestLatency:
         with (tmp_path / "exp" / "wishes" / "latency.jsonl").open("a") as stream:
             stream.write('{"network": "torn')
         assert dict(network_costs(config, DIGITS).measured(other)) == found[1] and len(measured) == 2
+        another = space.sample(np.random.default_rng(4))
+        added = dict(network_costs(config, DIGITS).measured(another))
+        assert dict(network_costs(config, DIGITS).measured(another)) == added and len(measured) == 3
 
     def test_a_slow_child_is_refused_without_training(self, tmp_path, monkeypatch):
         config = configured(tmp_path, max_latency_ms=1.5)

@@ -100,8 +100,9 @@ def test_keeping_the_first_lines_drops_the_others(tmp_path, count):
 
 
 def test_records_agree_if_only_times_differ():
-    record = {"trial": 1, "reward": 0.1 + 0.2, "seconds": 1.0, "finished_at": "today"}
-    assert same_record(record, json.loads(json.dumps({**record, "seconds": 2.0, "finished_at": "tomorrow"})))
+    record = {"trial": 1, "reward": 0.1 + 0.2, "seconds": 1.0, "finished_at": "today", "elapsed": 3.0}
+    other = {**record, "seconds": 2.0, "finished_at": "tomorrow", "elapsed": 4.0}
+    assert same_record(record, json.loads(json.dumps(other)))
     assert not same_record(record, {**record, "reward": 0.3})
 
 

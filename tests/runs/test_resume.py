@@ -1,18 +1,20 @@
 """The loop under all long runs: what it repeats, what it saves, what it says. Kills and broken disks: tests/faults."""
 
 import logging
+import signal
 from types import SimpleNamespace
 
 import pytest
 
 from alphaxenas.runs import ResumableLoop, RunFolder, StorageError, resume
+from alphaxenas.runs.interruption import Stopped
 
 
 class Counter:
     """Counts to `end`, with a checkpoint after every second record."""
 
-    def __init__(self, folder, end=7, fail_at=None, step=1):
-        self.value, self.end, self.fail_at, self.step = 0, end, fail_at, step
+    def __init__(self, folder, end=7, fail_at=None, step=1, tick=lambda: None):
+        self.value, self.end, self.fail_at, self.step, self.tick = 0, end, fail_at, step, tick
         self.loop = ResumableLoop(folder, lambda: {"value": self.value}, self.restore, "count")
 
     def restore(self, state):
@@ -23,6 +25,7 @@ class Counter:
             if len(self.loop.records) == self.fail_at:
                 raise RuntimeError("out of fingers")
             self.value += self.step
+            self.tick()
             self.loop.append({"value": self.value, "seconds": self.loop.elapsed()})
             if len(self.loop.records) % 2 == 0:
                 self.loop.checkpoint()
@@ -53,6 +56,17 @@ def test_a_continued_run_repeats_what_lies_beyond_the_checkpoint_and_appends_the
     assert "continued after 4 counts; 1 recorded later are repeated" in log and "finished: counted to 7" in log
 
 
+def test_what_repeated_records_took_is_counted_although_repeating_them_takes_no_time(opened, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(resume, "time", SimpleNamespace(monotonic=lambda: clock[0], process_time=lambda: 0.0))
+    with pytest.raises(RuntimeError):
+        _run(Counter(opened, fail_at=5, tick=lambda: clock.__setitem__(0, clock[0] + 10)))
+    again = Counter(opened)
+    _run(again)
+    assert [record["elapsed"] for record in opened.journal] == [10, 20, 30, 40, 50, 50, 50]
+    assert again.loop.elapsed() == 50
+
+
 def test_a_record_that_comes_out_differently_replaces_all_that_follow(opened, caplog):
     with pytest.raises(RuntimeError):
         _run(Counter(opened, fail_at=5))
@@ -60,6 +74,19 @@ def test_a_record_that_comes_out_differently_replaces_all_that_follow(opened, ca
         _run(Counter(opened, step=10))
     assert values(opened) == [1, 2, 3, 4, 14, 24, 34]
     assert "count 4 came out differently when repeated (value 5 before, 14 now)" in caplog.text
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_said_of_continuing_is_true_also_after_overwrite(tmp_path, overwrite):
+    with RunFolder.open("suite", "counting", {}, tmp_path, tmp_path / "events", overwrite) as folder:
+        tick = iter((lambda: None, lambda: signal.raise_signal(signal.SIGTERM))).__next__
+        counter = Counter(folder, tick=lambda: tick()())
+        leave = counter.loop.checkpoint
+        counter.loop.checkpoint = lambda: (leave(), counter.loop.leave_if_requested())
+        with pytest.raises(Stopped) as stopped:
+            _run(counter)
+    way_on = "he same command without `overwrite` continues" if overwrite else "he same command continues"
+    assert f"{way_on} the run." in str(stopped.value) and way_on in (tmp_path / "suite" / "log.txt").read_text()
 
 
 def test_a_finished_run_does_no_work(opened):

@@ -1,5 +1,6 @@
 """The small table of digits: its networks are right, really trained, and the same for any number of processes."""
 
+import contextlib
 import csv
 import itertools
 
@@ -90,6 +91,20 @@ def test_the_table_has_every_network_once_and_can_be_searched(brief):
 def test_a_table_that_is_there_is_not_trained_again(brief, monkeypatch):
     monkeypatch.setattr(digits, "run_jobs", None)
     assert digits.digits_table(brief.parent) == brief
+
+
+def test_who_waited_for_another_process_takes_its_table(brief, tmp_path, monkeypatch):
+    """Made twice, the later table would have other seconds, and the study on the first be refused."""
+
+    @contextlib.contextmanager
+    def waited(folder):
+        assert folder == tmp_path
+        (tmp_path / digits.FILE).write_bytes(brief.read_bytes())
+        yield
+
+    monkeypatch.setattr(digits, "locked", waited)
+    monkeypatch.setattr(digits, "run_jobs", None)
+    assert digits.digits_table(tmp_path).read_bytes() == brief.read_bytes()
 
 
 def test_a_process_that_dies_leaves_no_table(tmp_path, monkeypatch):

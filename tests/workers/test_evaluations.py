@@ -8,7 +8,7 @@ import pytest
 
 from alphaxenas.coach import Coach
 from alphaxenas.contracts import Budget, Outcome, Proposal
-from alphaxenas.runs import RunFolder
+from alphaxenas.runs import ResumableLoop, RunFolder
 from alphaxenas.runs.journal import TIMING, Journal
 from alphaxenas.seeds import stream
 from alphaxenas.spaces.nasbench.nasbench201 import NASBench201
@@ -78,7 +78,7 @@ def test_a_trial_that_kills_every_worker_is_given_up_after_its_attempts(tmp_path
     backend = Simulated(fate=lambda number: "dies" if number < 3 else "")
     (first, *others) = searched(tmp_path, workers_on(backend, 1, attempts=3), trials=3)
     assert first["status"] == "failed" and first["reason"] == "its process was killed, attempt 3 of 3"
-    assert all(record["reason"] in ("", "loss is not finite") for record in others)
+    assert all(record["reason"] in ("", "DivergedError: loss is not finite") for record in others)
 
 
 def test_a_trial_past_its_time_is_stopped_and_recorded_and_the_search_goes_on(tmp_path):
@@ -146,6 +146,40 @@ def test_a_search_given_more_trials_goes_on_as_if_it_had_had_them(tmp_path):
     assert searched(tmp_path, FromScratch(), "part", trials=12, in_flight=4) == whole
 
 
+@pytest.mark.parametrize("kind", ["scratch", "shared"])
+@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("order", ["deterministic", "arrival"])
+def test_at_the_end_of_the_minutes_what_has_begun_is_waited_for_and_nothing_else(
+    tmp_path, monkeypatch, kind, number, order
+):
+    seconds = itertools.count()
+    backend = Simulated(kind=kind)
+
+    def evaluator():
+        if number:
+            return workers_on(backend, number, kind == "shared")
+        alone = (Sharing if kind == "shared" else FromScratch)()
+        plain = alone.evaluate
+        alone.evaluate = lambda proposal: next(seconds) is not None and plain(proposal)
+        return alone
+
+    elapsed = (lambda loop: backend.now) if number else (lambda loop: float(str(seconds)[6:-1]))
+    options = {"in_flight": 8, "order": order}
+    whole = searched(tmp_path, evaluator(), "whole", **options)
+    backend, seconds = Simulated(kind=kind), itertools.count()
+    monkeypatch.setattr(ResumableLoop, "elapsed", elapsed)
+    part = searched(tmp_path, evaluator(), "part", max_minutes=5 / 60, **options)
+    begun = len(backend.sent) if number else int(elapsed(None))
+    assert begun == 5 if not number else begun <= 2 * 5 + 2, "at most two more, which workers had just begun"
+    assert sum("cached" not in record["metrics"] for record in part) >= begun - 2
+    monkeypatch.undo()
+    backend = Simulated(kind=kind)
+    found = searched(tmp_path, evaluator(), "part", **options)
+    assert found[: len(part)] == part and sum("cached" not in record["metrics"] for record in found) >= 24
+    if order == "deterministic":
+        assert found == whole
+
+
 def test_no_more_children_are_begun_than_trials_are_left(tmp_path):
     backend = Simulated()
     searched(tmp_path, workers_on(backend, 4), trials=6, in_flight=4)
@@ -194,12 +228,68 @@ def test_weights_are_sent_to_workers_that_lack_them_alone():
     assert np.array_equal(workers.state()["weights"], alone.state()["weights"])
 
 
+def test_a_worker_whose_evaluation_raised_an_error_is_not_trusted_to_have_the_weights():
+    backend = Simulated(kind="shared")
+    workers, alone = workers_on(backend, 2, shared=True, attempts=2), Sharing()
+    broken = backend.servers["worker0"]._parts.evaluator
+    plain = broken.evaluate
+
+    def fails_once(proposal):
+        broken.evaluate = plain
+        raise OSError("no space left")
+
+    broken.evaluate = fails_once
+    for number in range(6):
+        assert workers.evaluate(Proposal(number, (0, 1, 2), Budget(1))).reward == (
+            alone.evaluate(Proposal(number, (0, 1, 2), Budget(1))).reward
+        )
+    assert [worker for worker, _ in backend.sent[:2]] == ["worker0", "worker1"], "it must be tried elsewhere"
+    assert "worker0" in [worker for worker, _ in backend.sent[2:]], "and come back to where it failed"
+
+
 def test_changes_are_what_makes_the_one_state_of_the_other():
     before = {"a": np.zeros(2), "b": {"c": np.ones(3), "d": 1}}
     after = {"a": np.zeros(2), "b": {"c": np.arange(3.0), "d": 1, "e": [1, 2]}}
     found = changes(before, after)
     assert list(found) == ["b"] and list(found["b"]) == ["c", "e"]
     assert changes(merged(before, found), after) == {}
+
+
+def flight_of(evaluator, *sequences, known=lambda key, budget: None, most=3, order="deterministic"):
+    """A flight, and the controller that fills it."""
+    flight = Flight(WordSpace(), InTurn(evaluator), known, lambda proposal: None, most, order)
+    controller = ListController(sequences)
+    flight.fill(controller)
+    return flight
+
+
+def test_the_oldest_proposal_is_evaluated_although_later_ones_use_up_the_limit():
+    """The same architecture twice, to be tried again, and the children that are left are already in training."""
+    a, b, c = (0, 0, 0), (0, 0, 1), (0, 0, 2)
+    flight = flight_of(FromScratch(), a, a, b, c, most=4)
+    waits = itertools.count()
+    for number, left in enumerate((2, 1)):
+        one, _ = flight.next(left, None, lambda: next(waits) < 10 or pytest.fail("nobody evaluates the oldest"))
+        assert (one.proposal.number, one.proposal.tokens) == (number, a)
+
+
+@pytest.mark.parametrize("order", ["deterministic", "arrival"])
+def test_an_outcome_that_was_not_told_before_a_kill_counts_as_training_after_it(order):
+    """What is alike waits for it, and no more children are begun than are left."""
+    a, b, c = (0, 0, 0), (0, 0, 1), (0, 0, 2)
+    told, evaluated = {}, []
+    evaluator = FromScratch()
+    plain = evaluator.evaluate
+    evaluator.evaluate = lambda proposal: evaluated.append(proposal.number) or plain(proposal)
+    proposals = [Proposal(number, tokens, Budget(1)) for number, tokens in enumerate((b, a, a, c))]
+    state = [[proposal.to_json(), None] for proposal in proposals]
+    state[1][1] = plain(proposals[1]).to_json()
+    flight = flight_of(evaluator, known=lambda key, budget: told.get(key), most=0, order=order)
+    flight.restore(state)
+    for left in (2, 1, 1) if order == "arrival" else (2, 1, 0):
+        one, outcome = flight.next(left, None, lambda: None)
+        told[one.key] = outcome
+    assert evaluated == [0]
 
 
 def test_proposals_that_are_not_begun_any_more_are_not_looked_through_for_every_trial():
