@@ -317,7 +317,7 @@ class TrainingConfig(Group):
         role="recipe",
     )
     train_minutes: NonNegative = _final(
-        0.0, "refuse a training that would take more minutes, as its first steps tell; 0 = any"
+        0.0, "refuse a training that would take more minutes, as its first steps tell; 0 = any", affects_results=False
     )
     test_views: bool = _final(
         False, "test the network also with the mean over six views of every image: moved by a pixel, mirrored"

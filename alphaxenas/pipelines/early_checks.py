@@ -32,10 +32,11 @@ from alphaxenas.pipelines.factory import (
     load_images,
     search_space,
 )
+from alphaxenas.pipelines.raters.rating import awaited_at_once
 from alphaxenas.pipelines.search import foreign_trials
 from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wishes, stages_of
 from alphaxenas.runs.files import read_json
-from alphaxenas.runs.folder import compare_stored
+from alphaxenas.runs.folder import compare_stored, holds_work
 from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_signals, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
@@ -216,7 +217,8 @@ def _check_tables(config: Config) -> None:
 def _check_stored(config: Config, number: str, data: ImageData | TextData | None) -> None:
     """Compares what is stored of the notebook's stages with today's parameters and images."""
     now = {name: value for name, value in config.parameters().items() if name not in (*LIMITS, *OWN_WORDS)}
-    for folder in stages_of(number, Path(config.run.exp_dir, config.run.run)):
+    now["in_flight"] = awaited_at_once(config)
+    for folder in filter(holds_work, stages_of(number, Path(config.run.exp_dir, config.run.run))):
         description: dict[str, Any] = read_json(folder / "run.json") or {"parameters": {}}
         given = {name: value for name, value in now.items() if schema(name)["affects_results"]}
         compare_stored(f"{config.run.run}/{folder.name}", description, given, data.identity if data else None)

@@ -25,7 +25,7 @@ from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs import RunMismatch, read_json
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_atomically, write_json
-from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.folder import RunFolder, holds_work
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.suggestions import invalid
 
@@ -78,7 +78,7 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
 def _refuse_another_choice(folder: Path, trained: list[str]) -> None:
     """RunMismatch where the search chooses others than were trained, as when it was given more trials since."""
     before = (read_json(folder / "run.json") or {"parameters": {}})["parameters"].get("trained", trained)
-    if before != trained:
+    if before != trained and holds_work(folder):
         raise RunMismatch(
             f"The final training in {folder} is of {'; '.join(before)}, and now {'; '.join(trained)} would be trained. "
             "To train that and replace what is stored of notebook 04, and of no other: run_all.sh with --only 04,05 "

@@ -123,8 +123,9 @@ def run_search(
     Returns:
         Results as of `Coach.run`.
     """
-    if (at_once := awaited_at_once(config)) > 1:
-        parameters = {**parameters, "in_flight": at_once, "worker_order": config.workers.worker_order}
+    parameters = {**parameters, "in_flight": (at_once := awaited_at_once(config))}
+    if at_once > 1:
+        parameters["worker_order"] = config.workers.worker_order
     ends = {name: getattr(config.search, name) for name in LIMITS}
     with open_stage(config, stage, parameters, data) as folder:
         results = folder.read_results()
@@ -136,7 +137,7 @@ def run_search(
             "proxies": proxies,
             "imported": imported,
         }
-        how |= {"in_flight": awaited_at_once(config), "order": config.workers.worker_order}
+        how |= {"in_flight": at_once, "order": config.workers.worker_order}
         with rated(config, rating, data, proxies) as raters:
             return Coach(space, controller(), raters, folder, **ends, **how).run()
 

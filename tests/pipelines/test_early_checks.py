@@ -17,6 +17,7 @@ from alphaxenas.data.download import locked
 from alphaxenas.pipelines import enas, nao, policy_gradient, recurrent, run_notebooks
 from alphaxenas.pipelines.early_checks import check_before_work, config_of
 from alphaxenas.pipelines.factory import load_images, search_space
+from alphaxenas.pipelines.raters.rating import awaited_at_once
 from alphaxenas.runs import RunFolder, RunMismatch
 from alphaxenas.runs.status import is_held
 
@@ -177,6 +178,29 @@ def test_a_folder_without_permission_is_refused(place, monkeypatch):
         check_before_work(parameters(place), ("01",))
 
 
+def begin(place, stage, stored, **more):
+    """Stores a stage with its first record."""
+    with RunFolder.open("mine", stage, stored, place / "exp", place / "events", **more) as folder:
+        folder.journal.append({"trial": 0})
+
+
+def test_a_run_on_workers_is_continued_by_the_same_command_and_by_as_many_in_flight(place):
+    values = parameters(place, workers=2, cluster_address="processes")
+    begin(place, "random-seed0", {"in_flight": awaited_at_once(config_of("02", values)), "worker_order": "deterministic"})
+    check_before_work(values, ("02",))
+    check_before_work({**values, "workers": 0, "in_flight": 2}, ("02",))
+    with pytest.raises(RunMismatch, match="`in_flight` is stored as 2, now 1"):
+        check_before_work({**values, "workers": 0}, ("02",))
+
+
+def test_a_stage_that_was_refused_before_any_work_does_not_refuse_the_correction(place):
+    RunFolder.open("mine", "random-seed0", {"filters": 9}, place / "exp", place / "events").close()
+    check_before_work(parameters(place), ("02",))
+    begin(place, "random-seed0", {"filters": 9})
+    with pytest.raises(RunMismatch, match="`filters` is stored as 9, now 8"):
+        check_before_work(parameters(place), ("02",))
+
+
 @pytest.mark.parametrize(
     ("number", "stage", "groups"),
     [("03", "densenet", ("data", "baseline", "training")), ("02", "random-seed0", ("data",))],
@@ -186,7 +210,7 @@ def test_a_stored_run_of_other_parameters_or_images_is_refused_before_any_notebo
     config = config_of(number, values)
     stored = config.parameters(*groups) | {"trials": 2}
     data = load_images(config)
-    RunFolder.open("mine", stage, stored, place / "exp", place / "events", data=data.identity).close()
+    begin(place, stage, stored, data=data.identity)
     check_before_work(values | {"trials": 9}, ("01", number))
     with pytest.raises(RunMismatch, match=f"mine/{stage} .*`fraction` is stored as 1.0, now 0.5"):
         check_before_work(values | {"fraction": 0.5}, ("01", number))

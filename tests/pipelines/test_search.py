@@ -167,6 +167,8 @@ def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
     )
     results = search(config, "alphaxenas", 0)
     assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
+    stored = json.loads((tmp_path / "exp" / config.run.run / "alphaxenas-seed0" / "run.json").read_text())
+    assert stored["parameters"]["in_flight"] == 1, "so that one with workers does not continue it"
 
 
 @pytest.mark.parametrize("controller", [name for name in CONTROLLERS if name not in ("alphaxenas", "random")])
