@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,17 @@ def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str
         if tf.config.experimental.get_memory_growth(gpu) != memory_growth:
             tf.config.experimental.set_memory_growth(gpu, memory_growth)
     return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+
+
+def count_devices() -> int:
+    """How many devices can share a training step: the GPUs or, without any, the one CPU device.
+
+    Another process is asked, so that this one neither loads TensorFlow nor holds a GPU. Where it cannot tell, no number
+    is too large here, and TensorFlow says itself what is wrong.
+    """
+    program = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')) or 1)"
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return sys.maxsize if asked.returncode else int(asked.stdout)
 
 
 def load_tensorflow() -> ModuleType:

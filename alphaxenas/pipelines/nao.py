@@ -29,7 +29,14 @@ from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_traje
 from alphaxenas.data import ImageData
 from alphaxenas.networks.registry import build_network
 from alphaxenas.pipelines.early_checks import check_children
-from alphaxenas.pipelines.factory import child_network, child_options, image_weights, make_evaluator, regularised
+from alphaxenas.pipelines.factory import (
+    child_network,
+    child_options,
+    image_weights,
+    make_evaluator,
+    of_shared_weights,
+    regularised,
+)
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.pipelines.raters.rating import Rating
@@ -144,8 +151,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
         return image_weights(config, network, data, seed, SCORING_BATCH)
 
-    parameters = config.parameters("data", "child")
-    return run_pool(config, f"{STAGE}-shared", parameters, space, data, weights, seed)
+    return run_pool(config, f"{STAGE}-shared", of_shared_weights(config), space, data, weights, seed)
 
 
 def run_pool(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.pipelines import enas as enas_stage
+from alphaxenas.pipelines import nao as nao_stage
 from alphaxenas.pipelines import policy_gradient as policy_stage
 from alphaxenas.pipelines.factory import load_images
 from alphaxenas.report.runs import stored_searches
 from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.report.statistics import compare
 from alphaxenas.supernet.enas import EnasSearch
+from alphaxenas.supernet.shared_pool import SharedPool
 from tests.tabular.test_study import write_table
 
 
@@ -129,14 +132,29 @@ def test_what_the_comparison_would_ignore_is_refused_before_any_work(config, nam
     assert not os.path.exists(config.run.exp_dir)
 
 
-@pytest.mark.parametrize("augment, cutout", [(True, 3), (False, 0)])
-def test_enas_trains_on_images_that_are_cut_out_and_augmented_as_asked(config, monkeypatch, augment, cutout):
+@pytest.mark.parametrize("augment, cutout, pad, alternating", [(True, 3, 2, True), (False, 0, None, False)])
+def test_shared_weights_see_images_that_are_augmented_as_asked(config, monkeypatch, augment, cutout, pad, alternating):
     seen, original = [], Batches.of
     monkeypatch.setattr(Batches, "of", lambda *given: seen.append(given[1:]) or original(*given))
     monkeypatch.setattr(EnasSearch, "run", lambda search: {})
+    monkeypatch.setattr(SharedPool, "run", lambda pool: pool._weights and {})
     values = {"augment": augment, "cutout": cutout, "blocks": 1, "filters": 2, "enas_reward_images": 100}
-    enas_stage.search(from_values({**config.parameters(), **values}), "micro", data=load_images(config))
-    assert ("train", config.child.batch_size, augment, cutout) in seen
+    values |= {"crop_pad": pad or 0, "alternating_flip": alternating}
+    changed = from_values({**config.parameters(), **values})
+    enas_stage.search(changed, "micro", data=load_images(config))
+    nao_stage.search_with_shared_weights(changed, load_images(config))
+    assert seen.count(("train", config.child.batch_size, augment, cutout, pad, alternating)) == 2
+
+
+def test_shared_weights_record_nothing_that_they_do_not_know(config, monkeypatch):
+    for kind in (EnasSearch, SharedPool):
+        monkeypatch.setattr(kind, "run", lambda search: {})
+    enas_stage.search(config, "macro", data=load_images(config))
+    nao_stage.search_with_shared_weights(config, load_images(config))
+    for stage in ("enas-macro-s0", "nao-shared"):
+        stored = json.loads(Path(config.run.exp_dir, "s", stage, "run.json").read_text())["parameters"]
+        assert {"dataset", "crop_pad", "filters", "learning_rate", "rate_schedule", "seed"} <= stored.keys()
+        assert not {"reward", "fixed_images", "child_teraflops", "width_share", "whitening_share"} & stored.keys()
 
 
 def test_controllers_are_compared_on_a_table(config):
