@@ -167,7 +167,8 @@ def train_derived(
     """
     seed = config.run.seed if seed is None else seed
     chosen = derive(config, space_name, seed, data)[: config.training.top_k]
-    parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
+    parameters = config.parameters("data", "training") | config.only("momentum", "rate_schedule")
+    parameters["trained"] = [str(one) for one in chosen]
     data = data or load_images(config)
     with open_stage(config, f"{_stage(space_name, seed)}-final", parameters, data) as folder:
         return train_ranked(config, chosen, data, folder)

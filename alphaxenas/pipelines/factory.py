@@ -40,6 +40,8 @@ REGULARISATION = ("drop_path", "dropout", "auxiliary")
 FROM_SCRATCH = {"rate_schedule": "schedule", "lookahead": "lookahead", "offset_rate": "offset_rate"}
 FROM_SCRATCH |= {"whitening_share": "whitening"}
 """Parameters of recipes without shared weights, and what `Recipe` calls them."""
+OF_CHILDREN = ("share_weights", "momentum", "optimizer", *FROM_SCRATCH)
+"""Parameters of children that a training in full depends on, too."""
 
 OF_SINGLE_CHILDREN = ("reward", "fixed_images", "child_teraflops", "share_weights", "width_share", "whitening_share")
 """Parameters of children that shared weights, which all of them train by turns, do not know."""

@@ -18,7 +18,14 @@ from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.pipelines.factory import baseline_network, final_network, load_images, recipe_from_config, search_space
+from alphaxenas.pipelines.factory import (
+    OF_CHILDREN,
+    baseline_network,
+    final_network,
+    load_images,
+    recipe_from_config,
+    search_space,
+)
 from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, architecture_to_train, train_in_full
 from alphaxenas.pipelines.search import search_seeds
 from alphaxenas.pipelines.stages import open_stage
@@ -41,7 +48,8 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
         Results as of `train_in_full`.
     """
     data = data or load_images(config)
-    with open_stage(config, "densenet", config.parameters("data", "baseline", "training"), data) as folder:
+    parameters = config.parameters("data", "baseline", "training") | config.only("space", *OF_CHILDREN)
+    with open_stage(config, "densenet", parameters, data) as folder:
         network = baseline_network(config, data.num_classes)
         text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
         return train_networks(
@@ -61,7 +69,8 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """
     architectures = chosen_architectures(config)
     trained = [str(architecture) for architecture in architectures]
-    parameters, data = config.parameters("data", "space", "training"), data or load_images(config)
+    parameters = config.parameters("data", "space", "training") | config.only(*OF_CHILDREN)
+    data = data or load_images(config)
     # Other machines than the first follow it; what they record is of one session.
     number = config.training.train_machine
     stage, anew = (f"final-machine{number}", True) if number else ("final", None)

@@ -59,6 +59,7 @@ STEP_SIZES = tuple(np.round(np.geomspace(0.05, 6.0, 40), 4).tolist())
 OTHER_NETWORKS = (
     "architecture",
     "cutout",
+    "hand_made",
     "top_k",
     "train_cells",
     "train_epochs",
@@ -220,7 +221,7 @@ def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
 def _train_alike(config: Config, data: ImageData, stage: str, architectures: Mapping[str, Any]) -> dict[str, Any]:
     check_children(config)
     parameters = config.parameters("data", "training") | config.only(
-        "filters", "cells", "stem_stride", "momentum", "nao_best_epochs"
+        "filters", "cells", "stem_stride", "momentum", "rate_schedule", "nao_best_epochs"
     )
     parameters = {name: value for name, value in parameters.items() if name not in OTHER_NETWORKS}
     parameters["trained"] = [str(architecture) for architecture in architectures.values()]

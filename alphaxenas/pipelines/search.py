@@ -27,6 +27,10 @@ from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 STATIC_ORDER = ("depth", "parameters")
 """Proxies of the controller `static`, whatever the parameter `proxies` names."""
 
+PRICED = ("train_epochs", "train_filters", "train_cells", "train_reductions", "train_stem_stride")
+PRICED += ("train_multiply_adds",)
+"""What says how many epochs `train_teraflops` pay for, and so what is searched at all."""
+
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `<controller>-seed<seed>`: a search over the configured space.
@@ -45,6 +49,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     """
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
+    parameters |= config.only("train_teraflops", *(PRICED if config.training.train_teraflops else ()))
     data = data or load_images(config)
     wished = user_space(config, data)
     imported = foreign_trials(config, wished, controller)

