@@ -185,6 +185,11 @@ def test_every_default_written_on_a_command_line_is_read_back(name):
     assert parse_value(name, written) == default
 
 
+GENOTYPE = "Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0)], normal_concat=range(2, 3))"
+OWN_TABLE = "pyproject.toml"
+"""Any file that exists: a table is not read before it is searched."""
+
+
 @pytest.mark.parametrize(
     "name, written, value",
     [
@@ -194,6 +199,20 @@ def test_every_default_written_on_a_command_line_is_read_back(name):
         ("seeds", "1,2", (1, 2)),
         ("stem_stride", "2", 2),
         ("architecture", "1", "1"),
+        ("operations", '["conv3x3", "sep5x5"]', ("conv3x3", "sep5x5")),
+        ("seeds", "[1, 2]", (1, 2)),
+        ("start_from", f"darts_v2, {GENOTYPE}", ("darts_v2", GENOTYPE)),
+        (
+            "start_from",
+            "'kernel=3, filters=8', \"kernel=5, filters=8\"",
+            ("kernel=3, filters=8", "kernel=5, filters=8"),
+        ),
+        ("start_from", '["kernel=3, filters=8", "it\'s.json"]', ("kernel=3, filters=8", "it's.json")),
+        ("start_from", "it's.json, darts_v2", ("it's.json", "darts_v2")),
+        ("start_from", "a:b | (c, d), e)f, g", ("a:b | (c, d)", "e)f", "g")),
+        ("tables", "digits,chains", ("digits", "chains")),
+        ("tables", f"{OWN_TABLE} code=a signal=b,min:c", (f"{OWN_TABLE} code=a signal=b,min:c",)),
+        ("tables", f'["{OWN_TABLE} signal=b,min:c", "digits"]', (f"{OWN_TABLE} signal=b,min:c", "digits")),
     ],
 )
 def test_values_on_a_command_line_take_the_type_of_their_parameter(name, written, value):
