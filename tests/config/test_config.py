@@ -18,7 +18,7 @@ from alphaxenas.config import (
     configure,
     from_values,
     load_profile,
-    networks,
+    parameter,
     parse_value,
 )
 from alphaxenas.config import load as config_module
@@ -276,7 +276,7 @@ def test_automatic_precision_is_what_the_machine_computes_natively_and_recorded_
 ):
     (tmp_path / "cpuinfo").write_text(features)
     monkeypatch.setattr(
-        networks, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu")
+        parameter, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu")
     )
     config = from_values({"precision": "auto", "train_precision": "auto", "run": "auto"})
     assert config.parameters("training")["precision"] == config.parameters("training")["train_precision"] == precision

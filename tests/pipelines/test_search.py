@@ -1,11 +1,13 @@
 """From a configuration to run folders: what is built, at which price, and what is said when something is missing."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from alphaxenas.command import evaluate
-from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config import PROJECT_ROOT, ParameterError, from_values
 from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.baselines.random_search import RandomSearch
@@ -230,6 +232,36 @@ def test_cutout_without_augmentation_is_refused(tmp_path):
 def test_tensorflow_is_prepared_twice_without_complaint():
     assert prepare_tensorflow(0)[0].startswith("CPU")
     assert prepare_tensorflow(0) == prepare_tensorflow(0)
+
+
+OPERATIONS_REPEATED = """
+import json, sys
+from alphaxenas.config import from_values
+config = from_values(json.loads(sys.argv[1]))
+from alphaxenas.networks.devices import prepare_tensorflow
+prepare_tensorflow(1, True, config.run.op_determinism)
+from tensorflow.python.framework.config import is_op_determinism_enabled
+from alphaxenas.pipelines.final import train_best
+from alphaxenas.pipelines.search import search
+found = search(config, "random", 0)["best"], train_best(config)["models"][0]["history"]
+kept = [{name: value for name, value in one.items() if name in ("reward", "loss")} for part in found for one in part]
+print(json.dumps([is_op_determinism_enabled(), kept]))
+"""
+
+
+def test_a_cpu_repeats_itself_to_the_last_bit_with_and_without_op_determinism(tmp_path):
+    tiny = {"fraction": 0.1, "filters": 4, "cells": 1, "reductions": 0, "trials": 2, "search_children": 1, "threads": 1}
+    tiny |= {"final_epochs": 1, "search_epochs": 1, "architecture": "darts_v2", "train_epochs": 1, "train_filters": 4}
+    tiny |= {"final_weights": "shared", "search_fraction": 1.0, "train_cells": 3, "train_dropout": 0.2}
+    numbers = []
+    for asked in (False, True):
+        own = {"exp_dir": str(tmp_path / f"{asked}"), "tensorboard_dir": str(tmp_path / "events" / f"{asked}")}
+        command = [sys.executable, "-c", OPERATIONS_REPEATED, json.dumps({**tiny, **own, "op_determinism": asked})]
+        said = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
+        enabled, found = json.loads(said.splitlines()[-1])
+        assert enabled == asked and any("reward" in one for one in found) and any("loss" in one for one in found)
+        numbers.append(found)
+    assert numbers[0] == numbers[1]
 
 
 def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
