@@ -63,7 +63,7 @@ def main() -> None:
 
     given = {name: parse_value(name, value) for name, value in options.parameters}
     config = from_values({**DEFAULTS, **given, "run": options.run})
-    prepare_tensorflow(config.run.threads, config.run.memory_growth)
+    prepare_tensorflow(config.run.threads, config.run.memory_growth, config.run.op_determinism)
 
     from alphaxenas.pipelines.enas import derive, enas_space
     from alphaxenas.pipelines.factory import load_images

@@ -85,7 +85,7 @@ def search_one(values: dict[str, Any], controller: str, seed: int, path: str) ->
     from alphaxenas.networks.devices import prepare_tensorflow
 
     config = from_values(values)
-    prepare_tensorflow(config.run.threads, config.run.memory_growth)
+    prepare_tensorflow(config.run.threads, config.run.memory_growth, config.run.op_determinism)
 
     from alphaxenas.pipelines.recurrent import journals, search
     from alphaxenas.pipelines.stages import load_configured_text

@@ -79,7 +79,7 @@ def main() -> None:
         changed = {"run": suite, "controllers": [choice.name], **dict(choice.settings)}
         configs[choice.label] = choice.name, from_values({**values, **changed})
     (_, config), *_ = configs.values()
-    prepare_tensorflow(config.run.threads, config.run.memory_growth)
+    prepare_tensorflow(config.run.threads, config.run.memory_growth, config.run.op_determinism)
 
     from alphaxenas.pipelines.factory import load_images
     from alphaxenas.pipelines.search import search

@@ -10,7 +10,7 @@ of at least that), or at the cap, and then counts as the cap. With several signa
 goes on to the cap, and the result is the share of the table's hypervolume that it has found. The searches are stored in
 exp/<run>/study/ and continued by the same command. Prints a table on stderr and JSON as the last line of stdout. Exit
 code: 0 all searches are recorded, 1 some failed (the reasons are printed), 2 bad arguments or a bad table, found before
-any search.
+any search, a study that another process works on, or records that cannot be written or read.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.runs import RunFolder, RunInUse, StorageError
 from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.choices import (
     ControllerChoice,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         controllers = parse_controllers(options.controllers)
         parse_target(options.target)
         return _study(options, table, controllers)
-    except ValueError as error:
+    except (ValueError, RunInUse, StorageError) as error:
         print(f"alphaxenas table: {error}", file=sys.stderr)
         return 2
 
@@ -57,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[ControllerChoice, ...]) -> int:
     from alphaxenas.report.sample_efficiency import measures as report
     from alphaxenas.report.sample_efficiency.journals import load_study
-    from alphaxenas.runs import RunFolder
     from alphaxenas.tabular.study import STAGE, check_study, run_study
     from alphaxenas.workers.processes import usable_cores
 
@@ -65,7 +65,7 @@ def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[C
     processes, seeds = options.processes or usable_cores(), range(options.seeds)
     run = options.run or f"sample-{table.name}"
     limits: dict[str, Any] = {"cap": options.cap, "target": options.target}
-    check_study([table], controllers, seeds, **limits)
+    check_study([table], controllers, seeds, **limits, processes=processes)
     with RunFolder.open(run, STAGE, limits, options.exp_dir, options.tensorboard_dir, options.overwrite) as folder:
         failures = run_study(folder, [table], controllers, seeds, **limits, processes=processes)
         study = load_study(folder.path, [choice.label for choice in controllers], seeds, [table.name])

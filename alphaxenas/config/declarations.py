@@ -5,6 +5,7 @@ The groups stand in the modules `networks`, `searches`, `other_searches` and `la
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -131,19 +132,51 @@ def read_text(name: str, written: str) -> Any:
 
     Args:
         name: The parameter.
-        written: Its value; lists with commas, as in `conv3x3,sep5x5`, with or without brackets.
+        written: Its value; lists with commas, as in `conv3x3,sep5x5`, with or without brackets, or as in JSON. Commas
+            within brackets or quotes belong to an item. A table with its columns (`tables`) is one item, commas and
+            all; several are written as in JSON.
 
     Returns:
         The value in the parameter's type, or the text itself where it cannot be read as that.
     """
     rule = schema(name)
     if rule["type"] == "array":
-        items = [item.strip().strip("'\"") for item in written.strip().strip("[]").split(",") if item.strip()]
+        whole = rule["items"].get("format") == "table" and "=" in written and not written.strip().startswith("[")
+        items = [written.strip()] if whole else _items(written.strip())
         return in_its_type(name, tuple(items))
     if rule["type"] == "boolean":
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         return words.get(written.lower(), written)
     return in_its_type(name, written)
+
+
+def _items(written: str) -> list[str]:
+    """The texts of a list: as in JSON, or with commas outside of brackets and quotes between them."""
+    try:
+        return list(map(str, json.loads(written))) if written.startswith("[") else _between_commas(written)
+    except json.JSONDecodeError:
+        return _between_commas(written[1:-1] if written.endswith("]") else written)
+
+
+def _between_commas(written: str) -> list[str]:
+    items, depth, place = [""], 0, 0
+    while place < len(written):
+        sign = written[place]
+        # A quote that is never closed is an apostrophe.
+        end = written.find(sign, place + 1) + 1 if sign in "'\"" else 0
+        part = written[place:end] if end else sign
+        depth = max(0, depth + (sign in "([{") - (sign in ")]}"))
+        if part == "," and not depth:
+            items.append("")
+        else:
+            items[-1] += part
+        place += len(part)
+    return [_unquoted(item.strip()) for item in items if item.strip()]
+
+
+def _unquoted(item: str) -> str:
+    within = item[1:-1]
+    return within if item[0] in "'\"" and item == f"{item[0]}{within}{item[0]}" and item[0] not in within else item
 
 
 def refusal(name: str, value: Any) -> ParameterError:

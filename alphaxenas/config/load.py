@@ -108,7 +108,7 @@ def parse_value(name: str, written: str) -> Any:
 
     Args:
         name: The parameter.
-        written: Its value; lists with commas.
+        written: Its value; lists as of `declarations.read_text`.
 
     Returns:
         The value in the parameter's type, lists as tuples, relative paths as they are.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from alphaxenas.config.parameter import (
     Count,
@@ -22,6 +22,7 @@ from alphaxenas.config.parameter import (
     Number,
     OneOf,
     PositiveNumber,
+    Precision,
     Rate,
     Several,
     Share,
@@ -32,23 +33,15 @@ from alphaxenas.data.formats import LAYOUTS
 from alphaxenas.data.images import DATASETS, MIRRORING
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
-from alphaxenas.networks.devices import computes_bfloat16
 from alphaxenas.networks.export import EXPORT_FORMATS
 from alphaxenas.networks.stem import LARGE_STRIDE
-from alphaxenas.networks.training.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES
+from alphaxenas.networks.training.recipe import OPTIMIZERS, SCHEDULES
 from alphaxenas.spaces.from_parameters import SPACES
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS
 
 NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 """Pattern of the name of a run."""
 
-
-def _native(precision: str) -> str:
-    """Resolves `auto`, so that records name what was computed with, and no other machine continues them differently."""
-    return ("bfloat16" if computes_bfloat16() else "float32") if precision == "auto" else precision
-
-
-Precision = Annotated[str, OneOf((*PRECISIONS, "auto")), AfterValidator(_native)]
 Dataset = Annotated[str, OneOf(DATASETS)]
 ImageLayout = Annotated[str, OneOf(LAYOUTS)]
 Mirroring = Annotated[str, OneOf(MIRRORING)]
@@ -105,6 +98,11 @@ class RunConfig(Group):
         role="recipe",
     )
     memory_growth: bool = parameter(True, "GPU: take memory as needed instead of all at once", affects_results=False)
+    op_determinism: bool = parameter(
+        False,
+        "GPU: repeatable to the last bit; slower, and an operation that has no such kernel is refused; a CPU repeats "
+        "itself to the last bit without it",
+    )
 
 
 class DataConfig(Group):
@@ -329,7 +327,7 @@ class TrainingConfig(Group):
         role="recipe",
     )
     train_minutes: NonNegative = _final(
-        0.0, "refuse a training that would take more minutes, as its first steps tell; 0 = any"
+        0.0, "refuse a training that would take more minutes, as its first steps tell; 0 = any", affects_results=False
     )
     test_views: bool = _final(
         False, "test the network also with the mean over six views of every image: moved by a pixel, mirrored"

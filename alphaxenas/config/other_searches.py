@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, ValidationInfo, WithJsonSchema
 
 from alphaxenas.config.networks import NAME
 from alphaxenas.config.parameter import (
@@ -64,7 +64,7 @@ EnasSpace = Annotated[str, OneOf(ENAS_SPACES)]
 Order = Annotated[str, OneOf(ORDERS)]
 Contestants = Annotated[Text, AfterValidator(_contestants)]
 """Controllers with settings, see `parse_controllers`."""
-TableText = Annotated[NonBlank, AfterValidator(_table)]
+TableText = Annotated[NonBlank, AfterValidator(_table), WithJsonSchema({"type": "string", "format": "table"})]
 """A table, see `parse_table`."""
 
 

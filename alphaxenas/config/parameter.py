@@ -14,6 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
+from alphaxenas.networks.devices import computes_bfloat16
+from alphaxenas.networks.training.recipe import PRECISIONS
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 Role = Literal["data", "space", "recipe", "method", "budget", "limit", ""]
@@ -128,6 +131,11 @@ def _resolved(value: str) -> str:
         raise AssertionError("a path") from None
 
 
+def _native(precision: str) -> str:
+    """Resolves `auto`, so that records name what was computed with, and no other machine continues them differently."""
+    return ("bfloat16" if computes_bfloat16() else "float32") if precision == "auto" else precision
+
+
 Item = TypeVar("Item")
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=0)]
@@ -138,6 +146,7 @@ Share = Annotated[Number, Field(gt=0, le=1)]
 """Of something that is never empty, in (0, 1]."""
 Rate = Annotated[Number, Field(ge=0, lt=1)]
 """In [0, 1): a decay or a probability that is never certain."""
+Precision = Annotated[str, OneOf((*PRECISIONS, "auto")), AfterValidator(_native)]
 Text = Annotated[str, AfterValidator(_plain)]
 NonBlank = Annotated[str, AfterValidator(_not_blank)]
 _PATH = WithJsonSchema({"type": "string", "format": "path"})

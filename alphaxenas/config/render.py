@@ -76,6 +76,10 @@ def documentation() -> str:
         "`./run_all.sh -p NAME VALUE`. Generated from the declarations in `alphaxenas/config` by",
         "`alphaxenas params --write-docs`. The last column says which notebooks show a parameter; all accept it. Where",
         "a parameter is a setting of some controllers alone, they follow its meaning, as in (to `evolution`).",
+        "",
+        "On the command line lists are written with commas, `-p operations conv3x3,sep5x5`. Commas within brackets or",
+        "quotes belong to an item, and a list may be written as in JSON. A table with its columns is one item, commas",
+        "and all: `-p tables 'FILE code=COLUMN signal=COLUMN,min:COLUMN'`; several are written as in JSON.",
     ]
     for group, kind in GROUPS.items():
         lines += [

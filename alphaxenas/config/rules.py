@@ -137,6 +137,8 @@ def check_together(config: Config) -> None:
     except ValueError as error:
         raise ParameterError(str(error)) from None
     given_architecture(config)
+    if config.training.hand_made:
+        architecture_of(config, "hand_made", config.training.hand_made)
 
 
 def favoured(config: Config) -> dict[str, float]:
@@ -161,13 +163,25 @@ def favoured(config: Config) -> dict[str, float]:
 
 def starting(config: Config) -> dict[str, Any]:
     """The architectures of the parameter `start_from` by what it calls them; ParameterError where one is none."""
-    found = {}
-    for text in config.search.start_from:
-        try:
-            found[text] = given_architecture(config, text)
-        except ValueError as error:
-            raise ParameterError(str(error).replace("`architecture`", "`start_from`", 1)) from None
+    found = {text: architecture_of(config, "start_from", text) for text in config.search.start_from}
     return {text: getattr(architecture, "architecture", architecture) for text, architecture in found.items()}
+
+
+def architecture_of(config: Config, name: str, text: str) -> Any:
+    """An architecture that another parameter than `architecture` names.
+
+    Args:
+        config: Says which space.
+        name: The parameter, for the message.
+        text: The architecture, as of `given_architecture`.
+
+    Raises:
+        ParameterError: The text is none.
+    """
+    try:
+        return given_architecture(config, text)
+    except ValueError as error:
+        raise ParameterError(str(error).replace("`architecture`", f"`{name}`", 1)) from None
 
 
 def place_in_front(config: Config) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,12 +32,14 @@ def computes_bfloat16(cpuinfo: str = "/proc/cpuinfo", nvidia: str = "/proc/drive
         return False
 
 
-def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str]:
+def prepare_tensorflow(threads: int = 0, memory_growth: bool = True, op_determinism: bool = False) -> list[str]:
     """Imports TensorFlow and sets it up; call it before anything computes.
 
     Args:
         threads: CPU threads of one operation; 0 = all cores.
         memory_growth: On GPUs, take memory as it is needed instead of all at once.
+        op_determinism: Choose kernels that repeat themselves to the last bit, as those of a CPU do anyway. For the rest
+            of this process: TensorFlow knows no way back.
 
     Returns:
         The devices in words, such as `["CPU:0"]` or `["CPU:0", "GPU:0"]`.
@@ -48,7 +51,20 @@ def prepare_tensorflow(threads: int = 0, memory_growth: bool = True) -> list[str
     for gpu in gpus:
         if tf.config.experimental.get_memory_growth(gpu) != memory_growth:
             tf.config.experimental.set_memory_growth(gpu, memory_growth)
+    if op_determinism:
+        tf.config.experimental.enable_op_determinism()
     return [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+
+
+def count_devices() -> int:
+    """How many devices can share a training step: the GPUs or, without any, the one CPU device.
+
+    Another process is asked, so that this one neither loads TensorFlow nor holds a GPU. Where it cannot tell, no number
+    is too large here, and TensorFlow says itself what is wrong.
+    """
+    program = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')) or 1)"
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return sys.maxsize if asked.returncode else int(asked.stdout)
 
 
 def load_tensorflow() -> ModuleType:

@@ -17,9 +17,11 @@ import numpy as np
 from alphaxenas.config import PROJECT_ROOT, Config, ParameterError, from_values
 from alphaxenas.config.declarations import FIELDS, schema
 from alphaxenas.config.rules import given_architecture
+from alphaxenas.contracts import SearchSpace
 from alphaxenas.data import ImageData
 from alphaxenas.data.published import KNOWN_SHAPES, PUBLISHED
 from alphaxenas.data.text import TextData
+from alphaxenas.networks.devices import count_devices
 from alphaxenas.networks.export import require_formats
 from alphaxenas.networks.micro import FEWEST_CELLS
 from alphaxenas.networks.outline import outline_of
@@ -32,11 +34,13 @@ from alphaxenas.pipelines.factory import (
     load_images,
     search_space,
 )
+from alphaxenas.pipelines.raters.rating import awaited_at_once
 from alphaxenas.pipelines.search import foreign_trials
 from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wishes, stages_of
 from alphaxenas.runs.files import read_json
-from alphaxenas.runs.folder import compare_stored
-from alphaxenas.suggestions import invalid
+from alphaxenas.runs.folder import compare_stored, holds_work
+from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.suggestions import did_you_mean, invalid
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_signals, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
@@ -46,6 +50,8 @@ WITHOUT_IMAGES = ("00", "05", "06", "09")
 """Numbers of the notebooks that load no images."""
 OWN_WORDS = ("tables",)
 """Parameters that run.json keeps in another form than they are given in."""
+ONE_IN_SHARED_WEIGHTS = ("optimizer", "lookahead", "offset_rate")
+"""Parameters of recipes of which the shared weights of NAO and ENAS know the default alone."""
 REFUSED_IN_COMPARISON = (
     "train_label_smoothing",
     "train_weight_decay",
@@ -96,17 +102,20 @@ def check_before_work(parameters: Mapping[str, Any], notebooks: Sequence[str]) -
         if number == "02":
             for controller in config.search.controllers:
                 foreign_trials(config, search_space(config), controller)
+        if number == "05":
+            _check_compared(config)
         if number == "06":
             _check_tables(config)
         if number == "09" and config.language.text == "text":
             data = load_configured_text(config)
         if number in ("08", "09", "10") or (number == "07" and set(config.chains.policy_parts) - {"table"}):
             refuse_wishes(config, number)
-        if number == "08" or (number == "10" and "micro" in config.enas.enas_spaces):
-            check_children(config)
+        if number in ("08", "10"):
+            check_children(config, number == "08" or "micro" in config.enas.enas_spaces)
         compares = number == "07" and "mnist" in config.chains.policy_parts
         if compares:
             check_comparison(config)
+            _check_devices(config)
         if compares or number in ("03", "04", "08", "09", "10"):
             require_formats(config.training.export_formats)
         if not config.run.overwrite:
@@ -164,28 +173,35 @@ def check_comparison(config: Config) -> None:
             )
 
 
-def check_children(config: Config) -> None:
-    """Refuses what no network of a pair of cells can have, before anything is trained.
+def check_children(config: Config, of_cells: bool = True) -> None:
+    """Refuses what no network of a pair of cells can have, and what shared weights are not trained with, before
+    anything is trained.
+
+    Args:
+        config: The configuration.
+        of_cells: Whether pairs of cells are searched; otherwise whole networks.
 
     Raises:
-        ValueError: `cells` is less than three.
+        ValueError: Names the parameter.
     """
-    if config.child.cells < FEWEST_CELLS:
+    if of_cells and config.child.cells < FEWEST_CELLS:
         raise invalid("cells", f"at least {FEWEST_CELLS} where NAO or ENAS search pairs of cells", config.child.cells)
+    for name in ONE_IN_SHARED_WEIGHTS:
+        value, default = getattr(config.child, name), FIELDS[name].default
+        if value != default:
+            raise invalid(name, f"{default!r} where NAO or ENAS train shared weights", repr(value))
 
 
 def _check_networks(config: Config, number: str, shape: ImageShape, search_comes_first: bool) -> None:
     """Builds the networks of a notebook over shapes."""
+    trained: list[Any] = []  # architectures, or spaces that any one is taken from
     if number == "02":
-        any_one = search_space(config).sample(np.random.default_rng(0))
-        outline_of(child_network(config, shape.num_classes)(any_one), shape.image_shape)
+        outline_of(child_network(config, shape.num_classes)(_any(search_space(config))), shape.image_shape)
     if number == "03":
         outline_of(baseline_network(config, shape.num_classes), shape.image_shape)
     if number == "04":
         given = given_architecture(config)
-        if given or not config.training.train_multiply_adds:
-            any_one = given or search_space(config).sample(np.random.default_rng(0))
-            outline_of(final_network(config, any_one, shape), shape.image_shape)
+        trained = [given or search_space(config)]
         searches = Path(config.run.exp_dir, config.run.run).glob(f"{config.search.controllers[0]}-seed*/results.json")
         if not given and not search_comes_first and not any(searches):
             raise ParameterError(
@@ -193,6 +209,51 @@ def _check_networks(config: Config, number: str, shape: ImageShape, search_comes
                 f"{config.search.controllers[0]} in the run {config.run.run}, and notebook 02 is not to run. "
                 "Received: ''"
             )
+    if number == "10" and config.enas.enas_retrain:
+        sizes = config.parameters("space")
+        trained = [space_from_parameters({**sizes, "space": name}) for name in config.enas.enas_spaces]
+    for each in trained:
+        _check_trained(config, each, shape)
+    if trained and config.training.hand_made:
+        _check_trained(config, given_architecture(config, config.training.hand_made), shape)
+    if number in ("03", "08") or trained:
+        _check_devices(config)
+
+
+def _check_trained(config: Config, what: Any, shape: ImageShape) -> None:
+    """Builds a network in full around an architecture, or around any one of a space, whatever that one would cost."""
+    if not hasattr(what, "sample"):
+        outline_of(final_network(config, what, shape), shape.image_shape)
+        return
+    training = config.training.model_copy(update={"train_multiply_adds": 0.0})
+    at_any_price = config.model_copy(update={"training": training})
+    outline_of(final_network(at_any_price, _any(what), shape), shape.image_shape)
+
+
+def _any(space: SearchSpace) -> Any:
+    return space.sample(np.random.default_rng(0))
+
+
+def _check_devices(config: Config) -> None:
+    """Asks a process of its own how many devices there are, because this one loads no TensorFlow."""
+    wanted, machines = config.training.train_devices, config.training.train_machines
+    if wanted > 1 and not machines and wanted > (there := count_devices()):
+        raise invalid("train_devices", f"at most {there}, the devices of this machine", wanted)
+
+
+def _check_compared(config: Config) -> None:
+    """Looks for the runs that notebook 05 is to show beside this one."""
+    place, own = Path(config.run.exp_dir), config.run.run
+    stored = [path.name for path in sorted(place.glob("*")) if path.is_dir() and _is_shown(path)]
+    for name in filter(None, map(str.strip, config.report.compare_with.split(","))):
+        if name not in (own, *stored):
+            received = f"{name!r}{did_you_mean(name, stored)}"
+            raise invalid("compare_with", f"runs with searches or trainings that are stored in {place}", received)
+
+
+def _is_shown(run: Path) -> bool:
+    """Whether a run holds a search or a training of notebooks 02 to 04, which is what a report is about."""
+    return any((stage / "run.json").is_file() for number in ("02", "03", "04") for stage in stages_of(number, run))
 
 
 def _check_tables(config: Config) -> None:
@@ -216,7 +277,8 @@ def _check_tables(config: Config) -> None:
 def _check_stored(config: Config, number: str, data: ImageData | TextData | None) -> None:
     """Compares what is stored of the notebook's stages with today's parameters and images."""
     now = {name: value for name, value in config.parameters().items() if name not in (*LIMITS, *OWN_WORDS)}
-    for folder in stages_of(number, Path(config.run.exp_dir, config.run.run)):
+    now["in_flight"] = awaited_at_once(config)
+    for folder in filter(holds_work, stages_of(number, Path(config.run.exp_dir, config.run.run))):
         description: dict[str, Any] = read_json(folder / "run.json") or {"parameters": {}}
         given = {name: value for name, value in now.items() if schema(name)["affects_results"]}
         compare_stored(f"{config.run.run}/{folder.name}", description, given, data.identity if data else None)

@@ -13,7 +13,7 @@ from alphaxenas.controllers.policy_gradient.attention_policy import AttentionPol
 from alphaxenas.data import ImageData
 from alphaxenas.networks.training.loop import EVALUATION_BATCH
 from alphaxenas.pipelines.early_checks import check_children
-from alphaxenas.pipelines.factory import child_network, image_weights, load_images
+from alphaxenas.pipelines.factory import child_network, image_weights, load_images, of_shared_weights
 from alphaxenas.pipelines.final import train_ranked
 from alphaxenas.pipelines.stages import open_stage, refuse_wishes
 from alphaxenas.spaces.macro import MacroSpace
@@ -83,11 +83,11 @@ def search(config: Config, space_name: str, seed: int | None = None, data: Image
     """
     seed = config.run.seed if seed is None else seed
     refuse_wishes(config, "10")
-    if space_name == "micro":
-        check_children(config)
+    check_children(config, space_name == "micro")
     space = enas_space(config, space_name)
     size = {"blocks": config.space.blocks} if space_name == "micro" else {"layers": config.space.layers}
-    parameters = {**config.parameters("data", "child", "enas"), **size, "space_name": space_name, "search_seed": seed}
+    parameters = {**of_shared_weights(config), **config.parameters("enas"), **size}
+    parameters |= {"space_name": space_name, "search_seed": seed}
     data = data or load_images(config)
 
     def weights() -> ImageWeights:
@@ -167,7 +167,8 @@ def train_derived(
     """
     seed = config.run.seed if seed is None else seed
     chosen = derive(config, space_name, seed, data)[: config.training.top_k]
-    parameters = {**config.parameters("data", "training"), "trained": [str(one) for one in chosen]}
+    parameters = config.parameters("data", "training") | config.only("momentum", "rate_schedule")
+    parameters["trained"] = [str(one) for one in chosen]
     data = data or load_images(config)
     with open_stage(config, f"{_stage(space_name, seed)}-final", parameters, data) as folder:
         return train_ranked(config, chosen, data, folder)

@@ -40,6 +40,11 @@ REGULARISATION = ("drop_path", "dropout", "auxiliary")
 FROM_SCRATCH = {"rate_schedule": "schedule", "lookahead": "lookahead", "offset_rate": "offset_rate"}
 FROM_SCRATCH |= {"whitening_share": "whitening"}
 """Parameters of recipes without shared weights, and what `Recipe` calls them."""
+OF_CHILDREN = ("share_weights", "momentum", "optimizer", *FROM_SCRATCH)
+"""Parameters of children that a training in full depends on, too."""
+
+OF_SINGLE_CHILDREN = ("reward", "fixed_images", "child_teraflops", "share_weights", "width_share", "whitening_share")
+"""Parameters of children that shared weights, which all of them train by turns, do not know."""
 
 
 class ImageShape(NamedTuple):
@@ -331,5 +336,13 @@ def image_weights(
     from alphaxenas.supernet.supernet import Supernet
 
     supernet = Supernet(network, data.image_shape, recipe_from_config(config), seed)
-    training = Batches.of(data, "train", config.child.batch_size, config.data.augment, config.data.cutout)
+    images = config.data
+    how = (images.augment, images.cutout, images.crop_pad or None, images.alternating_flip)
+    training = Batches.of(data, "train", config.child.batch_size, *how)
     return ImageWeights(supernet, training, Batches.of(data, "validation", scoring_batch), seed)
+
+
+def of_shared_weights(config: Config) -> dict[str, Any]:
+    """The parameters that the results of `image_weights` depend on, for run.json."""
+    parameters = config.parameters("data", "child")
+    return {name: value for name, value in parameters.items() if name not in OF_SINGLE_CHILDREN}

@@ -18,14 +18,21 @@ from alphaxenas.networks.bank import WeightBank
 from alphaxenas.networks.export.keras_export import evaluate_stored_model
 from alphaxenas.networks.training.loop import EVALUATION_BATCH, CompiledChild, Network
 from alphaxenas.networks.training.recipe import Recipe
-from alphaxenas.pipelines.factory import baseline_network, final_network, load_images, recipe_from_config, search_space
+from alphaxenas.pipelines.factory import (
+    OF_CHILDREN,
+    baseline_network,
+    final_network,
+    load_images,
+    recipe_from_config,
+    search_space,
+)
 from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, architecture_to_train, train_in_full
 from alphaxenas.pipelines.search import search_seeds
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs import RunMismatch, read_json
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_atomically, write_json
-from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.folder import RunFolder, holds_work
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.suggestions import invalid
 
@@ -41,7 +48,8 @@ def train_baseline(config: Config, data: ImageData | None = None) -> dict[str, A
         Results as of `train_in_full`.
     """
     data = data or load_images(config)
-    with open_stage(config, "densenet", config.parameters("data", "baseline", "training"), data) as folder:
+    parameters = config.parameters("data", "baseline", "training") | config.only("space", *OF_CHILDREN)
+    with open_stage(config, "densenet", parameters, data) as folder:
         network = baseline_network(config, data.num_classes)
         text = f"DenseNet-BC, depth {network.depth}, growth {network.growth}, compression {network.compression:g}"
         return train_networks(
@@ -61,7 +69,8 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
     """
     architectures = chosen_architectures(config)
     trained = [str(architecture) for architecture in architectures]
-    parameters, data = config.parameters("data", "space", "training"), data or load_images(config)
+    parameters = config.parameters("data", "space", "training") | config.only(*OF_CHILDREN)
+    data = data or load_images(config)
     # Other machines than the first follow it; what they record is of one session.
     number = config.training.train_machine
     stage, anew = (f"final-machine{number}", True) if number else ("final", None)
@@ -78,7 +87,7 @@ def train_best(config: Config, data: ImageData | None = None) -> dict[str, Any]:
 def _refuse_another_choice(folder: Path, trained: list[str]) -> None:
     """RunMismatch where the search chooses others than were trained, as when it was given more trials since."""
     before = (read_json(folder / "run.json") or {"parameters": {}})["parameters"].get("trained", trained)
-    if before != trained:
+    if before != trained and holds_work(folder):
         raise RunMismatch(
             f"The final training in {folder} is of {'; '.join(before)}, and now {'; '.join(trained)} would be trained. "
             "To train that and replace what is stored of notebook 04, and of no other: run_all.sh with --only 04,05 "

@@ -143,23 +143,6 @@ def train_in_full(
     return results
 
 
-def check_minutes(needed: float, allowed: float, steps: int) -> None:
-    """Refuses a training that takes longer than it may.
-
-    Args:
-        needed: Minutes, as measured.
-        allowed: Minutes.
-        steps: Of the training, for the message.
-
-    Raises:
-        ValueError: It does.
-    """
-    if needed > allowed:
-        measured = f"{needed:.1f} for {steps:,} steps of this network, as measured on this machine just now"
-        expected = f"at least {measured}, or smaller `train_epochs` or `train_teraflops`"
-        raise invalid("train_minutes", expected, f"{allowed:g}")
-
-
 def _hand_over(results: dict[str, Any], data: ImageData, folder: RunFolder, formats: Sequence[str]) -> None:
     """The further formats and the card of every trained network, each unless it is there."""
     for number, model in enumerate(results["models"]):
@@ -204,6 +187,9 @@ class _Trainer:
         images = (settings.augment, settings.cutout, settings.pad, settings.alternating)
         training = Batches.of(self.data, "train", settings.batch_size, *images)
         validation = Batches.of(self.data, "validation", EVALUATION_BATCH)
+        if settings.minutes and not self.loop.records:
+            for network in self.networks:
+                self._check_minutes(network, training)
         for network in self.networks[len(models) :]:
             models.append(self._train_network(network, training, validation))
             self._current = None
@@ -244,22 +230,36 @@ class _Trainer:
         # Events are numbered from 1, as epochs are.
         self.folder.event_start = len(self.loop.records) + 1
 
+    def _child(self, network: NetworkToTrain) -> CompiledChild:
+        bank = WeightBank(self.seed)
+        return CompiledChild(network.network, bank, self.data.image_shape, self.recipe, self._devices)
+
+    def _length(self, child: CompiledChild, training: Batches) -> tuple[int, float]:
+        """Epochs of a training, and the share of the images that each of them sees."""
+        epochs, work = self.settings.epochs, self.settings.teraflops
+        return affordable(work, child.multiply_adds, training, epochs) if work else (epochs, 1.0)
+
+    def _check_minutes(self, network: NetworkToTrain, training: Batches) -> None:
+        """ValueError where a training takes longer than it may, before any network is trained."""
+        child, allowed = self._child(network), self.settings.minutes
+        epochs, fraction = self._length(child, training)
+        steps = epochs * training.steps(fraction)
+        needed = seconds_of_step(child, training, self.seed) * steps / 60
+        if needed > allowed:
+            measured = f"{needed:.1f} for {steps:,} steps of {network.name}, as measured on this machine just now"
+            expected = f"at least {measured}, or smaller `train_epochs` or `train_teraflops`"
+            raise invalid("train_minutes", expected, f"{allowed:g}")
+
     def _train_network(self, network: NetworkToTrain, training: Batches, validation: Batches) -> dict[str, Any]:
         """Trains from the start or from a checkpoint to the end; the network's record for results.json."""
-        folder, settings, bank = self.folder, self.settings, WeightBank(self.seed)
-        child = CompiledChild(network.network, bank, self.data.image_shape, self.recipe, self._devices)
+        folder, settings, child = self.folder, self.settings, self._child(network)
         history: list[dict[str, float]] = []
         best: Any = None  # of the best epoch: its accuracy, its number and the state of the child
         seconds, since = 0.0, time.monotonic()
         if self._current is not None:
             child.restore(self._current["child"])
             best, history, seconds = self._current["best"], self._current["history"], self._current["seconds"]
-        epochs, fraction = settings.epochs, 1.0
-        if settings.teraflops:
-            epochs, fraction = affordable(settings.teraflops, child.multiply_adds, training, settings.epochs)
-        if settings.minutes and not history:
-            steps = epochs * training.steps(fraction)
-            check_minutes(seconds_of_step(child, training, self.seed) * steps / 60, settings.minutes, steps)
+        epochs, fraction = self._length(child, training)
         folder.log(
             f"{network.name}: {child.parameters:,} parameters, {child.multiply_adds / 1e6:.1f} M multiply-adds, "
             f"epoch {len(history)} of {epochs} is done | {network.architecture}"

@@ -29,7 +29,14 @@ from alphaxenas.controllers.nao.trajectory import LatentTrajectory, latent_traje
 from alphaxenas.data import ImageData
 from alphaxenas.networks.registry import build_network
 from alphaxenas.pipelines.early_checks import check_children
-from alphaxenas.pipelines.factory import child_network, child_options, image_weights, make_evaluator, regularised
+from alphaxenas.pipelines.factory import (
+    child_network,
+    child_options,
+    image_weights,
+    make_evaluator,
+    of_shared_weights,
+    regularised,
+)
 from alphaxenas.pipelines.final import train_networks
 from alphaxenas.pipelines.full_training import architecture_to_train
 from alphaxenas.pipelines.raters.rating import Rating
@@ -52,6 +59,7 @@ STEP_SIZES = tuple(np.round(np.geomspace(0.05, 6.0, 40), 4).tolist())
 OTHER_NETWORKS = (
     "architecture",
     "cutout",
+    "hand_made",
     "top_k",
     "train_cells",
     "train_epochs",
@@ -144,8 +152,7 @@ def search_with_shared_weights(config: Config, data: ImageData) -> dict[str, Any
         network = MicroSupernetwork(space, child_network(config, data.num_classes))
         return image_weights(config, network, data, seed, SCORING_BATCH)
 
-    parameters = config.parameters("data", "child")
-    return run_pool(config, f"{STAGE}-shared", parameters, space, data, weights, seed)
+    return run_pool(config, f"{STAGE}-shared", of_shared_weights(config), space, data, weights, seed)
 
 
 def run_pool(
@@ -214,7 +221,7 @@ def train_zoo(config: Config, data: ImageData) -> dict[str, Any] | None:
 def _train_alike(config: Config, data: ImageData, stage: str, architectures: Mapping[str, Any]) -> dict[str, Any]:
     check_children(config)
     parameters = config.parameters("data", "training") | config.only(
-        "filters", "cells", "stem_stride", "momentum", "nao_best_epochs"
+        "filters", "cells", "stem_stride", "momentum", "rate_schedule", "nao_best_epochs"
     )
     parameters = {name: value for name, value in parameters.items() if name not in OTHER_NETWORKS}
     parameters["trained"] = [str(architecture) for architecture in architectures.values()]

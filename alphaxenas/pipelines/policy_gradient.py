@@ -10,7 +10,8 @@ results.
 Children are trained with Adam and without augmentation, weight decay, clipping or label smoothing, as in both seeds; so
 are the two networks of the comparison, for which the other parameters of a training in full count: `warmup_epochs`,
 `train_lowest_learning_rate`, `train_restart_epochs`, `train_restart_growth`, `train_average`, `train_precision`,
-`train_patience`, `train_devices`, `export_formats`. Others are refused: `early_checks.REFUSED_IN_COMPARISON`.
+`train_patience`, `train_devices`, `train_teraflops`, `train_minutes`, `test_views`, `export_formats`. Others are
+refused: `early_checks.REFUSED_IN_COMPARISON`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from alphaxenas.data import ImageData
 from alphaxenas.networks.chain import chain_network
 from alphaxenas.networks.options import NetworkOptions
 from alphaxenas.pipelines.early_checks import check_comparison
-from alphaxenas.pipelines.factory import child_network, make_evaluator, recipe_from_config
+from alphaxenas.pipelines.factory import FROM_SCRATCH, child_network, make_evaluator, recipe_from_config
 from alphaxenas.pipelines.final import training_settings
 from alphaxenas.pipelines.full_training import architecture_to_train, train_in_full
 from alphaxenas.pipelines.raters.rating import Rating
@@ -53,8 +54,24 @@ HONOURED_IN_COMPARISON = (
     "train_precision",
     "train_patience",
     "train_devices",
+    "train_teraflops",
+    "test_views",
+    *FROM_SCRATCH,
 )
 """Parameters that change the results of the comparison."""
+HONOURED_IN_SEARCH = (
+    "search_epochs",
+    "chain_learning_rate",
+    "batch_size",
+    "reward",
+    "fixed_images",
+    "child_teraflops",
+    *FROM_SCRATCH,
+    *LIMITS,
+)
+"""Parameters that change the results of a search, besides those of its controller."""
+AUGMENTATION = ("augment", "cutout", "crop_pad", "alternating_flip", "mirror")
+"""Parameters of the data that chains do not know."""
 NETWORKS = ("found", "made by hand")
 """What the comparison trains in full."""
 _MNIST_CONTROLLER = "reinforce"
@@ -98,7 +115,7 @@ def search_chains(config: Config, part: str, controller: str, seed: int, data: I
         settings["cell"] = "nascell"
     if controller == "alphaxenas":
         settings |= {"uniform_share": 0.0, "tree_renewal": 0, "refresh_after": 0}
-    parameters = _chosen(config, "search_epochs", "chain_learning_rate", "batch_size", "reward", *LIMITS)
+    parameters = _chosen(config, *HONOURED_IN_SEARCH)
     parameters |= {"part": part, "controller": controller, "search_seed": seed, "settings": settings}
     if part == "mnist":
         parameters["chain_form"] = config.space.chain_form
@@ -259,5 +276,5 @@ def published_recipe(config: Config) -> dict[str, Any]:
 
 def _chosen(config: Config, *names: str) -> dict[str, Any]:
     """These parameters and those of the data that chains use, for run.json: nothing is recorded that does not count."""
-    of_data = (name for name in config.parameters("data") if name not in ("augment", "cutout"))
+    of_data = (name for name in config.parameters("data") if name not in AUGMENTATION)
     return config.only(*of_data, *names)

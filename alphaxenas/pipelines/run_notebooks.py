@@ -38,6 +38,7 @@ from alphaxenas.pipelines.notebook_progress import (
 from alphaxenas.runs.files import EXP_DIR_HINT, storage_error, write_atomically
 from alphaxenas.runs.folder import RunInUse, take_lock
 from alphaxenas.spaces.from_parameters import space_from_parameters
+from alphaxenas.spaces.parse_any import with_absolute_file
 from alphaxenas.tabular.truth import read_truth
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
@@ -279,6 +280,10 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
         parameters[name] = parse_value(name, value)
         if value and schema(name).get("format") == "path" and os.path.exists(value):
             parameters[name] = os.path.abspath(value)  # there where the command was typed, not in the project's root
+        elif name in ("architecture", "hand_made"):
+            parameters[name] = with_absolute_file(value)
+        elif name == "start_from":
+            parameters[name] = tuple(map(with_absolute_file, parameters[name]))
     given = {"run": options.run, "only": options.only, "overwrite": options.overwrite or None}
     parameters |= {name: value for name, value in given.items() if value is not None}
     _check_truth(from_values(parameters))

@@ -27,6 +27,10 @@ from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 STATIC_ORDER = ("depth", "parameters")
 """Proxies of the controller `static`, whatever the parameter `proxies` names."""
 
+PRICED = ("train_epochs", "train_filters", "train_cells", "train_reductions", "train_stem_stride")
+PRICED += ("train_multiply_adds",)
+"""What says how many epochs `train_teraflops` pay for, and so what is searched at all."""
+
 
 def search(config: Config, controller: str, seed: int, data: ImageData | None = None) -> dict[str, Any]:
     """Stage `<controller>-seed<seed>`: a search over the configured space.
@@ -45,6 +49,7 @@ def search(config: Config, controller: str, seed: int, data: ImageData | None = 
     """
     parameters = config.parameters("data", "space", "child", "search")
     parameters |= {"controller": controller, "search_seed": seed}
+    parameters |= config.only("train_teraflops", *(PRICED if config.training.train_teraflops else ()))
     data = data or load_images(config)
     wished = user_space(config, data)
     imported = foreign_trials(config, wished, controller)
@@ -123,8 +128,9 @@ def run_search(
     Returns:
         Results as of `Coach.run`.
     """
-    if (at_once := awaited_at_once(config)) > 1:
-        parameters = {**parameters, "in_flight": at_once, "worker_order": config.workers.worker_order}
+    parameters = {**parameters, "in_flight": (at_once := awaited_at_once(config))}
+    if at_once > 1:
+        parameters["worker_order"] = config.workers.worker_order
     ends = {name: getattr(config.search, name) for name in LIMITS}
     with open_stage(config, stage, parameters, data) as folder:
         results = folder.read_results()
@@ -136,7 +142,7 @@ def run_search(
             "proxies": proxies,
             "imported": imported,
         }
-        how |= {"in_flight": awaited_at_once(config), "order": config.workers.worker_order}
+        how |= {"in_flight": at_once, "order": config.workers.worker_order}
         with rated(config, rating, data, proxies) as raters:
             return Coach(space, controller(), raters, folder, **ends, **how).run()
 

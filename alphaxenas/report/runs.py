@@ -13,7 +13,7 @@ from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
 from alphaxenas.runs import Journal, read_json
 from alphaxenas.spaces.from_parameters import space_from_parameters
-from alphaxenas.suggestions import invalid
+from alphaxenas.suggestions import did_you_mean, invalid
 from alphaxenas.workers.flight import own_and_imported
 
 if TYPE_CHECKING:
@@ -232,8 +232,17 @@ def load_others(names: str, exp_dir: Path | str) -> list[Suite]:
     Args:
         names: Names with commas between them; empty for none.
         exp_dir: Folder of all runs.
+
+    Raises:
+        FileNotFoundError: One of them is not stored; names the nearest that is.
     """
-    return [load_suite(name.strip(), exp_dir) for name in names.split(",") if name.strip()]
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if not _holds_records(Path(exp_dir) / name):
+            stored = [path.name for path in Path(exp_dir).glob("*") if _holds_records(path)]
+            received = f"{name!r}{did_you_mean(name, stored)}"
+            raise FileNotFoundError(str(invalid("compare_with", f"runs that are stored in {exp_dir}", received)))
+    return [load_suite(name, exp_dir) for name in wanted]
 
 
 def load_studies(exp_dir: Path | str) -> list[StoredRun]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from alphaxenas.runs.checkpoint import Checkpoints
+from alphaxenas.runs.checkpoint import Checkpoints, read_checkpoint
 from alphaxenas.runs.events import Events
 from alphaxenas.runs.files import EXP_DIR_HINT, read_json, storage_error, write_all, write_json
 from alphaxenas.runs.journal import Journal
@@ -27,6 +27,8 @@ LOCK_PATIENCE = 5.0
 """Seconds to wait for a stage in use: the kernel of a killed runner notices within a second or two that it is alone."""
 LOOK = 0.3
 """Seconds to wait where this process itself had the stage open last: nobody looks at a lock for longer."""
+MOMENT = 1.0
+"""Seconds of work that a stage may lose where its parameters are corrected; see `holds_work`."""
 
 
 class RunMismatch(ValueError):
@@ -90,6 +92,9 @@ class RunFolder:
     ) -> RunFolder:
         """Opens a stage of a run, making it when it is new.
 
+        One that was refused before it did any work, for a wrong parameter for example, is made anew where the
+        parameters or data are others now: the correction is what its message asked for.
+
         Args:
             run: The run's name.
             stage: `data`, `alphaxenas-seed0`, `densenet` ...: letters, digits, `.`, `_`, `-`.
@@ -103,7 +108,7 @@ class RunFolder:
         Raises:
             ValueError: A name that is no plain folder name.
             RunInUse: Another process has it open.
-            RunMismatch: It is stored with other parameters, or was made of other data.
+            RunMismatch: It holds work that was done with other parameters, or with other data.
             StorageError: It cannot be written.
         """
         for name, value in (("run", run), ("stage", stage)):
@@ -121,13 +126,19 @@ class RunFolder:
                 _empty(path, tensorboard_dir / run / stage)
             record = path / "run.json"
             stored = read_json(record)
+            if stored is not None:
+                identity = {name: value for name, value in parameters.items() if name not in limits}
+                try:
+                    compare_stored(f"{run}/{stage}", stored, identity, data)
+                except RunMismatch:
+                    if holds_work(path):
+                        raise
+                    _empty(path, tensorboard_dir / run / stage)
+                    stored = None
             if stored is None:
                 write_json(record, _description(run, stage, parameters) | ({"data": dict(data)} if data else {}))
-            else:
-                identity = {name: value for name, value in parameters.items() if name not in limits}
-                compare_stored(f"{run}/{stage}", stored, identity, data)
-                if not (path / "results.json").exists():
-                    _record_other_code(f"{run}/{stage}", record, stored, parameters)
+            elif not (path / "results.json").exists():
+                _record_other_code(f"{run}/{stage}", record, stored, parameters)
             return cls(run, stage, dict(parameters), exp_dir, tensorboard_dir, lock, limits, overwrite)
         except BaseException:
             os.close(lock)
@@ -262,6 +273,26 @@ def _empty(path: Path, events: Path) -> None:
             entry.unlink()
     if events.is_dir():
         shutil.rmtree(events)
+
+
+def holds_work(path: Path) -> bool:
+    """Whether something would be lost with what is stored of a stage: records, results, or a state worth keeping.
+
+    Args:
+        path: The stage's folder; it need not exist.
+    """
+    stored = (file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return any(file.name != "run.json" and file.stat().st_size and not _is_the_first_state(file) for file in stored)
+
+
+def _is_the_first_state(file: Path) -> bool:
+    """Whether a file is the checkpoint that every run begins with, not one of a first record in the making."""
+    if not file.name.startswith(f"step-{0:09d}-"):
+        return False
+    try:
+        return read_checkpoint(file).get("elapsed", MOMENT) < MOMENT
+    except ValueError:
+        return False
 
 
 def compare_stored(

@@ -63,6 +63,19 @@ def parse_architecture(text: str) -> ParsedArchitecture:
         raise ValueError(f"{error}\nForms that are read, with an example each:{forms}") from None
 
 
+def with_absolute_file(text: str) -> str:
+    """An architecture as it can be read from the project's root, too: a file of another current folder by its path.
+
+    Args:
+        text: As of `parse_architecture`; what is no file, or one of the project's root, stays as it is.
+    """
+    try:
+        file = _file(text.strip()) if Path.cwd() != _ROOT else None
+    except ValueError:  # whoever parses the text says what is wrong
+        return text
+    return text if file is None else str(file.absolute())
+
+
 def _parse(text: str) -> ParsedArchitecture:
     written = text.strip()
     if is_genotype(written) and not written.startswith("{"):

@@ -22,9 +22,9 @@ def read_foreign_trials(path: Path | str, space: SearchSpace, budget: Budget) ->
     """The trials of another search at the search budget, each architecture once, in the order of the file.
 
     A CSV file with the columns `architecture`, `reward` and `budget`, or JSON lines with these names, such as the
-    journal of another run (`epochs` is a budget too, and lines that trained nothing are passed over). An architecture
-    that is there several times has the mean of its rewards. Rewards at other budgets cannot be compared, and are left
-    out.
+    journal of another run (`epochs` is a budget too, `fraction` the share of the images, by default that of this
+    search, and lines that trained nothing are passed over). An architecture that is there several times has the mean
+    of its rewards. Rewards at other budgets cannot be compared, and are left out.
 
     Args:
         path: The file; `.csv`, or else JSON lines.
@@ -46,7 +46,7 @@ def read_foreign_trials(path: Path | str, space: SearchSpace, budget: Budget) ->
         if row.get("status", "ok") != "ok" or row.get("purpose") == "refresh" or "cached" in (row.get("metrics") or {}):
             continue
         where = f"line {number} of {path}"
-        architecture, reward, epochs = _trial(row, where)
+        architecture, reward, epochs, fraction = _trial({"fraction": budget.fraction, **row}, where)
         try:
             found = space.parse(architecture)
             tokens = tuple(space.encode(found))
@@ -55,7 +55,7 @@ def read_foreign_trials(path: Path | str, space: SearchSpace, budget: Budget) ->
             raise _invalid(
                 f"an architecture of the searched space in {where}", f"{architecture!r} ({error})"
             ) from error
-        if epochs != budget.epochs or float(row.get("fraction", budget.fraction)) != budget.fraction:
+        if (epochs, fraction) != (budget.epochs, budget.fraction):
             other.add(epochs)
             continue
         rewards.setdefault(key, []).append(reward)
@@ -97,10 +97,10 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise _invalid(f"a CSV file, or JSON lines, in {path}", str(error)) from error
 
 
-def _trial(row: Mapping[str, Any], where: str) -> tuple[str, float, float]:
-    """Architecture, reward and epochs of a row."""
+def _trial(row: Mapping[str, Any], where: str) -> tuple[str, float, float, float]:
+    """Architecture, reward, epochs and share of the images of a row."""
     budget = row.get("budget", row.get("epochs"))
-    values = {"reward": row.get("reward"), "budget": budget}
+    values = {"reward": row.get("reward"), "budget": budget, "fraction": row["fraction"]}
     numbers = {}
     for name, value in values.items():
         try:
@@ -111,12 +111,14 @@ def _trial(row: Mapping[str, Any], where: str) -> tuple[str, float, float]:
         raise _invalid(f"a `reward` from 0 to 1 in {where}", repr(values["reward"]))
     if not (numbers["budget"] >= 0 and math.isfinite(numbers["budget"])):
         raise _invalid(f"a `budget` in epochs in {where}", repr(values["budget"]))
+    if not 0 < numbers["fraction"] <= 1:
+        raise _invalid(f"a `fraction` of the images above 0, at most 1, in {where}", repr(values["fraction"]))
     architecture = row.get("architecture")
     if isinstance(architecture, (dict, list)):
         architecture = json.dumps(architecture)
     if not isinstance(architecture, str) or not architecture.strip():
         raise _invalid(f"an `architecture` in {where}", repr(architecture))
-    return architecture, numbers["reward"], numbers["budget"]
+    return architecture, numbers["reward"], numbers["budget"], numbers["fraction"]
 
 
 def _invalid(expected: str, received: str) -> ValueError:

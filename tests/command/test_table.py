@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from alphaxenas.config import PROJECT_ROOT
+from alphaxenas.runs import RunFolder
 from tests.tabular.test_study import write_table
 
 
@@ -129,6 +130,7 @@ def test_a_bad_table_is_named_with_file_row_and_column_before_any_search(name, t
         (("--target", "2"), "`target`"),
         (("--cap", "0"), "`cap`"),
         (("--seeds", "0"), "`seeds`"),
+        (("--processes", "-1"), "`processes`"),
         (("--where", "valid"), "`where`"),
         (("--space", "nasbench301"), "`space`"),
         (("--controllers", "uct:exploration=-1"), "`exploration`"),
@@ -139,6 +141,22 @@ def test_a_bad_argument_is_named(folder, words, part):
     code, out, said = command(folder, "--run", "bad", *words)
     assert code == 2 and out == "" and part in said and "Traceback" not in said
     assert not (folder / "exp" / "bad").exists()
+
+
+def test_a_stored_study_survives_a_command_that_is_refused(folder):
+    words = ("--controllers", "random", "--seeds", "1", "--cap", "5", "--run", "kept")
+    assert command(folder, *words)[0] == 0
+    kept = folder / "exp" / "kept" / "study"
+    before = (kept / "results.json").read_bytes()
+    code, _, said = command(folder, *words, "--processes", "-1", "--overwrite")
+    assert code == 2 and "`processes`. Expected a whole number >= 1. Received: -1" in said
+    assert (kept / "results.json").read_bytes() == before
+    with RunFolder.open("kept", "study", {"cap": 5, "target": "optimum"}, folder / "exp", folder / "events"):
+        code, _, said = command(folder, *words)
+    assert code == 2 and "is in use by process" in said and "Traceback" not in said
+    (kept / "run.json").write_text("{")
+    code, _, said = command(folder, *words)
+    assert code == 2 and "run.json is damaged" in said and "Traceback" not in said
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path):

@@ -18,7 +18,7 @@ from alphaxenas.config import (
     configure,
     from_values,
     load_profile,
-    networks,
+    parameter,
     parse_value,
 )
 from alphaxenas.config import load as config_module
@@ -187,6 +187,11 @@ def test_every_default_written_on_a_command_line_is_read_back(name):
     assert parse_value(name, written) == default
 
 
+GENOTYPE = "Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0)], normal_concat=range(2, 3))"
+OWN_TABLE = "pyproject.toml"
+"""Any file that exists: a table is not read before it is searched."""
+
+
 @pytest.mark.parametrize(
     "name, written, value",
     [
@@ -197,6 +202,20 @@ def test_every_default_written_on_a_command_line_is_read_back(name):
         ("rate_drops", "[0.5, 7.5e-1]", (0.5, 0.75)),
         ("stem_stride", "2", 2),
         ("architecture", "1", "1"),
+        ("operations", '["conv3x3", "sep5x5"]', ("conv3x3", "sep5x5")),
+        ("seeds", "[1, 2]", (1, 2)),
+        ("start_from", f"darts_v2, {GENOTYPE}", ("darts_v2", GENOTYPE)),
+        (
+            "start_from",
+            "'kernel=3, filters=8', \"kernel=5, filters=8\"",
+            ("kernel=3, filters=8", "kernel=5, filters=8"),
+        ),
+        ("start_from", '["kernel=3, filters=8", "it\'s.json"]', ("kernel=3, filters=8", "it's.json")),
+        ("start_from", "it's.json, darts_v2", ("it's.json", "darts_v2")),
+        ("start_from", "a:b | (c, d), e)f, g", ("a:b | (c, d)", "e)f", "g")),
+        ("tables", "digits,chains", ("digits", "chains")),
+        ("tables", f"{OWN_TABLE} code=a signal=b,min:c", (f"{OWN_TABLE} code=a signal=b,min:c",)),
+        ("tables", f'["{OWN_TABLE} signal=b,min:c", "digits"]', (f"{OWN_TABLE} signal=b,min:c", "digits")),
     ],
 )
 def test_values_on_a_command_line_take_the_type_of_their_parameter(name, written, value):
@@ -260,7 +279,7 @@ def test_automatic_precision_is_what_the_machine_computes_natively_and_recorded_
 ):
     (tmp_path / "cpuinfo").write_text(features)
     monkeypatch.setattr(
-        networks, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu")
+        parameter, "computes_bfloat16", lambda: computes_bfloat16(tmp_path / "cpuinfo", tmp_path / "no-gpu")
     )
     config = from_values({"precision": "auto", "train_precision": "auto", "run": "auto"})
     assert config.parameters("training")["precision"] == config.parameters("training")["train_precision"] == precision

@@ -79,6 +79,8 @@ def test_a_validation_folder_without_a_test_folder_is_tested_on(tmp_path):
         (lambda mine: (folder(mine) / "bird").mkdir(), "without PNG or JPEG images: bird"),
         (lambda mine: folder(folder(mine, part="train"), ("cat", "cow"), part="test"), "has not: cow"),
         (lambda mine: folder(folder(mine, part="train"), ("cat", "dog")), "Received: cat, dog, train"),
+        (lambda mine: folder(mine, ("cat", "dog ")), r"mine has a folder whose name begins or .* a blank, 'dog '. Ren"),
+        (lambda mine: folder(mine, ("cat", " dog", "dog")), "name begins or ends with a blank, ' dog'. Rename it"),
         (lambda mine: (folder(mine) / "cat" / "gone.png").symlink_to("nowhere"), "gone.png is a link"),
     ],
 )

@@ -11,12 +11,15 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from alphaxenas.config import PROJECT_ROOT, ParameterError, from_values
 from alphaxenas.data.download import locked
-from alphaxenas.pipelines import enas, nao, policy_gradient, recurrent, run_notebooks
+from alphaxenas.networks.devices import count_devices
+from alphaxenas.pipelines import early_checks, enas, nao, policy_gradient, recurrent, run_notebooks
 from alphaxenas.pipelines.early_checks import check_before_work, config_of
 from alphaxenas.pipelines.factory import load_images, search_space
+from alphaxenas.pipelines.raters.rating import awaited_at_once
 from alphaxenas.runs import RunFolder, RunMismatch
 from alphaxenas.runs.status import is_held
 
@@ -32,6 +35,12 @@ def place(tmp_path):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     (tmp_path / "five.csv").write_text("arch,acc\nabc,0.5\nabd,0.6\n")
     return tmp_path
+
+
+@pytest.fixture
+def others(place):
+    for run in ("other", "more"):
+        RunFolder.open(run, "random-seed0", {}, place / "exp", place / "events").close()
 
 
 def parameters(place, **more):
@@ -85,8 +94,21 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("02", "09"), {"proxies": ["depth"]}, r"`proxies`. Expected \(\) in notebook 09, because only"),
         (("08",), {"import_trials": "PLACE/five.csv"}, "`import_trials`. Expected '' in notebook 08, because only"),
         (("06", "02"), {"dataset": "mnist", "arrays_path": "", "data_dir": "PLACE/file/x"}, "`data_dir`.*is a file"),
+        (("02", "04"), {"hand_made": "darts_v3"}, "`hand_made`.*Did you mean 'darts_v2'"),
+        (("02", "04"), {"hand_made": "conv77", "space": "macro"}, "`hand_made` in layer l0"),
+        (("02", "04"), {"hand_made": "darts_v2", "train_multiply_adds": 0.001}, "`train_multiply_adds`"),
+        (("02", "04"), {"space": "micro", "train_multiply_adds": 5.0, "train_reductions": 1}, "`train_reductions`"),
+        (("02", "04"), {"space": "macro", "train_multiply_adds": 5.0, "train_auxiliary": True}, "`train_auxiliary`"),
+        (("10",), {"enas_retrain": True, "train_reductions": 1}, "`train_reductions`. Expected 2"),
+        (("10",), {"enas_retrain": True, "enas_spaces": ["macro"], "train_auxiliary": True}, "`train_auxiliary`"),
+        (("10",), {"enas_retrain": True, "hand_made": "darts_v2", "train_multiply_adds": 1e-3}, "`train_multi"),
+        (("02", "08"), {"optimizer": "adam"}, "`optimizer`. Expected 'momentum' where NAO or ENAS.*Received: 'adam'"),
+        (("08",), {"lookahead": True, "share_weights": False}, "`lookahead`. Expected False where NAO or ENAS"),
+        (("10",), {"offset_rate": 2.0, "share_weights": False, "enas_spaces": ["macro"]}, "`offset_rate`. Expected 1"),
+        (("01", "05"), {"compare_with": "other, mone"}, "`compare_with`.*Received: 'mone'. Did you mean 'more'"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("others")
 def test_what_a_later_notebook_would_refuse_is_refused_first(place, notebooks, more, message):
     with pytest.raises(ValueError, match=message):
         check_before_work(parameters(place, **more), notebooks)
@@ -107,6 +129,35 @@ def test_searches_that_heed_no_limit_refuse_it_when_their_notebook_runs_alone(pl
         enas.search(config_of("10", parameters(place, cells=2, reductions=1)), "micro")
     with pytest.raises(ParameterError, match="`max_parameters`. Expected 0 in notebook 08"):
         nao.search_from_scratch(config_of("08", parameters(place, max_parameters=5)), None)
+
+
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [
+        ("03", {}),
+        ("04", {"architecture": "darts_v2"}),
+        ("07", {"policy_parts": ["mnist"]}),
+        ("08", {}),
+        ("10", {"enas_retrain": True}),
+    ],
+)
+def test_devices_are_counted_before_any_work_where_they_share_a_training(place, monkeypatch, number, more):
+    monkeypatch.setattr(early_checks, "count_devices", lambda: 2)
+    values = parameters(place, **more)
+    check_before_work({**values, "train_devices": 2}, (number,))
+    with pytest.raises(ValueError, match="`train_devices`. Expected at most 2, the devices of this.*Received: 3"):
+        check_before_work({**values, "train_devices": 3}, (number,))
+    check_before_work({**values, "train_devices": 3}, ("01", "02"))
+    check_before_work({**values, "train_devices": 3, "train_machines": ["one:1", "two:1"]}, (number,))
+
+
+def test_this_machine_has_the_devices_that_tensorflow_finds():
+    assert count_devices() == (len(tf.config.list_physical_devices("GPU")) or 1)
+
+
+@pytest.mark.usefixtures("others")
+def test_stored_runs_and_the_one_that_is_made_can_be_shown_together(place):
+    check_before_work(parameters(place, compare_with="other, more,mine"), ("01", "05"))
 
 
 def test_layers_are_searched_whatever_the_number_of_cells(place):
@@ -177,6 +228,30 @@ def test_a_folder_without_permission_is_refused(place, monkeypatch):
         check_before_work(parameters(place), ("01",))
 
 
+def begin(place, stage, stored, **more):
+    """Stores a stage with its first record."""
+    with RunFolder.open("mine", stage, stored, place / "exp", place / "events", **more) as folder:
+        folder.journal.append({"trial": 0})
+
+
+def test_a_run_on_workers_is_continued_by_the_same_command_and_by_as_many_in_flight(place):
+    values = parameters(place, workers=2, cluster_address="processes")
+    at_once = awaited_at_once(config_of("02", values))
+    begin(place, "random-seed0", {"in_flight": at_once, "worker_order": "deterministic"})
+    check_before_work(values, ("02",))
+    check_before_work({**values, "workers": 0, "in_flight": 2}, ("02",))
+    with pytest.raises(RunMismatch, match="`in_flight` is stored as 2, now 1"):
+        check_before_work({**values, "workers": 0}, ("02",))
+
+
+def test_a_stage_that_was_refused_before_any_work_does_not_refuse_the_correction(place):
+    RunFolder.open("mine", "random-seed0", {"filters": 9}, place / "exp", place / "events").close()
+    check_before_work(parameters(place), ("02",))
+    begin(place, "random-seed0", {"filters": 9})
+    with pytest.raises(RunMismatch, match="`filters` is stored as 9, now 8"):
+        check_before_work(parameters(place), ("02",))
+
+
 @pytest.mark.parametrize(
     ("number", "stage", "groups"),
     [("03", "densenet", ("data", "baseline", "training")), ("02", "random-seed0", ("data",))],
@@ -186,7 +261,7 @@ def test_a_stored_run_of_other_parameters_or_images_is_refused_before_any_notebo
     config = config_of(number, values)
     stored = config.parameters(*groups) | {"trials": 2}
     data = load_images(config)
-    RunFolder.open("mine", stage, stored, place / "exp", place / "events", data=data.identity).close()
+    begin(place, stage, stored, data=data.identity)
     check_before_work(values | {"trials": 9}, ("01", number))
     with pytest.raises(RunMismatch, match=f"mine/{stage} .*`fraction` is stored as 1.0, now 0.5"):
         check_before_work(values | {"fraction": 0.5}, ("01", number))

@@ -16,7 +16,7 @@ from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.pipelines import full_training
 from alphaxenas.pipelines.final import evaluate_checkpoint
 from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, train_in_full
-from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.folder import RunFolder, holds_work
 from alphaxenas.runs.journal import same_record
 from alphaxenas.spaces.cell import Cell
 
@@ -68,6 +68,15 @@ def test_a_finished_training_returns_its_results_without_training(trained, data,
         "suite", "final", {"seed": 0}, folder.path.parents[1], folder.tensorboard_path.parents[1]
     ) as again:
         assert train_in_full(entries("rank1", "rank2"), data, RECIPE, TrainingSettings(3, 32), again, 0) == results
+
+
+def test_the_minutes_of_every_network_are_known_before_the_first_is_trained(tmp_path, data, monkeypatch):
+    seconds = iter((0.0, 1e6))
+    monkeypatch.setattr(full_training, "seconds_of_step", lambda *given: next(seconds))
+    with pytest.raises(ValueError, match="`train_minutes`. Expected at least .* steps of rank2.*Received: 5"):
+        train(tmp_path, data, entries("rank1", "rank2"), minutes=5.0)
+    assert not (tmp_path / "exp/suite/final/trials.jsonl").exists()
+    assert not holds_work(tmp_path / "exp/suite/final"), "a smaller number of epochs is what the message asks for"
 
 
 def test_exported_model_runs_where_this_package_cannot_be_imported(trained, data, tmp_path):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from alphaxenas.config import ParameterError, from_values
 from alphaxenas.data.pipeline import Batches
 from alphaxenas.pipelines import enas as enas_stage
+from alphaxenas.pipelines import nao as nao_stage
 from alphaxenas.pipelines import policy_gradient as policy_stage
 from alphaxenas.pipelines.factory import load_images
+from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.report.runs import stored_searches
 from alphaxenas.report.sample_efficiency.journals import load_study
 from alphaxenas.report.statistics import compare
+from alphaxenas.runs import RunMismatch
 from alphaxenas.supernet.enas import EnasSearch
+from alphaxenas.supernet.shared_pool import SharedPool
 from tests.tabular.test_study import write_table
 
 
@@ -129,14 +134,63 @@ def test_what_the_comparison_would_ignore_is_refused_before_any_work(config, nam
     assert not os.path.exists(config.run.exp_dir)
 
 
-@pytest.mark.parametrize("augment, cutout", [(True, 3), (False, 0)])
-def test_enas_trains_on_images_that_are_cut_out_and_augmented_as_asked(config, monkeypatch, augment, cutout):
+CHANGES = {"fixed_images": True, "child_teraflops": 9.0, "reward": "best", "batch_size": 32}
+CHANGES_IN_FULL = {"train_teraflops": 9.0, "test_views": True, "train_patience": 3}
+CHANGES_OF_BOTH = {"rate_schedule": "triangle", "lookahead": True, "offset_rate": 2.0, "whitening_share": 0.5}
+
+
+@pytest.mark.parametrize("name, value", [*CHANGES.items(), *CHANGES_OF_BOTH.items()])
+def test_a_search_of_chains_is_not_continued_with_another_value(config, monkeypatch, name, value):
+    def begun(config, stage, parameters, space, data, *rest):
+        with open_stage(config, stage, parameters, data) as folder:
+            folder.journal.append({"trial": 0})
+
+    monkeypatch.setattr(policy_stage, "run_search", begun)
+    values = config.parameters() | {"share_weights": False}
+    data = load_images(config)
+    policy_stage.search_chains(from_values(values), "chains", "random", 0, data)
+    with pytest.raises(RunMismatch, match=f"`{name}` is stored as "):
+        policy_stage.search_chains(from_values(values | {name: value}), "chains", "random", 0, data)
+    policy_stage.search_chains(from_values(values | {"augment": False, "trials": 5}), "chains", "random", 0, data)
+
+
+@pytest.mark.parametrize("name, value", [*CHANGES_IN_FULL.items(), *CHANGES_OF_BOTH.items()])
+def test_a_comparison_is_not_continued_with_another_value(config, monkeypatch, name, value):
+    def begun(networks, data, recipe, settings, folder, seed):
+        folder.journal.append({"epoch": 1})
+
+    monkeypatch.setattr(policy_stage, "train_in_full", begun)
+    values, data = config.parameters() | {"share_weights": False}, load_images(config)
+    hand = policy_stage.chain_space("mnist").parse(policy_stage.MNIST_BY_HAND)
+    policy_stage.compare_with_hand_made(from_values(values), hand, data)
+    with pytest.raises(RunMismatch, match=f"`{name}` is stored as "):
+        policy_stage.compare_with_hand_made(from_values(values | {name: value}), hand, data)
+    policy_stage.compare_with_hand_made(from_values(values | {"train_minutes": 99.0}), hand, data)
+
+
+@pytest.mark.parametrize("augment, cutout, pad, alternating", [(True, 3, 2, True), (False, 0, None, False)])
+def test_shared_weights_see_images_that_are_augmented_as_asked(config, monkeypatch, augment, cutout, pad, alternating):
     seen, original = [], Batches.of
     monkeypatch.setattr(Batches, "of", lambda *given: seen.append(given[1:]) or original(*given))
     monkeypatch.setattr(EnasSearch, "run", lambda search: {})
+    monkeypatch.setattr(SharedPool, "run", lambda pool: pool._weights and {})
     values = {"augment": augment, "cutout": cutout, "blocks": 1, "filters": 2, "enas_reward_images": 100}
-    enas_stage.search(from_values({**config.parameters(), **values}), "micro", data=load_images(config))
-    assert ("train", config.child.batch_size, augment, cutout) in seen
+    values |= {"crop_pad": pad or 0, "alternating_flip": alternating}
+    changed = from_values({**config.parameters(), **values})
+    enas_stage.search(changed, "micro", data=load_images(config))
+    nao_stage.search_with_shared_weights(changed, load_images(config))
+    assert seen.count(("train", config.child.batch_size, augment, cutout, pad, alternating)) == 2
+
+
+def test_shared_weights_record_nothing_that_they_do_not_know(config, monkeypatch):
+    for kind in (EnasSearch, SharedPool):
+        monkeypatch.setattr(kind, "run", lambda search: {})
+    enas_stage.search(config, "micro", data=load_images(config))
+    nao_stage.search_with_shared_weights(config, load_images(config))
+    for stage in ("enas-micro-s0", "nao-shared"):
+        stored = json.loads(Path(config.run.exp_dir, "s", stage, "run.json").read_text())["parameters"]
+        assert {"dataset", "crop_pad", "filters", "learning_rate", "rate_schedule", "seed"} <= stored.keys()
+        assert not {"reward", "fixed_images", "child_teraflops", "width_share", "whitening_share"} & stored.keys()
 
 
 def test_controllers_are_compared_on_a_table(config):

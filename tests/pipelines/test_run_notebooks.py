@@ -315,6 +315,20 @@ def test_a_path_typed_on_the_command_line_is_meant_from_where_one_is(place, monk
     assert (given["data_dir"], given["exp_dir"], given["text_path"]) == (str(place / "images"), "none", "")
 
 
+def test_an_architecture_in_a_file_is_found_from_where_one_is(place, monkeypatch):
+    (place / "mine.json").write_text(json.dumps({"text": "prev:conv3x3 + prev2:identity"}))
+    words = ["smoke", "-p", "architecture", "mine.json", "-p", "hand_made", "./mine.json"]
+    words += ["-p", "start_from", "mine.json, prev:conv3x3 + prev2:sep3x3", "-p", "blocks", "1"]
+    monkeypatch.chdir(place)
+    given, file = suite._parameters(suite._parser().parse_args(words)), str(place / "mine.json")
+    assert (given["architecture"], given["hand_made"]) == (file, file)
+    assert given["start_from"] == [file, "prev:conv3x3 + prev2:sep3x3"]
+    monkeypatch.chdir(PROJECT_ROOT)
+    here = ["smoke", "-p", "architecture", "exp/reference-quick/final", "-p", "hand_made", "darts_v2"]
+    given = suite._parameters(suite._parser().parse_args(here))
+    assert (given["architecture"], given["hand_made"]) == ("exp/reference-quick/final", "darts_v2"), "as in a notebook"
+
+
 def test_an_unknown_profile_ends_before_any_work(capsys):
     assert suite.main(["quik"]) == 2
     assert "Unknown profile 'quik'" in capsys.readouterr().err

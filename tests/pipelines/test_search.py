@@ -1,18 +1,22 @@
 """From a configuration to run folders: what is built, at which price, and what is said when something is missing."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
 
 from alphaxenas.command import evaluate
-from alphaxenas.config import ParameterError, from_values
+from alphaxenas.config import PROJECT_ROOT, ParameterError, from_values
 from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.controllers.alphaxenas.controller import AlphaXENAS
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.networks.devices import prepare_tensorflow
 from alphaxenas.networks.outline import outline_of
+from alphaxenas.pipelines import final
+from alphaxenas.pipelines import search as search_module
 from alphaxenas.pipelines.factory import (
     configured_controller,
     final_network,
@@ -20,8 +24,9 @@ from alphaxenas.pipelines.factory import (
     recipe_from_config,
     search_space,
 )
-from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_best
-from alphaxenas.pipelines.search import search
+from alphaxenas.pipelines.final import chosen_architectures, evaluate_again, train_baseline, train_best
+from alphaxenas.pipelines.search import PRICED, search
+from alphaxenas.runs import RunMismatch
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.spaces.zoo import zoo_cell
@@ -168,6 +173,8 @@ def test_a_dry_run_trains_nothing_and_still_plays_whole_games(tmp_path):
     )
     results = search(config, "alphaxenas", 0)
     assert (results["iterations"], results["trained"], results["failed"]) == (2, 0, 0)
+    stored = json.loads((tmp_path / "exp" / config.run.run / "alphaxenas-seed0" / "run.json").read_text())
+    assert stored["parameters"]["in_flight"] == 1, "so that one with workers does not continue it"
 
 
 @pytest.mark.slow
@@ -237,6 +244,36 @@ def test_tensorflow_is_prepared_twice_without_complaint():
     assert prepare_tensorflow(0) == prepare_tensorflow(0)
 
 
+OPERATIONS_REPEATED = """
+import json, sys
+from alphaxenas.config import from_values
+config = from_values(json.loads(sys.argv[1]))
+from alphaxenas.networks.devices import prepare_tensorflow
+prepare_tensorflow(1, True, config.run.op_determinism)
+from tensorflow.python.framework.config import is_op_determinism_enabled
+from alphaxenas.pipelines.final import train_best
+from alphaxenas.pipelines.search import search
+found = search(config, "random", 0)["best"], train_best(config)["models"][0]["history"]
+kept = [{name: value for name, value in one.items() if name in ("reward", "loss")} for part in found for one in part]
+print(json.dumps([is_op_determinism_enabled(), kept]))
+"""
+
+
+def test_a_cpu_repeats_itself_to_the_last_bit_with_and_without_op_determinism(tmp_path):
+    tiny = {"fraction": 0.1, "filters": 4, "cells": 1, "reductions": 0, "trials": 2, "search_children": 1, "threads": 1}
+    tiny |= {"final_epochs": 1, "search_epochs": 1, "architecture": "darts_v2", "train_epochs": 1, "train_filters": 4}
+    tiny |= {"final_weights": "shared", "search_fraction": 1.0, "train_cells": 3, "train_dropout": 0.2}
+    numbers = []
+    for asked in (False, True):
+        own = {"exp_dir": str(tmp_path / f"{asked}"), "tensorboard_dir": str(tmp_path / "events" / f"{asked}")}
+        command = [sys.executable, "-c", OPERATIONS_REPEATED, json.dumps({**tiny, **own, "op_determinism": asked})]
+        said = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
+        enabled, found = json.loads(said.splitlines()[-1])
+        assert enabled == asked and any("reward" in one for one in found) and any("loss" in one for one in found)
+        numbers.append(found)
+    assert numbers[0] == numbers[1]
+
+
 def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
     config = configured(
         tmp_path,
@@ -277,6 +314,44 @@ def test_the_recipe_of_the_final_training_has_every_parameter(tmp_path):
 def test_impossible_training_parameters_are_refused(tmp_path, name, value):
     with pytest.raises(ParameterError, match=name):
         configured(tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize("stage", [train_baseline, train_best])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("share_weights", True),
+        ("momentum", 0.5),
+        ("optimizer", "adam"),
+        ("rate_schedule", "triangle"),
+        ("lookahead", True),
+        ("offset_rate", 2.0),
+        ("whitening_share", 0.5),
+    ],
+)
+def test_a_training_in_full_is_not_continued_with_another_recipe(tmp_path, monkeypatch, stage, name, value):
+    def begun(config, networks, data, folder, *epochs):
+        folder.journal.append({"epoch": 1})
+        return {"chosen": 0}
+
+    for part in ("train_networks", "train_ranked"):
+        monkeypatch.setattr(final, part, begun)
+    values = {"architecture": TEXT, "fraction": 0.2, "share_weights": False}
+    stage(configured(tmp_path, **values))
+    stage(configured(tmp_path, **values, train_minutes=99.0))
+    with pytest.raises(RunMismatch, match=f"`{name}` is stored as"):
+        stage(configured(tmp_path, **values | {name: value}))
+
+
+def test_a_search_records_what_says_how_long_a_network_would_train_where_that_limits_it(tmp_path, monkeypatch):
+    recorded = []
+    monkeypatch.setattr(
+        search_module, "run_search", lambda config, stage, parameters, *rest: recorded.append(parameters)
+    )
+    for teraflops in (0.0, 1e-9):
+        search(configured(tmp_path, fraction=0.2, train_teraflops=teraflops), "random", 0)
+    assert recorded[0]["train_teraflops"] == 0.0 and not set(PRICED) & recorded[0].keys()
+    assert recorded[1]["train_teraflops"] == 1e-9 and set(PRICED) < recorded[1].keys()
 
 
 def test_more_devices_than_there_are_stop_before_training(tmp_path):

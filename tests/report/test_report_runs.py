@@ -82,6 +82,8 @@ def test_other_suites_keep_their_names(shelf):
     groups = load_groups(load_suite("s", shelf.exp_dir), load_others("uniform", shelf.exp_dir))
     assert list(groups) == ["AlphaXENAS", "AlphaXENAS (uniform)"]
     assert load_others("", shelf.exp_dir) == []
+    with pytest.raises(FileNotFoundError, match="`compare_with`.*Received: 'unifrom'. Did you mean 'uniform'"):
+        load_others("s,unifrom", shelf.exp_dir)
 
 
 def test_differing_parameters_leave_the_seeds_of_searches_out(shelf):

@@ -14,6 +14,7 @@ import pytest
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.runs import RunFolder, RunInUse, RunMismatch, StorageError
 from alphaxenas.runs import folder as folder_module
+from alphaxenas.runs.resume import ResumableLoop
 
 
 def opened(tmp_path, parameters=None, **more):
@@ -46,13 +47,44 @@ def test_opened_again_it_is_continued_and_run_json_stays(tmp_path):
 
 
 def test_other_parameters_are_refused_naming_each_with_both_values_and_the_way_out(tmp_path):
-    opened(tmp_path, {"seed": 0, "trials": 4, "prior": "lstm"}).close()
+    with opened(tmp_path, {"seed": 0, "trials": 4, "prior": "lstm"}) as run:
+        run.journal.append({"trial": 0})
     with pytest.raises(RunMismatch) as caught:
         opened(tmp_path, {"seed": 1, "trials": 4, "prior": "uniform"})
     message = str(caught.value)
     assert "`seed` is stored as 0, now 1" in message and "`prior` is stored as 'lstm', now 'uniform'" in message
     assert "`trials`" not in message and "overwrite" in message
     opened(tmp_path, {"seed": 0, "trials": 4, "prior": "lstm"}).close()
+
+
+def test_a_stage_that_was_refused_before_any_work_takes_the_corrected_parameters(tmp_path):
+    with opened(tmp_path, {"workers": 64}) as run:
+        loop = ResumableLoop(run, dict, lambda state: None)
+        with pytest.raises(ValueError, match="too many"):
+            loop.run(lambda: (_ for _ in ()).throw(ValueError("too many")))
+        assert run.checkpoints.load() is not None
+    with opened(tmp_path, {"workers": 2}) as run:
+        assert json.loads((run.path / "run.json").read_text())["parameters"] == {"workers": 2}
+        assert run.checkpoints.load() is None, "a state of other parameters is none of these"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda run: run.journal.append({"trial": 0}),
+        lambda run: run.write_results({"headline": "done"}),
+        lambda run: run.checkpoints.save(1, {}),
+        lambda run: run.checkpoints.save(0, {"elapsed": 60.0}),  # of a first record that takes long
+        lambda run: (run.figures / "architecture.png").write_bytes(b"png"),
+    ],
+    ids=["journal", "results", "checkpoint", "first record in the making", "figure"],
+)
+def test_a_stage_that_holds_work_keeps_its_parameters(tmp_path, work):
+    with opened(tmp_path, {"seed": 0}) as run:
+        work(run)
+    with pytest.raises(RunMismatch):
+        opened(tmp_path, {"seed": 1})
+    opened(tmp_path, {"seed": 0}).close()
 
 
 def test_lists_and_tuples_are_the_same_parameter(tmp_path):

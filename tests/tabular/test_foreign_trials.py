@@ -67,11 +67,19 @@ def test_repetitions_are_averaged_and_other_budgets_left_out(file):
         (["no json"], "a CSV file, or JSON lines"),
         (["[1, 2]"], "a CSV file, or JSON lines"),
         ([{"reward": 0.5, "budget": 1}], "an `architecture` in line 1"),
+        ([*lines(1), *lines(1, fraction=None)], "a `fraction` of the images above 0, .* in line 2 of .*Received: None"),
+        (lines(1, fraction=""), "a `fraction` of the images above 0, at most 1, in line 1 of .*Received: ''"),
+        (lines(1, fraction=50), "a `fraction` of the images above 0, at most 1, in line 1 of .*Received: 50"),
     ],
 )
 def test_what_is_no_trial_of_this_space_is_refused_naming_the_line(file, rows, part):
     with pytest.raises(ValueError, match=f"`import_trials`.*{part}"):
         read_foreign_trials(file(rows), SPACE, BUDGET)
+
+
+def test_rewards_of_another_share_of_the_images_are_left_out(file):
+    rows = [*lines(2, fraction=BUDGET.fraction), *lines(4)[2:3], *lines(4, fraction=BUDGET.fraction / 2)[3:]]
+    assert len(read_foreign_trials(file(rows), SPACE, BUDGET)) == 3
 
 
 def test_a_csv_file_names_missing_columns(file):

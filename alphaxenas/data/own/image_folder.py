@@ -94,6 +94,11 @@ def _class_names(root: Path, parts: dict[str, Path], found: dict[str, dict[str, 
     for part, place in parts.items():
         if unknown := sorted(set(found[part]) - set(names)):
             raise DataError(f"{place} has classes that {parts['train']} has not: {', '.join(unknown[:20])}")
+        if blank := [name for name in found[part] if name != name.strip()]:
+            raise DataError(
+                f"{place} has a folder whose name begins or ends with a blank, {blank[0]!r}. Rename it: no class is "
+                "called so."
+            )
         if empty := sorted(name for name, files in found[part].items() if not files):
             raise DataError(
                 f"{place} has folders without PNG or JPEG images: {', '.join(empty[:20])}. Fill or delete them."

@@ -32,7 +32,7 @@ def parts(
         The evaluator and what else a worker answers with.
     """
     config = from_values(parameters)
-    prepare_tensorflow(max(1, int(config.workers.worker_cpus)), config.run.memory_growth)
+    prepare_tensorflow(max(1, int(config.workers.worker_cpus)), config.run.memory_growth, config.run.op_determinism)
     if text:
         from alphaxenas.pipelines.stages import load_configured_text
 
