@@ -273,9 +273,10 @@ def _test_once(suite: Suite) -> tuple[str, str]:
         return "no", "No network has been scored on test data yet."
     scored = "; ".join(
         f"{run.stage}: {run.models[run.outcome['chosen']]['name']} of {len(run.models)}, chosen by validation accuracy"
+        + "".join(f", and {model['name']} beside it, never chosen" for model in run.models if "test_accuracy" in model)
         for run in trainings
     )
-    return "yes", f"One network per training was scored ({scored}). Searches are rewarded by validation images alone."
+    return "yes", f"Test data chose nothing: {scored}. Searches are rewarded by validation images alone."
 
 
 def _details(runs: Sequence[StoredRun]) -> tuple[str, str]:
