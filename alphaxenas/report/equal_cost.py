@@ -58,11 +58,19 @@ def images_trained(run: StoredRun) -> np.ndarray:
 
     A failed child is charged its whole budget.
     """
-    known = [record for record in run.records if "images_per_epoch" in record["metrics"]]
-    whole = float(np.median([record["metrics"]["images_per_epoch"] / record["fraction"] for record in known] or [0.0]))
-    images = [record["metrics"].get("images_per_epoch", record["fraction"] * whole) for record in run.records]
-    epochs = [record["epochs"] * is_trained(record) for record in run.records]
-    return np.array(images) * np.array(epochs, float) + proxy_images(run)
+    budgets = [record["epochs"] * record["fraction"] * is_trained(record) for record in run.records]
+    told = [_images_told(record) for record in run.records]
+    whole = float(np.median([images / share for images, share in zip(told, budgets) if images and share] or [0.0]))
+    images = [share and (share * whole if count is None else count) for count, share in zip(told, budgets)]
+    return np.array(images, float) + proxy_images(run)
+
+
+def _images_told(record: Mapping) -> float | None:
+    """Images of a training as its evaluator told; records of older versions tell those of one epoch of the budget."""
+    metrics = record["metrics"]
+    if "images" in metrics:
+        return float(metrics["images"])
+    return record["epochs"] * metrics["images_per_epoch"] if "images_per_epoch" in metrics else None
 
 
 def proxy_images(run: StoredRun) -> np.ndarray:

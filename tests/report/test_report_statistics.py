@@ -61,6 +61,17 @@ def test_cost_counts_failed_children_but_neither_repetitions_nor_refreshes():
     assert equal_cost.cumulative_cost(SEARCH, "images").tolist() == [50, 350, 350, 400, 400, 700]
 
 
+def test_images_are_those_that_the_evaluator_told_where_the_budget_gives_an_amount_of_work():
+    def told(epochs, images):
+        return record() | {"metrics": {"images_per_epoch": 50.0, "epochs_trained": epochs, "images": images}}
+
+    known = record(cached=True) | {"metrics": {"cached": 1.0, "images": 800.0}}
+    done = run(told(16, 800.0), told(4, 200.0), known)
+    assert equal_cost.cumulative_cost(done, "images").tolist() == [800, 1000, 1000]
+    failed = run(told(16, 800.0), told(16, 800.0), record(status="failed", reward=0.0, images=None))
+    assert equal_cost.cumulative_cost(failed, "images").tolist() == [800, 1600, 2400]
+
+
 def test_a_child_that_was_refused_for_its_cost_has_cost_no_training():
     refused = run(record(), record(status="refused", reward=0.0), record("final", 0.8, 0.8, 3, 1.0, images=100.0))
     assert equal_cost.cumulative_cost(refused, "trials").tolist() == [1, 1, 2]
