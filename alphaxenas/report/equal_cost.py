@@ -95,8 +95,9 @@ def proxy_images(run: StoredRun) -> np.ndarray:
 def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     """What a search had cost after every record, of shape `[records]`.
 
-    Seconds are those of the evaluations, stretched so that they end at the run's wall time: what the controller thought
-    in between is charged evenly.
+    Seconds are those of the evaluations, scaled so that they end at the wall time of a run that has ended: what the
+    controller thought in between is charged evenly, and workers that evaluate at once share the time. Of a run that
+    goes on they are the sum of the evaluations.
 
     Args:
         run: A search.
@@ -112,7 +113,7 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     if cost == "seconds":
         seconds = np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
         wall = (run.results or {}).get("seconds", 0.0)
-        return seconds * max(1.0, wall / seconds[-1]) if len(seconds) and seconds[-1] > 0 else seconds
+        return seconds * (wall / seconds[-1]) if wall > 0 and len(seconds) and seconds[-1] > 0 else seconds
     raise invalid("cost", f"one of {', '.join(COSTS)}", repr(cost))
 
 

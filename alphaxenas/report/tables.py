@@ -187,7 +187,7 @@ def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
 
 
 def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
-    """What every run cost, failed children included."""
+    """What every run cost, failed children included; workers that train at once share the seconds."""
     rows = []
     for run in runs:
         if run.stage in ("final", "densenet"):
@@ -209,8 +209,8 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
                 "known": sum(map(is_cached, run.records)),
                 "scored again": sum(record["purpose"] == "refresh" for record in run.records),
             }
-            training = sum(record["seconds"] for record in run.records if not is_cached(record))
             seconds = cumulative_cost(run, "seconds")[-1]
+            training = min(sum(record["seconds"] for record in run.records if not is_cached(record)), seconds)
         rows.append(
             {
                 "run": f"{run.suite}/{run.stage}",

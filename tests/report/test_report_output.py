@@ -401,6 +401,16 @@ def test_two_networks_are_compared_over_the_seeds_of_their_trainings():
     assert "**Not shown**: found minus by hand: +0.1010" in text and "3 seeds are fewer than 6" in text
 
 
+def test_a_cell_that_was_known_costs_no_words_and_has_no_dot():
+    def final(reward, **more):
+        return {"purpose": "final", "status": "ok", "reward": reward, "metrics": {"words": 100.0, **more}}
+
+    journal = [final(0.5), final(0.5, cached=1.0), final(0.6)]
+    axes = language_figures.search_curves({"alphaxenas-seed0": journal}, 100).axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [100, 200]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [10, 100**0.4])
+
+
 def test_the_table_of_language_models_tells_them_apart():
     sizes = {"architecture": "tanh", "parameters": 9000, "units": 48, "epochs": 3, "seconds": 15.0}
     found = {"name": "found", "validation_perplexity": 8.604, "test_perplexity": 8.382, **sizes}
