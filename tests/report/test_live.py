@@ -87,6 +87,13 @@ def test_a_search_shows_children_best_architecture_and_tree(play):
     assert len(again.axes) == 3, "rounds of shared weights have no place beside children, and do no harm"
 
 
+@pytest.mark.parametrize("metrics, label", [({"perplexity": 9.0}, "perplexity"), ({"loss": 1.0}, "accuracy")])
+def test_a_search_is_drawn_over_what_its_children_are_rated_by(metrics, label):
+    child = {"purpose": "search", "status": "ok", "reward": 0.5, "best": None, "metrics": metrics}
+    run = StoredRun("s", "random-seed0", {"parameters": {}, "seed": 0}, (child,), None)
+    assert label in live_figure({"random-seed0": run}).axes[0].get_ylabel()
+
+
 @pytest.mark.parametrize(
     "records, panels",
     [

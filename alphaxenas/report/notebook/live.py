@@ -156,7 +156,9 @@ def search_figure(runs: Runs, space: Any, tree: Mapping[str, np.ndarray] | None)
             if shown:
                 dots = Style(s=size, marker=marker, alpha=opacity, color=look.colour, linewidths=0.8)
                 children.scatter(*zip(*shown), label=label, **dots)
-    children.set(xlabel="trained children", ylabel="validation accuracy")
+    of_text = any("perplexity" in record["metrics"] for record in current.records)
+    rated = "reward: 1 - log(perplexity) / log(words)" if of_text else "validation accuracy"
+    children.set(xlabel="trained children", ylabel=rated)
     children.set_title("best so far (line) and children (dots)", fontsize=10)
     count_on(children)
     children.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="best")
