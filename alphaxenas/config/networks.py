@@ -170,7 +170,7 @@ class SpaceConfig(Group):
         "cell",
         "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
         "plain convolution nets (convnet), ENAS's micro or macro, cells of NAS-Bench-101 or 201",
-        notebooks="00",
+        notebooks="00* 02* 04",
     )
     layers: int = parameter(
         4, "layers of a chain, or of the macro space", ge=1, le=40, notebooks="10*", defaults={"10": 12}

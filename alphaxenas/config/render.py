@@ -8,7 +8,7 @@ from typing import Any
 
 from alphaxenas.config.declarations import FIELDS, GROUPS, allowed, schema
 
-HEADINGS = {"others": "# All others", "first": "# Change these first"}
+HEADINGS = {"others": "# More parameters", "first": "# Change these first"}
 
 
 def parameters_cell(notebook: str, part: str) -> str:

@@ -70,7 +70,7 @@ class SearchConfig(Group):
         defaults={"07": 20, "08": 24, "09": 8},
     )
     max_minutes: NonNegative = _limit(
-        0.0, "stop after so many minutes, restarts included; 0 = unlimited", notebooks="02* 09"
+        0.0, "stop after so many minutes, restarts included; 0 = unlimited", notebooks="02 09"
     )
     search_epochs: Natural = _budget(
         1, "epochs of a child at the search budget", notebooks="02 07* 08* 09", defaults={"07": 3, "08": 3, "09": 1}
@@ -171,7 +171,9 @@ class SearchConfig(Group):
     uncertainty: NonNegative = _alphaxenas(2.0, "weight of the model's deviation in the value of an architecture")
     climb: bool = _alphaxenas(True, "after the tree search, climb along single changes from the best that it met")
     num_simulations: Count = _alphaxenas(12, "tree simulations per move")
-    exploration: NonNegative = _alphaxenas(1.0, "c of PUCT: weight of the prior against the value", notebooks="00* 02")
+    exploration: NonNegative = _alphaxenas(
+        1.0, "c of PUCT, with move_rule=puct or planning=children alone: weight of the prior against the value"
+    )
     promotion: Promotion = parameter(
         "best_unpromoted",
         "who gets the final budget: the best child without one, or the rollout that the moves built",
@@ -192,7 +194,11 @@ class SearchConfig(Group):
     lstm_units: Count = _alphaxenas(64, "width of the LSTM")
     lstm_learning_rate: PositiveNumber = _alphaxenas(0.003, "Adam's learning rate for the LSTM")
     lstm_batch_size: Count = _alphaxenas(32, "examples per training step of the LSTM")
-    lstm_steps: Count = _alphaxenas(40, "training steps of the LSTM per child (planning=children: per iteration)")
+    lstm_steps: Count = _alphaxenas(
+        40,
+        "training steps of the LSTM at every fit: when a tenth more children are known (planning=children: every "
+        "iteration)",
+    )
     replay_capacity: Count = _alphaxenas(1000, "evaluated children that are learned from")
     uct_exploration: NonNegative = parameter(
         0.15,

@@ -121,8 +121,9 @@ class TrainedEvaluator:
 
         Returns:
             The outcome; `metrics` holds `loss` and `train_accuracy` of the last epoch, `images_per_epoch`,
-            `parameters` and `multiply_adds`. A child whose loss is not finite or that does not fit into memory has
-            status `"failed"`, reward 0 and a reason, and leaves the shared weights as they were.
+            `epochs_trained` and `images`, those of all epochs together, which are the budget's unless its work is given
+            (`teraflops`), `parameters` and `multiply_adds`. A child whose loss is not finite or that does not fit into
+            memory has status `"failed"`, reward 0 and a reason, and leaves the shared weights as they were.
         """
         begin = time.perf_counter()
         bank = self.bank if self.shares(proposal) else WeightBank(self._seed)
@@ -182,6 +183,8 @@ class TrainedEvaluator:
             if isinstance(network, ConvNetwork):
                 in_full = outline_of(replace(network, width_share=1.0), self._image_shape).multiply_adds
             epochs, fraction = affordable(self._settings.teraflops * share, in_full, training)
+        # Told before they are trained, because a child that fails is charged its whole budget.
+        metrics |= {"epochs_trained": epochs, "images": epochs * training.images_drawn(fraction)}
         every = int(self._settings.reward == "best")
         how: dict[str, Any] = {"fraction": fraction, "rng_stream": rng_stream, "validate_every": every}
         history = fit(child, training, validation, epochs, self._seed, **how)

@@ -39,11 +39,19 @@ def recipe_words(run: StoredRun) -> str:
     )
 
 
+def length_words(run: StoredRun, epochs: int, fraction: float) -> str:
+    """How long a search trains a child for a budget of so many epochs of this share of the images."""
+    if work := run.parameters.get("child_teraflops", 0.0):
+        return f"{work * epochs * fraction:.3g} · 10¹² operations"
+    share = "" if fraction == 1 else f" on {fraction:.0%} of the images"
+    return f"{epochs} epoch{'s' if epochs > 1 else ''}{share}"
+
+
 def budget_words(run: StoredRun) -> str:
     """Budgets of a search."""
     chosen = run.parameters
     words = [
-        f"{kind} {chosen[f'{kind}_epochs']} epochs on {chosen[f'{kind}_fraction']:.0%} of the images"
+        f"{kind} {length_words(run, chosen[f'{kind}_epochs'], chosen[f'{kind}_fraction'])}"
         for kind in ("search", "final")
     ]
     return "; ".join(words) + (", from scratch" if chosen.get("final_weights") == "scratch" else "")

@@ -58,11 +58,19 @@ def images_trained(run: StoredRun) -> np.ndarray:
 
     A failed child is charged its whole budget.
     """
-    known = [record for record in run.records if "images_per_epoch" in record["metrics"]]
-    whole = float(np.median([record["metrics"]["images_per_epoch"] / record["fraction"] for record in known] or [0.0]))
-    images = [record["metrics"].get("images_per_epoch", record["fraction"] * whole) for record in run.records]
-    epochs = [record["epochs"] * is_trained(record) for record in run.records]
-    return np.array(images) * np.array(epochs, float) + proxy_images(run)
+    budgets = [record["epochs"] * record["fraction"] * is_trained(record) for record in run.records]
+    told = [_images_told(record) for record in run.records]
+    whole = float(np.median([images / share for images, share in zip(told, budgets) if images and share] or [0.0]))
+    images = [share and (share * whole if count is None else count) for count, share in zip(told, budgets)]
+    return np.array(images, float) + proxy_images(run)
+
+
+def _images_told(record: Mapping) -> float | None:
+    """Images of a training as its evaluator told; records of older versions tell those of one epoch of the budget."""
+    metrics = record["metrics"]
+    if "images" in metrics:
+        return float(metrics["images"])
+    return record["epochs"] * metrics["images_per_epoch"] if "images_per_epoch" in metrics else None
 
 
 def proxy_images(run: StoredRun) -> np.ndarray:
@@ -87,8 +95,9 @@ def proxy_images(run: StoredRun) -> np.ndarray:
 def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     """What a search had cost after every record, of shape `[records]`.
 
-    Seconds are those of the evaluations, stretched so that they end at the run's wall time: what the controller thought
-    in between is charged evenly.
+    Seconds are those of the evaluations, scaled so that they end at the wall time of a run that has ended: what the
+    controller thought in between is charged evenly, and workers that evaluate at once share the time. Of a run that
+    goes on they are the sum of the evaluations.
 
     Args:
         run: A search.
@@ -104,7 +113,7 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     if cost == "seconds":
         seconds = np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
         wall = (run.results or {}).get("seconds", 0.0)
-        return seconds * max(1.0, wall / seconds[-1]) if len(seconds) and seconds[-1] > 0 else seconds
+        return seconds * (wall / seconds[-1]) if wall > 0 and len(seconds) and seconds[-1] > 0 else seconds
     raise invalid("cost", f"one of {', '.join(COSTS)}", repr(cost))
 
 

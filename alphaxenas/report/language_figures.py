@@ -38,8 +38,8 @@ def headlines(searches: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def search_curves(journals: Mapping[str, Sequence[Mapping[str, Any]]], words: int) -> Figure:
-    """Perplexity of every child at the final budget, and the best so far, over the words trained on. Searches without
-    such children, ENAS and NAO's pool, are left out.
+    """Perplexity of every child at the final budget, and the best so far, over the words trained on; what was known
+    already cost none. Searches without such children, ENAS and NAO's pool, are left out.
 
     Args:
         journals: Records of each search by name.
@@ -48,8 +48,12 @@ def search_curves(journals: Mapping[str, Sequence[Mapping[str, Any]]], words: in
     figure, (axes,) = new_figure(1, 1, height=3.6)
     shown = False
     for (name, records), colour, dashes in zip(journals.items(), cycle(COLOURS), cycle(DASHES)):
-        cost = np.cumsum([record.get("metrics", {}).get("words", 0.0) for record in records])
-        children = [record.get("purpose") == "final" and record["status"] == "ok" for record in records]
+        metrics = [record.get("metrics", {}) for record in records]
+        cost = np.cumsum([0.0 if "cached" in told else told.get("words", 0.0) for told in metrics])
+        children = [
+            record.get("purpose") == "final" and record["status"] == "ok" and "cached" not in told
+            for record, told in zip(records, metrics)
+        ]
         finals = [(x, record["reward"]) for x, record, trained in zip(cost, records, children) if trained]
         if not finals:
             continue

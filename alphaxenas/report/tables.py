@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas
 
+from alphaxenas.report.checklist_words import length_words
 from alphaxenas.report.diagnostic_figures import PREDICTED
 from alphaxenas.report.equal_cost import (
     Comparisons,
@@ -32,22 +33,17 @@ if TYPE_CHECKING:
 BACKWARD = 3
 """A training pass costs about three times the multiply-adds of a prediction: forward, and twice as much backward."""
 _DECIMALS = {
-    **dict.fromkeys(("missing", "saved", "restricted mean queries", "median queries", "CPU seconds"), 1),
-    **dict.fromkeys(
-        ("held-out rank correlation", "rank correlation search / final", "rank correlation of size and depth"), 2
-    ),
-    **dict.fromkeys(("minutes", "validation perplexity", "test perplexity"), 2),
-    **dict.fromkeys(("training multiply-adds (10¹²)", "policy loss", "value loss", "CPU ms per query"), 3),
-    **dict.fromkeys(("validation", "test", "mean", "value", "of the control", "low", "high", "difference"), 4),
-    **dict.fromkeys(("standard error", "spread", "reported", "best of the table", "regret of the report"), 4),
-    **dict.fromkeys(("published", "regret"), 3),
-    **{
-        "corrected p": 4,
-        "mean rank": 1,
-        "Kendall's tau": 2,
-        "rank correlation of size and depth": 2,
-        "the part is worth": 3,
-    },
+    name: decimals
+    for decimals, names in {
+        1: "missing, saved, restricted mean queries, median queries, CPU seconds, mean rank",
+        2: "held-out rank correlation, rank correlation search / final, rank correlation of size and depth, minutes, "
+        "validation perplexity, test perplexity, Kendall's tau",
+        3: "training multiply-adds (10¹²), policy loss, value loss, CPU ms per query, published, regret, "
+        "the part is worth",
+        4: "validation, test, test of six views, mean, value, of the control, low, high, difference, standard error, "
+        "spread, reported, best of the table, regret of the report, corrected p",
+    }.items()
+    for name in names.split(", ")
 }
 """Decimals by column; none where a column is not named."""
 _QUERIES = ("restricted mean queries", "saved")
@@ -61,6 +57,16 @@ _DIAGNOSTICS = {
     "rank correlation of size and depth": "free/rank_correlation",
 }
 """Column to the tag of the number that it shows as it was last told."""
+_OF_A_TRAINING = {
+    "validation": "validation_accuracy",
+    "best epoch": "best_epoch",
+    "epochs": "epochs",
+    "parameters": "parameters",
+    "multiply-adds": "multiply_adds",
+    "seconds": "seconds",
+    "test": "test_accuracy",
+    "test of six views": "test_accuracy_of_views",
+}
 _WIDE = ("architecture", "evidence", "what is asked", "verdict")
 
 
@@ -84,12 +90,12 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
         bests = [best for run in runs if np.isfinite(best := best_so_far(run, "trials", np.array([end]))[0])]
         if not bests:
             continue
-        spread, (_, best) = interval(bests), best_records(runs, 1)[0]
+        spread, (run, best) = interval(bests), best_records(runs, 1)[0]
         trials, seconds = ([cumulative_cost(run, cost)[-1] for run in runs] for cost in ("trials", "seconds"))
         rows.append(
             {
                 "network": f"best child, {label}",
-                "trained for": _budget(best),
+                "trained for": f"{length_words(run, best['epochs'], best['fraction'])}, in the search",
                 "seeds": spread.count,
                 "validation": spread.mean,
                 "low": spread.low,
@@ -108,7 +114,7 @@ def comparison(suite: Suite, groups: Groups) -> pandas.DataFrame:
                     "trained for": f"{model['epochs']} epochs, in full",
                     "seeds": 1,
                     "validation": model["validation_accuracy"],
-                    "test": run.outcome["test_accuracy"] if number == run.outcome["chosen"] else None,
+                    "test": (run.outcome if number == run.outcome["chosen"] else model).get("test_accuracy"),
                     **_size(model),
                     "trials": 1,
                     "images trained": sum(record["images"] for record in model["history"]),
@@ -181,7 +187,7 @@ def per_seed(comparisons: Comparisons) -> pandas.DataFrame:
 
 
 def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
-    """What every run cost, failed children included."""
+    """What every run cost, failed children included; workers that train at once share the seconds."""
     rows = []
     for run in runs:
         if run.stage in ("final", "densenet"):
@@ -203,8 +209,8 @@ def costs(runs: Sequence[StoredRun]) -> pandas.DataFrame:
                 "known": sum(map(is_cached, run.records)),
                 "scored again": sum(record["purpose"] == "refresh" for record in run.records),
             }
-            training = sum(record["seconds"] for record in run.records if not is_cached(record))
             seconds = cumulative_cost(run, "seconds")[-1]
+            training = min(sum(record["seconds"] for record in run.records if not is_cached(record)), seconds)
         rows.append(
             {
                 "run": f"{run.suite}/{run.stage}",
@@ -261,13 +267,27 @@ def scoring_rounds(rounds: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
 
 
 def trained_models(models: Sequence[Mapping[str, Any]]) -> pandas.DataFrame:
-    """Networks trained in full, with accuracy, size and cost.
+    """Networks trained in full, with accuracy, length of the training, size and cost, as far as they are known.
 
     Args:
         models: Entries of the `models` in a training's results.json.
     """
-    rows = [{"network": model["name"], "validation": model["validation_accuracy"], **_size(model)} for model in models]
-    return frame(rows, "network, validation, parameters, multiply-adds")
+    known = {title: key for title, key in _OF_A_TRAINING.items() if any(key in model for model in models)}
+    rows = [{"network": model["name"], **{title: model.get(key) for title, key in known.items()}} for model in models]
+    return frame(rows, ", ".join(["network", *known]))
+
+
+def predictions(labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]) -> pandas.DataFrame:
+    """What a network says of some images beside what they show, an image a column.
+
+    Args:
+        labels: Classes of the images, `[n]`.
+        probabilities: Of every class, `[n, classes]`.
+        class_names: Names of the classes.
+    """
+    rows = {"image shows": labels, "model says": probabilities.argmax(1)}
+    table = pandas.DataFrame({title: [class_names[label] for label in row] for title, row in rows.items()})
+    return table.assign(probability=probabilities.max(1)).T
 
 
 def channel_statistics(data: ImageData) -> pandas.DataFrame:
@@ -300,11 +320,6 @@ def formatted(table: pandas.DataFrame) -> Styler:
 def records(table: pandas.DataFrame) -> list[dict[str, Any]]:
     """A frame as JSON values, one record per row, None where there is no number."""
     return json.loads(table.reset_index().to_json(orient="records"))
-
-
-def _budget(record: Mapping[str, Any]) -> str:
-    share = "" if record["fraction"] == 1 else f" on {record['fraction']:.0%} of the images"
-    return f"{record['epochs']} epoch{'s' if record['epochs'] > 1 else ''}{share}, in the search"
 
 
 def _size(counted: Mapping[str, Any]) -> dict[str, Any]:

@@ -181,7 +181,8 @@ class TestTraining:
         outcome = make_trained().evaluate(proposal(epochs=4))
         assert outcome.reward * len(DATA.validation) == pytest.approx(round(outcome.reward * len(DATA.validation)))
         assert 1 / CLASSES < outcome.reward
-        assert set(outcome.metrics) == {"loss", "train_accuracy", "images_per_epoch", "parameters", "multiply_adds"}
+        told = {"loss", "train_accuracy", "images_per_epoch", "epochs_trained", "images", "parameters", "multiply_adds"}
+        assert set(outcome.metrics) == told
 
     def test_the_budget_is_really_spent(self, make_trained, monkeypatch):
         seen = []
@@ -194,6 +195,7 @@ class TestTraining:
         monkeypatch.setattr("alphaxenas.networks.training.loop.CompiledChild.train_epoch", counted)
         outcome = make_trained().evaluate(proposal(epochs=3, fraction=0.3))
         assert seen == [12, 12, 12] and outcome.metrics["images_per_epoch"] == 12
+        assert (outcome.metrics["epochs_trained"], outcome.metrics["images"]) == (3, 36)
         make_trained().evaluate(proposal(epochs=1))
         assert seen[3:] == [40]
 
@@ -214,7 +216,7 @@ class TestTraining:
             assert (outcome.status, outcome.reward) == ("failed", 0.0)
             assert "finite" in outcome.reason or "became" in outcome.reason
             assert "\n" not in outcome.reason
-            assert outcome.metrics["parameters"] > 0
+            assert outcome.metrics["parameters"] > 0 and outcome.metrics["images"] == 40
             assert bits(wild.state()) == before
 
     def test_a_budget_of_zero_epochs_scores_without_training(self, make_trained):

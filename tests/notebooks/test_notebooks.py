@@ -64,7 +64,7 @@ def test_notebook_begins_with_its_title_and_parameters_and_checks_them_first(pat
 def test_parameters_are_those_that_their_declarations_say(path):
     """`alphaxenas params --write-notebooks` writes them."""
     for tag, part in (("parameters", "first"), ("other-parameters", "others")):
-        written = "\n".join(cell.source for cell in cells_tagged(path, tag)).replace("# All others, continued\n", "")
+        written = "\n".join(cell.source for cell in cells_tagged(path, tag)).replace("# More parameters, continued\n", "")
         assert written == parameters_cell(path.stem[:2], part)
         for statement in ast.parse(written).body:
             name = statement.target.id

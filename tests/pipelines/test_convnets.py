@@ -96,6 +96,7 @@ def test_children_learn_from_the_same_few_images_for_as_many_epochs_as_in_full(c
         tokens = search_space(config).encode(ConvNet.parse(SMALL))
         outcome = evaluator.evaluate(Proposal(len(trained), tokens, Budget(1, share), purpose))
         assert outcome.status == "ok" and outcome.metrics["images_per_epoch"] == 108 * share
+        assert (outcome.metrics["epochs_trained"], outcome.metrics["images"]) == (4, 4 * 108 * share)
     assert [entry[1:] for entry in trained] == [(27, 4, 1.0, 27)] * 2 + [(54, 4, 1.0, 54)]
     assert trained[0][0] is trained[1][0]
     with pytest.raises(ValueError, match="batch_size"):

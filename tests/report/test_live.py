@@ -1,5 +1,8 @@
 """Figures that live: redrawn from stored records while a person looks on, once at the end otherwise."""
 
+import gc
+import weakref
+
 import pytest
 from matplotlib.image import imread
 
@@ -19,10 +22,21 @@ def play(tmp_path):
 
     def begin(run="s", trials=6):
         controller = make_controller("uct", SPACE, 0, Budget(1, 0.5), Budget(3), 3)
+        evaluator = Formula(0.0, 0, -1)
+        evaluators.add(evaluator)
         with RunFolder.open(run, "uct-seed0", {}, tmp_path / "exp", tmp_path / "events") as folder:
-            return Coach(SPACE, controller, Formula(0.0, 0, -1), folder, trials=trials).run()
+            return Coach(SPACE, controller, evaluator, folder, trials=trials).run()
 
+    begin.evaluators = evaluators = weakref.WeakSet()
     return begin
+
+
+def test_what_a_search_has_trained_with_is_not_kept_for_the_figure(play):
+    with live(show=lambda picture: None) as figure:
+        for run in ("first", "second"):
+            play(run)
+        gc.collect()
+        assert not play.evaluators and len(figure.runs["uct-seed0"].records) >= 6
 
 
 def test_a_figure_is_redrawn_while_a_person_looks_on_and_once_at_the_end_otherwise(play, tmp_path, monkeypatch):
@@ -71,6 +85,13 @@ def test_a_search_shows_children_best_architecture_and_tree(play):
     beside = StoredRun("s", "recurrent-enas-seed0", {"parameters": {}, "seed": 0}, rounds, None)
     again = live_figure({"recurrent-enas-seed0": beside, **figure.runs}, **figure._about)
     assert len(again.axes) == 3, "rounds of shared weights have no place beside children, and do no harm"
+
+
+@pytest.mark.parametrize("metrics, label", [({"perplexity": 9.0}, "perplexity"), ({"loss": 1.0}, "accuracy")])
+def test_a_search_is_drawn_over_what_its_children_are_rated_by(metrics, label):
+    child = {"purpose": "search", "status": "ok", "reward": 0.5, "best": None, "metrics": metrics}
+    run = StoredRun("s", "random-seed0", {"parameters": {}, "seed": 0}, (child,), None)
+    assert label in live_figure({"random-seed0": run}).axes[0].get_ylabel()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from alphaxenas.config.declarations import controller_settings
 from alphaxenas.controllers import CONTROLLERS
 from alphaxenas.report import (
     checklist,
+    checklist_words,
     diagnostic_figures,
     equal_cost,
     figures,
@@ -24,6 +25,7 @@ from alphaxenas.report import (
     pictures,
     tables,
 )
+from alphaxenas.report.notebook.parts import ChosenParts
 from alphaxenas.report.runs import NAMES, best_records, load_groups, load_others, load_studies
 from alphaxenas.report.sample_efficiency.figures import query_dots
 from alphaxenas.report.sample_efficiency.journals import load_study
@@ -399,6 +401,16 @@ def test_two_networks_are_compared_over_the_seeds_of_their_trainings():
     assert "**Not shown**: found minus by hand: +0.1010" in text and "3 seeds are fewer than 6" in text
 
 
+def test_a_cell_that_was_known_costs_no_words_and_has_no_dot():
+    def final(reward, **more):
+        return {"purpose": "final", "status": "ok", "reward": reward, "metrics": {"words": 100.0, **more}}
+
+    journal = [final(0.5), final(0.5, cached=1.0), final(0.6)]
+    axes = language_figures.search_curves({"alphaxenas-seed0": journal}, 100).axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [100, 200]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [10, 100**0.4])
+
+
 def test_the_table_of_language_models_tells_them_apart():
     sizes = {"architecture": "tanh", "parameters": 9000, "units": 48, "epochs": 3, "seconds": 15.0}
     found = {"name": "found", "validation_perplexity": 8.604, "test_perplexity": 8.382, **sizes}
@@ -412,7 +424,46 @@ def test_tables_of_notebook_08():
     table = tables.scoring_rounds(rounds)
     assert table.loc[1, "ranking is resolved"] == "no" and "0.0500" in tables.formatted(table).to_html()
     model = {"name": "rank1", "validation_accuracy": 0.9, "parameters": 1000, "multiply_adds": 2000, "seconds": 1.0}
-    assert tables.trained_models([model]).loc["rank1"].tolist() == [0.9, 1000, 2000]
+    assert tables.trained_models([model]).loc["rank1"].tolist() == [0.9, 1000, 2000, 1]
+
+
+def test_what_belongs_to_a_part_that_is_not_chosen_is_not_made_and_says_which_parameter_leaves_it_out():
+    parts = ChosenParts("policy_parts", ["table"])
+    assert "table" in parts and "mnist" not in parts and parts.show("table", lambda: "shown") == "shown"
+    left_out = parts.show("mnist", lambda: pytest.fail("it was made"))
+    assert "policy_parts" in left_out.data and "mnist" in left_out.data
+
+
+def test_tables_of_notebook_04():
+    model = {"name": "rank1", "validation_accuracy": 0.9, "best_epoch": 3, "epochs": 4}
+    beside = {"name": "hand_made", "validation_accuracy": 0.8, "epochs": 4, "test_accuracy": 0.7}
+    table = tables.trained_models([model, beside])
+    assert list(table) == ["validation", "best epoch", "epochs", "test"]
+    assert table["test"].isna().tolist() == [True, False] and "0.7000" in tables.formatted(table).to_html()
+    said = tables.predictions(np.array([1, 0]), np.array([[0.25, 0.75], [0.4, 0.6]]), ("cat", "dog"))
+    assert said.loc["image shows"].tolist() == ["dog", "cat"] and said.loc["model says"].tolist() == ["dog", "dog"]
+    assert said.loc["probability"].tolist() == [0.75, 0.6]
+
+
+def test_a_net_beside_the_chosen_one_shows_its_test_accuracy_too(suites):
+    final = suites[1].final
+    first, second = final.models
+    models = [first, second | {"name": "hand_made", "test_accuracy": 0.625}]
+    suite = replace(suites[1], final=replace(final, results=final.results | {"models": models}))
+    tests = tables.comparison(suite, suite.groups())["test"].dropna()
+    assert tests.iloc[:2].tolist() == [pytest.approx(0.85), 0.625]
+    once = answers(suite)["Test data were used once, after everything was chosen."]
+    assert once.answer == "yes" and "rank1 of 2" in once.evidence and "hand_made beside it" in once.evidence
+
+
+def test_children_of_one_amount_of_work_are_told_by_it(suites):
+    run = suites[1].leading[0]
+    budgets = {"search_epochs": 1, "search_fraction": 0.12, "final_epochs": 1, "final_fraction": 1.0}
+    given = replace(run, description={"parameters": run.parameters | budgets | {"child_teraflops": 50.0}})
+    words = checklist_words.budget_words(given)
+    assert words.startswith("search 6 · 10¹² operations; final 50 · 10¹² operations") and "epoch" not in words
+    row = tables.comparison(replace(suites[1], searches=(given,)), {"AlphaXENAS": [given]}).iloc[0]
+    assert row["trained for"] == "150 · 10¹² operations, in the search"  # its records have three epochs
 
 
 def answers(suite, others=()):

@@ -61,6 +61,17 @@ def test_cost_counts_failed_children_but_neither_repetitions_nor_refreshes():
     assert equal_cost.cumulative_cost(SEARCH, "images").tolist() == [50, 350, 350, 400, 400, 700]
 
 
+def test_images_are_those_that_the_evaluator_told_where_the_budget_gives_an_amount_of_work():
+    def told(epochs, images):
+        return record() | {"metrics": {"images_per_epoch": 50.0, "epochs_trained": epochs, "images": images}}
+
+    known = record(cached=True) | {"metrics": {"cached": 1.0, "images": 800.0}}
+    done = run(told(16, 800.0), told(4, 200.0), known)
+    assert equal_cost.cumulative_cost(done, "images").tolist() == [800, 1000, 1000]
+    failed = run(told(16, 800.0), told(16, 800.0), record(status="failed", reward=0.0, images=None))
+    assert equal_cost.cumulative_cost(failed, "images").tolist() == [800, 1600, 2400]
+
+
 def test_a_child_that_was_refused_for_its_cost_has_cost_no_training():
     refused = run(record(), record(status="refused", reward=0.0), record("final", 0.8, 0.8, 3, 1.0, images=100.0))
     assert equal_cost.cumulative_cost(refused, "trials").tolist() == [1, 1, 2]
@@ -70,6 +81,10 @@ def test_a_child_that_was_refused_for_its_cost_has_cost_no_training():
 
 def test_seconds_end_at_the_wall_time_of_the_run():
     assert equal_cost.cumulative_cost(SEARCH, "seconds").tolist() == [4, 8, 8, 12, 16, 20]
+    two_workers = replace(SEARCH, results={"seconds": 5.0})
+    assert equal_cost.cumulative_cost(two_workers, "seconds").tolist() == [1, 2, 2, 3, 4, 5]
+    going_on = replace(SEARCH, results=None)
+    assert equal_cost.cumulative_cost(going_on, "seconds").tolist() == [2, 4, 4, 6, 8, 10]
 
 
 def test_batches_that_proxies_see_count_as_images_where_their_seconds_were_spent():

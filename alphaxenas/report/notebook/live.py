@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,15 +50,16 @@ class LiveFigure:
     """
 
     def __init__(self, seconds: float = FEWEST_SECONDS, show: Callable[[bytes], None] | None = None) -> None:
-        self._loops: dict[str, ResumableLoop] = {}
+        # Not the loops: each holds a whole search, images and weights included, and all of a cell end up here.
+        self._stored: dict[str, tuple[Path, Sequence[dict[str, Any]]]] = {}
         self.drawings = 0
         self._about: dict[str, Any] = {}
         self._seconds, self._next, self._show, self._handle = seconds, 0.0, show or self._display, None
 
     def saw(self, loop: ResumableLoop) -> None:
         """Notes that a run has a new record, and draws where it is time to."""
-        self._loops.pop(loop.folder.stage, None)
-        self._loops[loop.folder.stage] = loop
+        self._stored.pop(loop.folder.stage, None)
+        self._stored[loop.folder.stage] = loop.folder.path, loop.records
         self._about = loop.about
         if person_looks_on() and time.monotonic() >= self._next:
             self.redraw()
@@ -66,15 +68,15 @@ class LiveFigure:
     def runs(self) -> dict[str, StoredRun]:
         """What is stored now; records are read when a figure is drawn and not kept, so a long run may be watched."""
         found = {}
-        for stage, loop in self._loops.items():
-            description = read_json(loop.folder.path / "run.json") or {"parameters": {}, "seed": 0}
-            records, imported = own_and_imported(loop.records)
-            found[stage] = StoredRun(loop.folder.path.parent.name, stage, description, records, None, imported)
+        for stage, (path, all_records) in self._stored.items():
+            description = read_json(path / "run.json") or {"parameters": {}, "seed": 0}
+            records, imported = own_and_imported(all_records)
+            found[stage] = StoredRun(path.parent.name, stage, description, records, None, imported)
         return found
 
     def redraw(self) -> None:
         """Draws what is known now."""
-        if self._loops:
+        if self._stored:
             begin = time.monotonic()
             self._show(as_png(live_figure(self.runs, **self._about)))
             self.drawings += 1
@@ -154,7 +156,9 @@ def search_figure(runs: Runs, space: Any, tree: Mapping[str, np.ndarray] | None)
             if shown:
                 dots = Style(s=size, marker=marker, alpha=opacity, color=look.colour, linewidths=0.8)
                 children.scatter(*zip(*shown), label=label, **dots)
-    children.set(xlabel="trained children", ylabel="validation accuracy")
+    of_text = any("perplexity" in record["metrics"] for record in current.records)
+    rated = "reward: 1 - log(perplexity) / log(words)" if of_text else "validation accuracy"
+    children.set(xlabel="trained children", ylabel=rated)
     children.set_title("best so far (line) and children (dots)", fontsize=10)
     count_on(children)
     children.legend(framealpha=0.85, edgecolor="none", fontsize=8, loc="best")

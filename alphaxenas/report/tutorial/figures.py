@@ -75,7 +75,7 @@ def search_loop() -> Figure:
         box(axes, x, 2.55, 3.9, 3.2, "", fill)
         write(axes, x, 3.93, title, 11, weight="bold")
     for x, y, text in (
-        (2.15, 3.15, "tree: N, Q, P of every prefix\none token per move"),
+        (2.15, 3.15, "tree inside a Gaussian process:\none token per move"),
         (2.15, 1.6, "LSTM: which token next,\nhow good will it get"),
         (7.85, 3.15, "child: the cell repeated,\ntrained a little, validated"),
         (7.85, 1.6, "bank of shared weights,\none array per place and operation"),
