@@ -38,7 +38,8 @@ class Claim:
     Attributes:
         question: Its heading.
         text: What was compared and how to read it.
-        body: Table and verdict as Markdown, from its results by name; those that are not recorded are missing.
+        body: Table and verdict as Markdown, from its results by name; those that are not recorded are missing. Empty
+            where they lack what it is about.
         results: Names of the results it needs.
     """
 

@@ -231,3 +231,27 @@ def test_scripts_keep_their_line_endings_in_any_clone():
     words = ["git", "-C", str(PROJECT_ROOT), "check-attr", "eol", *files]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode or [line.rsplit(": ", 1)[1] for line in done.stdout.splitlines()] == ["lf"] * 3
+
+
+def test_help_needs_no_set_up(tmp_path):
+    """Where nothing is installed it is short, and installs nothing; with an environment it names every parameter."""
+    for name in ("run_all.sh", "setup_venv.sh"):
+        shutil.copy(PROJECT_ROOT / name, tmp_path)
+    shutil.copytree(PROJECT_ROOT / "notebooks" / "profiles", tmp_path / "notebooks" / "profiles")
+    (tmp_path / "requirements.txt").write_text("./there-is-no-such-package\n")
+    bare = subprocess.run(["./run_all.sh", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "usage: ./run_all.sh [PROFILE]" in bare.stdout and "cifar10-cpu-hour" in bare.stdout and not bare.stderr
+    assert "trials" not in bare.stdout and not (tmp_path / ".venv").exists()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    whole = subprocess.run(
+        ["./run_all.sh", "-h"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "trials" in whole.stdout

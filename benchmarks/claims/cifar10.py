@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alphaxenas.report.statistics import compare_many
+from alphaxenas.report.statistics import Comparison, compare_many
 from alphaxenas.spaces.convnet import KNOWN_CONVNETS
 from benchmarks.layout import Claim, Result, table
 
@@ -37,7 +37,7 @@ def in_minutes(results: Mapping[str, Result]) -> str:
         runs = result["figures"]["methods"]
         rows.append(
             [
-                f"`./run_all.sh {key.removesuffix('_searched').replace('_', '-')}`",
+                f"`./run_all.sh {profile(key)}`",
                 f"{max(run['minutes'] for run in runs.values()):.0f}",
                 _together(runs, "test_accuracy"),
                 _together(runs, "test_accuracy_of_views"),
@@ -45,19 +45,30 @@ def in_minutes(results: Mapping[str, Result]) -> str:
             ]
         )
     names = [f"{_ACCURACIES[name]}: mean (range)" for name in ("test_accuracy", "test_accuracy_of_views")]
-    header = ["search and final training", "most minutes", *names, "found another net than a hand-made one"]
+    header = ["search and final training", "minutes at most", *names, "searches that chose a net that is not hand-made"]
     return table(header, rows)
 
 
-def _differences(results: Mapping[str, Result]) -> list[str]:
-    """What a search gains over random search and over a hand-made net at the same price, by the seeds that both have;
-    losses first.
+def profile(key: str) -> str:
+    """The profile that a result is of."""
+    return key.rpartition("_")[0].replace("_", "-")
+
+
+def compared(results: Mapping[str, Result]) -> tuple[dict[tuple[str, str], Comparison], dict[tuple[str, str], str]]:
+    """What a search gains over random search and over a hand-made net at the same price, by the seeds that both have.
 
     Where a search chose the hand-made net and that was not trained alone with this seed, the search's own training
     stands for it: the two differ by 0.
+
+    Args:
+        results: Recorded results by name; those that are not of these profiles are left out.
+
+    Returns:
+        By the names of two results: the differences in test accuracy with one view, and how often nets are the same.
     """
-    runs = {key: result["figures"]["methods"] for key, result in results.items()}
-    pairs, same = {}, {}
+    runs = {key: results[key]["figures"]["methods"] for key in _RUNS if key in results}
+    pairs: dict[tuple[str, str], tuple[dict[int, float], dict[int, float]]] = {}
+    same: dict[tuple[str, str], str] = {}
     for other in runs:
         price, _, rival = other.rpartition("_")
         if rival != "searched" and (key := f"{price}_searched") in runs:
@@ -67,7 +78,13 @@ def _differences(results: Mapping[str, Result]) -> list[str]:
             pairs[key, other] = _by_seed(runs[key]), _by_seed({**chosen, **runs[other]})
             choice = "that net" if hand_made else "the same net as it"
             same[key, other] = f"; in {len(chosen)} of them the search chose {choice}" if chosen else ""
-    found = sorted(compare_many(pairs).items(), key=lambda item: item[1].mean)
+    return compare_many(pairs), same
+
+
+def _differences(results: Mapping[str, Result]) -> list[str]:
+    """What a search gains, in words; losses first."""
+    compared_pairs, same = compared(results)
+    found = sorted(compared_pairs.items(), key=lambda item: item[1].mean)
     return [
         f"**{_sentence(key)}, minus {_RUNS[other]}, test accuracy with one view: {difference}"
         f"{same[key, other]}: {difference.verdict} ({difference.reason})**."

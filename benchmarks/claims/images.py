@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from alphaxenas.proxies import PROXIES
-from alphaxenas.report.statistics import compare_many
+from alphaxenas.report.statistics import Comparison, compare_many
 from benchmarks.layout import Claim, Result, by_seed, differences, is_control, name, table, with_two
 
 
@@ -65,13 +65,21 @@ def chains(results: Mapping[str, Result]) -> str:
     return table(["method", *(f"after {n}" for n in after)], rows) + f"\n\nVerdict: {verdict}"
 
 
-def image_replay(results: Mapping[str, Result]) -> str:
-    """What ratings of a pool are worth, and regret of searches that spend its measured seconds."""
+def image_ratings(results: Mapping[str, Result]) -> str:
+    """What ratings of a pool are worth, and searches that spend its measured seconds."""
     (result,) = results.values()
-    figures, values = result["figures"], result["values"]
-    rated = [[name(key), f"{one['tau']:.2f}", f"{one['seconds']:.2f} s"] for key, one in figures["ranking"].items()]
+    ranking = result["figures"]["ranking"].items()
+    rated = [[name(key), f"{one['tau']:.2f}", f"{one['seconds']:.2f} s"] for key, one in ranking]
+    ratings = table(["rating", "Kendall's tau", "seconds a cell"], rated)
+    return f"{ratings}\n\n{image_replay(results)}"
+
+
+def image_replay(results: Mapping[str, Result]) -> str:
+    """Regret of searches that spend the measured seconds of a pool."""
+    (result,) = results.values()
+    figures = result["figures"]
     marks = [f"{mark:,.0f} s" for mark in figures["marks"]]
-    regrets = {method: [list(column) for column in zip(*found.values())] for method, found in values.items()}
+    regrets = by_mark(result["values"])
     rows = [
         [name(method), *map(with_two, columns), f"{figures['methods'][method]['own']:.0f} s"]
         for method, columns in regrets.items()
@@ -95,7 +103,6 @@ def image_replay(results: Mapping[str, Result]) -> str:
         said.append(f"- After {mark}: better {', '.join(better) or 'none'}; worse {', '.join(worse) or 'none'}.")
     return "\n\n".join(
         [
-            table(["rating", "Kendall's tau", "seconds a cell"], rated),
             table(["method", *marks, "of which its own"], rows),
             "Kendall's tau of beliefs with the published accuracy over the cells that were held out:",
             table(["method", *marks], believed),
@@ -106,29 +113,52 @@ def image_replay(results: Mapping[str, Result]) -> str:
     )
 
 
+def by_mark(values: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, list[list[float]]]:
+    """By method, a list of every seed's regret for every mark.
+
+    Args:
+        values: By method and seed, regret at every mark.
+    """
+    return {method: [list(column) for column in zip(*found.values())] for method, found in values.items()}
+
+
+def against(regrets: Mapping[str, list[list[float]]]) -> dict[tuple[str, str, int], Comparison]:
+    """AlphaXENAS' regret minus every control's at every mark, corrected for their number.
+
+    Args:
+        regrets: See `by_mark`.
+
+    Returns:
+        By AlphaXENAS or AlphaXENAS with proxies, control, and place of the mark.
+    """
+    ours = [one for one in regrets if one.partition("+")[0] == "alphaxenas"]
+    return compare_many(
+        {
+            (one, control, place): (by_seed(column), by_seed(regrets[control][place]))
+            for one in ours
+            for control in filter(is_control, regrets)
+            for place, column in enumerate(regrets[one])
+        }
+    )
+
+
 def against_controls(regrets: Mapping[str, list[list[float]]], marks: Sequence[str]) -> str:
     """AlphaXENAS' regret as a share of every control's, and whether the difference is shown.
 
     Args:
-        regrets: Of every seed at every mark, by method.
+        regrets: See `by_mark`.
         marks: What the marks are called.
     """
-    controls = list(filter(is_control, regrets))
-    ours = [one for one in regrets if one.partition("+")[0] == "alphaxenas"]
-    cases = [(one, control, place) for one in ours for control in controls for place in range(len(marks))]
-    found = compare_many(
-        {case: (by_seed(regrets[case[0]][case[2]]), by_seed(regrets[case[1]][case[2]])) for case in cases}
-    )
-    rows = []
-    for one in ours:
-        for control in controls:
+    found, rows = against(regrets), []
+    for one in dict.fromkeys(ours for ours, _, _ in found):
+        for control in filter(is_control, regrets):
             cells = []
             for place in range(len(marks)):
                 share = statistics.fmean(regrets[one][place]) / max(statistics.fmean(regrets[control][place]), 1e-9)
                 cells.append(f"{share:.2f}{' *' if found[one, control, place].shown else ''}")
             rows.append([name(one), name(control), *cells])
     text = (
-        f"Regret of AlphaXENAS as a share of the controls'; * = the difference is shown, of {len(cases)} comparisons:"
+        f"Regret of AlphaXENAS as a share of the controls'; * = the difference is shown, of {len(found)} comparisons:"
     )
     return f"{text}\n\n{table(['method', 'control', *marks], rows)}" if rows else ""
 
@@ -179,7 +209,8 @@ CLAIMS = (
         "the regret in published points of the cell that a search chooses after so many seconds of one core (3,600: "
         "30 minutes of two). Searches spend the measured seconds of their trainings and proxies, and their own. The "
         "choice is by the belief of a search, where it has one, else by the highest reward. Searches train at the "
-        "larger budget, and promotions tell nothing new. `deep` are rewards in networks of three cells a stage; "
+        "larger budget, and promotions tell nothing new. Ratings: `low` and `high` are rewards at the smaller and the "
+        "larger budget, `deep` those at the larger one in networks of three cells a stage; "
         "`shared` are ratings by one supernet, which was trained for less time than the cells at the smaller budget "
         "together. Every seed searches in two thirds of the pool, drawn anew, and its belief is judged by the others. "
         "The pool is small: in 3,600 seconds searches train all of their part, or nearly, and differ in the choice "
@@ -187,14 +218,15 @@ CLAIMS = (
         "Constants of the belief were chosen on this pool: `reward_trust` on its first 292 cells, the weight of "
         "promoted children on seeds 0, 2 to 38. Half of the cells were trained later, partly beside other work, so "
         "their seconds are more.",
-        image_replay,
+        image_ratings,
         ("image_truth_replay",),
     ),
     Claim(
         "Which search is best where promoted children are trained in deeper networks?",
         "The same pool and judgement, with two budgets as in a run: searches train at the smaller one, one of four "
         "children is promoted and trained in a network of three cells a stage, and the choice is among those. Over all "
-        "cells these rewards rank worse than those of small networks, but the cells that they put first are better.",
+        "cells these rewards rank worse than those of small networks (above: `deep`, `high`), but the cells that they "
+        "put first are better.",
         image_replay,
         ("image_truth_replay_low_deep",),
     ),

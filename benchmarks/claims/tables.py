@@ -32,7 +32,7 @@ def pair(first: str, second: str) -> Callable[[Mapping[str, Result]], str]:
     def body(results: Mapping[str, Result]) -> str:
         results = {key: result for key, result in results.items() if {first, second} <= result["values"].keys()}
         if not results:
-            return "Not measured."
+            return ""
         rows = [
             [TABLES[key], *(mean_queries(result, one) for one in (first, second))] for key, result in results.items()
         ]

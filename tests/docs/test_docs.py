@@ -1,14 +1,17 @@
 """README and docs: their programs run, their links lead somewhere, their commands and names exist."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 
 import pytest
+import yaml
 
+from alphaxenas.command.main import VERBS
 from alphaxenas.config import FIELDS, PROFILES, PROJECT_ROOT, from_values, load_profile, parse_value
-from alphaxenas.controllers.catalogue import CONTROLLERS
+from alphaxenas.controllers.catalogue import CONTROLLERS, DISPLAY_NAMES
 from alphaxenas.proxies import PROXIES
 from alphaxenas.runs import Journal
 
@@ -75,9 +78,29 @@ def test_tables_of_profiles_and_controllers_are_complete():
     }
     text = TEXTS["docs/concepts.md"]
     table = text[text.index("## Controllers") : text.index("## Budgets")]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == sorted(CONTROLLERS, key=table.index) and set(
-        re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    ) == set(CONTROLLERS)
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", table, re.MULTILINE)) == DISPLAY_NAMES
+
+
+def test_every_verb_of_the_command_is_listed():
+    text = TEXTS["docs/notebooks.md"]
+    table = text[text.index("| `alphaxenas` |") :].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)", table, re.MULTILINE)[1:] == sorted(VERBS, key=table.index)
+    assert all(f"\n| `{verb} " in table for verb in VERBS)
+
+
+def test_the_fields_of_stored_records_are_explained():
+    text = TEXTS["exp/README.md"]
+    for search in (PROJECT_ROOT / "exp").glob("reference-*/*-seed0"):
+        fields = {field for line in (search / "trials.jsonl").read_text().splitlines() for field in json.loads(line)}
+        fields |= set(json.loads((search / "results.json").read_text()))
+        assert all(f"`{field}`" in text for field in fields), search
+
+
+def test_profiles_that_a_page_shows_can_be_used():
+    blocks = [block for text in TEXTS.values() for block in re.findall(r"^```yaml\n(run:.*?)^```$", text, re.M | re.S)]
+    assert blocks
+    for block in blocks:
+        from_values(yaml.safe_load(block))
 
 
 def test_commands_of_the_notebook_runner_parse(monkeypatch):
@@ -127,6 +150,32 @@ def run_program(text, folder):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_search_from_python_runs(tmp_path):
+    (program,) = re.findall(r"^```python\n(from alphaxenas\.config.*?)^```$", TEXTS["docs/notebooks.md"], re.M | re.S)
+    folders = {"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events")}
+    shorter = program.replace('"trials": 8', f'"trials": 1, **{folders}')
+    assert shorter != program
+    assert re.match(r"best validation accuracy 0\.\d+ after 1 trained children ", run_program(shorter, tmp_path))
+    assert (tmp_path / "exp" / "mine" / "alphaxenas-seed0" / "results.json").is_file()
+
+
+def test_the_strategy_of_the_page_goes_on_where_it_was_stopped():
+    names = {}
+    exec("\n".join(PROGRAM[:2]), names)
+    space, first, second = names["ChainSpace"](), *(names["HillClimbing"](names["ChainSpace"](), 0) for _ in range(2))
+
+    def step(strategy):
+        tokens = strategy.suggest()
+        strategy.observe(tokens, sum(tokens) / 9)
+        return tokens
+
+    before = [step(first) for _ in range(20)]
+    assert len({space.key(space.decode(tokens)) for tokens in before}) == 20
+    second.restore(json.loads(json.dumps(first.state(), default=lambda array: array.tolist())))
+    assert [step(first) for _ in range(20)] == [step(second) for _ in range(20)]
+    assert first.status_line() == second.status_line() == "standing at 1.0000"
 
 
 def test_declared_space_and_model_run(tmp_path):

@@ -1,6 +1,7 @@
 """Results of benchmarks: their code is declared, stale ones are found, and the generated pages say what they say."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.spaces.convnet import KNOWN_CONVNETS, ConvNet
 from alphaxenas.tabular.choices import TableChoice
-from benchmarks import record, results
+from benchmarks import readme, record, results, scale
 from benchmarks.claims import CLAIMS
 from benchmarks.claims.cifar10 import cifar10_cpu
 from benchmarks.claims.recurrent import models as recurrent_models
@@ -19,6 +20,7 @@ from benchmarks.claims.tables import rivals
 from benchmarks.image_folder import make_pictures
 from benchmarks.layout import mean_queries, with_interval
 from benchmarks.tables import STUDIES, search, static_order
+from tests.docs.test_docs import anchors
 
 RECORDED = record.load()
 
@@ -144,7 +146,7 @@ def test_generated_pages_are_up_to_date(capsys):
 
 
 def test_a_page_without_results_says_so_and_a_stale_one_is_marked():
-    assert results.page({}).count("Not measured.") == len(CLAIMS)
+    assert all(f"\n- {claim.question}\n" in results.page({}) for claim in CLAIMS)
     figures = {"simulations_per_second": 1000}
     machine = {"processor": "a processor", "cores": 2, "memory_gib": 1.0}
     result = {
@@ -156,6 +158,34 @@ def test_a_page_without_results_says_so_and_a_stale_one_is_marked():
     assert "**Stale**, code has changed since: tree_speed." in page and "| `x` | today | abc |" in page
     assert "(#tree_speed)" in page and "### tree_speed\n" in page
     assert "**Stale**" not in results.page({"tree_speed": {**result, "code": record.code_state("tree_speed")}})
+
+
+def test_every_measured_section_is_in_the_contents_and_every_other_in_the_list_at_the_end():
+    page = results.page(RECORDED)
+    contents, rest = page.split("## Contents\n")[1].split("\n\n##", 1)
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert headings[1] == "Contents"
+    linked = re.findall(r"^- \[(.+)\]\(#(.+)\)$", contents, re.MULTILINE)
+    assert [heading for heading, _ in linked] == headings[2:]
+    assert {place for _, place in linked} <= anchors(page)
+    listed = rest.split(results.UNMEASURED)[1].split("Benchmarks that")[0]
+    missing = re.findall(r"^- (.+)$", listed, re.MULTILINE)
+    assert {claim.question for claim in CLAIMS} == {headings[0], *headings[2:-2], *missing}
+
+
+def test_no_table_stands_twice_on_the_page():
+    tables = re.findall(r"(?:^\|.*\n)+", results.page(RECORDED), re.MULTILINE)
+    assert len(tables) == len(set(tables))
+
+
+def test_the_page_of_scale_bears_the_mark_of_its_result():
+    text = f"before\n\n{scale.BEGIN}\n\nold\n\n{scale.END}\nafter\n"
+    result = RECORDED["scale"]
+    fresh = results.scale_page(text, {"scale": {**result, "code": record.code_state("scale")}})
+    assert fresh.startswith("before\n") and fresh.endswith("\nafter\n") and "old" not in fresh
+    assert "Goal: with 8 proposals in flight at most 1.3 times" in fresh and "Stale" not in fresh
+    assert "**Stale**, code has changed since: scale." in results.scale_page(text, {"scale": {**result, "code": {}}})
+    assert results.scale_page(text, {}) == text
 
 
 def test_a_restricted_mean_has_the_share_found_beside_it():
@@ -231,11 +261,52 @@ def test_what_is_not_shown_stands_at_the_top_of_the_readme():
         return {"benchmark": "tables", "values": values, "code": record.code_state("tables")}
 
     fewer, more = [float(seed) for seed in range(10)], [100.0 + seed for seed in range(10)]
-    table = results.readme_table(
-        {"nasbench201_cifar10": result(fewer, more), "nasbench201_cifar100": result(fewer, fewer)}
-    )
-    verdicts = [line.endswith("not shown |") for line in table.splitlines()[2:]]
+    table = readme.on_tables({"nasbench201_cifar10": result(fewer, more), "nasbench201_cifar100": result(fewer, fewer)})
+    verdicts = [line.endswith("not shown |") for line in table.splitlines() if line.startswith("| Does")]
     assert verdicts == sorted(verdicts, reverse=True) and len(set(verdicts)) == 2
+
+
+def test_the_readme_gives_means_of_all_seeds_and_the_share_found():
+    ours = {"queries": [10.0] * 4 + [30.0] * 4, "found": [True] * 8}
+    theirs = {"queries": [90.0] * 4, "found": [True, True, True, False]}
+    result = {"figures": {"cap": 90}, "values": {"alphaxenas": ours, "random": theirs}}
+    table = readme.on_tables({"nasbench201_cifar10": {**result, "benchmark": "tables", "code": {}}})
+    means = [with_interval(one["queries"]) for one in (ours, theirs)]
+    assert f"| AlphaXENAS {means[0]} | random search {means[1]} (75% found) |" in table
+    assert "see mean test accuracy" in table and table.endswith("code has changed since: NAS-Bench-201, CIFAR-10.")
+
+
+def test_the_readme_says_where_nothing_was_measured_and_what_is_shown_where_it_was():
+    assert sum(line.endswith(f": {readme.UNMEASURED}.") for line in readme.on_images({})) == 3
+    rising = np.linspace(0.9, 0.91, 8)
+    pair = {"seeds": list(range(8)), "ours": (rising + 0.02).tolist(), "theirs": rising.tolist()}
+    values = {"random": {"best final at equal seconds": pair}}
+    line = readme.on_images(
+        {"search_vs_random_quick": {"benchmark": "search_vs_random", "code": {}, "values": values}}
+    )[1]
+    assert "**AlphaXENAS** is shown better (+2.00 points, 8 seeds)" in line and line.endswith("changed since.")
+    runs = {
+        method: {str(seed): {"published": 93.0 + seed + more} for seed in range(3)}
+        for method, more in (("alphaxenas", 1), ("random", 0))
+    }
+    real = {"benchmark": "image_truth", "code": {}, "figures": {"methods": runs}}
+    assert "not shown (+1.00 points, 3 seeds)" in readme.on_images({"image_truth_real": real})[3]
+
+
+def test_the_readme_says_after_which_seconds_a_search_of_the_pool_is_better():
+    rising = np.linspace(0, 0.1, 10)
+    sides = {"alphaxenas": (1.0, 1.0, 1.0), "random": (2.0, 0.5, 1.0), "alphaxenas:uniform_share=1": (1.0, 2.0, 2.0)}
+    values = {one: {str(s): [mean + rising[s] for mean in means] for s in range(10)} for one, means in sides.items()}
+    result = {
+        "benchmark": "image_truth",
+        "code": {},
+        "values": values,
+        "figures": {"cells": 600, "marks": [60, 600, 3600]},
+    }
+    (lead, line) = readme.on_the_pool({"image_truth_replay": result})
+    assert "600 cells" in lead and readme.on_the_pool({}) == []
+    assert "better than random search, shown after 60 s, not shown after 3,600 s, shown **worse** after 600 s;" in line
+    assert "better than without a search, shown after 600 and 3,600 s, not shown after 60 s." in line
 
 
 def test_the_readme_says_what_a_profile_reaches_and_how_often_its_search_found_a_net():
@@ -249,9 +320,11 @@ def test_the_readme_says_what_a_profile_reaches_and_how_often_its_search_found_a
         for seed, net in enumerate(nets)
     }
     found = {"figures": {"methods": runs}, "benchmark": "cifar10_cpu", "code": record.code_state("cifar10_cpu")}
-    text = results.readme_minutes({"cifar10_cpu_hour_searched": found, "chains": {}})
+    text = readme.in_minutes({"cifar10_cpu_hour_searched": found, "chains": {}})
     assert "| `./run_all.sh cifar10-cpu-hour` | 31 | 93.50% (93.00% to 94.00%) | - | 1 of 2 |" in text
-    assert "Stale" not in text and results.readme_minutes({"chains": {}}) == ""
+    assert "Stale" not in text and readme.in_minutes({"chains": {}}) == ""
+    stale = readme.in_minutes({"cifar10_cpu_hour_searched": {**found, "code": {}}})
+    assert stale.endswith("**Stale**, code has changed since: `cifar10-cpu-hour`.")
 
 
 @pytest.mark.parametrize("seeds", [3, 6])
