@@ -225,7 +225,7 @@ def confirm(
 
     Args:
         result: A recorded result whose values are by method, column and seed.
-        values: Values of the first seeds of some methods, measured now; columns of times are left out.
+        values: The first values of some methods, by seed or trial, measured now; columns of times are left out.
         date: Of today.
         revision: Of today's code.
 

@@ -86,7 +86,7 @@ def _measurements(results: Mapping[str, Result]) -> list[str]:
             revision = (part["revision"] or "unknown")[:10]
             rows.append([f"`{part['command']}`", part["date"], revision, ", ".join([machine, *versions])])
         for part in result.get("confirmed", []):
-            what = f"seeds 0 to {part['seeds'] - 1} again, equal: {', '.join(map(name, part['methods']))}"
+            what = f"the first {part['seeds']} values of each again, equal: {', '.join(map(name, part['methods']))}"
             rows.append([what, part["date"], (part["revision"] or "unknown")[:10], ""])
         head = ["command", "date", "revision", "machine"]
         lines += [f"### {key}", "", *([stale.strip(), ""] if stale else []), table(head, rows), ""]

@@ -333,6 +333,9 @@ def _parser() -> argparse.ArgumentParser:
     searched.add_argument("--methods", nargs="+", default=REAL, metavar="METHOD", help=f"[{' '.join(REAL)}]")
     searched.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N-1 [%(default)s]")
     searched.add_argument("--seconds", type=float, default=3600.0, help="of one core a search [%(default)s]")
+    searched.add_argument(
+        "--confirm", type=int, default=0, metavar="N", help="train N children of every recorded method again"
+    )
     searched.add_argument("--record", action="store_true", help="write the result to benchmarks/results/")
     return words
 

@@ -8,6 +8,7 @@ import gzip
 import itertools
 import json
 import time
+from dataclasses import replace as with_values
 
 import numpy as np
 import pytest
@@ -221,7 +222,7 @@ def test_real_searches_go_on_in_fresh_processes_and_are_judged_by_what_they_have
     truth = {SPACE.key(cell): 90.0 + place / 4000 for place, cell in enumerate(cells)}
     started, options = [], argparse.Namespace(
         out=str(tmp_path / "real"), data_dir="", part="1/1", seeds=1, methods=["random", "alphaxenas:prior=uniform"],
-        published="", column="test", seconds=4.0, record=False,
+        published="", column="test", seconds=4.0, record=False, confirm=0,
     )  # fmt: skip
     monkeypatch.setattr(children, "one_thread", lambda: None)
     monkeypatch.setattr(children, "pool_data", lambda data_dir: None)
@@ -238,6 +239,45 @@ def test_real_searches_go_on_in_fresh_processes_and_are_judged_by_what_they_have
         assert judged["published"] == pytest.approx(truth[SPACE.key(SPACE.parse(judged["architecture"]))], abs=1e-3)
         assert SPACE.key(SPACE.parse(judged["architecture"])) in trained
         assert (judged["tau"] is None) == (stage == "random-seed0")
+
+
+def test_recorded_real_searches_are_confirmed_by_their_first_children_and_go_on_by_the_same_code(
+    tmp_path, monkeypatch, capsys
+):
+    """What was measured with other code counts where today's gives the same rewards, and stops the search otherwise."""
+    rewards, truth = {}, {SPACE.key(SPACE.decode(tokens)): 90.0 for tokens in itertools.product(range(5), repeat=6)}
+
+    class Table(SlowTable):
+        def evaluate(self, proposal):
+            return with_values(super().evaluate(proposal), reward=rewards.get(proposal.number, 0.5))
+
+    for name, value in (("one_thread", lambda: None), ("pool_data", lambda data_dir: None)):
+        monkeypatch.setattr(children, name, value)
+    monkeypatch.setattr(children, "evaluator_of", lambda data, seed, settings: Table())
+    monkeypatch.setattr(real, "read_truth", lambda *arguments: argparse.Namespace(values=truth))
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["image_truth", "real"])
+    words = ["real", "--out", str(tmp_path / "real"), "--published", "", "--methods", "random", "--seconds", "3"]
+    assert image_truth.main([*words, "--seeds", "1", "--record"]) == 0
+    stored = tmp_path / "image_truth_real.json"
+    first = json.loads(stored.read_text())
+    first["code"]["alphaxenas/coach.py"] = "another"
+    stored.write_text(json.dumps(first))
+    with pytest.raises(SystemExit, match="of other code .*coach.py.*--confirm"):
+        image_truth.main([*words, "--seeds", "2", "--record"])
+    rewards[3] = 0.6
+    assert image_truth.main([*words, "--confirm", "4"]) == 0
+    assert "random is to be measured again" in capsys.readouterr().out
+    rewards.clear()
+    assert image_truth.main([*words, "--confirm", "4"]) == 0 and "1 of 1" in capsys.readouterr().out
+    assert image_truth.main([*words, "--seeds", "2", "--record"]) == 0
+    assert json.loads(stored.read_text())["figures"]["methods"]["random"].keys() == {"0", "1"}
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {
+        "events",
+        "random-seed0",
+        "random-seed1",
+        "log.txt",
+    }
 
 
 def test_recorded_replays_are_confirmed_by_fewer_seeds(files, tmp_path, monkeypatch, capsys):
