@@ -37,8 +37,8 @@ from alphaxenas.pipelines.factory import (
 from alphaxenas.pipelines.raters.rating import awaited_at_once
 from alphaxenas.pipelines.search import foreign_trials
 from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wishes, stages_of
+from alphaxenas.runs.description import compare_stored, holds_work
 from alphaxenas.runs.files import read_json
-from alphaxenas.runs.folder import compare_stored, holds_work
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.suggestions import did_you_mean, invalid
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_signals, parse_table

@@ -31,8 +31,9 @@ from alphaxenas.pipelines.search import search_seeds
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs import RunMismatch, read_json
 from alphaxenas.runs.checkpoint import read_checkpoint
+from alphaxenas.runs.description import holds_work
 from alphaxenas.runs.files import write_atomically, write_json
-from alphaxenas.runs.folder import RunFolder, holds_work
+from alphaxenas.runs.folder import RunFolder
 from alphaxenas.spaces.drawing.picture import picture
 from alphaxenas.suggestions import invalid
 

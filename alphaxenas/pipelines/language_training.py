@@ -30,7 +30,8 @@ from alphaxenas.networks.language.model import LanguageModel, perplexity
 from alphaxenas.networks.language.recipe import LanguageRecipe
 from alphaxenas.networks.language.stored import load_language_model, store_language_model, write_card
 from alphaxenas.networks.training.loop import DivergedError
-from alphaxenas.runs.folder import RunFolder, RunMismatch
+from alphaxenas.runs.description import RunMismatch
+from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.interruption import Stopped
 from alphaxenas.runs.resume import ResumableLoop
 

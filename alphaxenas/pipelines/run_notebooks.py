@@ -78,15 +78,14 @@ class _Kernel:
         cls.kill_at = math.inf
         if cls.pid is not None:
             say("Stopping at once.")
-            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
-                os.killpg(cls.pid, signal.SIGKILL)
+            cls.send(signal.SIGKILL, os.killpg)
 
     @classmethod
-    def send(cls, number: int) -> None:
+    def send(cls, number: int, to: Callable[[int, int], None] = os.kill) -> None:
         """Sends a signal to the kernel, if there is one."""
         if cls.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(cls.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                to(cls.pid, number)
 
 
 def main(

@@ -20,7 +20,7 @@ from alphaxenas.data.images import read_examples
 from alphaxenas.proxies.catalogue import PROXIES
 from alphaxenas.report.runs import Groups, StoredRun, Suite
 from alphaxenas.report.statistics import Comparison, Course, compare_many, course
-from alphaxenas.runs.folder import compare_stored
+from alphaxenas.runs.description import compare_stored
 from alphaxenas.spaces.from_parameters import shares_weights
 from alphaxenas.suggestions import invalid
 

@@ -16,7 +16,8 @@ from alphaxenas.networks.training.loop import Recipe
 from alphaxenas.pipelines import full_training
 from alphaxenas.pipelines.final import evaluate_checkpoint
 from alphaxenas.pipelines.full_training import NetworkToTrain, TrainingSettings, train_in_full
-from alphaxenas.runs.folder import RunFolder, holds_work
+from alphaxenas.runs.description import holds_work
+from alphaxenas.runs.folder import RunFolder
 from alphaxenas.runs.journal import same_record
 from alphaxenas.spaces.cell import Cell
 

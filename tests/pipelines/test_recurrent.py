@@ -43,7 +43,7 @@ from alphaxenas.pipelines.recurrent import (
 from alphaxenas.pipelines.stages import load_configured_text
 from alphaxenas.runs import ResumableLoop, RunFolder
 from alphaxenas.runs.checkpoint import Checkpoints
-from alphaxenas.runs.folder import RunMismatch
+from alphaxenas.runs.description import RunMismatch
 from alphaxenas.runs.interruption import Interruption
 from alphaxenas.spaces.recurrent import RecurrentCell, RecurrentSpace
 from alphaxenas.spaces.recurrent_zoo import RECURRENT_ZOO, recurrent_zoo_cell
