@@ -24,7 +24,7 @@ def opened(tmp_path, parameters=None, **more):
 
 
 def of_revision(monkeypatch, revision):
-    for module in ("folder", "machine"):
+    for module in ("description", "machine"):
         monkeypatch.setattr(f"alphaxenas.runs.{module}.git_revision", lambda: revision)
 
 
