@@ -40,7 +40,13 @@ def recipe_words(run: StoredRun) -> str:
 
 
 def length_words(run: StoredRun, epochs: int, fraction: float) -> str:
-    """How long a search trains a child for a budget of so many epochs of this share of the images."""
+    """How long a search trains a child: its epochs, or the work that its budget gives.
+
+    Args:
+        run: The search.
+        epochs: Of the budget.
+        fraction: Share of the images in each of them.
+    """
     if work := run.parameters.get("child_teraflops", 0.0):
         return f"{work * epochs * fraction:.3g} · 10¹² operations"
     share = "" if fraction == 1 else f" on {fraction:.0%} of the images"

@@ -1,7 +1,6 @@
 """AlphaXENAS against its controls on images: what is recorded, continued and said on the page of results."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -67,7 +66,6 @@ class Sums:
 
     def evaluate(self, proposal):
         self._count.append(proposal.tokens)
-        time.sleep(0.1)
         return Outcome(proposal, sum(proposal.tokens) / 1000 + 0.01 * proposal.budget.epochs, seconds=1.0)
 
     def state(self):
@@ -85,7 +83,7 @@ def test_it_compares_with_controls_goes_on_another_day_and_records_every_seed(tm
     monkeypatch.setattr("alphaxenas.pipelines.factory.make_evaluator", lambda *_, **__: Sums(again))
     folders = ["-p", "exp_dir", str(tmp_path / "exp"), "-p", "tensorboard_dir", str(tmp_path / "events")]
     searched = ["search_vs_random", "--profile", "smoke", "--run", "x", "--record", *folders, "-p", "trials", "8"]
-    searched += ["-p", "search_children", "2", "--scratch-epochs", "5", "-p", "prior", "uniform"]
+    searched += ["-p", "search_children", "2", "--scratch-epochs", "5"]
     profile = tmp_path / "smoke.yaml"
     profile.write_text((PROJECT_ROOT / "notebooks/profiles/smoke.yaml").read_text() + "final_weights: shared\n")
     searched[2] = str(profile)

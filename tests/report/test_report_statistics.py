@@ -81,11 +81,9 @@ def test_a_child_that_was_refused_for_its_cost_has_cost_no_training():
 
 def test_seconds_end_at_the_wall_time_of_the_run():
     assert equal_cost.cumulative_cost(SEARCH, "seconds").tolist() == [4, 8, 8, 12, 16, 20]
-    told = [{**record, "elapsed": 2.0 + place} for place, record in enumerate(SEARCH.records)]
-    assert equal_cost.cumulative_cost(replace(SEARCH, records=told), "seconds").tolist() == [2, 3, 4, 5, 6, 7]
-    two_workers = replace(SEARCH, results={"seconds": 5.0})
+    two_workers = replace(SEARCH, description={"parameters": {"in_flight": 2}}, results={"seconds": 5.0})
     assert equal_cost.cumulative_cost(two_workers, "seconds").tolist() == [1, 2, 2, 3, 4, 5]
-    going_on = replace(SEARCH, results=None)
+    going_on = replace(two_workers, results=None)
     assert equal_cost.cumulative_cost(going_on, "seconds").tolist() == [2, 4, 4, 6, 8, 10]
 
 
