@@ -181,7 +181,8 @@ def architecture_of(config: Config, name: str, text: str) -> Any:
     try:
         return given_architecture(config, text)
     except ValueError as error:
-        raise ParameterError(str(error).replace("`architecture`", f"`{name}`", 1)) from None
+        said = str(error).replace("`architecture`", f"`{name}`", 1)
+        raise ParameterError(said if f"`{name}`" in said else f"In `{name}`: {said}") from None
 
 
 def place_in_front(config: Config) -> int | None:

@@ -95,7 +95,7 @@ def test_what_is_possible_passes_and_leaves_nothing(place):
         (("08",), {"import_trials": "PLACE/five.csv"}, "`import_trials`. Expected '' in notebook 08, because only"),
         (("06", "02"), {"dataset": "mnist", "arrays_path": "", "data_dir": "PLACE/file/x"}, "`data_dir`.*is a file"),
         (("02", "04"), {"hand_made": "darts_v3"}, "`hand_made`.*Did you mean 'darts_v2'"),
-        (("02", "04"), {"hand_made": "conv77", "space": "macro"}, "`hand_made` in layer l0"),
+        (("02", "04"), {"hand_made": "conv77", "space": "macro"}, "In `hand_made`: .*Received: 'conv77'"),
         (("02", "04"), {"hand_made": "darts_v2", "train_multiply_adds": 0.001}, "`train_multiply_adds`"),
         (("02", "04"), {"space": "micro", "train_multiply_adds": 5.0, "train_reductions": 1}, "`train_reductions`"),
         (("02", "04"), {"space": "macro", "train_multiply_adds": 5.0, "train_auxiliary": True}, "`train_auxiliary`"),

@@ -261,8 +261,8 @@ print(json.dumps([is_op_determinism_enabled(), kept]))
 
 def test_a_cpu_repeats_itself_to_the_last_bit_with_and_without_op_determinism(tmp_path):
     tiny = {"fraction": 0.1, "filters": 4, "cells": 1, "reductions": 0, "trials": 2, "search_children": 1, "threads": 1}
-    tiny |= {"final_epochs": 1, "search_epochs": 1, "architecture": "darts_v2", "train_epochs": 1, "train_filters": 4}
-    tiny |= {"final_weights": "shared", "search_fraction": 1.0, "train_cells": 3, "train_dropout": 0.2}
+    tiny |= {"final_epochs": 1, "search_epochs": 1, "architecture": TEXT, "train_epochs": 1, "train_filters": 4}
+    tiny |= {"final_weights": "shared", "blocks": 2, "train_cells": 1, "train_reductions": 0, "train_dropout": 0.2}
     numbers = []
     for asked in (False, True):
         own = {"exp_dir": str(tmp_path / f"{asked}"), "tensorboard_dir": str(tmp_path / "events" / f"{asked}")}
