@@ -45,7 +45,8 @@ class Settings:
         lstm_units: LSTM units.
         lstm_learning_rate: Of Adam.
         lstm_batch_size: Architectures per mini-batch.
-        lstm_steps: Mini-batches per fit, one fit per plan or iteration.
+        lstm_steps: Mini-batches per fit: one whenever a tenth more children are known, with planning `"children"` every
+            iteration.
         replay_capacity: Evaluated architectures that are learned from.
 
     Raises:
