@@ -27,8 +27,14 @@ from alphaxenas.tabular.foreign_trials import content_of, read_foreign_trials
 STATIC_ORDER = ("depth", "parameters")
 """Proxies of the controller `static`, whatever the parameter `proxies` names."""
 
-PRICED = ("train_epochs", "train_filters", "train_cells", "train_reductions", "train_stem_stride")
-PRICED += ("train_multiply_adds",)
+PRICED = (
+    "train_epochs",
+    "train_filters",
+    "train_cells",
+    "train_reductions",
+    "train_stem_stride",
+    "train_multiply_adds",
+)
 """What says how many epochs `train_teraflops` pay for, and so what is searched at all."""
 
 

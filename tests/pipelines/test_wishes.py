@@ -16,7 +16,7 @@ from alphaxenas.pipelines.factory import ImageShape, child_network, search_space
 from alphaxenas.pipelines.final import chosen_architectures, train_best
 from alphaxenas.pipelines.raters.wishes import network_costs, objectives, priced, user_space
 from alphaxenas.pipelines.search import search
-from alphaxenas.runs import RunMismatch
+from alphaxenas.runs import Journal, RunMismatch
 from alphaxenas.runs.files import write_json
 from alphaxenas.spaces.user_space import Limits, UserSpace
 from tests.controllers.tabular import Digits
@@ -195,6 +195,7 @@ def test_a_search_that_chooses_another_network_than_was_trained_says_how_to_go_o
     folder = tmp_path / "exp" / "wishes" / "final"
     folder.mkdir(parents=True)
     write_json(folder / "run.json", {"parameters": {"trained": ["the former one"]}})
+    Journal(folder / "trials.jsonl").append({"epoch": 1})
     ways = "is of the former one, and now prev:conv1x1 .*--only 04,05 --overwrite.*-p architecture 'the former one'"
     with pytest.raises(RunMismatch, match=ways):
         train_best(config)
