@@ -9,6 +9,7 @@ import pytest
 
 from alphaxenas.controllers.nao import network
 from alphaxenas.controllers.nao.model import Encoded, NAOModel, _lstm_step
+from alphaxenas.controllers.nao.quality import fit_and_measure, measured
 from alphaxenas.controllers.nao.settings import PRESETS, NetworkSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.spaces import CellSpace, NASBench101, NASBench201
@@ -66,6 +67,17 @@ def test_sequences_of_several_lengths_are_written_again_after_training():
     model = NAOModel(space, replace(SMALL, units=24, embedding=12, trade_off=0.1))
     model.fit(sequences, np.linspace(0, 1, len(sequences)), 300, 24)
     assert np.mean([one == other for one, other in zip(model.reconstruct(sequences), sequences)]) > 0.9
+
+
+@pytest.mark.parametrize("preset", ["paper", "code"])
+def test_the_published_settings_write_every_training_sequence_without_a_fault(preset):
+    settings, space = PRESETS[preset], NASBench201()
+    sequences = sequences_of(space, 32)
+    targets = np.linspace(0, 1, len(sequences))
+    model = NAOModel(space, settings.network, variants=settings.variants)
+    fit_and_measure(model, list(map(str, sequences)), sequences, targets, settings, np.random.default_rng(0))
+    quality = measured(model, sequences, targets)
+    assert (quality.hamming, quality.exact) == (0.0, 1.0)
 
 
 def test_scores_learn_an_order_and_do_not_depend_on_the_company():
