@@ -36,7 +36,7 @@ from alphaxenas.pipelines.notebook_progress import (
     say_where_the_page_is,
 )
 from alphaxenas.runs.files import EXP_DIR_HINT, storage_error, write_atomically
-from alphaxenas.runs.folder import LOOK, RunInUse, take_lock
+from alphaxenas.runs.folder import RunInUse, take_lock
 from alphaxenas.spaces.from_parameters import space_from_parameters
 from alphaxenas.tabular.truth import read_truth
 
@@ -158,7 +158,7 @@ def _lock(output: Path, run: str) -> int:
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
-        return take_lock(output, LOOK)
+        return take_lock(output, patience=0.0)
     except RunInUse:
         message = f"the run {run} is going on in another process. Wait for it, or choose another name with --run."
         raise ParameterError(message) from None
