@@ -158,7 +158,7 @@ def _lock(output: Path, run: str) -> int:
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
-        return take_lock(output)
+        return take_lock(output, patience=0.0)
     except RunInUse:
         message = f"the run {run} is going on in another process. Wait for it, or choose another name with --run."
         raise ParameterError(message) from None

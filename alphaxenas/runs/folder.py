@@ -198,20 +198,21 @@ class RunFolder:
         self.close()
 
 
-def take_lock(path: Path) -> int:
+def take_lock(path: Path, patience: float | None = None) -> int:
     """An exclusive lock on a folder that ends with this process, however it ends.
 
     Args:
         path: The folder; it exists.
+        patience: Seconds to wait for another process; None: `LOCK_PATIENCE`.
 
     Returns:
         The descriptor of its lock file, which names this process.
 
     Raises:
-        RunInUse: Another process has it, for some seconds at least.
+        RunInUse: Another process has it.
         OSError: The file cannot be written, or the file system has no locks.
     """
-    begin = time.monotonic()
+    begin, patience = time.monotonic(), LOCK_PATIENCE if patience is None else patience
     while True:
         lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -224,7 +225,7 @@ def take_lock(path: Path) -> int:
             os.close(lock)
             # This very process will not let go while it waits; but the name may be left of an earlier time, and
             # `alphaxenas status` hold the file for the moment in which it looks whether anybody does.
-            if time.monotonic() - begin > (LOOK if holder == _myself() else LOCK_PATIENCE):
+            if time.monotonic() - begin > (LOOK if holder == _myself() else patience):
                 raise RunInUse(
                     f"The stage in {path} is in use by {holder or 'another process'}. "
                     "Wait for it, end it, or choose another name with `run`."

@@ -84,7 +84,8 @@ def test_a_trial_that_kills_every_worker_is_given_up_after_its_attempts(tmp_path
 def test_a_trial_past_its_time_is_stopped_and_recorded_and_the_search_goes_on(tmp_path):
     backend = Simulated(lambda number: 3600.0 if number == 1 else 1.0)
     found = searched(tmp_path, workers_on(backend, 2, minutes=5.0), trials=8, in_flight=2)
-    assert [record["reason"] for record in found if "stopped" in record["reason"]] == ["stopped after 5 minutes"]
+    stopped = [record for record in found if record["reason"] == "stopped after 5 minutes"]
+    assert ["cached" in record["metrics"] for record in stopped] == [False, True], "it is known when it comes again"
     assert backend.now < 3600
 
 
