@@ -75,6 +75,12 @@ def check_together(config: Config) -> None:
             (name, not scratch and getattr(child, name) != usual, f"{usual!r} where children share weights")
             for name, usual in (("rate_schedule", "cosine"), ("lookahead", False), ("offset_rate", 1.0))
         ),
+        ("rate_drops", child.rate_drops and child.rate_schedule != "cosine", "empty with another rate_schedule"),
+        (
+            "train_rate_drops",
+            training.train_rate_drops and (training.train_restart_epochs or child.rate_schedule != "cosine"),
+            "empty with restarts (train_restart_epochs) or another rate_schedule",
+        ),
         ("train_average", child.lookahead and training.train_average, "0 with lookahead, which averages itself"),
         ("augment", not data.augment and data.crop_pad, "true where images are cropped (crop_pad)"),
         ("augment", not data.augment and data.alternating_flip, "true where images are mirrored (alternating_flip)"),

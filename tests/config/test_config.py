@@ -86,6 +86,20 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(name, value, parts):
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "values, name",
+    [
+        ({"space": "convnet", "rate_schedule": "triangle", "rate_drops": [0.5]}, "rate_drops"),
+        ({"space": "convnet", "rate_schedule": "triangle", "train_rate_drops": [0.5]}, "train_rate_drops"),
+        ({"train_restart_epochs": 2.0, "train_rate_drops": [0.5]}, "train_rate_drops"),
+    ],
+)
+def test_a_rate_either_drops_or_follows_a_curve(values, name):
+    with pytest.raises(ParameterError, match=f"`{name}`. Expected empty with"):
+        configure(values)
+    configure({**values, name: []})
+
+
 def test_what_a_notebook_has_besides_parameters_is_passed_over():
     class Local:
         pass
