@@ -79,7 +79,8 @@ class Outcome:
             `"missing"` (a table without this architecture).
         metrics: Further numbers, such as `loss`, `parameters`, `flops`, `images_per_epoch`.
         seconds: Wall time of the evaluation. Never used to decide anything, so that continued runs repeat exactly.
-        reason: Why the evaluation failed; empty otherwise.
+        reason: Why the evaluation failed; empty otherwise. What failed is evaluated once more, unless the reason begins
+            with `DivergedError`.
     """
 
     proposal: Proposal

@@ -34,7 +34,7 @@ from alphaxenas.data.images import DATASETS, MIRRORING
 from alphaxenas.evaluators import REWARDS
 from alphaxenas.networks.chain import FORMS
 from alphaxenas.networks.export import EXPORT_FORMATS
-from alphaxenas.networks.stem import LARGE_STRIDE
+from alphaxenas.networks.options import LARGE_STRIDE
 from alphaxenas.networks.training.recipe import OPTIMIZERS, SCHEDULES
 from alphaxenas.spaces.from_parameters import SPACES
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS

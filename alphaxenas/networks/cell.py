@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alphaxenas.networks.micro_operations import apply_micro_operation, separable
-from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.networks.stem import apply_stem
+from alphaxenas.networks.options import NetworkOptions, apply_stem
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.suggestions import invalid
 

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
-from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.networks.stem import apply_stem
+from alphaxenas.networks.options import NetworkOptions, apply_stem
 from alphaxenas.spaces.macro import MacroArchitecture
 from alphaxenas.suggestions import check_whole
 

@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING
 
 from alphaxenas.networks.cell import CellStack, Ends
 from alphaxenas.networks.micro_operations import apply_micro_operation, factorised_reduction
-from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.networks.stem import LARGE_STRIDE
+from alphaxenas.networks.options import LARGE_STRIDE, NetworkOptions
 from alphaxenas.spaces.cell import Cell
 from alphaxenas.spaces.forms.genotype import Genotype
 from alphaxenas.spaces.micro import MicroArchitecture

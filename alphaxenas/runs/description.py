@@ -73,7 +73,14 @@ def compare_stored(
 
 
 def record_other_code(name: str, record: Path, stored: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Warns when other code continues an unfinished stage, and notes it in run.json under `continued`."""
+    """Warns when other code continues an unfinished stage, and notes it in run.json under `continued`.
+
+    Args:
+        name: `<run>/<stage>`, for the message.
+        record: The stage's run.json.
+        stored: Its content.
+        given: Today's parameters, JSON values.
+    """
     known = stored["parameters"]
     note: dict[str, Any] = {
         "revision": git_revision(),
@@ -99,6 +106,13 @@ def record_other_code(name: str, record: Path, stored: dict[str, Any], given: Ma
 
 
 def describe(run: str, stage: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a new run.json.
+
+    Args:
+        run: The run's name.
+        stage: The stage's name.
+        parameters: As given, JSON values.
+    """
     return {
         "format": 1,
         "run": run,

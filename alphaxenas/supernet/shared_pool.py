@@ -32,6 +32,7 @@ from alphaxenas.controllers.nao.settings import NAOSettings
 from alphaxenas.controllers.nao.token_arrays import TokenEncoder
 from alphaxenas.controllers.nao.trajectory import search_round
 from alphaxenas.runs.folder import RunFolder
+from alphaxenas.runs.journal import TIMING
 from alphaxenas.runs.resume import ResumableLoop
 from alphaxenas.seeds import generator_state, restore_generator, stream
 from alphaxenas.suggestions import invalid
@@ -240,6 +241,6 @@ class SharedPool:
             f"spread {last['spread']:.4f}",
             "plan": asdict(self._plan),
             "rounds": self._rounds,
-            "best": ranked[:10],
+            "best": [{name: value for name, value in record.items() if name not in TIMING} for record in ranked[:10]],
             "ranking_is_resolved": last["ranking_is_resolved"],
         }

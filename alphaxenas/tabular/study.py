@@ -156,12 +156,12 @@ def run_study(
     folder.log(f"study of {len(searches)} searches, {len(searches) - len(left)} of them finished earlier")
     failures: dict[str, str] = {}
     recorded = len(searches) - len(left)
-    with Interruption(grace_seconds=5.0) as interruption, progress_bar(len(searches), recorded, "search") as bar:
+    with Interruption(5.0, folder.way_on) as interruption, progress_bar(len(searches), recorded, "search") as bar:
 
         def check() -> None:
             if interruption.requested:
                 saved = f"{folder.name}: {recorded} of {len(searches)} searches are recorded"
-                folder.log(f"{interruption.requested} received: {saved}; the same command continues")
+                folder.log(f"{interruption.requested} received: {saved}; {folder.way_on}")
                 interruption.leave_if_requested(saved)
 
         for search, answer in run_jobs(_search_and_record, left, min(processes, max(1, len(left))), check):

@@ -9,7 +9,7 @@ each other.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,7 +37,7 @@ class Evaluations(Protocol):
     def finished(self) -> list[Outcome]:
         """Outcomes that have arrived; waits for one, but not for long."""
 
-    def drain(self) -> Container[int]:
+    def drain(self) -> Container[Hashable]:
         """Gives up what nobody is at; the numbers of the proposals that are being evaluated."""
 
     def told(self, proposal: Proposal) -> None:
@@ -68,7 +68,7 @@ class InTurn:
         """The outcome of the next evaluation."""
         return [timed(self._evaluator, self._begun.popleft())] if self._begun else []
 
-    def drain(self) -> Container[int]:
+    def drain(self) -> Container[Hashable]:
         """Empties the queue: between two evaluations nobody is at any."""
         self._begun.clear()
         return ()
@@ -140,7 +140,7 @@ class Workers:
             self._send()
         return outcomes
 
-    def drain(self) -> Container[int]:
+    def drain(self) -> Container[Hashable]:
         """Gives up what no worker is at, and what waits for weights."""
         begun = {answer.job for answer in self._answers} | set(self._dispatcher.drain())
         self._begun = {n: one for n, one in self._begun.items() if n in begun or one.changes is not None}

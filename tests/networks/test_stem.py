@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from alphaxenas.networks.options import NetworkOptions
+from alphaxenas.networks.options import NetworkOptions, apply_stem
 from alphaxenas.networks.outline import outline_of
 from alphaxenas.networks.registry import build_network
-from alphaxenas.networks.stem import apply_stem
 from alphaxenas.spaces import CellSpace, MacroSpace, MicroSpace, NASBench101, NASBench201
 from alphaxenas.spaces.zoo import zoo_cell
 from tests.networks.tiny import batch_of, layers_of

@@ -21,6 +21,7 @@ from alphaxenas.spaces import ConvNet, ConvNetSpace
 
 def configured(tmp_path, **values):
     small = {"filters": 4, "cells": 1, "reductions": 0, "blocks": 1, "fraction": 0.2, "search_children": 3}
+    small["uniform_share"] = 0  # else half of the children are drawn uniformly, for the shared weights
     dry = {"search_epochs": 0, "final_epochs": 0, "trials": 0, "iterations": 2, "proxy_sample": 12}
     folders = {"exp_dir": str(tmp_path / "exp"), "tensorboard_dir": str(tmp_path / "events")}
     return from_values({**small, **dry, **folders, **values})

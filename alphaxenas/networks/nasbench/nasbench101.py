@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alphaxenas.networks.nasbench.stages import first_cells
-from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.networks.stem import apply_stem
+from alphaxenas.networks.options import NetworkOptions, apply_stem
 from alphaxenas.spaces.nasbench.cell101 import NASBench101Cell
 from alphaxenas.suggestions import invalid
 

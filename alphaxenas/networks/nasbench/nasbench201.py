@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alphaxenas.networks.nasbench.stages import first_cells
-from alphaxenas.networks.options import NetworkOptions
-from alphaxenas.networks.stem import apply_stem
+from alphaxenas.networks.options import NetworkOptions, apply_stem
 from alphaxenas.spaces.nasbench.nasbench201 import EDGES, NASBench201Cell
 
 if TYPE_CHECKING:
