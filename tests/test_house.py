@@ -1,4 +1,4 @@
-"""The house: few modules a room, imports one way, public functions documented. See docs/architecture.md."""
+"""The house: few modules a folder, imports one way, public functions documented. See docs/architecture.md."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from alphaxenas.networks.layer_interface import LayerInterface
 PACKAGE = PROJECT_ROOT / "alphaxenas"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES, MOST_MODULES, MOST_ON_TOP = 350, 15, 4
-FLOORS = (
+LAYERS = (
     {"contracts", "seeds", "suggestions"},
     {"spaces", "data", "proxies", "runs", "workers"},
     {"networks"},
@@ -21,14 +21,14 @@ FLOORS = (
     {"pipelines", "report"},
     {"command"},
 )
-"""Rooms by floor, lowest first: a module imports from its own room and from lower floors."""
+"""Packages by layer, lowest first: a module imports from its own package and from lower layers."""
 PROTOCOLS = {"LayerInterface": set(vars(LayerInterface)), "Core": {"run"}, "SharedWeights": {"train", "rate", "scores"}}
 """Operations that a protocol documents for all its implementations."""
 DOCUMENTED = set().union(*PROTOCOLS.values())
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
@@ -40,7 +40,7 @@ def imports(path):
             yield node.module
 
 
-def test_rooms_are_small():
+def test_folders_are_small():
     folders = {}
     for path in MODULES:
         if path.name != "__init__.py":
@@ -53,9 +53,9 @@ def test_rooms_are_small():
 def test_module_is_short_and_imports_downwards(path):
     assert path.read_text(encoding="utf-8").count("\n") <= MOST_LINES
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for module in imports(path) if own in FLOOR else ():
-        other = room(module)
-        assert other == own or FLOOR[other] < FLOOR[own], f"{own} imports {module}"
+    for module in imports(path) if own in LAYER else ():
+        other = package(module)
+        assert other == own or LAYER[other] < LAYER[own], f"{own} imports {module}"
 
 
 def undocumented(path):

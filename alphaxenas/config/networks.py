@@ -168,8 +168,8 @@ class SpaceConfig(Group):
 
     space: SpaceName = parameter(
         "cell",
-        "what is searched: cells, chains of convolutions (titu1994) or with pooling and dropout (wallarm), "
-        "plain convolution nets (convnet), ENAS's micro or macro, cells of NAS-Bench-101 or 201",
+        "what is searched: cells, chains of convolutions or with pooling and dropout (mnist_chain), plain "
+        "convolution nets (convnet), ENAS's micro or macro, cells of NAS-Bench-101 or 201",
         notebooks="00* 02* 04",
     )
     layers: int = parameter(

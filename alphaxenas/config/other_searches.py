@@ -173,7 +173,7 @@ class StudyConfig(Group):
     tables: Several[TableText] = parameter(
         ("digits",),
         "what is searched: digits = small networks really trained here, chains = the stored table of "
-        "titu1994's 1,296 networks, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
+        "1,296 convolution chains, or FILE code=COLUMN signal=COLUMN [report=COLUMN] [cost=COLUMN] ...",
         notebooks="06* 07",
         defaults={"07": (CHAINS_TABLE,)},
     )
