@@ -37,10 +37,10 @@ from alphaxenas.pipelines.factory import (
 from alphaxenas.pipelines.raters.rating import awaited_at_once
 from alphaxenas.pipelines.search import foreign_trials
 from alphaxenas.pipelines.stages import LIMITS, load_configured_text, refuse_wishes, stages_of
-from alphaxenas.runs.description import compare_stored, holds_work
+from alphaxenas.runs.description import compare_stored, compared_runs, holds_work
 from alphaxenas.runs.files import read_json
 from alphaxenas.spaces.from_parameters import space_from_parameters
-from alphaxenas.suggestions import did_you_mean, invalid
+from alphaxenas.suggestions import invalid
 from alphaxenas.tabular.choices import CHAINS_TABLE, DIGITS_TABLE, parse_signals, parse_table
 from alphaxenas.tabular.csv_tables import csv_header
 
@@ -243,12 +243,9 @@ def _check_devices(config: Config) -> None:
 
 def _check_compared(config: Config) -> None:
     """Looks for the runs that notebook 05 is to show beside this one."""
-    place, own = Path(config.run.exp_dir), config.run.run
-    stored = [path.name for path in sorted(place.glob("*")) if path.is_dir() and _is_shown(path)]
-    for name in filter(None, map(str.strip, config.report.compare_with.split(","))):
-        if name not in (own, *stored):
-            received = f"{name!r}{did_you_mean(name, stored)}"
-            raise invalid("compare_with", f"runs with searches or trainings that are stored in {place}", received)
+    place = Path(config.run.exp_dir)
+    own = place / config.run.run  # it may be made before
+    compared_runs(config.report.compare_with, place, lambda run: run == own or _is_shown(run))
 
 
 def _is_shown(run: Path) -> bool:

@@ -12,8 +12,9 @@ from alphaxenas.coach import place_of_choice
 from alphaxenas.contracts import SearchSpace
 from alphaxenas.controllers.catalogue import DISPLAY_NAMES
 from alphaxenas.runs import Journal, read_json
+from alphaxenas.runs.description import compared_runs
 from alphaxenas.spaces.from_parameters import space_from_parameters
-from alphaxenas.suggestions import did_you_mean, invalid
+from alphaxenas.suggestions import invalid
 from alphaxenas.workers.flight import own_and_imported
 
 if TYPE_CHECKING:
@@ -236,12 +237,10 @@ def load_others(names: str, exp_dir: Path | str) -> list[Suite]:
     Raises:
         FileNotFoundError: One of them is not stored; names the nearest that is.
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    for name in wanted:
-        if not _holds_records(Path(exp_dir) / name):
-            stored = [path.name for path in Path(exp_dir).glob("*") if _holds_records(path)]
-            received = f"{name!r}{did_you_mean(name, stored)}"
-            raise FileNotFoundError(str(invalid("compare_with", f"runs that are stored in {exp_dir}", received)))
+    try:
+        wanted = compared_runs(names, Path(exp_dir), _holds_records)
+    except ValueError as error:
+        raise FileNotFoundError(str(error)) from None
     return [load_suite(name, exp_dir) for name in wanted]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from alphaxenas.runs.checkpoint import read_checkpoint
 from alphaxenas.runs.files import write_json
 from alphaxenas.runs.machine import git_revision, provenance
+from alphaxenas.suggestions import did_you_mean, invalid
 
 _log = logging.getLogger(__name__)
 MOMENT = 1.0
@@ -39,6 +40,26 @@ def _is_the_first_state(file: Path) -> bool:
         return read_checkpoint(file).get("elapsed", MOMENT) < MOMENT
     except ValueError:
         return False
+
+
+def compared_runs(names: str, exp_dir: Path, is_stored: Callable[[Path], bool]) -> list[str]:
+    """The runs that the parameter `compare_with` names.
+
+    Args:
+        names: Names with commas between them; empty for none.
+        exp_dir: Folder of all runs.
+        is_stored: Whether the folder of a run, which need not exist, holds what is to be shown.
+
+    Raises:
+        ValueError: One of them is not stored; names the nearest that is.
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if not is_stored(exp_dir / name):
+            stored = [path.name for path in sorted(exp_dir.glob("*")) if is_stored(path)]
+            received = f"{name!r}{did_you_mean(name, stored)}"
+            raise invalid("compare_with", f"runs that are stored in {exp_dir}", received)
+    return wanted
 
 
 def compare_stored(

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import re
 import signal
@@ -255,8 +256,11 @@ def test_signals_to_a_kernel_that_has_just_ended_are_no_error(monkeypatch):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     monkeypatch.setattr(suite._Kernel, "pid", ended.pid)
+    with pytest.raises(ProcessLookupError):
+        os.kill(ended.pid, signal.SIGTERM)
     suite._Kernel.send(signal.SIGTERM)
     suite._Kernel.kill()
+    assert suite._Kernel.kill_at == math.inf
 
 
 def test_a_notebook_that_cannot_be_stored_has_failed_and_stays_whole(place, capsys, monkeypatch):
