@@ -9,7 +9,7 @@ import numpy as np
 
 from alphaxenas.controllers.pareto.objectives import FrontSoFar, Objectives, named
 from alphaxenas.report.runs import Groups, StoredRun
-from alphaxenas.report.style import GREY, INK, Style, legend_above, looks, new_figure, say
+from alphaxenas.report.style import GREY, INK, Style, legend_above, looks, new_figure, sentence
 from alphaxenas.report.tables import frame
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def fronts(groups: Groups) -> Figure:
     the final hypervolume of all searches together that each had found after so many trials.
     """
     objectives = objectives_of(groups)
-    figure, (plane, course) = new_figure(1, 2, height=3.9)
-    rated = {label: _rated(objectives, runs) for label, runs in groups.items()} if objectives is not None else {}
+    if objectives is None:
+        return sentence("These searches have one objective.")
+    rated = {label: _rated(objectives, runs) for label, runs in groups.items()}
     every = [record for records in rated.values() for record in records]
-    if objectives is None or not every:
-        for panel in (plane, course):
-            say(panel, "These searches have one objective.")
-        return figure
+    if not every:
+        return sentence("No child has been rated yet.")
+    figure, (plane, course) = new_figure(1, 2, height=3.9)
     first, second = objectives.parts[:2]
     front = objectives.front_of(every)
     stairs = sorted((record["objectives"][second.name], record["objectives"][first.name]) for record in front)

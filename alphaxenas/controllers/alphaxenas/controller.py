@@ -17,7 +17,8 @@ and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 thi
 uniformly, and only these update the shared weights; every child is then rated from weights that favour none (Guo et al.
 2020, "Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their
 rewards also show how far the level of all rewards rises with the weights; children of different ages are compared
-without that rise (`alphaxenas.controllers.drift`), as they are in promotion.
+without that rise (`alphaxenas.controllers.drift`), as they are in promotion. Such rewards order children roughly at
+best, so plans follow them only as far as they explain anything: `alphaxenas.controllers.surrogate.belief`.
 
 The original AlphaXENAS, whose simulations train every new sequence that they complete, is `original.py`. Sources:
 Silver et al. 2017; Wang et al. 2020, "AlphaX"; Danihelka et al. 2022, "Policy improvement by planning with Gumbel".
@@ -65,6 +66,7 @@ class AlphaXENAS:
         self._seen, space = space, plain(space)
         self._history = TrialHistory(space)
         self._replay = Replay(chosen.replay_capacity, space.max_length, len(space.vocabulary), rewards_age)
+        self._shared_weights = rewards_age
         self._belief = self._new_belief()
         network = None
         if chosen.prior == "lstm":
@@ -120,7 +122,7 @@ class AlphaXENAS:
     def _new_belief(self) -> Belief:
         chosen = self._settings
         trust = chosen.reward_trust if chosen.search_children else None
-        return Belief(self._seen, chosen.uncertainty, chosen.free_features, trust)
+        return Belief(self._seen, chosen.uncertainty, chosen.free_features, trust, self._shared_weights)
 
     def _measured(self) -> tuple[dict[Tokens, float], dict[Tokens, float]]:
         """Present rewards at the search budget and at the final budget."""
