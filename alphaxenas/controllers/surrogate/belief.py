@@ -30,8 +30,7 @@ cells, and chose worse in the replay bench.
 
 Ratings with shared weights are another matter: they hardly order architectures as training from scratch does, and a
 plan that follows them is a random search. There plans follow the quality: without proxies, which would take time, it
-stands in the place of search(x) above, and what is promoted corrects it. Structure tells bad from good, but not the
-best, and plans go where a belief is highest, to chains of all blocks: so there the prior ends at `ENOUGH`.
+stands in the place of search(x) above, and what is promoted corrects it.
 
 A promoted child was also measured at a budget nearer to full training, which nothing among its features has to explain.
 Of few such rewards the highest is luck, of many it is worth more than all that similar architectures tell:
@@ -72,8 +71,6 @@ CREDIBLE = 15
 """Promoted children of whom the own final reward counts as much in the choice as all else."""
 RHO, RHO_WIDTH = 1.0, 0.5
 """Mean and deviation of the normal prior of rho."""
-ENOUGH = 1.28
-"""Prior that a plan is content with, that of the best tenth of random architectures: see above."""
 TRUST = 0.4
 """Share of what rewards of short trainings say beyond the prior that is taken to be about full training, by default:
 that of small networks (see above)."""
@@ -271,7 +268,7 @@ class Belief:
             return mean, deviation
         assert self._trust is not None
         scale = self._trust / np.sqrt(self._spread**2 + self._open)
-        return self._mixed(mean, np.minimum(self.prior.structure(features), ENOUGH)), scale * deviation
+        return self._mixed(mean, self.prior.structure(features)), scale * deviation
 
     def values(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
         """Upper confidence bounds of the rewards of architectures; their structure alone before the first fit.
