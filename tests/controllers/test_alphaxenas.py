@@ -168,25 +168,6 @@ def short_training(seed):
     return quality, reward
 
 
-def test_where_ratings_are_those_of_shared_weights_plans_follow_the_structure_until_finals_speak_against_it():
-    """Ratings that are noise: they move plans that trust them, and hardly those that follow the quality."""
-    space, rng = NASBench201(), np.random.default_rng(3)
-    drawn = list({space.encode(space.sample(rng)): None for _ in range(120)})
-    noise = {tokens: rng.normal() for tokens in drawn[:40]}
-    others, follows = drawn[80:], {}
-    for shared in (False, True):
-        belief = Belief(space, 0.0, True, TRUST, shared)
-        features = np.stack([belief.features(tokens) for tokens in others])
-        size = belief.prior.structure(features)
-        for finals in ({}, dict(zip(drawn[40:80], -belief.prior.structure(belief._features(drawn[40:80]))))):
-            belief.fit(noise, (), finals)
-            follows[shared, bool(finals)] = rank_correlation(belief.values(others, features), size)
-            if shared:
-                assert np.array_equal(belief._quality(others), belief.values(others, features))
-    assert follows[True, False] > 0.7 > 0.5 > follows[False, False]
-    assert follows[True, True] < -0.5
-
-
 @pytest.mark.parametrize("count", [6, 10])
 def test_of_few_finals_the_belief_chooses_better_ones_than_the_highest_reward(count):
     """Of the best of 60 random cells by short trainings, which are noisy and biased."""

@@ -66,7 +66,6 @@ class AlphaXENAS:
         self._seen, space = space, plain(space)
         self._history = TrialHistory(space)
         self._replay = Replay(chosen.replay_capacity, space.max_length, len(space.vocabulary), rewards_age)
-        self._shared_weights = rewards_age
         self._belief = self._new_belief()
         network = None
         if chosen.prior == "lstm":
@@ -122,7 +121,7 @@ class AlphaXENAS:
     def _new_belief(self) -> Belief:
         chosen = self._settings
         trust = chosen.reward_trust if chosen.search_children else None
-        return Belief(self._seen, chosen.uncertainty, chosen.free_features, trust, self._shared_weights)
+        return Belief(self._seen, chosen.uncertainty, chosen.free_features, trust)
 
     def _measured(self) -> tuple[dict[Tokens, float], dict[Tokens, float]]:
         """Present rewards at the search budget and at the final budget."""

@@ -28,10 +28,6 @@ they enter stretched at the top, else as normal scores, as proxies do: what sepa
 mostly luck and bias. The quality decides the choice at the end alone: plans that followed it too tried fewer kinds of
 cells, and chose worse in the replay bench.
 
-Ratings with shared weights are another matter: they hardly order architectures as training from scratch does, and a
-plan that follows them is a random search. There plans follow the quality: without proxies, which would take time, it
-stands in the place of search(x) above, and what is promoted corrects it.
-
 A promoted child was also measured at a budget nearer to full training, which nothing among its features has to explain.
 Of few such rewards the highest is luck, of many it is worth more than all that similar architectures tell:
 
@@ -187,22 +183,13 @@ class Belief:
         uncertainty: Weight of the deviation in a value, >= 0.
         free_features: Judge by size and depth before the first fit.
         trust: How far rewards tell what is looked for, in [0, 1]; None = they are what is looked for.
-        shared_weights: Rewards at the search budget are ratings with shared weights, so plans follow the quality.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        uncertainty: float,
-        free_features: bool,
-        trust: float | None = None,
-        shared_weights: bool = False,
-    ) -> None:
+    def __init__(self, space: SearchSpace, uncertainty: float, free_features: bool, trust: float | None = None) -> None:
         self._space, self._uncertainty, self._trust = plain(space), uncertainty, trust
         self._search, self._correction = GaussianProcess(self._space), GaussianProcess(self._space)
         self._rho: float | None = None
-        self._centre, self._spread, self._open, self._weight = 0.0, 1.0, 0.0, 1.0
-        self._plans_quality = shared_weights and trust is not None
+        self._centre, self._spread, self._weight = 0.0, 1.0, 1.0
         self._final: dict[Tokens, float] = {}
         self.prior = Prior(space, free_features)
         self.fitted = False
@@ -231,13 +218,11 @@ class Belief:
             together = np.concatenate([features, self._features(awaited)])
             self._search.condition([*sequences, *awaited], together, np.concatenate([values, means]))
         self._rho = None
-        if self._plans_quality:
-            self._weigh(*self._search.predict(*self.prior.reference))
         # Where both budgets are one, a promoted child's reward is known already, and corrects nothing.
         final = {tokens: reward for tokens, reward in final.items() if reward != known.get(tokens)}
         if len(final) >= FEWEST_FINAL and np.ptp(list(final.values())) > 0:
             finals = np.array(list(final.values()), np.float64)
-            cheap, _ = self._rated(list(final), self._features(final))
+            cheap, _ = self._search.predict(list(final), self._features(final))
             # Promoted children are the best ones: their spread is not that of all, so the ratings' scale is kept.
             dear = (finals - finals.mean()) / finals.std() * max(float(cheap.std()), 0.1)
             away = cheap - cheap.mean()
@@ -246,29 +231,11 @@ class Belief:
             self._correction.fit(list(final), self._features(final), dear - self._rho * away)
         scores = np.array(list(final.values()), np.float64)[:, None]
         self._final = dict(zip(final, NormalScores(scores)(scores))) if final else {}
-        if self._trust is not None and not self._plans_quality:
-            self._weigh(*self.predict(*self.prior.reference))
+        if self._trust is not None:
+            means, deviations = self.predict(*self.prior.reference)
+            self._centre, self._spread = float(means.mean()), max(float(means.std()), 1e-9)
+            self._weight = self._trust * self._spread**2 / (self._spread**2 + float(np.mean(deviations**2)))
         self.fitted = True
-
-    def _weigh(self, means: np.ndarray, deviations: np.ndarray) -> None:
-        """Sets how much the rewards count, by what they explain of random architectures and what they leave open."""
-        assert self._trust is not None
-        self._centre, self._spread = float(means.mean()), max(float(means.std()), 1e-9)
-        self._open = float(np.mean(deviations**2))
-        self._weight = self._trust * self._spread**2 / (self._spread**2 + self._open)
-
-    def _mixed(self, mean: np.ndarray, prior: np.ndarray) -> np.ndarray:
-        """The rewards' mean and the prior by their weights."""
-        return self._weight * (mean - self._centre) / self._spread + (1 - self._weight) * prior
-
-    def _rated(self, sequences: Sequence[Tokens], features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation, `[m]` each, of what is believed without the rewards at the final budget."""
-        mean, deviation = self._search.predict(sequences, features)
-        if not self._plans_quality:
-            return mean, deviation
-        assert self._trust is not None
-        scale = self._trust / np.sqrt(self._spread**2 + self._open)
-        return self._mixed(mean, self.prior.structure(features)), scale * deviation
 
     def values(self, sequences: list[Tokens], features: np.ndarray) -> np.ndarray:
         """Upper confidence bounds of the rewards of architectures; their structure alone before the first fit.
@@ -300,11 +267,8 @@ class Belief:
         mean, _ = self.predict(sequences, features)
         if self._trust is None:
             return mean
-        prior = self.prior.full(sequences, features)
-        if not self._plans_quality:
-            return self._mixed(mean, prior)
-        rho = 1.0 if self._rho is None else self._rho
-        return mean + rho * (1 - self._weight) * (prior - self.prior.structure(features))
+        found = self._weight * (mean - self._centre) / self._spread
+        return found + (1 - self._weight) * self.prior.full(sequences, features)
 
     def judged(
         self, sequences: Sequence[Tokens], known: Mapping[Tokens, float], final: Mapping[Tokens, float]
@@ -328,7 +292,7 @@ class Belief:
             sequences: `m` complete sequences.
             features: `[m, d]`.
         """
-        mean, deviation = self._rated(sequences, features)
+        mean, deviation = self._search.predict(sequences, features)
         if self._rho is None:
             return mean, deviation
         change, unsure = self._correction.predict(sequences, features)
