@@ -17,8 +17,7 @@ and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 thi
 uniformly, and only these update the shared weights; every child is then rated from weights that favour none (Guo et al.
 2020, "Single path one-shot neural architecture search with uniform sampling"; Chu et al. 2021, "FairNAS"). Their
 rewards also show how far the level of all rewards rises with the weights; children of different ages are compared
-without that rise (`alphaxenas.controllers.drift`), as they are in promotion. Such rewards order children roughly at
-best, so plans follow them only as far as they explain anything: `alphaxenas.controllers.surrogate.belief`.
+without that rise (`alphaxenas.controllers.drift`), as they are in promotion.
 
 The original AlphaXENAS, whose simulations train every new sequence that they complete, is `original.py`. Sources:
 Silver et al. 2017; Wang et al. 2020, "AlphaX"; Danihelka et al. 2022, "Policy improvement by planning with Gumbel".
