@@ -20,7 +20,7 @@ corrected for the number of controls, the other measures for their own number.
 
 The numbers on the page of results are of `--profile quick` and of
 
-    --profile cifar10-cells-cpu -p final_epochs 3 -p final_fraction 0.2
+    --profile cifar10-cells-cpu
 
 Finals are trained from scratch, whatever the profile says, unless `-p final_weights shared`: then a search also trains
 what it likes more often than random search does, and its ratings say as much about that as about the cells.
