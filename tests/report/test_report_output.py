@@ -373,6 +373,7 @@ def test_a_sentence_says_whether_ratings_rank_worse_than_size(shelf):
     runs = [rated(seed, -1) for seed in range(6)]
     (said,) = findings.ratings_against_size({"AlphaXENAS": runs})
     assert said.startswith("AlphaXENAS: ratings with shared weights rank **worse** than size and depth: by -1.00 and ")
+    assert said.endswith("`share_weights=false` trains children from scratch.")
     (said,) = findings.ratings_against_size({"AlphaXENAS": runs[:1]})
     assert "is **not shown**: they correlate by -1.00 and" in said and "one seed" in said
     (said,) = findings.ratings_against_size({"AlphaXENAS": [rated(6, 1, promotions=4)]})
