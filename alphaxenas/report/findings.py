@@ -154,11 +154,10 @@ def ratings_against_size(groups: Groups) -> list[str]:
             said.append(f"{what} is **not shown**: they correlate by {means} ({found.reason}).")
         else:
             worse = "worse" if found.mean < 0 else "better"
-            advice = " `share_weights=false` trains children from scratch." if kind == "shared weights" else ""
-            said.append(
-                f"{label}: ratings with {kind} rank **{worse}** than size and depth: by {means} ({found.reason})."
-                + (advice if found.mean < 0 else "")
-            )
+            line = f"{label}: ratings with {kind} rank **{worse}** than size and depth: by {means} ({found.reason})."
+            if found.mean < 0 and kind == "shared weights":
+                line += " `share_weights=false` trains children from scratch."
+            said.append(line)
     return said
 
 
