@@ -20,17 +20,7 @@ import numpy as np
 from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.checks import check_name, check_names
-from alphaxenas.spaces.features import (
-    CHANNELS,
-    DEPTH,
-    SIZE,
-    as_features,
-    cell_cost,
-    cell_features,
-    feature_names,
-    groups_of,
-    stack_depth,
-)
+from alphaxenas.spaces.features import DEPTH, SIZE, cell_cost, cell_features, feature_names, groups_of, stack_features
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import COMBINATIONS, OPERATIONS, input_name, read_rows, write_json, write_text
 from alphaxenas.suggestions import check_whole, invalid
@@ -187,8 +177,8 @@ class CellSpace(FixedLengthSpace):
     def features(self, architecture: Cell) -> np.ndarray:
         """float32 of shape `[len(self.feature_names())]`, equal for equal keys; see `alphaxenas.spaces.features`."""
         self._check(architecture)
-        costs = {width: cell_cost(architecture.rows, width * CHANNELS) for width in set(WIDTHS)}
-        flow = as_features(sum(costs[width][0] for width in WIDTHS), stack_depth([costs[width][1] for width in WIDTHS]))
+        cost = cell_cost(architecture.rows)
+        flow = stack_features([(width, cost) for width in WIDTHS])
         counts = cell_features(architecture.rows, self.operations, self.combinations)
         return np.append(counts, flow).astype(np.float32)
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from math import log1p
+from typing import NamedTuple
 
 import numpy as np
 
@@ -94,137 +95,143 @@ def cell_features(rows: Sequence[Row], operations: Sequence[str], combinations: 
     Returns:
         float32 of shape `[len(feature_names(operations, combinations))]`, equal for equal graphs.
     """
-    # Everything summed is a whole number, so the order of the blocks cannot show in the last bit.
+    # In plain Python, whose lists are read twice as fast as single entries of arrays. Everything summed is a whole
+    # number, so the order of the blocks cannot show in the last bit.
     code = {operation: index for index, operation in enumerate(operations)}
-    kinds, number = len(operations), len(rows)
-    by_source = np.zeros((3, kinds))
-    follows = np.zeros((kinds, kinds))
-    together = np.zeros((kinds, kinds))
-    within = np.zeros((kinds, len(combinations)))
-    combined, combined_last = np.zeros(len(combinations)), np.zeros(len(combinations))
-    depth, uses = np.zeros(number + 2), np.zeros(number + 2)
+    kinds, signs, number = len(operations), len(combinations), len(rows)
+    by_source = [[0] * kinds for _ in range(3)]
+    follows, together, within = ([[0] * width for _ in range(kinds)] for width in (kinds, kinds, signs))
+    combined, combined_last, to_output = [0] * signs, [0] * signs, [0] * kinds
+    depth, uses = [0] * (number + 2), [0] * (number + 2)
     # Over all paths from the cell's inputs to the end of each node: how many, their summed length, operations on them.
-    paths, length, passed = np.zeros(number + 2), np.zeros(number + 2), np.zeros((number + 2, kinds))
-    paths[:2] = 1.0
-    for block, (input1, input2, operation1, operation2, combination) in enumerate(rows):
-        node, sign = block + 2, combinations.index(combination)
+    paths, length, passed = [1, 1] + [0] * number, [0] * (number + 2), [[0] * kinds for _ in range(number + 2)]
+    coded = [(code[one], code[other]) for _, _, one, other, _ in rows]
+    for node, ((*sources, _, _, combination), pair) in enumerate(zip(rows, coded), 2):
+        sign = combinations.index(combination)
         combined[sign] += 1
-        together[tuple(sorted((code[operation1], code[operation2])))] += 1
-        for source, operation in ((input1, code[operation1]), (input2, code[operation2])):
-            by_source[min(source, 2), operation] += 1
-            within[operation, sign] += 1
+        together[min(pair)][max(pair)] += 1
+        for source, operation in zip(sources, pair):
+            by_source[min(source, 2)][operation] += 1
+            within[operation][sign] += 1
             uses[source] += 1
             depth[node] = max(depth[node], depth[source] + 1)
             paths[node] += paths[source]
             length[node] += length[source] + paths[source]
-            passed[node] += passed[source]
-            passed[node, operation] += paths[source]
+            passed[node] = [known + more for known, more in zip(passed[node], passed[source])]
+            passed[node][operation] += paths[source]
             if source >= 2:
-                for before in rows[source - 2][2:4]:
-                    follows[code[before], operation] += 1
-    ends = [node for node in range(2, number + 2) if uses[node] == 0]
-    to_output = np.zeros(kinds)
+                for before in coded[source - 2]:
+                    follows[before][operation] += 1
+    ends = [node for node in range(2, number + 2) if not uses[node]]
     for node in ends:
         combined_last[combinations.index(rows[node - 2][4])] += 1
-        for last in rows[node - 2][2:4]:
-            to_output[code[last]] += 1
-    total = paths[ends].sum()
-    shape = (
-        depth.max(),
-        depth[2:].mean(),
-        len(ends),
-        uses[0],
-        uses[1],
-        np.count_nonzero(uses[2:] > 1),
-        uses[2:].max(),
-        total,
-        length[ends].sum() / total,
+        for last in coded[node - 2]:
+            to_output[last] += 1
+    total = sum(paths[node] for node in ends)
+    return np.array(
+        (
+            *map(sum, zip(*by_source)),
+            *chain.from_iterable(by_source),
+            *chain.from_iterable(follows),
+            *chain.from_iterable(row[kind:] for kind, row in enumerate(together)),
+            *to_output,
+            *(sum(counts) / total for counts in zip(*(passed[node] for node in ends))),
+            *chain.from_iterable(within),
+            *combined,
+            *combined_last,
+            max(depth),
+            sum(depth[2:]) / number,
+            len(ends),
+            *uses[:2],
+            sum(count > 1 for count in uses[2:]),
+            max(uses[2:]),
+            total,
+            sum(length[node] for node in ends) / total,
+        ),
+        np.float32,
     )
-    parts: tuple[np.ndarray | tuple, ...] = (
-        by_source.sum(axis=0),
-        by_source.ravel(),
-        follows.ravel(),
-        together[np.triu_indices(kinds)],
-        to_output,
-        passed[ends].sum(axis=0) / total,
-        within.ravel(),
-        combined,
-        combined_last,
-        shape,
-    )
-    return np.concatenate(parts).astype(np.float32)
+
+
+class Cost(NamedTuple):
+    """Weights and depth of an operation, a layer or a cell.
+
+    Attributes:
+        squares: With C channels it has `squares` C^2 + `singles` C weights.
+        singles: See `squares`.
+        depths: Convolutions on the longest path, from each of its inputs; below 0 where one is not read.
+    """
+
+    squares: int
+    singles: int
+    depths: tuple[int, ...]
+
+    def weights(self, channels: int) -> int:
+        """Its weights with so many channels."""
+        return self.squares * channels**2 + self.singles * channels
 
 
 @cache
-def operation_cost(operation: str, channels: int, repeats: int = 1, stride: int = 1) -> tuple[int, int]:
-    """What an operation of a cell or layer adds.
+def operation_cost(operation: str, repeats: int = 1, stride: int = 1) -> Cost:
+    """What an operation of a cell or layer adds; pooling adds nothing.
 
     Args:
         operation: A name such as `conv3x3`, see `alphaxenas.spaces.micro.MICRO_OPERATIONS`.
-        channels: Of its input and its output.
         repeats: How often `sepKxK` is applied.
         stride: At 2 an identity is a factorised reduction.
-
-    Returns:
-        Its weights, and its convolutions one after another; pooling has neither.
     """
     found = re.fullmatch(r"(conv|sep|dilsep)(\d+)x(\d+)(-.*)?", operation)
     if not found:
-        return (channels**2, 1) if operation == "identity" and stride == 2 else (0, 0)
+        reduces = int(operation == "identity" and stride == 2)
+        return Cost(reduces, 0, (reduces,))
     kind, area = found[1], int(found[2]) * int(found[3])
     if kind == "conv":
         times = 2 if found[4] else 1
-        return times * area * channels**2, times
+        return Cost(times * area, 0, (times,))
     times = repeats if kind == "sep" else 1
-    return times * (area * channels + channels**2), 2 * times
+    return Cost(times, times * area, (2 * times,))
 
 
-def cell_cost(
-    rows: Sequence[Row], channels: int, repeats: int = 1, stride: int = 1, joined: bool = False
-) -> tuple[int, list[int]]:
-    """Weights of a cell, and the convolutions that the longest path through it passes.
+def cell_cost(rows: Sequence[Row], repeats: int = 1, stride: int = 1, joined: bool = False) -> Cost:
+    """Weights of a cell, and its longest paths from the previous cell and from the one before it.
 
     Beside the operations count the 1x1 convolutions over concatenations: within blocks, and over the unused blocks'
     outputs for each cell input that is read.
 
     Args:
         rows: Blocks of the cell.
-        channels: Of the cell.
         repeats: How often `sepKxK` is applied.
         stride: Of operations that read a cell input.
         joined: Whether unused blocks are joined by one such convolution first, which the cell inputs then read.
-
-    Returns:
-        The weights, and the longest paths from the previous cell and from the one before it; below 0 where that is not
-        read.
     """
     read = {source for row in rows for source in row[:2]}
     inputs, ends = len(read & {0, 1}), sum(number + 2 not in read for number in range(len(rows)))
-    size = channels**2 * (ends + inputs if joined else ends * inputs)
+    squares, singles = ends + inputs if joined else ends * inputs, 0
     # A cell input passes the 1x1 convolution that brings it to the cell's channels.
-    depths = [[1, _UNREACHABLE], [_UNREACHABLE, 1]]
+    depths = [(1, _UNREACHABLE), (_UNREACHABLE, 1)]
     for input1, input2, operation1, operation2, combination in rows:
-        depth = [_UNREACHABLE, _UNREACHABLE]
+        first, second = _UNREACHABLE, _UNREACHABLE
         for source, operation in ((input1, operation1), (input2, operation2)):
-            weights, passed = operation_cost(operation, channels, repeats, stride if source < 2 else 1)
-            size += weights
-            depth = [max(known, before + passed) for known, before in zip(depth, depths[source])]
-        if combination == "concat":
-            size, depth = size + 2 * channels**2, [each + 1 for each in depth]
-        depths.append(depth)
-    return size, [max(each) + joined for each in zip(*depths[2:])]
+            more, single, (passed,) = operation_cost(operation, repeats, stride if source < 2 else 1)
+            squares, singles = squares + more, singles + single
+            first, second = max(first, depths[source][0] + passed), max(second, depths[source][1] + passed)
+        joins = int(combination == "concat")
+        squares += 2 * joins
+        depths.append((first + joins, second + joins))
+    longest = (max(each) + joined for each in zip(*depths[2:]))
+    return Cost(squares, singles, tuple(longest))
 
 
-def stack_depth(steps: Sequence[Sequence[int]]) -> int:
-    """Convolutions on the longest path through a stack of cells, the one of the stem included.
+def stack_features(cells: Sequence[tuple[int, Cost]]) -> tuple[float, float]:
+    """The values of `SIZE` and `DEPTH` of a network of cells; of its depth the stem counts as one convolution.
 
     Args:
-        steps: For each cell the longest paths from the previous cell and from the one before it.
+        cells: For each cell its channels against those of the first, and its cost.
     """
     before, previous = 1, 1
-    for first, second in steps:
+    for _, cost in cells:
+        first, second = cost.depths
         before, previous = previous, max(previous + first, before + second)
-    return previous
+    return as_features(sum(cost.weights(width * CHANNELS) for width, cost in cells), previous)
 
 
 def as_features(size: int, depth: int) -> tuple[float, float]:

@@ -250,8 +250,8 @@ def _cost(architecture: MacroArchitecture) -> tuple[int, int]:
     layers, size, channels = architecture.layers, 0, CHANNELS
     third, depths = len(layers) // 3, [1]
     for number, layer in enumerate(layers):
-        weights, passed = operation_cost(layer.operation, channels)
-        size, depth = size + channels**2 + weights, depths[-1] + 1 + passed
+        cost = operation_cost(layer.operation)
+        size, depth = size + channels**2 + cost.weights(channels), depths[-1] + 1 + cost.depths[0]
         if number:
             size += channels**2 * (1 + len(layer.skips))
             depth = max([depth, *(depths[source] for source in layer.skips)]) + 1

@@ -32,17 +32,7 @@ from alphaxenas.contracts import Tokens
 from alphaxenas.spaces.canonical import canonical_form
 from alphaxenas.spaces.cell import Block, Cell
 from alphaxenas.spaces.checks import NUMBERS, check_code, check_name, check_names, read_fields, read_integers
-from alphaxenas.spaces.features import (
-    CHANNELS,
-    DEPTH,
-    SIZE,
-    as_features,
-    cell_cost,
-    cell_features,
-    feature_names,
-    groups_of,
-    stack_depth,
-)
+from alphaxenas.spaces.features import DEPTH, SIZE, cell_cost, cell_features, feature_names, groups_of, stack_features
 from alphaxenas.spaces.fixed_length import FixedLengthSpace
 from alphaxenas.spaces.notation import OPERATIONS, input_name, write_json, write_text
 from alphaxenas.suggestions import check_whole, invalid
@@ -246,13 +236,10 @@ class MicroSpace(FixedLengthSpace):
         """
         self._check(architecture)
         counts = [cell_features(cell.rows, self.operations, ADD) for cell in architecture.cells]
-        costs = {
-            (part, width): cell_cost(
-                architecture.cells[part].rows, width * CHANNELS, SEP_REPEATS, 1 + part, joined=True
-            )
-            for part, width in set(STACK)
-        }
-        flow = as_features(sum(costs[cell][0] for cell in STACK), stack_depth([costs[cell][1] for cell in STACK]))
+        costs = [
+            cell_cost(cell.rows, SEP_REPEATS, 1 + part, joined=True) for part, cell in enumerate(architecture.cells)
+        ]
+        flow = stack_features([(width, costs[part]) for part, width in STACK])
         return np.concatenate([*counts, flow]).astype(np.float32)
 
     def feature_names(self) -> tuple[str, ...]:
