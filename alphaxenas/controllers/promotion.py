@@ -6,7 +6,9 @@ is a difference in what they try:
 
 - `best_unpromoted`: the child of the highest reward in the whole search that was not promoted yet; of equals the one
   proposed first. Where children share weights, rewards count as if measured now, as far as the children that a search
-  draws uniformly tell how their level rises (`alphaxenas.controllers.drift`).
+  draws uniformly tell how their level rises (`alphaxenas.controllers.drift`). Children that were drawn in the place of
+  suggestions, to train the shared weights, are promoted only where no other is left: a search is judged by what it
+  chose. Random search, and a search of which all children are drawn, chose all of them.
 - `rollout`: the architecture that the moves of a tree search built, measured or not, as in the original AlphaXENAS.
   Only AlphaXENAS has one.
 
@@ -33,13 +35,23 @@ PROMOTION_RULES = ("best_unpromoted", "rollout")
 
 
 class _Child(NamedTuple):
-    """A child that succeeded at the search budget; `age`: how many had trained the shared weights before."""
+    """A child that succeeded at the search budget.
+
+    Attributes:
+        number: Of its proposal; of equal rewards the lowest number is promoted.
+        tokens: Its complete token sequence.
+        reward: At the search budget.
+        age: How many children had trained the shared weights before it.
+        uniform: Whether it was drawn uniformly.
+        chosen: Whether the search chose it; others are promoted last.
+    """
 
     number: int
     tokens: Tokens
     reward: float
-    age: int
-    uniform: bool
+    age: int = 0
+    uniform: bool = False
+    chosen: bool = True
 
 
 class Bracket:
@@ -57,18 +69,14 @@ class Bracket:
         self._rewards_age = rewards_age
         self._children: dict[str, _Child] = {}
 
-    def add(self, key: str, number: int, tokens: Tokens, reward: float, age: int = 0, uniform: bool = False) -> None:
+    def add(self, key: str, *child: Any) -> None:
         """Takes a child in that succeeded at the search budget.
 
         Args:
             key: Canonical key of its architecture.
-            number: Of its proposal; of equal rewards the lowest number is promoted.
-            tokens: Its complete token sequence.
-            reward: At the search budget.
-            age: How many children had trained the shared weights before it.
-            uniform: Whether it was drawn uniformly.
+            *child: Fields of `_Child`.
         """
-        self._children[key] = _Child(number, tokens, reward, age, uniform)
+        self._children[key] = _Child(*child)
 
     def present_rewards(self) -> dict[str, float]:
         """Rewards by key, as if all had been measured at the age of the latest child."""
@@ -84,14 +92,14 @@ class Bracket:
 
         `reward_of` gives what children are ordered by, by key, where that is not the reward (None leaves a child out).
         """
-        found: tuple[float, int, str] | None = None
+        found: tuple[bool, float, int, str] | None = None
         reward_of = reward_of or self.present_rewards().__getitem__
         for key, child in self._children.items():
             if key not in self.promoted:
                 reward = reward_of(key)
-                if reward is not None and (found is None or (reward, -child.number) > found[:2]):
-                    found = reward, -child.number, key
-        return None if found is None else (found[2], self._children[found[2]].tokens)
+                if reward is not None and (found is None or (child.chosen, reward, -child.number) > found[:3]):
+                    found = child.chosen, reward, -child.number, key
+        return None if found is None else (found[3], self._children[found[3]].tokens)
 
     def state(self) -> dict[str, Any]:
         """Children and promotions."""
@@ -103,8 +111,8 @@ class Bracket:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._children = {
-            key: _Child(int(number), tuple(tokens), float(reward), int(age), bool(uniform))
-            for key, number, tokens, reward, age, uniform in state["children"]
+            key: _Child(int(number), tuple(tokens), float(reward), int(age), bool(uniform), bool(chosen))
+            for key, number, tokens, reward, age, uniform, chosen in state["children"]
         }
         self.promoted = set(state["promoted"])
 
@@ -207,6 +215,7 @@ class SuccessiveHalving:
         self._space = space
         self._search_budget, self._final_budget = search_budget, final_budget
         self._promote_every, self._uniform_share = promote_every, uniform_share
+        self._all_drawn = uniform_share == 1 or getattr(strategy, "uniform", False)
         self._pending = PendingTrials()
         self._bracket = Bracket(rewards_age)
         self.objectives, self._starts = objectives, tuple(getattr(space, "starts", ()))
@@ -269,9 +278,10 @@ class SuccessiveHalving:
             self._best[purpose] = (reward, tokens)
         if purpose == "search":
             if reward is not None and self._promote_every:
-                drawn = getattr(self.strategy, "uniform", bool(self._uniform_share) and updates)
+                drawn = self._all_drawn or (bool(self._uniform_share) and updates)
                 key = self._space.key(self._space.decode(tokens))
-                self._bracket.add(key, number, tokens, reward, self._age, drawn and tokens not in self._starts)
+                chosen = self._all_drawn or not drawn
+                self._bracket.add(key, number, tokens, reward, self._age, drawn and tokens not in self._starts, chosen)
             self._age += reward is not None and updates
             self.strategy.observe(tokens, told)  # type: ignore[arg-type]
         elif (observe_final := getattr(self.strategy, "observe_final", None)) is not None:

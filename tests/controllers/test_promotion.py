@@ -95,6 +95,26 @@ def test_a_share_of_children_changes_nothing_in_what_random_search_tries():
     assert tried[0] == tried[1]
 
 
+@pytest.mark.parametrize(
+    "name, share, best", [("alphaxenas", 0.5, 3), ("alphaxenas", 1.0, 2), ("static", 0.5, 3), ("random", 0.5, 2)]
+)
+def test_a_child_drawn_to_train_the_shared_weights_is_promoted_where_no_chosen_one_is_left(name, share, best):
+    """Of a round every other child is drawn, and rated higher than those that the search chose."""
+    settings = {"uniform_share": share} | ({"prior": "uniform"} if name == "alphaxenas" else {})
+    controller = make_controller(name, SPACE, 0, SEARCH, FINAL, 4, rewards_age=True, **settings)
+    rewards = [0.5, 0.1, 0.6, 0.2] + [0.05] * 100
+    proposals = play(controller, 5, reward=lambda proposal: rewards[proposal.number])
+    assert proposals[4].purpose == "final" and proposals[4].tokens == proposals[best].tokens
+    if share == 0.5:
+        again = make_controller(name, SPACE, 0, SEARCH, FINAL, 4, rewards_age=True, **settings)
+        again.restore(controller.state())
+        next_promoted = [
+            play(one, 5, reward=lambda proposal: rewards[proposal.number])[4].tokens for one in (controller, again)
+        ]
+        assert next_promoted[0] == next_promoted[1]
+        assert (next_promoted[0] == proposals[1].tokens) == (name != "random")
+
+
 @pytest.mark.parametrize("name", sorted({*STRATEGIES} - {*CONTROLS}))
 def test_other_searches_have_no_uniform_share(name):
     with pytest.raises(ValueError, match="uniform_share"):
