@@ -5,8 +5,9 @@ upper confidence bound, mean + uncertainty * deviation, in transformed and stand
 
     final(x) = rho * search(x) + correction(x),      two independent processes
 
-`search` learns from all children, `correction` from those that were promoted, and rho from both. Without promotions
-only `search` is there. Before anything was measured the belief is what the structure tells for free, `Prior`.
+`search` learns from all children, `correction` from those that were promoted, and rho >= 0 from both: that the highest
+rated of few promoted children ended worst must not send the search to the worst rated. Without promotions only `search`
+is there. Before anything was measured the belief is what the structure tells for free, `Prior`.
 
 Where children are promoted, rewards are those of short trainings, and what they say is wrong in two ways. They are
 noisy: the highest of many is the luckiest (winner's curse). And they are biased: what learns fast is not what is best
@@ -66,7 +67,7 @@ FEWEST_FINAL = 3
 CREDIBLE = 15
 """Promoted children of whom the own final reward counts as much in the choice as all else."""
 RHO, RHO_WIDTH = 1.0, 0.5
-"""Mean and deviation of the normal prior of rho."""
+"""Mean and deviation of the normal prior of rho, of which the part above 0 counts."""
 TRUST = 0.4
 """Share of what rewards of short trainings say beyond the prior that is taken to be about full training, by default:
 that of small networks (see above)."""
@@ -175,6 +176,20 @@ def _curve(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (values[finite], scores[finite]) if finite.any() else (np.zeros(1), np.zeros(1))
 
 
+def _rho(away: np.ndarray, dear: np.ndarray) -> float:
+    """Posterior mean of the slope of centred values at the final budget over those of the search budget, both `[n]`.
+
+    Its posterior is normal; of the part above 0 the mean is taken, which is always positive.
+    """
+    from scipy.special import log_ndtr
+
+    noise, width = max(float(dear.var()), 1e-9), 1 / RHO_WIDTH**2
+    precision = away @ away / noise + width
+    mean, deviation = (away @ dear / noise + RHO * width) / precision, precision**-0.5
+    ratio = mean / deviation
+    return float(mean + deviation * np.exp(-0.5 * ratio**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(ratio)))
+
+
 class Belief:
     """Values of architectures, measured or not.
 
@@ -226,8 +241,7 @@ class Belief:
             # Promoted children are the best ones: their spread is not that of all, so the ratings' scale is kept.
             dear = (finals - finals.mean()) / finals.std() * max(float(cheap.std()), 0.1)
             away = cheap - cheap.mean()
-            noise, width = max(float(dear.var()), 1e-9), 1 / RHO_WIDTH**2
-            self._rho = float((away @ dear / noise + RHO * width) / (away @ away / noise + width))
+            self._rho = _rho(away, dear)
             self._correction.fit(list(final), self._features(final), dear - self._rho * away)
         scores = np.array(list(final.values()), np.float64)[:, None]
         self._final = dict(zip(final, NormalScores(scores)(scores))) if final else {}
