@@ -95,9 +95,8 @@ def proxy_images(run: StoredRun) -> np.ndarray:
 def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     """What a search had cost after every record, of shape `[records]`.
 
-    Seconds are those of the evaluations, stretched so that they end at the run's wall time: what the controller thought
-    in between is charged evenly. Where several were evaluated at once, they are compressed to it. Of a run that goes on
-    they are the sum of the evaluations.
+    Seconds are those that the search had worked, as its records tell: training, proxies and its own thinking, however
+    many children were evaluated at once. Where records do not tell, they are the sum of the evaluations.
 
     Args:
         run: A search.
@@ -111,12 +110,9 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     if cost == "images":
         return np.cumsum(images_trained(run))
     if cost == "seconds":
-        seconds = np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
-        wall = (run.results or {}).get("seconds", 0.0)
-        if not wall or not len(seconds) or seconds[-1] <= 0:
-            return seconds
-        at_once = run.parameters.get("in_flight", 1) > 1
-        return seconds * (wall / seconds[-1] if at_once else max(1.0, wall / seconds[-1]))
+        if all("elapsed" in record for record in run.records):
+            return np.array([record["elapsed"] for record in run.records], float)
+        return np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
     raise invalid("cost", f"one of {', '.join(COSTS)}", repr(cost))
 
 

@@ -4,6 +4,7 @@ stored.
 
 import itertools
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.report import load_suite
-from alphaxenas.runs import RunFolder
+from alphaxenas.runs import ResumableLoop, RunFolder
 from alphaxenas.spaces import CellSpace
 
 SPACE = CellSpace(blocks=2)
@@ -36,8 +37,14 @@ class Formula:
 
     def __init__(self, bonus: float, seed: int, failing: int) -> None:
         self._bonus, self._seed, self._failing = bonus, seed, failing
+        self.spent = 0.0
 
     def evaluate(self, proposal):
+        outcome = self._outcome(proposal)
+        self.spent += outcome.seconds
+        return outcome
+
+    def _outcome(self, proposal):
         if proposal.number == self._failing:
             return Outcome(
                 proposal, 0.0, "failed", {"parameters": 10.0, "multiply_adds": 100.0}, 0.5, "DivergedError: loss nan"
@@ -96,10 +103,15 @@ class Shelf:
         player = (Diagnosed if controller == "alphaxenas" else SuccessiveHalving)(
             RandomSearch(SPACE, seed), SPACE, *budgets, 3
         )
-        with RunFolder.open(
-            suite, f"{controller}-seed{seed}", parameters, self.exp_dir, self.exp_dir.parent / "events"
-        ) as folder:
-            Coach(SPACE, player, Formula(bonus, seed, failing), folder, trials=trials, checkpoint_every=100).run()
+        formula = Formula(bonus, seed, failing)
+        clock = mock.patch.object(ResumableLoop, "elapsed", lambda loop: formula.spent)  # only evaluations take time
+        with (
+            clock,
+            RunFolder.open(
+                suite, f"{controller}-seed{seed}", parameters, self.exp_dir, self.exp_dir.parent / "events"
+            ) as folder,
+        ):
+            Coach(SPACE, player, formula, folder, trials=trials, checkpoint_every=100).run()
 
     def training(self, suite, stage, accuracy=0.9, epochs=4, finished=True):
         config = from_values({"train_epochs": epochs, "densenet_epochs": 2 * epochs, "warmup_epochs": 1.0})
