@@ -34,7 +34,7 @@ def played(name, **settings):
     def factory(space, seed):
         return make(name, space, seed, SEARCH, FINAL, promote_every=factory.promote_every, **settings)
 
-    factory.promote_every = 3
+    factory.promote_every, factory.drawn_last = 3, settings.get("uniform_share", 0) > 0
     return factory
 
 

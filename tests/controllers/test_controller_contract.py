@@ -85,11 +85,15 @@ class TestControllerContract:
         assert max(budget.epochs for budget in search) < min(budget.epochs for budget in final)
 
     def test_all_promote_by_the_same_rule(self, make_controller, monkeypatch):
-        """Rewards count as they are told here; what AlphaXENAS makes of their age under shared weights is left out."""
+        """Rewards count as they are told here; what AlphaXENAS makes of their age under shared weights is left out.
+
+        Where a share is drawn to train shared weights, the others come first.
+        """
         monkeypatch.setattr(Replay, "drift", lambda self, budget: 0.0)
         if getattr(make_controller, "several_objectives", False):
             return  # by fronts: tests/controllers/test_pareto.py
         controller, unpromoted, promotions = make_controller(SPACE, 2), {}, 0
+        drawn_last = getattr(make_controller, "drawn_last", False)
         for _ in range(40):
             proposal = controller.ask()
             outcome, key = judged(proposal), SPACE.key(SPACE.decode(proposal.tokens))
@@ -100,7 +104,7 @@ class TestControllerContract:
                     del unpromoted[key]
                     promotions += 1
             elif proposal.purpose == "search" or key in unpromoted:
-                unpromoted[key] = outcome.reward
+                unpromoted[key] = (not (drawn_last and proposal.updates_shared_weights), outcome.reward)
             controller.tell(outcome)
         assert promotions >= 3
 

@@ -7,6 +7,7 @@ import pytest
 
 from alphaxenas.config import PROJECT_ROOT
 from alphaxenas.contracts import Outcome
+from alphaxenas.runs import ResumableLoop
 from benchmarks import record, search_vs_random
 from benchmarks.claims import CLAIMS
 from benchmarks.claims.searches import searches
@@ -78,6 +79,7 @@ class Sums:
 def test_it_compares_with_controls_goes_on_another_day_and_records_every_seed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
     monkeypatch.setattr("alphaxenas.networks.devices.prepare_tensorflow", lambda *_: [])  # other tests have prepared it
+    monkeypatch.setattr(ResumableLoop, "elapsed", lambda loop: float(len(loop.records)))  # a second for every child
     rated, again = [], []
     monkeypatch.setattr("alphaxenas.pipelines.search.make_evaluator", lambda *_, **__: Sums(rated))
     monkeypatch.setattr("alphaxenas.pipelines.factory.make_evaluator", lambda *_, **__: Sums(again))
