@@ -22,8 +22,8 @@ GENERATED = r"navigation|parameters|other-parameters(-\d+)?"
 MOST_LINES = 30
 """Of parameters in a folded cell; others follow in a second one."""
 PAGES = ("[all notebooks](../docs/notebooks.md)", "[all parameters](../docs/parameters.md)")
-HOW_TO_CHANGE = """To change a parameter, edit its value in the cell *Change these first*, or in the folded cell above
-it, *More parameters*, and choose *Run > Restart Kernel and Run All Cells*. Any other name of docs/parameters.md may be
+HOW_TO_CHANGE = """To change a parameter, edit its value in the cell *Change these first*, or in a folded cell above it,
+*More parameters*, and choose *Run > Restart Kernel and Run All Cells*. Any other name of docs/parameters.md may be
 added as a line. Records belong to the parameters that made them, so a new name for `run` goes with it: under the old
 name stored results are shown, and other parameters refused."""
 

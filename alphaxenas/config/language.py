@@ -63,7 +63,7 @@ class LanguageConfig(Group):
     cell_output: CellOutput = _shown("all", "nodes whose mean is the hidden state")
     choose_first: bool = _shown(False, "the activation of s0 is searched, too (ENAS)")
     units: Count = _shown_first(48, "numbers in a state, and in the embedding of a word")
-    search_units: Natural = _shown(0, "the same in the searches, where they are smaller; 0 = units")
+    search_units: Natural = _shown(0, "units of a cell in the searches, fewer than in full; 0 = as units")
     window: int = _shown(35, "words through which gradients flow", ge=2)
     clip: NonNegative = _shown(0.25, "largest norm of all gradients together; 0 = any")
     decay: NonNegative = _shown(0.0, "weight decay of language models")
@@ -97,7 +97,7 @@ class LanguageConfig(Group):
         3.0, "passes over the text of the final training, where language_minutes is 0"
     )
     language_minutes: NonNegative = _shown(
-        0.0, "minutes of each final training instead: as many windows as fit at the speed measured first"
+        0.0, "minutes of each final training, in place of language_epochs: as many windows as fit at the measured speed"
     )
     language_seeds: Count = _shown(1, "final trainings of every model, seeds 0, 1, 2 ...", affects_results=False)
     random_cells: Count = _shown(2, "drawn cells among the final trainings")

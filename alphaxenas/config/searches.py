@@ -89,7 +89,8 @@ class SearchConfig(Group):
     )
     search_children: Natural = parameter(
         6,
-        "children trained before the best one is promoted; 0 with planning=children: all that the tree meets",
+        "children trained before the best one is promoted; with planning=children 0: all that the tree meets, and 12 "
+        "for other searches beside it",
         notebooks="02",
         role="method",
     )
@@ -139,7 +140,8 @@ class SearchConfig(Group):
     )
     uniform_share: Number = parameter(
         0.5,
-        "share of the children that is drawn uniformly and alone trains the shared weights; 0 = all children do",
+        "share of the children that is drawn uniformly, alone trains the shared weights and is promoted last; 0 = all "
+        "children train them. Without shared weights only 1 acts: alphaxenas then draws all",
         ge=0,
         le=1,
         controllers=("alphaxenas", *CONTROLS),
@@ -154,10 +156,12 @@ class SearchConfig(Group):
         "gumbel", "how the tree search inside the model finds a move: sequential halving, or most visited by PUCT"
     )
     initial_children: int = _alphaxenas(
-        5, "children before the model is asked: the first by free features, the others drawn uniformly", ge=2
+        5, "children before the model is asked: those of start_from, one by free features, others drawn uniformly", ge=2
     )
     free_features: bool = _alphaxenas(
-        True, "the first child is the one that size and depth speak for, as far as the space tells them"
+        True,
+        "the first child that is not drawn is the one that size and depth speak for, as far as the space tells them; "
+        "not after start_from or import_trials",
     )
     reward_trust: Number = parameter(
         0.4,
@@ -176,7 +180,7 @@ class SearchConfig(Group):
     )
     promotion: Promotion = parameter(
         "best_unpromoted",
-        "who gets the final budget: the best child without one, or the rollout that the moves built",
+        "who gets the final budget: the best child without one (drawn ones last), or the rollout that the moves built",
         notebooks="02",
         role="method",
     )

@@ -43,7 +43,6 @@ class _Child(NamedTuple):
         reward: At the search budget.
         age: How many children had trained the shared weights before it.
         uniform: Whether it was drawn uniformly.
-        chosen: Whether the search chose it; others are promoted last.
     """
 
     number: int
@@ -51,7 +50,6 @@ class _Child(NamedTuple):
     reward: float
     age: int = 0
     uniform: bool = False
-    chosen: bool = True
 
 
 class Bracket:
@@ -59,14 +57,15 @@ class Bracket:
 
     Args:
         rewards_age: Whether rewards are compared as if measured now, because children share weights.
+        drawn_last: Whether children that were drawn uniformly are promoted where no other is left.
 
     Attributes:
         promoted: Keys of the promoted architectures.
     """
 
-    def __init__(self, rewards_age: bool = False) -> None:
+    def __init__(self, rewards_age: bool = False, drawn_last: bool = False) -> None:
         self.promoted: set[str] = set()
-        self._rewards_age = rewards_age
+        self._rewards_age, self._drawn_last = rewards_age, drawn_last
         self._children: dict[str, _Child] = {}
 
     def add(self, key: str, *child: Any) -> None:
@@ -97,8 +96,9 @@ class Bracket:
         for key, child in self._children.items():
             if key not in self.promoted:
                 reward = reward_of(key)
-                if reward is not None and (found is None or (child.chosen, reward, -child.number) > found[:3]):
-                    found = child.chosen, reward, -child.number, key
+                first = not (self._drawn_last and child.uniform)
+                if reward is not None and (found is None or (first, reward, -child.number) > found[:3]):
+                    found = first, reward, -child.number, key
         return None if found is None else (found[3], self._children[found[3]].tokens)
 
     def state(self) -> dict[str, Any]:
@@ -111,8 +111,8 @@ class Bracket:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over a `state()`."""
         self._children = {
-            key: _Child(int(number), tuple(tokens), float(reward), int(age), bool(uniform), bool(chosen))
-            for key, number, tokens, reward, age, uniform, chosen in state["children"]
+            key: _Child(int(number), tuple(tokens), float(reward), int(age), bool(uniform))
+            for key, number, tokens, reward, age, uniform in state["children"]
         }
         self.promoted = set(state["promoted"])
 
@@ -217,7 +217,7 @@ class SuccessiveHalving:
         self._promote_every, self._uniform_share = promote_every, uniform_share
         self._all_drawn = uniform_share == 1 or getattr(strategy, "uniform", False)
         self._pending = PendingTrials()
-        self._bracket = Bracket(rewards_age)
+        self._bracket = Bracket(rewards_age, drawn_last=not self._all_drawn)
         self.objectives, self._starts = objectives, tuple(getattr(space, "starts", ()))
         self._asked = self._rounds = self._started = self._age = 0
         self._best: dict[str, tuple[float, Tokens]] = {}
@@ -280,8 +280,7 @@ class SuccessiveHalving:
             if reward is not None and self._promote_every:
                 drawn = self._all_drawn or (bool(self._uniform_share) and updates)
                 key = self._space.key(self._space.decode(tokens))
-                chosen = self._all_drawn or not drawn
-                self._bracket.add(key, number, tokens, reward, self._age, drawn and tokens not in self._starts, chosen)
+                self._bracket.add(key, number, tokens, reward, self._age, drawn and tokens not in self._starts)
             self._age += reward is not None and updates
             self.strategy.observe(tokens, told)  # type: ignore[arg-type]
         elif (observe_final := getattr(self.strategy, "observe_final", None)) is not None:

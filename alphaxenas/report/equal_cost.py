@@ -96,7 +96,8 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     """What a search had cost after every record, of shape `[records]`.
 
     Seconds are those that the search had worked, as its records tell: training, proxies and its own thinking, however
-    many children were evaluated at once. Where records do not tell, they are the sum of the evaluations.
+    many children were evaluated at once. Where records of older versions do not tell, they are the seconds of the
+    evaluations, scaled to the wall time of a run that has ended.
 
     Args:
         run: A search.
@@ -112,7 +113,9 @@ def cumulative_cost(run: StoredRun, cost: str) -> np.ndarray:
     if cost == "seconds":
         if all("elapsed" in record for record in run.records):
             return np.array([record["elapsed"] for record in run.records], float)
-        return np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
+        seconds = np.cumsum([0.0 if is_cached(record) else record["seconds"] for record in run.records])
+        wall = (run.results or {}).get("seconds", 0.0)
+        return seconds * (wall / seconds[-1]) if wall and len(seconds) and seconds[-1] > 0 else seconds
     raise invalid("cost", f"one of {', '.join(COSTS)}", repr(cost))
 
 

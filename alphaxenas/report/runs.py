@@ -24,7 +24,7 @@ NAMES = {**DISPLAY_NAMES, "densenet": "DenseNet-BC"}
 """How controllers and baselines are called in figures and tables."""
 CONTROLS = ("random", "ranked", "static")
 """Controllers that learn nothing from rewards, which every other search has to beat."""
-NO_SEARCH = "AlphaXENAS without search"
+NO_SEARCH = "AlphaXENAS without a search"
 """AlphaXENAS with `uniform_share` = 1, a control as well: the same harness, all children drawn uniformly."""
 _SEARCH = re.compile(r"(?P<controller>[^-]+)-seed(?P<seed>\d+)")
 """Not `recurrent-<controller>-seed<n>`, the searches of notebook 09, which rate language models."""

@@ -11,6 +11,7 @@ from alphaxenas.contracts import Budget, Outcome
 from alphaxenas.controllers.baselines.random_search import RandomSearch
 from alphaxenas.controllers.catalogue import CONTROLS, STRATEGIES, make_controller
 from alphaxenas.controllers.history import complete_sequences
+from alphaxenas.controllers.pareto.objectives import named
 from alphaxenas.controllers.promotion import SuccessiveHalving
 from alphaxenas.spaces import CellSpace
 
@@ -113,6 +114,17 @@ def test_a_child_drawn_to_train_the_shared_weights_is_promoted_where_no_chosen_o
         ]
         assert next_promoted[0] == next_promoted[1]
         assert (next_promoted[0] == proposals[1].tokens) == (name != "random")
+
+
+def test_random_search_for_several_objectives_has_chosen_what_it_drew():
+    objectives = named(("accuracy", "parameters"))
+    settings = {"uniform_share": 0.5, "objectives": objectives}
+    controller = make_controller("random", SPACE, 0, SEARCH, FINAL, 4, rewards_age=True, **settings)
+    proposals = []
+    for reward in (0.5, 0.1, 0.6, 0.2):
+        proposals.append(controller.ask())
+        controller.tell(Outcome(proposals[-1], reward, "ok", {"parameters": 1.0}))
+    assert controller.ask().tokens == proposals[2].tokens
 
 
 @pytest.mark.parametrize("name", sorted({*STRATEGIES} - {*CONTROLS}))

@@ -158,7 +158,7 @@ def test_a_search_from_python_runs(tmp_path):
     shorter = program.replace('"trials": 8', f'"trials": 1, **{folders}')
     assert shorter != program
     assert re.match(r"best validation accuracy 0\.\d+ after 1 trained children ", run_program(shorter, tmp_path))
-    assert (tmp_path / "exp" / "mine" / "alphaxenas-seed0" / "results.json").is_file()
+    assert (tmp_path / "exp" / "from-python" / "alphaxenas-seed0" / "results.json").is_file()
 
 
 def test_the_strategy_of_the_page_goes_on_where_it_was_stopped():

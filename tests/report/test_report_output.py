@@ -313,7 +313,7 @@ def test_every_search_is_compared_with_every_control(shelf):
     shelf.search("other", "alphaxenas", 0, more={"uniform_share": 1.0})
     suite = load_suite("s", shelf.exp_dir)
     comparisons = equal_cost.compare_each(load_groups(suite, load_others("other", shelf.exp_dir)))
-    rivals = ["random search", "random search with proxies", "AlphaXENAS without search (other)"]
+    rivals = ["random search", "random search with proxies", "AlphaXENAS without a search (other)"]
     assert list(comparisons) == [(search, rival) for search in (UCT, "GuidedSearch") for rival in rivals]
     comparisons = equal_cost.compare_each(suite.groups())
     table = tables.differences(comparisons)

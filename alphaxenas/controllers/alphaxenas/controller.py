@@ -4,13 +4,14 @@ Before every child a whole sequence is built, token by token, by a tree search w
 were not trained: what they are worth is what the search believes (`alphaxenas.controllers.surrogate.belief`: a Gaussian
 process over the features of architectures, fitted to everything measured). The LSTM learns the belief on thousands of
 such sequences, and the moves of the plans (`planner.py`), and guides the next plan. The best new sequence met is
-trained, its reward enters the belief, and so on. After every few children the best one so far is promoted to the final
-budget, as with all controllers (`alphaxenas.controllers.promotion`), and at the end the belief chooses among those.
+trained, its reward enters the belief, and so on. After every few children the best one that the search chose is
+promoted to the final budget, as with all controllers (`alphaxenas.controllers.promotion`), and at the end the belief
+chooses among those.
 
 Zero-cost proxies are computed for children alone, not for what a plan imagines: they take part in the choice.
 
-The first child is the architecture that its structure, size and depth, speaks for; a few uniform draws follow, and from
-then on the belief decides.
+The first child that is not drawn is the architecture that its structure, size and depth, speaks for; a few uniform
+draws follow, and from then on the belief decides.
 
 If every child updates the shared weights, preferred architectures are trained more often, score higher because of it,
 and are preferred even more (rich-get-richer bias). With `uniform_share` > 0 this share of the children is drawn

@@ -27,8 +27,8 @@ class Settings:
         exploration: c of PUCT, >= 0; values are scaled to [0, 1].
         uncertainty: Weight of the deviation in the value of an architecture, >= 0.
         initial_children: Children before the model of rewards is asked, >= 2.
-        free_features: The first child is the best of many by what its structure tells of size and depth; the others
-            before the model is asked are drawn uniformly, as all of them are without.
+        free_features: The first child that is not drawn is the best of many by what its structure tells of size and
+            depth; the others before the model is asked are drawn uniformly, as all of them are without.
         reward_trust: Where children are promoted: how far rewards at the search budget tell what is looked for, in
             [0, 1]; see `alphaxenas.controllers.surrogate.belief`.
         climb: From the best that the tree met the plan climbs along single changes, which know no order of tokens.

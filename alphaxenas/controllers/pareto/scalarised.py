@@ -40,6 +40,7 @@ class Scalarised:
 
     def __init__(self, make: Callable[[int], Any], objectives: int, key: Callable[[Tokens], str]) -> None:
         self._parts, self._key = [make(number) for number in range(DIRECTIONS)], key
+        self.uniform = all(getattr(part, "uniform", False) for part in self._parts)
         if objectives == 2:
             first = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
             self._weights = np.stack([first, 1.0 - first], axis=1)
