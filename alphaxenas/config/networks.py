@@ -197,7 +197,7 @@ class ChildConfig(Group):
     role = "recipe"
 
     filters: Count = parameter(8, "channels of the first cell; doubled at every reduction", notebooks="02 08 10")
-    cells: Count = parameter(3, "cells of a child, of all its stages together", notebooks="02 08 10")
+    cells: Count = parameter(3, "cells of a child, of all resolutions together", notebooks="02 08 10")
     reductions: Natural = parameter(2, "how many times the image is halved", notebooks="02 10")
     stem_stride: Stride = parameter(
         1, "stride of the stem: 2 halves the image at once, 8 = three convolutions, as for ImageNet"

@@ -62,10 +62,10 @@ class SearchConfig(Group):
     seeds: Different[Natural] = parameter(
         (), "seeds of the searches; empty = only `seed`", notebooks="02* 04 07* 09", affects_results=False
     )
-    iterations: Natural = _limit(0, "stop after so many finished architectures; 0 = unlimited")
+    iterations: Natural = _limit(0, "stop after so many iterations, that is promotions; 0 = unlimited")
     trials: Natural = _limit(
         56,
-        "stop after so many trained children; 0 = unlimited",
+        "stop after so many trained children, promoted ones counted again; 0 = unlimited",
         notebooks="02* 07* 08* 09*",
         defaults={"07": 20, "08": 24, "09": 8},
     )
