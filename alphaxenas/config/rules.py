@@ -66,6 +66,11 @@ def check_together(config: Config) -> None:
             "'best_unpromoted' where other controllers than alphaxenas search, which have no other rule",
         ),
         (
+            "uniform_share",
+            search.uniform_share == 1 and not scratch and {"static", "ranked"} & set(search.controllers),
+            "less than 1 where static or ranked search, whose children would all be drawn",
+        ),
+        (
             "optimizer",
             not scratch and child.optimizer not in ("momentum", "adam"),
             f"'momentum' or 'adam' where children share weights; others go with {', '.join(SCRATCH_SPACES)}, or "

@@ -100,6 +100,14 @@ def test_a_rate_either_drops_or_follows_a_curve(values, name):
     configure({**values, name: []})
 
 
+def test_an_order_of_which_every_child_is_drawn_is_refused():
+    values = {"controllers": ["alphaxenas", "static"], "uniform_share": 1.0}
+    with pytest.raises(ParameterError, match="`uniform_share`. Expected less than 1 where static"):
+        configure(values)
+    configure({**values, "share_weights": False})
+    configure({**values, "controllers": ["alphaxenas", "random"]})
+
+
 def test_what_a_notebook_has_besides_parameters_is_passed_over():
     class Local:
         pass
