@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alphaxenas.report.runs import NO_SEARCH
 from alphaxenas.report.sample_efficiency.journals import name_of
 from alphaxenas.report.statistics import Comparison, compare_many, interval
 from benchmarks.tables import STATIC
@@ -24,7 +25,7 @@ _NAMES = {
     "static:depth,parameters": "static order: depth, then parameters",
     "alphaxenas:planning=rollouts": "AlphaXENAS, rollouts",
     "alphaxenas:prior=uniform": "AlphaXENAS, uniform prior",
-    "alphaxenas:uniform_share=1": "AlphaXENAS without a search",
+    "alphaxenas:uniform_share=1": NO_SEARCH,
     "guided:plan=rollouts": "GuidedSearch, rollouts",
     "guided:plan=tree": "GuidedSearch, tree",
     "guided:without=flow": "GuidedSearch without size and depth",
