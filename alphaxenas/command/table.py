@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _study(options: argparse.Namespace, table: TableChoice, controllers: tuple[ControllerChoice, ...]) -> int:
     from alphaxenas.report.sample_efficiency import measures as report
     from alphaxenas.report.sample_efficiency.journals import load_study
+    from alphaxenas.runs.machine import usable_cores
     from alphaxenas.tabular.study import STAGE, check_study, run_study
-    from alphaxenas.workers.processes import usable_cores
 
     after = [_queries(text) for text in options.regret.split(",") if text.strip()]
     processes, seeds = options.processes or usable_cores(), range(options.seeds)

@@ -14,6 +14,7 @@ import numpy as np
 from alphaxenas.config import PROJECT_ROOT, Config
 from alphaxenas.pipelines.stages import open_stage
 from alphaxenas.runs import RunFolder
+from alphaxenas.runs.machine import usable_cores
 from alphaxenas.tabular.benchmark_tables import BenchmarkTable
 from alphaxenas.tabular.choices import (
     CHAINS_TABLE,
@@ -25,7 +26,6 @@ from alphaxenas.tabular.choices import (
 )
 from alphaxenas.tabular.digits_table import digits_table
 from alphaxenas.tabular.study import STAGE, check_study, make, run_search, run_study
-from alphaxenas.workers.processes import usable_cores
 
 STORED_TABLE = PROJECT_ROOT / "exp" / "reference-chain-table" / "chain_table.csv.gz"
 """The 1,296 networks, each trained once on CIFAR-10 at a small budget; see benchmarks/chain_table.py."""

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,11 @@ def provenance() -> dict[str, Any]:
     return {"versions": versions, "machine": _machine(), "revision": git_revision()}
 
 
+def usable_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _machine() -> dict[str, Any]:
     model = re.search(r"model name\s*:\s*(.+)", _read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
@@ -38,7 +42,7 @@ def _machine() -> dict[str, Any]:
         "host": platform.node(),
         "system": platform.platform(),
         "processor": model[1] if model else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "cores": usable_cores(),
         "memory_gib": round(int(memory[1]) / 2**20, 1) if memory else None,
         "gpus": [gpu[1] for gpu in gpus if gpu],
     }

@@ -43,11 +43,6 @@ class JobError:
     reason: str
 
 
-def usable_cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def thread_limits(threads: int) -> dict[str, str]:
     """Environment variables that limit numerical libraries to so many threads."""
     return dict.fromkeys(_THREADS, str(threads))

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from alphaxenas.data.text import load_text, streams
+from alphaxenas.networks.language import over_time
 from alphaxenas.networks.language.cores import CellCore, Dropout, LSTMCore, SharedCellCore
 from alphaxenas.networks.language.fit import TextReader, train_windows
 from alphaxenas.networks.language.generate import generate
@@ -66,9 +67,16 @@ def close(ours, theirs):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.fixture(params=[1, 2, 4], ids="{} parts".format)
+def parts(request, monkeypatch):
+    """Batches are computed in so many parts; in 4, some of those here are empty."""
+    monkeypatch.setattr(over_time, "_parts", lambda: request.param)
+    return request.param
+
+
 @pytest.mark.parametrize("space", SPACES, ids=str)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_forward_and_backward_equal_the_equations(space, seed):
+def test_forward_and_backward_equal_the_equations(space, seed, parts):
     rng, units, batch, time = np.random.default_rng(seed), 6, 3, 4
     cell = space.sample(rng)
 
@@ -83,6 +91,18 @@ def test_forward_and_backward_equal_the_equations(space, seed):
     close(value_and_gradients(lambda *a: recurrence(cell, *a, mask), direction, *arguments), expected)
     tensors = CellTensors.of(cell)
     close(value_and_gradients(lambda *a: shared_recurrence(tensors, *a, mask), direction, *arguments), expected)
+
+
+def test_parts_of_a_batch_are_as_many_as_cores_that_may_be_used(monkeypatch):
+    monkeypatch.setattr(over_time, "usable_cores", lambda: 64)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    assert over_time._parts() == min(threads or over_time.MOST_PARTS, over_time.MOST_PARTS)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")  # as worker processes are started
+    assert over_time._parts() == 1
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    monkeypatch.setattr(over_time, "usable_cores", lambda: 1)
+    assert over_time._parts() == 1
 
 
 def test_nao8_s0_is_no_part_of_the_hidden_state_neither_in_search_nor_in_the_final_cell():
@@ -103,7 +123,7 @@ def test_nao8_s0_is_no_part_of_the_hidden_state_neither_in_search_nor_in_the_fin
         assert np.abs(found[0] - np.mean([s0, *nodes], 0)).max() > 0.01
 
 
-def test_lstm_forward_and_backward_equal_the_equations_and_keras():
+def test_lstm_forward_and_backward_equal_the_equations_and_keras(parts):
     rng, units, batch, time = np.random.default_rng(0), 5, 2, 6
 
     def drawn(*shape):

@@ -9,8 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from alphaxenas.networks.language.over_time import over_time
-from alphaxenas.networks.language.recurrence import weight_gradients
+from alphaxenas.networks.language.over_time import in_parts, over_time, weight_gradient
 
 
 def lstm_layer(
@@ -45,13 +44,13 @@ def lstm_layer(
 
         def gradient(upstream: tf.Tensor, _: tf.Tensor) -> Any:
             def back(time: tf.Tensor, to_hidden: tf.Tensor, to_memory: tf.Tensor) -> Any:
-                enter, forget, value, leave = tf.split(gates[time], 4, -1)
-                squashed, error = tf.tanh(memories[time]), upstream[time] + to_hidden
+                enter, forget, value, leave = tf.split(gates.read(time), 4, -1)
+                squashed, error = tf.tanh(memories.read(time)), upstream[time] + to_hidden
                 to_memory += error * leave * (1.0 - squashed * squashed)
                 product = tf.concat(
                     [
                         to_memory * value * enter * (1.0 - enter),
-                        to_memory * memory_before[time] * forget * (1.0 - forget),
+                        to_memory * memory_before.read(time) * forget * (1.0 - forget),
                         to_memory * enter * (1.0 - value * value),
                         error * squashed * leave * (1.0 - leave),
                     ],
@@ -61,10 +60,10 @@ def lstm_layer(
                 return (to_hidden, to_memory * forget), [product]
 
             zeros = tf.zeros_like(hidden)
-            (to_hidden, to_memory), (products,) = over_time(back, (zeros, zeros), inputs, 1, backwards=True)
-            by_weight = weight_gradients(before[:, None], products[:, None])[0]
-            return products, to_hidden, to_memory, by_weight
+            (to_hidden, to_memory), (stored,) = over_time(back, (zeros, zeros), inputs, 1, backwards=True)
+            products = stored.stack()
+            return products, to_hidden, to_memory, weight_gradient(before.stack(), products)
 
-        return (states, memories), gradient
+        return (states.stack(), memories.stack()), gradient
 
-    return run(inputs, hidden, memory, recurrent)
+    return in_parts(lambda *part: run(*part, recurrent), inputs, hidden, memory)

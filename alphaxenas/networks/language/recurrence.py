@@ -1,8 +1,8 @@
 """The loop over time of a recurrent cell, forward and backward, as one graph.
 
 What does not depend on the state before is computed for a whole window of text at once: the products of the inputs
-before the loop, the gradients of all weights after it. The loop itself holds only the products with the states, one
-batched product for all nodes of equal depth in the cell's tree.
+before the loop, the gradients of all weights after it. The loop itself holds only the products with the states, one for
+all nodes that read the same state: its weights stand side by side, first those of all gates, then those of all values.
 
 Backpropagation is written out because TensorFlow's gradient of a loop adds up the gradient of every weight matrix in
 every step; here one product over the window gives it.
@@ -10,54 +10,67 @@ every step; here one product over the window gives it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from alphaxenas.networks.language.over_time import over_time
+from alphaxenas.networks.language.over_time import in_parts, over_time, weight_gradient
 from alphaxenas.spaces.recurrent import RecurrentCell
 
 _FUNCTIONS = {"tanh": tf.tanh, "relu": tf.nn.relu, "sigmoid": tf.sigmoid, "identity": tf.identity}
 _DERIVATIVES = {  # of the activation, as a function of its value
     "tanh": lambda value: 1.0 - value * value,
-    "relu": lambda value: tf.cast(value > 0.0, value.dtype),
+    "relu": tf.sign,
     "sigmoid": lambda value: value * (1.0 - value),
     "identity": tf.ones_like,
 }
+BEFORE = -1
+"""Number of the hidden state of the step before, which s0 reads."""
 
 
 @dataclass(frozen=True)
-class _Level:
-    """The nodes of one depth, those with equal activations side by side.
+class _Readers:
+    """The states that are computed from one state.
 
     Attributes:
-        nodes: Their numbers, from 1.
-        inputs: State that each reads.
+        source: Number of the state that they read.
+        nodes: Their numbers, those with equal activations side by side.
         runs: Activation and number of nodes of each run of equal activations.
     """
 
+    source: int
     nodes: tuple[int, ...]
-    inputs: tuple[int, ...]
     runs: tuple[tuple[str, int], ...]
 
+    def wide(self, state: tf.Tensor) -> tf.Tensor:
+        """`[batch, units]` once for each node: `[batch, nodes x units]`."""
+        return state if len(self.nodes) == 1 else tf.tile(state, (1, len(self.nodes)))
+
     def split(self, values: tf.Tensor) -> list[tf.Tensor]:
-        return [values] if len(self.runs) == 1 else tf.split(values, [count for _, count in self.runs])
+        """`[batch, nodes x units]` to `[batch, units]` of each node."""
+        return [values] if len(self.nodes) == 1 else tf.split(values, len(self.nodes), -1)
 
-    def apply(self, functions: Any, values: tf.Tensor) -> tf.Tensor:
-        """The function of each run's activation on its nodes' values `[nodes, ...]`."""
-        parts = [functions[name](part) for (name, _), part in zip(self.runs, self.split(values))]
-        return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
+    def apply(self, functions: Mapping[str, Any], values: tf.Tensor) -> tf.Tensor:
+        """The function of each node's activation on its values; `[batch, nodes x units]`."""
+        if len(self.runs) == 1:
+            return functions[self.runs[0][0]](values)
+        units = values.shape[-1] // len(self.nodes)
+        parts = tf.split(values, [count * units for _, count in self.runs], -1)
+        return tf.concat([functions[name](part) for (name, _), part in zip(self.runs, parts)], -1)
 
 
-def _levels(cell: RecurrentCell) -> list[_Level]:
-    found, depths = [], cell.depths
-    for depth in range(1, max(depths) + 1):
-        nodes = [number for number in range(1, len(depths)) if depths[number] == depth]
-        nodes.sort(key=lambda number: (cell.activations[number], number))
+def _readers(cell: RecurrentCell) -> list[_Readers]:
+    """All states of a cell, each after the one that it reads."""
+    by_source: dict[int, list[int]] = {BEFORE: [0]}
+    for number, source in enumerate(cell.inputs, 1):
+        by_source.setdefault(source, []).append(number)
+    found = []
+    for source in sorted(by_source):
+        nodes = sorted(by_source[source], key=lambda number: (cell.activations[number], number))
         names = [cell.activations[number] for number in nodes]
-        runs = tuple((name, names.count(name)) for name in dict.fromkeys(names))
-        found.append(_Level(tuple(nodes), tuple(cell.inputs[number - 1] for number in nodes), runs))
+        found.append(_Readers(source, tuple(nodes), tuple((name, names.count(name)) for name in dict.fromkeys(names))))
     return found
 
 
@@ -80,113 +93,92 @@ def recurrence(
 
     Source: Gal and Ghahramani 2016, section 4 (one mask for all steps); equations of `alphaxenas.spaces.recurrent`.
     """
-    return _differentiable(cell)(inputs, state, first, weights, mask)
-
-
-def _differentiable(cell: RecurrentCell) -> Any:
-    levels, outputs, nodes = _levels(cell), cell.output_nodes, len(cell.nodes)
-    order = [node for level in levels for node in level.nodes]
-    place = {0: 0} | {node: 1 + index for index, node in enumerate(order)}
+    every, single = _readers(cell), tf.unstack(weights, len(cell.nodes))
+    matrices = [first, *(_side_by_side([single[node - 1] for node in readers.nodes]) for readers in every[1:])]
 
     @tf.custom_gradient
-    def run(inputs: tf.Tensor, state: tf.Tensor, first: tf.Tensor, weights: tf.Tensor, mask: tf.Tensor) -> Any:
-        grouped = [tf.gather(weights, [node - 1 for node in level.nodes]) for level in levels]
+    def run(inputs: tf.Tensor, state: tf.Tensor, mask: tf.Tensor, *matrices: tf.Tensor) -> Any:
+        loop = _Loop(cell, every, matrices, mask)
+        hidden, kept = loop.forward(inputs, state)
+        return hidden, lambda upstream: loop.backward(upstream, kept)
+
+    return in_parts(lambda *part: run(*part, *matrices), inputs, state, mask)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A cell's way through a window.
+
+    Attributes:
+        cell: The cell.
+        every: Its states.
+        matrices: Weights of the items of `every`.
+        mask: As of `recurrence`.
+    """
+
+    cell: RecurrentCell
+    every: Sequence[_Readers]
+    matrices: Sequence[tf.Tensor]
+    mask: tf.Tensor
+
+    def forward(self, inputs: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, list[tf.TensorArray]]:
+        """Hidden states `[time, batch, units]`; and for every step, beside each other in the order of `every`: what was
+        read, and gates, activations' values, and by how much these differ from the state before.
+        """
+        outputs = self.cell.output_nodes
 
         def step(time: tf.Tensor, hidden: tf.Tensor) -> Any:
-            states: dict[int, tf.Tensor] = {}
-            gate, value = tf.split(inputs[time] + tf.matmul(hidden * mask, first), 2, -1)
-            gate, value = tf.sigmoid(gate), _FUNCTIONS[cell.first](value)
-            states[0] = hidden + gate * (value - hidden)
-            gates, values = [gate[None]], [value[None]]
-            for level, matrix in zip(levels, grouped):
-                before = tf.stack([states[source] for source in level.inputs])
-                gate, value = tf.split(tf.matmul(before * mask, matrix), 2, -1)
-                gate, value = tf.sigmoid(gate), level.apply(_FUNCTIONS, value)
-                after = before + gate * (value - before)
-                states |= dict(zip(level.nodes, tf.unstack(after, len(level.nodes))))
-                gates.append(gate)
-                values.append(value)
+            states = {BEFORE: hidden}
+            reads, others = list[tf.Tensor](), list[tf.Tensor]()
+            for readers, matrix in zip(self.every, self.matrices):
+                source = states[readers.source]
+                reads.append(source * self.mask)
+                product = tf.matmul(reads[-1], matrix)
+                if readers.source == BEFORE:
+                    product += inputs[time]
+                gate, value = tf.split(product, 2, -1)
+                gate, value, before = tf.sigmoid(gate), readers.apply(_FUNCTIONS, value), readers.wide(source)
+                moved = value - before
+                states |= zip(readers.nodes, readers.split(before + gate * moved))
+                others += [gate, value, moved]
             new = tf.add_n([states[node] for node in outputs]) / len(outputs)
-            stored = (
-                tf.stack([hidden, *(states[node] for node in (0, *order))]),
-                tf.concat(gates, 0),
-                tf.concat(values, 0),
-                new,
-            )
-            return (new,), stored
+            return (new,), [new, tf.concat(reads, -1), tf.concat(others, -1)]
 
-        _, (states, gates, values, hidden) = over_time(step, (state,), inputs, 4)
+        _, (hidden, *kept) = over_time(step, (state,), inputs, 3)
+        return hidden.stack(), kept
 
-        def gradient(upstream: tf.Tensor) -> Any:
-            def back(time: tf.Tensor, carried: tf.Tensor) -> Any:
-                here, gate, value = states[time], gates[time], values[time]
-                share = (upstream[time] + carried) / len(outputs)
-                errors: dict[int, list[tf.Tensor]] = {number: [] for number in range(nodes + 1)}
-                for node in outputs:
-                    errors[node].append(share)
-                products: list[tf.Tensor] = []
-                end = nodes + 1
-                for level, matrix in zip(reversed(levels), reversed(grouped)):
-                    start = end - len(level.nodes)
-                    error = tf.stack([tf.add_n(errors[node]) for node in level.nodes])
-                    before = tf.stack([here[1 + place[source]] for source in level.inputs])
-                    product, direct = through(
-                        error, before, gate[start:end], value[start:end], lambda v, at=level: at.apply(_DERIVATIVES, v)
-                    )
-                    passed = direct + tf.matmul(product, matrix, transpose_b=True) * mask
-                    for source, part in zip(level.inputs, tf.unstack(passed, len(level.nodes))):
-                        errors[source].append(part)
-                    products.insert(0, product)
-                    end = start
-                product, direct = through(tf.add_n(errors[0]), here[0], gate[0], value[0], _DERIVATIVES[cell.first])
-                products.insert(0, product[None])
-                before = direct + tf.matmul(product, first, transpose_b=True) * mask
-                return (before,), [tf.concat(products, 0)]
+    def backward(self, upstream: tf.Tensor, kept: Sequence[tf.TensorArray]) -> tuple[tf.Tensor | None, ...]:
+        """Gradients of the inputs, of the state before the window, of the mask (none), and of the weights."""
+        outputs, units = self.cell.output_nodes, upstream.shape[-1]
+        widths = [len(readers.nodes) * units for readers in self.every]
 
-            # Products are [time, 1 + nodes, batch, 2 units].
-            (to_state,), (products,) = over_time(back, (tf.zeros_like(state),), inputs, 1, backwards=True)
-            sources = [1 + place[source] for level in levels for source in level.inputs]
-            read = tf.gather(states, [0, *sources], axis=1) * mask
-            by_node = weight_gradients(read, products)
-            back_in_order = tf.gather(by_node[1:], [place[node] - 1 for node in range(1, nodes + 1)])
-            return products[:, 0], to_state, by_node[0], back_in_order, None
+        def back(time: tf.Tensor, carried: tf.Tensor) -> Any:
+            share = (upstream[time] + carried) / len(outputs)
+            errors = {state: [share] if state in outputs else [] for state in range(BEFORE, len(self.cell.nodes) + 1)}
+            others = tf.split(kept[1].read(time), [width for width in widths for _ in range(3)], -1)
+            products = list[tf.Tensor]()
+            for place in reversed(range(len(self.every))):
+                readers, (gate, value, moved) = self.every[place], others[3 * place : 3 * place + 3]
+                error = _joined([tf.add_n(errors[node]) for node in readers.nodes])
+                to_value = error * gate
+                to_gate = to_value * moved * (1.0 - gate)
+                product = tf.concat([to_gate, to_value * readers.apply(_DERIVATIVES, value)], -1)
+                passed = tf.matmul(product, self.matrices[place], transpose_b=True) * self.mask
+                errors[readers.source] += [passed, *readers.split(error - to_value)]
+                products.insert(0, product)
+            return (tf.add_n(errors[BEFORE]),), [tf.concat(products, -1)]
 
-        return hidden, gradient
-
-    return run
+        (to_state,), (stored,) = over_time(back, (tf.zeros_like(upstream[0]),), upstream, 1, backwards=True)
+        products = tf.split(stored.stack(), [2 * width for width in widths], -1)
+        reads = tf.split(kept[0].stack(), len(self.every), -1)
+        return products[0], to_state, None, *map(weight_gradient, reads, products)
 
 
-def through(error: tf.Tensor, before: tf.Tensor, gate: tf.Tensor, value: tf.Tensor, derivative: Any) -> Any:
-    """The way back through one highway connection.
-
-    Args:
-        error: `[..., units]`: of the node's state.
-        before: `[..., units]`: the state that it read.
-        gate: `[..., units]`: value of its gate.
-        value: `[..., units]`: value of its activation.
-        derivative: Derivative of the activation, as a function of its value.
-
-    Returns:
-        Errors of both halves of the node's product `[..., 2 units]`, and what goes straight on to the state it read.
-    """
-    to_gate = error * (value - before) * gate * (1.0 - gate)
-    to_value = error * gate * derivative(value)
-    return tf.concat([to_gate, to_value], -1), error * (1.0 - gate)
+def _joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    return parts[0] if len(parts) == 1 else tf.concat(parts, -1)
 
 
-def weight_gradients(read: tf.Tensor, products: tf.Tensor) -> tf.Tensor:
-    """Gradients of weight matrices over a window, one product each.
-
-    Args:
-        read: `[time, matrices, batch, rows]`: what each matrix was multiplied with.
-        products: `[time, matrices, batch, columns]`: errors of the products.
-
-    Returns:
-        `[matrices, rows, columns]`.
-    """
-    shape = tf.shape(read)
-    flat = [
-        tf.reshape(tf.transpose(tensor, (1, 0, 2, 3)), (shape[1], shape[0] * shape[2], tensor.shape[-1]))
-        for tensor in (read, products)
-    ]
-    return tf.matmul(flat[0], flat[1], transpose_a=True)
+def _side_by_side(weights: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Weights `[units, 2 x nodes x units]` of nodes, from `[units, 2 units]` each."""
+    halves = [tf.split(matrix, 2, -1) for matrix in weights]
+    return _joined(weights) if len(weights) == 1 else tf.concat([half for part in zip(*halves) for half in part], -1)

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from alphaxenas.networks.language.over_time import over_time
-from alphaxenas.networks.language.recurrence import through, weight_gradients
+from alphaxenas.networks.language.over_time import in_parts, over_time, weight_gradient
 from alphaxenas.spaces.recurrent import ACTIVATIONS, RecurrentCell
 
 
@@ -71,7 +70,7 @@ def shared_recurrence(
     choices, outputs = tf.cast(choices, inputs.dtype), tf.cast(outputs, inputs.dtype)
 
     @tf.custom_gradient
-    def run(inputs: tf.Tensor, state: tf.Tensor, first: tf.Tensor, weights: tf.Tensor, mask: tf.Tensor) -> Any:
+    def run(inputs: tf.Tensor, state: tf.Tensor, mask: tf.Tensor, first: tf.Tensor, weights: tf.Tensor) -> Any:
         def step(time: tf.Tensor, hidden: tf.Tensor) -> Any:
             states, gates, values = [hidden], [], []
             product, before = inputs[time] + tf.matmul(hidden * mask, first), hidden
@@ -91,31 +90,32 @@ def shared_recurrence(
 
         def gradient(upstream: tf.Tensor) -> Any:
             def back(time: tf.Tensor, carried: tf.Tensor) -> Any:
-                here, gate, value = states[time], gates[time], values[time]
+                here, gate, value = states.read(time), gates.read(time), values.read(time)
                 errors = tf.pad(outputs, [[1, 0]])[:, None, None] * (upstream[time] + carried)
                 products: list[tf.Tensor] = []
+
+                def through(node: int, before: tf.Tensor) -> tf.Tensor:
+                    """The way back through a highway connection; adds the errors of its product."""
+                    to_value = errors[node] * gate[node]
+                    to_gate = to_value * (value[node] - before) * (1.0 - gate[node])
+                    products.insert(0, tf.concat([to_gate, to_value * _derivative(choices[node], value[node])], -1))
+                    return errors[node] - to_value
+
                 for node in range(nodes, 0, -1):
                     source = reads[node - 1]
-                    product, direct = through(
-                        errors[node],
-                        here[1 + source],
-                        gate[node],
-                        value[node],
-                        lambda v, n=node: _derivative(choices[n], v),
-                    )
-                    passed = direct + tf.matmul(product, weights[node - 1], transpose_b=True) * mask
-                    errors = tf.tensor_scatter_nd_add(errors, source[None, None], passed[None])
-                    products.insert(0, product)
-                product, direct = through(errors[0], here[0], gate[0], value[0], lambda v: _derivative(choices[0], v))
-                products.insert(0, product)
-                before = direct + tf.matmul(product, first, transpose_b=True) * mask
+                    direct = through(node, here[1 + source])
+                    passed = direct + tf.matmul(products[0], weights[node - 1], transpose_b=True) * mask
+                    errors += tf.one_hot(source, nodes + 1, dtype=errors.dtype)[:, None, None] * passed
+                direct = through(0, here[0])
+                before = direct + tf.matmul(products[0], first, transpose_b=True) * mask
                 return (before,), [tf.stack(products)]
 
-            (to_state,), (products,) = over_time(back, (tf.zeros_like(state),), inputs, 1, backwards=True)
-            read = tf.gather(states, tf.concat([[0], 1 + reads], 0), axis=1) * mask
-            by_node = weight_gradients(read, products)
-            return products[:, 0], to_state, by_node[0], by_node[1:], None
+            (to_state,), (stored,) = over_time(back, (tf.zeros_like(state),), inputs, 1, backwards=True)
+            products = tf.unstack(stored.stack(), nodes + 1, 1)
+            read = tf.gather(states.stack(), tf.concat([[0], 1 + reads], 0), axis=1) * mask
+            by_node = list(map(weight_gradient, tf.unstack(read, nodes + 1, 1), products))
+            return products[0], to_state, None, by_node[0], tf.stack(by_node[1:])
 
-        return hidden, gradient
+        return hidden.stack(), gradient
 
-    return run(inputs, state, first, weights, mask)
+    return in_parts(lambda *part: run(*part, first, weights), inputs, state, mask)

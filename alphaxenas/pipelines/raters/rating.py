@@ -15,10 +15,11 @@ from alphaxenas.data import ImageData
 from alphaxenas.data.text import TextData
 from alphaxenas.pipelines.factory import search_space
 from alphaxenas.proxies import ProxyScores
+from alphaxenas.runs.machine import usable_cores
 from alphaxenas.workers.cluster import RayBackend, check_room
 from alphaxenas.workers.dispatch import Backend, Dispatcher, greeting_refused
 from alphaxenas.workers.evaluations import Workers
-from alphaxenas.workers.processes import ProcessBackend, usable_cores
+from alphaxenas.workers.processes import ProcessBackend
 from alphaxenas.workers.serve import Server, fingerprint
 
 WORKER = "alphaxenas.pipelines.raters.worker:parts"
