@@ -45,8 +45,20 @@ _TABLES = (
     "alphaxenas/spaces/nasbench",
     "alphaxenas/tabular",
 )
-_CHILDREN = ("alphaxenas/networks", "alphaxenas/spaces/cell.py", "alphaxenas/spaces/micro.py")
-_IMAGES = (*_CHILDREN, "alphaxenas/data", "alphaxenas/evaluators", "alphaxenas/coach.py")
+_CHILDREN = (
+    "alphaxenas/networks",
+    "-alphaxenas/networks/language",
+    "alphaxenas/spaces/cell.py",
+    "alphaxenas/spaces/micro.py",
+)
+_IMAGES = (
+    *_CHILDREN,
+    "alphaxenas/data",
+    "-alphaxenas/data/text.py",
+    "alphaxenas/evaluators",
+    "-alphaxenas/evaluators/language.py",
+    "alphaxenas/coach.py",
+)
 CODE: dict[str, tuple[str, ...]] = {
     "cifar10_control": (
         "benchmarks/cifar10_cpu.py",
@@ -107,7 +119,9 @@ CODE: dict[str, tuple[str, ...]] = {
     "tables": _TABLES,
     "tree_speed": ("alphaxenas/controllers/mcts", "alphaxenas/spaces/cell.py"),
 }
-"""By benchmark: the files and folders of Python code whose change makes its results stale, with its own module."""
+"""By benchmark: the files and folders of Python code whose change makes its results stale, with its own module; those
+after a minus do not.
+"""
 
 
 _ORIGIN = ("command", "date", "revision", "machine", "versions", "seconds", "code")
@@ -127,6 +141,25 @@ def parser(text: str | None, results: str = "") -> argparse.ArgumentParser:
         "--record", action="store_true", help=f"write {results or 'the result'} to benchmarks/results/ [print it only]"
     )
     return made
+
+
+def cores_of(core: int | None) -> int:
+    """Keeps this process, and those that it starts, to one core; call it before TensorFlow is imported.
+
+    Args:
+        core: Number of the core; None for all.
+
+    Returns:
+        How many cores it has.
+
+    Raises:
+        SystemExit: The process may not use that core.
+    """
+    if core is not None:
+        if core not in os.sched_getaffinity(0):
+            sys.exit(f"--core {core}: this process may use the cores {sorted(os.sched_getaffinity(0))}")
+        os.sched_setaffinity(0, {core})
+    return len(os.sched_getaffinity(0))
 
 
 def finish(
@@ -307,11 +340,17 @@ def code_state(benchmark: str) -> dict[str, str]:
     """Hash by path of every file of code that the results of a benchmark depend on, paths relative to the project."""
     found = {}
     own = () if (ROOT / "benchmarks" / benchmark).is_dir() else (f"benchmarks/{benchmark}.py",)
-    for declared in (*own, *CODE[benchmark]):
+    for declared in (*own, *(place for place in CODE[benchmark] if place[0] != "-")):
         place = ROOT / declared
         for path in [place] if place.suffix else sorted(place.rglob("*.py")):
-            found[path.relative_to(ROOT).as_posix()] = blob_hash(path.read_bytes())
+            name = path.relative_to(ROOT).as_posix()
+            if not _left_out(benchmark, name):
+                found[name] = blob_hash(path.read_bytes())
     return found
+
+
+def _left_out(benchmark: str, path: str) -> bool:
+    return any(place[0] == "-" and f"{path}/".startswith(f"{place[1:]}/") for place in CODE[benchmark])
 
 
 def blob_hash(content: bytes) -> str:
@@ -328,7 +367,7 @@ def changed_since(result: Mapping[str, Any]) -> list[str]:
         states = [confirmed.get(method, part["code"]) for method in part["methods"]] or [part["code"]]
         for then in states:
             changed |= {path for path in then.keys() | now.keys() if then.get(path) != now.get(path)}
-    return sorted(changed)
+    return sorted(path for path in changed if not _left_out(result["benchmark"], path))
 
 
 def _ended(number: int, frame: object) -> None:

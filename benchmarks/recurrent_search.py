@@ -1,12 +1,13 @@
 """Searches for recurrent cells on the Penn Treebank, of equal minutes: AlphaXENAS, NAO, REINFORCE and two controls.
 
-    python -m benchmarks.recurrent_search --data-dir FOLDER [--minutes 30] [--seeds 6] [--record]
+    python -m benchmarks.recurrent_search --data-dir FOLDER [--minutes 30] [--seeds 6] [--core N] [--record]
 
 FOLDER holds `ptb/`, or it is downloaded. Same space, evaluator, budgets and promotion rule for all: cells of 8 nodes
 with 200 units, children from scratch on a tenth of the text, promoted ones on three tenths. The controls are random
 search and the static order: by depth, because all cells have equally many parameters. What is compared is the
 validation perplexity of the promoted child that a search chooses, AlphaXENAS by its belief; that of the best promoted
-one stands beside it. Every search has a process of its own. Runs lie in `exp/recurrent-search-MINUTES` and go on where
+one stands beside it. Every search has a process of its own. With `--core 0` for some controllers and `--core 1` for
+others, each search has one core, and two go on side by side. Runs lie in `exp/recurrent-search-MINUTES` and go on where
 they stopped; `python -m benchmarks.recurrent_ptb --found recurrent-search-30` trains their best cells in full.
 Prints JSON last.
 """
@@ -22,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import finish, parser
+from benchmarks.record import cores_of, finish, parser
 
 MODEL = {
     "blocks": 8,
@@ -43,8 +44,10 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=30.0)
     options.add_argument("--seeds", type=int, default=6)
     options.add_argument("--controllers", default="alphaxenas,nao,reinforce,random,static", help="as the parameter")
+    options.add_argument("--core", type=int, metavar="N", help="search on this core alone [all]")
     options.add_argument("--text", default="ptb", help="another text, to try it out")
     chosen, started = options.parse_args(), time.perf_counter()
+    cores = cores_of(chosen.core)
     controllers = chosen.controllers.split(",")
     values = {
         "run": f"recurrent-search-{chosen.minutes:g}", "text": chosen.text, "data_dir": chosen.data_dir,
@@ -67,7 +70,7 @@ def main() -> None:
                     sys.exit(f"{controller} seed {seed} ended with exit code {process.exitcode}.")
                 found[controller, seed] = json.loads(path.read_text())
     methods, by_method = by_controller(found)
-    figures = {"minutes": chosen.minutes, "text": chosen.text, "methods": methods}
+    figures = {"minutes": chosen.minutes, "cores": cores, "text": chosen.text, "methods": methods}
     name = f"recurrent_search_{chosen.minutes:g}"
     finish("recurrent_search", chosen.record, started, figures, by_method, name=name, keep=True)
 

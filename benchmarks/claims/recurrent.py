@@ -42,7 +42,8 @@ def _at(result: Result) -> str:
         for model in order
     ]
     head = ["model", "million parameters", "seeds", "epochs", "minutes", "validation perplexity", "test perplexity"]
-    text = f"### {minutes:g} minutes a training\n\n{table(head + ['goal'] * any(goals.values()), rows)}"
+    text = f"### {minutes:g} minutes of {_cores(result)} a training\n\n"
+    text += table(head + ["goal"] * any(goals.values()), rows)
     failed = [f"{model}, seed {seed}" for model, about in methods.items() for seed in about.get("failed", ())]
     if failed:
         text += f"\n\nTrainings that failed, because the loss was not finite: {'; '.join(failed)}."
@@ -54,6 +55,11 @@ def _at(result: Result) -> str:
     if not differing:
         return text
     return f"{text}\n\n{table(['test perplexity', 'difference', 'p', 'seeds', 'shown?'], differing)}"
+
+
+def _cores(result: Result) -> str:
+    cores = result["figures"].get("cores") or result["machine"]["cores"]
+    return "one core" if cores == 1 else f"{cores} cores"
 
 
 def summary(minutes: float, values: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, str]:
@@ -132,7 +138,9 @@ def searches(results: Mapping[str, Result]) -> str:
         for method, about in result["figures"]["methods"].items()
         for seed in about["left_out"]
     ]
-    text = f"Validation perplexity at the final budget:\n\n{table(head, rows)}"
+    minutes = result["figures"]["minutes"]
+    text = f"{minutes:g} minutes of {_cores(result)} a search. Validation perplexity at the final budget:"
+    text += f"\n\n{table(head, rows)}"
     if left_out:
         text += f"\n\nLeft out, because no child reached the final budget: {'; '.join(left_out)}."
     return f"{text}\n\n{table(['chosen child', 'difference', 'p', 'seeds', 'shown?'], differing)}"
@@ -160,8 +168,8 @@ def _verdict(one: Comparison, first: str, second: str) -> str:
 CLAIMS = (
     Claim(
         "Are searched and published recurrent cells better than an LSTM?",
-        "Language models on the Penn Treebank, all trained with one recipe at equal parameters and for equal minutes "
-        "on two cores: LSTMs (AWD-LSTM with its authors' recipe, LSTM 2x200 with the dropout and size of PyTorch's "
+        "Language models on the Penn Treebank, all trained with one recipe at equal parameters and for equal "
+        "minutes: LSTMs (AWD-LSTM with its authors' recipe, LSTM 2x200 with the dropout and size of PyTorch's "
         "example), the published cells of ENAS, DARTS and NAO, drawn cells, and found ones. Perplexity of "
         "the mean loss over seeds, and the lowest and highest of a seed; less is better. The drawn cell that found "
         "cells are compared with is the best of all as validation has it.",
@@ -171,8 +179,8 @@ CLAIMS = (
     Claim(
         "Which search finds good recurrent cells in 30 minutes?",
         "The Penn Treebank, cells of 8 nodes with 200 units, every child from scratch on a tenth of the text, "
-        "promoted ones on three tenths: the same space, evaluator, budgets and promotion rule for all, and 30 minutes "
-        "each on two cores, the search's own included. All cells have equally many parameters, so the static order is "
+        "promoted ones on three tenths: the same space, evaluator, budgets and promotion rule for all, and equal "
+        "minutes, the search's own included. All cells have equally many parameters, so the static order is "
         "by depth. Searches are compared by the child that they choose, AlphaXENAS by its belief and not by the "
         "highest reward.",
         searches,

@@ -85,6 +85,15 @@ def test_a_result_is_stale_when_its_code_was_changed_added_or_removed():
     assert record.changed_since({**fresh, "code": {**code, "gone.py": "0" * 12}}) == ["gone.py"]
 
 
+def test_code_of_language_models_makes_no_result_on_images_stale():
+    code, language = record.code_state("cifar10_cpu"), "alphaxenas/networks/language/model.py"
+    assert not any("language" in path or "text" in path for path in code)
+    assert any(path.startswith("alphaxenas/networks/training/") for path in code)
+    before = {"benchmark": "cifar10_cpu", "code": {**code, language: "0" * 12, "alphaxenas/data/gone.py": "0" * 12}}
+    assert record.changed_since(before) == ["alphaxenas/data/gone.py"]
+    assert language in record.code_state("recurrent_ptb")
+
+
 def test_a_recorded_command_names_no_folder_of_the_machine(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["x", "--tables", "/home/somebody/tables", "--record"])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from alphaxenas.config import PROJECT_ROOT
 from benchmarks.claims.recurrent import models, searches, summary
 from benchmarks.claims.speeds import speeds
 from benchmarks.language_step import keras_step, verdict
-from benchmarks.record import merged
+from benchmarks.record import cores_of, merged
 from benchmarks.recurrent_ptb import by_model, searches_of
 from benchmarks.recurrent_search import by_controller, outcome_of
 
@@ -23,7 +26,7 @@ def training(name, seed, test, **further):
 
 def result(minutes, trainings, failed=()):
     methods, values = by_model({"models": trainings, "failed": failed})
-    figures = {"minutes": minutes, "text": "ptb", "precision": "bfloat16", "methods": methods}
+    figures = {"minutes": minutes, "cores": 1, "text": "ptb", "precision": "bfloat16", "methods": methods}
     origin = {"command": "", "date": "", "revision": "", "machine": {}, "versions": {}, "seconds": 1, "code": {}}
     return {"name": f"recurrent_ptb_{minutes}", "figures": figures, "values": values, **origin}
 
@@ -39,7 +42,8 @@ def test_models_measured_on_another_day_stay_recorded():
     old = result(15, [training("LSTM, 2 layers", 0, 95.0)])
     both = merged(result(15, [training("nao_rnn", 0, 94.0)]), old)
     assert list(both["values"]) == ["LSTM, 2 layers", "nao_rnn"]
-    assert "| LSTM, 2 layers |" in (text := models({"recurrent_ptb_15": both})) and "| nao_rnn |" in text
+    assert "### 15 minutes of one core a training" in (text := models({"recurrent_ptb_15": both}))
+    assert "| LSTM, 2 layers |" in text and "| nao_rnn |" in text
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,14 @@ def test_a_model_whose_trainings_all_failed_is_named_and_not_ranked():
     assert "loss was not finite: wild, seed 0" in text and "| wild" not in text
 
 
+def test_a_core_that_may_not_be_used_is_refused():
+    with pytest.raises(SystemExit, match=r"--core 999: this process may use the cores \[0"):
+        cores_of(999)
+    program = "from benchmarks.record import cores_of; import os; print(cores_of(0), os.sched_getaffinity(0))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT_ROOT)
+    assert done.stdout == "1 {0}\n"
+
+
 def test_a_run_without_searches_is_refused_by_its_folder(tmp_path):
     with pytest.raises(SystemExit, match=f"{tmp_path / 'wrong'} holds no finished search"):
         searches_of(tmp_path / "wrong")
@@ -101,7 +113,8 @@ def test_a_search_in_which_every_child_failed_is_left_out_and_named(capsys):
     found |= {("nao", seed): {**one, "chosen": 100.0 + seed} for seed in range(1, 8)}
     methods, values = by_controller(found)
     assert methods["random"]["left_out"] == [0] and "random seed 0: left out" in capsys.readouterr().err
-    text = searches({"any": {"figures": {"methods": methods}, "values": values}})
+    text = searches({"any": {"figures": {"minutes": 30, "cores": 2, "methods": methods}, "values": values}})
+    assert text.startswith("30 minutes of 2 cores a search.")
     assert "Left out" in text and "seed 0" in text and "| -10.0 [-10.0, -10.0] |" in text, "paired by seed"
 
 
