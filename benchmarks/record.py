@@ -155,11 +155,13 @@ def cores_of(core: int | None) -> int:
     Raises:
         SystemExit: The process may not use that core.
     """
+    from alphaxenas.runs.machine import usable_cores
+
     if core is not None:
         if core not in os.sched_getaffinity(0):
             sys.exit(f"--core {core}: this process may use the cores {sorted(os.sched_getaffinity(0))}")
         os.sched_setaffinity(0, {core})
-    return len(os.sched_getaffinity(0))
+    return usable_cores()
 
 
 def finish(
