@@ -58,7 +58,7 @@ def _at(result: Result) -> str:
 
 
 def _cores(result: Result) -> str:
-    cores = result["figures"].get("cores") or result["machine"]["cores"]
+    cores = result["figures"]["cores"]
     return "one core" if cores == 1 else f"{cores} cores"
 
 
